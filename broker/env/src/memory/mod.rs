@@ -1,0 +1,2 @@
+//! A world in memory: for brokers without a directory, and for tests that need one to break.
+//! Shell.

@@ -1,0 +1,24 @@
+//! Every hard bound of the process in one place, with the relations between them.
+//! Core. What a user may set is a config row; what nobody needs to set is here.
+
+/// Longest topic name; a folder's name must also hold `-`, the partition and a `-delete` suffix.
+pub const TOPIC_NAME_BYTES_MAX: usize = 249;
+
+/// Smallest frame that can be a request: api key, version, correlation id.
+pub const REQUEST_FRAME_BYTES_MIN: usize = 8;
+
+/// Requests one connection may have admitted and not yet answered; beyond it the connection is not
+/// read until an answer leaves.
+pub const REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX: usize = 4096;
+
+/// Bytes a connection's read buffer starts with and returns to when idle.
+pub const CONNECTION_READ_BUFFER_BYTES_IDLE: usize = 4096;
+
+/// Bytes asked of a socket in one read while a large frame arrives: a length prefix alone
+/// reserves nothing, buffers grow with the bytes that came.
+pub const CONNECTION_READ_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes one batch may expand to when it must be looked into.
+pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+const _: () = assert!(CONNECTION_READ_BUFFER_BYTES_IDLE < CONNECTION_READ_BYTES_MAX);
