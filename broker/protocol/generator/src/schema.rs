@@ -224,7 +224,7 @@ fn parse_field(json: &Value) -> Result<Field, String> {
         tagged,
         tag: json["tag"].as_u64().unwrap_or(0) as u32,
         default: match &json["default"] {
-            Value::Null if json.get("default").is_some() => Some("null".to_owned()),
+            // A bare `null` is no default to Kafka's own generator; only the text "null" is.
             Value::Null => None,
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),

@@ -63,7 +63,7 @@ impl Encode for ConsumerGroupCurrentMemberAssignmentValue {
 }
 
 /// Versions 0.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TopicPartitions {
     /// The topic Id. (versions 0)
     pub topic_id: Uuid,
@@ -73,6 +73,17 @@ pub struct TopicPartitions {
     pub assignment_epochs: Option<Vec<i32>>,
     /// Tagged fields that this release does not know, kept as they came.
     pub unknown_tagged_fields: BTreeMap<i32, Bytes>,
+}
+
+impl Default for TopicPartitions {
+    fn default() -> Self {
+        Self {
+            topic_id: Uuid::nil(),
+            partitions: Vec::new(),
+            assignment_epochs: Some(Vec::new()),
+            unknown_tagged_fields: BTreeMap::new(),
+        }
+    }
 }
 
 impl Schema for TopicPartitions {
@@ -109,7 +120,7 @@ impl Encode for TopicPartitions {
             Ok(())
         })?;
         let mut tags = wire::Tags::default();
-        if self.assignment_epochs.is_some() {
+        if self.assignment_epochs.as_ref().is_none_or(|value| !value.is_empty()) {
             tags.put(0, |buf| {
                 wire::put_nullable_array(buf, true, true, self.assignment_epochs.as_deref(), |buf, item| {
                     wire::put_i32(buf, *item);

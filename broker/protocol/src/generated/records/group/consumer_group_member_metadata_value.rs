@@ -45,7 +45,7 @@ impl Default for ConsumerGroupMemberMetadataValue {
             subscribed_topic_regex: Some(StrBytes::new()),
             rebalance_timeout_ms: -1,
             server_assignor: Some(StrBytes::new()),
-            classic_member_metadata: None,
+            classic_member_metadata: Some(ClassicMemberMetadata::default()),
             unknown_tagged_fields: BTreeMap::new(),
         }
     }
@@ -97,7 +97,7 @@ impl Encode for ConsumerGroupMemberMetadataValue {
         wire::put_i32(buf, self.rebalance_timeout_ms);
         wire::put_nullable_string(buf, true, true, self.server_assignor.as_ref())?;
         let mut tags = wire::Tags::default();
-        if self.classic_member_metadata.is_some() {
+        if self.classic_member_metadata != Some(ClassicMemberMetadata::default()) {
             tags.put(0, |buf| {
                 wire::put_optional(buf, true, self.classic_member_metadata.as_ref(), |buf, item| {
                     item.encode(buf, version)

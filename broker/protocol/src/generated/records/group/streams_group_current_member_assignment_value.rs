@@ -85,7 +85,7 @@ impl Encode for StreamsGroupCurrentMemberAssignmentValue {
 }
 
 /// Versions 0.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TaskIds {
     /// The subtopology ID. (versions 0)
     pub subtopology_id: StrBytes,
@@ -95,6 +95,17 @@ pub struct TaskIds {
     pub assignment_epochs: Option<Vec<i32>>,
     /// Tagged fields that this release does not know, kept as they came.
     pub unknown_tagged_fields: BTreeMap<i32, Bytes>,
+}
+
+impl Default for TaskIds {
+    fn default() -> Self {
+        Self {
+            subtopology_id: StrBytes::new(),
+            partitions: Vec::new(),
+            assignment_epochs: Some(Vec::new()),
+            unknown_tagged_fields: BTreeMap::new(),
+        }
+    }
 }
 
 impl Schema for TaskIds {
@@ -131,7 +142,7 @@ impl Encode for TaskIds {
             Ok(())
         })?;
         let mut tags = wire::Tags::default();
-        if self.assignment_epochs.is_some() {
+        if self.assignment_epochs.as_ref().is_none_or(|value| !value.is_empty()) {
             tags.put(0, |buf| {
                 wire::put_nullable_array(buf, true, true, self.assignment_epochs.as_deref(), |buf, item| {
                     wire::put_i32(buf, *item);
