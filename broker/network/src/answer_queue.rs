@@ -216,6 +216,7 @@ impl AnswerQueue {
         limit
     }
 
+    #[cfg(test)]
     pub fn has_woken(&self) -> bool {
         !self.woken.is_empty()
     }

@@ -8,6 +8,8 @@ mod connection_tests;
 mod frame_reader;
 pub mod handler;
 mod listener;
+#[cfg(test)]
+mod listener_tests;
 mod memory_budget;
 mod metrics;
 pub mod response;
