@@ -22,3 +22,6 @@ pub const CONNECTION_READ_BYTES_MAX: usize = 256 * 1024;
 pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 const _: () = assert!(CONNECTION_READ_BUFFER_BYTES_IDLE < CONNECTION_READ_BYTES_MAX);
+
+/// Record errors one refused batch may carry into its answer.
+pub const RECORD_ERRORS_PER_BATCH_MAX: usize = 1000;
