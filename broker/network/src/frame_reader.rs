@@ -32,6 +32,9 @@ const SMALL_FRAMES_READ_BYTES_MAX: usize = 64 * 1024;
 /// From this size on a frame says how large the next one will be.
 const LARGE_FRAME_BYTES: usize = 16 * 1024;
 
+/// The next frame is taken to be as large as the last one, up to this.
+const FRAME_LIKELY_BYTES_MAX: usize = 8 * CONNECTION_READ_BYTES_MAX;
+
 /// A buffer of a frame may be this many times as large as what has arrived of it, so that at most a
 /// third of a frame is copied while its buffer grows.
 const GROWTH: usize = 4;
@@ -86,7 +89,7 @@ impl FrameReader {
     pub fn wanted_bytes(&self) -> usize {
         let arrived = self.buffer.len();
         let likely = match self.last_frame_bytes {
-            large if large >= LARGE_FRAME_BYTES => large.min(4 * CONNECTION_READ_BYTES_MAX),
+            large if large >= LARGE_FRAME_BYTES => large.min(FRAME_LIKELY_BYTES_MAX),
             _small => 0,
         };
         if arrived == 0 {
