@@ -1,6 +1,8 @@
 //! What groups and offsets keep in `__consumer_offsets`: the records as values.
 //! Core. Replay takes these; `codec` turns them into Kafka's bytes and back.
 
+pub mod codec;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
