@@ -168,7 +168,7 @@ fn prepare_java(version: &str, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
 
 fn prepare_rdkafka(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
     require("cargo", "Rust")?;
-    require("cmake", "CMake, which builds librdkafka (apt: cmake)")?;
+    require("make", "make, which builds librdkafka (apt: build-essential)")?;
     require("cc", "a C compiler, which builds librdkafka (apt: build-essential)")?;
     let target = cache_dir()?.join("rdkafka");
     if !target.exists() {

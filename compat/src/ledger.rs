@@ -83,7 +83,7 @@ impl Ledger {
             partition: i32::try_from(id % PARTITION_COUNT).unwrap_or(-1),
             offset: produced.offset,
             timestamp_ms: self.base_timestamp_ms + i64::try_from(id).unwrap_or(0),
-            key: (!id.is_multiple_of(5)).then(|| format!("k{id}")),
+            key: key(id),
             value_bytes: value.as_ref().map_or(-1, |value| i64::try_from(value.len()).unwrap_or(-1)),
             value_crc: value.as_deref().map_or(0, crc32),
             headers: format!("id={id},codec={},empty=", produced.codec),
@@ -108,6 +108,11 @@ impl Ledger {
     pub fn first_id_from(&self, id: usize, partition: usize) -> Option<usize> {
         (id..self.produced.len()).find(|candidate| candidate % PARTITION_COUNT == partition)
     }
+}
+
+/// The key of a record: every fifth is null, but never together with its value, which some clients refuse to send.
+pub fn key(id: usize) -> Option<String> {
+    (!id.is_multiple_of(5) || id.is_multiple_of(7)).then(|| format!("k{id}"))
 }
 
 /// The value of a record; the client programs make the same one.
@@ -148,7 +153,7 @@ mod tests {
             partition: i32::try_from(id % PARTITION_COUNT).unwrap_or(-1),
             offset,
             timestamp_ms: 1_000 + i64::try_from(id).unwrap_or(0),
-            key: (!id.is_multiple_of(5)).then(|| format!("k{id}")),
+            key: key(id),
             value_bytes: value.as_ref().map_or(-1, |_| 10),
             value_crc: value.as_deref().map_or(0, crc32),
             headers: format!("id={id},codec=gzip,empty="),

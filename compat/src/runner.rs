@@ -3,7 +3,6 @@
 #![allow(clippy::print_stdout, reason = "the table is this program's answer to a person")]
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -53,12 +52,20 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     let mut work = ScratchDir::new("work")?;
     let finished = Mutex::new(Vec::new());
     let queue: Mutex<VecDeque<ClientRow>> = Mutex::new(rows.iter().copied().collect());
-    let (bootstrap, log_dir, work_path) = (broker.bootstrap(), broker.log_dir(), work.path());
+    // What all clients share; each has a name and a directory of its own.
+    let common = Setting {
+        bootstrap: broker.bootstrap().to_owned(),
+        log_dir: broker.log_dir().to_owned(),
+        namespace: "compat".to_owned(),
+        work_dir: work.path().to_owned(),
+        amounts: plan.amounts,
+        changes_at_once: plan.against == Against::Ottla,
+    };
     std::thread::scope(|scope| {
         for _ in 0..PARALLEL_COUNT {
             scope.spawn(|| {
                 while let Some(client) = next(&queue) {
-                    let row = play(&client, plan.amounts, bootstrap, log_dir, work_path);
+                    let row = play(&client, &common);
                     println!("{}", summary(&row));
                     finished.lock().unwrap_or_else(PoisonError::into_inner).push(row);
                 }
@@ -98,7 +105,7 @@ fn next(queue: &Mutex<VecDeque<ClientRow>>) -> Option<ClientRow> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
 }
 
-fn play(client: &ClientRow, amounts: Amounts, bootstrap: &str, log_dir: &Path, work_path: &Path) -> Row {
+fn play(client: &ClientRow, common: &Setting) -> Row {
     let mut steps = Steps::default();
     let begin = Instant::now();
     let say = |what: &str| println!("{}: {what}", client.name);
@@ -112,8 +119,7 @@ fn play(client: &ClientRow, amounts: Amounts, bootstrap: &str, log_dir: &Path, w
     };
     let prepared_in = begin.elapsed();
     let begin = Instant::now();
-    let played = setting(client, amounts, bootstrap, log_dir, work_path)
-        .and_then(|setting| prepared.play(&setting, &mut steps));
+    let played = setting(client, common).and_then(|setting| prepared.play(&setting, &mut steps));
     // A failure outside of any step still has to be in the table.
     if let Err(failure) = played
         && !steps.steps.iter().any(|step| matches!(step.ending, Ending::Failed(_)))
@@ -123,22 +129,10 @@ fn play(client: &ClientRow, amounts: Amounts, bootstrap: &str, log_dir: &Path, w
     Row { name: client.name, prepared_in, played_in: begin.elapsed(), steps }
 }
 
-fn setting(
-    client: &ClientRow,
-    amounts: Amounts,
-    bootstrap: &str,
-    log_dir: &Path,
-    work_path: &Path,
-) -> Outcome<Setting> {
-    let work_dir: PathBuf = work_path.join(client.name);
+fn setting(client: &ClientRow, common: &Setting) -> Outcome<Setting> {
+    let work_dir = common.work_dir.join(client.name);
     std::fs::create_dir_all(&work_dir)?;
-    Ok(Setting {
-        bootstrap: bootstrap.to_owned(),
-        log_dir: log_dir.to_owned(),
-        namespace: format!("compat-{}", client.name),
-        work_dir,
-        amounts,
-    })
+    Ok(Setting { namespace: format!("{}-{}", common.namespace, client.name), work_dir, ..common.clone() })
 }
 
 fn summary(row: &Row) -> String {

@@ -202,20 +202,27 @@ impl Scene<'_> {
 
     fn alter(&mut self, key: &str, value: &str) -> Outcome<()> {
         self.driver.ask(&format!("alter-config {} {key} {value}", self.topic), VERB_LIMIT)?;
-        self.describe(key, value)
+        self.until_in_force(|scene| scene.describe(key, value))
     }
 
-    /// On Apache Kafka the answer may come before every broker has heard; so the topic may linger for a moment.
     fn delete(&mut self) -> Outcome<()> {
         self.driver.ask(&format!("delete {}", self.topic), VERB_LIMIT)?;
-        let deadline = Instant::now() + VERB_LIMIT;
-        loop {
-            let events = self.driver.ask(&format!("exists {}", self.topic), VERB_LIMIT)?;
+        self.until_in_force(|scene| {
+            let events = scene.driver.ask(&format!("exists {}", scene.topic), VERB_LIMIT)?;
             if events.contains(&Event::Exists(false)) {
                 return Ok(());
             }
-            if Instant::now() > deadline {
-                return fail("the deleted topic is still listed");
+            fail("the deleted topic is still listed")
+        })
+    }
+
+    /// Apache Kafka answers a change before every broker has heard of it, so there the look may be repeated.
+    fn until_in_force(&mut self, look: impl Fn(&mut Self) -> Outcome<()>) -> Outcome<()> {
+        let deadline = Instant::now() + VERB_LIMIT;
+        loop {
+            let seen = look(self);
+            if seen.is_ok() || self.setting.changes_at_once || Instant::now() > deadline {
+                return seen;
             }
         }
     }

@@ -32,6 +32,8 @@ pub struct Setting {
     /// A directory for logs of the client's processes.
     pub work_dir: PathBuf,
     pub amounts: Amounts,
+    /// Whether what was changed must be so in the next answer already, which is Ottla's promise and not Kafka's.
+    pub changes_at_once: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -119,7 +119,7 @@ public final class Client {
         try (KafkaProducer<byte[], byte[]> producer =
                  new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer())) {
             for (int id = first; id < first + count; id++) {
-                byte[] key = id % 5 == 0 ? null : bytes("k" + id);
+                byte[] key = id % 5 == 0 && id % 7 != 0 ? null : bytes("k" + id);
                 ProducerRecord<byte[], byte[]> record =
                     new ProducerRecord<>(topic, id % 3, timestamp + id, key, value(id, valueBytes));
                 record.headers().add("id", bytes("" + id)).add("codec", bytes(codec)).add("empty", new byte[0]);
