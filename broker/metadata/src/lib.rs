@@ -4,10 +4,15 @@
 //!
 //! Reading order: `image`, `delta`, `replay`, `controller`, `metadata`, `metadata_log`, `store`.
 
+pub mod batch;
 pub mod controller;
 pub mod delta;
 pub mod image;
+pub mod metadata_log;
+pub mod quorum_state;
+pub mod records_of;
 pub mod replay;
+pub mod snapshot;
 
 pub use delta::{Delta, ImageListener};
 pub use image::{ConfigResource, Image, Overrides, PartitionImage, Replicas, ResourceType, TopicImage};
