@@ -160,6 +160,11 @@ impl MetadataLog {
         self.bytes_since_snapshot
     }
 
+    /// Whether the files are the machine's, not a memory disk's.
+    pub fn is_on_device(&self) -> bool {
+        self.active.file.std_file().is_some()
+    }
+
     pub fn poisoned(&self) -> Option<CommitError> {
         self.poisoned.clone().map(CommitError::Poisoned)
     }
