@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use ottla_config::OpType;
 use ottla_model::{BrokerId, ErrorCode};
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::{
@@ -18,14 +19,6 @@ use crate::image::{ConfigResource, Image, ResourceType};
 /// Longest value of a setting: Kafka keeps it in 15 bits.
 const VALUE_CHARS_MAX: usize = i16::MAX as usize;
 const MIN_ISR: &str = "min.insync.replicas";
-
-#[derive(Clone, Copy, PartialEq, Debug)]
-enum Operation {
-    Set,
-    Delete,
-    Append,
-    Subtract,
-}
 
 /// One setting as asked for.
 struct Change<'a> {
@@ -128,64 +121,15 @@ fn alter_incrementally(
     let mut altered = Vec::new();
     for change in changes {
         let current = existing.get(change.name);
-        let value = change.value.unwrap_or_default();
-        let next = match operation(change.operation)? {
-            Operation::Set => Some(value.to_owned()),
-            Operation::Delete => None,
-            operation => {
-                if !rules.is_list(resource.resource_type, change.name) {
-                    return Err(not_a_list(&resource, operation, change.name));
-                }
-                Some(change_list(rules, &resource, change.name, current, operation, value))
-            }
-        };
+        let operation = OpType::from_code(change.operation)
+            .ok_or_else(|| invalid_request(format!("Unknown operations type {}", change.operation)))?;
+        let before = current.map(String::as_str);
+        let next = rules.apply(resource.resource_type, change.name, before, operation, change.value)?;
         if current != next.as_ref() || resource.resource_type == ResourceType::Broker {
             altered.push((change.name.to_owned(), next));
         }
     }
     commit_checked(image, rules, &resource, altered)
-}
-
-fn operation(code: i8) -> Result<Operation, ApiError> {
-    Ok(match code {
-        0 => Operation::Set,
-        1 => Operation::Delete,
-        2 => Operation::Append,
-        3 => Operation::Subtract,
-        other => return Err(invalid_request(format!("Unknown operations type {other}"))),
-    })
-}
-
-fn not_a_list(resource: &ConfigResource, operation: Operation, name: &str) -> ApiError {
-    if resource.resource_type == ResourceType::Broker {
-        let word = if operation == Operation::Append { "append" } else { "subtract" };
-        return invalid_config(format!("Config value {word} is not allowed for config key: {name}"));
-    }
-    let word = if operation == Operation::Append { "APPEND" } else { "SUBTRACT" };
-    invalid_config(format!("Can't {word} to key {name} because its type is not LIST."))
-}
-
-fn change_list(
-    rules: &Rules,
-    resource: &ConfigResource,
-    name: &str,
-    current: Option<&String>,
-    operation: Operation,
-    value: &str,
-) -> String {
-    let before = match current {
-        Some(current) => current.clone(),
-        None => rules.default_value(resource.resource_type, name).unwrap_or_default(),
-    };
-    let mut parts: Vec<&str> = before.split(',').filter(|part| !part.is_empty()).collect();
-    for part in value.split(',') {
-        match operation {
-            Operation::Append if !parts.contains(&part) => parts.push(part),
-            Operation::Subtract => parts.retain(|known| *known != part),
-            _ => {}
-        }
-    }
-    parts.join(",")
 }
 
 fn replace(

@@ -70,7 +70,7 @@ fn validate_total_partitions(topics: &[&CreatableTopic], rules: &Rules) -> Resul
     let total: usize = topics
         .iter()
         .map(|topic| match (topic.assignments.len(), topic.num_partitions) {
-            (0, -1) => rules.num_partitions as usize,
+            (0, -1) => rules.num_partitions() as usize,
             (0, count) => usize::try_from(count).unwrap_or(0),
             (count, _) => count,
         })
@@ -97,7 +97,7 @@ fn decide_topic(
         false => assigned_partitions(image, topic)?,
     };
     let id = topic_ids();
-    let describes = rules.describe_new_topic(image, &overrides);
+    let describes = rules.describe_new_topic(&overrides);
     let result = CreatableTopicResult::default()
         .with_name(topic.name.clone())
         .with_topic_id(id.0)
@@ -170,9 +170,9 @@ fn place_partitions(
         let text = "Number of partitions was set to an invalid non-positive value.";
         return Err(ApiError::new(ErrorCode::InvalidPartitions, text));
     }
-    let count = if topic.num_partitions == -1 { rules.num_partitions } else { topic.num_partitions };
+    let count = if topic.num_partitions == -1 { rules.num_partitions() } else { topic.num_partitions };
     let factor = match topic.replication_factor {
-        -1 => rules.default_replication_factor,
+        -1 => rules.default_replication_factor(),
         given => given,
     };
     let refuse = |text: &str| {

@@ -21,7 +21,7 @@ pub fn decide_delete_topics(
     request: &DeleteTopicsRequest,
     version: i16,
 ) -> Result<Decision<DeleteTopicsResponse>, ApiError> {
-    if !rules.delete_topic_enable {
+    if !rules.delete_topic_enable() {
         return Err(match version {
             ..3 => ApiError::new(ErrorCode::InvalidRequest, "Topic deletion is disabled."),
             _ => ApiError::bare(ErrorCode::TopicDeletionDisabled),

@@ -12,6 +12,7 @@ pub mod features;
 pub mod partitions;
 pub mod placement;
 pub mod producer_ids;
+pub mod quorum;
 pub mod registration;
 pub mod rules;
 
