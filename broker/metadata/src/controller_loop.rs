@@ -84,6 +84,13 @@ impl ControllerLoop {
         Ok((controller, image))
     }
 
+    #[cfg(test)]
+    pub fn set_upkeep_thresholds(&mut self, snapshot_bytes: u64, materialise_bytes: u64) {
+        if let Some(disk) = &mut self.disk {
+            disk.upkeep.set_thresholds(snapshot_bytes, materialise_bytes);
+        }
+    }
+
     /// The records of a new reign. Nobody waits for them, so nothing is synced: they reach the
     /// device with the first change that is answered. Raised leader epochs are the exception.
     fn activate(&mut self, unclean_stop: bool) -> Result<(), CommitError> {

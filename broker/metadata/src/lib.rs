@@ -12,6 +12,8 @@ pub mod delta;
 pub mod image;
 mod metadata;
 mod metadata_log;
+#[cfg(test)]
+mod metadata_tests;
 mod quorum_state;
 mod records_of;
 mod replay;

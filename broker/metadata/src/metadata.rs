@@ -124,6 +124,14 @@ impl Metadata {
         }))
     }
 
+    /// Lets small logs reach what only large ones do. Before `start`.
+    #[cfg(test)]
+    pub(crate) fn set_upkeep_thresholds(&self, snapshot_bytes: u64, materialise_bytes: u64) {
+        if let Some((controller, _)) = self.waiting.lock().as_mut() {
+            controller.set_upkeep_thresholds(snapshot_bytes, materialise_bytes);
+        }
+    }
+
     /// The facts in force, without a lock.
     pub fn image(&self) -> arc_swap::Guard<Arc<Image>> {
         self.shared.image.load()

@@ -96,6 +96,7 @@ impl MetadataLog {
         let mut bytes_since_snapshot = 0;
         let mut active = None;
         let mut closed: Vec<Offset> = Vec::new();
+        let mut end_offset = Offset::ZERO;
         for (index, base) in bases.iter().copied().enumerate() {
             let path = folder.join(segment_name(base));
             if base > next {
@@ -111,6 +112,7 @@ impl MetadataLog {
             let end = replay_segment(&bytes, &mut next, on_entry)
                 .map_err(|source| LogOpenError::Unreadable { path: path.clone(), source })?;
             bytes_since_snapshot += end.bytes as u64;
+            end_offset = end.offset.max(end_offset);
             if let Some(why) = end.cut {
                 lines.push(format!(
                     "metadata log: {} cut at byte {} of {} ({why}); records up to offset {} are kept",
@@ -130,9 +132,13 @@ impl MetadataLog {
             }
             closed.extend(active.replace(Segment { base, file, bytes: end.bytes as u64 }).map(|s| s.base));
         }
-        let names_changed = active.is_none();
-        let active = match active {
-            Some(active) => active,
+        // A log that ends before what a snapshot holds goes on in a segment of its own: offsets
+        // within a segment follow one another.
+        let fitting = active.take_if(|segment| segment.base.max(end_offset) >= from);
+        closed.extend(active.map(|segment: Segment| segment.base));
+        let names_changed = fitting.is_none();
+        let active = match fitting {
+            Some(segment) => segment,
             None => create_segment(&*disk, folder, next).map_err(io_error(folder))?,
         };
         let folder = folder.to_owned();
@@ -148,11 +154,6 @@ impl MetadataLog {
             poisoned: None,
         };
         Ok((log, lines))
-    }
-
-    /// The offset the next record gets.
-    pub fn next_offset(&self) -> Offset {
-        self.next_offset
     }
 
     /// Bytes that a start reads besides the newest snapshot.
@@ -255,6 +256,8 @@ fn create_segment(disk: &dyn Disk, folder: &Path, base: Offset) -> io::Result<Se
 /// How far a segment can be read.
 struct SegmentEnd {
     bytes: usize,
+    /// The offset behind the last batch.
+    offset: Offset,
     /// Why the rest can't.
     cut: Option<String>,
 }
@@ -265,8 +268,9 @@ fn replay_segment(
     on_entry: &mut dyn FnMut(Entry, Offset, LeaderEpoch),
 ) -> Result<SegmentEnd, crate::batch::UnreadableRecord> {
     let mut position = 0;
+    let mut offset = Offset::ZERO;
     while position < bytes.len() {
-        let cut = |why: String| Ok(SegmentEnd { bytes: position, cut: Some(why) });
+        let cut = |why: String| Ok(SegmentEnd { bytes: position, offset, cut: Some(why) });
         let checked = BatchView::first(&bytes[position..]).and_then(|view| {
             view.verify_checksum()?;
             Ok::<_, BatchError>(view)
@@ -290,6 +294,7 @@ fn replay_segment(
             *next = header.next_offset();
         }
         position += header.size_bytes();
+        offset = header.next_offset();
     }
-    Ok(SegmentEnd { bytes: position, cut: None })
+    Ok(SegmentEnd { bytes: position, offset, cut: None })
 }

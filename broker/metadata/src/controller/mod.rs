@@ -15,6 +15,8 @@ pub mod producer_ids;
 pub mod quorum;
 pub mod registration;
 pub mod rules;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use ottla_model::{ErrorCode, TopicId};
 use ottla_protocol::StrBytes;

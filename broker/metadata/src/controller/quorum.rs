@@ -14,12 +14,12 @@ const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";
 
 /// The node is its own leader and only voter: all that is in the image is committed.
 pub fn describe_quorum(image: &Image, request: &DescribeQuorumRequest, now_ms: i64) -> DescribeQuorumResponse {
-    let mut response = DescribeQuorumResponse::default();
+    let mut response = DescribeQuorumResponse::default().with_error_message(None);
     let controller = image.controller_id().0;
     let end = image.metadata_offset().0 + 1;
     for topic in &request.topics {
         let partition = |index: i32| {
-            let partition = PartitionData::default().with_partition_index(index);
+            let partition = PartitionData::default().with_partition_index(index).with_error_message(None);
             if topic.topic_name.as_str() != CLUSTER_METADATA_TOPIC || index != 0 {
                 return partition.with_error_code(ErrorCode::UnknownTopicOrPartition.code());
             }
