@@ -22,6 +22,8 @@ const TOPIC_ID_VERSION_MIN: i16 = 10;
 struct CommitTopic<'a> {
     name: TopicName,
     id: TopicId,
+    /// The topic or one of its partitions is unknown. Kafka answers for those first.
+    is_refused: bool,
     /// The partitions that exist, in the order of the request.
     partitions: Vec<&'a OffsetCommitRequestPartition>,
     response: OffsetCommitResponseTopic,
@@ -252,6 +254,7 @@ fn plan_commit<'a>(
         let name = name.unwrap_or_else(|| TopicName::new(""));
         let mut one = CommitTopic {
             id: id.unwrap_or(TopicId::ZERO),
+            is_refused: missing.is_some(),
             partitions: Vec::with_capacity(topic.partitions.len()),
             response: OffsetCommitResponseTopic {
                 name: if by_id { Default::default() } else { topic.name.clone() },
@@ -267,7 +270,10 @@ fn plan_commit<'a>(
             });
             match error {
                 None => one.partitions.push(partition),
-                Some(error) => one.response.partitions.push(commit_answer(partition.partition_index, error)),
+                Some(error) => {
+                    one.is_refused = true;
+                    one.response.partitions.push(commit_answer(partition.partition_index, error));
+                }
             }
         }
         plan.push(one);
@@ -285,17 +291,21 @@ fn respond_commit(
     error_of: impl Fn(usize) -> ErrorCode,
 ) -> OffsetCommitResponse {
     let mut index = 0;
-    let topics = plan.drain(..).map(|topic| {
+    let (mut refused, mut taken) = (Vec::new(), Vec::new());
+    for topic in plan.drain(..) {
         let mut response = topic.response;
         for partition in topic.partitions {
             response.partitions.push(commit_answer(partition.partition_index, error_of(index)));
             index += 1;
         }
-        response
-    });
-    // A topic is answered as soon as one partition of it was named.
-    let topics = topics.filter(|topic| !topic.partitions.is_empty()).collect();
-    OffsetCommitResponse { topics, ..Default::default() }
+        if topic.is_refused {
+            refused.push(response);
+        } else if !response.partitions.is_empty() {
+            taken.push(response);
+        }
+    }
+    refused.append(&mut taken);
+    OffsetCommitResponse { topics: refused, ..Default::default() }
 }
 
 fn fail_all(mut response: OffsetCommitResponse, error: ErrorCode) -> OffsetCommitResponse {
