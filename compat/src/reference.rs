@@ -120,7 +120,7 @@ impl KafkaServer {
         let mut server = Self {
             process: None,
             properties_path: dir.join("server.properties"),
-            log_dir: dir.join("data"),
+            log_dir: options.log_dir.clone().unwrap_or_else(|| dir.join("data")),
             output_path: dir.join("broker.log"),
             bootstrap: format!("127.0.0.1:{broker_port}"),
             _scratch: scratch,
