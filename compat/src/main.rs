@@ -1,2 +1,64 @@
-//! Placeholder.
-fn main() {}
+//! The command line of `cargo compat`: starts brokers, runs foreign clients against them, prints what they said.
+//! shell: arguments in, tables out.
+#![allow(clippy::print_stdout, reason = "this program talks to a person")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::mpsc;
+
+use clap::{Parser, Subcommand};
+use ottla_compat::broker::{Broker as _, BrokerOptions};
+use ottla_compat::failure::{Failure, Outcome};
+use ottla_compat::{process, reference};
+
+/// Unmodified Kafka clients and tools against a broker.
+#[derive(Parser)]
+#[command(name = "cargo compat")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run the reference Apache Kafka in the foreground until SIGINT or SIGTERM; prints one JSON line when it serves.
+    Kafka {
+        /// The port of its listener; any free one when not given.
+        #[arg(long)]
+        port: Option<u16>,
+        /// Keep the data here instead of in a directory that vanishes.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// A line for its server.properties.
+        #[arg(long = "override", value_name = "KEY=VALUE")]
+        overrides: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Outcome<ExitCode> {
+    match task {
+        Task::Kafka { port, dir, overrides } => serve_kafka(&BrokerOptions { dir, port, overrides }),
+    }
+}
+
+fn serve_kafka(options: &BrokerOptions) -> Outcome<ExitCode> {
+    let (asked_to_stop, stop) = mpsc::channel();
+    process::on_signal(move || {
+        let _ = asked_to_stop.send(());
+    })?;
+    let mut server = reference::KafkaServer::start(options)?;
+    println!("{}", reference::ready_line(&server)?);
+    stop.recv().map_err(|_| Failure("the signal thread ended".to_owned()))?;
+    server.stop()?;
+    Ok(ExitCode::SUCCESS)
+}
