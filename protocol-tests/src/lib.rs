@@ -1,1 +1,19 @@
-//! protocol-tests room.
+//! The wire, seen from outside: a codec of its own, scripts of raw requests, and the comparison of two brokers' answers.
+//! core in codec, batch, script and compare; shell in connection, runner and broker.
+
+pub mod batch;
+pub mod broker;
+pub mod codec;
+pub mod compare;
+pub mod connection;
+pub mod normalise;
+pub mod oracle;
+pub mod records;
+pub mod relaxed;
+pub mod runner;
+pub mod schema;
+pub mod schema_source;
+pub mod script;
+
+/// What went wrong, said for the person who runs the check.
+pub type Outcome<T> = Result<T, String>;
