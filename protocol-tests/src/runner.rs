@@ -155,8 +155,12 @@ impl Player {
     }
 
     fn send(&mut self, connection: &str, api: &Api, version: i16, body: &Value) -> Outcome<()> {
-        self.variables.insert("v".to_owned(), json!(version));
+        // `$v` is this version for the body only; around it the variable of a loop keeps its value.
+        let outer = self.variables.insert("v".to_owned(), json!(version));
         let body = self.fill(body);
+        if let Some(outer) = outer {
+            self.variables.insert("v".to_owned(), outer);
+        }
         self.correlation_id += 1;
         let correlation_id = self.correlation_id;
         let frame = codec::request_frame(api, version, correlation_id, CLIENT_ID, &body)?;
