@@ -170,6 +170,10 @@ impl Walk<'_> {
                 self.note(&format!("{path}[{name}]"), &absent(), value);
             }
         }
+        // Only in Fetch does the order of a list mean something: a client reads on where the limit cut it off.
+        if self.api != "Fetch" {
+            return;
+        }
         let common = |names: &[String], others: &[String]| -> Vec<Value> {
             names.iter().filter(|name| others.contains(name)).map(|name| Value::from(name.as_str())).collect()
         };

@@ -7,19 +7,20 @@
 //! delete-topic NAME                              gone for every client
 //! group NAME                                     its coordinator is there
 //! set name = value
-//! [@conn] API VERSIONS {body}                    sends and reads the answer; VERSIONS: 3, 0-5, 0,4,9, all, $v
+//! [@conn] API VERSIONS {body}                    sends and reads the answer; VERSIONS: 3, 0-5, 0,4,9, all, $n
 //! [@conn] send API VERSION {body}                sends only
 //! [@conn] receive                                reads the answer of the oldest request sent
 //! [@conn] raw HEX                                sends bytes as they are
 //! [@conn] outcome                                what comes of them: closed, or an answer
 //! [@conn] close
-//! for v in 0-9 ... end
+//! for n in 0-9 ... end
 //! > save name = path                             remembers a part of the answer just read
 //! > until path == value                          asks again until it is so, for ten seconds at most
 //! > keep path field prefix                       of that list, compares only elements whose field begins so
 //! ```
 //! A body is relaxed JSON in Kafka's field names; what it leaves out takes Kafka's default. `$name` is a remembered
-//! value (`$name+1` one more), `${name}` its text inside a longer one; `$v` is the version of the step.
+//! value (`$name+1` one more), `${name}` its text inside a longer one; `$v` is the version of the request itself, and a
+//! loop's variable as a version is moved into the range of the API.
 
 use serde_json::Value;
 
