@@ -2,8 +2,17 @@
 //! shell: processes, files, sockets and the clock; nothing here is linked into the broker.
 
 pub mod broker;
+pub mod clients;
+pub mod contract;
 pub mod failure;
+pub mod kcat;
+pub mod ledger;
 pub mod places;
 pub mod process;
 pub mod reference;
+pub mod runner;
+pub mod scenario;
+pub mod steps;
+pub mod tools;
 pub mod wire;
+pub mod words;

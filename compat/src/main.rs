@@ -7,8 +7,11 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 
 use clap::{Parser, Subcommand};
-use ottla_compat::broker::{Broker as _, BrokerOptions};
+use ottla_compat::broker::{Against, Broker as _, BrokerOptions};
+use ottla_compat::clients::CLIENTS;
 use ottla_compat::failure::{Failure, Outcome};
+use ottla_compat::runner::{self, Plan};
+use ottla_compat::steps::Amounts;
 use ottla_compat::{process, reference};
 
 /// Unmodified Kafka clients and tools against a broker.
@@ -33,6 +36,24 @@ enum Task {
         #[arg(long = "override", value_name = "KEY=VALUE")]
         overrides: Vec<String>,
     },
+    /// Play the scenario with every client, or with those named.
+    Quick(Selection),
+    /// The same with far more records.
+    Full(Selection),
+    /// Name the clients.
+    List,
+}
+
+#[derive(clap::Args)]
+struct Selection {
+    /// The broker under test.
+    #[arg(long, value_enum, default_value_t = Against::Ottla)]
+    against: Against,
+    /// A configuration line for the broker.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Clients, as `list` names them; all when none is given.
+    names: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -48,6 +69,14 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Outcome<ExitCode> {
     match task {
         Task::Kafka { port, dir, overrides } => serve_kafka(&BrokerOptions { dir, port, overrides }),
+        Task::Quick(selection) => run_clients(selection, Amounts::QUICK),
+        Task::Full(selection) => run_clients(selection, Amounts::FULL),
+        Task::List => {
+            for client in CLIENTS {
+                println!("{:16} {}", client.name, client.about);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -61,4 +90,11 @@ fn serve_kafka(options: &BrokerOptions) -> Outcome<ExitCode> {
     stop.recv().map_err(|_| Failure("the signal thread ended".to_owned()))?;
     server.stop()?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn run_clients(selection: Selection, amounts: Amounts) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let Selection { against, overrides, names } = selection;
+    let clean = runner::run(&Plan { against, names, amounts, overrides })?;
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

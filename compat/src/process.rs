@@ -180,3 +180,44 @@ pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(|candidate| candidate.is_file())
 }
+
+/// What a program that ran to its end had to say.
+#[derive(Debug, Clone)]
+pub struct Printed {
+    pub output: String,
+    pub errors: String,
+}
+
+/// Runs a program that reads `input` and ends by itself; its streams are kept in `work_dir` under `name`.
+pub fn capture(
+    name: &str,
+    command: &mut Command,
+    input: Option<&Path>,
+    work_dir: &Path,
+    limit: Duration,
+) -> Outcome<Printed> {
+    let (output_path, errors_path) =
+        (work_dir.join(format!("{name}.out")), work_dir.join(format!("{name}.err")));
+    let input = match input {
+        Some(path) => Stdio::from(File::open(path).while_doing(|| format!("opening {}", path.display()))?),
+        None => Stdio::null(),
+    };
+    command.stdin(input).stdout(File::create(&output_path)?).stderr(File::create(&errors_path)?);
+    let mut process = Process::start_as_is(name, command, &errors_path)?;
+    let status = process.wait_until(Instant::now() + limit)?;
+    let read = |path: &Path| std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let printed = Printed { output: read(&output_path)?, errors: read(&errors_path)? };
+    match status {
+        Some(status) if status.success() => Ok(printed),
+        Some(status) => Err(Failure(format!(
+            "{name} ended with {status}\n{}\n{}",
+            last_lines(&output_path, 10),
+            last_lines(&errors_path, 15)
+        ))),
+        None => Err(Failure(format!(
+            "{name} still ran after {limit:?}\n{}\n{}",
+            last_lines(&output_path, 10),
+            last_lines(&errors_path, 15)
+        ))),
+    }
+}

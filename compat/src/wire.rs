@@ -164,4 +164,27 @@ impl Connection {
         let answer = self.ask(3, 0, Body::default().i32(0))?;
         Answer(&answer).i32()
     }
+
+    /// CreateTopics v2, one replica; `configs` in Kafka's words.
+    pub fn create_topic(
+        &mut self,
+        topic: &str,
+        partition_count: i32,
+        configs: &[(&str, &str)],
+    ) -> Outcome<()> {
+        let mut body = Body::default().i32(1).string(topic).i32(partition_count).i16(1).i32(0);
+        body = body.i32(i32::try_from(configs.len()).unwrap_or(0));
+        for (key, value) in configs {
+            body = body.string(key).string(value);
+        }
+        let answer = self.ask(19, 2, body.i32(30_000).i8(0))?;
+        let mut answer = Answer(&answer);
+        let (_throttle_ms, _count, _name) = (answer.i32()?, answer.i32()?, answer.string()?);
+        match (answer.i16()?, answer.string()?) {
+            (0, _) => Ok(()),
+            (code, message) => {
+                fail(format!("creating {topic}: error {code}, {}", message.unwrap_or_default()))
+            }
+        }
+    }
 }

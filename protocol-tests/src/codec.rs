@@ -190,6 +190,16 @@ impl Writer<'_> {
     }
 }
 
+/// What a tagged field that did not travel stands for: a broker may as well have sent just that.
+fn absent_value(field: &Field, version: i16) -> Value {
+    match (&field.kind, &field.default) {
+        (Kind::Struct(fields), Value::Object(_)) => Value::Object(
+            fields_of(fields, version).map(|inner| (inner.name.clone(), absent_value(inner, version))).collect(),
+        ),
+        (_, default) => default.clone(),
+    }
+}
+
 /// A text is its own bytes, but `hex:…` is what its digits say.
 pub fn text_bytes(text: &str) -> Outcome<Vec<u8>> {
     let Some(digits) = text.strip_prefix("hex:") else { return Ok(text.as_bytes().to_vec()) };
@@ -271,7 +281,7 @@ impl<'a> Reader<'a> {
     fn structure(&mut self, fields: &[Field], object: &mut Map<String, Value>) -> Outcome<()> {
         for field in fields_of(fields, self.version) {
             if field.tag_in(self.version).is_some() {
-                object.insert(field.name.clone(), field.default.clone());
+                object.insert(field.name.clone(), absent_value(field, self.version));
             } else {
                 let value = self.field(field).map_err(|error| format!("{}: {error}", field.name))?;
                 object.insert(field.name.clone(), value);

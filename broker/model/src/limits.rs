@@ -22,3 +22,13 @@ pub const CONNECTION_READ_BYTES_MAX: usize = 256 * 1024;
 pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 const _: () = assert!(CONNECTION_READ_BUFFER_BYTES_IDLE < CONNECTION_READ_BYTES_MAX);
+
+/// Deepest nesting of arrays and structs in a request; Kafka's deepest definition stays below.
+pub const REQUEST_NESTING_MAX: usize = 16;
+
+/// Array elements (structs, strings) and tagged fields one request may hold. An element can be ten
+/// times its bytes once decoded, so the frame's size alone does not bound the memory.
+pub const REQUEST_ELEMENTS_MAX: usize = 1_000_000;
+
+/// Record errors one refused batch may carry into its answer.
+pub const RECORD_ERRORS_PER_BATCH_MAX: usize = 1000;

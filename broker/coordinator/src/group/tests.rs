@@ -1,0 +1,2 @@
+//! Tests of the core, by operation and by whole histories.
+//! Core.
