@@ -29,15 +29,24 @@ pub const SETTINGS: [&str; 8] = [
 /// One broker process with a directory that vanishes.
 #[derive(Debug)]
 pub struct Broker {
-    child: Child,
+    /// None when it runs on its own and is only visited.
+    child: Option<Child>,
+    pid: u32,
     dir: PathBuf,
     /// `host:port` of its listener.
     pub bootstrap: String,
 }
 
 impl Broker {
-    /// Starts it on a free port with [`SETTINGS`] and what the test adds.
+    /// Starts it on a free port with [`SETTINGS`] and what the test adds. `WIRE_BROKER=PID@HOST:PORT` names one that runs
+    /// already, so that a check can be held against Apache Kafka itself.
     pub fn start(more: &[&str]) -> Outcome<Self> {
+        if let Some((pid, bootstrap)) =
+            std::env::var("WIRE_BROKER").ok().as_deref().and_then(|named| named.split_once('@'))
+        {
+            let pid = pid.parse().map_err(|_| format!("`{pid}` is no process id"))?;
+            return Ok(Self { child: None, pid, dir: PathBuf::new(), bootstrap: bootstrap.to_owned() });
+        }
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("ottla-wire-{}-{serial}", std::process::id()));
@@ -45,6 +54,7 @@ impl Broker {
         let ready_path = dir.join("ready.json");
         let log = std::fs::File::create(dir.join("broker.log")).map_err(|error| error.to_string())?;
         let errors = log.try_clone().map_err(|error| error.to_string())?;
+        raise_file_limit();
         let mut command = Command::new(binary()?);
         command.args(["--override", "listeners=PLAINTEXT://127.0.0.1:0"]);
         command.args(["--override", "ottla.http.listener=127.0.0.1:0"]);
@@ -55,7 +65,8 @@ impl Broker {
         command.arg("--ready-file").arg(&ready_path).current_dir(&dir);
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let child = command.spawn().map_err(|error| format!("starting ottla: {error}"))?;
-        let mut broker = Self { child, dir, bootstrap: String::new() };
+        let pid = child.id();
+        let mut broker = Self { child: Some(child), pid, dir, bootstrap: String::new() };
         broker.bootstrap = broker.wait_until_ready(&ready_path)?;
         Ok(broker)
     }
@@ -69,7 +80,10 @@ impl Broker {
                 let address = ready["bootstrap"].as_str().unwrap_or_default();
                 return Ok(address.to_owned());
             }
-            let ended = self.child.try_wait().map_err(|error| error.to_string())?;
+            let ended = match &mut self.child {
+                Some(child) => child.try_wait().map_err(|error| error.to_string())?,
+                None => None,
+            };
             if ended.is_some() || Instant::now() >= deadline {
                 return Err(format!("ottla is not ready ({ended:?}):\n{}", self.log()));
             }
@@ -83,12 +97,12 @@ impl Broker {
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.pid
     }
 
     /// The memory that the process holds, in bytes.
     pub fn resident_bytes(&self) -> Outcome<u64> {
-        let path = format!("/proc/{}/status", self.child.id());
+        let path = format!("/proc/{}/status", self.pid);
         let status = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line
@@ -100,10 +114,20 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.dir);
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
     }
+}
+
+/// Thousands of connections need as many descriptors, here and in the broker, which inherits the limit.
+fn raise_file_limit() {
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    // What the system refuses shows itself when the connections run out.
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);
 }
 
 fn is_kafka_only(setting: &str) -> bool {

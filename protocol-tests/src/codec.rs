@@ -194,7 +194,9 @@ impl Writer<'_> {
 fn absent_value(field: &Field, version: i16) -> Value {
     match (&field.kind, &field.default) {
         (Kind::Struct(fields), Value::Object(_)) => Value::Object(
-            fields_of(fields, version).map(|inner| (inner.name.clone(), absent_value(inner, version))).collect(),
+            fields_of(fields, version)
+                .map(|inner| (inner.name.clone(), absent_value(inner, version)))
+                .collect(),
         ),
         (_, default) => default.clone(),
     }

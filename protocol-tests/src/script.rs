@@ -67,11 +67,17 @@ pub struct Step {
     pub checks: Vec<Check>,
 }
 
+/// A loop that has not met its `end`; the script itself is one without head.
+struct Block {
+    head: Option<(usize, String, Versions)>,
+    steps: Vec<Step>,
+}
+
 /// Reads a whole script.
 pub fn parse(text: &str) -> Outcome<Vec<Step>> {
     let mut lines = text.lines().enumerate();
     // The innermost open loop is last; the script itself is the first.
-    let mut open: Vec<(Option<(usize, String, Versions)>, Vec<Step>)> = vec![(None, Vec::new())];
+    let mut open = vec![Block { head: None, steps: Vec::new() }];
     while let Some((index, line)) = lines.next() {
         let number = index + 1;
         let mut statement = line.trim().to_owned();
@@ -86,26 +92,26 @@ pub fn parse(text: &str) -> Outcome<Vec<Step>> {
         let at = |error: String| format!("line {number}: {error}");
         if let Some(check) = statement.strip_prefix('>') {
             let check = parse_check(check.trim()).map_err(at)?;
-            let step = open.last_mut().and_then(|(_, steps)| steps.last_mut());
+            let step = open.last_mut().and_then(|block| block.steps.last_mut());
             step.ok_or_else(|| at("a check without a step".to_owned()))?.checks.push(check);
         } else if let Some(rest) = statement.strip_prefix("for ") {
             let (name, span) = rest.split_once(" in ").ok_or_else(|| at("for NAME in SPAN".to_owned()))?;
             let span = Versions::parse(span.trim()).map_err(at)?;
-            open.push((Some((number, name.trim().to_owned(), span)), Vec::new()));
+            open.push(Block { head: Some((number, name.trim().to_owned(), span)), steps: Vec::new() });
         } else if statement == "end" {
-            let Some((Some((line, name, versions)), steps)) = open.pop() else {
+            let Some(Block { head: Some((line, name, versions)), steps }) = open.pop() else {
                 return Err(at("`end` without `for`".to_owned()));
             };
             let action = Action::For { name, versions, steps };
             let step = Step { line, connection: String::new(), action, checks: Vec::new() };
-            open.last_mut().ok_or("no script")?.1.push(step);
+            open.last_mut().ok_or("no script")?.steps.push(step);
         } else {
             let step = parse_step(number, &statement).map_err(at)?;
-            open.last_mut().ok_or("no script")?.1.push(step);
+            open.last_mut().ok_or("no script")?.steps.push(step);
         }
     }
     match open.pop() {
-        Some((None, steps)) => Ok(steps),
+        Some(Block { head: None, steps }) => Ok(steps),
         _ => Err("a `for` has no `end`".to_owned()),
     }
 }
@@ -199,7 +205,8 @@ pub fn look_up<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(value, |value, part| match (part.split_once('='), part.parse::<usize>()) {
         (Some((field, wanted)), _) => value.as_array()?.iter().find(|item| match &item[field] {
             Value::String(text) => text == wanted,
-            other => other.to_string() == wanted,
+            Value::Number(number) => number.to_string() == wanted,
+            _ => false,
         }),
         (None, Ok(index)) => value.get(index),
         (None, Err(_)) => value.get(part),
