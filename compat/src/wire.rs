@@ -166,9 +166,9 @@ impl Connection {
         Ok(answer)
     }
 
-    /// Metadata v0 about no topic in particular: the number of brokers that serve.
+    /// Metadata v0 about all topics, which makes none: the number of brokers that serve.
     pub fn broker_count(&mut self) -> Outcome<i32> {
-        let answer = self.ask(3, 0, Body::default().i32(1).string("__ottla_compat_probe"))?;
+        let answer = self.ask(3, 0, Body::default().i32(0))?;
         Answer(&answer).i32()
     }
 
