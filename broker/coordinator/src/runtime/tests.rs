@@ -575,6 +575,7 @@ fn administration_is_spoken_in_every_version() {
         response.groups.len()
     };
     assert_eq!(list(&[], &[]), 1);
+    assert_eq!(lab.coordinator.count_groups().into_iter().collect::<Vec<_>>(), [("Stable", 1)]);
     assert_eq!(list(&["stable", "Empty"], &["CLASSIC"]), 1);
     assert_eq!(list(&["Empty"], &[]), 0);
     assert_eq!(list(&[], &["consumer"]), 0);
