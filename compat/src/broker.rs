@@ -50,6 +50,8 @@ impl std::fmt::Display for Against {
 pub struct BrokerOptions {
     /// Kept after the run when given; otherwise a directory of its own that vanishes.
     pub dir: Option<PathBuf>,
+    /// The data alone, apart from what the starter writes; below `dir` when not given.
+    pub log_dir: Option<PathBuf>,
     /// Any free port when not given.
     pub port: Option<u16>,
     /// `key=value`, in Kafka's words; a later one wins.
@@ -106,7 +108,7 @@ impl OttlaServer {
             binary,
             process: None,
             overrides: options.overrides.clone(),
-            log_dir: scratch.path().join("data"),
+            log_dir: options.log_dir.clone().unwrap_or_else(|| scratch.path().join("data")),
             ready_path: scratch.path().join("ready.json"),
             output_path: scratch.path().join("broker.log"),
             bootstrap: String::new(),

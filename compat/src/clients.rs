@@ -237,7 +237,9 @@ fn prepare_go(folder: &str, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
 }
 
 fn prepare_tools(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
-    say("Apache Kafka's tools through Maven, unless they are here already");
+    if !crate::reference::are_libs_here()? {
+        say("Apache Kafka's tools through Maven");
+    }
     crate::reference::libs_dir()?;
     Ok(Vec::new())
 }

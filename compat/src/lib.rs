@@ -4,12 +4,14 @@
 pub mod broker;
 pub mod clients;
 pub mod contract;
+pub mod crash;
 pub mod failure;
 pub mod kcat;
 pub mod ledger;
 pub mod places;
 pub mod process;
 pub mod reference;
+pub mod requests;
 pub mod runner;
 pub mod scenario;
 pub mod steps;

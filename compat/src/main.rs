@@ -5,10 +5,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
 use ottla_compat::broker::{Against, Broker as _, BrokerOptions};
 use ottla_compat::clients::CLIENTS;
+use ottla_compat::crash::{self, Part};
 use ottla_compat::failure::{Failure, Outcome};
 use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
@@ -40,6 +42,8 @@ enum Task {
     Quick(Selection),
     /// The same with far more records.
     Full(Selection),
+    /// Kill the broker under load, damage the tails of its logs, fill its disk.
+    Crash(CrashArguments),
     /// Name the clients.
     List,
 }
@@ -56,6 +60,28 @@ struct Selection {
     names: Vec<String>,
 }
 
+#[derive(clap::Args)]
+struct CrashArguments {
+    /// The broker under test.
+    #[arg(long, value_enum, default_value_t = Against::Ottla)]
+    against: Against,
+    /// How often it is killed under load.
+    #[arg(long, default_value_t = 50)]
+    rounds: u32,
+    /// How often every kind of damage is done.
+    #[arg(long, default_value_t = 5)]
+    tail_rounds: u32,
+    /// What repeats a run; taken from the clock when not given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// A configuration line for the broker.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Some parts only; all when none is given.
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+}
+
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(code) => code,
@@ -68,7 +94,10 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Outcome<ExitCode> {
     match task {
-        Task::Kafka { port, dir, overrides } => serve_kafka(&BrokerOptions { dir, port, overrides }),
+        Task::Kafka { port, dir, overrides } => {
+            serve_kafka(&BrokerOptions { dir, port, overrides, ..BrokerOptions::default() })
+        }
+        Task::Crash(arguments) => crash_broker(arguments),
         Task::Quick(selection) => run_clients(selection, Amounts::QUICK),
         Task::Full(selection) => run_clients(selection, Amounts::FULL),
         Task::List => {
@@ -96,5 +125,14 @@ fn run_clients(selection: Selection, amounts: Amounts) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
     let Selection { against, overrides, names } = selection;
     let clean = runner::run(&Plan { against, names, amounts, overrides })?;
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn crash_broker(arguments: CrashArguments) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let CrashArguments { against, rounds, tail_rounds, seed, overrides, parts } = arguments;
+    let clock_seed = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
+    let seed = seed.unwrap_or_else(clock_seed);
+    let clean = crash::run(&crash::Plan { against, rounds, tail_rounds, seed, parts, overrides })?;
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -124,6 +124,11 @@ impl Drop for Process {
 pub fn last_lines(path: &Path, line_count: usize) -> String {
     let text =
         std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    last_lines_of(&text, line_count)
+}
+
+/// The last lines of a text.
+pub fn last_lines_of(text: &str, line_count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(line_count)..].join("\n")
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::broker::{Broker, BrokerOptions};
@@ -25,15 +26,15 @@ const CLUSTER_ID: &str = "b3R0bGFDb21wYXQwMDAwMQ";
 
 /// The folder with every jar of the server, the tools and the clients; filled by Maven the first time.
 pub fn libs_dir() -> Outcome<PathBuf> {
+    // Several may ask at once; the first one fetches.
+    static FETCH: Mutex<()> = Mutex::new(());
+    let _alone = FETCH.lock().unwrap_or_else(PoisonError::into_inner);
     let cache = cache_dir()?;
     let dir = cache.join(format!("kafka-{KAFKA_VERSION}/libs"));
-    let done_path = cache.join(format!("kafka-{KAFKA_VERSION}/complete"));
-    let pom = compat_dir().join("reference/pom.xml");
-    // The mark holds the pom it was made from: a changed pom is fetched again.
-    let pom_text = fs::read(&pom).while_doing(|| format!("reading {}", pom.display()))?;
-    if fs::read(&done_path).is_ok_and(|text| text == pom_text) {
+    if are_libs_here()? {
         return Ok(dir);
     }
+    let pom = pom_path();
     crate::process::require("mvn", "Maven (apt: maven)")?;
     crate::process::require("java", "Java 17 or newer (apt: default-jdk)")?;
     let _ = fs::remove_dir_all(&dir);
@@ -47,8 +48,23 @@ pub fn libs_dir() -> Outcome<PathBuf> {
         .arg("-DincludeScope=runtime")
         .arg(format!("-DoutputDirectory={}", dir.display()));
     run("mvn", &mut command, &output_path, DOWNLOAD_LIMIT)?;
-    fs::write(&done_path, pom_text)?;
+    fs::write(done_path()?, fs::read(&pom)?)?;
     Ok(dir)
+}
+
+/// The mark of a complete download holds the pom it was made from, so that a changed pom is fetched again.
+pub fn are_libs_here() -> Outcome<bool> {
+    let pom = pom_path();
+    let pom_text = fs::read(&pom).while_doing(|| format!("reading {}", pom.display()))?;
+    Ok(fs::read(done_path()?).is_ok_and(|text| text == pom_text))
+}
+
+fn pom_path() -> PathBuf {
+    compat_dir().join("reference/pom.xml")
+}
+
+fn done_path() -> Outcome<PathBuf> {
+    Ok(cache_dir()?.join(format!("kafka-{KAFKA_VERSION}/complete")))
 }
 
 /// The class path of server, tools and clients, for `java -cp`.
@@ -104,7 +120,7 @@ impl KafkaServer {
         let mut server = Self {
             process: None,
             properties_path: dir.join("server.properties"),
-            log_dir: dir.join("data"),
+            log_dir: options.log_dir.clone().unwrap_or_else(|| dir.join("data")),
             output_path: dir.join("broker.log"),
             bootstrap: format!("127.0.0.1:{broker_port}"),
             _scratch: scratch,

@@ -106,11 +106,12 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// One connection; requests are answered one at a time.
+/// One connection; several requests may be on their way, their answers come in order.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
-    correlation_id: i32,
+    sent_correlation_id: i32,
+    answered_correlation_id: i32,
 }
 
 impl Connection {
@@ -121,7 +122,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(patience))?;
         stream.set_write_timeout(Some(patience))?;
-        Ok(Self { stream, correlation_id: 0 })
+        Ok(Self { stream, sent_correlation_id: 0, answered_correlation_id: 0 })
     }
 
     /// Sends one request (header version 1) and returns the body of its answer (header version 0).
@@ -131,8 +132,9 @@ impl Connection {
     }
 
     pub fn send(&mut self, key: i16, version: i16, body: Body) -> Outcome<()> {
-        self.correlation_id += 1;
-        let header = Body::default().i16(key).i16(version).i32(self.correlation_id).string("ottla-compat");
+        self.sent_correlation_id += 1;
+        let header =
+            Body::default().i16(key).i16(version).i32(self.sent_correlation_id).string("ottla-compat");
         let count = i32::try_from(header.0.len() + body.0.len())
             .map_err(|_| Failure("a request beyond 2 GiB".to_owned()))?;
         let mut frame = Body::default().i32(count).0;
@@ -142,6 +144,7 @@ impl Connection {
         Ok(())
     }
 
+    /// The next answer in order.
     pub fn receive(&mut self) -> Outcome<Vec<u8>> {
         let mut length = [0; 4];
         self.stream.read_exact(&mut length)?;
@@ -152,8 +155,12 @@ impl Connection {
         let mut answer = vec![0; length];
         self.stream.read_exact(&mut answer)?;
         let correlation_id = Answer(&answer).i32()?;
-        if correlation_id != self.correlation_id {
-            return fail(format!("answer {correlation_id} came for request {}", self.correlation_id));
+        self.answered_correlation_id += 1;
+        if correlation_id != self.answered_correlation_id {
+            return fail(format!(
+                "answer {correlation_id} came for request {}",
+                self.answered_correlation_id
+            ));
         }
         answer.drain(..4);
         Ok(answer)

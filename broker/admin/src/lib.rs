@@ -1,6 +1,8 @@
 //! HTTP for people and machines that watch the broker: metrics, health, one plain page.
 //! Shell. Knows no other room: what it shows is given to it as `AdminSources`.
 
+#[cfg(test)]
+mod dashboard_tests;
 mod pages;
 mod process_metrics;
 mod server;

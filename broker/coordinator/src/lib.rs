@@ -8,9 +8,12 @@
 pub mod group;
 pub mod java_hash;
 pub mod record;
+pub mod runtime;
 pub mod settings;
 mod subscription;
 pub mod timers;
 pub mod wire;
 
+pub use record::codec::CoordinatorRecord;
+pub use runtime::{CoordinatorLog, GroupCoordinator, LoadSummary, Reply, RequestContext, TopicLookup};
 pub use settings::GroupSettings;

@@ -18,6 +18,8 @@ pub struct Delta {
     /// Partitions whose leader, replicas or in-sync replicas changed.
     pub partitions_changed: BTreeSet<(TopicId, PartitionIndex)>,
     pub configs_changed: BTreeSet<ConfigResource>,
+    /// The topics among `configs_changed`, by id.
+    pub topics_configured: BTreeSet<TopicId>,
     pub brokers_changed: bool,
     pub features_changed: bool,
     pub producer_ids_changed: bool,
@@ -46,6 +48,7 @@ impl Delta {
     pub(crate) fn on_topic_deleted(&mut self, name: TopicName, id: TopicId) {
         self.partitions_added.remove(&id);
         self.partitions_changed.retain(|(topic, _)| *topic != id);
+        self.topics_configured.remove(&id);
         self.configs_changed.remove(&ConfigResource::new(ResourceType::Topic, name.as_str()));
         // A topic that came and went between two images was never there for a subscriber.
         if !self.topics_created.remove(&id) {

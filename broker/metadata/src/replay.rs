@@ -298,6 +298,7 @@ fn replay_config(image: &mut Image, delta: &mut Delta, record: &ConfigRecord) {
         let Some(topic) = image.topics.get_mut(resource.name.as_str()).map(Arc::make_mut) else { return };
         topic.overrides = changed(&topic.overrides, record);
         if !delta.topics_created.contains(&topic.id) {
+            delta.topics_configured.insert(topic.id);
             delta.configs_changed.insert(resource);
         }
         return;

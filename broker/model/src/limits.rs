@@ -32,3 +32,18 @@ pub const REQUEST_ELEMENTS_MAX: usize = 1_000_000;
 
 /// Record errors one refused batch may carry into its answer.
 pub const RECORD_ERRORS_PER_BATCH_MAX: usize = 1000;
+
+/// Requests that wait for the metadata controller; beyond it their senders wait.
+pub const METADATA_EVENTS_QUEUED_MAX: usize = 1024;
+
+/// Decisions of the metadata controller that share one append and one sync.
+pub const METADATA_EVENTS_PER_COMMIT_MAX: usize = 256;
+
+/// Bytes of metadata records after which a snapshot is taken and the log before it dropped.
+pub const METADATA_SNAPSHOT_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Bytes of metadata records after which the materialised image is brought up to date: what a start
+/// replays at most besides it.
+pub const METADATA_MATERIALISE_BYTES: u64 = 1024 * 1024;
+
+const _: () = assert!(METADATA_MATERIALISE_BYTES < METADATA_SNAPSHOT_BYTES);

@@ -13,9 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes};
+use ottla_env::{File, OpenMode};
 use ottla_network::{
-    Admitted, Answer, ConnectionInfo, Handler, ListenerSpec, Listeners, NetworkMetrics, NetworkSettings,
-    ResponseBuilder,
+    Admitted, Answer, Chunk, ConnectionInfo, Handler, ListenerSpec, Listeners, NetworkMetrics,
+    NetworkSettings, ResponseBuilder,
 };
 use tokio::sync::oneshot;
 
@@ -23,11 +24,14 @@ const REQUEST_BYTES: usize = 40;
 const CONNECTIONS: usize = 4;
 const IDLE_CONNECTIONS: usize = 5000;
 const SECONDS: u64 = 3;
+const SLICE_BYTES: usize = 256 * 1024;
 
-/// Answers each request with 40 bytes; a request whose fifth byte is 1 only after a task ran.
+/// Answers each request with 40 bytes; a request whose fifth byte is 1 only after a task ran, and
+/// one whose fifth byte is 2 with a slice of a file more.
 struct Echo {
     frames: AtomicUsize,
     bytes: AtomicUsize,
+    file: Arc<dyn File>,
 }
 
 fn answer(frame: &Bytes) -> Answer {
@@ -42,6 +46,13 @@ impl Handler for Echo {
         self.bytes.fetch_add(frame.len(), Ordering::Relaxed);
         if frame[4] == 0 {
             return Admitted::Ready(answer(&frame));
+        }
+        if frame[4] == 2 {
+            self.bytes.fetch_add(SLICE_BYTES, Ordering::Relaxed);
+            let mut builder = ResponseBuilder::with_capacity(REQUEST_BYTES);
+            builder.buffer.put_slice(&frame[..REQUEST_BYTES]);
+            builder.push(Chunk::File { file: Arc::clone(&self.file), position: 0, len: SLICE_BYTES });
+            return Admitted::Ready(builder.finish().map_or(Answer::Silent, Answer::Respond));
         }
         let (sender, receiver) = oneshot::channel();
         tokio::spawn(async move { sender.send(answer(&frame)) });
@@ -71,7 +82,11 @@ fn serve() {
     let spec = ListenerSpec { name: "PLAINTEXT".into(), host: "127.0.0.1".into(), port: 0, advertised: None };
     let listeners = Listeners::bind(&env, &[spec]).expect("a port is free");
     let addr = listeners.bound()[0].bound.to_string();
-    let handler = Arc::new(Echo { frames: AtomicUsize::new(0), bytes: AtomicUsize::new(0) });
+    let path = std::env::temp_dir().join(format!("ottla-network-echo-{}", std::process::id()));
+    let file = env.disk.open(&path, OpenMode::Truncate).expect("the file is made");
+    env.disk.remove_file(&path).expect("the open file stays readable");
+    file.write_all_at(&vec![7; SLICE_BYTES], 0).expect("the file takes bytes");
+    let handler = Arc::new(Echo { frames: AtomicUsize::new(0), bytes: AtomicUsize::new(0), file });
     let metrics = NetworkMetrics::register(&prometheus::Registry::new()).expect("names are free");
     let _server =
         listeners.serve(Arc::clone(&handler) as Arc<dyn Handler>, NetworkSettings::default(), metrics);
@@ -87,6 +102,9 @@ fn serve() {
         "{IDLE_CONNECTIONS} connections, one request each: {:.0} opened/s, {each} bytes resident each",
         IDLE_CONNECTIONS as f64 / start.elapsed().as_secs_f64()
     );
+    let cpu = cpu_seconds();
+    std::thread::sleep(Duration::from_secs(SECONDS));
+    println!("idle with them: {:.2} % of a core", (cpu_seconds() - cpu) / SECONDS as f64 * 100.0);
     drop(idle.stdin.take());
     idle.wait().expect("it ends");
 
@@ -97,6 +115,7 @@ fn serve() {
         ("parked small requests, 500 in flight", "parked", 500),
         ("64 KiB requests, 4 in flight", "large", 4),
         ("1 MiB requests, 2 in flight", "huge", 2),
+        ("256 KiB of a file, 1 in flight", "file", 1),
     ] {
         let (frames, bytes) = (handler.frames.load(Ordering::Relaxed), handler.bytes.load(Ordering::Relaxed));
         let (cpu, start) = (cpu_seconds(), Instant::now());
@@ -122,27 +141,30 @@ fn child(arguments: &[&str]) -> Child {
     command.spawn().expect("a process")
 }
 
-fn frame(len: usize, is_parked: bool) -> Vec<u8> {
+fn frame(len: usize, what: u8) -> Vec<u8> {
     let mut frame = (len as i32).to_be_bytes().to_vec();
     frame.resize(4 + len, 0);
-    frame[8] = u8::from(is_parked);
+    frame[8] = what;
     frame
 }
 
 fn load(addr: &str, kind: &str, depth: usize) {
     let frame = match kind {
-        "large" => frame(65_536, false),
-        "huge" => frame(1 << 20, false),
-        kind => frame(REQUEST_BYTES, kind == "parked"),
+        "large" => frame(65_536, 0),
+        "huge" => frame(1 << 20, 0),
+        "parked" => frame(REQUEST_BYTES, 1),
+        "file" => frame(REQUEST_BYTES, 2),
+        _small => frame(REQUEST_BYTES, 0),
     };
     let requests = frame.repeat(depth);
+    let answer_bytes = 4 + REQUEST_BYTES + if kind == "file" { SLICE_BYTES } else { 0 };
     let workers: Vec<_> = (0..CONNECTIONS)
         .map(|_connection| {
             let (addr, requests) = (addr.to_owned(), requests.clone());
             std::thread::spawn(move || {
                 let mut stream = TcpStream::connect(addr).expect("it listens");
                 stream.set_nodelay(true).expect("a socket");
-                let mut answers = vec![0; depth * (4 + REQUEST_BYTES)];
+                let mut answers = vec![0; depth * answer_bytes];
                 let start = Instant::now();
                 while start.elapsed() < Duration::from_secs(SECONDS) {
                     stream.write_all(&requests).expect("it reads");
@@ -155,7 +177,7 @@ fn load(addr: &str, kind: &str, depth: usize) {
 }
 
 fn idle(addr: &str) {
-    let request = frame(REQUEST_BYTES, false);
+    let request = frame(REQUEST_BYTES, 0);
     let mut answer = [0; 4 + REQUEST_BYTES];
     let connections: Vec<TcpStream> = (0..IDLE_CONNECTIONS)
         .map(|_connection| {

@@ -74,6 +74,8 @@ pub enum Outgoing {
     Nothing,
     /// So many slices were filled in.
     Slices(usize),
+    /// The same, and a slice of a file follows.
+    SlicesBeforeFile(usize),
     File {
         file: Arc<dyn File>,
         position: u64,
@@ -260,7 +262,7 @@ impl AnswerQueue {
                                 slices[count] = IoSlice::new(&bytes[skip..]);
                                 count += 1;
                             }
-                            ChunkRef::File { .. } if count > 0 => return Outgoing::Slices(count),
+                            ChunkRef::File { .. } if count > 0 => return Outgoing::SlicesBeforeFile(count),
                             ChunkRef::File { file, position, len } => {
                                 return Outgoing::File {
                                     file: Arc::clone(file),
@@ -309,6 +311,12 @@ impl AnswerQueue {
     fn pop_front(&mut self) {
         self.entries.pop_front();
         self.first_sequence += 1;
+    }
+
+    /// The connection ends: what is awaited is dropped.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.parked.clear();
     }
 
     /// Nothing happens for now: memory of busier times is given back.

@@ -213,6 +213,9 @@ impl Connection {
                     return Err(self.ending.unwrap_or(CloseReason::Handler));
                 }
                 Outgoing::Slices(count) => self.stream.poll_write_vectored(context, &slices[..count]),
+                Outgoing::SlicesBeforeFile(count) => {
+                    self.stream.poll_write_vectored_more(context, &slices[..count])
+                }
                 Outgoing::File { file, position, len } => {
                     let len = len.min(SEND_FILE_BYTES_MAX);
                     self.stream.poll_send_file(context, &*file, position, len)
@@ -258,6 +261,9 @@ impl Connection {
 
     /// Takes in what has arrived. True when there was anything.
     fn read(&mut self, context: &mut Context<'_>, work: &mut Work) -> Result<bool, CloseReason> {
+        if work.is_done() {
+            return Ok(true);
+        }
         if !self.may_read() {
             self.charge.leave();
             self.settle();
@@ -369,7 +375,9 @@ impl Future for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.shared.on_closed(self.id, self.control.ip, self.closed);
+        // Counted as gone last: who waits for that finds everything of it ended.
+        self.answers.clear();
         self.shared.handler.on_close(&self.info);
+        self.shared.on_closed(self.id, self.control.ip, self.closed);
     }
 }

@@ -327,6 +327,79 @@ fn draining_answers_what_was_admitted_and_takes_no_more() {
     assert_eq!(closed(&world, CloseReason::Shutdown), 2);
 }
 
+/// A small generator of numbers, so that a failing history can be repeated.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % bound
+    }
+}
+
+/// Sends requests in pieces, answers some later in any order, reads now and then; whatever the
+/// history, every answer comes, in the order of the requests.
+fn any_history(seed: u64) {
+    let settings = NetworkSettings {
+        requests_in_flight_max: 20,
+        unsent_bytes_max: 30_000,
+        memory_budget_bytes: 100_000,
+        ..NetworkSettings::default()
+    };
+    let mut numbers = Numbers(seed);
+    let world = World::with_pipe_bytes(settings, 1 + numbers.below(20_000));
+    let mut connection = world.connect();
+    let mut bytes = Vec::new();
+    let mut expected = Vec::new();
+    for id in 0..200 {
+        match numbers.below(6) {
+            0 => {
+                bytes.extend(request(id, b'S', 0));
+                continue;
+            }
+            1 => bytes.extend(request_of_len(id, b'R', 12 + numbers.below(150_000))),
+            2 | 3 => bytes.extend(request(id, b'P', 0)),
+            _ready => bytes.extend(request(id, b'R', numbers.below(20_000) as u32)),
+        }
+        expected.push(id);
+    }
+    let mut received = bytes::BytesMut::new();
+    let mut sent = 0;
+    for _step in 0..100_000 {
+        match numbers.below(3) {
+            0 => {
+                let until = bytes.len().min(sent + 1 + numbers.below(50_000));
+                sent = until - connection.send(&bytes[sent..until]);
+            }
+            1 => received.extend_from_slice(&connection.receive()),
+            _answer => {
+                let mut parked: Vec<i32> = world.script.parked.lock().keys().copied().collect();
+                parked.sort_unstable();
+                if !parked.is_empty() {
+                    let id = parked[numbers.below(parked.len())];
+                    world.script.answer(id, Answer::Respond(answer(id, numbers.below(10_000))));
+                }
+                connection.run();
+            }
+        }
+        if sent == bytes.len()
+            && world.script.admitted.lock().len() == 200
+            && world.script.parked.lock().is_empty()
+        {
+            break;
+        }
+    }
+    received.extend_from_slice(&connection.receive());
+    assert_eq!(correlation_ids(received), expected, "seed {seed}");
+    assert!(!connection.is_closed(), "seed {seed}");
+    assert_eq!(world.shared.budget.used_bytes(), 0, "seed {seed}");
+}
+
+#[test]
+fn in_any_history_every_answer_comes_in_order() {
+    (0..200).for_each(any_history);
+}
+
 #[test]
 fn frames_are_slices_of_what_was_read() {
     // Two frames of one read share their buffer: nothing was copied in between.

@@ -88,7 +88,11 @@ async fn clients_that_connect_before_it_serves_are_served() {
 
 #[tokio::test]
 async fn one_address_may_not_take_all_places() {
-    let house = serve(NetworkSettings { connections_per_ip_max: 2, ..NetworkSettings::default() });
+    let house = serve(NetworkSettings {
+        connections_per_ip_max: 2,
+        connections_per_ip_max_overrides: [(IpAddr::from([127, 0, 0, 3]), 0)].into(),
+        ..NetworkSettings::default()
+    });
     let mut clients: Vec<MemoryStream> =
         (0..3).map(|_client| house.net.connect(house.addr).expect("it listens")).collect();
     let mut other = house.net.connect_from(IpAddr::from([127, 0, 0, 2]), house.addr).expect("it listens");
@@ -96,7 +100,10 @@ async fn one_address_may_not_take_all_places() {
     let closed: Vec<bool> = clients.iter_mut().map(is_closed).collect();
     assert_eq!(closed, [false, false, true]);
     assert!(!is_closed(&mut other));
-    assert_eq!(house.metrics.rejected.get(), 1);
+    let mut unwanted = house.net.connect_from(IpAddr::from([127, 0, 0, 3]), house.addr).expect("it listens");
+    settle().await;
+    assert!(is_closed(&mut unwanted));
+    assert_eq!(house.metrics.rejected.get(), 2);
 
     drop(clients);
     settle().await;
@@ -132,6 +139,21 @@ async fn accepting_goes_on_after_the_machine_refused() {
     settle().await;
     assert_eq!(correlation_ids(client.try_read().expect("it is answered")), [1]);
     assert_eq!(house.metrics.accept_errors.get(), 1, "an aborted connection is no refusal of the machine");
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_ends_one_connection() {
+    let house = serve(NetworkSettings::default());
+    let mut bad = house.net.connect(house.addr).expect("it listens");
+    let mut good = house.net.connect(house.addr).expect("it listens");
+    assert_eq!(bad.try_write(&request(1, b'?', 0)).ok(), Some(16));
+    settle().await;
+    assert!(is_closed(&mut bad));
+    assert_eq!(house.script.closed.load(Ordering::SeqCst), 1);
+    assert_eq!(good.try_write(&request(2, b'R', 0)).ok(), Some(16));
+    settle().await;
+    assert_eq!(correlation_ids(good.try_read().expect("it is answered")), [2]);
+    assert_eq!(house.server.connections_count(), 1);
 }
 
 #[tokio::test]

@@ -80,8 +80,11 @@ impl Shared {
         {
             let mut present = self.present.lock();
             let of_ip = present.by_ip.entry(ip).or_default();
-            if *of_ip >= self.settings.connections_per_ip_max {
+            if *of_ip >= self.settings.connections_max_of(ip) {
                 let count = *of_ip;
+                if count == 0 {
+                    present.by_ip.remove(&ip);
+                }
                 drop(present);
                 self.metrics.rejected.inc();
                 tracing::info!(
@@ -169,7 +172,8 @@ async fn tick_loop(shared: Arc<Shared>) {
     }
 }
 
-/// The listeners that serve.
+/// The listeners that serve. `shutdown` ends it; dropped without, it stops accepting, and its
+/// connections end with their clients.
 pub struct NetworkServer {
     shared: Arc<Shared>,
     /// Accept loops and the timer.

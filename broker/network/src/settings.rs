@@ -1,6 +1,8 @@
 //! What the configuration says about listeners and connections.
 //! Core.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Kafka's keys of the same names, and the bounds nobody has to set.
@@ -14,6 +16,8 @@ pub struct NetworkSettings {
     pub connections_max: usize,
     /// `max.connections.per.ip`: beyond it a connection is accepted and closed at once.
     pub connections_per_ip_max: usize,
+    /// `max.connections.per.ip.overrides`.
+    pub connections_per_ip_max_overrides: HashMap<IpAddr, usize>,
     /// Memory all connections together may hold beyond `CONNECTION_FREE_BYTES` each: frames that
     /// arrive, frames whose answers are awaited, and answers not yet sent.
     pub memory_budget_bytes: usize,
@@ -30,6 +34,7 @@ impl Default for NetworkSettings {
             connections_idle_ms_max: 600_000,
             connections_max: i32::MAX as usize,
             connections_per_ip_max: i32::MAX as usize,
+            connections_per_ip_max_overrides: HashMap::new(),
             memory_budget_bytes: 256 * 1024 * 1024,
             unsent_bytes_max: 1024 * 1024,
             requests_in_flight_max: ottla_model::limits::REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX,
@@ -44,6 +49,10 @@ const TICK_MAX: Duration = Duration::from_secs(5);
 const TICK_MIN: Duration = Duration::from_millis(10);
 
 impl NetworkSettings {
+    pub fn connections_max_of(&self, ip: IpAddr) -> usize {
+        self.connections_per_ip_max_overrides.get(&ip).copied().unwrap_or(self.connections_per_ip_max)
+    }
+
     /// How often idleness is looked at: one timer serves all connections, so a connection closes
     /// up to one tick late.
     pub fn tick(&self) -> Duration {

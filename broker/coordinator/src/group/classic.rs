@@ -123,6 +123,7 @@ impl ClassicGroup {
         group.generation_id = stored.generation;
         group.protocol_type = (!stored.protocol_type.is_empty()).then(|| stored.protocol_type.clone());
         group.protocol_name = stored.protocol.clone();
+        group.leader_id = stored.leader.clone();
         group.current_state_timestamp_ms =
             (stored.current_state_timestamp_ms != -1).then_some(stored.current_state_timestamp_ms);
         for member in &stored.members {
@@ -146,7 +147,6 @@ impl ClassicGroup {
                 session_timer: None,
             });
         }
-        group.leader_id = stored.leader.clone();
         if !stored.members.is_empty() {
             group.state = ClassicGroupState::Stable;
         }

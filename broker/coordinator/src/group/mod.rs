@@ -24,7 +24,12 @@ mod tick;
 pub mod turn;
 
 pub use classic::{ClassicGroup, ClassicGroupState};
+pub use commit::{Committer, OffsetToCommit};
+pub use delete::OffsetDeletePartitions;
+pub use fetch::FetchedOffset;
 pub use join::Joiner;
+pub use leave::Leaver;
+pub use member::Protocol;
 pub use shard::GroupShard;
 pub use turn::{Answer, Effects, Response, Then, Waiter};
 

@@ -25,6 +25,7 @@ pub struct GroupShard {
     pub(super) timers: Timers,
     /// Until the log has been read, groups are what their records say; after that, the other way round.
     is_loaded: bool,
+    last_replayed_offset: Option<Offset>,
 }
 
 /// Lends the shard's parts to one turn.
@@ -48,6 +49,7 @@ impl GroupShard {
             offsets: Offsets::default(),
             timers: Timers::default(),
             is_loaded: false,
+            last_replayed_offset: None,
         }
     }
 
@@ -72,9 +74,13 @@ impl GroupShard {
         self.timers.count()
     }
 
-    /// The group's last record: what is answered about it must wait until that is committed.
+    /// What is answered about a group must wait until this record is committed: the group's last, or of
+    /// a group that is not there the last of all, which may be the one that deleted it.
     pub fn last_record_offset(&self, group_id: &str) -> Option<Offset> {
-        self.groups.get(group_id).and_then(|Group::Classic(group)| group.last_record_offset)
+        match self.groups.get(group_id) {
+            Some(Group::Classic(group)) => group.last_record_offset,
+            None => self.last_replayed_offset,
+        }
     }
 
     pub fn on_join(
@@ -198,15 +204,20 @@ impl GroupShard {
     /// The only way by which what a restart must find changes. `producer_id` is set for the records of
     /// a transaction.
     pub fn replay(&mut self, offset: Offset, producer_id: Option<i64>, record: Record) {
+        let group_id = record.group().clone();
         match record {
-            Record::GroupMetadata { group, value } => self.replay_group_metadata(offset, group, value),
+            Record::GroupMetadata { group, value } => self.replay_group_metadata(group, value),
             Record::OffsetCommit { group, topic, partition, value } => {
                 if let Some(value) = &value {
-                    self.replay_group_of_offset(offset, &group, value);
+                    self.replay_group_of_offset(&group, value);
                 }
                 let value = value.map(|value| CommittedOffset { record_offset: offset, ..value });
                 self.offsets.replay_offset_commit((group, topic, partition), value, producer_id);
             }
+        }
+        self.last_replayed_offset = Some(offset);
+        if let Some(Group::Classic(group)) = self.groups.get_mut(&group_id) {
+            group.last_record_offset = Some(offset);
         }
     }
 
@@ -215,12 +226,7 @@ impl GroupShard {
         self.offsets.replay_end_transaction_marker(producer_id, is_commit);
     }
 
-    fn replay_group_metadata(
-        &mut self,
-        offset: Offset,
-        group_id: GroupId,
-        value: Option<Arc<GroupMetadata>>,
-    ) {
+    fn replay_group_metadata(&mut self, group_id: GroupId, value: Option<Arc<GroupMetadata>>) {
         let Some(stored) = value else {
             if let Some(Group::Classic(mut group)) = self.groups.remove(&group_id) {
                 // Only empty groups are deleted; what is left are ids that were given and never used.
@@ -234,24 +240,20 @@ impl GroupShard {
         };
         match self.groups.get_mut(&group_id) {
             // The group is alive: what it was when the record was decided is older than what it is now.
-            Some(Group::Classic(group)) if self.is_loaded => {
-                group.stored = Some(stored);
-                group.last_record_offset = Some(offset);
-            }
+            Some(Group::Classic(group)) if self.is_loaded => group.stored = Some(stored),
             _ => {
-                let mut group = ClassicGroup::from_stored(group_id.clone(), stored);
-                group.last_record_offset = Some(offset);
+                let group = ClassicGroup::from_stored(group_id.clone(), stored);
                 self.groups.insert(group_id, Group::Classic(group));
             }
         }
     }
 
     /// An offset makes the group that it belongs to, if there is none (a simple consumer's).
-    fn replay_group_of_offset(&mut self, offset: Offset, group_id: &GroupId, value: &CommittedOffset) {
-        let Group::Classic(group) = self.groups.entry(group_id.clone()).or_insert_with(|| {
-            Group::Classic(ClassicGroup::new(group_id.clone(), value.commit_timestamp_ms))
-        });
-        group.last_record_offset = Some(offset);
+    fn replay_group_of_offset(&mut self, group_id: &GroupId, value: &CommittedOffset) {
+        if !self.groups.contains_key(group_id) {
+            let group = ClassicGroup::new(group_id.clone(), value.commit_timestamp_ms);
+            self.groups.insert(group_id.clone(), Group::Classic(group));
+        }
     }
 
     /// The log has been read to its end: sessions begin anew.

@@ -7,6 +7,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
+use rustix::net::{SendAncillaryBuffer, SendFlags};
 use tokio::io::{AsyncReadExt, AsyncWrite, Interest};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -108,6 +109,21 @@ impl Stream for RealStream {
             [one] => stream.poll_write(context, one),
             several => stream.poll_write_vectored(context, several),
         }
+    }
+
+    fn poll_write_vectored_more(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        poll_io!(
+            self.stream.poll_write_ready(context),
+            self.stream.try_io(Interest::WRITABLE, || {
+                let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+                let mut no_control = SendAncillaryBuffer::default();
+                Ok(rustix::net::sendmsg(&self.stream, slices, &mut no_control, flags)?)
+            })
+        )
     }
 
     fn poll_send_file(

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use ottla_config::OpType;
 use ottla_model::{BrokerId, ErrorCode};
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::{
@@ -18,14 +19,6 @@ use crate::image::{ConfigResource, Image, ResourceType};
 /// Longest value of a setting: Kafka keeps it in 15 bits.
 const VALUE_CHARS_MAX: usize = i16::MAX as usize;
 const MIN_ISR: &str = "min.insync.replicas";
-
-#[derive(Clone, Copy, PartialEq, Debug)]
-enum Operation {
-    Set,
-    Delete,
-    Append,
-    Subtract,
-}
 
 /// One setting as asked for.
 struct Change<'a> {
@@ -128,64 +121,15 @@ fn alter_incrementally(
     let mut altered = Vec::new();
     for change in changes {
         let current = existing.get(change.name);
-        let value = change.value.unwrap_or_default();
-        let next = match operation(change.operation)? {
-            Operation::Set => Some(value.to_owned()),
-            Operation::Delete => None,
-            operation => {
-                if !rules.is_list(resource.resource_type, change.name) {
-                    return Err(not_a_list(&resource, operation, change.name));
-                }
-                Some(change_list(rules, &resource, change.name, current, operation, value))
-            }
-        };
+        let operation = OpType::from_code(change.operation)
+            .ok_or_else(|| invalid_request(format!("Unknown operations type {}", change.operation)))?;
+        let before = current.map(String::as_str);
+        let next = rules.apply(resource.resource_type, change.name, before, operation, change.value)?;
         if current != next.as_ref() || resource.resource_type == ResourceType::Broker {
             altered.push((change.name.to_owned(), next));
         }
     }
     commit_checked(image, rules, &resource, altered)
-}
-
-fn operation(code: i8) -> Result<Operation, ApiError> {
-    Ok(match code {
-        0 => Operation::Set,
-        1 => Operation::Delete,
-        2 => Operation::Append,
-        3 => Operation::Subtract,
-        other => return Err(invalid_request(format!("Unknown operations type {other}"))),
-    })
-}
-
-fn not_a_list(resource: &ConfigResource, operation: Operation, name: &str) -> ApiError {
-    if resource.resource_type == ResourceType::Broker {
-        let word = if operation == Operation::Append { "append" } else { "subtract" };
-        return invalid_config(format!("Config value {word} is not allowed for config key: {name}"));
-    }
-    let word = if operation == Operation::Append { "APPEND" } else { "SUBTRACT" };
-    invalid_config(format!("Can't {word} to key {name} because its type is not LIST."))
-}
-
-fn change_list(
-    rules: &Rules,
-    resource: &ConfigResource,
-    name: &str,
-    current: Option<&String>,
-    operation: Operation,
-    value: &str,
-) -> String {
-    let before = match current {
-        Some(current) => current.clone(),
-        None => rules.default_value(resource.resource_type, name).unwrap_or_default(),
-    };
-    let mut parts: Vec<&str> = before.split(',').filter(|part| !part.is_empty()).collect();
-    for part in value.split(',') {
-        match operation {
-            Operation::Append if !parts.contains(&part) => parts.push(part),
-            Operation::Subtract => parts.retain(|known| *known != part),
-            _ => {}
-        }
-    }
-    parts.join(",")
 }
 
 fn replace(
@@ -344,4 +288,152 @@ fn finish(image: &Image, mut records: Vec<MetadataRecord>, validate_only: bool) 
     let cleared: Vec<MetadataRecord> = records.iter().filter_map(clear).collect();
     records.extend(cleared);
     records
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::testing::{Cluster, IntoStr, topic};
+    use ottla_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+
+    const TOPIC: i8 = 2;
+    const BROKER: i8 = 4;
+    const SET: i8 = 0;
+    const DELETE: i8 = 1;
+    const APPEND: i8 = 2;
+    const SUBTRACT: i8 = 3;
+
+    fn resource(kind: i8, name: &str, changes: &[(&str, i8, Option<&str>)]) -> AlterConfigsResource {
+        let change = |(key, operation, value): &(&str, i8, Option<&str>)| {
+            AlterableConfig::default()
+                .with_name(key.into_str())
+                .with_config_operation(*operation)
+                .with_value(value.map(IntoStr::into_str))
+        };
+        AlterConfigsResource::default()
+            .with_resource_type(kind)
+            .with_resource_name(name.into_str())
+            .with_configs(changes.iter().map(change).collect())
+    }
+
+    fn alter(cluster: &mut Cluster, resources: Vec<AlterConfigsResource>) -> Vec<(i16, Option<String>)> {
+        let request = IncrementalAlterConfigsRequest::default().with_resources(resources);
+        let decision = decide_incremental_alter_configs(cluster.image(), &cluster.rules, &request);
+        cluster.apply(decision.records);
+        let text = |text: &StrBytes| text.as_str().to_owned();
+        let responses = decision.response.responses;
+        responses.iter().map(|r| (r.error_code, r.error_message.as_ref().map(text))).collect()
+    }
+
+    fn overrides(cluster: &Cluster, name: &str) -> Vec<(String, String)> {
+        cluster.image().topic_overrides(name).iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+    }
+
+    fn pair(key: &str, value: &str) -> (String, String) {
+        (key.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn settings_are_set_appended_subtracted_and_deleted() {
+        let mut cluster = Cluster::of(&[1]);
+        cluster.create(topic("t", 1, 1));
+        let changes = [("retention.ms", SET, Some("5")), ("cleanup.policy", APPEND, Some("compact"))];
+        assert_eq!(alter(&mut cluster, vec![resource(TOPIC, "t", &changes)]), [(0, None)]);
+        let expected = [pair("cleanup.policy", "delete,compact"), pair("retention.ms", "5")];
+        assert_eq!(overrides(&cluster, "t"), expected);
+        let changes = [("retention.ms", DELETE, None), ("cleanup.policy", SUBTRACT, Some("delete"))];
+        assert_eq!(alter(&mut cluster, vec![resource(TOPIC, "t", &changes)]), [(0, None)]);
+        assert_eq!(overrides(&cluster, "t"), [pair("cleanup.policy", "compact")]);
+        // Setting what is set writes nothing.
+        let same = resource(TOPIC, "t", &[("cleanup.policy", SET, Some("compact"))]);
+        let request = IncrementalAlterConfigsRequest::default().with_resources(vec![same]);
+        let decision = decide_incremental_alter_configs(cluster.image(), &cluster.rules, &request);
+        assert!(decision.records.is_empty());
+    }
+
+    #[test]
+    fn each_rule_has_kafka_s_code_and_text() {
+        let mut cluster = Cluster::of(&[1]);
+        cluster.create(topic("t", 1, 1));
+        let long = "x".repeat(32_768);
+        let cases: Vec<(AlterConfigsResource, i16, &str)> = vec![
+            (resource(TOPIC, "no", &[("retention.ms", SET, Some("1"))]), 3, "The topic 'no' does not exist."),
+            (resource(TOPIC, "", &[("retention.ms", SET, Some("1"))]), 42, "Default topic resources are not allowed."),
+            (resource(TOPIC, "t", &[("no.such", SET, Some("1"))]), 40, "Unknown topic config name: no.such"),
+            (resource(TOPIC, "t", &[("retention.ms", SET, None)]), 42, "Null value not supported for : retention.ms"),
+            (
+                resource(TOPIC, "t", &[("retention.ms", APPEND, Some("1"))]),
+                40,
+                "Can't APPEND to key retention.ms because its type is not LIST.",
+            ),
+            (
+                resource(TOPIC, "t", &[("retention.ms", SET, Some("1")), ("retention.ms", DELETE, None)]),
+                42,
+                "Error due to duplicate config keys",
+            ),
+            (
+                resource(TOPIC, "t", &[("leader.replication.throttled.replicas", SET, Some(&long))]),
+                40,
+                "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes.",
+            ),
+            (resource(99, "t", &[]), 42, "Unknown resource type 99"),
+            (resource(BROKER, "2", &[]), 42, "Unexpected broker id, expected 1, but received 2"),
+            (resource(BROKER, "x", &[]), 42, "Node id must be an integer, but it is: x"),
+            (resource(32, "", &[]), 42, "Default group resources are not allowed."),
+        ];
+        for (asked, code, message) in cases {
+            assert_eq!(alter(&mut cluster, vec![asked]), [(code, Some(message.to_owned()))]);
+        }
+        let twice = vec![resource(TOPIC, "t", &[]), resource(TOPIC, "t", &[])];
+        let message = Some("Each resource must appear at most once.".to_owned());
+        assert_eq!(alter(&mut cluster, twice), [(42, message.clone()), (42, message)]);
+        assert_eq!(overrides(&cluster, "t"), []);
+    }
+
+    #[test]
+    fn brokers_and_groups_have_settings_too() {
+        let mut cluster = Cluster::of(&[1]);
+        let answers = alter(
+            &mut cluster,
+            vec![
+                resource(BROKER, "", &[("log.retention.ms", SET, Some("7000"))]),
+                resource(BROKER, "1", &[("message.max.bytes", SET, Some("2000"))]),
+                resource(32, "g", &[("consumer.session.timeout.ms", SET, Some("50000"))]),
+            ],
+        );
+        assert_eq!(answers, [(0, None), (0, None), (0, None)]);
+        let image = cluster.image().clone();
+        assert_eq!(image.broker_dynamic(None).get("log.retention.ms").map(String::as_str), Some("7000"));
+        assert_eq!(image.broker_dynamic(Some(BrokerId(1))).len(), 1);
+        assert_eq!(image.group_overrides("g").len(), 1);
+        cluster.rules.refresh(&image);
+        let described = cluster.rules.describe_new_topic(&BTreeMap::new());
+        let retention = described.iter().find(|entry| entry.name.as_str() == "retention.ms").expect("retention");
+        assert_eq!(retention.value.as_deref(), Some("7000"));
+        alter(&mut cluster, vec![resource(32, "g", &[("consumer.session.timeout.ms", DELETE, None)])]);
+        assert_eq!(cluster.image().configured_resources().count(), 2);
+    }
+
+    #[test]
+    fn replacing_all_settings_removes_those_not_named() {
+        let mut cluster = Cluster::of(&[1]);
+        cluster.create(topic("t", 1, 1));
+        let changes = [("retention.ms", SET, Some("5")), ("retention.bytes", SET, Some("6"))];
+        alter(&mut cluster, vec![resource(TOPIC, "t", &changes)]);
+        let config = alter_configs_request::AlterableConfig::default()
+            .with_name("segment.ms".into_str())
+            .with_value(Some("9".into_str()));
+        let asked = alter_configs_request::AlterConfigsResource::default()
+            .with_resource_type(TOPIC)
+            .with_resource_name("t".into_str())
+            .with_configs(vec![config]);
+        let mut request = AlterConfigsRequest::default().with_resources(vec![asked]).with_validate_only(true);
+        let decision = decide_alter_configs(cluster.image(), &cluster.rules, &request);
+        assert!(decision.records.is_empty());
+        request.validate_only = false;
+        let decision = decide_alter_configs(cluster.image(), &cluster.rules, &request);
+        assert_eq!(decision.response.responses[0].error_code, 0);
+        cluster.apply(decision.records);
+        assert_eq!(overrides(&cluster, "t"), [pair("segment.ms", "9")]);
+    }
 }

@@ -21,7 +21,7 @@ pub fn decide_delete_topics(
     request: &DeleteTopicsRequest,
     version: i16,
 ) -> Result<Decision<DeleteTopicsResponse>, ApiError> {
-    if !rules.delete_topic_enable {
+    if !rules.delete_topic_enable() {
         return Err(match version {
             ..3 => ApiError::new(ErrorCode::InvalidRequest, "Topic deletion is disabled."),
             _ => ApiError::bare(ErrorCode::TopicDeletionDisabled),
@@ -95,6 +95,7 @@ fn answer(name: Option<&str>, id: Uuid) -> DeletableTopicResult {
     DeletableTopicResult::default()
         .with_name(name.map(|name| StrBytes::from_string(name.to_owned()).into()))
         .with_topic_id(id)
+        .with_error_message(None)
 }
 
 fn invalid(text: &str) -> ApiError {
@@ -108,4 +109,90 @@ fn default_text(error: ErrorCode) -> ApiError {
         _ => "This server does not host this topic-partition.",
     };
     ApiError::new(error, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::testing::{Cluster, IntoStr, topic};
+    use ottla_protocol::messages::delete_topics_request::DeleteTopicState;
+
+    type Answer = (Option<String>, i16, Option<String>);
+
+    fn delete(cluster: &mut Cluster, request: &DeleteTopicsRequest) -> Vec<Answer> {
+        let decision = decide_delete_topics(cluster.image(), &cluster.rules, request, 6).expect("a decision");
+        cluster.apply(decision.records);
+        let text = |text: &StrBytes| text.as_str().to_owned();
+        let answer = |result: &DeletableTopicResult| {
+            let name = result.name.as_ref().map(|name| text(&name.0));
+            (name, result.error_code, result.error_message.as_ref().map(text))
+        };
+        decision.response.responses.iter().map(answer).collect()
+    }
+
+    fn by_name(name: &str) -> DeleteTopicState {
+        DeleteTopicState::default().with_name(Some(name.into_str().into()))
+    }
+
+    fn by_id(id: Uuid) -> DeleteTopicState {
+        DeleteTopicState::default().with_name(None).with_topic_id(id)
+    }
+
+    fn named(name: &str, code: i16, text: Option<&str>) -> Answer {
+        (Some(name.to_owned()), code, text.map(str::to_owned))
+    }
+
+    #[test]
+    fn a_topic_goes_by_name_or_id_with_all_that_was_known() {
+        let mut cluster = Cluster::of(&[1]);
+        cluster.create(topic("a.x", 2, 1));
+        cluster.create(topic("b", 2, 1));
+        let id = cluster.image().topic("b").expect("b").id.0;
+        let request = DeleteTopicsRequest::default().with_topics(vec![by_name("a.x"), by_id(id)]);
+        let answers = delete(&mut cluster, &request);
+        assert!(answers.contains(&named("a.x", 0, None)) && answers.contains(&named("b", 0, None)));
+        assert_eq!((cluster.image().topic_count(), cluster.image().partition_count()), (0, 0));
+        assert_eq!(cluster.image().topic_by_id(TopicId(id)), None);
+        // The name it collided with is free again.
+        assert_eq!(cluster.create(topic("a_x", 1, 1)).0, 0);
+    }
+
+    #[test]
+    fn each_rule_has_kafka_s_code_and_text() {
+        let mut cluster = Cluster::of(&[1]);
+        cluster.create(topic("a", 1, 1));
+        let id = cluster.image().topic("a").expect("a").id.0;
+        let request = DeleteTopicsRequest::default().with_topics(vec![
+            by_name("no"),
+            by_id(Uuid::from_u128(77)),
+            by_id(Uuid::nil()),
+            by_name("twice"),
+            by_name("twice"),
+            by_name("a").with_topic_id(id),
+        ]);
+        let answers = delete(&mut cluster, &request);
+        let expected = [
+            (None, 42, Some("Neither topic name nor id were specified.".to_owned())),
+            named("a", 42, Some("You may not specify both topic name and topic id.")),
+            named("twice", 42, Some("Duplicate topic name.")),
+            (None, 100, Some("This server does not host this topic ID.".to_owned())),
+            named("no", 3, Some("This server does not host this topic-partition.")),
+        ];
+        assert_eq!(answers, expected);
+        let request = DeleteTopicsRequest::default().with_topics(vec![by_name("a"), by_id(id)]);
+        let text = "The provided topic name maps to an ID that was already supplied.";
+        assert_eq!(delete(&mut cluster, &request), [named("a", 42, Some(text))]);
+        assert_eq!(cluster.image().topic_count(), 1);
+    }
+
+    #[test]
+    fn deletion_can_be_switched_off() {
+        let cluster = Cluster::configured(&[1], &[("delete.topic.enable", "false")]);
+        let decide = |version| {
+            let request = DeleteTopicsRequest::default();
+            decide_delete_topics(cluster.image(), &cluster.rules, &request, version).err().map(|e| e.error)
+        };
+        assert_eq!(decide(6), Some(ErrorCode::TopicDeletionDisabled));
+        assert_eq!(decide(2), Some(ErrorCode::InvalidRequest));
+    }
 }

@@ -149,7 +149,7 @@ pub fn list_partition_reassignments(
     image: &Image,
     request: &ListPartitionReassignmentsRequest,
 ) -> ListPartitionReassignmentsResponse {
-    let mut response = ListPartitionReassignmentsResponse::default();
+    let mut response = ListPartitionReassignmentsResponse::default().with_error_message(None);
     let mut add = |topic: &TopicImage, indexes: &mut dyn Iterator<Item = i32>| {
         let partitions: Vec<_> = indexes.filter_map(|index| ongoing(topic, index)).collect();
         if !partitions.is_empty() {
@@ -185,4 +185,76 @@ fn ongoing(topic: &TopicImage, index: i32) -> Option<OngoingPartitionReassignmen
             .with_adding_replicas(ids(partition.adding_replicas()))
             .with_removing_replicas(ids(partition.removing_replicas())),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::testing::{Cluster, IntoStr, topic};
+    use ottla_model::LeaderEpoch;
+    use ottla_protocol::messages::elect_leaders_request::TopicPartitions;
+
+    fn ask(cluster: &mut Cluster, election_type: i8, topics: Option<&[(&str, &[i32])]>) -> Vec<i16> {
+        let partitions = |(name, indexes): &(&str, &[i32])| {
+            TopicPartitions::default().with_topic(name.into_str().into()).with_partitions(indexes.to_vec())
+        };
+        let request = ElectLeadersRequest::default()
+            .with_election_type(election_type)
+            .with_topic_partitions(topics.map(|topics| topics.iter().map(partitions).collect()));
+        let decision = decide_elect_leaders(cluster.image(), &request).expect("a known type");
+        cluster.apply(decision.records);
+        let results = decision.response.replica_election_results;
+        results.iter().flat_map(|topic| topic.partition_result.iter().map(|p| p.error_code)).collect()
+    }
+
+    #[test]
+    fn a_settled_partition_needs_no_election() {
+        let mut cluster = Cluster::of(&[1]);
+        cluster.create(topic("t", 1, 1));
+        assert_eq!(ask(&mut cluster, 0, Some(&[("t", &[0, 7]), ("no", &[0])])), [84, 3, 3]);
+        assert_eq!(ask(&mut cluster, 1, Some(&[("t", &[0])])), [84]);
+        assert!(ask(&mut cluster, 0, None).is_empty());
+        let request = ElectLeadersRequest::default().with_election_type(5);
+        let text = "Unknown election type 5";
+        let refused = decide_elect_leaders(cluster.image(), &request).err();
+        assert_eq!(refused, Some(ApiError::new(ErrorCode::InvalidRequest, text)));
+    }
+
+    #[test]
+    fn the_preferred_replica_takes_over_when_it_is_in_sync() {
+        let mut cluster = Cluster::of(&[1, 2]);
+        cluster.create(topic("t", 1, 2));
+        let id = cluster.image().topic("t").expect("t").id.0;
+        let moved = PartitionChangeRecord { topic_id: id, partition_id: 0, leader: 2, ..Default::default() };
+        cluster.apply(vec![moved.into()]);
+        assert_eq!(ask(&mut cluster, 0, None), [0]);
+        let partition = cluster.image().partition("t", PartitionIndex(0)).expect("0").clone();
+        assert_eq!((partition.leader, partition.leader_epoch), (Some(BrokerId(1)), LeaderEpoch(2)));
+        let shrunk =
+            PartitionChangeRecord { topic_id: id, partition_id: 0, leader: 2, isr: Some(vec![2]), ..Default::default() };
+        cluster.apply(vec![shrunk.into()]);
+        assert_eq!(ask(&mut cluster, 0, Some(&[("t", &[0])])), [80]);
+    }
+
+    #[test]
+    fn reassignments_are_listed_while_they_run() {
+        let mut cluster = Cluster::of(&[1, 2]);
+        cluster.create(topic("t", 2, 1));
+        let id = cluster.image().topic("t").expect("t").id.0;
+        let request = ListPartitionReassignmentsRequest::default().with_topics(None);
+        assert_eq!(list_partition_reassignments(cluster.image(), &request).topics, []);
+        let adding = PartitionChangeRecord {
+            topic_id: id,
+            partition_id: 1,
+            replicas: Some(vec![1, 2]),
+            adding_replicas: Some(vec![2]),
+            ..Default::default()
+        };
+        cluster.apply(vec![adding.into()]);
+        let listed = list_partition_reassignments(cluster.image(), &request).topics;
+        assert_eq!(listed.len(), 1);
+        assert_eq!(listed[0].partitions.len(), 1);
+        assert_eq!(listed[0].partitions[0].partition_index, 1);
+        assert_eq!(listed[0].partitions[0].adding_replicas, [2i32]);
+    }
 }

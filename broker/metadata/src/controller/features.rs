@@ -136,3 +136,48 @@ fn not_supported(rules: &Rules, name: &str, level: i16) -> Option<String> {
         _ => format!("Local controller {node_id} only supports versions {min}-{max}"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::registration::bootstrap_records;
+    use crate::controller::testing::{Cluster, IntoStr, features};
+    use ottla_protocol::messages::update_features_request::FeatureUpdateKey;
+
+    fn ask(cluster: &mut Cluster, name: &str, level: i16, upgrade_type: i8) -> (i16, String) {
+        let update = FeatureUpdateKey::default()
+            .with_feature(name.into_str())
+            .with_max_version_level(level)
+            .with_upgrade_type(upgrade_type);
+        let request = UpdateFeaturesRequest::default().with_feature_updates(vec![update]);
+        let decision = decide_update_features(cluster.image(), &cluster.rules, &request, 1);
+        cluster.apply(decision.records);
+        let text = decision.response.error_message.map(|text| text.as_str().to_owned());
+        (decision.response.error_code, text.unwrap_or_default())
+    }
+
+    #[test]
+    fn a_level_rises_falls_and_stays_within_what_is_served() {
+        let mut cluster = Cluster::of(&[1]);
+        cluster.apply(bootstrap_records(&features()));
+        let finalized: Vec<(String, i16)> =
+            cluster.image().finalized_features().map(|(name, level)| (name.to_owned(), level)).collect();
+        assert_eq!(finalized, [("metadata.version".to_owned(), 30)]);
+        assert_eq!(ask(&mut cluster, "group.version", 1, 1).0, 0);
+        assert_eq!(cluster.image().feature_level("group.version"), 1);
+        let (code, text) = ask(&mut cluster, "group.version", 0, 1);
+        assert_eq!(code, 95);
+        assert!(text.ends_with("either safe or unsafe downgrade."), "{text}");
+        assert_eq!(ask(&mut cluster, "group.version", 0, 2).0, 0);
+        let (code, text) = ask(&mut cluster, "group.version", 2, 1);
+        assert_eq!(code, 95);
+        assert_eq!(
+            text,
+            "The update failed for all features since the following feature had an error: Invalid update version \
+             2 for feature group.version. Local controller 1 only supports versions 0-1"
+        );
+        let (code, text) = ask(&mut cluster, "no.such", 1, 1);
+        assert_eq!((code, text.ends_with("Local controller 1 does not support this feature.")), (95, true));
+        assert_eq!(ask(&mut cluster, "metadata.version", 20, 3).0, 95);
+    }
+}

@@ -12,8 +12,11 @@ pub mod features;
 pub mod partitions;
 pub mod placement;
 pub mod producer_ids;
+pub mod quorum;
 pub mod registration;
 pub mod rules;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use ottla_model::{ErrorCode, TopicId};
 use ottla_protocol::StrBytes;

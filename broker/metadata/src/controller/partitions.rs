@@ -122,3 +122,92 @@ fn decide_topic(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::testing::{Cluster, IntoStr, topic};
+    use ottla_protocol::messages::create_partitions_request::CreatePartitionsAssignment;
+
+    fn grow(name: &str, count: i32, assignments: Option<&[&[i32]]>) -> CreatePartitionsTopic {
+        let assignment = |brokers: &&[i32]| {
+            CreatePartitionsAssignment::default().with_broker_ids(brokers.iter().map(|id| (*id).into()).collect())
+        };
+        CreatePartitionsTopic::default()
+            .with_name(name.into_str().into())
+            .with_count(count)
+            .with_assignments(assignments.map(|list| list.iter().map(assignment).collect()))
+    }
+
+    fn ask(cluster: &mut Cluster, topics: Vec<CreatePartitionsTopic>) -> Vec<(i16, Option<String>)> {
+        let request = CreatePartitionsRequest::default().with_topics(topics);
+        let decision = decide_create_partitions(cluster.image(), &request).expect("not refused whole");
+        cluster.apply(decision.records);
+        let text = |result: &CreatePartitionsTopicResult| {
+            result.error_message.as_ref().map(|text| text.as_str().to_owned())
+        };
+        decision.response.results.iter().map(|result| (result.error_code, text(result))).collect()
+    }
+
+    #[test]
+    fn a_topic_grows_and_keeps_what_it_had() {
+        let mut cluster = Cluster::of(&[1]);
+        cluster.create(topic("t", 2, 1));
+        let before = cluster.image().topic("t").expect("t").clone();
+        assert_eq!(ask(&mut cluster, vec![grow("t", 5, None)]), [(0, None)]);
+        let after = cluster.image().topic("t").expect("t").clone();
+        assert_eq!(after.partitions.len(), 5);
+        assert_eq!(after.partitions[..2], before.partitions[..]);
+        assert_eq!(cluster.image().partition_count(), 5);
+    }
+
+    #[test]
+    fn each_rule_has_kafka_s_code_and_text() {
+        let mut cluster = Cluster::of(&[1, 2]);
+        cluster.create(topic("t", 2, 1));
+        let cases: [(CreatePartitionsTopic, i16, Option<&str>); 7] = [
+            (grow("t", 2, None), 37, Some("Topic already has 2 partition(s).")),
+            (
+                grow("t", 1, None),
+                37,
+                Some("The topic t currently has 2 partition(s); 1 would not be an increase."),
+            ),
+            (
+                grow("t", -4, None),
+                37,
+                Some("The topic t currently has 2 partition(s); -4 would not be an increase."),
+            ),
+            (grow("no", 3, None), 3, None),
+            (
+                grow("t", 4, Some(&[&[1]])),
+                39,
+                Some("Attempted to add 2 additional partition(s), but only 1 assignment(s) were specified."),
+            ),
+            (
+                grow("t", 3, Some(&[&[1, 2]])),
+                39,
+                Some(
+                    "The manual partition assignment includes a partition with 2 replica(s), but this is not \
+                     consistent with previous partitions, which have 1 replica(s).",
+                ),
+            ),
+            (grow("t", 3, Some(&[&[2]])), 0, None),
+        ];
+        for (asked, code, text) in cases {
+            assert_eq!(ask(&mut cluster, vec![asked]), [(code, text.map(str::to_owned))]);
+        }
+        let twice = ask(&mut cluster, vec![grow("t", 5, None), grow("t", 6, None)]);
+        assert_eq!(twice, [(42, Some("Duplicate topic name.".to_owned()))]);
+        assert_eq!(cluster.image().partition_count(), 3);
+    }
+
+    #[test]
+    fn asking_whether_changes_nothing() {
+        let mut cluster = Cluster::of(&[1]);
+        cluster.create(topic("t", 2, 1));
+        let request =
+            CreatePartitionsRequest::default().with_topics(vec![grow("t", 5, None)]).with_validate_only(true);
+        let decision = decide_create_partitions(cluster.image(), &request).expect("a decision");
+        assert_eq!((decision.records.len(), decision.response.results[0].error_code), (0, 0));
+    }
+}

@@ -1,2 +1,0 @@
-//! Tests of the core, by operation and by whole histories.
-//! Core.

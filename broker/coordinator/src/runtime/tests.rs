@@ -1,0 +1,2 @@
+//! Tests of the door: a coordinator over a log in memory.
+//! Shell.

@@ -1,0 +1,53 @@
+//! DescribeQuorum: a quorum of one node.
+//! Core.
+
+use ottla_model::ErrorCode;
+use ottla_protocol::StrBytes;
+use ottla_protocol::messages::describe_quorum_request::DescribeQuorumRequest;
+use ottla_protocol::messages::describe_quorum_response::{
+    DescribeQuorumResponse, Listener, Node, PartitionData, ReplicaState, TopicData,
+};
+
+use crate::image::Image;
+
+const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";
+
+/// The node is its own leader and only voter: all that is in the image is committed.
+pub fn describe_quorum(image: &Image, request: &DescribeQuorumRequest, now_ms: i64) -> DescribeQuorumResponse {
+    let mut response = DescribeQuorumResponse::default().with_error_message(None);
+    let controller = image.controller_id().0;
+    let end = image.metadata_offset().0 + 1;
+    for topic in &request.topics {
+        let partition = |index: i32| {
+            let partition = PartitionData::default().with_partition_index(index).with_error_message(None);
+            if topic.topic_name.as_str() != CLUSTER_METADATA_TOPIC || index != 0 {
+                return partition.with_error_code(ErrorCode::UnknownTopicOrPartition.code());
+            }
+            let voter = ReplicaState::default()
+                .with_replica_id(controller.into())
+                .with_log_end_offset(end)
+                .with_last_fetch_timestamp(now_ms)
+                .with_last_caught_up_timestamp(now_ms);
+            partition
+                .with_leader_id(controller.into())
+                .with_leader_epoch(image.leader_epoch().0)
+                .with_high_watermark(end)
+                .with_current_voters(vec![voter])
+        };
+        let partitions = topic.partitions.iter().map(|asked| partition(asked.partition_index)).collect();
+        response.topics.push(
+            TopicData::default().with_topic_name(topic.topic_name.clone()).with_partitions(partitions),
+        );
+    }
+    let listeners = image.broker(image.controller_id()).map_or(Vec::new(), |broker| {
+        let listener = |endpoint: &ottla_protocol::records::metadata::register_broker_record::BrokerEndpoint| {
+            Listener::default()
+                .with_name(StrBytes::clone(&endpoint.name))
+                .with_host(StrBytes::clone(&endpoint.host))
+                .with_port(endpoint.port)
+        };
+        broker.end_points.iter().map(listener).collect()
+    });
+    response.nodes.push(Node::default().with_node_id(controller.into()).with_listeners(listeners));
+    response
+}
