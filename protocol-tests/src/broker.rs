@@ -13,7 +13,7 @@ use crate::Outcome;
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
 /// What both brokers are told, so that their answers can be the same.
-pub const SETTINGS: [&str; 8] = [
+pub const SETTINGS: [&str; 7] = [
     "node.id=1",
     "offsets.topic.num.partitions=5",
     "offsets.topic.replication.factor=1",
@@ -22,7 +22,6 @@ pub const SETTINGS: [&str; 8] = [
     "group.min.session.timeout.ms=500",
     // Scripts write records with old timestamps, which the default retention would take away under their feet.
     "log.retention.ms=-1",
-    "max.incremental.fetch.session.cache.slots=1000",
     "log.initial.task.delay.ms=600000",
 ];
 

@@ -320,7 +320,8 @@ fn a_body_cut_anywhere_is_answered_or_closed() {
             bytes[..4].copy_from_slice(&length.to_be_bytes());
             let mut connection = connect(&broker);
             connection.send(&bytes);
-            connection.stream().shutdown(Shutdown::Write).expect("half a close");
+            // The broker may have closed it by now.
+            let _ = connection.stream().shutdown(Shutdown::Write);
             let arrival = connection.receive().expect("no half answer");
             assert_ne!(arrival, Arrival::Silence, "{} v{} cut at {cut}", api.name, message.version);
         }
@@ -349,7 +350,8 @@ fn noise_disturbs_nobody() {
         }
         let mut noisy = connect(&broker);
         noisy.send(&bytes);
-        noisy.stream().shutdown(Shutdown::Write).expect("half a close");
+        // The broker may have closed it by now.
+        let _ = noisy.stream().shutdown(Shutdown::Write);
         let arrival = noisy.receive().expect("no half answer");
         assert_ne!(arrival, Arrival::Silence, "seed {seed}");
         assert_eq!(ask(&mut good, "ApiVersions", 4, named())["errorCode"], 0, "seed {seed}");
