@@ -8,6 +8,9 @@ use ottla_metadata::OperationError;
 use ottla_model::ErrorCode;
 use ottla_records::InvalidKind;
 
+/// `Errors.UNKNOWN_TOPIC_OR_PARTITION`'s own text, where Kafka sends it.
+pub const NOT_HOSTED: &str = "This server does not host this topic-partition.";
+
 /// `ProduceResponse` codes of a refused append.
 pub fn append_error(error: &AppendError) -> ErrorCode {
     match error {
@@ -27,6 +30,30 @@ pub fn append_error(error: &AppendError) -> ErrorCode {
         AppendError::UnexpectedOffset { .. } => ErrorCode::UnknownServerError,
         AppendError::NoSpace(_) | AppendError::Storage(_) => ErrorCode::KafkaStorageError,
         AppendError::Deleted => ErrorCode::UnknownTopicOrPartition,
+    }
+}
+
+/// Whether a refused append tells where the log starts: Kafka does, but for the errors it expects of a
+/// client or a disk (`ReplicaManager.appendToLocalLog`).
+pub fn tells_log_start(code: ErrorCode) -> bool {
+    !matches!(
+        code,
+        ErrorCode::UnknownTopicOrPartition
+            | ErrorCode::NotLeaderOrFollower
+            | ErrorCode::MessageTooLarge
+            | ErrorCode::RecordListTooLarge
+            | ErrorCode::CorruptMessage
+            | ErrorCode::KafkaStorageError
+    )
+}
+
+/// The text that goes with a refused append: as in Kafka where records are named, and where only a
+/// text can say what is wrong (a full disk, a directory that failed).
+pub fn append_text(error: &AppendError) -> Option<String> {
+    match error {
+        AppendError::NoSpace(_) | AppendError::Storage(_) => Some(error.to_string()),
+        AppendError::Invalid(invalid) if !invalid.record_errors.is_empty() => Some(error.to_string()),
+        _ => None,
     }
 }
 

@@ -12,6 +12,7 @@ mod serve;
 mod settings;
 mod wiring;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -53,19 +54,23 @@ pub(crate) fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), St
     ottla_config::load(file, &environment, &overrides).map_err(|error| error.to_string())
 }
 
-#[allow(clippy::print_stdout, reason = "this command's output is for a person")]
 fn print_config(sources: &Sources) -> Result<(), String> {
     let (config, warnings) = load(sources)?;
     for warning in warnings {
         eprintln!("ottla: {warning}");
     }
-    print!("{}", ottla_config::render_config_listing(&config));
-    Ok(())
+    show(&ottla_config::render_config_listing(&config))
 }
 
-#[allow(clippy::print_stdout, reason = "this command's output is for a person")]
 fn explain_listeners(sources: &Sources) -> Result<(), String> {
     let (config, _warnings) = load(sources)?;
-    print!("{}", listeners::explain(&config));
-    Ok(())
+    show(&listeners::explain(&config))
+}
+
+/// Prints for a person, who may have seen enough (`ottla config | head`).
+fn show(text: &str) -> Result<(), String> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(()),
+    }
 }

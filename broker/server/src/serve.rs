@@ -1,6 +1,7 @@
 //! One life of the broker: start, serve, stop.
 //! Shell.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,12 @@ pub fn run(arguments: &Serve) -> Result<(), String> {
 
 fn start_logging() {
     let filter = EnvFilter::try_from_env("OTTLA_LOG").unwrap_or_else(|_| EnvFilter::new("info,sled=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -> Result<(), String> {

@@ -24,12 +24,21 @@ pub fn log_manager(config: &BrokerConfig) -> LogManagerSettings {
     }
 }
 
-pub fn network(config: &BrokerConfig) -> NetworkSettings {
+pub fn network(env: &Env, config: &BrokerConfig) -> NetworkSettings {
     NetworkSettings {
         socket_request_bytes_max: config.socket_request_bytes_max,
         connections_idle_ms_max: config.connections_idle_ms_max,
         connections_max: config.connections_max,
         connections_per_ip_max: config.connections_per_ip_max,
+        connections_per_ip_max_overrides: config
+            .connections_per_ip_max_overrides
+            .iter()
+            // A name that means nothing now limits nobody.
+            .flat_map(|(host, count)| {
+                let addrs = env.net.resolve(host, 0).unwrap_or_default();
+                addrs.into_iter().map(|addr| (addr.ip().to_canonical(), *count))
+            })
+            .collect(),
         memory_budget_bytes: config.memory_budget_bytes as usize,
         ..NetworkSettings::default()
     }

@@ -114,8 +114,11 @@ pub async fn start(
         about,
     };
     let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));
-    let network =
-        bound.serve(Arc::new(Dispatch::new(Arc::new(broker))), settings::network(&config), network_metrics);
+    let network = bound.serve(
+        Arc::new(Dispatch::new(Arc::new(broker))),
+        settings::network(&env, &config),
+        network_metrics,
+    );
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
     Ok(Broker { config, listeners, http, network, admin, groups, group_timers, metadata, logs, ready })

@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ottla_log::{DirState, UnifiedLog};
+use ottla_log::DirState;
 use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use ottla_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
+use ottla_replica::Hosted;
 
 use super::prelude::*;
 
@@ -27,15 +28,20 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             })
             .collect()
     });
-    let logs = broker.replicas.logs();
-    let all = logs.logs();
-    let results = logs.dirs().iter().map(|dir| answer(dir, &all, asked.as_ref())).collect();
+    let dirs = broker.replicas.logs().dirs();
+    let hosted = broker.replicas.hosted();
+    let results = dirs
+        .iter()
+        .enumerate()
+        .map(|(place, dir)| answer(dir, place == 0, &hosted, asked.as_ref()))
+        .collect();
     request.ready(&DescribeLogDirsResponse { results, ..Default::default() })
 }
 
 fn answer(
     dir: &DirState,
-    logs: &[Arc<UnifiedLog>],
+    is_first: bool,
+    hosted: &Hosted,
     asked: Option<&HashSet<(String, i32)>>,
 ) -> DescribeLogDirsResult {
     let log_dir = StrBytes::from_string(dir.path.display().to_string());
@@ -47,15 +53,20 @@ fn answer(
         };
     }
     let mut topics: BTreeMap<String, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
-    for log in logs.iter().filter(|log| log.dir() == dir.path) {
-        let partition = log.partition();
-        let topic = partition.topic.as_str();
-        if asked.is_some_and(|asked| !asked.contains(&(topic.to_owned(), partition.partition.0))) {
+    for partition in hosted.topics().flat_map(|topic| &topic.partitions) {
+        let (topic, index) = (partition.topic().as_str(), partition.index().0);
+        if asked.is_some_and(|asked| !asked.contains(&(topic.to_owned(), index))) {
             continue;
         }
+        // A partition that nobody used yet has no folder: it counts where its folder would be made.
+        let size_bytes = match partition.opened_log() {
+            Some(log) if log.dir() == dir.path => log.size_bytes(),
+            None if is_first => 0,
+            Some(_) | None => continue,
+        };
         topics.entry(topic.to_owned()).or_default().push(DescribeLogDirsPartition {
-            partition_index: partition.partition.0,
-            partition_size: log.size_bytes() as i64,
+            partition_index: index,
+            partition_size: size_bytes as i64,
             offset_lag: 0,
             is_future_key: false,
             ..Default::default()

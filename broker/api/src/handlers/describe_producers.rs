@@ -10,6 +10,7 @@ use ottla_protocol::messages::{DescribeProducersRequest, DescribeProducersRespon
 use ottla_replica::{Partition, Unavailable};
 
 use super::prelude::*;
+use crate::errors;
 
 pub const API: Api = Api { key: ApiKey::DescribeProducers, min: 0, max: 0, class: Class::Inline, admit };
 
@@ -35,7 +36,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
                             .with_active_producers(active),
                         Err(error) => PartitionResponse::default()
                             .with_partition_index(*index)
-                            .with_error_code(error.code()),
+                            .with_error_code(error.code())
+                            .with_error_message(message(errors::NOT_HOSTED)),
                     }
                 })
                 .collect();

@@ -12,5 +12,5 @@ pub const API: Api = Api { key: ApiKey::DescribeQuorum, min: 0, max: 2, class: C
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeQuorumRequest = request.decode()?;
-    request.ready(&broker.metadata.describe_quorum(&body))
+    request.ready(&broker.metadata.describe_quorum(&body, request.version()))
 }

@@ -28,6 +28,15 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     };
     names.sort();
     names.dedup();
+    if let Some(cursor) = &body.cursor
+        && (cursor.partition_index < 0
+            || (!all && !names.iter().any(|name| name.as_str() == cursor.topic_name.as_str())))
+    {
+        let refused = names.iter().map(|name| {
+            unknown(name, ErrorCode::InvalidRequest).with_topic_authorized_operations(OPERATIONS_OMITTED)
+        });
+        return request.ready(&DescribeTopicPartitionsResponse::default().with_topics(refused.collect()));
+    }
     let mut first_partition = 0;
     if let Some(cursor) = &body.cursor {
         let from = cursor.topic_name.as_str();
@@ -47,7 +56,11 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         }
         let Some(topic) = image.topic(name.as_str()) else {
             if !all {
-                topics.push(unknown(&name));
+                let error = match name.validate() {
+                    Ok(()) => ErrorCode::UnknownTopicOrPartition,
+                    Err(_) => ErrorCode::InvalidTopicException,
+                };
+                topics.push(unknown(&name, error));
             }
             continue;
         };
@@ -72,17 +85,12 @@ fn cursor(name: &TopicName, partition_index: i32) -> Cursor {
         .with_partition_index(partition_index)
 }
 
-fn unknown(name: &TopicName) -> DescribeTopicPartitionsResponseTopic {
-    let error = if name.validate().is_ok() {
-        ErrorCode::UnknownTopicOrPartition
-    } else {
-        ErrorCode::InvalidTopicException
-    };
+fn unknown(name: &TopicName, error: ErrorCode) -> DescribeTopicPartitionsResponseTopic {
     DescribeTopicPartitionsResponseTopic::default()
         .with_error_code(error.code())
         .with_name(Some(WireTopicName(text(name.as_str()))))
         .with_is_internal(name.is_internal())
-        .with_topic_authorized_operations(OPERATIONS_OMITTED)
+        .with_topic_authorized_operations(TOPIC_OPERATIONS)
 }
 
 fn describe(

@@ -56,7 +56,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         | FetchContext::Incremental { partitions, .. } => partitions,
         FetchContext::Refused(_) => unreachable!("answered above"),
     };
-    let plan = plan(broker, &body, partitions);
+    let plan = plan(broker, request.version(), &body, partitions);
     let first = read(&plan.reads, plan.isolation, plan.max_bytes);
     if plan.max_wait.is_zero() || plan.reads.is_empty() || is_enough(&plan, &first) {
         return Ok(ottla_network::Admitted::Ready(respond(broker, &request, context, plan, first)));
@@ -125,13 +125,18 @@ fn find(hosted: &Hosted, key: &FetchKey) -> Result<Arc<HostedTopic>, ErrorCode> 
     }
 }
 
-fn plan(broker: &Broker, body: &FetchRequest, partitions: &[(FetchKey, FetchParams)]) -> Plan {
+fn plan(broker: &Broker, version: i16, body: &FetchRequest, partitions: &[(FetchKey, FetchParams)]) -> Plan {
     let hosted = broker.replicas.hosted();
     let mut reads = Vec::with_capacity(partitions.len());
+    let replica_id = if version >= 15 { body.replica_state.replica_id.0 } else { body.replica_id.0 };
     let asked = partitions
         .iter()
         .map(|(key, params)| {
             let place = find(&hosted, key).and_then(|topic| {
+                if replica_id >= 0 {
+                    // No other broker is a replica of anything here.
+                    return Err(ErrorCode::NotLeaderOrFollower);
+                }
                 let partition =
                     topic.partition(key.partition).cloned().ok_or(ErrorCode::UnknownTopicOrPartition)?;
                 reads.push(ReadRequest {
@@ -176,11 +181,16 @@ fn respond(
                     .get_mut(*index)
                     .and_then(Option::take)
                     .unwrap_or_else(|| PartitionRead::failed(ErrorCode::UnknownServerError)),
-                Err(error) => PartitionRead::failed(*error),
+                // An unknown place has an empty list here, and not null, in Kafka.
+                Err(error) => {
+                    PartitionRead { aborted_transactions: Some(Vec::new()), ..PartitionRead::failed(*error) }
+                }
             };
             (asked, read)
         })
         .collect();
+    // What is not served stands behind what is.
+    answers.sort_by_key(|(asked, _)| asked.place.is_err());
     let told = |(asked, read): &(Asked, PartitionRead)| (asked.key.clone(), told(read));
     let session_id = match context {
         FetchContext::Sessionless { .. } | FetchContext::Refused(_) => 0,

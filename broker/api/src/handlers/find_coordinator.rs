@@ -5,7 +5,7 @@
 //! - v1: key types. v3: flexible. v4: several keys (KIP-699). v5: TRANSACTION_ABORTABLE (KIP-890).
 //! - v6: share groups (KIP-932).
 
-use ottla_model::ErrorCode;
+use ottla_model::{ErrorCode, TopicId};
 use ottla_network::ConnectionInfo;
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::find_coordinator_response::Coordinator;
@@ -78,9 +78,21 @@ fn outcome(key_type: i8, key: &str, groups_available: Result<(), ErrorCode>) -> 
         GROUP => groups_available,
         // No transaction coordinator is there yet: docs/exceptions/transactions.md.
         TRANSACTION => Err(ErrorCode::CoordinatorNotAvailable),
-        // `SharePartitionKey.validate`: group:topicId:partition.
-        SHARE if key.split(':').count() != 3 => Err(ErrorCode::InvalidRequest),
+        SHARE if !is_share_key(key) => Err(ErrorCode::InvalidRequest),
         SHARE => Err(ErrorCode::CoordinatorNotAvailable),
         _ => Err(ErrorCode::InvalidRequest),
+    }
+}
+
+/// `SharePartitionKey.validate`: group, topic id and partition.
+fn is_share_key(key: &str) -> bool {
+    let parts: Vec<&str> = key.split(':').collect();
+    match parts[..] {
+        [group, topic_id, partition] => {
+            !group.is_empty()
+                && TopicId::parse(topic_id).is_some()
+                && partition.parse::<i32>().is_ok_and(|partition| partition >= 0)
+        }
+        _ => false,
     }
 }

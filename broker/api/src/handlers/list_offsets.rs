@@ -43,6 +43,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let committed_only = body.isolation_level == 1;
     let hosted = broker.replicas.hosted();
     let doubled = named_twice(&body);
+    let mut told = HashSet::new();
     let topics = body
         .topics
         .iter()
@@ -50,6 +51,10 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             let partitions = topic
                 .partitions
                 .iter()
+                .filter(|asked| {
+                    let place = (topic.name.as_str(), asked.partition_index);
+                    !doubled.contains(&place) || told.insert(place)
+                })
                 .map(|asked| {
                     let place = (topic.name.as_str(), asked.partition_index);
                     let outcome = if doubled.contains(&place) {

@@ -28,10 +28,17 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let image = broker.image();
     let operations =
         if body.include_topic_authorized_operations { TOPIC_OPERATIONS } else { OPERATIONS_OMITTED };
+    if version < 12
+        && body.topics.iter().flatten().any(|topic| topic.name.is_none() || !topic.topic_id.is_nil())
+    {
+        return request.ready(&refuse_ids(&body));
+    }
     let asked = match &body.topics {
         Some(topics) if topics.is_empty() && version == 0 => None,
         asked => asked.as_ref(),
     };
+    // Where one topic is named by id, names are not looked at (`KafkaApis.handleTopicMetadataRequest`).
+    let by_id = asked.is_some_and(|topics| topics.iter().any(|topic| !topic.topic_id.is_nil()));
     let topics = match asked {
         None => image.topics().map(|topic| describe(topic, operations)).collect(),
         Some(asked) => {
@@ -40,10 +47,11 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             // A topic asked for twice is answered once.
             let mut seen = std::collections::HashSet::with_capacity(asked.len());
             for topic in asked {
-                if !seen.insert((topic.name.clone(), topic.topic_id)) {
+                let place = (topic.name.clone(), topic.topic_id);
+                if (by_id && topic.topic_id.is_nil()) || !seen.insert(place) {
                     continue;
                 }
-                answers.push(answer_topic(&image, topic, version, operations, &mut missing));
+                answers.push(answer_topic(&image, topic, operations, &mut missing));
             }
             if body.allow_auto_topic_creation || version < 4 {
                 auto_create::start(broker, missing);
@@ -73,13 +81,12 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
 fn answer_topic(
     image: &ottla_metadata::Image,
     asked: &MetadataRequestTopic,
-    version: i16,
     operations: i32,
     missing: &mut Vec<TopicName>,
 ) -> MetadataResponseTopic {
     let id = TopicId(asked.topic_id);
     match &asked.name {
-        Some(name) if id.is_zero() || version < 12 => match image.topic(name.as_str()) {
+        Some(name) if id.is_zero() => match image.topic(name.as_str()) {
             Some(topic) => describe(topic, operations),
             None => {
                 let ours = TopicName::new(name.as_str());
@@ -97,6 +104,18 @@ fn answer_topic(
             None => unknown(None, id, ErrorCode::UnknownTopicId, false),
         },
     }
+}
+
+/// Ids are for v12 and above: the whole request is refused.
+fn refuse_ids(body: &MetadataRequest) -> MetadataResponse {
+    let topics = body.topics.iter().flatten().map(|topic| {
+        let name = topic.name.clone().unwrap_or_default();
+        unknown(Some(name), TopicId(topic.topic_id), ErrorCode::InvalidRequest, false)
+    });
+    MetadataResponse::default()
+        .with_controller_id(BrokerId(-1))
+        .with_topics(topics.collect())
+        .with_cluster_authorized_operations(OPERATIONS_OMITTED)
 }
 
 fn unknown(

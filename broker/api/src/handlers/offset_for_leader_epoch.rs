@@ -51,7 +51,13 @@ fn answer(partition: &Partition, asked: &OffsetForLeaderPartition) -> EpochEndOf
     let looked = partition.check_epoch(asked.current_leader_epoch).and_then(|()| partition.log());
     match looked {
         Ok(log) => {
-            let ended = log.end_offset_for_epoch(LeaderEpoch(asked.leader_epoch));
+            // Our own reign ends where the log does, whether or not anything was written under it.
+            let asked_epoch = LeaderEpoch(asked.leader_epoch);
+            let ended = if asked_epoch == partition.leader_epoch() {
+                Some((asked_epoch, log.log_end_offset()))
+            } else {
+                log.end_offset_for_epoch(asked_epoch)
+            };
             let (epoch, end) = ended.map_or((-1, -1), |(epoch, end)| (epoch.0, end.0));
             failed(asked.partition, ErrorCode::None).with_leader_epoch(epoch).with_end_offset(end)
         }

@@ -8,6 +8,8 @@
 //! Every partition is validated and appended while the request is admitted, so that the order of a
 //! connection's requests is the order of its records; only the wait for the disk is parked.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use ottla_log::{AppendError, AppendOrigin};
 use ottla_model::{ErrorCode, TopicId};
@@ -19,7 +21,7 @@ use ottla_protocol::messages::produce_response::{
 };
 use ottla_protocol::messages::{ProduceRequest, ProduceResponse};
 use ottla_records::{BatchHeader, CompressionType, LOG_OVERHEAD_BYTES};
-use ottla_replica::{AllDurable, HostedTopic, Pending};
+use ottla_replica::{AllDurable, HostedTopic, Partition, Pending};
 
 use super::prelude::*;
 use crate::errors;
@@ -42,8 +44,9 @@ struct Waiting {
 }
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
-    let body: ProduceRequest = request.decode()?;
+    let mut body: ProduceRequest = request.decode()?;
     let refused = refusal(&body);
+    keep_last_of_each_partition(&mut body);
     let mut waiting = Vec::new();
     let mut responses = Vec::with_capacity(body.topic_data.len());
     for (topic_place, topic) in body.topic_data.iter().enumerate() {
@@ -68,8 +71,32 @@ fn refusal(body: &ProduceRequest) -> Option<ErrorCode> {
     if !matches!(body.acks, -1..=1) {
         return Some(ErrorCode::InvalidRequiredAcks);
     }
-    // No transaction can be open: no transactional id was ever handed out.
-    body.transactional_id.is_some().then_some(ErrorCode::InvalidTxnState)
+    let transactional = body.topic_data.iter().flat_map(|topic| &topic.partition_data).any(|partition| {
+        let records = partition.records.as_deref().unwrap_or_default();
+        records.first_chunk().is_some_and(|header| BatchHeader::parse(header).attributes.is_transactional())
+    });
+    match &body.transactional_id {
+        _ if !transactional => None,
+        None => Some(ErrorCode::TransactionalIdAuthorizationFailed),
+        // No transaction can be open: no transactional id was ever handed out.
+        Some(_) => Some(ErrorCode::InvalidTxnState),
+    }
+}
+
+/// A partition named twice counts once, with what is said last; a topic without partitions not at
+/// all: Kafka keeps the request as a map.
+fn keep_last_of_each_partition(body: &mut ProduceRequest) {
+    let count: usize = body.topic_data.iter().map(|topic| topic.partition_data.len()).sum();
+    if count > 1 {
+        let mut seen = HashSet::with_capacity(count);
+        for topic in body.topic_data.iter_mut().rev() {
+            let place = (topic.name.clone(), topic.topic_id);
+            topic.partition_data.reverse();
+            topic.partition_data.retain(|partition| seen.insert((place.clone(), partition.index)));
+            topic.partition_data.reverse();
+        }
+    }
+    body.topic_data.retain(|topic| !topic.partition_data.is_empty());
 }
 
 /// With acks=0 an error closes the connection: the client would never learn of it otherwise.
@@ -153,31 +180,29 @@ fn append_one(
     acks: i16,
 ) -> Appending {
     let index = data.index;
-    let refuse = |error: ErrorCode, why: Option<String>| {
-        let mut answer = failed(index, error);
-        answer.error_message = why.map(StrBytes::from_string);
-        Box::new(answer)
-    };
-    let partition = topic.partition(index).ok_or_else(|| refuse(ErrorCode::UnknownTopicOrPartition, None))?;
+    let refuse = |error: ErrorCode| Box::new(failed(index, error));
+    let partition = topic.partition(index).ok_or_else(|| refuse(ErrorCode::UnknownTopicOrPartition))?;
     let records = data.records.clone().unwrap_or_default();
-    check_one_batch(&records, request.version()).map_err(|(error, why)| refuse(error, Some(why)))?;
+    let size_bytes = check_one_batch(&records, request.version()).map_err(refuse)?;
+    let records = records.slice(..size_bytes);
     if topic.name.is_internal() && !may_write_internal(request) {
-        return Err(refuse(
-            ErrorCode::InvalidTopicException,
-            Some(format!("Cannot append to internal topic {}", topic.name)),
-        ));
+        return Err(refuse(ErrorCode::InvalidTopicException));
     }
     let bytes = records.len() as u64;
     let wall_ms = broker.env.clock.wall_ms();
     let appended = partition
         .append(records, AppendOrigin::Client, wall_ms)
-        .map_err(|error| Box::new(append_failed(index, &error)))?;
+        .map_err(|error| Box::new(append_failed(partition, &error)))?;
     topic.metrics.bytes_in.inc_by(bytes);
     topic.metrics.messages_in.inc_by((appended.info.last_offset - appended.info.base_offset) as u64 + 1);
     let answer = PartitionProduceResponse::default()
         .with_index(index)
         .with_base_offset(appended.info.base_offset.0)
-        .with_log_append_time_ms(appended.info.log_append_time)
+        .with_log_append_time_ms(if appended.info.duplicate {
+            appended.info.max_timestamp
+        } else {
+            appended.info.log_append_time
+        })
         .with_log_start_offset(appended.info.log_start_offset.0);
     let asked = (acks == -1 && partition.waits_for_flush()) || appended.info.must_flush;
     let waits = asked && !partition.is_durable(appended.end);
@@ -191,40 +216,39 @@ fn may_write_internal(request: &Request) -> bool {
     request.header.client_id.as_deref() == Some("__admin_client")
 }
 
-/// `ProduceRequest.validateRecords`: exactly one batch of the current format. A batch that is cut off
-/// counts as none, as in Kafka's reader of batches.
-fn check_one_batch(records: &Bytes, version: i16) -> Result<(), (ErrorCode, String)> {
-    let invalid = |what: &str| {
-        Err((ErrorCode::InvalidRecord, format!("Produce requests with version {version} {what}")))
-    };
-    const NONE: &str = "must have at least one record batch per partition";
-    let Some(start) = records.first_chunk::<BATCH_START_BYTES>() else { return invalid(NONE) };
-    let batch_length = i32::from_be_bytes([start[8], start[9], start[10], start[11]]);
-    if batch_length < LEGACY_RECORD_BYTES_MIN {
-        let why = format!(
-            "Record size {batch_length} is less than the minimum record overhead ({LEGACY_RECORD_BYTES_MIN})"
-        );
-        return Err((ErrorCode::CorruptMessage, why));
-    }
-    let size_bytes = LOG_OVERHEAD_BYTES + batch_length as usize;
-    if records.len() < size_bytes {
-        return invalid(NONE);
-    }
-    if start[BATCH_START_BYTES - 1] != MAGIC {
-        return invalid("are only allowed to contain record batches with magic version 2");
+/// `ProduceRequest.validateRecords`: exactly one batch of the current format; its length is handed
+/// back. A batch that is cut off counts as none, as in Kafka's reader of batches.
+fn check_one_batch(records: &[u8], version: i16) -> Result<usize, ErrorCode> {
+    let Some((size_bytes, magic)) = next_batch(records)? else { return Err(ErrorCode::InvalidRecord) };
+    if magic != MAGIC {
+        return Err(ErrorCode::InvalidRecord);
     }
     if let Some(header) = records.first_chunk().map(BatchHeader::parse)
         && header.attributes.compression() == Some(CompressionType::Zstd)
         && version < ZSTD_VERSION_MIN
     {
-        let why =
-            format!("Produce requests with version {version} are not allowed to use ZStandard compression");
-        return Err((ErrorCode::UnsupportedCompressionType, why));
+        return Err(ErrorCode::UnsupportedCompressionType);
     }
-    if records.len() > size_bytes {
-        return invalid("are only allowed to contain exactly one record batch per partition");
+    match next_batch(&records[size_bytes..])? {
+        Some(_another) => Err(ErrorCode::InvalidRecord),
+        None => Ok(size_bytes),
     }
-    Ok(())
+}
+
+/// Length and magic of the batch at the front (`ByteBufferLogInputStream.nextBatch`).
+fn next_batch(bytes: &[u8]) -> Result<Option<(usize, u8)>, ErrorCode> {
+    let Some(start) = bytes.first_chunk::<LOG_OVERHEAD_BYTES>() else { return Ok(None) };
+    let batch_length = i32::from_be_bytes([start[8], start[9], start[10], start[11]]);
+    if batch_length < LEGACY_RECORD_BYTES_MIN {
+        return Err(ErrorCode::CorruptMessage);
+    }
+    let Some(start) = bytes.first_chunk::<BATCH_START_BYTES>() else { return Ok(None) };
+    let magic = start[BATCH_START_BYTES - 1];
+    if magic > MAGIC {
+        return Err(ErrorCode::CorruptMessage);
+    }
+    let size_bytes = LOG_OVERHEAD_BYTES + batch_length as usize;
+    Ok((bytes.len() >= size_bytes).then_some((size_bytes, magic)))
 }
 
 fn failed(index: i32, error: ErrorCode) -> PartitionProduceResponse {
@@ -236,9 +260,15 @@ fn failed(index: i32, error: ErrorCode) -> PartitionProduceResponse {
         .with_log_start_offset(-1)
 }
 
-fn append_failed(index: i32, error: &AppendError) -> PartitionProduceResponse {
-    let mut answer = failed(index, errors::append_error(error));
-    answer.error_message = message(error.to_string());
+fn append_failed(partition: &Partition, error: &AppendError) -> PartitionProduceResponse {
+    let code = errors::append_error(error);
+    let mut answer = failed(partition.index().0, code);
+    if errors::tells_log_start(code)
+        && let Ok(log) = partition.log()
+    {
+        answer.log_start_offset = log.log_start_offset().0;
+    }
+    answer.error_message = errors::append_text(error).and_then(message);
     answer.record_errors = errors::record_errors(error)
         .into_iter()
         .map(|(batch_index, why)| {

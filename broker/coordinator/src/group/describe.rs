@@ -32,7 +32,7 @@ impl ClassicGroup {
             .with_group_id(text(self.group_id.as_str()).into())
             .with_protocol_type(text(self.protocol_type.as_deref().unwrap_or("")))
             .with_group_state(text(self.state.name()))
-            .with_group_type(text("Classic"))
+            .with_group_type(text("classic"))
     }
 }
 
