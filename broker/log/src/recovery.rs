@@ -122,7 +122,7 @@ impl UnifiedLog {
             .collect();
         segments.sort_unstable();
         for entry in &entries {
-            let is_stray = [".deleted", ".cleaned", ".tmp"].iter().any(|suffix| entry.name.ends_with(suffix))
+            let is_stray = names::STRAY_SUFFIXES.iter().any(|suffix| entry.name.ends_with(suffix))
                 || [names::INDEX_SUFFIX, names::TIME_INDEX_SUFFIX, names::TXN_INDEX_SUFFIX].iter().any(
                     |suffix| {
                         names::offset_of(&entry.name, suffix).is_some_and(|base| {
