@@ -519,7 +519,7 @@ fn open_dir(
 ) -> Result<(Arc<LogDir>, Box<dyn Any + Send + Sync>), OpenError> {
     let disk = &shared.env.disk;
     let io = |error| OpenError::Io { dir: path.to_owned(), error };
-    disk.create_dir_all(path).map_err(io)?;
+    make_dir(&**disk, path).map_err(io)?;
     let lock = disk.lock(&path.join(names::LOCK)).map_err(|error| match error.kind() {
         std::io::ErrorKind::WouldBlock => OpenError::Locked { dir: path.to_owned() },
         _ => io(error),
@@ -528,6 +528,18 @@ fn open_dir(
     dir.load_checkpoints();
     dir.prepare_reserve();
     Ok((dir, lock))
+}
+
+/// Makes the directory, and durably so: records in it are promised before anybody syncs its name.
+fn make_dir(disk: &dyn ottla_env::Disk, path: &Path) -> std::io::Result<()> {
+    let made: Vec<&Path> = path.ancestors().take_while(|folder| !disk.exists(folder)).collect();
+    disk.create_dir_all(path)?;
+    for folder in made {
+        if let Some(parent) = folder.parent() {
+            disk.sync_dir(parent)?;
+        }
+    }
+    Ok(())
 }
 
 /// One listing of the directory; folders of deleted partitions are removed beside the start.
@@ -570,6 +582,10 @@ fn recover(shared: &Arc<Shared>, logs: &[Arc<UnifiedLog>]) -> LoadReport {
             loop {
                 let Some(log) = queue.lock().pop() else { return };
                 let report = log.load_and_report();
+                if report.scanned_bytes > 0 || report.truncated_bytes > 0 {
+                    // The next checkpoint spares the next start this scan.
+                    log.mark_dirty();
+                }
                 let mut total = total.lock();
                 total.scanned_bytes += report.scanned_bytes;
                 total.truncated_bytes += report.truncated_bytes;

@@ -10,8 +10,8 @@ pub const INDEX_SUFFIX: &str = ".index";
 pub const TIME_INDEX_SUFFIX: &str = ".timeindex";
 pub const TXN_INDEX_SUFFIX: &str = ".txnindex";
 pub const SNAPSHOT_SUFFIX: &str = ".snapshot";
-/// A file about to be removed.
-pub const DELETED_SUFFIX: &str = ".deleted";
+/// Files about to be removed, and half-made ones; a start removes them.
+pub const STRAY_SUFFIXES: [&str; 3] = [".deleted", ".cleaned", ".tmp"];
 /// A folder about to be removed.
 pub const DELETE_DIR_SUFFIX: &str = "-delete";
 
@@ -19,7 +19,6 @@ pub const LEADER_EPOCH_CHECKPOINT: &str = "leader-epoch-checkpoint";
 pub const PARTITION_METADATA: &str = "partition.metadata";
 pub const RECOVERY_POINT_CHECKPOINT: &str = "recovery-point-offset-checkpoint";
 pub const LOG_START_CHECKPOINT: &str = "log-start-offset-checkpoint";
-pub const REPLICATION_CHECKPOINT: &str = "replication-offset-checkpoint";
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 pub const META_PROPERTIES: &str = "meta.properties";
 pub const LOCK: &str = ".lock";
