@@ -21,13 +21,21 @@ pub use ottla_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
     OffsetFetchResponseTopic, OffsetFetchResponseTopics,
 };
-pub use ottla_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 pub use ottla_protocol::messages::{
     DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
     HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
     LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, OffsetCommitRequest, OffsetCommitResponse,
     OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, SyncGroupRequest,
     SyncGroupResponse,
+};
+
+#[cfg(test)]
+pub use ottla_protocol::messages::{
+    join_group_request::JoinGroupRequestProtocol,
+    leave_group_request::MemberIdentity,
+    offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic},
+    offset_fetch_request::OffsetFetchRequestTopic,
+    sync_group_request::SyncGroupRequestAssignment,
 };
 
 /// Text of ours as the wire's type.

@@ -35,7 +35,8 @@ pub fn encode_batch(records: &[MetadataRecord], base: Offset, epoch: LeaderEpoch
     let mut buf = BytesMut::new();
     for record in records {
         buf.clear();
-        encode_framed(record, written_version(record), &mut buf).expect("the controller writes what a version holds");
+        encode_framed(record, written_version(record), &mut buf)
+            .expect("the controller writes what a version holds");
         builder.append(now_ms, None, Some(&buf), &[]);
     }
     builder.build()

@@ -16,9 +16,7 @@ use ottla_records::ControlRecordType;
 use tokio::sync::mpsc::Receiver;
 
 use crate::batch::{Entry, encode_batch, encode_control};
-use crate::controller::registration::{
-    Registration, feature_upgrades, leader_epoch_bumps, register_broker,
-};
+use crate::controller::registration::{Registration, feature_upgrades, leader_epoch_bumps, register_broker};
 use crate::controller::{PARTITIONS_PER_REQUEST_MAX, Rules};
 use crate::delta::Delta;
 use crate::image::{Image, ResourceType};

@@ -382,7 +382,8 @@ fn fill(folder: &Folder) -> Arc<Image> {
     run(async {
         for index in 0..60 {
             assert_eq!(create(&metadata, &format!("t.{index}")).await, Ok(0));
-            let wide = CreateTopicsRequest::default().with_topics(vec![topic(&format!("wide{index}"), 20, 1)]);
+            let wide =
+                CreateTopicsRequest::default().with_topics(vec![topic(&format!("wide{index}"), 20, 1)]);
             assert!(metadata.create_topics(wide).await.is_ok());
             if index % 3 == 0 {
                 let names = vec![format!("t.{index}").into_str().into()];

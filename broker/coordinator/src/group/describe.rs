@@ -54,6 +54,10 @@ impl GroupShard {
         }
     }
 
+    pub fn states(&self) -> impl Iterator<Item = ClassicGroupState> {
+        self.groups.values().map(|Group::Classic(group)| group.state())
+    }
+
     /// The groups in one of the states and of one of the types; empty filters let all through.
     pub fn list(&self, states: &[String], types: &[String]) -> Vec<ListedGroup> {
         let wanted_types: Vec<String> = types.iter().map(|name| name.trim().to_lowercase()).collect();

@@ -113,6 +113,13 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, DecodeError> 
         Err(DecodeError::UnknownRecord { .. }) => return Ok(Decoded::Other),
         decoded => decoded?,
     };
+    let is_kept = matches!(
+        key,
+        GroupKey::GroupMetadata(_) | GroupKey::OffsetCommit(_) | GroupKey::LegacyOffsetCommit(_)
+    );
+    if !is_kept {
+        return Ok(Decoded::Other);
+    }
     let value = value.map(|value| {
         decode_value::<GroupValue>(key.api_key(), Bytes::copy_from_slice(value)).map(|(value, _)| value)
     });

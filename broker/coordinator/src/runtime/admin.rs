@@ -1,7 +1,7 @@
 //! DescribeGroups, ListGroups and DeleteGroups at the door.
 //! Shell.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use ottla_model::ErrorCode;
 
@@ -51,6 +51,20 @@ impl GroupCoordinator {
         }
         groups.sort_by(|a, b| a.group_id.cmp(&b.group_id));
         ListGroupsResponse::default().with_groups(groups)
+    }
+
+    /// How many groups are in each state, by Kafka's names of them; for metrics.
+    pub fn count_groups(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::new();
+        for shard in self.all_shards() {
+            // A shard that is not loaded has no groups to count.
+            let _ = self.turn(&shard, |turnstile| {
+                for state in turnstile.core().states() {
+                    *counts.entry(state.name()).or_default() += 1;
+                }
+            });
+        }
+        counts
     }
 
     pub fn delete_groups(&self, request: &DeleteGroupsRequest) -> Reply<DeleteGroupsResponse> {

@@ -21,7 +21,7 @@ impl GroupCoordinator {
         tasks.spawn("group timers", Box::pin(async move { coordinator.run_timers().await }))
     }
 
-    async fn run_timers(&self) {
+    pub(super) async fn run_timers(&self) {
         loop {
             // While the deadlines are read, whoever sets one rings; nothing set meanwhile is missed.
             self.armed_us.store(NEVER, Ordering::SeqCst);

@@ -66,7 +66,7 @@ fn check(lab: &Lab, generation_before: i32) {
     }
     // A session that could end has a timer.
     for member in group.members.values() {
-        assert!(member.session_timer.is_some() || member.has_satisfied_heartbeat() || member.is_static());
+        assert!(member.session_timer.is_some() || member.has_satisfied_heartbeat());
     }
 }
 

@@ -1,2 +1,0 @@
-//! Tests of the door: a coordinator over a log in memory.
-//! Shell.
