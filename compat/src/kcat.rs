@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crate::failure::{Outcome, fail};
+use crate::places::now_ms;
 use crate::process::{POLL_INTERVAL, Process, capture};
 use crate::steps::{Setting, Steps};
 use crate::wire::Connection;
@@ -50,10 +51,6 @@ pub fn play(setting: &Setting, steps: &mut Steps) -> Outcome<()> {
     let members = steps.step("group", || kcat.group())?;
     steps.step("resume", || kcat.resume(&members))?;
     steps.step("seek", || kcat.seek(group_ms, count_before))
-}
-
-fn now_ms() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis())
 }
 
 impl Kcat<'_> {
@@ -188,7 +185,7 @@ impl Kcat<'_> {
     }
 
     /// Everything from a moment on is what was produced after it.
-    fn seek(&mut self, from_ms: u128, count_before: usize) -> Outcome<()> {
+    fn seek(&mut self, from_ms: i64, count_before: usize) -> Outcome<()> {
         let (topic, from) = (self.topic.clone(), format!("s@{from_ms}"));
         let text = self.run(&["-C", "-t", &topic, "-o", &from, "-e", "-q", "-Z", "-f", FORMAT], None)?;
         let (found, wanted) = (text.lines().count(), self.produced.len() - count_before);

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::failure::{Outcome, While};
 
@@ -22,6 +23,12 @@ pub fn cache_dir() -> Outcome<PathBuf> {
     let dir = compat_dir().join(".cache");
     fs::create_dir_all(&dir).while_doing(|| format!("creating {}", dir.display()))?;
     Ok(dir)
+}
+
+/// The wall clock as Kafka writes it into records.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A directory of its own below the system's temporary one, removed when dropped.

@@ -194,7 +194,10 @@ fn properties(log_dir: &Path, broker_port: u16, controller_port: u16, overrides:
          share.coordinator.state.topic.replication.factor=1\n\
          share.coordinator.state.topic.min.isr=1\n\
          share.coordinator.state.topic.num.partitions=5\n\
-         group.initial.rebalance.delay.ms=0\n",
+         group.initial.rebalance.delay.ms=0\n\
+         # After a kill the controller takes the broker back only when its old session is over.\n\
+         broker.heartbeat.interval.ms=250\n\
+         broker.session.timeout.ms=1500\n",
         log_dir.display()
     );
     for pair in overrides {

@@ -2,11 +2,12 @@
 //! shell: client processes and the clock.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crate::contract::{Client, Event, Program, Record};
 use crate::failure::{Outcome, While, fail};
 use crate::ledger::{Ledger, PARTITION_COUNT};
+use crate::places::now_ms;
 use crate::steps::{Setting, Steps};
 
 const VERB_LIMIT: Duration = Duration::from_secs(40);
@@ -48,12 +49,6 @@ pub fn play(program: &Program, setting: &Setting, steps: &mut Steps) -> Outcome<
         scene.driver.tell("quit")?;
         scene.driver.wait_for_end(VERB_LIMIT)
     })
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(0))
 }
 
 struct Scene<'a> {

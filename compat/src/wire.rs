@@ -166,10 +166,12 @@ impl Connection {
         Ok(answer)
     }
 
-    /// Metadata v0 about all topics, which makes none: the number of brokers that serve.
+    /// Metadata v4 about no topic at all: the number of brokers that serve.
     pub fn broker_count(&mut self) -> Outcome<i32> {
-        let answer = self.ask(3, 0, Body::default().i32(0))?;
-        Answer(&answer).i32()
+        let answer = self.ask(3, 4, Body::default().i32(0).i8(0))?;
+        let mut answer = Answer(&answer);
+        let _throttle_ms = answer.i32()?;
+        answer.i32()
     }
 
     /// CreateTopics v2, one replica; `configs` in Kafka's words.

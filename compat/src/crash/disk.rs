@@ -9,7 +9,7 @@ use crate::broker::{self, Against, Broker, BrokerOptions};
 use crate::crash::Ending;
 use crate::crash::batch::{self, Origin};
 use crate::failure::{Failure, Outcome, While, fail};
-use crate::places::ScratchDir;
+use crate::places::{ScratchDir, now_ms};
 use crate::process::{POLL_INTERVAL, capture};
 use crate::requests::{NO_ERROR, ProduceAnswer};
 use crate::wire::Connection;
@@ -127,7 +127,7 @@ impl Stage {
     fn produce_one(&mut self, topic: &str, number: i64) -> Outcome<ProduceAnswer> {
         let mut value = number.to_be_bytes().to_vec();
         value.resize(BATCH_VALUE_BYTES, b'd');
-        self.connection.produce(topic, 0, &batch::write(&[value], Origin::NOBODY, 1_800_000_000_000))
+        self.connection.produce(topic, 0, &batch::write(&[value], Origin::NOBODY, now_ms()))
     }
 
     /// Produces so many, or until the broker refuses; returns how many it took.

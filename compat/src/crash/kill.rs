@@ -9,6 +9,7 @@ use crate::broker::Broker;
 use crate::crash::batch::{self, Origin};
 use crate::crash::dice::Dice;
 use crate::failure::{Failure, Outcome, fail};
+use crate::places::now_ms;
 use crate::requests::{DUPLICATE_SEQUENCE_NUMBER, NO_ERROR};
 use crate::wire::Connection;
 
@@ -160,11 +161,7 @@ fn produce(stage: &Stage, number: usize, seed: u64) -> Outcome<Acknowledged> {
                         .collect();
                     let base_sequence = i32::try_from(first).unwrap_or(i32::MAX);
                     let origin = Origin { producer_id, producer_epoch, base_sequence };
-                    Pending {
-                        partition,
-                        bytes: batch::write(&values, origin, 1_800_000_000_000),
-                        record_count,
-                    }
+                    Pending { partition, bytes: batch::write(&values, origin, now_ms()), record_count }
                 })
                 .collect();
         }

@@ -10,6 +10,7 @@ use crate::broker::Broker;
 use crate::crash::batch::{self, Origin};
 use crate::crash::dice::Dice;
 use crate::failure::{Outcome, While, fail};
+use crate::places::now_ms;
 use crate::requests::NO_ERROR;
 use crate::wire::Connection;
 
@@ -18,7 +19,6 @@ const BATCH_COUNT: usize = 20;
 const BATCH_RECORDS: usize = 5;
 /// Flips fall into the last bytes only: what lies further back may long be on the disk.
 const TAIL_BYTES: usize = 1_024;
-const TIMESTAMP_MS: i64 = 1_800_000_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Damage {
@@ -58,6 +58,8 @@ const ALL: [Damage; 9] = [
 struct Patient {
     damage: Damage,
     topic: String,
+    /// No record of it is older.
+    begin_ms: i64,
     acknowledged: Vec<Vec<u8>>,
     /// So many records, from the first one on, must still be served.
     due_count: usize,
@@ -95,6 +97,7 @@ pub fn run(broker: &mut dyn Broker, rounds: u32, seed: u64) -> Outcome<String> {
 fn fill(connection: &mut Connection, damage: Damage, round: u32, dice: &mut Dice) -> Outcome<Patient> {
     let topic = format!("crash-tail-{round}-{damage:?}");
     connection.create_topic(&topic, 1, &[])?;
+    let begin_ms = now_ms();
     let mut acknowledged = Vec::new();
     for number in 0..BATCH_COUNT {
         let values: Vec<Vec<u8>> = (0..BATCH_RECORDS)
@@ -104,12 +107,12 @@ fn fill(connection: &mut Connection, damage: Damage, round: u32, dice: &mut Dice
         acknowledged.extend(values);
     }
     let due_count = acknowledged.len();
-    Ok(Patient { damage, topic, acknowledged, due_count })
+    Ok(Patient { damage, topic, begin_ms, acknowledged, due_count })
 }
 
 /// A topic may be known before it is led, on Apache Kafka.
 fn produce_when_led(connection: &mut Connection, topic: &str, values: &[Vec<u8>]) -> Outcome<i64> {
-    let batch = batch::write(values, Origin::NOBODY, TIMESTAMP_MS);
+    let batch = batch::write(values, Origin::NOBODY, now_ms());
     let deadline = std::time::Instant::now() + PATIENCE;
     loop {
         let answer = connection.produce(topic, 0, &batch)?;
@@ -134,7 +137,7 @@ fn damage_log(patient: &mut Patient, log_dir: &Path, dice: &mut Dice) -> Outcome
     let end_offset = patient.acknowledged.len();
     match patient.damage {
         Damage::TornBatch => {
-            let mut next = batch::write(&[vec![b'z'; 200]], Origin::NOBODY, TIMESTAMP_MS);
+            let mut next = batch::write(&[vec![b'z'; 200]], Origin::NOBODY, now_ms());
             next[..8].copy_from_slice(&(end_offset as u64).to_be_bytes());
             next.truncate(dice.between(1, next.len()));
             log.extend(next);
@@ -218,7 +221,7 @@ fn check(connection: &mut Connection, patient: &Patient) -> Outcome<()> {
             patient.due_count
         ));
     }
-    if connection.list_offset(&patient.topic, 0, TIMESTAMP_MS)? != 0 {
+    if connection.list_offset(&patient.topic, 0, patient.begin_ms)? != 0 {
         return fail("the first record is not found by its time");
     }
     let values = vec![b"afterwards".to_vec()];
