@@ -1,0 +1,117 @@
+//! Files and folders, as little as the broker needs of them.
+//! Shell's door. Calls are synchronous: a write goes to the page cache and returns; only `sync_*`
+//! wait for the device, and those are called from threads that may block.
+
+use std::any::Any;
+use std::fs::File as StdFile;
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// How a file is opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OpenMode {
+    /// Must exist.
+    Read,
+    /// Must exist.
+    ReadWrite,
+    /// Made when missing, kept when there.
+    Create,
+    /// Made when missing, emptied when there.
+    Truncate,
+}
+
+/// What a folder lists.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    pub name: String,
+    pub is_dir: bool,
+    pub len: u64,
+}
+
+/// Room on the device that holds a path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Space {
+    pub total_bytes: u64,
+    pub usable_bytes: u64,
+}
+
+pub trait Disk: Send + Sync {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
+    fn exists(&self, path: &Path) -> bool;
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>>;
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// Makes names created, renamed or removed in this folder durable.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    fn space(&self, path: &Path) -> io::Result<Space>;
+    /// Takes the lock file or says `WouldBlock` when another process holds it. Held until dropped.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send + Sync>>;
+
+    /// The whole of a small file.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let file = self.open(path, OpenMode::Read)?;
+        let mut bytes = vec![0; file.len()? as usize];
+        file.read_exact_at(&mut bytes, 0)?;
+        Ok(bytes)
+    }
+
+    /// Replaces a small file so that a crash leaves the old or the new one, whole: a temporary
+    /// file is written, synced, renamed over, and the folder synced.
+    fn write_atomically(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".tmp");
+        let temporary = PathBuf::from(name);
+        let file = self.open(&temporary, OpenMode::Truncate)?;
+        file.write_all_at(bytes, 0)?;
+        file.sync_data()?;
+        self.rename(&temporary, path)?;
+        match path.parent() {
+            Some(parent) => self.sync_dir(parent),
+            None => Ok(()),
+        }
+    }
+}
+
+pub trait File: Send + Sync {
+    /// Reads at most `bytes.len()`; 0 is the end of the file.
+    fn read_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize>;
+
+    /// Writes all slices one after the other from `position`. On error an unknown part was written.
+    fn write_vectored_all_at(&self, slices: &mut [IoSlice<'_>], position: u64) -> io::Result<()>;
+
+    fn len(&self) -> io::Result<u64>;
+    fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Waits until the bytes written so far (and the length) are on the device.
+    fn sync_data(&self) -> io::Result<()>;
+
+    /// The descriptor for sendfile; `None` where there is none (memory).
+    fn std_file(&self) -> Option<&StdFile>;
+
+    /// A shared view of bytes where that costs no copy (memory); `None` where it would.
+    fn shared_bytes(&self, position: u64, len: usize) -> Option<Bytes>;
+
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], position: u64) -> io::Result<()> {
+        self.write_vectored_all_at(&mut [IoSlice::new(bytes)], position)
+    }
+
+    fn read_exact_at(&self, bytes: &mut [u8], position: u64) -> io::Result<()> {
+        let mut done = 0;
+        while done < bytes.len() {
+            match self.read_at(&mut bytes[done..], position + done as u64)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => done += read,
+            }
+        }
+        Ok(())
+    }
+}

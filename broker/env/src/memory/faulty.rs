@@ -1,0 +1,421 @@
+//! A disk that forgets what was not synced, tears writes, fails and fills up, as a seed says.
+//! Shell.
+//!
+//! The model of a power loss: bytes of a file survive as they were at its last `sync_data`, plus an
+//! arbitrary prefix of what was written since (possibly with one torn byte range); a name survives
+//! when its folder was synced after it was made, or by luck; a rename or removal that was not
+//! synced may or may not have happened. Small files written by `write_atomically` are whole.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fs::File as StdFile;
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::rng::SeededRng;
+use crate::disk::{Disk, Entry, File, OpenMode, Space};
+
+/// What may go wrong, in cases per thousand calls.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    pub write_fails: u64,
+    pub write_is_full: u64,
+    pub sync_fails: u64,
+}
+
+#[derive(Clone)]
+pub struct FaultyDisk {
+    world: Arc<Mutex<World>>,
+    rng: Arc<SeededRng>,
+}
+
+struct World {
+    /// What the running process sees.
+    names: BTreeMap<PathBuf, Node>,
+    /// What a power loss leaves for certain.
+    durable_names: BTreeMap<PathBuf, Node>,
+    locks: Vec<PathBuf>,
+    faults: Faults,
+    /// Counts power losses: files opened before one are dead.
+    life: u64,
+}
+
+#[derive(Clone)]
+enum Node {
+    Folder,
+    File(Arc<Mutex<Contents>>),
+}
+
+#[derive(Default)]
+struct Contents {
+    bytes: Vec<u8>,
+    durable: Vec<u8>,
+}
+
+struct FaultyFile {
+    disk: FaultyDisk,
+    contents: Arc<Mutex<Contents>>,
+    life: u64,
+}
+
+struct Lock {
+    world: Arc<Mutex<World>>,
+    path: PathBuf,
+    life: u64,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let mut world = self.world.lock();
+        if world.life == self.life {
+            world.locks.retain(|path| *path != self.path);
+        }
+    }
+}
+
+impl FaultyDisk {
+    pub fn new(seed: u64) -> FaultyDisk {
+        FaultyDisk {
+            world: Arc::new(Mutex::new(World {
+                names: BTreeMap::new(),
+                durable_names: BTreeMap::new(),
+                locks: Vec::new(),
+                faults: Faults::default(),
+                life: 0,
+            })),
+            rng: Arc::new(SeededRng::new(seed)),
+        }
+    }
+
+    pub fn set_faults(&self, faults: Faults) {
+        self.world.lock().faults = faults;
+    }
+
+    /// The process dies (`kill -9`): nothing written is lost, every open file and lock is gone.
+    pub fn kill(&self) {
+        let mut world = self.world.lock();
+        world.life += 1;
+        world.locks.clear();
+    }
+
+    /// The machine dies: what was not synced is lost, kept in part, or torn.
+    pub fn lose_power(&self) {
+        self.kill();
+        let mut world = self.world.lock();
+        let mut after = world.durable_names.clone();
+        for (path, node) in &world.names {
+            // A name that was never synced may have reached the disk all the same.
+            if !after.contains_key(path) && self.rng.chance(500) {
+                after.insert(path.clone(), node.clone());
+            }
+        }
+        let removed: Vec<PathBuf> =
+            after.keys().filter(|path| !world.names.contains_key(*path)).cloned().collect();
+        for path in removed {
+            if self.rng.chance(500) {
+                after.remove(&path);
+            }
+        }
+        // A child without its folder can't be reached.
+        let reachable: Vec<PathBuf> = after
+            .keys()
+            .filter(|path| {
+                path.ancestors().skip(1).all(|folder| {
+                    folder.as_os_str().is_empty() || matches!(after.get(folder), Some(Node::Folder))
+                })
+            })
+            .cloned()
+            .collect();
+        after.retain(|path, _| reachable.binary_search(path).is_ok());
+        let mut seen: Vec<*const Mutex<Contents>> = Vec::new();
+        for node in after.values() {
+            if let Node::File(contents) = node
+                && !seen.contains(&Arc::as_ptr(contents))
+            {
+                seen.push(Arc::as_ptr(contents));
+                self.lose_bytes(&mut contents.lock());
+            }
+        }
+        world.names = after.clone();
+        world.durable_names = after;
+    }
+
+    fn lose_bytes(&self, contents: &mut Contents) {
+        if contents.bytes == contents.durable {
+            return;
+        }
+        let mut survived = std::mem::take(&mut contents.durable);
+        let grown = contents.bytes.len() > survived.len() && contents.bytes.starts_with(&survived);
+        if grown {
+            let from = survived.len();
+            let kept = self.rng.below((contents.bytes.len() - from) as u64 + 1) as usize;
+            survived.extend_from_slice(&contents.bytes[from..from + kept]);
+            if kept > 0 && self.rng.chance(300) {
+                // The length reached the disk before some of its bytes did.
+                let torn = from + self.rng.below(kept as u64) as usize;
+                let end = (torn + 1 + self.rng.below(64) as usize).min(survived.len());
+                survived[torn..end].fill(0);
+            }
+        } else if self.rng.chance(500) {
+            survived.clone_from(&contents.bytes);
+        }
+        contents.bytes.clone_from(&survived);
+        contents.durable = survived;
+    }
+
+    /// Flips one bit of a file, as bad media do.
+    pub fn flip(&self, path: &Path, position: usize, bit: u8) {
+        if let Some(Node::File(contents)) = self.world.lock().names.get(path) {
+            let mut contents = contents.lock();
+            if let Some(byte) = contents.bytes.get_mut(position) {
+                *byte ^= 1 << (bit & 7);
+            }
+            if let Some(byte) = contents.durable.get_mut(position) {
+                *byte ^= 1 << (bit & 7);
+            }
+        }
+    }
+
+    fn not_found(path: &Path) -> io::Error {
+        io::Error::new(io::ErrorKind::NotFound, format!("{} does not exist", path.display()))
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
+        let mut world = self.world.lock();
+        let life = world.life;
+        let contents = match (world.names.get(path), mode) {
+            (Some(Node::File(contents)), _) => contents.clone(),
+            (Some(Node::Folder), _) => return Err(io::ErrorKind::IsADirectory.into()),
+            (None, OpenMode::Read | OpenMode::ReadWrite) => return Err(FaultyDisk::not_found(path)),
+            (None, OpenMode::Create | OpenMode::Truncate) => {
+                if let Some(parent) = path.parent()
+                    && !parent.as_os_str().is_empty()
+                    && !matches!(world.names.get(parent), Some(Node::Folder))
+                {
+                    return Err(FaultyDisk::not_found(parent));
+                }
+                let contents = Arc::new(Mutex::new(Contents::default()));
+                world.names.insert(path.to_owned(), Node::File(contents.clone()));
+                contents
+            }
+        };
+        if mode == OpenMode::Truncate {
+            contents.lock().bytes.clear();
+        }
+        Ok(Arc::new(FaultyFile { disk: self.clone(), contents, life }))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.world.lock().names.contains_key(path)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        let mut world = self.world.lock();
+        for folder in path.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
+            if let Node::File(_) = world.names.entry(folder.to_owned()).or_insert(Node::Folder) {
+                return Err(io::ErrorKind::NotADirectory.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        let world = self.world.lock();
+        if !world.names.contains_key(path) {
+            return Err(FaultyDisk::not_found(path));
+        }
+        Ok(world
+            .names
+            .iter()
+            .filter(|(child, _)| child.parent() == Some(path))
+            .map(|(child, node)| {
+                let name = child.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+                match node {
+                    Node::Folder => Entry { name, is_dir: true, len: 0 },
+                    Node::File(contents) => {
+                        Entry { name, is_dir: false, len: contents.lock().bytes.len() as u64 }
+                    }
+                }
+            })
+            .collect())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut world = self.world.lock();
+        if !world.names.contains_key(from) {
+            return Err(FaultyDisk::not_found(from));
+        }
+        let moved: Vec<PathBuf> = world.names.keys().filter(|path| path.starts_with(from)).cloned().collect();
+        for path in moved {
+            if let (Some(node), Ok(rest)) = (world.names.remove(&path), path.strip_prefix(from)) {
+                let target = if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) };
+                world.names.insert(target, node);
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        match self.world.lock().names.remove(path) {
+            Some(_) => Ok(()),
+            None => Err(FaultyDisk::not_found(path)),
+        }
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        let mut world = self.world.lock();
+        if !world.names.contains_key(path) {
+            return Err(FaultyDisk::not_found(path));
+        }
+        world.names.retain(|child, _| !child.starts_with(path));
+        Ok(())
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let mut world = self.world.lock();
+        let is_child = |child: &PathBuf| child.parent() == Some(path) || child == path;
+        let now: Vec<(PathBuf, Node)> = world
+            .names
+            .iter()
+            .filter(|(child, _)| is_child(child))
+            .map(|(child, node)| (child.clone(), node.clone()))
+            .collect();
+        let gone: Vec<PathBuf> = world
+            .durable_names
+            .keys()
+            .filter(|child| is_child(child) && !world.names.contains_key(*child))
+            .cloned()
+            .collect();
+        for path in gone {
+            // A folder that moved away takes along what it held.
+            world.durable_names.retain(|child, _| !child.starts_with(&path));
+        }
+        world.durable_names.extend(now);
+        Ok(())
+    }
+
+    fn space(&self, _path: &Path) -> io::Result<Space> {
+        let full = self.world.lock().faults.write_is_full >= 1000;
+        Ok(Space { total_bytes: 1 << 40, usable_bytes: if full { 0 } else { 1 << 39 } })
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send + Sync>> {
+        let mut world = self.world.lock();
+        if world.locks.iter().any(|locked| locked == path) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        world.locks.push(path.to_owned());
+        Ok(Box::new(Lock { world: self.world.clone(), path: path.to_owned(), life: world.life }))
+    }
+}
+
+impl FaultyFile {
+    fn faults(&self) -> io::Result<Faults> {
+        let world = self.disk.world.lock();
+        if world.life != self.life {
+            return Err(io::Error::other("the process that opened this file is gone"));
+        }
+        Ok(world.faults)
+    }
+}
+
+impl File for FaultyFile {
+    fn read_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
+        let contents = self.contents.lock();
+        let Some(rest) = contents.bytes.get(position as usize..) else { return Ok(0) };
+        let count = bytes.len().min(rest.len());
+        bytes[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+
+    fn write_vectored_all_at(&self, slices: &mut [IoSlice<'_>], position: u64) -> io::Result<()> {
+        let faults = self.faults()?;
+        let whole: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let (count, result) = if self.disk.rng.chance(faults.write_fails) {
+            let count = self.disk.rng.below(whole.len() as u64 + 1) as usize;
+            (count, Err(io::Error::other("injected write failure")))
+        } else if self.disk.rng.chance(faults.write_is_full) {
+            let count = self.disk.rng.below(whole.len() as u64 + 1) as usize;
+            (count, Err(io::ErrorKind::StorageFull.into()))
+        } else {
+            (whole.len(), Ok(()))
+        };
+        let mut contents = self.contents.lock();
+        let from = position as usize;
+        if contents.bytes.len() < from + count {
+            contents.bytes.resize(from + count, 0);
+        }
+        contents.bytes[from..from + count].copy_from_slice(&whole[..count]);
+        result
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.contents.lock().bytes.len() as u64)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.faults()?;
+        self.contents.lock().bytes.resize(len as usize, 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let faults = self.faults()?;
+        if self.disk.rng.chance(faults.sync_fails) {
+            return Err(io::Error::other("injected sync failure"));
+        }
+        let mut contents = self.contents.lock();
+        let bytes = contents.bytes.clone();
+        contents.durable = bytes;
+        Ok(())
+    }
+
+    fn std_file(&self) -> Option<&StdFile> {
+        None
+    }
+
+    fn shared_bytes(&self, _position: u64, _len: usize) -> Option<Bytes> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn synced_bytes_and_names_survive_a_power_loss_and_others_are_a_prefix() {
+        for seed in 0..200 {
+            let disk = FaultyDisk::new(seed);
+            let path = Path::new("d/f");
+            disk.create_dir_all(Path::new("d")).expect("memory");
+            let file = disk.open(path, OpenMode::Create).expect("memory");
+            file.write_all_at(b"synced", 0).expect("memory");
+            file.sync_data().expect("memory");
+            disk.sync_dir(Path::new("d")).expect("memory");
+            disk.sync_dir(Path::new("")).expect("memory");
+            file.write_all_at(b"not", 6).expect("memory");
+            disk.lose_power();
+            let bytes = disk.read(path).expect("its name was synced");
+            assert!(bytes.starts_with(b"synced") && bytes.len() <= 9, "seed {seed}");
+            assert!(file.write_all_at(b"x", 0).is_err(), "a dead process writes no more");
+        }
+    }
+
+    #[test]
+    fn a_kill_keeps_what_was_written_and_frees_the_lock() {
+        let disk = FaultyDisk::new(1);
+        let file = disk.open(Path::new("f"), OpenMode::Create).expect("memory");
+        let _held = disk.lock(Path::new(".lock")).expect("free");
+        file.write_all_at(b"kept", 0).expect("memory");
+        disk.kill();
+        assert_eq!(disk.read(Path::new("f")).expect("kept"), b"kept");
+        assert!(disk.lock(Path::new(".lock")).is_ok());
+    }
+}

@@ -1,0 +1,63 @@
+//! Work and network for a world without a machine: every task a thread, no sockets.
+//! Shell.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+use std::thread::Thread;
+
+use crate::BoxFuture;
+use crate::net::{Acceptor, Net};
+use crate::tasks::{TaskHandle, Tasks, ThreadHandle};
+
+/// Refuses every socket.
+pub struct NoNet;
+
+impl Net for NoNet {
+    fn bind(&self, _addr: SocketAddr) -> io::Result<Box<dyn Acceptor>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn resolve(&self, _host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Gives each task a thread of its own. A task can't be ended from outside: it ends by itself.
+pub struct ThreadTasks;
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+impl Tasks for ThreadTasks {
+    fn spawn(&self, name: &'static str, mut work: BoxFuture<'static, ()>) -> TaskHandle {
+        let thread = self.spawn_thread(
+            name,
+            Box::new(move || {
+                let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+                let mut context = Context::from_waker(&waker);
+                while work.as_mut().poll(&mut context).is_pending() {
+                    std::thread::park();
+                }
+            }),
+        );
+        TaskHandle::new(Box::new(|| {}), Box::pin(async move { thread.join() }))
+    }
+
+    fn spawn_thread(&self, name: &'static str, work: Box<dyn FnOnce() + Send>) -> ThreadHandle {
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(work)
+            .unwrap_or_else(|error| panic!("no thread for {name}: {error}"));
+        ThreadHandle::new(Box::new(move || {
+            // A thread that panicked has ended.
+            let _ended = thread.join();
+        }))
+    }
+}

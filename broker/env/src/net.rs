@@ -1,0 +1,59 @@
+//! Sockets: what a listener and a connection need, in poll form so that one task can own both
+//! directions of a connection.
+//! Shell's door.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+
+use crate::disk::File;
+
+pub trait Net: Send + Sync {
+    /// Binds and listens; port 0 picks a free one. The socket accepts from here on into its
+    /// backlog, so bind only when everything behind it is ready to serve.
+    fn bind(&self, addr: SocketAddr) -> io::Result<Box<dyn Acceptor>>;
+    /// Addresses a name stands for.
+    fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
+}
+
+pub trait Acceptor: Send {
+    fn local_addr(&self) -> SocketAddr;
+    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Box<dyn Stream>>>;
+}
+
+pub trait Stream: Send {
+    fn peer_addr(&self) -> SocketAddr;
+    /// The address the client dialled, as far as this machine knows it.
+    fn local_addr(&self) -> SocketAddr;
+
+    /// Reads into the spare room of `buffer`; 0 is the end of the stream.
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>>;
+
+    fn poll_write_vectored(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>>;
+
+    /// As `poll_write_vectored`, for bytes that are followed by more at once: the platform may keep
+    /// them back to send both together.
+    fn poll_write_vectored_more(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, slices)
+    }
+
+    /// Sends up to `len` bytes of a file without copying them through this process where the
+    /// platform can (sendfile).
+    fn poll_send_file(
+        &mut self,
+        context: &mut Context<'_>,
+        file: &dyn File,
+        position: u64,
+        len: usize,
+    ) -> Poll<io::Result<usize>>;
+}

@@ -1,0 +1,152 @@
+//! The machine's TCP.
+//! Shell.
+
+use std::io::{self, IoSlice};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use rustix::net::{SendAncillaryBuffer, SendFlags};
+use tokio::io::{AsyncReadExt, AsyncWrite, Interest};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::disk::File;
+use crate::net::{Acceptor, Net, Stream};
+
+/// Connections the kernel may hold before they are accepted: a storm of clients after a restart
+/// must not see refusals (`socket.listen.backlog.size` is smaller, and a bound of the kernel's).
+const LISTEN_BACKLOG: i32 = 4096;
+
+pub struct RealNet;
+
+struct TcpAcceptor {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+}
+
+struct RealStream {
+    stream: TcpStream,
+    local_addr: SocketAddr,
+    peer_addr: SocketAddr,
+}
+
+impl Net for RealNet {
+    fn bind(&self, addr: SocketAddr) -> io::Result<Box<dyn Acceptor>> {
+        let domain = socket2::Domain::for_address(addr);
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&addr.into())?;
+        socket.listen(LISTEN_BACKLOG)?;
+        let listener = TcpListener::from_std(socket.into())?;
+        let local_addr = listener.local_addr()?;
+        Ok(Box::new(TcpAcceptor { listener, local_addr }))
+    }
+
+    fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok((host, port).to_socket_addrs()?.collect())
+    }
+}
+
+impl Acceptor for TcpAcceptor {
+    fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Box<dyn Stream>>> {
+        self.listener.poll_accept(context).map(|accepted| {
+            let (stream, peer_addr) = accepted?;
+            stream.set_nodelay(true)?;
+            let local_addr = stream.local_addr()?;
+            Ok(Box::new(RealStream { stream, local_addr, peer_addr }) as Box<dyn Stream>)
+        })
+    }
+}
+
+/// Repeats `attempt` until it does not say `WouldBlock`, or the socket is not ready.
+macro_rules! poll_io {
+    ($ready:expr, $attempt:expr) => {
+        loop {
+            match $ready {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(())) => {}
+            }
+            match $attempt {
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    };
+}
+
+impl Stream for RealStream {
+    fn peer_addr(&self) -> SocketAddr {
+        self.peer_addr
+    }
+
+    fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        // Unlike `try_read_buf` this knows that a read that did not fill the room emptied the socket:
+        // the next one waits for the socket without asking the kernel. The future holds no state.
+        let read = pin!(self.stream.read_buf(buffer));
+        read.poll(context)
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let stream = Pin::new(&mut self.stream);
+        match slices {
+            // A plain send is a little cheaper than a gathered one of one slice.
+            [one] => stream.poll_write(context, one),
+            several => stream.poll_write_vectored(context, several),
+        }
+    }
+
+    fn poll_write_vectored_more(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        poll_io!(
+            self.stream.poll_write_ready(context),
+            self.stream.try_io(Interest::WRITABLE, || {
+                let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+                let mut no_control = SendAncillaryBuffer::default();
+                Ok(rustix::net::sendmsg(&self.stream, slices, &mut no_control, flags)?)
+            })
+        )
+    }
+
+    fn poll_send_file(
+        &mut self,
+        context: &mut Context<'_>,
+        file: &dyn File,
+        position: u64,
+        len: usize,
+    ) -> Poll<io::Result<usize>> {
+        if let Some(source) = file.std_file() {
+            poll_io!(
+                self.stream.poll_write_ready(context),
+                self.stream.try_io(Interest::WRITABLE, || {
+                    let mut from = position;
+                    Ok(rustix::fs::sendfile(&self.stream, source, Some(&mut from), len)?)
+                })
+            )
+        }
+        if let Some(bytes) = file.shared_bytes(position, len) {
+            return self.poll_write_vectored(context, &[IoSlice::new(&bytes)]);
+        }
+        let mut bytes = vec![0; len.min(64 * 1024)];
+        let read = file.read_at(&mut bytes, position)?;
+        self.poll_write_vectored(context, &[IoSlice::new(&bytes[..read])])
+    }
+}

@@ -1,0 +1,41 @@
+//! Tasks on tokio's runtime and threads of the machine.
+//! Shell.
+
+use tokio::runtime::Handle;
+
+use crate::BoxFuture;
+use crate::tasks::{TaskHandle, Tasks, ThreadHandle};
+
+pub struct TokioTasks(Handle);
+
+impl TokioTasks {
+    /// Tasks of the runtime this is called in.
+    pub fn current() -> TokioTasks {
+        TokioTasks(Handle::current())
+    }
+}
+
+impl Tasks for TokioTasks {
+    fn spawn(&self, _name: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle {
+        let task = self.0.spawn(work);
+        let abort = task.abort_handle();
+        TaskHandle::new(
+            Box::new(move || abort.abort()),
+            Box::pin(async move {
+                // A task that panicked or was ended has ended.
+                let _ended = task.await;
+            }),
+        )
+    }
+
+    fn spawn_thread(&self, name: &'static str, work: Box<dyn FnOnce() + Send>) -> ThreadHandle {
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(work)
+            .unwrap_or_else(|error| panic!("no thread for {name}: {error}"));
+        ThreadHandle::new(Box::new(move || {
+            // A thread that panicked has ended.
+            let _ended = thread.join();
+        }))
+    }
+}

@@ -1,0 +1,18 @@
+//! Randomness.
+//! Shell's door.
+
+pub trait Rng: Send + Sync {
+    fn fill(&self, bytes: &mut [u8]);
+
+    fn next_u64(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.fill(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
+    fn next_16(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        self.fill(&mut bytes);
+        bytes
+    }
+}

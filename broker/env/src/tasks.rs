@@ -1,0 +1,68 @@
+//! Concurrent work: named, with an owner that can await or end it.
+//! Shell's door.
+
+use crate::BoxFuture;
+
+pub trait Tasks: Send + Sync {
+    /// Runs a future beside others. It must not block.
+    fn spawn(&self, name: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle;
+
+    /// Runs a function that may block on a thread of its own.
+    fn spawn_thread(&self, name: &'static str, work: Box<dyn FnOnce() + Send>) -> ThreadHandle;
+}
+
+/// Ends its task when dropped, unless `detach` was called.
+pub struct TaskHandle {
+    pub(crate) abort: Option<Box<dyn FnOnce() + Send + Sync>>,
+    pub(crate) done: BoxFuture<'static, ()>,
+}
+
+impl TaskHandle {
+    /// For implementations of `Tasks`: how to end the task and how to await its end.
+    pub fn new(abort: Box<dyn FnOnce() + Send + Sync>, done: BoxFuture<'static, ()>) -> TaskHandle {
+        TaskHandle { abort: Some(abort), done }
+    }
+
+    /// Waits until the task has ended by itself.
+    pub async fn join(mut self) {
+        self.abort = None;
+        let done = std::mem::replace(&mut self.done, Box::pin(async {}));
+        done.await;
+    }
+
+    /// Lets the task run without an owner; only for tasks that end with their connection.
+    pub fn detach(mut self) {
+        self.abort = None;
+    }
+
+    pub fn abort(mut self) {
+        if let Some(abort) = self.abort.take() {
+            abort();
+        }
+    }
+}
+
+impl Drop for TaskHandle {
+    fn drop(&mut self) {
+        if let Some(abort) = self.abort.take() {
+            abort();
+        }
+    }
+}
+
+/// A thread; joined by its owner.
+pub struct ThreadHandle {
+    join: Option<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+impl ThreadHandle {
+    pub fn new(join: Box<dyn FnOnce() + Send + Sync>) -> ThreadHandle {
+        ThreadHandle { join: Some(join) }
+    }
+
+    pub fn join(mut self) {
+        if let Some(join) = self.join.take() {
+            join();
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Every hard bound of the process in one place, with the relations between them.
+//! Core. What a user may set is a config row; what nobody needs to set is here.
+
+/// Longest topic name; a folder's name must also hold `-`, the partition and a `-delete` suffix.
+pub const TOPIC_NAME_BYTES_MAX: usize = 249;
+
+/// Smallest frame that can be a request: api key, version, correlation id.
+pub const REQUEST_FRAME_BYTES_MIN: usize = 8;
+
+/// Requests one connection may have admitted and not yet answered; beyond it the connection is not
+/// read until an answer leaves.
+pub const REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX: usize = 4096;
+
+/// Bytes a connection's read buffer starts with and returns to when idle.
+pub const CONNECTION_READ_BUFFER_BYTES_IDLE: usize = 4096;
+
+/// Bytes asked of a socket in one read while a large frame arrives: a length prefix alone
+/// reserves nothing, buffers grow with the bytes that came.
+pub const CONNECTION_READ_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes one batch may expand to when it must be looked into.
+pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+const _: () = assert!(CONNECTION_READ_BUFFER_BYTES_IDLE < CONNECTION_READ_BYTES_MAX);
+
+/// Deepest nesting of arrays and structs in a request; Kafka's deepest definition stays below.
+pub const REQUEST_NESTING_MAX: usize = 16;
+
+/// Array elements (structs, strings) and tagged fields one request may hold. An element can be ten
+/// times its bytes once decoded, so the frame's size alone does not bound the memory.
+pub const REQUEST_ELEMENTS_MAX: usize = 1_000_000;
+
+/// Record errors one refused batch may carry into its answer.
+pub const RECORD_ERRORS_PER_BATCH_MAX: usize = 1000;
+
+/// Requests that wait for the metadata controller; beyond it their senders wait.
+pub const METADATA_EVENTS_QUEUED_MAX: usize = 1024;
+
+/// Decisions of the metadata controller that share one append and one sync.
+pub const METADATA_EVENTS_PER_COMMIT_MAX: usize = 256;
+
+/// Bytes of metadata records after which a snapshot is taken and the log before it dropped.
+pub const METADATA_SNAPSHOT_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Bytes of metadata records after which the materialised image is brought up to date: what a start
+/// replays at most besides it.
+pub const METADATA_MATERIALISE_BYTES: u64 = 1024 * 1024;
+
+const _: () = assert!(METADATA_MATERIALISE_BYTES < METADATA_SNAPSHOT_BYTES);
