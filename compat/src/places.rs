@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::failure::{Outcome, While};
@@ -31,6 +32,16 @@ pub fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Those that a run which ends early still has to remove.
+static SCRATCH_DIRS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes what a run would have removed at its end, when it does not get there.
+pub fn remove_scratch_dirs() {
+    for path in SCRATCH_DIRS.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        let _ = fs::remove_dir_all(path);
+    }
+}
+
 /// A directory of its own below the system's temporary one, removed when dropped.
 #[derive(Debug)]
 pub struct ScratchDir {
@@ -47,6 +58,7 @@ impl ScratchDir {
             fs::remove_dir_all(&path).while_doing(|| format!("clearing {}", path.display()))?;
         }
         fs::create_dir_all(&path).while_doing(|| format!("creating {}", path.display()))?;
+        SCRATCH_DIRS.lock().unwrap_or_else(PoisonError::into_inner).push(path.clone());
         Ok(Self { path, keep: false })
     }
 
@@ -64,6 +76,11 @@ impl ScratchDir {
     /// Leaves the directory behind, for a person to look at after a failure.
     pub fn keep(&mut self) {
         self.keep = true;
+        self.forget();
+    }
+
+    fn forget(&self) {
+        SCRATCH_DIRS.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| *path != self.path);
     }
 }
 
@@ -71,6 +88,7 @@ impl Drop for ScratchDir {
     fn drop(&mut self) {
         if !self.keep {
             let _ = fs::remove_dir_all(&self.path);
+            self.forget();
         }
     }
 }

@@ -150,6 +150,7 @@ pub fn end_children_on_signal() -> Outcome<()> {
         for group in GROUPS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let _ = kill_process_group(*group, Signal::KILL);
         }
+        crate::places::remove_scratch_dirs();
         std::process::exit(130);
     })
 }

@@ -1,6 +1,8 @@
 //! The few requests that the crash tests send over their own connection, and their answers as plain values.
 //! shell: one blocking socket, through `wire`.
 
+use std::time::{Duration, Instant};
+
 use crate::failure::{Outcome, fail};
 use crate::wire::{Answer, Body, Connection};
 
@@ -15,6 +17,14 @@ const REQUEST_TIMEOUT_MS: i32 = 30_000;
 
 pub const NO_ERROR: i16 = 0;
 pub const DUPLICATE_SEQUENCE_NUMBER: i16 = 46;
+
+/// How long a partition may be without a leader after a start or its creation.
+const LEADER_LIMIT: Duration = Duration::from_secs(20);
+
+/// UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE and NOT_LEADER_OR_FOLLOWER: not yet, ask again.
+pub fn asks_for_another_try(error_code: i16) -> bool {
+    matches!(error_code, 3 | 5 | 6)
+}
 
 /// What a broker said to one batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,16 +96,21 @@ impl Connection {
         Ok(FetchAnswer { error_code, high_watermark, bytes: answer.bytes()?.to_vec() })
     }
 
-    /// ListOffsets v1; -1 asks for the end, -2 for the start, anything else for a time.
+    /// ListOffsets v1; -1 asks for the end, -2 for the start, anything else for a time. Apache Kafka may have
+    /// to be asked again right after a start or a creation, when it does not lead yet.
     pub fn list_offset(&mut self, topic: &str, partition: i32, timestamp_ms: i64) -> Outcome<i64> {
         let body = Body::default().i32(-1).i32(1).string(topic).i32(1).i32(partition).i64(timestamp_ms);
-        let answer = self.ask(LIST_OFFSETS, 1, body)?;
-        let mut answer = Answer(&answer);
-        let (_topics, _topic, _partitions, _partition) =
-            (answer.i32()?, answer.string()?, answer.i32()?, answer.i32()?);
-        match (answer.i16()?, answer.i64()?, answer.i64()?) {
-            (NO_ERROR, _timestamp_ms, offset) => Ok(offset),
-            (code, _, _) => fail(format!("ListOffsets of {topic} answered error {code}")),
+        let deadline = Instant::now() + LEADER_LIMIT;
+        loop {
+            let answer = self.ask(LIST_OFFSETS, 1, body.clone())?;
+            let mut answer = Answer(&answer);
+            let (_topics, _topic, _partitions, _partition) =
+                (answer.i32()?, answer.string()?, answer.i32()?, answer.i32()?);
+            match (answer.i16()?, answer.i64()?, answer.i64()?) {
+                (NO_ERROR, _timestamp_ms, offset) => return Ok(offset),
+                (code, _, _) if asks_for_another_try(code) && Instant::now() < deadline => {}
+                (code, _, _) => return fail(format!("ListOffsets of {topic} answered error {code}")),
+            }
         }
     }
 

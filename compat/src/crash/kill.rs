@@ -10,7 +10,7 @@ use crate::crash::batch::{self, Origin};
 use crate::crash::dice::Dice;
 use crate::failure::{Failure, Outcome, fail};
 use crate::places::now_ms;
-use crate::requests::{DUPLICATE_SEQUENCE_NUMBER, NO_ERROR};
+use crate::requests::{DUPLICATE_SEQUENCE_NUMBER, NO_ERROR, asks_for_another_try};
 use crate::wire::Connection;
 
 pub const PARTITION_COUNT: usize = 4;
@@ -214,7 +214,7 @@ fn send_and_settle(
                 stage.acknowledged_records.fetch_add(batch.record_count, Ordering::Relaxed);
             }
             // A broker that has just started may not lead yet: both answers ask for another try.
-            3 | 6 => unsettled.push(Pending {
+            code if asks_for_another_try(code) => unsettled.push(Pending {
                 partition: batch.partition,
                 bytes: batch.bytes.clone(),
                 record_count: batch.record_count,
@@ -292,7 +292,7 @@ fn read_some(
     let answer = connection.fetch(TOPIC, partition as i32, from).map_err(|_| Reading::Ended)?;
     match answer.error_code {
         NO_ERROR => {}
-        3 | 6 => return Err(Reading::Ended),
+        code if asks_for_another_try(code) => return Err(Reading::Ended),
         code => {
             let text = format!(
                 "partition {partition}: reading from offset {from}, which was served up to, is error {code}"

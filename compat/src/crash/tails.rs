@@ -11,7 +11,7 @@ use crate::crash::batch::{self, Origin};
 use crate::crash::dice::Dice;
 use crate::failure::{Outcome, While, fail};
 use crate::places::now_ms;
-use crate::requests::NO_ERROR;
+use crate::requests::{NO_ERROR, asks_for_another_try};
 use crate::wire::Connection;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -118,7 +118,7 @@ fn produce_when_led(connection: &mut Connection, topic: &str, values: &[Vec<u8>]
         let answer = connection.produce(topic, 0, &batch)?;
         match answer.error_code {
             NO_ERROR => return Ok(answer.base_offset),
-            3 | 6 if std::time::Instant::now() < deadline => {}
+            code if asks_for_another_try(code) && std::time::Instant::now() < deadline => {}
             code => return fail(format!("producing to {topic}: error {code}, {:?}", answer.error_message)),
         }
     }
