@@ -16,6 +16,7 @@ use ottla_records::{BatchBuilder, BatchView, ControlRecordType};
 
 /// What stands at one offset of the log.
 #[derive(Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // Entries are read one at a time; none is kept.
 pub enum Entry {
     Record(MetadataRecord),
     Control(ControlRecordType),
@@ -35,7 +36,8 @@ pub fn encode_batch(records: &[MetadataRecord], base: Offset, epoch: LeaderEpoch
     let mut buf = BytesMut::new();
     for record in records {
         buf.clear();
-        encode_framed(record, written_version(record), &mut buf).expect("the controller writes what a version holds");
+        encode_framed(record, written_version(record), &mut buf)
+            .expect("the controller writes what a version holds");
         builder.append(now_ms, None, Some(&buf), &[]);
     }
     builder.build()

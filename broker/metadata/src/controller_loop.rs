@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_env::Env;
-use ottla_model::limits::{METADATA_EVENTS_PER_COMMIT_MAX, METADATA_MATERIALISE_BYTES};
+use ottla_model::limits::{METADATA_EVENTS_PER_COMMIT_MAX, METADATA_LONG_REPLAY_BYTES};
 use ottla_model::{BrokerId, LeaderEpoch, Offset, TopicId};
 use ottla_protocol::StrBytes;
 use ottla_protocol::records::control::LeaderChangeMessage;
@@ -16,9 +16,7 @@ use ottla_records::ControlRecordType;
 use tokio::sync::mpsc::Receiver;
 
 use crate::batch::{Entry, encode_batch, encode_control};
-use crate::controller::registration::{
-    Registration, feature_upgrades, leader_epoch_bumps, register_broker,
-};
+use crate::controller::registration::{Registration, feature_changes, leader_changes, register_broker};
 use crate::controller::{PARTITIONS_PER_REQUEST_MAX, Rules};
 use crate::delta::Delta;
 use crate::image::{Image, ResourceType};
@@ -112,18 +110,16 @@ impl ControllerLoop {
             let reason = Some(StrBytes::from_static_str("Controller failover"));
             self.commit_now(vec![AbortTransactionRecord { reason, ..Default::default() }.into()])?;
         }
-        let features = feature_upgrades(&self.working.image, &self.features);
+        let features = feature_changes(&self.working.image, &self.features);
         if !features.is_empty() {
             self.commit_now(features)?;
         }
-        if unclean_stop {
-            let bumps = leader_epoch_bumps(&self.working.image, self.rules.node_id);
-            for part in bumps.chunks(PARTITIONS_PER_REQUEST_MAX) {
-                self.commit_now(part.to_vec())?;
-            }
-            if let Some(disk) = self.disk.as_mut().filter(|_| self.sync && !bumps.is_empty()) {
-                disk.log.sync()?;
-            }
+        let changes = leader_changes(&self.working.image, self.rules.node_id, unclean_stop);
+        for part in changes.chunks(PARTITIONS_PER_REQUEST_MAX) {
+            self.commit_now(part.to_vec())?;
+        }
+        if let Some(disk) = self.disk.as_mut().filter(|_| self.sync && !changes.is_empty()) {
+            disk.log.sync()?;
         }
         Ok(())
     }
@@ -178,8 +174,8 @@ impl ControllerLoop {
     /// The thread's life: ends with `Stop` or when nobody can ask any more.
     pub fn run(mut self, mut events: Receiver<Event>, shared: &Shared) {
         let _guard = AbortOnPanic;
-        self.write_quorum_state();
         let mut group = Vec::new();
+        let mut is_quorum_state_written = false;
         loop {
             let Some(first) = events.blocking_recv() else { break };
             group.push(first);
@@ -191,9 +187,16 @@ impl ControllerLoop {
             if self.commit_group(group.drain(..), shared) {
                 break;
             }
+            // After the first answer: the log tells the epoch as well.
+            if !std::mem::replace(&mut is_quorum_state_written, true) {
+                self.write_quorum_state();
+            }
             if let Some(disk) = &mut self.disk {
                 disk.upkeep.run_due(&mut disk.log, &self.published);
             }
+        }
+        if !is_quorum_state_written {
+            self.write_quorum_state();
         }
         if let Some(disk) = &mut self.disk {
             disk.upkeep.stop(&mut disk.log);
@@ -266,7 +269,7 @@ fn recover(env: &Env, folder: &Path, empty: &Image) -> Result<Recovered, OpenErr
     let tail_bytes = log_bytes_after(env, folder, image.metadata_offset()).map_err(io_error)?;
     let mut touched = Touched::Everything;
     let mut bytes_to_store = tail_bytes;
-    if tail_bytes >= METADATA_MATERIALISE_BYTES && env.disk.exists(&store::path(folder)) {
+    if tail_bytes >= METADATA_LONG_REPLAY_BYTES && env.disk.exists(&store::path(folder)) {
         match store::load(folder, empty.clone()) {
             Ok(stored) if stored.metadata_offset() >= image.metadata_offset() => {
                 image = stored;

@@ -13,10 +13,10 @@ use ottla_model::TopicName;
 use ottla_model::limits::METADATA_EVENTS_QUEUED_MAX;
 use ottla_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, CreatePartitionsRequest, CreatePartitionsResponse,
-    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeQuorumRequest,
-    DescribeQuorumResponse, ElectLeadersRequest, ElectLeadersResponse, IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
-    UpdateFeaturesRequest, UpdateFeaturesResponse,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    DescribeQuorumRequest, DescribeQuorumResponse, ElectLeadersRequest, ElectLeadersResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest,
+    ListPartitionReassignmentsResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -94,8 +94,10 @@ pub(crate) struct Decided {
     pub answer: Box<dyn FnOnce(Result<(), CommitError>) + Send>,
 }
 
+type Decide = Box<dyn FnOnce(&Image, &Rules, TopicIds<'_>) -> Decided + Send>;
+
 pub(crate) enum Event {
-    Decide(Box<dyn FnOnce(&Image, &Rules, TopicIds<'_>) -> Decided + Send>),
+    Decide(Decide),
     Stop,
 }
 
@@ -192,7 +194,8 @@ impl Metadata {
         &self,
         request: CreateTopicsRequest,
     ) -> Result<CreateTopicsResponse, OperationError> {
-        self.decide(move |image, rules, ids| create_topics::decide_create_topics(image, rules, &request, ids)).await
+        self.decide(move |image, rules, ids| create_topics::decide_create_topics(image, rules, &request, ids))
+            .await
     }
 
     /// Creates topics with the broker's defaults, internal ones in the shape they need. A name that

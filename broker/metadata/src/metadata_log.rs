@@ -124,7 +124,8 @@ impl MetadataLog {
                 file.set_len(end.bytes as u64).map_err(io_error(&path))?;
                 for later in &bases[index + 1..] {
                     let path = folder.join(segment_name(*later));
-                    lines.push(format!("metadata log: {} lies behind the cut and is removed", path.display()));
+                    lines
+                        .push(format!("metadata log: {} lies behind the cut and is removed", path.display()));
                     disk.remove_file(&path).map_err(io_error(&path))?;
                 }
                 active = Some(Segment { base, file, bytes: end.bytes as u64 });

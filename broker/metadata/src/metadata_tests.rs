@@ -12,7 +12,7 @@ use ottla_config::BrokerConfig;
 use ottla_env::disk::{Entry, Space};
 use ottla_env::memory::{Faults, FaultyDisk};
 use ottla_env::{Disk, Env, File, OpenMode, memory};
-use ottla_model::{BrokerId, LeaderEpoch, PartitionIndex, TopicName};
+use ottla_model::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicName};
 use ottla_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest, DescribeQuorumRequest};
 use parking_lot::Mutex;
 
@@ -66,14 +66,13 @@ async fn create(metadata: &Metadata, name: &str) -> Result<i16, OperationError> 
     metadata.create_topics(request(&[name])).await.map(|response| response.topics[0].error_code)
 }
 
-/// What two starts can differ in: the reign and the broker's epoch.
-fn facts(image: &Image) -> (Vec<Arc<crate::TopicImage>>, Vec<(String, i16)>, i64, usize) {
-    (
-        image.topics().cloned().collect(),
-        image.finalized_features().map(|(name, level)| (name.to_owned(), level)).collect(),
-        image.next_producer_id(),
-        image.configured_resources().count(),
-    )
+/// An image without what two starts differ in: offset, reign, this broker's registration.
+fn facts(image: &Image) -> Image {
+    let mut facts = image.clone();
+    facts.offset = Offset::NONE;
+    facts.epoch = LeaderEpoch(0);
+    facts.brokers.clear();
+    facts
 }
 
 #[test]
@@ -337,6 +336,42 @@ fn what_was_acknowledged_survives_a_power_loss_and_the_rest_is_whole_or_absent()
 }
 
 #[test]
+fn the_log_of_apache_kafka_is_taken_over() {
+    let disk = FaultyDisk::new(9);
+    let env = world(9, Arc::new(disk.clone()));
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/kafka-4.3.1/__cluster_metadata-0");
+    let folder = Path::new(DIR).join("__cluster_metadata-0");
+    disk.create_dir_all(&folder).expect("a folder");
+    for name in ["00000000000000000000.log", "quorum-state"] {
+        let bytes = std::fs::read(fixture.join(name)).expect("a file of the fixture");
+        disk.write_atomically(&folder.join(name), &bytes).expect("written");
+    }
+    let metadata = start(&env);
+    let image = metadata.image().clone();
+    let orders = image.topic("orders.v1").expect("the topic");
+    assert_eq!((orders.partitions.len(), image.topic_count()), (5, 1));
+    assert!(orders.partitions.iter().all(|partition| partition.leader == Some(BrokerId(1))));
+    assert_eq!(orders.overrides.get("retention.ms").map(String::as_str), Some("5000"));
+    assert_eq!(image.broker_dynamic(None).get("log.retention.ms").map(String::as_str), Some("7000"));
+    assert_eq!(image.others.len(), 1);
+    assert!(image.next_producer_id() % 1000 == 0);
+    // What Kafka had switched on and this release does not serve is off again.
+    let finalized: Vec<(String, i16)> =
+        image.finalized_features().map(|(name, level)| (name.to_owned(), level)).collect();
+    assert_eq!(
+        finalized,
+        [("group.version", 1), ("metadata.version", 30), ("transaction.version", 2)]
+            .map(|(name, level)| (name.to_owned(), level))
+    );
+    run(async {
+        assert_eq!(create(&metadata, "orders_v1").await, Ok(17));
+        assert_eq!(create(&metadata, "new").await, Ok(0));
+        metadata.stop().await;
+    });
+    assert_eq!(facts(open(&env).image().as_ref()), facts(&metadata.image()));
+}
+
+#[test]
 fn an_ephemeral_broker_needs_no_disk() {
     let env = memory::env(7);
     let metadata = Metadata::open(&env, options(None)).expect("it opens");
@@ -382,7 +417,8 @@ fn fill(folder: &Folder) -> Arc<Image> {
     run(async {
         for index in 0..60 {
             assert_eq!(create(&metadata, &format!("t.{index}")).await, Ok(0));
-            let wide = CreateTopicsRequest::default().with_topics(vec![topic(&format!("wide{index}"), 20, 1)]);
+            let wide =
+                CreateTopicsRequest::default().with_topics(vec![topic(&format!("wide{index}"), 20, 1)]);
             assert!(metadata.create_topics(wide).await.is_ok());
             if index % 3 == 0 {
                 let names = vec![format!("t.{index}").into_str().into()];

@@ -18,8 +18,10 @@ pub fn records_of_cluster(image: &Image) -> Vec<MetadataRecord> {
         FeatureLevelRecord { name, feature_level: level, ..FeatureLevelRecord::default() }.into()
     };
     let is_first = |name: &str| name == METADATA_VERSION;
-    records.extend(image.finalized_features().filter(|(n, _)| is_first(n)).map(|(n, level)| feature(n, level)));
-    records.extend(image.finalized_features().filter(|(n, _)| !is_first(n)).map(|(n, level)| feature(n, level)));
+    records
+        .extend(image.finalized_features().filter(|(n, _)| is_first(n)).map(|(n, level)| feature(n, level)));
+    records
+        .extend(image.finalized_features().filter(|(n, _)| !is_first(n)).map(|(n, level)| feature(n, level)));
     records.extend(image.controllers.values().map(|controller| MetadataRecord::from((**controller).clone())));
     records.extend(image.brokers.values().map(|broker| MetadataRecord::from((**broker).clone())));
     for (resource, overrides) in &image.configs {

@@ -218,7 +218,8 @@ fn partition_image(record: &PartitionRecord) -> PartitionImage {
 fn replay_partition_change(image: &mut Image, delta: &mut Delta, record: &PartitionChangeRecord) {
     let id = TopicId(record.topic_id);
     let Some(topic) = topic_mut(image, id) else { return };
-    let Some(slot) = usize::try_from(record.partition_id).ok().and_then(|i| topic.partitions.get_mut(i)) else {
+    let Some(slot) = usize::try_from(record.partition_id).ok().and_then(|i| topic.partitions.get_mut(i))
+    else {
         return;
     };
     let partition = Arc::make_mut(slot);

@@ -70,7 +70,8 @@ pub fn write(disk: &dyn Disk, folder: &Path, image: &Image, now_ms: i64) -> io::
         position += bytes.len() as u64;
         Ok(())
     };
-    let header = SnapshotHeaderRecord { last_contained_log_timestamp: now_ms, ..SnapshotHeaderRecord::default() };
+    let header =
+        SnapshotHeaderRecord { last_contained_log_timestamp: now_ms, ..SnapshotHeaderRecord::default() };
     put(encode_control(ControlRecordType::SnapshotHeader, &header, Offset::ZERO, id.epoch, now_ms))?;
     let mut next = Offset(1);
     let mut pending: Vec<MetadataRecord> = records_of_cluster(image);

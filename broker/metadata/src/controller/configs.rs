@@ -7,9 +7,9 @@ use ottla_config::OpType;
 use ottla_model::{BrokerId, ErrorCode};
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::{
-    AlterConfigsRequest, AlterConfigsResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
-    alter_configs_request, alter_configs_response, incremental_alter_configs_request,
-    incremental_alter_configs_response,
+    AlterConfigsRequest, AlterConfigsResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse, alter_configs_request, alter_configs_response,
+    incremental_alter_configs_request, incremental_alter_configs_response,
 };
 use ottla_protocol::records::metadata::{ClearElrRecord, ConfigRecord, MetadataRecord};
 
@@ -115,7 +115,10 @@ fn alter_incrementally(
     changes: &[Change<'_>],
 ) -> Result<Vec<MetadataRecord>, ApiError> {
     let is_null = |change: &&Change<'_>| change.operation != 1 && change.value.is_none();
-    check_keys(changes.iter().map(|change| change.name), changes.iter().filter(is_null).map(|change| change.name))?;
+    check_keys(
+        changes.iter().map(|change| change.name),
+        changes.iter().filter(is_null).map(|change| change.name),
+    )?;
     let resource = check_resource(rules, type_code, name)?;
     let existing = image.overrides(&resource);
     let mut altered = Vec::new();
@@ -138,13 +141,18 @@ fn replace(
     asked: &alter_configs_request::AlterConfigsResource,
 ) -> Result<Vec<MetadataRecord>, ApiError> {
     let nulls = asked.configs.iter().filter(|config| config.value.is_none());
-    check_keys(asked.configs.iter().map(|config| config.name.as_str()), nulls.map(|config| config.name.as_str()))?;
+    check_keys(
+        asked.configs.iter().map(|config| config.name.as_str()),
+        nulls.map(|config| config.name.as_str()),
+    )?;
     let resource = check_resource(rules, asked.resource_type, &asked.resource_name)?;
     let existing = image.overrides(&resource);
     let mut altered = Vec::new();
     for config in &asked.configs {
         let value = config.value.as_ref().map(|value| value.as_str().to_owned());
-        if existing.get(config.name.as_str()) != value.as_ref() || resource.resource_type == ResourceType::Broker {
+        if existing.get(config.name.as_str()) != value.as_ref()
+            || resource.resource_type == ResourceType::Broker
+        {
             altered.push((config.name.as_str().to_owned(), value));
         }
     }
@@ -259,7 +267,9 @@ fn check_min_isr(
         return Ok(());
     }
     if !resource.name.is_empty() {
-        return Err(invalid_config("Broker-level min.insync.replicas cannot be altered while ELR is enabled."));
+        return Err(invalid_config(
+            "Broker-level min.insync.replicas cannot be altered while ELR is enabled.",
+        ));
     }
     match value {
         Some(_) => Ok(()),
@@ -294,7 +304,9 @@ fn finish(image: &Image, mut records: Vec<MetadataRecord>, validate_only: bool) 
 mod tests {
     use super::*;
     use crate::controller::testing::{Cluster, IntoStr, topic};
-    use ottla_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+    use ottla_protocol::messages::incremental_alter_configs_request::{
+        AlterConfigsResource, AlterableConfig,
+    };
 
     const TOPIC: i8 = 2;
     const BROKER: i8 = 4;
@@ -358,9 +370,17 @@ mod tests {
         let long = "x".repeat(32_768);
         let cases: Vec<(AlterConfigsResource, i16, &str)> = vec![
             (resource(TOPIC, "no", &[("retention.ms", SET, Some("1"))]), 3, "The topic 'no' does not exist."),
-            (resource(TOPIC, "", &[("retention.ms", SET, Some("1"))]), 42, "Default topic resources are not allowed."),
+            (
+                resource(TOPIC, "", &[("retention.ms", SET, Some("1"))]),
+                42,
+                "Default topic resources are not allowed.",
+            ),
             (resource(TOPIC, "t", &[("no.such", SET, Some("1"))]), 40, "Unknown topic config name: no.such"),
-            (resource(TOPIC, "t", &[("retention.ms", SET, None)]), 42, "Null value not supported for : retention.ms"),
+            (
+                resource(TOPIC, "t", &[("retention.ms", SET, None)]),
+                42,
+                "Null value not supported for : retention.ms",
+            ),
             (
                 resource(TOPIC, "t", &[("retention.ms", APPEND, Some("1"))]),
                 40,
@@ -408,7 +428,8 @@ mod tests {
         assert_eq!(image.group_overrides("g").len(), 1);
         cluster.rules.refresh(&image);
         let described = cluster.rules.describe_new_topic(&BTreeMap::new());
-        let retention = described.iter().find(|entry| entry.name.as_str() == "retention.ms").expect("retention");
+        let retention =
+            described.iter().find(|entry| entry.name.as_str() == "retention.ms").expect("retention");
         assert_eq!(retention.value.as_deref(), Some("7000"));
         alter(&mut cluster, vec![resource(32, "g", &[("consumer.session.timeout.ms", DELETE, None)])]);
         assert_eq!(cluster.image().configured_resources().count(), 2);

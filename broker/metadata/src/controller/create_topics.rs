@@ -26,8 +26,9 @@ pub fn decide_create_topics(
     topic_ids: TopicIds<'_>,
 ) -> Result<Decision<CreateTopicsResponse>, ApiError> {
     let twice = duplicates(request.topics.iter().map(|topic| topic.name.as_str()));
-    let is_asked =
-        |topic: &&CreatableTopic| !twice.contains(&topic.name.as_str()) && topic.name.as_str() != CLUSTER_METADATA_TOPIC;
+    let is_asked = |topic: &&CreatableTopic| {
+        !twice.contains(&topic.name.as_str()) && topic.name.as_str() != CLUSTER_METADATA_TOPIC
+    };
     let asked: Vec<&CreatableTopic> = request.topics.iter().filter(is_asked).collect();
     validate_total_partitions(&asked, rules)?;
 
@@ -140,8 +141,12 @@ fn validate_name(image: &Image, name: &TopicName) -> Result<(), ApiError> {
 }
 
 fn validate_configs(rules: &Rules, topic: &CreatableTopic) -> Result<BTreeMap<String, String>, ApiError> {
-    let nulls: Vec<&str> =
-        topic.configs.iter().filter(|config| config.value.is_none()).map(|config| config.name.as_str()).collect();
+    let nulls: Vec<&str> = topic
+        .configs
+        .iter()
+        .filter(|config| config.value.is_none())
+        .map(|config| config.name.as_str())
+        .collect();
     if !nulls.is_empty() {
         let text = format!("Null value not supported for topic configs: {}", nulls.join(","));
         return Err(ApiError::new(ErrorCode::InvalidConfig, text));
@@ -149,7 +154,9 @@ fn validate_configs(rules: &Rules, topic: &CreatableTopic) -> Result<BTreeMap<St
     let overrides: BTreeMap<String, String> = topic
         .configs
         .iter()
-        .filter_map(|config| Some((config.name.as_str().to_owned(), config.value.as_ref()?.as_str().to_owned())))
+        .filter_map(|config| {
+            Some((config.name.as_str().to_owned(), config.value.as_ref()?.as_str().to_owned()))
+        })
         .collect();
     if !overrides.is_empty() {
         let resource = ConfigResource::new(ResourceType::Topic, topic.name.as_str());
@@ -279,7 +286,10 @@ mod tests {
         assert_eq!(partition.leader, Some(BrokerId(1)));
         assert_eq!((partition.leader_epoch, partition.partition_epoch), (LeaderEpoch(0), 0));
         assert_eq!(partition.isr, partition.replicas);
-        assert_eq!(image.topic_by_id(made.id).map(|topic| topic.name.clone()), Some(TopicName::new("orders")));
+        assert_eq!(
+            image.topic_by_id(made.id).map(|topic| topic.name.clone()),
+            Some(TopicName::new("orders"))
+        );
     }
 
     #[test]
@@ -291,7 +301,11 @@ mod tests {
             (topic("a_b", 1, 1), 17, "Topic 'a_b' collides with existing topic: a.b"),
             (topic("..", 1, 1), 17, "Topic name is invalid: '..' is not allowed"),
             (topic("t", 0, 1), 37, "Number of partitions was set to an invalid non-positive value."),
-            (topic("t", 1, 0), 38, "Replication factor must be larger than 0, or -1 to use the default value."),
+            (
+                topic("t", 1, 0),
+                38,
+                "Replication factor must be larger than 0, or -1 to use the default value.",
+            ),
             (
                 topic("t", 1, 2),
                 38,
@@ -328,17 +342,22 @@ mod tests {
         let mut cluster = Cluster::of(&[1]);
         let asked = topic("t", 1, 1).with_configs(vec![config("retention.ms", Some("5000"))]);
         let request = CreateTopicsRequest::default().with_topics(vec![asked]);
-        let decision = cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision =
+            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
         let decision = decision.expect("a decision");
         let result = &decision.response.topics[0];
         assert_eq!((result.num_partitions, result.replication_factor), (1, 1));
         let configs = result.configs.as_ref().expect("settings");
         assert_eq!(configs.len(), 33);
-        let retention = configs.iter().find(|entry| entry.name.as_str() == "retention.ms").expect("retention");
+        let retention =
+            configs.iter().find(|entry| entry.name.as_str() == "retention.ms").expect("retention");
         assert_eq!(retention.value.as_deref(), Some("5000"));
         assert_eq!(retention.config_source, 1);
         cluster.apply(decision.records);
-        assert_eq!(cluster.image().topic_overrides("t").get("retention.ms").map(String::as_str), Some("5000"));
+        assert_eq!(
+            cluster.image().topic_overrides("t").get("retention.ms").map(String::as_str),
+            Some("5000")
+        );
     }
 
     #[test]
@@ -346,7 +365,8 @@ mod tests {
         let mut cluster = Cluster::of(&[1]);
         let request =
             CreateTopicsRequest::default().with_topics(vec![topic("t", 2, 1)]).with_validate_only(true);
-        let decision = cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision =
+            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
         let decision = decision.expect("a decision");
         assert!(decision.records.is_empty());
         assert_eq!(decision.response.topics[0].error_code, 0);
@@ -356,9 +376,11 @@ mod tests {
     #[test]
     fn a_name_given_twice_is_refused_and_the_others_are_made() {
         let mut cluster = Cluster::of(&[1]);
-        let topics = vec![topic("a", 1, 1), topic("b", 1, 1), topic("a", 1, 1), topic("__cluster_metadata", 1, 1)];
+        let topics =
+            vec![topic("a", 1, 1), topic("b", 1, 1), topic("a", 1, 1), topic("__cluster_metadata", 1, 1)];
         let request = CreateTopicsRequest::default().with_topics(topics);
-        let decision = cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision =
+            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
         let answers: Vec<(String, i16)> = decision
             .expect("a decision")
             .response
@@ -373,8 +395,10 @@ mod tests {
     #[test]
     fn more_partitions_than_a_request_may_make_refuse_it_whole() {
         let mut cluster = Cluster::of(&[1]);
-        let request = CreateTopicsRequest::default().with_topics(vec![topic("a", 9_000, 1), topic("b", 1_001, 1)]);
-        let decision = cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let request =
+            CreateTopicsRequest::default().with_topics(vec![topic("a", 9_000, 1), topic("b", 1_001, 1)]);
+        let decision =
+            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
         let text = "Excessively large number of partitions per request.";
         assert_eq!(decision.err(), Some(ApiError::new(ErrorCode::PolicyViolation, text)));
     }
@@ -396,14 +420,20 @@ mod tests {
         assert_eq!(made.partitions[0].leader, Some(BrokerId(2)));
         assert_eq!(made.partitions[1].replicas.as_slice(), [BrokerId(3), BrokerId(1)]);
         let cases = [
-            (assigned("u", &[(0, &[1]), (0, &[2])]), "Found multiple manual partition assignments for partition 0"),
+            (
+                assigned("u", &[(0, &[1]), (0, &[2])]),
+                "Found multiple manual partition assignments for partition 0",
+            ),
             (assigned("u", &[(1, &[1])]), "partitions should be a consecutive 0-based integer sequence"),
             (assigned("u", &[(0, &[])]), "The manual partition assignment includes an empty replica list."),
             (
                 assigned("u", &[(0, &[9])]),
                 "The manual partition assignment includes broker 9, but no such broker is registered.",
             ),
-            (assigned("u", &[(0, &[1, 1])]), "The manual partition assignment includes the broker 1 more than once."),
+            (
+                assigned("u", &[(0, &[1, 1])]),
+                "The manual partition assignment includes the broker 1 more than once.",
+            ),
             (
                 assigned("u", &[(0, &[1]), (1, &[1, 2])]),
                 "The manual partition assignment includes a partition with 2 replica(s), but this is not \
@@ -414,7 +444,8 @@ mod tests {
             assert_eq!(cluster.create(asked), (39, text(message)));
         }
         let both = assigned("u", &[(0, &[1])]).with_replication_factor(1);
-        let message = "A manual partition assignment was specified, but replication factor was not set to -1.";
+        let message =
+            "A manual partition assignment was specified, but replication factor was not set to -1.";
         assert_eq!(cluster.create(both), (42, text(message)));
     }
 
@@ -423,12 +454,14 @@ mod tests {
         let mut cluster = Cluster::configured(&[1], &[("offsets.topic.replication.factor", "3")]);
         let names = [TopicName::new("__consumer_offsets"), TopicName::new("plain")];
         let request = auto_create_request(cluster.image(), &cluster.rules, &names);
-        let decision = cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision =
+            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
         cluster.apply(decision.expect("a decision").records);
         let offsets = cluster.image().topic("__consumer_offsets").expect("the offsets topic").clone();
         assert!(offsets.internal);
         assert_eq!((offsets.partitions.len(), offsets.replication_factor()), (50, 1));
-        let expected = [("cleanup.policy", "compact"), ("compression.type", "producer"), ("segment.bytes", "104857600")];
+        let expected =
+            [("cleanup.policy", "compact"), ("compression.type", "producer"), ("segment.bytes", "104857600")];
         let overrides: Vec<(&str, &str)> =
             offsets.overrides.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(overrides, expected);

@@ -34,7 +34,9 @@ pub fn decide_delete_topics(
         match (&topic.name, topic.topic_id.is_nil()) {
             (Some(name), true) => names.push(name.as_str()),
             (None, false) => ids.push(topic.topic_id),
-            (None, true) => answers.refuse(None, Uuid::nil(), invalid("Neither topic name nor id were specified.")),
+            (None, true) => {
+                answers.refuse(None, Uuid::nil(), invalid("Neither topic name nor id were specified."))
+            }
             (Some(name), false) => answers.refuse(
                 Some(name.as_str()),
                 topic.topic_id,

@@ -68,7 +68,8 @@ fn elect_in_topic(
     records: &mut Vec<MetadataRecord>,
 ) -> ReplicaElectionResult {
     let partition = |index: i32| {
-        let result = elect(image, name, PartitionIndex(index), election).map(|record| records.push(record.into()));
+        let result =
+            elect(image, name, PartitionIndex(index), election).map(|record| records.push(record.into()));
         let (code, text) = wire_error(&result);
         PartitionResult::default().with_partition_id(index).with_error_code(code).with_error_message(text)
     };
@@ -96,10 +97,9 @@ fn elect(
         return Err(ApiError::new(ErrorCode::ElectionNotNeeded, text));
     }
     elected(image, topic, partition, index, election).ok_or_else(|| match election {
-        Election::Preferred => ApiError::new(
-            ErrorCode::PreferredLeaderNotAvailable,
-            "The preferred leader was not available.",
-        ),
+        Election::Preferred => {
+            ApiError::new(ErrorCode::PreferredLeaderNotAvailable, "The preferred leader was not available.")
+        }
         Election::Unclean => ApiError::new(
             ErrorCode::EligibleLeadersNotAvailable,
             "Eligible topic partition leaders are not available.",
@@ -230,8 +230,13 @@ mod tests {
         assert_eq!(ask(&mut cluster, 0, None), [0]);
         let partition = cluster.image().partition("t", PartitionIndex(0)).expect("0").clone();
         assert_eq!((partition.leader, partition.leader_epoch), (Some(BrokerId(1)), LeaderEpoch(2)));
-        let shrunk =
-            PartitionChangeRecord { topic_id: id, partition_id: 0, leader: 2, isr: Some(vec![2]), ..Default::default() };
+        let shrunk = PartitionChangeRecord {
+            topic_id: id,
+            partition_id: 0,
+            leader: 2,
+            isr: Some(vec![2]),
+            ..Default::default()
+        };
         cluster.apply(vec![shrunk.into()]);
         assert_eq!(ask(&mut cluster, 0, Some(&[("t", &[0])])), [80]);
     }

@@ -105,7 +105,9 @@ fn decide_feature(
     if name == METADATA_VERSION && level < current {
         let reason = match upgrade_type == unsafe_downgrade {
             true => "Unsafe metadata downgrade is not supported in this version.",
-            false => "Refusing to perform the requested downgrade because it might delete metadata information.",
+            false => {
+                "Refusing to perform the requested downgrade because it might delete metadata information."
+            }
         };
         let text = format!("Unsupported metadata.version downgrade from {current} to {level}. {reason}");
         return Err(ApiError::new(ErrorCode::InvalidUpdateVersion, text));

@@ -131,7 +131,8 @@ mod tests {
 
     fn grow(name: &str, count: i32, assignments: Option<&[&[i32]]>) -> CreatePartitionsTopic {
         let assignment = |brokers: &&[i32]| {
-            CreatePartitionsAssignment::default().with_broker_ids(brokers.iter().map(|id| (*id).into()).collect())
+            CreatePartitionsAssignment::default()
+                .with_broker_ids(brokers.iter().map(|id| (*id).into()).collect())
         };
         CreatePartitionsTopic::default()
             .with_name(name.into_str().into())

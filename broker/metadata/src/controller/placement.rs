@@ -64,7 +64,9 @@ pub(crate) fn validate_manual(
             ));
         }
         if index > 0 && sorted[index - 1] == *id {
-            return refuse(format!("The manual partition assignment includes the broker {id} more than once."));
+            return refuse(format!(
+                "The manual partition assignment includes the broker {id} more than once."
+            ));
         }
     }
     match replication_factor {

@@ -23,7 +23,8 @@ pub fn decide_allocate_producer_ids(
 ) -> Result<Decision<ProducerIdBlock>, ApiError> {
     let first = image.next_producer_id();
     let next = first.checked_add(PRODUCER_IDS_PER_BLOCK).ok_or_else(|| {
-        let text = "Exhausted all producerIds as the next block's end producerId has exceeded the int64 type limit";
+        let text =
+            "Exhausted all producerIds as the next block's end producerId has exceeded the int64 type limit";
         ApiError::new(ErrorCode::UnknownServerError, text)
     })?;
     let record = ProducerIdsRecord {

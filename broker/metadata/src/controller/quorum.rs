@@ -13,7 +13,11 @@ use crate::image::Image;
 const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";
 
 /// The node is its own leader and only voter: all that is in the image is committed.
-pub fn describe_quorum(image: &Image, request: &DescribeQuorumRequest, now_ms: i64) -> DescribeQuorumResponse {
+pub fn describe_quorum(
+    image: &Image,
+    request: &DescribeQuorumRequest,
+    now_ms: i64,
+) -> DescribeQuorumResponse {
     let mut response = DescribeQuorumResponse::default().with_error_message(None);
     let controller = image.controller_id().0;
     let end = image.metadata_offset().0 + 1;
@@ -35,17 +39,18 @@ pub fn describe_quorum(image: &Image, request: &DescribeQuorumRequest, now_ms: i
                 .with_current_voters(vec![voter])
         };
         let partitions = topic.partitions.iter().map(|asked| partition(asked.partition_index)).collect();
-        response.topics.push(
-            TopicData::default().with_topic_name(topic.topic_name.clone()).with_partitions(partitions),
-        );
+        response
+            .topics
+            .push(TopicData::default().with_topic_name(topic.topic_name.clone()).with_partitions(partitions));
     }
     let listeners = image.broker(image.controller_id()).map_or(Vec::new(), |broker| {
-        let listener = |endpoint: &ottla_protocol::records::metadata::register_broker_record::BrokerEndpoint| {
-            Listener::default()
-                .with_name(StrBytes::clone(&endpoint.name))
-                .with_host(StrBytes::clone(&endpoint.host))
-                .with_port(endpoint.port)
-        };
+        let listener =
+            |endpoint: &ottla_protocol::records::metadata::register_broker_record::BrokerEndpoint| {
+                Listener::default()
+                    .with_name(StrBytes::clone(&endpoint.name))
+                    .with_host(StrBytes::clone(&endpoint.host))
+                    .with_port(endpoint.port)
+            };
         broker.end_points.iter().map(listener).collect()
     });
     response.nodes.push(Node::default().with_node_id(controller.into()).with_listeners(listeners));

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use ottla_config::{
-    BrokerConfig, ConfigError, ConfigErrorKind, ConfigSources, OpType, ResourceKind, apply_op, describe_topic,
-    validate_broker_change, validate_client_metrics, validate_group, validate_topic,
+    BrokerConfig, ConfigError, ConfigErrorKind, ConfigSources, OpType, ResourceKind, apply_op,
+    describe_topic, validate_broker_change, validate_client_metrics, validate_group, validate_topic,
 };
 use ottla_model::{BrokerId, ErrorCode, TopicName};
 use ottla_protocol::StrBytes;
@@ -62,9 +62,7 @@ impl Rules {
     ) -> Result<(), ApiError> {
         match resource.resource_type {
             ResourceType::Topic => validate_topic(&self.config, existing, settings),
-            ResourceType::Broker => {
-                validate_broker_change(&self.config, !resource.name.is_empty(), settings)
-            }
+            ResourceType::Broker => validate_broker_change(&self.config, !resource.name.is_empty(), settings),
             ResourceType::Group => validate_group(&self.config, settings),
             ResourceType::ClientMetrics => validate_client_metrics(&resource.name, settings),
             ResourceType::BrokerLogger => Ok(()),

@@ -44,7 +44,8 @@ impl Cluster {
             next_id: 0x1000,
         };
         let records = brokers.iter().map(|id| {
-            let record = RegisterBrokerRecord { broker_id: *id, fenced: false, ..RegisterBrokerRecord::default() };
+            let record =
+                RegisterBrokerRecord { broker_id: *id, fenced: false, ..RegisterBrokerRecord::default() };
             record.into()
         });
         let records = records.collect();
