@@ -1,1 +1,44 @@
-//! log room.
+//! One partition's bytes on this disk: segments, indexes, producer state, leader epochs, recovery,
+//! retention. Kafka's own formats, so that its tools read them and a folder can move either way.
+//! Shell over cores: `producer_state`, `leader_epochs`, `positions`, `checkpoint` and
+//! `producer_snapshot` are cores; the rest does what they decide.
+//!
+//! Reading order: `manager` (all logs), `unified_log` (one), `append`, `read`, `flusher`,
+//! `recovery`, then the files they keep: `segment`, `index`, `checkpoint`, `producer_snapshot`.
+
+mod append;
+pub mod checkpoint;
+pub mod config;
+mod error;
+mod flusher;
+mod index;
+mod leader_epochs;
+mod log_dir;
+mod lookup;
+mod manager;
+mod names;
+mod open_files;
+mod positions;
+pub mod producer_snapshot;
+pub mod producer_state;
+mod read;
+mod recovery;
+mod retention;
+mod scan;
+mod segment;
+mod truncate;
+mod txn_index;
+mod unified_log;
+
+pub use append::{AppendInfo, AppendOrigin};
+pub use checkpoint::{EpochEntry, MetaProperties};
+pub use config::{CleanupPolicy, LogConfig, LogManagerSettings, TopicCompression};
+pub use error::{AppendError, ChangeError, LogError, OpenError, ReadError, StorageFailure};
+pub use flusher::FlushListener;
+pub use log_dir::DirFailureListener;
+pub use lookup::TimestampOffset;
+pub use manager::{DirRecovery, DirState, LogManager, RecoveryReport};
+pub use read::{ReadData, ReadLimits, ReadSlice};
+pub use recovery::LoadReport;
+pub use txn_index::AbortedTxn;
+pub use unified_log::UnifiedLog;

@@ -1,0 +1,624 @@
+//! All logs of this broker: its directories, their start and stop, and the work nobody waits for.
+//! Shell.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use ottla_env::tasks::{TaskHandle, ThreadHandle};
+use ottla_env::{Env, OpenMode};
+use ottla_model::{TopicId, TopicPartition};
+use parking_lot::{Mutex, RwLock};
+
+use crate::checkpoint::{self, MetaProperties};
+use crate::config::{LogConfig, LogManagerSettings};
+use crate::error::{ChangeError, LogError, OpenError, StorageFailure};
+use crate::flusher::Flusher;
+use crate::log_dir::{DirFailureListener, LogDir, WriteFailure, is_full};
+use crate::names;
+use crate::open_files::OpenFiles;
+use crate::recovery::LoadReport;
+use crate::unified_log::{Shared, UnifiedLog};
+
+/// How often the background looks for work.
+const TICK: Duration = Duration::from_millis(1000);
+
+type Logs = BTreeMap<TopicPartition, Arc<UnifiedLog>>;
+
+pub struct LogManager {
+    shared: Arc<Shared>,
+    dirs: Vec<Arc<LogDir>>,
+    logs: RwLock<Logs>,
+    locks: Mutex<Vec<Box<dyn Any + Send + Sync>>>,
+    threads: Mutex<Vec<ThreadHandle>>,
+    background: Mutex<Option<TaskHandle>>,
+    /// Logs that were flushed and whose recovery point is to be written.
+    to_checkpoint: Mutex<Vec<Arc<UnifiedLog>>>,
+    last_checkpoint_ms: AtomicI64,
+    last_retention_ms: AtomicI64,
+    is_ticking: AtomicBool,
+    is_closed: AtomicBool,
+}
+
+/// What the start of one directory found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DirRecovery {
+    pub dir: PathBuf,
+    pub was_clean: bool,
+    pub partitions: usize,
+    pub total: LoadReport,
+    pub millis: u64,
+}
+
+/// What a start found.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RecoveryReport {
+    pub dirs: Vec<DirRecovery>,
+}
+
+/// A directory as DescribeLogDirs shows it.
+#[derive(Clone, Debug)]
+pub struct DirState {
+    pub path: PathBuf,
+    pub total_bytes: u64,
+    pub usable_bytes: u64,
+    pub offline: Option<StorageFailure>,
+}
+
+impl LogManager {
+    /// Locks the directories and finds the partitions in them. After a clean stop no folder is
+    /// opened; after another, all are put in order before this returns.
+    pub fn open(
+        env: Env,
+        dirs: Vec<PathBuf>,
+        settings: LogManagerSettings,
+    ) -> Result<(Arc<LogManager>, RecoveryReport), OpenError> {
+        if dirs.is_empty() {
+            return Err(OpenError::NoDirectory);
+        }
+        let shared = Arc::new(Shared {
+            files: OpenFiles::new(env.disk.clone(), settings.open_files_max),
+            flusher: Flusher::new(settings.flusher_threads == 0),
+            settings: settings.clone(),
+            dirty: Mutex::default(),
+            env,
+        });
+        let mut report = RecoveryReport::default();
+        let mut logs = Logs::new();
+        let mut opened = Vec::new();
+        let mut locks = Vec::new();
+        for path in dirs {
+            let started = shared.env.clock.monotonic();
+            let (dir, lock) = open_dir(&shared, &path)?;
+            locks.push(lock);
+            let was_clean = shared.env.disk.exists(&path.join(names::CLEAN_SHUTDOWN));
+            let found = find_partitions(&shared, &dir, was_clean)
+                .map_err(|error| OpenError::Io { dir: path.clone(), error })?;
+            let total = if was_clean { LoadReport::default() } else { recover(&shared, &found) };
+            remove_clean_marker(&shared, &path, was_clean)
+                .map_err(|error| OpenError::Io { dir: path.clone(), error })?;
+            let millis = started.until(shared.env.clock.monotonic()).as_millis() as u64;
+            let recovery = DirRecovery { dir: path, was_clean, partitions: found.len(), total, millis };
+            tell(&recovery);
+            report.dirs.push(recovery);
+            for log in found {
+                logs.entry(log.partition.clone()).or_insert(log);
+            }
+            opened.push(dir);
+        }
+        let now_ms = shared.env.clock.wall_ms();
+        let manager = Arc::new(LogManager {
+            shared,
+            dirs: opened,
+            logs: RwLock::new(logs),
+            locks: Mutex::new(locks),
+            threads: Mutex::default(),
+            background: Mutex::default(),
+            to_checkpoint: Mutex::default(),
+            last_checkpoint_ms: AtomicI64::new(now_ms),
+            last_retention_ms: AtomicI64::new(now_ms),
+            is_ticking: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+        });
+        manager.start_threads();
+        Ok((manager, report))
+    }
+
+    fn start_threads(self: &Arc<Self>) {
+        for _ in 0..self.shared.settings.flusher_threads {
+            let shared = self.shared.clone();
+            let thread =
+                self.shared.env.tasks.spawn_thread("log-flusher", Box::new(move || shared.flusher.work()));
+            self.threads.lock().push(thread);
+        }
+        if !self.shared.settings.is_background_on {
+            return;
+        }
+        let clock = self.shared.env.clock.clone();
+        let manager = Arc::downgrade(self);
+        let task = self.shared.env.tasks.spawn(
+            "log-background",
+            Box::pin(async move {
+                loop {
+                    let deadline = clock.monotonic().after(TICK);
+                    clock.sleep_until(deadline).await;
+                    let Some(manager) = manager.upgrade() else { return };
+                    if manager.is_closed.load(Ordering::Acquire) {
+                        return;
+                    }
+                    manager.schedule_tick();
+                }
+            }),
+        );
+        *self.background.lock() = Some(task);
+    }
+
+    /// Hands the background's work to a thread that may block, unless the last round still runs.
+    fn schedule_tick(self: &Arc<Self>) {
+        if self.is_ticking.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let manager = self.clone();
+        self.shared.flusher.run(Box::new(move || {
+            manager.tick(manager.shared.env.clock.wall_ms());
+            manager.is_ticking.store(false, Ordering::Release);
+        }));
+    }
+
+    /// One round of what nobody waits for: flushes that are due, checkpoints, retention, idle
+    /// files. May block.
+    pub fn tick(&self, now_ms: i64) {
+        let settings = &self.shared.settings;
+        self.flush_due(now_ms);
+        let last = self.last_checkpoint_ms.load(Ordering::Relaxed);
+        if now_ms - last >= settings.checkpoint_interval_ms || now_ms < last {
+            self.last_checkpoint_ms.store(now_ms, Ordering::Relaxed);
+            self.checkpoint();
+            self.shared.files.close_idle();
+        }
+        let last = self.last_retention_ms.load(Ordering::Relaxed);
+        if now_ms - last >= settings.retention_check_interval_ms || now_ms < last {
+            self.last_retention_ms.store(now_ms, Ordering::Relaxed);
+            self.run_retention(now_ms);
+        }
+    }
+
+    /// Flushes logs that have many or old unsynced bytes; those that are done go to the next
+    /// checkpoint.
+    fn flush_due(&self, now_ms: i64) {
+        let settings = &self.shared.settings;
+        let dirty = std::mem::take(&mut *self.shared.dirty.lock());
+        for log in dirty {
+            let (bytes, since_ms) = {
+                let writer = log.writer.lock();
+                (writer.unflushed_bytes, writer.unflushed_since_ms)
+            };
+            let age_ms = now_ms - since_ms;
+            let flush_ms = settings.background_flush_ms.min(log.config.load().flush_ms);
+            let is_due = bytes >= settings.background_flush_bytes || age_ms >= flush_ms || age_ms < 0;
+            if bytes > 0 && !is_due {
+                self.shared.dirty.lock().push(log);
+                continue;
+            }
+            if bytes > 0 {
+                log.enqueue_flush();
+            }
+            log.is_dirty.store(false, Ordering::Release);
+            self.to_checkpoint.lock().push(log);
+        }
+    }
+
+    /// Writes recovery points, leader epochs and producer snapshots of what was flushed since the
+    /// last time, so that a restart after a crash scans little. May block.
+    pub fn checkpoint(&self) {
+        let logs = std::mem::take(&mut *self.to_checkpoint.lock());
+        for log in logs {
+            if let Err(failure) = log.checkpoint() {
+                tracing::debug!(partition = %log.partition(), %failure, "not checkpointed");
+            }
+        }
+        for dir in &self.dirs {
+            if let Err(WriteFailure::NoSpace(text)) = dir.write_recovery_points() {
+                tracing::debug!(%text, "recovery points not written");
+            }
+        }
+    }
+
+    /// Removes what the topics' rules no longer keep, in all logs. May block. Returns how many
+    /// segments went.
+    pub fn run_retention(&self, now_ms: i64) -> usize {
+        let mut count = 0;
+        for log in self.logs() {
+            match log.run_retention(now_ms) {
+                Ok(removed) => count += removed,
+                Err(error) => tracing::debug!(partition = %log.partition(), %error, "retention passed over"),
+            }
+            if log.is_loaded() {
+                let expiration_ms = self.shared.settings.producer_id_expiration_ms;
+                log.writer.lock().producers.remove_expired(now_ms, expiration_ms);
+            }
+        }
+        count
+    }
+
+    /// The partition's log; made when there is none. Nothing is written before the first append.
+    pub fn get_or_create(
+        &self,
+        partition: &TopicPartition,
+        topic_id: TopicId,
+        config: Arc<LogConfig>,
+    ) -> Result<Arc<UnifiedLog>, LogError> {
+        if let Some(log) = self.get(partition) {
+            log.set_config(config);
+            return self.with_topic_id(log, topic_id);
+        }
+        let log = {
+            let mut logs = self.logs.write();
+            if let Some(log) = logs.get(partition) {
+                log.clone()
+            } else {
+                let dir = self.choose_dir(&logs)?;
+                let log = UnifiedLog::new(partition.clone(), dir, self.shared.clone(), config, true);
+                let log = Arc::new(log);
+                logs.insert(partition.clone(), log.clone());
+                log
+            }
+        };
+        self.with_topic_id(log, topic_id)
+    }
+
+    /// A folder that says another id belongs to an earlier topic of that name.
+    fn with_topic_id(&self, log: Arc<UnifiedLog>, topic_id: TopicId) -> Result<Arc<UnifiedLog>, LogError> {
+        if topic_id.is_zero() {
+            return Ok(log);
+        }
+        let mut known = *log.topic_id.lock();
+        if known.is_zero() {
+            known = self.read_topic_id(&log);
+        }
+        if known.is_zero() {
+            *log.topic_id.lock() = topic_id;
+        } else if known != topic_id {
+            return Err(LogError::InconsistentTopicId { expected: topic_id, found: known });
+        }
+        Ok(log)
+    }
+
+    /// The id in the folder, read without opening the rest of it.
+    fn read_topic_id(&self, log: &UnifiedLog) -> TopicId {
+        if log.is_loaded() {
+            return log.topic_id();
+        }
+        let read = self.shared.env.disk.read(&log.folder.join(names::PARTITION_METADATA));
+        read.ok()
+            .and_then(|bytes| checkpoint::parse_partition_metadata(&String::from_utf8_lossy(&bytes)))
+            .unwrap_or(TopicId::ZERO)
+    }
+
+    /// The directory with the fewest partitions, as Kafka chooses.
+    fn choose_dir(&self, logs: &Logs) -> Result<Arc<LogDir>, StorageFailure> {
+        let online = self.dirs.iter().filter(|dir| dir.poisoned().is_none());
+        let chosen = if self.dirs.len() == 1 {
+            online.last()
+        } else {
+            online.min_by_key(|dir| logs.values().filter(|log| Arc::ptr_eq(&log.dir, dir)).count())
+        };
+        match (chosen, self.dirs.first().and_then(|dir| dir.poisoned())) {
+            (Some(dir), _) => Ok(dir.clone()),
+            (None, Some(failure)) => Err(failure),
+            (None, None) => unreachable!("a manager has a directory, and it is online or not"),
+        }
+    }
+
+    pub fn get(&self, partition: &TopicPartition) -> Option<Arc<UnifiedLog>> {
+        self.logs.read().get(partition).cloned()
+    }
+
+    /// All logs, also those that a start found and nobody asked for yet.
+    pub fn logs(&self) -> Vec<Arc<UnifiedLog>> {
+        self.logs.read().values().cloned().collect()
+    }
+
+    /// Takes a partition away: at once for everybody who asks, its files later.
+    pub fn delete(&self, partition: &TopicPartition) -> Result<bool, ChangeError> {
+        let Some(log) = self.logs.write().remove(partition) else { return Ok(false) };
+        log.mark_deleted();
+        {
+            // Nobody writes from here on.
+            let _writer = log.writer.lock();
+        }
+        log.dir.check()?;
+        log.dir.forget(partition)?;
+        let unique = u128::from_le_bytes(self.shared.env.rng.next_16());
+        let gone = log.dir.path().join(names::delete_folder(partition, unique));
+        match self.shared.env.disk.rename(&log.folder, &gone) {
+            Ok(()) => self.remove_later(&log, gone),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(log.dir.fail(&format!("renaming {}", log.folder.display()), &error).into());
+            }
+        }
+        Ok(true)
+    }
+
+    fn remove_later(&self, log: &Arc<UnifiedLog>, folder: PathBuf) {
+        let disk = self.shared.env.disk.clone();
+        let log = log.clone();
+        self.shared.flusher.run(Box::new(move || {
+            for segment in log.segments.load().iter() {
+                segment.close_files();
+            }
+            remove_folder(&*disk, &folder);
+        }));
+    }
+
+    pub fn dirs(&self) -> Vec<DirState> {
+        let disk = &self.shared.env.disk;
+        let state = |dir: &Arc<LogDir>| {
+            let space = disk.space(dir.path()).ok();
+            DirState {
+                path: dir.path().to_owned(),
+                total_bytes: space.map_or(0, |space| space.total_bytes),
+                usable_bytes: space.map_or(0, |space| space.usable_bytes),
+                offline: dir.poisoned(),
+            }
+        };
+        self.dirs.iter().map(state).collect()
+    }
+
+    /// Called once for each directory that goes offline.
+    pub fn on_dir_failure(&self, listener: Arc<DirFailureListener>) {
+        for dir in &self.dirs {
+            dir.set_listener(listener.clone());
+        }
+    }
+
+    /// Who the directory belongs to, as its `meta.properties` says.
+    pub fn meta_properties(&self, dir: &Path) -> std::io::Result<Option<MetaProperties>> {
+        match self.shared.env.disk.read(&dir.join(names::META_PROPERTIES)) {
+            Ok(bytes) => Ok(MetaProperties::parse(&String::from_utf8_lossy(&bytes))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub fn write_meta_properties(&self, dir: &Path, properties: &MetaProperties) -> std::io::Result<()> {
+        self.shared
+            .env
+            .disk
+            .write_atomically(&dir.join(names::META_PROPERTIES), properties.write().as_bytes())
+    }
+
+    /// Flushes and closes everything; the next start has nothing to recover. No appends may come
+    /// after it. May block.
+    pub fn clean_shutdown(&self) {
+        if self.is_closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(task) = self.background.lock().take() {
+            task.abort();
+        }
+        self.shared.flusher.close();
+        for thread in std::mem::take(&mut *self.threads.lock()) {
+            thread.join();
+        }
+        for log in self.logs() {
+            if let Err(failure) = log.close() {
+                tracing::warn!(partition = %log.partition(), %failure, "not closed cleanly");
+            }
+        }
+        for dir in &self.dirs {
+            if dir.poisoned().is_some() || dir.write_recovery_points().is_err() {
+                continue;
+            }
+            let marker = dir.path().join(names::CLEAN_SHUTDOWN);
+            let written =
+                self.shared.env.disk.write_atomically(&marker, b"{\"version\":0,\"brokerEpoch\":-1}");
+            if let Err(error) = written {
+                tracing::warn!(dir = %dir.path().display(), %error, "no mark of a clean stop; the next start recovers");
+            }
+        }
+        self.locks.lock().clear();
+    }
+}
+
+impl Drop for LogManager {
+    /// As after a crash, but without leaving threads behind.
+    fn drop(&mut self) {
+        self.shared.flusher.close();
+    }
+}
+
+impl UnifiedLog {
+    /// Notes on disk how far this log is flushed, and what a start needs to go on from there.
+    pub(crate) fn checkpoint(&self) -> Result<(), StorageFailure> {
+        if self.is_deleted() || !self.is_loaded() {
+            return Ok(());
+        }
+        self.dir.check()?;
+        // Read before the epochs: those of what is below it are then in the file.
+        let flushed = self.flushed_offset();
+        let mut writer = self.writer.lock();
+        let snapshot = self.encode_snapshot(&mut writer);
+        let epochs = std::mem::take(&mut writer.are_epochs_dirty)
+            .then(|| checkpoint::write_epochs(writer.epochs.entries()));
+        let active = writer.active.clone();
+        drop(writer);
+        let Some(active) = active else { return Ok(()) };
+        let result = self.write_checkpoint(&active, snapshot, epochs.as_deref());
+        match result {
+            Ok(()) => {
+                self.dir.set_recovery_point(&self.partition, flushed);
+                Ok(())
+            }
+            Err(WriteFailure::NoSpace(_)) => {
+                self.writer.lock().are_epochs_dirty |= epochs.is_some();
+                Ok(())
+            }
+            Err(WriteFailure::Storage(failure)) => Err(failure),
+        }
+    }
+
+    fn write_checkpoint(
+        &self,
+        active: &crate::segment::Segment,
+        snapshot: Option<(ottla_model::Offset, Vec<u8>)>,
+        epochs: Option<&str>,
+    ) -> Result<(), WriteFailure> {
+        let deleted_meanwhile = |result: Result<(), WriteFailure>| match result {
+            Err(_) if self.is_deleted() => Ok(()),
+            result => result,
+        };
+        active
+            .flush_indexes(&self.shared.files)
+            .or_else(|error| if is_full(&error) || self.is_deleted() { Ok(()) } else { Err(error) })
+            .map_err(|error| self.dir.write_failed("writing an index", &error))?;
+        if let Some((offset, bytes)) = snapshot {
+            deleted_meanwhile(self.write_snapshot(offset, &bytes))?;
+        }
+        if let Some(epochs) = epochs {
+            let path = self.folder.join(names::LEADER_EPOCH_CHECKPOINT);
+            let written = self.shared.env.disk.write_atomically(&path, epochs.as_bytes());
+            deleted_meanwhile(written.or_else(|error| {
+                if self.is_deleted() {
+                    return Ok(());
+                }
+                Err(self.dir.write_failed(&format!("writing {}", path.display()), &error))
+            }))?;
+        }
+        Ok(())
+    }
+
+    /// Flushes, and leaves nothing for the next start to do.
+    pub fn close(&self) -> Result<(), StorageFailure> {
+        if !self.is_loaded() || self.is_deleted() {
+            return Ok(());
+        }
+        self.flush()?;
+        let active = self.writer.lock().active.clone();
+        if let Some(active) = active
+            && let Err(error) = active.finish_indexes(&self.shared.files)
+            && !is_full(&error)
+        {
+            return Err(self.dir.fail("finishing an index", &error));
+        }
+        self.checkpoint()?;
+        for segment in self.segments.load().iter() {
+            segment.close_files();
+        }
+        Ok(())
+    }
+}
+
+fn open_dir(
+    shared: &Arc<Shared>,
+    path: &Path,
+) -> Result<(Arc<LogDir>, Box<dyn Any + Send + Sync>), OpenError> {
+    let disk = &shared.env.disk;
+    let io = |error| OpenError::Io { dir: path.to_owned(), error };
+    make_dir(&**disk, path).map_err(io)?;
+    let lock = disk.lock(&path.join(names::LOCK)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => OpenError::Locked { dir: path.to_owned() },
+        _ => io(error),
+    })?;
+    let dir = Arc::new(LogDir::new(path.to_owned(), disk.clone(), shared.settings.reserve_bytes));
+    dir.load_checkpoints();
+    dir.prepare_reserve();
+    Ok((dir, lock))
+}
+
+/// Makes the directory, and durably so: records in it are promised before anybody syncs its name.
+fn make_dir(disk: &dyn ottla_env::Disk, path: &Path) -> std::io::Result<()> {
+    let made: Vec<&Path> = path.ancestors().take_while(|folder| !disk.exists(folder)).collect();
+    disk.create_dir_all(path)?;
+    for folder in made {
+        if let Some(parent) = folder.parent() {
+            disk.sync_dir(parent)?;
+        }
+    }
+    Ok(())
+}
+
+/// One listing of the directory; folders of deleted partitions are removed beside the start.
+fn find_partitions(
+    shared: &Arc<Shared>,
+    dir: &Arc<LogDir>,
+    was_clean: bool,
+) -> std::io::Result<Vec<Arc<UnifiedLog>>> {
+    let mut logs = Vec::new();
+    let config = Arc::new(LogConfig::default());
+    for entry in shared.env.disk.read_dir(dir.path())? {
+        if !entry.is_dir {
+            continue;
+        }
+        if entry.name.ends_with(names::DELETE_DIR_SUFFIX) {
+            let (disk, folder) = (shared.env.disk.clone(), dir.path().join(&entry.name));
+            shared.flusher.run(Box::new(move || remove_folder(&*disk, &folder)));
+        } else if let Some(partition) = TopicPartition::parse(&entry.name) {
+            let log = UnifiedLog::new(partition, dir.clone(), shared.clone(), config.clone(), was_clean);
+            logs.push(Arc::new(log));
+        }
+    }
+    Ok(logs)
+}
+
+fn remove_folder(disk: &dyn ottla_env::Disk, folder: &Path) {
+    if let Err(error) = disk.remove_dir_all(folder) {
+        tracing::warn!(folder = %folder.display(), %error, "a deleted partition's folder stays until the next start");
+    }
+}
+
+/// Puts all folders in order, several at a time.
+fn recover(shared: &Arc<Shared>, logs: &[Arc<UnifiedLog>]) -> LoadReport {
+    let total = Arc::new(Mutex::new(LoadReport::default()));
+    let threads = shared.settings.recovery_threads.min(logs.len()).max(1);
+    let queue = Arc::new(Mutex::new(logs.to_vec()));
+    let work = {
+        let total = total.clone();
+        move || {
+            loop {
+                let Some(log) = queue.lock().pop() else { return };
+                let report = log.load_and_report();
+                let mut total = total.lock();
+                total.scanned_bytes += report.scanned_bytes;
+                total.truncated_bytes += report.truncated_bytes;
+                total.dropped_segments += report.dropped_segments;
+                total.rebuilt_indexes += report.rebuilt_indexes;
+            }
+        }
+    };
+    let others: Vec<ThreadHandle> =
+        (1..threads).map(|_| shared.env.tasks.spawn_thread("log-recovery", Box::new(work.clone()))).collect();
+    work();
+    for thread in others {
+        thread.join();
+    }
+    *total.lock()
+}
+
+/// From here on a crash needs recovery.
+fn remove_clean_marker(shared: &Shared, dir: &Path, was_clean: bool) -> std::io::Result<()> {
+    if was_clean {
+        shared.env.disk.remove_file(&dir.join(names::CLEAN_SHUTDOWN))?;
+        shared.env.disk.sync_dir(dir)?;
+    }
+    // A directory that can't be written must be known now, not at the first append.
+    shared.env.disk.open(&dir.join(names::LOCK), OpenMode::Create).map(|_| ())
+}
+
+fn tell(recovery: &DirRecovery) {
+    let dir = recovery.dir.display();
+    if recovery.was_clean || recovery.partitions == 0 {
+        tracing::debug!(%dir, partitions = recovery.partitions, "log directory opened");
+        return;
+    }
+    let LoadReport { scanned_bytes, truncated_bytes, dropped_segments, rebuilt_indexes } = recovery.total;
+    tracing::info!(
+        "{dir} was not closed cleanly: recovered {} partitions in {} ms, scanned {scanned_bytes} bytes, cut {truncated_bytes} unfinished bytes, dropped {dropped_segments} segments, rebuilt {rebuilt_indexes} indexes",
+        recovery.partitions,
+        recovery.millis,
+    );
+}

@@ -1,0 +1,69 @@
+//! What files and folders are called (Kafka's `LogFileUtils`).
+//! Core.
+
+use std::path::{Path, PathBuf};
+
+use ottla_model::{Offset, TopicPartition};
+
+pub const LOG_SUFFIX: &str = ".log";
+pub const INDEX_SUFFIX: &str = ".index";
+pub const TIME_INDEX_SUFFIX: &str = ".timeindex";
+pub const TXN_INDEX_SUFFIX: &str = ".txnindex";
+pub const SNAPSHOT_SUFFIX: &str = ".snapshot";
+/// Files about to be removed, and half-made ones; a start removes them.
+pub const STRAY_SUFFIXES: [&str; 3] = [".deleted", ".cleaned", ".tmp"];
+/// A folder about to be removed.
+pub const DELETE_DIR_SUFFIX: &str = "-delete";
+
+pub const LEADER_EPOCH_CHECKPOINT: &str = "leader-epoch-checkpoint";
+pub const PARTITION_METADATA: &str = "partition.metadata";
+pub const RECOVERY_POINT_CHECKPOINT: &str = "recovery-point-offset-checkpoint";
+pub const LOG_START_CHECKPOINT: &str = "log-start-offset-checkpoint";
+pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+pub const META_PROPERTIES: &str = "meta.properties";
+pub const LOCK: &str = ".lock";
+pub const RESERVE: &str = ".ottla-reserve";
+
+pub fn segment_file(folder: &Path, base_offset: Offset, suffix: &str) -> PathBuf {
+    folder.join(format!("{:020}{suffix}", base_offset.0))
+}
+
+/// The offset a file's name starts with, when it ends with `suffix`.
+pub fn offset_of(name: &str, suffix: &str) -> Option<Offset> {
+    let digits = name.strip_suffix(suffix)?;
+    if digits.len() != 20 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok().map(Offset)
+}
+
+/// The name a deleted partition's folder gets: at most 255 bytes, so a long topic is cut.
+pub fn delete_folder(partition: &TopicPartition, unique: u128) -> String {
+    let tail = format!("-{}.{unique:032x}{DELETE_DIR_SUFFIX}", partition.partition);
+    let topic = partition.topic.as_str();
+    let kept = topic.len().min(255 - tail.len());
+    format!("{}{tail}", &topic[..kept])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ottla_model::{PartitionIndex, TopicName};
+
+    #[test]
+    fn names_are_kafka_s() {
+        let path = segment_file(Path::new("t-0"), Offset(42), LOG_SUFFIX);
+        assert_eq!(path, Path::new("t-0/00000000000000000042.log"));
+        assert_eq!(offset_of("00000000000000000042.log", LOG_SUFFIX), Some(Offset(42)));
+        assert_eq!(offset_of("42.log", LOG_SUFFIX), None);
+        assert_eq!(offset_of("00000000000000000042.index", LOG_SUFFIX), None);
+    }
+
+    #[test]
+    fn a_deleted_folder_s_name_fits() {
+        let long = TopicPartition::new(TopicName::new(&"x".repeat(249)), PartitionIndex(12));
+        let name = delete_folder(&long, 7);
+        assert_eq!(name.len(), 255);
+        assert!(name.ends_with("-12.00000000000000000000000000000007-delete"));
+    }
+}

@@ -1,0 +1,141 @@
+//! Files opened when needed and closed when idle: an idle partition holds no descriptor.
+//! Shell.
+//!
+//! The bound is soft: pinned files (with bytes that are not synced yet, whose write errors only
+//! their own descriptor is sure to report) and files in use stay open.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use ottla_env::{Disk, File, OpenMode};
+use parking_lot::Mutex;
+
+/// A place for one file's handle.
+pub struct FileSlot {
+    path: PathBuf,
+    file: Mutex<Option<Arc<dyn File>>>,
+    /// Used since the sweep last came by.
+    used: AtomicBool,
+    pinned: AtomicBool,
+}
+
+impl FileSlot {
+    pub fn new(path: PathBuf) -> Arc<FileSlot> {
+        Arc::new(FileSlot {
+            path,
+            file: Mutex::new(None),
+            used: AtomicBool::new(false),
+            pinned: AtomicBool::new(false),
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Keeps the handle open until unpinned.
+    pub fn pin(&self, pinned: bool) {
+        self.pinned.store(pinned, Ordering::Relaxed);
+    }
+
+    pub fn close(&self) {
+        *self.file.lock() = None;
+    }
+}
+
+/// All open handles, in the order in which the sweep looks at them.
+pub struct OpenFiles {
+    disk: Arc<dyn Disk>,
+    max: usize,
+    opened: Mutex<VecDeque<Weak<FileSlot>>>,
+}
+
+impl OpenFiles {
+    pub fn new(disk: Arc<dyn Disk>, max: usize) -> OpenFiles {
+        OpenFiles { disk, max, opened: Mutex::new(VecDeque::new()) }
+    }
+
+    /// The open file, opening it when it is not.
+    #[inline]
+    pub fn get(&self, slot: &Arc<FileSlot>, mode: OpenMode) -> io::Result<Arc<dyn File>> {
+        let mut file = slot.file.lock();
+        if !slot.used.load(Ordering::Relaxed) {
+            slot.used.store(true, Ordering::Relaxed);
+        }
+        if let Some(file) = &*file {
+            return Ok(file.clone());
+        }
+        // Readers open for writing too where they can: the handle is shared with the writer.
+        let mode = if mode == OpenMode::Read { OpenMode::ReadWrite } else { mode };
+        let opened = self.disk.open(&slot.path, mode)?;
+        *file = Some(opened.clone());
+        drop(file);
+        self.opened.lock().push_back(Arc::downgrade(slot));
+        self.make_room();
+        Ok(opened)
+    }
+
+    /// Closes handles that were not used since the last call.
+    pub fn close_idle(&self) {
+        let count = self.opened.lock().len();
+        for _ in 0..count {
+            if !self.look_at_oldest() {
+                break;
+            }
+        }
+    }
+
+    pub fn count(&self) -> usize {
+        self.opened.lock().len()
+    }
+
+    fn make_room(&self) {
+        let mut looks = 2 * self.max;
+        while looks > 0 && self.count() > self.max && self.look_at_oldest() {
+            looks -= 1;
+        }
+    }
+
+    /// Second chance: a handle used since the last look goes to the back of the line.
+    fn look_at_oldest(&self) -> bool {
+        let Some(oldest) = self.opened.lock().pop_front() else { return false };
+        let Some(slot) = oldest.upgrade() else { return true };
+        let was_used = slot.used.swap(false, Ordering::Relaxed);
+        if was_used || slot.pinned.load(Ordering::Relaxed) {
+            self.opened.lock().push_back(oldest);
+        } else {
+            slot.close();
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ottla_env::memory::MemoryDisk;
+
+    fn is_open(slot: &FileSlot) -> bool {
+        slot.file.lock().is_some()
+    }
+
+    #[test]
+    fn the_oldest_unused_and_unpinned_handle_is_closed() {
+        let files = OpenFiles::new(Arc::new(MemoryDisk::new()), 2);
+        let slots: Vec<_> = (0..4).map(|n| FileSlot::new(PathBuf::from(format!("f{n}")))).collect();
+        slots[0].pin(true);
+        for slot in &slots {
+            files.get(slot, OpenMode::Create).expect("memory");
+        }
+        assert_eq!(files.count(), 2);
+        assert!(is_open(&slots[0]), "pinned");
+        slots[0].pin(false);
+        files.close_idle();
+        files.close_idle();
+        assert!(slots.iter().all(|slot| !is_open(slot)));
+        assert_eq!(files.count(), 0);
+    }
+}

@@ -1,0 +1,287 @@
+//! Reading: finds whole batches and hands out where they are, not the bytes.
+//! Shell.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ottla_env::File;
+use ottla_model::Offset;
+
+use crate::error::ReadError;
+use crate::positions::Position;
+use crate::segment::Segment;
+use crate::txn_index::{self, AbortedTxn};
+use crate::unified_log::UnifiedLog;
+use crate::{names, scan};
+
+/// Where the bytes of a read are.
+#[derive(Clone)]
+pub enum ReadData {
+    Empty,
+    /// A range of a file: for sendfile, or `read_bytes`.
+    File {
+        file: Arc<dyn File>,
+        position: u64,
+        len: usize,
+    },
+    /// Bytes at hand.
+    Memory(Vec<Bytes>),
+}
+
+/// Whole batches, the first of which holds the offset asked for.
+#[derive(Clone)]
+pub struct ReadSlice {
+    pub data: ReadData,
+    pub bytes: usize,
+    /// Where a reader of all of it continues.
+    pub next_offset: Offset,
+    pub log_start_offset: Offset,
+    /// Whether more would have come with a larger limit.
+    pub is_cut: bool,
+}
+
+impl ReadSlice {
+    fn empty(at: Offset, log_start_offset: Offset, is_cut: bool) -> ReadSlice {
+        ReadSlice { data: ReadData::Empty, bytes: 0, next_offset: at, log_start_offset, is_cut }
+    }
+
+    /// The bytes themselves, for who must look into them. Copies where they are in a file.
+    pub fn read_bytes(&self) -> std::io::Result<Bytes> {
+        match &self.data {
+            ReadData::Empty => Ok(Bytes::new()),
+            ReadData::File { file, position, len } => {
+                let mut bytes = vec![0; *len];
+                file.read_exact_at(&mut bytes, *position)?;
+                Ok(Bytes::from(bytes))
+            }
+            ReadData::Memory(pieces) => match pieces.as_slice() {
+                [one] => Ok(one.clone()),
+                pieces => Ok(Bytes::from(pieces.concat())),
+            },
+        }
+    }
+}
+
+/// How far a read may go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReadLimits {
+    pub max_bytes: usize,
+    /// No record at or above it: a high watermark, a last stable offset, or the log's end.
+    pub bound: Offset,
+    /// Give the first batch even when it alone is larger than `max_bytes` (KIP-74).
+    pub min_one_batch: bool,
+}
+
+impl UnifiedLog {
+    /// Finds whole batches from the one that holds `from` on. Never waits for a writer.
+    pub fn read(&self, from: Offset, limits: ReadLimits) -> Result<ReadSlice, ReadError> {
+        self.check_readable()?;
+        let log_start_offset = self.log_start_offset();
+        let log_end_offset = self.log_end_offset();
+        if from < log_start_offset || from > log_end_offset {
+            return Err(ReadError::OffsetOutOfRange { offset: from, log_start_offset, log_end_offset });
+        }
+        let bound = limits.bound.min(log_end_offset);
+        if from >= bound {
+            return Ok(ReadSlice::empty(from, log_start_offset, false));
+        }
+        // A segment that retention removes while it is looked at is looked for again.
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match self.try_read(from, bound, &limits, log_start_offset) {
+                Ok(Some(slice)) => return Ok(slice),
+                Ok(None) => return Ok(ReadSlice::empty(from, log_start_offset, false)),
+                Err(ReadFailure::Corrupt { file, position }) => {
+                    return Err(ReadError::Corrupt { file, position });
+                }
+                Err(ReadFailure::Io(error)) => {
+                    self.check_readable()?;
+                    let log_start_offset = self.log_start_offset();
+                    if from < log_start_offset {
+                        let log_end_offset = self.log_end_offset();
+                        return Err(ReadError::OffsetOutOfRange {
+                            offset: from,
+                            log_start_offset,
+                            log_end_offset,
+                        });
+                    }
+                    if attempts == 3 {
+                        return Err(self
+                            .dir
+                            .fail(&format!("reading {}", self.folder.display()), &error)
+                            .into());
+                    }
+                }
+            }
+        }
+    }
+
+    fn try_read(
+        &self,
+        from: Offset,
+        bound: Offset,
+        limits: &ReadLimits,
+        log_start_offset: Offset,
+    ) -> Result<Option<ReadSlice>, ReadFailure> {
+        let files = &self.shared.files;
+        let segments = self.segments.load();
+        let Some((mut index, start)) = self.locate(&segments, from)? else { return Ok(None) };
+        let mut start = start;
+        // Offsets may end before a segment does (compaction, truncation): go on with the next.
+        while start >= segments[index].size_bytes() {
+            index += 1;
+            start = 0;
+            if index == segments.len() {
+                return Ok(None);
+            }
+        }
+        let segment = &segments[index];
+        if segment.base_offset() >= bound {
+            return Ok(None);
+        }
+        let next_base = segments.get(index + 1).map(|next| next.base_offset());
+        let bound_is_beyond = next_base.is_some_and(|next| next <= bound);
+        let (limit, limit_offset) = if bound_is_beyond {
+            (segment.size_bytes(), next_base.unwrap_or(bound))
+        } else {
+            match self.locate(&segments, bound)? {
+                Some((bound_index, position)) if bound_index == index => (position, bound),
+                // The bound is where the next segment starts, or past what is in this one.
+                _ => (segment.size_bytes(), bound),
+            }
+        };
+        if start >= limit {
+            return Ok(None);
+        }
+        let file = segment.file(files)?;
+        let (end, next_offset, is_cut) = if limit - start <= limits.max_bytes as u64 {
+            (limit, limit_offset, false)
+        } else {
+            let whole = segment.whole_batches(files, &*file, start, start + limits.max_bytes as u64)?;
+            match whole.next {
+                Some((next, position)) if whole.end == start => {
+                    if !limits.min_one_batch {
+                        return Ok(Some(ReadSlice::empty(from, log_start_offset, true)));
+                    }
+                    (position.min(limit), next, true)
+                }
+                Some((next, _)) => (whole.end.min(limit), next.min(limit_offset), true),
+                None => return Ok(None),
+            }
+        };
+        let checked = segment.ensure_checked(&*file, start, end)?;
+        if checked <= start {
+            return Err(ReadFailure::Corrupt {
+                file: segment.slot().path().display().to_string(),
+                position: start,
+            });
+        }
+        let next_offset = if checked < end { from } else { next_offset };
+        if checked == end {
+            self.positions.lock().push_cursor(Position {
+                offset: next_offset,
+                segment: segment.base_offset(),
+                position: end,
+            });
+        }
+        let len = (checked - start) as usize;
+        Ok(Some(ReadSlice {
+            data: ReadData::File { file, position: start, len },
+            bytes: len,
+            next_offset,
+            log_start_offset,
+            is_cut,
+        }))
+    }
+
+    /// The segment (by place in the list) and position of the first batch that ends at or after
+    /// `offset`; the segment's end when none does.
+    pub(crate) fn locate(
+        &self,
+        segments: &[Arc<Segment>],
+        offset: Offset,
+    ) -> std::io::Result<Option<(usize, u64)>> {
+        let place = |base: Offset| segments.partition_point(|segment| segment.base_offset() <= base);
+        let known = self.positions.lock().find(offset);
+        if let Some(known) = known {
+            let index = place(known.segment);
+            if index > 0 && segments[index - 1].base_offset() == known.segment {
+                return Ok(Some((index - 1, known.position)));
+            }
+        }
+        let Some(index) = place(offset).checked_sub(1).or((!segments.is_empty()).then_some(0)) else {
+            return Ok(None);
+        };
+        let segment = &segments[index];
+        let position = match segment.find(&self.shared.files, offset)? {
+            Some((position, _)) => position,
+            None => segment.size_bytes(),
+        };
+        Ok(Some((index, position)))
+    }
+
+    /// Aborted transactions that touch `from..bound`, for a read_committed reader.
+    pub fn aborted_transactions(&self, from: Offset, bound: Offset) -> Result<Vec<AbortedTxn>, ReadError> {
+        self.check_readable()?;
+        let segments = self.segments.load();
+        let first = segments.partition_point(|segment| segment.base_offset() <= from).saturating_sub(1);
+        let mut found = Vec::new();
+        for segment in segments.iter().skip(first) {
+            let path = names::segment_file(&self.folder, segment.base_offset(), names::TXN_INDEX_SUFFIX);
+            let entries = txn_index::read(&*self.shared.env.disk, &path)
+                .map_err(|error| self.dir.fail(&format!("reading {}", path.display()), &error))?;
+            for entry in entries {
+                if entry.last_offset >= from && entry.first_offset < bound {
+                    found.push(entry);
+                }
+                if entry.last_stable_offset >= bound {
+                    return Ok(found);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Walks the headers of all batches in `from..to` by position of their segment.
+    pub(crate) fn for_each_header(
+        &self,
+        segments: &[Arc<Segment>],
+        from: Offset,
+        to: Offset,
+        mut on_header: impl FnMut(&Segment, &dyn File, u64, &ottla_records::BatchHeader) -> std::io::Result<()>,
+    ) -> std::io::Result<()> {
+        let files = &self.shared.files;
+        let first = segments.partition_point(|segment| segment.base_offset() <= from).saturating_sub(1);
+        for (index, segment) in segments.iter().enumerate().skip(first) {
+            if segment.base_offset() >= to || segment.size_bytes() == 0 {
+                continue;
+            }
+            let start = if index == first {
+                segment.find(files, from)?.map_or(segment.size_bytes(), |(position, _)| position)
+            } else {
+                0
+            };
+            let file = segment.file(files)?;
+            let mut headers = scan::HeaderScan::new(&*file, start, segment.size_bytes());
+            while let Some((position, header)) = headers.next()? {
+                if header.base_offset >= to {
+                    return Ok(());
+                }
+                on_header(segment, &*file, position, &header)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+enum ReadFailure {
+    Io(std::io::Error),
+    Corrupt { file: String, position: u64 },
+}
+
+impl From<std::io::Error> for ReadFailure {
+    fn from(error: std::io::Error) -> ReadFailure {
+        ReadFailure::Io(error)
+    }
+}

@@ -1,0 +1,515 @@
+//! Reading a partition's folder, and putting it in order after a stop that was not clean.
+//! Shell.
+//!
+//! What is believed without a scan: batches below the recovery point (they were synced; each is
+//! checked once more before it is first served). What is scanned, checksum by checksum: everything
+//! from the recovery point on; the first wrong byte ends the log. Indexes and producer snapshots
+//! are hints that are checked against the batches, and made again where they don't fit.
+
+use std::io;
+use std::sync::Arc;
+
+use ottla_env::File;
+use ottla_model::Offset;
+use ottla_records::{BatchHeader, BatchView, EndTxnMarker};
+
+use crate::checkpoint;
+use crate::index::{OffsetEntry, TimeEntry};
+use crate::leader_epochs::LeaderEpochs;
+use crate::names;
+use crate::positions::Position;
+use crate::producer_snapshot;
+use crate::producer_state::ProducerState;
+use crate::scan::{HeaderScan, verify};
+use crate::segment::Segment;
+use crate::txn_index::{self, AbortedTxn};
+use crate::unified_log::{UnifiedLog, Writer};
+
+/// What putting one folder in order took.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LoadReport {
+    pub scanned_bytes: u64,
+    pub truncated_bytes: u64,
+    pub dropped_segments: usize,
+    pub rebuilt_indexes: usize,
+}
+
+/// What a folder lists.
+struct Listing {
+    /// Base offsets with the bytes of their `.log`.
+    segments: Vec<(Offset, u64)>,
+}
+
+impl UnifiedLog {
+    /// Reads the folder into the writer and the published state.
+    pub(crate) fn load(&self, writer: &mut Writer) -> io::Result<LoadReport> {
+        let mut report = LoadReport::default();
+        let checkpointed_start = self.dir.log_start(&self.partition);
+        let Some(listing) = self.list_folder()? else {
+            self.publish_loaded(writer, checkpointed_start.unwrap_or(Offset::ZERO));
+            return Ok(report);
+        };
+        self.read_topic_id(writer)?;
+        let epochs = self.read_epochs();
+        let now_ms = self.shared.env.clock.wall_ms();
+        let mut segments: Vec<Arc<Segment>> = listing
+            .segments
+            .iter()
+            .map(|(base, size)| Arc::new(Segment::new(&self.folder, *base, *size, now_ms, false)))
+            .collect();
+        if let Some(start) = checkpointed_start {
+            let below = segments.windows(2).take_while(|pair| pair[1].base_offset() <= start).count();
+            for segment in segments.drain(..below) {
+                self.remove_segment_files(&segment);
+            }
+        }
+        writer.epochs = epochs;
+        let mut end = self.recover_segments(writer, &mut segments, &mut report)?;
+        let first_base = segments.first().map_or(Offset::ZERO, |segment| segment.base_offset());
+        let log_start = checkpointed_start.unwrap_or(Offset::ZERO).max(first_base);
+        if end < log_start {
+            // What was there was deleted, or lost with the device: the promised start holds.
+            for segment in segments.drain(..) {
+                report.dropped_segments += 1;
+                self.remove_segment_files(&segment);
+            }
+            writer.epochs.clear();
+            end = log_start;
+        }
+        writer.are_epochs_dirty |= writer.epochs.truncate_from_end(end);
+        writer.are_epochs_dirty |= writer.epochs.truncate_from_start(log_start);
+        writer.active = segments.last().cloned();
+        self.segments.store(Arc::new(segments));
+        self.set_log_start(log_start);
+        self.drop_snapshots_above(end);
+        self.rebuild_producers(writer, log_start, end)?;
+        self.publish_loaded(writer, end);
+        if report.truncated_bytes > 0 || report.dropped_segments > 0 {
+            tracing::debug!(partition = %self.partition, ?report, "recovered");
+        }
+        Ok(report)
+    }
+
+    fn publish_loaded(&self, writer: &mut Writer, end: Offset) {
+        if self.segments.load().is_empty() {
+            self.set_log_start(end);
+            writer.producers = ProducerState::starting_at(end);
+        }
+        if let Some(active) = &writer.active {
+            writer.active_synced_bytes = active.size_bytes();
+            let place =
+                Position { offset: end, segment: active.base_offset(), position: active.size_bytes() };
+            self.positions.lock().push_end(place);
+        }
+        self.set_log_end(end);
+        self.set_flushed(end);
+        self.dir.set_recovery_point_if_known(&self.partition, end);
+        self.publish_first_unstable(writer);
+    }
+
+    /// `None`: there is no folder yet.
+    fn list_folder(&self) -> io::Result<Option<Listing>> {
+        let disk = &self.shared.env.disk;
+        let entries = match disk.read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut segments: Vec<(Offset, u64)> = entries
+            .iter()
+            .filter(|entry| !entry.is_dir)
+            .filter_map(|entry| Some((names::offset_of(&entry.name, names::LOG_SUFFIX)?, entry.len)))
+            .collect();
+        segments.sort_unstable();
+        for entry in &entries {
+            let is_stray = names::STRAY_SUFFIXES.iter().any(|suffix| entry.name.ends_with(suffix))
+                || [names::INDEX_SUFFIX, names::TIME_INDEX_SUFFIX, names::TXN_INDEX_SUFFIX].iter().any(
+                    |suffix| {
+                        names::offset_of(&entry.name, suffix).is_some_and(|base| {
+                            segments.binary_search_by_key(&base, |(base, _)| *base).is_err()
+                        })
+                    },
+                );
+            if is_stray && !entry.is_dir {
+                disk.remove_file(&self.folder.join(&entry.name))?;
+            }
+        }
+        Ok(Some(Listing { segments }))
+    }
+
+    fn read_topic_id(&self, writer: &mut Writer) -> io::Result<()> {
+        let found = match self.shared.env.disk.read(&self.folder.join(names::PARTITION_METADATA)) {
+            Ok(bytes) => checkpoint::parse_partition_metadata(&String::from_utf8_lossy(&bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(found) = found {
+            *self.topic_id.lock() = found;
+            writer.is_topic_id_written = true;
+        }
+        Ok(())
+    }
+
+    fn read_epochs(&self) -> LeaderEpochs {
+        let path = self.folder.join(names::LEADER_EPOCH_CHECKPOINT);
+        let Ok(bytes) = self.shared.env.disk.read(&path) else { return LeaderEpochs::default() };
+        match checkpoint::parse_epochs(&String::from_utf8_lossy(&bytes)) {
+            Ok(entries) => LeaderEpochs::new(entries),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "leader epochs are taken from the records");
+                LeaderEpochs::default()
+            }
+        }
+    }
+
+    /// Finds the end of the log. Drops what is behind the first wrong batch.
+    fn recover_segments(
+        &self,
+        writer: &mut Writer,
+        segments: &mut Vec<Arc<Segment>>,
+        report: &mut LoadReport,
+    ) -> io::Result<Offset> {
+        let recovery_point =
+            if self.was_clean { Offset(i64::MAX) } else { self.dir.recovery_point(&self.partition) };
+        let after = segments.partition_point(|segment| segment.base_offset() <= recovery_point);
+        let first = after.saturating_sub(1);
+        let mut end = self.dir.log_start(&self.partition).unwrap_or(Offset::ZERO);
+        let mut kept = 0;
+        for (index, segment) in segments.iter().enumerate().skip(first) {
+            if index > first && segment.base_offset() > recovery_point && segment.base_offset() != end {
+                // A hole: what was between was never acknowledged, nor what comes after.
+                break;
+            }
+            let is_last = index + 1 == segments.len();
+            let (next, is_whole) = self.recover_segment(writer, segment, recovery_point, is_last, report)?;
+            end = next;
+            kept = index + 1;
+            if !is_whole {
+                break;
+            }
+        }
+        for segment in segments.drain(kept.max(first.min(segments.len()))..).rev() {
+            report.dropped_segments += 1;
+            report.truncated_bytes += segment.size_bytes();
+            self.remove_segment_files(&segment);
+        }
+        Ok(end)
+    }
+
+    /// Scans one segment from the recovery point on. Returns the offset after its last batch, and
+    /// whether nothing was cut off.
+    fn recover_segment(
+        &self,
+        writer: &mut Writer,
+        segment: &Arc<Segment>,
+        recovery_point: Offset,
+        is_last: bool,
+        report: &mut LoadReport,
+    ) -> io::Result<(Offset, bool)> {
+        let size = segment.size_bytes();
+        if size == 0 {
+            return Ok((segment.base_offset(), true));
+        }
+        let files = &self.shared.files;
+        let file = segment.file(files)?;
+        let mut repair = self.repair_indexes(segment, &*file, recovery_point, report)?;
+        let start = repair.position;
+        let scan_from = start;
+        segment.set_checked_from(start);
+        let mut right = start;
+        if start < size {
+            // With a clean stop nothing is left here; if something is, it is scanned all the same.
+            let mut failure = None;
+            right = verify(&*file, start, size, |position, header, _| {
+                if header.base_offset < repair.next
+                    || header.last_offset() - segment.base_offset() > i64::from(u32::MAX)
+                {
+                    return false;
+                }
+                writer.are_epochs_dirty |= writer.epochs.assign(header.leader_epoch, header.base_offset);
+                match repair.note(self, segment, position, header) {
+                    Ok(()) => true,
+                    Err(error) => {
+                        failure = Some(error);
+                        false
+                    }
+                }
+            })?;
+            if let Some(error) = failure {
+                return Err(error);
+            }
+            report.scanned_bytes += right - scan_from;
+        }
+        if right < size {
+            report.truncated_bytes += size - right;
+            file.set_len(right)?;
+            segment.set_size_bytes(right);
+        }
+        if !is_last || right < size || right > scan_from {
+            segment.flush_indexes(files)?;
+        }
+        if right > scan_from || right < size {
+            // Bytes that only the page cache may hold are synced before anybody relies on them.
+            file.sync_data()?;
+        }
+        writer.bytes_since_index_entry = repair.bytes_since_entry;
+        Ok((repair.next.max(segment.base_offset()), right == size))
+    }
+
+    /// Makes both indexes right up to the recovery point, walking headers from their last entry
+    /// that fits; the entries of what is scanned next are then added behind.
+    fn repair_indexes(
+        &self,
+        segment: &Arc<Segment>,
+        file: &dyn File,
+        recovery_point: Offset,
+        report: &mut LoadReport,
+    ) -> io::Result<Repair> {
+        let files = &self.shared.files;
+        let size = segment.size_bytes();
+        segment.index.truncate(files, |entry| entry.position < size && entry.offset < recovery_point)?;
+        let last = segment.index.last(files)?;
+        let is_right = match last {
+            Some(entry) => segment.is_at(file, size, entry)?,
+            None => true,
+        };
+        let bound = last.map_or(segment.base_offset(), |entry| entry.offset);
+        segment.time_index.truncate(files, |entry| entry.offset <= bound)?;
+        let last_time = segment.time_index.last(files)?;
+        // Timestamps mostly grow, so the last entries of both speak of one batch; if not, the time
+        // index may have lost some, and only the batches know.
+        let is_time_right = last_time.map_or(last.is_none(), |time| time.offset >= bound);
+        let mut repair = Repair {
+            position: 0,
+            next: segment.base_offset(),
+            bytes_since_entry: 0,
+            index_interval_bytes: self.config.load().index_interval_bytes,
+        };
+        if let (Some(entry), true, true) = (last, is_right, is_time_right) {
+            repair.position = entry.position;
+            segment.set_max_timestamp(last_time);
+        } else {
+            if last.is_some() || last_time.is_some() {
+                report.rebuilt_indexes += 1;
+            }
+            segment.index.truncate(files, |_| false)?;
+            segment.time_index.truncate(files, |_| false)?;
+            segment.set_max_timestamp(None);
+        }
+        let from_entry = repair.position;
+        let mut scan = HeaderScan::new(file, repair.position, size);
+        while let Some((position, header)) = scan.next()? {
+            if header.next_offset() > recovery_point || header.base_offset < repair.next {
+                break;
+            }
+            if position == from_entry && last.is_some() && from_entry > 0 {
+                // The entry itself is in the index already.
+                segment.note_timestamp(header.max_timestamp, header.last_offset());
+                repair.step(position, &header);
+            } else {
+                repair.note(self, segment, position, &header)?;
+            }
+        }
+        Ok(repair)
+    }
+
+    /// State as of `end`, from the last snapshot that fits and the batches behind it.
+    pub(crate) fn rebuild_producers(
+        &self,
+        writer: &mut Writer,
+        log_start: Offset,
+        end: Offset,
+    ) -> io::Result<()> {
+        let mut state = self.read_snapshot(writer, end)?.unwrap_or(ProducerState::starting_at(log_start));
+        let from = state.end_offset().max(log_start);
+        let mut aborted: Vec<(Offset, AbortedTxn)> = Vec::new();
+        let segments = self.segments.load_full();
+        if from < end {
+            self.for_each_header(&segments, from, end, |segment, file, position, header| {
+                let marker = if header.attributes.is_control() && header.has_producer_id() {
+                    read_marker(file, position, header)?
+                } else {
+                    None
+                };
+                if let Some(completed) = state.apply(header, marker.as_ref())
+                    && completed.is_aborted
+                {
+                    aborted.push((segment.base_offset(), AbortedTxn::from(&completed)));
+                }
+                Ok(())
+            })?;
+            self.rewrite_txn_indexes(&segments, from, &aborted)?;
+        }
+        state.advance_to(end);
+        state.remove_expired(self.shared.env.clock.wall_ms(), self.shared.settings.producer_id_expiration_ms);
+        writer.producers = state;
+        Ok(())
+    }
+
+    /// Entries from `from` on are those that were just found.
+    fn rewrite_txn_indexes(
+        &self,
+        segments: &[Arc<Segment>],
+        from: Offset,
+        aborted: &[(Offset, AbortedTxn)],
+    ) -> io::Result<()> {
+        let disk = &*self.shared.env.disk;
+        let first = segments.partition_point(|segment| segment.base_offset() <= from).saturating_sub(1);
+        for segment in segments.iter().skip(first) {
+            let base = segment.base_offset();
+            let path = names::segment_file(&self.folder, base, names::TXN_INDEX_SUFFIX);
+            let before = txn_index::read(disk, &path)?;
+            let mut entries: Vec<AbortedTxn> =
+                before.iter().filter(|entry| entry.last_offset < from).copied().collect();
+            entries.extend(aborted.iter().filter(|(segment, _)| *segment == base).map(|(_, entry)| *entry));
+            if entries != before {
+                txn_index::rewrite(disk, &path, &entries)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn snapshots(&self) -> Vec<Offset> {
+        let mut offsets: Vec<Offset> = self
+            .shared
+            .env
+            .disk
+            .read_dir(&self.folder)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|entry| names::offset_of(&entry.name, names::SNAPSHOT_SUFFIX))
+            .collect();
+        offsets.sort_unstable();
+        offsets
+    }
+
+    fn snapshot_path(&self, offset: Offset) -> std::path::PathBuf {
+        names::segment_file(&self.folder, offset, names::SNAPSHOT_SUFFIX)
+    }
+
+    /// Snapshots of a future that did not survive.
+    pub(crate) fn drop_snapshots_above(&self, end: Offset) {
+        for offset in self.snapshots() {
+            if offset > end {
+                self.remove_snapshot(offset);
+            }
+        }
+    }
+
+    fn remove_snapshot(&self, offset: Offset) {
+        if let Err(error) = self.shared.env.disk.remove_file(&self.snapshot_path(offset)) {
+            tracing::debug!(partition = %self.partition, %offset, %error, "a snapshot could not be removed");
+        }
+    }
+
+    fn read_snapshot(&self, writer: &mut Writer, end: Offset) -> io::Result<Option<ProducerState>> {
+        writer.last_snapshot = None;
+        for offset in self.snapshots().into_iter().rev().filter(|offset| *offset <= end) {
+            let bytes = match self.shared.env.disk.read(&self.snapshot_path(offset)) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            if let Some(state) = producer_snapshot::parse(&bytes, offset) {
+                writer.last_snapshot = Some(offset);
+                return Ok(Some(state));
+            }
+            self.remove_snapshot(offset);
+        }
+        Ok(None)
+    }
+
+    /// Writes producer state as of the log's end, when it moved since the last time. Not synced:
+    /// a torn snapshot fails its checksum and an older one is used.
+    pub(crate) fn take_snapshot(&self, writer: &mut Writer) -> Result<(), crate::log_dir::WriteFailure> {
+        let Some((offset, bytes)) = self.encode_snapshot(writer) else { return Ok(()) };
+        self.write_snapshot(offset, &bytes)
+    }
+
+    pub(crate) fn encode_snapshot(&self, writer: &mut Writer) -> Option<(Offset, Vec<u8>)> {
+        let offset = writer.producers.end_offset();
+        if writer.active.is_none() || writer.last_snapshot.is_some_and(|last| last >= offset) {
+            return None;
+        }
+        writer.last_snapshot = Some(offset);
+        Some((offset, producer_snapshot::write(&writer.producers)))
+    }
+
+    pub(crate) fn write_snapshot(
+        &self,
+        offset: Offset,
+        bytes: &[u8],
+    ) -> Result<(), crate::log_dir::WriteFailure> {
+        let path = self.snapshot_path(offset);
+        self.shared
+            .env
+            .disk
+            .open(&path, ottla_env::OpenMode::Truncate)
+            .and_then(|file| file.write_all_at(bytes, 0))
+            .map_err(|error| self.dir.write_failed(&format!("writing {}", path.display()), &error))?;
+        self.prune_snapshots(offset);
+        Ok(())
+    }
+
+    /// Keeps those at segment starts (Kafka's rule) and the one before the newest.
+    fn prune_snapshots(&self, newest: Offset) {
+        let segments = self.segments.load();
+        let mut between: Vec<Offset> = self
+            .snapshots()
+            .into_iter()
+            .filter(|offset| *offset < newest && !segments.iter().any(|s| s.base_offset() == *offset))
+            .collect();
+        between.pop();
+        for offset in between {
+            self.remove_snapshot(offset);
+        }
+    }
+}
+
+/// How far a walk over a segment came, and what the indexes still need.
+struct Repair {
+    position: u64,
+    next: Offset,
+    bytes_since_entry: u64,
+    index_interval_bytes: u64,
+}
+
+impl Repair {
+    fn step(&mut self, position: u64, header: &BatchHeader) {
+        let bytes = header.size_bytes() as u64;
+        self.position = position + bytes;
+        self.next = header.next_offset();
+        self.bytes_since_entry += bytes;
+    }
+
+    fn note(
+        &mut self,
+        log: &UnifiedLog,
+        segment: &Segment,
+        position: u64,
+        header: &BatchHeader,
+    ) -> io::Result<()> {
+        let files = &log.shared.files;
+        segment.note_timestamp(header.max_timestamp, header.last_offset());
+        if self.bytes_since_entry > self.index_interval_bytes {
+            segment.index.append(OffsetEntry { offset: header.last_offset(), position }, files)?;
+            if let Some(max) = segment.max_timestamp(files)?
+                && max.timestamp >= 0
+                && segment.time_index.last(files)?.is_none_or(|last| max.timestamp > last.timestamp)
+            {
+                segment
+                    .time_index
+                    .append(TimeEntry { timestamp: max.timestamp, offset: max.offset }, files)?;
+            }
+            self.bytes_since_entry = 0;
+        }
+        self.step(position, header);
+        Ok(())
+    }
+}
+
+fn read_marker(file: &dyn File, position: u64, header: &BatchHeader) -> io::Result<Option<EndTxnMarker>> {
+    let mut bytes = vec![0; header.size_bytes()];
+    file.read_exact_at(&mut bytes, position)?;
+    Ok(BatchView::first(&bytes).ok().and_then(|batch| EndTxnMarker::parse(&batch)))
+}

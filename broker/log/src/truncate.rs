@@ -1,0 +1,216 @@
+//! Cutting the log: its end back (a follower that went astray), its start forward (DeleteRecords).
+//! Shell.
+
+use std::sync::Arc;
+
+use ottla_model::Offset;
+
+use crate::error::ChangeError;
+use crate::log_dir::WriteFailure;
+use crate::names;
+use crate::positions::Position;
+use crate::segment::Segment;
+use crate::unified_log::{UnifiedLog, Writer};
+
+impl From<WriteFailure> for ChangeError {
+    fn from(failure: WriteFailure) -> ChangeError {
+        match failure {
+            WriteFailure::NoSpace(text) => ChangeError::NoSpace(text),
+            WriteFailure::Storage(failure) => ChangeError::Storage(failure),
+        }
+    }
+}
+
+impl UnifiedLog {
+    fn check_changeable(&self) -> Result<(), ChangeError> {
+        if self.is_deleted() {
+            return Err(ChangeError::Deleted);
+        }
+        self.dir.check()?;
+        Ok(self.ensure_loaded()?)
+    }
+
+    /// Drops every record at or above `offset`, durably. The next record gets `offset`.
+    pub fn truncate_to(self: &Arc<Self>, offset: Offset) -> Result<(), ChangeError> {
+        self.check_changeable()?;
+        let mut writer = self.writer.lock();
+        if offset >= self.log_end_offset() {
+            return Ok(());
+        }
+        let segments = self.segments.load_full();
+        let kept = segments.partition_point(|segment| segment.base_offset() < offset);
+        if kept == 0 || offset < self.log_start_offset() {
+            return self.start_again_at(&mut writer, offset);
+        }
+        writer.generation += 1;
+        let active = segments[kept - 1].clone();
+        self.cut(&mut writer, &segments[kept..], &active, offset).map_err(|error| {
+            ChangeError::from(self.dir.fail(&format!("truncating {}", self.folder.display()), &error))
+        })?;
+        self.segments.store(Arc::new(segments[..kept].to_vec()));
+        let size = active.size_bytes();
+        writer.active = Some(active.clone());
+        writer.active_synced_bytes = size;
+        writer.unsynced.retain(|segment| segments[..kept - 1].iter().any(|kept| Arc::ptr_eq(kept, segment)));
+        writer.bytes_since_index_entry = 0;
+        writer.are_epochs_dirty |= writer.epochs.truncate_from_end(offset);
+        self.positions.lock().reset(Some(Position { offset, segment: active.base_offset(), position: size }));
+        self.after_truncation(&mut writer, offset)
+    }
+
+    /// Removes later segments (the last first, so that a crash leaves a log without a hole) and
+    /// cuts the one that stays.
+    fn cut(
+        &self,
+        _writer: &mut Writer,
+        dropped: &[Arc<Segment>],
+        active: &Segment,
+        offset: Offset,
+    ) -> std::io::Result<()> {
+        let files = &self.shared.files;
+        for segment in dropped.iter().rev() {
+            self.remove_segment_files_now(segment)?;
+        }
+        let position = active.find(files, offset)?.map_or(active.size_bytes(), |(position, _)| position);
+        let file = active.file(files)?;
+        active.set_size_bytes(position);
+        file.set_len(position)?;
+        file.sync_data()?;
+        active.forget_checked(position);
+        active.index.truncate(files, |entry| entry.position < position)?;
+        active.time_index.truncate(files, |entry| entry.offset < offset)?;
+        active.recompute_max_timestamp(files)?;
+        if position == 0 {
+            active.set_first_timestamp(None);
+        }
+        self.shared.env.disk.sync_dir(&self.folder)
+    }
+
+    fn after_truncation(&self, writer: &mut Writer, end: Offset) -> Result<(), ChangeError> {
+        self.set_log_end(end);
+        self.set_flushed(self.flushed_offset().min(end));
+        writer.unflushed_bytes = 0;
+        writer.unflushed_records = 0;
+        self.drop_snapshots_above(end);
+        self.rebuild_producers(writer, self.log_start_offset(), end).map_err(|error| {
+            ChangeError::from(self.dir.fail(&format!("reading {}", self.folder.display()), &error))
+        })?;
+        self.publish_first_unstable(writer);
+        self.dir.set_recovery_point(&self.partition, self.flushed_offset());
+        self.dir.write_recovery_points()?;
+        Ok(())
+    }
+
+    /// Drops every record; the next one gets `offset`.
+    pub fn truncate_fully_and_start_at(self: &Arc<Self>, offset: Offset) -> Result<(), ChangeError> {
+        self.check_changeable()?;
+        let mut writer = self.writer.lock();
+        self.start_again_at(&mut writer, offset)
+    }
+
+    fn start_again_at(self: &Arc<Self>, writer: &mut Writer, offset: Offset) -> Result<(), ChangeError> {
+        writer.generation += 1;
+        for segment in self.segments.load().iter().rev() {
+            self.remove_segment_files_now(segment).map_err(|error| {
+                ChangeError::from(self.dir.fail(&format!("truncating {}", self.folder.display()), &error))
+            })?;
+        }
+        self.segments.store(Arc::new(Vec::new()));
+        writer.unsynced.clear();
+        writer.epochs.clear();
+        writer.are_epochs_dirty = true;
+        self.positions.lock().reset(None);
+        let had_folder = writer.active.take().is_some();
+        self.set_log_start(offset);
+        self.set_log_end(offset);
+        self.drop_snapshots_above(Offset(-1));
+        if had_folder || offset.0 > 0 {
+            let disk = &self.shared.env.disk;
+            disk.create_dir_all(&self.folder).map_err(|error| {
+                ChangeError::from(self.dir.write_failed(&format!("making {}", self.folder.display()), &error))
+            })?;
+            let config = self.config.load();
+            self.roll(writer, offset, &config, self.shared.env.clock.wall_ms())?;
+        }
+        self.after_truncation(writer, offset)?;
+        self.set_flushed(offset);
+        Ok(())
+    }
+
+    /// Makes `before` the first offset that can be read, durably before it returns. May block.
+    pub fn delete_records(self: &Arc<Self>, before: Offset) -> Result<Offset, ChangeError> {
+        self.check_changeable()?;
+        let (log_start_offset, log_end_offset) = (self.log_start_offset(), self.log_end_offset());
+        if before > self.deletable_below() || before.0 < 0 {
+            return Err(ChangeError::OffsetOutOfRange { offset: before, log_start_offset, log_end_offset });
+        }
+        if before > log_start_offset {
+            self.move_log_start(before)?;
+            self.remove_segments_below_log_start();
+        }
+        Ok(self.log_start_offset())
+    }
+
+    /// Moves the log's start forward: first on disk, then for readers.
+    pub(crate) fn move_log_start(&self, to: Offset) -> Result<(), WriteFailure> {
+        self.dir.write_log_start(&self.partition, to)?;
+        let mut writer = self.writer.lock();
+        if to > self.log_start_offset() {
+            self.set_log_start(to);
+            writer.are_epochs_dirty |= writer.epochs.truncate_from_start(to);
+        }
+        Ok(())
+    }
+
+    /// Takes segments that lie wholly below the log's start off the list, then off the disk.
+    pub(crate) fn remove_segments_below_log_start(self: &Arc<Self>) -> usize {
+        let removed: Vec<Arc<Segment>> = {
+            let writer = self.writer.lock();
+            let log_start = self.log_start_offset();
+            let segments = self.segments.load_full();
+            let count = segments.windows(2).take_while(|pair| pair[1].base_offset() <= log_start).count();
+            if count == 0 {
+                return 0;
+            }
+            self.segments.store(Arc::new(segments[count..].to_vec()));
+            drop(writer);
+            segments[..count].to_vec()
+        };
+        let count = removed.len();
+        let log = self.clone();
+        self.shared.flusher.run(Box::new(move || {
+            for segment in &removed {
+                log.remove_segment_files(segment);
+            }
+        }));
+        count
+    }
+
+    /// Removes a segment's files; what can't be removed is tried again at the next start.
+    pub(crate) fn remove_segment_files(&self, segment: &Segment) {
+        if let Err(error) = self.remove_segment_files_now(segment)
+            && !self.is_deleted()
+        {
+            tracing::warn!(partition = %self.partition, base_offset = %segment.base_offset(), %error, "a segment's files could not be removed");
+        }
+    }
+
+    fn remove_segment_files_now(&self, segment: &Segment) -> std::io::Result<()> {
+        segment.close_files();
+        let suffixes = [
+            names::LOG_SUFFIX,
+            names::INDEX_SUFFIX,
+            names::TIME_INDEX_SUFFIX,
+            names::TXN_INDEX_SUFFIX,
+            names::SNAPSHOT_SUFFIX,
+        ];
+        for suffix in suffixes {
+            let path = names::segment_file(&self.folder, segment.base_offset(), suffix);
+            match self.shared.env.disk.remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}

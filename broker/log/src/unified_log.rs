@@ -1,0 +1,346 @@
+//! One partition's log: what everybody else holds of it. Its operations are beside this file:
+//! `append`, `read`, `flush`, `truncate`, `retention`, `lookup`, `recovery`.
+//! Shell.
+//!
+//! Invariants:
+//! - I1. `log_start <= log_end`; the bytes of every batch below `log_end` are written.
+//! - I2. Below `flushed` everything is on the device. It never passes `log_end`.
+//! - I3. The writer's lock is never held while a file is synced, except to truncate.
+//! - I4. Readers take no lock that a writer holds while it writes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use arc_swap::ArcSwap;
+use ottla_env::Env;
+use ottla_model::{LeaderEpoch, Offset, ProducerId, TopicId, TopicPartition};
+use parking_lot::{Mutex, RwLock};
+
+use crate::checkpoint::EpochEntry;
+use crate::config::{LogConfig, LogManagerSettings};
+use crate::error::{AppendError, ReadError, StorageFailure};
+use crate::flusher::{FlushListener, FlushTurn, Flusher};
+use crate::leader_epochs::LeaderEpochs;
+use crate::log_dir::LogDir;
+use crate::open_files::OpenFiles;
+use crate::positions::Positions;
+use crate::producer_state::{ProducerEntry, ProducerState};
+use crate::recovery::LoadReport;
+use crate::segment::Segment;
+
+/// What every log of a manager shares.
+pub(crate) struct Shared {
+    pub env: Env,
+    pub files: OpenFiles,
+    pub settings: LogManagerSettings,
+    pub flusher: Flusher,
+    /// Logs with something to flush or to checkpoint.
+    pub dirty: Mutex<Vec<Arc<UnifiedLog>>>,
+}
+
+pub struct UnifiedLog {
+    pub(crate) partition: TopicPartition,
+    pub(crate) folder: PathBuf,
+    pub(crate) dir: Arc<LogDir>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) config: ArcSwap<LogConfig>,
+    pub(crate) topic_id: Mutex<TopicId>,
+    /// Whether the last stop left this folder in order.
+    pub(crate) was_clean: bool,
+    is_loaded: AtomicBool,
+    is_deleted: AtomicBool,
+    /// Whether `shared.dirty` knows of this log.
+    pub(crate) is_dirty: AtomicBool,
+    log_start: AtomicI64,
+    log_end: AtomicI64,
+    flushed: AtomicI64,
+    /// -1: none.
+    first_unstable: AtomicI64,
+    /// What the replica room last said; no old segment above it is deleted.
+    high_watermark: AtomicI64,
+    pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
+    pub(crate) positions: Mutex<Positions>,
+    pub(crate) writer: Mutex<Writer>,
+    pub(crate) flush_turn: FlushTurn,
+    pub(crate) flush_listener: RwLock<Option<Arc<dyn FlushListener>>>,
+}
+
+/// What appends, truncations and retention change, one at a time.
+#[derive(Default)]
+pub(crate) struct Writer {
+    /// The segment that grows; `None` until the first append makes the folder.
+    pub active: Option<Arc<Segment>>,
+    pub bytes_since_index_entry: u64,
+    pub roll_jitter_ms: i64,
+    pub producers: ProducerState,
+    pub epochs: LeaderEpochs,
+    pub are_epochs_dirty: bool,
+    /// Rolled segments with bytes that may not be on the device.
+    pub unsynced: Vec<Arc<Segment>>,
+    /// Bytes of the active segment that are on the device.
+    pub active_synced_bytes: u64,
+    /// New names in the folder (and the folder's own) that may not be on the device.
+    pub are_names_unsynced: bool,
+    pub unflushed_bytes: u64,
+    pub unflushed_records: i64,
+    /// When the oldest unflushed byte was written, on the wall clock.
+    pub unflushed_since_ms: i64,
+    /// Grows with each truncation: a flush that began before one proves nothing after it.
+    pub generation: u64,
+    pub last_snapshot: Option<Offset>,
+    pub is_topic_id_written: bool,
+}
+
+impl UnifiedLog {
+    pub(crate) fn new(
+        partition: TopicPartition,
+        dir: Arc<LogDir>,
+        shared: Arc<Shared>,
+        config: Arc<LogConfig>,
+        was_clean: bool,
+    ) -> UnifiedLog {
+        let folder = dir.path().join(partition.to_string());
+        UnifiedLog {
+            partition,
+            folder,
+            dir,
+            shared,
+            config: ArcSwap::new(config),
+            topic_id: Mutex::new(TopicId::ZERO),
+            was_clean,
+            is_loaded: AtomicBool::new(false),
+            is_deleted: AtomicBool::new(false),
+            is_dirty: AtomicBool::new(false),
+            log_start: AtomicI64::new(0),
+            log_end: AtomicI64::new(0),
+            flushed: AtomicI64::new(0),
+            first_unstable: AtomicI64::new(-1),
+            high_watermark: AtomicI64::new(i64::MAX),
+            segments: ArcSwap::from_pointee(Vec::new()),
+            positions: Mutex::default(),
+            writer: Mutex::default(),
+            flush_turn: FlushTurn::default(),
+            flush_listener: RwLock::new(None),
+        }
+    }
+
+    pub fn partition(&self) -> &TopicPartition {
+        &self.partition
+    }
+
+    /// The log directory that holds the partition's folder.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn config(&self) -> Arc<LogConfig> {
+        self.config.load_full()
+    }
+
+    /// In force from the next operation on.
+    pub fn set_config(&self, config: Arc<LogConfig>) {
+        self.config.store(config);
+    }
+
+    /// `ZERO` when the folder says nothing and nobody asked with an id.
+    pub fn topic_id(&self) -> TopicId {
+        *self.topic_id.lock()
+    }
+
+    /// Reads the folder on first use. Cheap once that is done.
+    #[inline]
+    pub(crate) fn ensure_loaded(&self) -> Result<(), StorageFailure> {
+        if self.is_loaded.load(Ordering::Acquire) { Ok(()) } else { self.load_now() }
+    }
+
+    #[cold]
+    fn load_now(&self) -> Result<(), StorageFailure> {
+        self.try_load().map(|_| ())
+    }
+
+    fn try_load(&self) -> Result<LoadReport, StorageFailure> {
+        let mut writer = self.writer.lock();
+        if self.is_loaded.load(Ordering::Acquire) {
+            return Ok(LoadReport::default());
+        }
+        self.dir.check()?;
+        let report = self
+            .load(&mut writer)
+            .map_err(|error| self.dir.fail(&format!("reading {}", self.folder.display()), &error))?;
+        self.is_loaded.store(true, Ordering::Release);
+        Ok(report)
+    }
+
+    /// For a start after an unclean stop. A folder that can't be read has taken its directory
+    /// offline, which everybody who asks is told.
+    pub(crate) fn load_and_report(&self) -> LoadReport {
+        self.try_load().unwrap_or_default()
+    }
+
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.is_loaded.load(Ordering::Acquire)
+    }
+
+    /// A log whose folder can't be read reports an empty range; every operation on it then says
+    /// that the directory is offline.
+    fn loaded(&self) {
+        if let Err(failure) = self.ensure_loaded() {
+            tracing::debug!(partition = %self.partition, %failure, "log is not readable");
+        }
+    }
+
+    /// The first offset that may be read.
+    pub fn log_start_offset(&self) -> Offset {
+        self.loaded();
+        Offset(self.log_start.load(Ordering::Acquire))
+    }
+
+    /// The offset that the next record gets.
+    #[inline]
+    pub fn log_end_offset(&self) -> Offset {
+        self.loaded();
+        Offset(self.log_end.load(Ordering::Acquire))
+    }
+
+    /// Below it every record is on the device.
+    #[inline]
+    pub fn flushed_offset(&self) -> Offset {
+        self.loaded();
+        Offset(self.flushed.load(Ordering::Acquire))
+    }
+
+    /// Below it a restart scans nothing; as of now that is what was flushed.
+    pub fn recovery_point(&self) -> Offset {
+        self.flushed_offset()
+    }
+
+    /// The first offset that a read_committed reader may not pass because of an open transaction,
+    /// or of one whose marker is not below the high watermark.
+    pub fn first_unstable_offset(&self) -> Option<Offset> {
+        self.loaded();
+        let first = self.first_unstable.load(Ordering::Acquire);
+        (first >= 0).then(|| Offset(first.max(self.log_start.load(Ordering::Acquire))))
+    }
+
+    /// Where read_committed readers stop, given the high watermark.
+    pub fn last_stable_offset(&self, high_watermark: Offset) -> Offset {
+        self.first_unstable_offset().map_or(high_watermark, |first| first.min(high_watermark))
+    }
+
+    /// Told by the replica room: what lies below is on every in-sync replica. Old segments above
+    /// it are not deleted, and ended transactions below it stop holding readers back.
+    pub fn on_high_watermark(&self, high_watermark: Offset) {
+        self.high_watermark.store(high_watermark.0, Ordering::Release);
+        if self.first_unstable.load(Ordering::Acquire) >= 0 {
+            let mut writer = self.writer.lock();
+            writer.producers.on_high_watermark(high_watermark);
+            self.publish_first_unstable(&writer);
+        }
+    }
+
+    pub(crate) fn deletable_below(&self) -> Offset {
+        Offset(self.high_watermark.load(Ordering::Acquire).min(self.log_end.load(Ordering::Acquire)))
+    }
+
+    pub(crate) fn publish_first_unstable(&self, writer: &Writer) {
+        let first = writer.producers.first_unstable_offset().map_or(-1, |offset| offset.0);
+        self.first_unstable.store(first, Ordering::Release);
+    }
+
+    pub(crate) fn set_log_start(&self, offset: Offset) {
+        self.log_start.store(offset.0, Ordering::Release);
+    }
+
+    pub(crate) fn set_log_end(&self, offset: Offset) {
+        self.log_end.store(offset.0, Ordering::Release);
+    }
+
+    pub(crate) fn set_flushed(&self, offset: Offset) {
+        self.flushed.store(offset.0, Ordering::Release);
+    }
+
+    /// Bytes of all segments.
+    pub fn size_bytes(&self) -> u64 {
+        self.loaded();
+        self.segments.load().iter().map(|segment| segment.size_bytes()).sum()
+    }
+
+    pub fn segment_count(&self) -> usize {
+        self.loaded();
+        self.segments.load().len()
+    }
+
+    /// Which epochs have records here, and from which offset on.
+    pub fn leader_epochs(&self) -> Vec<EpochEntry> {
+        self.loaded();
+        self.writer.lock().epochs.entries().to_vec()
+    }
+
+    pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
+        self.loaded();
+        self.writer.lock().epochs.latest().map(|entry| entry.epoch)
+    }
+
+    /// The largest epoch not above `epoch` and where its records end; `None` when the log does not
+    /// know (OffsetForLeaderEpoch then answers -1/-1).
+    pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        self.loaded();
+        let end = self.log_end_offset();
+        self.writer.lock().epochs.end_offset_for(epoch, end)
+    }
+
+    /// Notes that `epoch` starts at the end of the log, before its first record
+    /// (`maybeAssignEpochStartOffset` of a new leader).
+    pub fn assign_epoch(&self, epoch: LeaderEpoch) {
+        self.loaded();
+        let mut writer = self.writer.lock();
+        let end = Offset(self.log_end.load(Ordering::Acquire));
+        if writer.epochs.assign(epoch, end) {
+            writer.are_epochs_dirty = true;
+        }
+    }
+
+    /// For DescribeProducers.
+    pub fn producers(&self) -> Vec<(ProducerId, ProducerEntry)> {
+        self.loaded();
+        self.writer.lock().producers.entries().map(|(id, entry)| (id, entry.clone())).collect()
+    }
+
+    /// Whether the producer has an open transaction here.
+    pub fn has_ongoing_transaction(&self, id: ProducerId) -> bool {
+        self.loaded();
+        let writer = self.writer.lock();
+        writer.producers.entry(id).is_some_and(|entry| entry.current_txn_first_offset.is_some())
+    }
+
+    pub(crate) fn mark_deleted(&self) {
+        self.is_deleted.store(true, Ordering::Release);
+    }
+
+    pub fn is_deleted(&self) -> bool {
+        self.is_deleted.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn check_readable(&self) -> Result<(), ReadError> {
+        if self.is_deleted() {
+            return Err(ReadError::Deleted);
+        }
+        Ok(self.ensure_loaded()?)
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<(), AppendError> {
+        if self.is_deleted() {
+            return Err(AppendError::Deleted);
+        }
+        self.dir.check()?;
+        Ok(self.ensure_loaded()?)
+    }
+
+    /// Puts the log on the list of those to flush and checkpoint.
+    pub(crate) fn mark_dirty(self: &Arc<Self>) {
+        if !self.is_dirty.swap(true, Ordering::AcqRel) {
+            self.shared.dirty.lock().push(self.clone());
+        }
+    }
+}
