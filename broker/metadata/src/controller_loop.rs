@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_env::Env;
+use ottla_log::LogManager;
 use ottla_model::limits::{METADATA_EVENTS_PER_COMMIT_MAX, METADATA_LONG_REPLAY_BYTES};
 use ottla_model::{BrokerId, LeaderEpoch, Offset, TopicId};
 use ottla_protocol::StrBytes;
@@ -27,8 +28,6 @@ use crate::replay::Working;
 use crate::snapshot;
 use crate::store::{self, Touched};
 use crate::upkeep::Upkeep;
-
-const FOLDER_NAME: &str = "__cluster_metadata-0";
 
 pub(crate) struct ControllerLoop {
     env: Env,
@@ -58,9 +57,9 @@ struct Recovered {
 impl ControllerLoop {
     pub fn open(env: &Env, options: MetadataOptions) -> Result<(ControllerLoop, Arc<Image>), OpenError> {
         let empty = Image::empty(&options.cluster_id, BrokerId(options.config.node_id));
-        let recovered = match &options.dir {
+        let recovered = match &options.logs {
             None => Recovered { working: Working::new(empty), last_epoch: LeaderEpoch(0), disk: None },
-            Some(dir) => recover(env, &dir.join(FOLDER_NAME), &empty)?,
+            Some(logs) => recover(env, logs, &empty)?,
         };
         let mut rules = Rules::new(&options.config, options.features.clone());
         rules.refresh(&recovered.working.image);
@@ -75,6 +74,9 @@ impl ControllerLoop {
             epoch: LeaderEpoch(recovered.last_epoch.0 + 1),
             disk: recovered.disk,
         };
+        if let Some(disk) = &mut controller.disk {
+            disk.log.set_epoch(controller.epoch);
+        }
         controller.activate(options.unclean_stop)?;
         controller.working.delta = Delta::default();
         controller.published = Arc::new(controller.working.image.clone());
@@ -104,7 +106,7 @@ impl ControllerLoop {
         let batch = encode_control(ControlRecordType::LeaderChange, &message, offset, self.epoch, now_ms);
         self.working.replay_control(offset, self.epoch);
         if let Some(disk) = &mut self.disk {
-            disk.log.append(&[batch], offset + 1)?;
+            disk.log.append(&[batch], now_ms)?;
         }
         if self.working.in_transaction() {
             let reason = Some(StrBytes::from_static_str("Controller failover"));
@@ -130,9 +132,8 @@ impl ControllerLoop {
 
     fn commit_now(&mut self, records: Vec<MetadataRecord>) -> Result<(), CommitError> {
         let batch = self.replay(records);
-        let end = self.next_offset();
         match &mut self.disk {
-            Some(disk) => disk.log.append(&[batch], end),
+            Some(disk) => disk.log.append(&[batch], self.env.clock.wall_ms()),
             None => Ok(()),
         }
     }
@@ -242,9 +243,9 @@ impl ControllerLoop {
     }
 
     fn commit(&mut self, batches: &[Bytes]) -> Result<(), CommitError> {
-        let end = self.next_offset();
+        let now_ms = self.env.clock.wall_ms();
         let Some(disk) = self.disk.as_mut().filter(|_| !batches.is_empty()) else { return Ok(()) };
-        disk.log.append(batches, end)?;
+        disk.log.append(batches, now_ms)?;
         if self.sync { disk.log.sync() } else { Ok(()) }
     }
 
@@ -258,15 +259,16 @@ impl ControllerLoop {
 }
 
 /// Reads snapshot, materialised image and log, whichever make the shortest way to the end.
-fn recover(env: &Env, folder: &Path, empty: &Image) -> Result<Recovered, OpenError> {
-    let io_error = |source| OpenError::Io { path: folder.to_owned(), source };
-    env.disk.create_dir_all(folder).map_err(io_error)?;
+fn recover(env: &Env, logs: &LogManager, empty: &Image) -> Result<Recovered, OpenError> {
+    let mut log = MetadataLog::new(logs)?;
+    let folder = &log.folder();
+    let io_error = |source| OpenError::Io { path: folder.clone(), source };
     let quorum = quorum_state::read(&*env.disk, folder).unwrap_or_else(|why| {
         tracing::warn!("quorum-state in {} is not used ({why}); the log tells the epoch", folder.display());
         None
     });
     let mut image = newest_snapshot(env, folder, empty).map_err(io_error)?;
-    let tail_bytes = log_bytes_after(env, folder, image.metadata_offset()).map_err(io_error)?;
+    let tail_bytes = log.bytes_after(image.metadata_offset());
     let mut touched = Touched::Everything;
     let mut bytes_to_store = tail_bytes;
     if tail_bytes >= METADATA_LONG_REPLAY_BYTES && env.disk.exists(&store::path(folder)) {
@@ -289,16 +291,14 @@ fn recover(env: &Env, folder: &Path, empty: &Image) -> Result<Recovered, OpenErr
         Entry::Record(record) => working.replay(record, offset, epoch),
         Entry::Control(_) => working.replay_control(offset, epoch),
     };
-    let (log, lines) = MetadataLog::open(env.disk.clone(), folder, from, &mut on_entry)?;
-    for line in lines {
+    if let Some(line) = log.replay(from, &mut on_entry)? {
         tracing::warn!("{line}");
     }
     // What was replayed onto a stored image is not in it yet.
     touched.add(&working.delta);
     let last_epoch = working.image.leader_epoch().max(quorum.map_or(LeaderEpoch(0), |q| q.leader_epoch));
-    let has_store = log.is_on_device();
-    let upkeep = Upkeep::new(env, folder.to_owned(), has_store, touched, bytes_to_store);
-    Ok(Recovered { working, last_epoch, disk: Some(OnDisk { log, folder: folder.to_owned(), upkeep }) })
+    let upkeep = Upkeep::new(env, folder.clone(), touched, bytes_to_store);
+    Ok(Recovered { working, last_epoch, disk: Some(OnDisk { folder: log.folder(), log, upkeep }) })
 }
 
 fn newest_snapshot(env: &Env, folder: &Path, empty: &Image) -> std::io::Result<Image> {
@@ -309,19 +309,6 @@ fn newest_snapshot(env: &Env, folder: &Path, empty: &Image) -> std::io::Result<I
         }
     }
     Ok(empty.clone())
-}
-
-/// Bytes of the segments that may hold something behind `offset`.
-fn log_bytes_after(env: &Env, folder: &Path, offset: Offset) -> std::io::Result<u64> {
-    let mut segments: Vec<(i64, u64)> = env
-        .disk
-        .read_dir(folder)?
-        .iter()
-        .filter_map(|entry| Some((entry.name.strip_suffix(".log")?.parse().ok()?, entry.len)))
-        .collect();
-    segments.sort_unstable();
-    let first = segments.iter().rposition(|(base, _)| *base <= offset.0 + 1).unwrap_or(0);
-    Ok(segments.iter().skip(first).map(|(_, bytes)| bytes).sum())
 }
 
 /// A panic in this core would leave readers with facts that nobody keeps: the process ends.

@@ -12,11 +12,13 @@ use ottla_config::BrokerConfig;
 use ottla_env::disk::{Entry, Space};
 use ottla_env::memory::{Faults, FaultyDisk};
 use ottla_env::{Disk, Env, File, OpenMode, memory};
+use ottla_log::{LogManager, LogManagerSettings};
 use ottla_model::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicName};
 use ottla_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest, DescribeQuorumRequest};
 use parking_lot::Mutex;
 
 use crate::controller::testing::{IntoStr, features, topic};
+use crate::snapshot::SnapshotId;
 use crate::{
     CommitError, Delta, Image, ImageListener, Metadata, MetadataOptions, OperationError, ProducerIdBlock,
     Registration,
@@ -24,9 +26,9 @@ use crate::{
 
 const DIR: &str = "/data";
 
-fn options(dir: Option<&Path>) -> MetadataOptions {
+fn options(logs: Option<Arc<LogManager>>) -> MetadataOptions {
     MetadataOptions {
-        dir: dir.map(Path::to_owned),
+        logs,
         cluster_id: "AAAAAAAAAAAAAAAAAAAAAQ".to_owned(),
         config: BrokerConfig::defaults(),
         features: features(),
@@ -43,8 +45,20 @@ fn world(seed: u64, disk: Arc<dyn Disk>) -> Env {
     Env { disk, ..memory::env(seed) }
 }
 
+/// The log room over one directory, all its work done by the caller.
+fn logs(env: &Env, dir: &Path) -> Arc<LogManager> {
+    let settings = LogManagerSettings {
+        flusher_threads: 0,
+        is_background_on: false,
+        recovery_threads: 1,
+        reserve_bytes: 4096,
+        ..LogManagerSettings::default()
+    };
+    LogManager::open(env.clone(), vec![dir.to_owned()], settings).expect("the directory opens").0
+}
+
 fn open(env: &Env) -> Arc<Metadata> {
-    Metadata::open(env, options(Some(Path::new(DIR)))).expect("it opens")
+    Metadata::open(env, options(Some(logs(env, Path::new(DIR))))).expect("it opens")
 }
 
 fn start(env: &Env) -> Arc<Metadata> {
@@ -117,7 +131,7 @@ fn leader_epochs_rise_after_an_unclean_stop_alone() {
         metadata.stop().await;
     });
     let epoch_after = |unclean_stop: bool| {
-        let options = MetadataOptions { unclean_stop, ..options(Some(Path::new(DIR))) };
+        let options = MetadataOptions { unclean_stop, ..options(Some(logs(&env, Path::new(DIR)))) };
         let metadata = Metadata::open(&env, options).expect("it opens");
         let image = metadata.image().clone();
         let partition = image.partition("t", PartitionIndex(1)).expect("a partition");
@@ -411,7 +425,7 @@ fn on_machine() -> Env {
 /// Fills a cluster until a snapshot was taken and the image was stored, then changes it some more.
 fn fill(folder: &Folder) -> Arc<Image> {
     let env = on_machine();
-    let metadata = Metadata::open(&env, options(Some(&folder.0))).expect("it opens");
+    let metadata = Metadata::open(&env, options(Some(logs(&env, &folder.0)))).expect("it opens");
     metadata.set_upkeep_thresholds(60_000, 10_000);
     metadata.start(&Registration::default()).expect("it starts");
     run(async {
@@ -432,7 +446,8 @@ fn fill(folder: &Folder) -> Arc<Image> {
 }
 
 fn reopened(folder: &Folder) -> Arc<Image> {
-    Metadata::open(&on_machine(), options(Some(&folder.0))).expect("it opens").image().clone()
+    let env = on_machine();
+    Metadata::open(&env, options(Some(logs(&env, &folder.0)))).expect("it opens").image().clone()
 }
 
 fn files(folder: &Folder, ending: &str) -> Vec<PathBuf> {
@@ -449,7 +464,10 @@ fn a_snapshot_stands_for_the_log_before_it() {
     let before = fill(&folder);
     let snapshots = files(&folder, ".checkpoint");
     assert!(!snapshots.is_empty());
-    assert!(!files(&folder, ".log")[0].ends_with("00000000000000000000.log"));
+    let starts = std::fs::read_to_string(folder.0.join("log-start-offset-checkpoint")).expect("log starts");
+    let newest = snapshots[snapshots.len() - 1].file_name().and_then(|name| name.to_str()).expect("a name");
+    let id = SnapshotId::parse(newest).expect("a snapshot's name");
+    assert!(starts.contains(&format!("__cluster_metadata 0 {}", id.end_offset)), "{starts}");
     assert_eq!(facts(&reopened(&folder)), facts(&before));
 }
 
