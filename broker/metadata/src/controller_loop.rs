@@ -7,7 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ottla_env::Env;
 use ottla_log::LogManager;
-use ottla_model::limits::{METADATA_EVENTS_PER_COMMIT_MAX, METADATA_LONG_REPLAY_BYTES};
+use ottla_model::limits::{
+    METADATA_COMMIT_BYTES, METADATA_EVENTS_PER_COMMIT_MAX, METADATA_LONG_REPLAY_BYTES,
+};
 use ottla_model::{BrokerId, LeaderEpoch, Offset, TopicId};
 use ottla_protocol::StrBytes;
 use ottla_protocol::records::control::LeaderChangeMessage;
@@ -21,7 +23,7 @@ use crate::controller::registration::{Registration, feature_changes, leader_chan
 use crate::controller::{PARTITIONS_PER_REQUEST_MAX, Rules};
 use crate::delta::Delta;
 use crate::image::{Image, ResourceType};
-use crate::metadata::{Decided, Event, MetadataOptions, OpenError, Shared};
+use crate::metadata::{Answer, Decided, Event, MetadataOptions, OpenError, Shared};
 use crate::metadata_log::{CommitError, MetadataLog};
 use crate::quorum_state::{self, QuorumState};
 use crate::replay::Working;
@@ -45,6 +47,15 @@ struct OnDisk {
     log: MetadataLog,
     folder: PathBuf,
     upkeep: Upkeep,
+}
+
+/// Decisions that are committed together.
+#[derive(Default)]
+struct Group {
+    batches: Vec<Bytes>,
+    bytes: usize,
+    is_change: bool,
+    answers: Vec<Answer>,
 }
 
 /// What was read from the disk.
@@ -212,8 +223,7 @@ impl ControllerLoop {
     /// whether the controller is to stop.
     fn commit_group(&mut self, events: impl Iterator<Item = Event>, shared: &Shared) -> bool {
         let mut is_stopping = false;
-        let mut batches = Vec::new();
-        let mut answers = Vec::new();
+        let mut group = Group::default();
         let rng = self.env.rng.clone();
         let mut topic_ids = || TopicId::from_random(|| rng.next_16());
         for event in events {
@@ -222,24 +232,34 @@ impl ControllerLoop {
                 Event::Decide(decide) => {
                     let Decided { records, answer } =
                         decide(&self.working.image, &self.rules, &mut topic_ids);
+                    group.is_change |= !records.is_empty();
                     if !records.is_empty() {
-                        batches.push(self.replay(records));
+                        let batch = self.replay(records);
+                        group.bytes += batch.len();
+                        group.batches.push(batch);
                     }
-                    answers.push(answer);
+                    group.answers.push(answer);
                 }
             }
+            if group.bytes >= METADATA_COMMIT_BYTES {
+                self.finish_group(std::mem::take(&mut group), shared);
+            }
         }
-        let result = self.commit(&batches);
+        self.finish_group(group, shared);
+        is_stopping
+    }
+
+    fn finish_group(&mut self, group: Group, shared: &Shared) {
+        let result = self.commit(&group.batches);
         match &result {
-            Ok(()) if batches.is_empty() => {}
-            Ok(()) => self.publish(shared),
+            Ok(()) if group.is_change => self.publish(shared),
+            Ok(()) => {}
             // Back to what is in force; an answer may have been decided on what is now undone.
             Err(_) => self.working = Working::new((*self.published).clone()),
         }
-        for answer in answers {
+        for answer in group.answers {
             answer(result.clone());
         }
-        is_stopping
     }
 
     fn commit(&mut self, batches: &[Bytes]) -> Result<(), CommitError> {

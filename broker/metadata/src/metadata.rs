@@ -89,10 +89,13 @@ impl Shared {
     }
 }
 
+/// Sends what was decided, or why it could not be committed.
+pub(crate) type Answer = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
+
 /// A decision with the way its answer takes; made and answered on the controller's thread.
 pub(crate) struct Decided {
     pub records: Vec<ottla_protocol::records::metadata::MetadataRecord>,
-    pub answer: Box<dyn FnOnce(Result<(), CommitError>) + Send>,
+    pub answer: Answer,
 }
 
 type Decide = Box<dyn FnOnce(&Image, &Rules, TopicIds<'_>) -> Decided + Send>;
