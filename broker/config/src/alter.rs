@@ -194,7 +194,7 @@ pub fn validate_broker_change(
     for (name, text) in values {
         if let Some(row) = broker::typed_row(name) {
             // Kafka reads a listener's own key under the name of the key that it overrides.
-            value::parse(row, text).map_err(ConfigError::as_request_error)?;
+            value::parse(row, text).map_err(ConfigError::into_request_error)?;
         }
     }
     if !per_broker {
@@ -212,8 +212,8 @@ pub fn validate_broker_change(
         "These configs cannot be changed while the broker runs, restart it instead",
         |name| matches!(name, "listeners" | "listener.security.protocol.map"),
     )?;
-    let candidate = candidate(config, per_broker, values).map_err(ConfigError::as_request_error)?;
-    startup::check(&candidate).map_err(ConfigError::as_request_error)?;
+    let candidate = candidate(config, per_broker, values).map_err(ConfigError::into_request_error)?;
+    startup::check(&candidate).map_err(ConfigError::into_request_error)?;
     thread_counts(config, &candidate)?;
     local_retention(&candidate)
 }

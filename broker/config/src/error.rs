@@ -41,7 +41,7 @@ impl ConfigError {
     }
 
     /// The same error as a refused broker change is answered.
-    pub(crate) fn as_request_error(mut self) -> Self {
+    pub(crate) fn into_request_error(mut self) -> Self {
         self.kind = ConfigErrorKind::InvalidRequest;
         self
     }

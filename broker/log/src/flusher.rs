@@ -168,9 +168,6 @@ impl UnifiedLog {
         loop {
             self.dir.check()?;
             let plan = self.plan_flush();
-            if plan.rolled.is_empty() && plan.active.is_none() && !plan.names {
-                return Ok(self.flushed_offset());
-            }
             if !self.is_deleted() {
                 self.sync(&plan)
                     .map_err(|error| self.dir.fail(&format!("syncing {}", self.folder.display()), &error))?;

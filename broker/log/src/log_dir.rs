@@ -218,10 +218,10 @@ impl LogDir {
         }
     }
 
-    /// After a folder was read: its end is its recovery point, unless nothing was ever written.
-    pub fn set_recovery_point_if_known(&self, partition: &TopicPartition, offset: Offset) {
-        if offset > Offset::ZERO {
-            self.set_recovery_point(partition, offset);
+    /// After a truncation, or a start that found less: what is appended there is new.
+    pub fn lower_recovery_point(&self, partition: &TopicPartition, offset: Offset) {
+        if let Some(known) = self.recovery_points.lock().current.get_mut(partition) {
+            *known = (*known).min(offset);
         }
     }
 

@@ -582,6 +582,10 @@ fn recover(shared: &Arc<Shared>, logs: &[Arc<UnifiedLog>]) -> LoadReport {
             loop {
                 let Some(log) = queue.lock().pop() else { return };
                 let report = log.load_and_report();
+                if report.scanned_bytes > 0 || report.truncated_bytes > 0 {
+                    // The next checkpoint spares the next start this scan.
+                    log.mark_dirty();
+                }
                 let mut total = total.lock();
                 total.scanned_bytes += report.scanned_bytes;
                 total.truncated_bytes += report.truncated_bytes;

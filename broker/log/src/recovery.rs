@@ -65,6 +65,11 @@ impl UnifiedLog {
         }
         writer.epochs = epochs;
         let mut end = self.recover_segments(writer, &mut segments, &mut report)?;
+        if report.scanned_bytes > 0 || report.truncated_bytes > 0 {
+            // Names, too, may be only in the cache.
+            self.shared.env.disk.sync_dir(&self.folder)?;
+            self.shared.env.disk.sync_dir(self.dir.path())?;
+        }
         let first_base = segments.first().map_or(Offset::ZERO, |segment| segment.base_offset());
         let log_start = checkpointed_start.unwrap_or(Offset::ZERO).max(first_base);
         if end < log_start {
@@ -81,7 +86,7 @@ impl UnifiedLog {
         writer.active = segments.last().cloned();
         self.segments.store(Arc::new(segments));
         self.set_log_start(log_start);
-        self.drop_snapshots_above(end);
+        self.drop_snapshots_above(end)?;
         self.rebuild_producers(writer, log_start, end)?;
         self.publish_loaded(writer, end);
         if report.truncated_bytes > 0 || report.dropped_segments > 0 {
@@ -103,7 +108,7 @@ impl UnifiedLog {
         }
         self.set_log_end(end);
         self.set_flushed(end);
-        self.dir.set_recovery_point_if_known(&self.partition, end);
+        self.dir.lower_recovery_point(&self.partition, end);
         self.publish_first_unstable(writer);
     }
 
@@ -320,10 +325,13 @@ impl UnifiedLog {
         log_start: Offset,
         end: Offset,
     ) -> io::Result<()> {
-        let mut state = self.read_snapshot(writer, end)?.unwrap_or(ProducerState::starting_at(log_start));
-        let from = state.end_offset().max(log_start);
-        let mut aborted: Vec<(Offset, AbortedTxn)> = Vec::new();
+        let mut state = self.read_snapshot(writer, end)?.unwrap_or_default();
         let segments = self.segments.load_full();
+        // Also batches below the log's start count while they are there: a producer whose last
+        // batch was deleted goes on with its sequence.
+        let first_base = segments.first().map_or(log_start, |segment| segment.base_offset());
+        let from = state.end_offset().max(first_base);
+        let mut aborted: Vec<(Offset, AbortedTxn)> = Vec::new();
         if from < end {
             self.for_each_header(&segments, from, end, |segment, file, position, header| {
                 let marker = if header.attributes.is_control() && header.has_producer_id() {
@@ -387,13 +395,15 @@ impl UnifiedLog {
         names::segment_file(&self.folder, offset, names::SNAPSHOT_SUFFIX)
     }
 
-    /// Snapshots of a future that did not survive.
-    pub(crate) fn drop_snapshots_above(&self, end: Offset) {
-        for offset in self.snapshots() {
-            if offset > end {
-                self.remove_snapshot(offset);
-            }
+    /// Snapshots of a future that did not survive. Gone for good before another future is written:
+    /// one that came back would speak of producers that never wrote these records.
+    pub(crate) fn drop_snapshots_above(&self, end: Offset) -> io::Result<()> {
+        let mut is_any_removed = false;
+        for offset in self.snapshots().into_iter().filter(|offset| *offset > end) {
+            self.shared.env.disk.remove_file(&self.snapshot_path(offset))?;
+            is_any_removed = true;
         }
+        if is_any_removed { self.shared.env.disk.sync_dir(&self.folder) } else { Ok(()) }
     }
 
     fn remove_snapshot(&self, offset: Offset) {

@@ -68,9 +68,7 @@ impl UnifiedLog {
         offset: Offset,
     ) -> std::io::Result<()> {
         let files = &self.shared.files;
-        for segment in dropped.iter().rev() {
-            self.remove_segment_files_now(segment)?;
-        }
+        self.remove_for_good(dropped)?;
         let position = active.find(files, offset)?.map_or(active.size_bytes(), |(position, _)| position);
         let file = active.file(files)?;
         active.set_size_bytes(position);
@@ -83,7 +81,16 @@ impl UnifiedLog {
         if position == 0 {
             active.set_first_timestamp(None);
         }
-        self.shared.env.disk.sync_dir(&self.folder)
+        Ok(())
+    }
+
+    /// The last first; on the device before anything new takes their place.
+    fn remove_for_good(&self, segments: &[Arc<Segment>]) -> std::io::Result<()> {
+        for segment in segments.iter().rev() {
+            self.remove_segment_files_now(segment)?;
+            self.shared.env.disk.sync_dir(&self.folder)?;
+        }
+        Ok(())
     }
 
     fn after_truncation(&self, writer: &mut Writer, end: Offset) -> Result<(), ChangeError> {
@@ -91,12 +98,14 @@ impl UnifiedLog {
         self.set_flushed(self.flushed_offset().min(end));
         writer.unflushed_bytes = 0;
         writer.unflushed_records = 0;
-        self.drop_snapshots_above(end);
-        self.rebuild_producers(writer, self.log_start_offset(), end).map_err(|error| {
+        let rebuilt = self
+            .drop_snapshots_above(end)
+            .and_then(|()| self.rebuild_producers(writer, self.log_start_offset(), end));
+        rebuilt.map_err(|error| {
             ChangeError::from(self.dir.fail(&format!("reading {}", self.folder.display()), &error))
         })?;
         self.publish_first_unstable(writer);
-        self.dir.set_recovery_point(&self.partition, self.flushed_offset());
+        self.dir.lower_recovery_point(&self.partition, end);
         self.dir.write_recovery_points()?;
         Ok(())
     }
@@ -110,12 +119,10 @@ impl UnifiedLog {
 
     fn start_again_at(self: &Arc<Self>, writer: &mut Writer, offset: Offset) -> Result<(), ChangeError> {
         writer.generation += 1;
-        for segment in self.segments.load().iter().rev() {
-            self.remove_segment_files_now(segment).map_err(|error| {
-                ChangeError::from(self.dir.fail(&format!("truncating {}", self.folder.display()), &error))
-            })?;
-        }
-        self.segments.store(Arc::new(Vec::new()));
+        let dropped = self.segments.swap(Arc::new(Vec::new()));
+        self.remove_for_good(&dropped).map_err(|error| {
+            ChangeError::from(self.dir.fail(&format!("truncating {}", self.folder.display()), &error))
+        })?;
         writer.unsynced.clear();
         writer.epochs.clear();
         writer.are_epochs_dirty = true;
@@ -123,7 +130,9 @@ impl UnifiedLog {
         let had_folder = writer.active.take().is_some();
         self.set_log_start(offset);
         self.set_log_end(offset);
-        self.drop_snapshots_above(Offset(-1));
+        self.drop_snapshots_above(Offset(-1)).map_err(|error| {
+            ChangeError::from(self.dir.fail(&format!("truncating {}", self.folder.display()), &error))
+        })?;
         if had_folder || offset.0 > 0 {
             let disk = &self.shared.env.disk;
             disk.create_dir_all(&self.folder).map_err(|error| {

@@ -279,7 +279,7 @@ impl Metadata {
     }
 
     /// What the quorum of one knows of itself, from memory.
-    pub fn describe_quorum(&self, request: &DescribeQuorumRequest) -> DescribeQuorumResponse {
-        quorum::describe_quorum(&self.image(), request, self.env.clock.wall_ms())
+    pub fn describe_quorum(&self, request: &DescribeQuorumRequest, version: i16) -> DescribeQuorumResponse {
+        quorum::describe_quorum(&self.image(), request, version, self.env.clock.wall_ms())
     }
 }

@@ -116,7 +116,7 @@ fn a_new_folder_becomes_a_cluster_and_a_restart_finds_it() {
         let block = again.allocate_producer_ids().await;
         assert!(matches!(block, Ok(ProducerIdBlock { first, .. }) if first.0 == 1000));
         let asked = DescribeQuorumRequest::default();
-        assert_eq!(again.describe_quorum(&asked).nodes.len(), 1);
+        assert_eq!(again.describe_quorum(&asked, 2).nodes.len(), 1);
         again.stop().await;
         assert_eq!(create(&again, "late").await, Err(OperationError::Stopping));
     });

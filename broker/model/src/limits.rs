@@ -29,6 +29,7 @@ pub const REQUEST_NESTING_MAX: usize = 16;
 /// Array elements (structs, strings) and tagged fields one request may hold. An element can be ten
 /// times its bytes once decoded, so the frame's size alone does not bound the memory.
 pub const REQUEST_ELEMENTS_MAX: usize = 1_000_000;
+
 /// Record errors one refused batch may carry into its answer.
 pub const RECORD_ERRORS_PER_BATCH_MAX: usize = 1000;
 

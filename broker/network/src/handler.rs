@@ -62,7 +62,8 @@ pub enum Answer {
 }
 
 pub trait Handler: Send + Sync + 'static {
-    /// Takes one frame (without its length prefix). Called in order of arrival for one connection,
+    /// Takes one frame (without its length prefix), a slice of the buffer it was read into: whoever
+    /// keeps a part of it keeps that buffer (the frame, or up to 64 KiB when it is smaller). Called in order of arrival for one connection,
     /// from the connection's task: it must not block for longer than a write to the page cache.
     fn admit(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted;
 

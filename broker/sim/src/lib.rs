@@ -1,1 +1,28 @@
-//! sim room.
+//! Simulated worlds for real rooms: seeded histories, outside checkers.
+//! Shell. A failing seed is printed as the command that repeats it.
+
+pub mod log_history;
+
+/// The seeds a test runs: the one in `OTTLA_SEED`, or so many from 0 on (`OTTLA_SEEDS` of them
+/// when that is set).
+pub fn seeds(count: u64) -> Vec<u64> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    match number("OTTLA_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..number("OTTLA_SEEDS").unwrap_or(count)).collect(),
+    }
+}
+
+/// Runs `history` for each seed; a panic in one is told with the command that repeats it.
+pub fn run_seeds(test: &str, count: u64, history: impl Fn(u64) + std::panic::RefUnwindSafe) {
+    for seed in seeds(count) {
+        if let Err(panic) = std::panic::catch_unwind(|| history(seed)) {
+            let text = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+                .unwrap_or_default();
+            panic!("{text}\nrepeat with: OTTLA_SEED={seed} cargo test -p ottla-sim {test}");
+        }
+    }
+}

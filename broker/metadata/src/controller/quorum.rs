@@ -5,7 +5,7 @@ use ottla_model::ErrorCode;
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::describe_quorum_request::DescribeQuorumRequest;
 use ottla_protocol::messages::describe_quorum_response::{
-    DescribeQuorumResponse, Listener, Node, PartitionData, ReplicaState, TopicData,
+    DescribeQuorumResponse, Node, PartitionData, ReplicaState, TopicData,
 };
 
 use crate::image::Image;
@@ -16,22 +16,25 @@ const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";
 pub fn describe_quorum(
     image: &Image,
     request: &DescribeQuorumRequest,
+    version: i16,
     now_ms: i64,
 ) -> DescribeQuorumResponse {
-    let mut response = DescribeQuorumResponse::default().with_error_message(None);
+    let mut response = DescribeQuorumResponse::default();
     let controller = image.controller_id().0;
     let end = image.metadata_offset().0 + 1;
     for topic in &request.topics {
         let partition = |index: i32| {
-            let partition = PartitionData::default().with_partition_index(index).with_error_message(None);
+            let partition = PartitionData::default().with_partition_index(index);
             if topic.topic_name.as_str() != CLUSTER_METADATA_TOPIC || index != 0 {
-                return partition.with_error_code(ErrorCode::UnknownTopicOrPartition.code());
+                let refused = partition.with_error_code(ErrorCode::UnknownTopicOrPartition.code());
+                let text = StrBytes::from_static_str("This server does not host this topic-partition.");
+                return if version >= 2 { refused.with_error_message(Some(text)) } else { refused };
             }
-            let voter = ReplicaState::default()
-                .with_replica_id(controller.into())
-                .with_log_end_offset(end)
-                .with_last_fetch_timestamp(now_ms)
-                .with_last_caught_up_timestamp(now_ms);
+            let mut voter =
+                ReplicaState::default().with_replica_id(controller.into()).with_log_end_offset(end);
+            if version >= 1 {
+                voter = voter.with_last_fetch_timestamp(now_ms).with_last_caught_up_timestamp(now_ms);
+            }
             partition
                 .with_leader_id(controller.into())
                 .with_leader_epoch(image.leader_epoch().0)
@@ -43,16 +46,9 @@ pub fn describe_quorum(
             .topics
             .push(TopicData::default().with_topic_name(topic.topic_name.clone()).with_partitions(partitions));
     }
-    let listeners = image.broker(image.controller_id()).map_or(Vec::new(), |broker| {
-        let listener =
-            |endpoint: &ottla_protocol::records::metadata::register_broker_record::BrokerEndpoint| {
-                Listener::default()
-                    .with_name(StrBytes::clone(&endpoint.name))
-                    .with_host(StrBytes::clone(&endpoint.host))
-                    .with_port(endpoint.port)
-            };
-        broker.end_points.iter().map(listener).collect()
-    });
-    response.nodes.push(Node::default().with_node_id(controller.into()).with_listeners(listeners));
+    if version >= 2 {
+        // The controller has no listener of its own: on one node it is in the broker's process.
+        response.nodes.push(Node::default().with_node_id(controller.into()));
+    }
     response
 }
