@@ -170,12 +170,22 @@ impl Walk<'_> {
                 self.note(&format!("{path}[{name}]"), &absent(), value);
             }
         }
-        // Only in Fetch does the order of a list mean something: a client reads on where the limit cut it off.
+        // Only in Fetch does the order of a list mean something: what comes first is given room first. An error takes none.
         if self.api != "Fetch" {
             return;
         }
+        let failed: Vec<&String> = wanted_names
+            .iter()
+            .zip(wanted)
+            .filter(|(_, item)| item["errorCode"].as_i64().is_some_and(|code| code != 0))
+            .map(|(name, _)| name)
+            .collect();
         let common = |names: &[String], others: &[String]| -> Vec<Value> {
-            names.iter().filter(|name| others.contains(name)).map(|name| Value::from(name.as_str())).collect()
+            names
+                .iter()
+                .filter(|name| others.contains(name) && !failed.contains(name))
+                .map(|name| Value::from(name.as_str()))
+                .collect()
         };
         let (wanted_order, got_order) =
             (common(&wanted_names, &got_names), common(&got_names, &wanted_names));

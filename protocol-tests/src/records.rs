@@ -20,7 +20,7 @@ pub fn describe(mut bytes: &[u8]) -> Value {
         bytes = rest;
     }
     if !bytes.is_empty() {
-        batches.push(json!({"partialBytes": bytes.len()}));
+        batches.push(json!({"name": "partial", "bytes": bytes.len()}));
     }
     Value::Array(batches)
 }

@@ -337,7 +337,10 @@ impl Player {
 }
 
 fn keep_only(outcome: &mut Value, path: &str, field: &str, prefix: &str) {
-    let list = path.split('.').try_fold(outcome, |value, part| value.get_mut(part));
+    let list = path.split('.').try_fold(outcome, |value, part| match part.parse::<usize>() {
+        Ok(index) => value.get_mut(index),
+        Err(_) => value.get_mut(part),
+    });
     if let Some(Value::Array(items)) = list {
         items.retain(|item| item[field].as_str().is_some_and(|text| text.starts_with(prefix)));
     }

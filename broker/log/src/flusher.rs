@@ -169,8 +169,12 @@ impl UnifiedLog {
             self.dir.check()?;
             let plan = self.plan_flush();
             if !self.is_deleted() {
+                let begun = self.shared.env.clock.monotonic();
                 self.sync(&plan)
                     .map_err(|error| self.dir.fail(&format!("syncing {}", self.folder.display()), &error))?;
+                if let Some(observer) = self.shared.on_sync.get() {
+                    observer(begun.until(self.shared.env.clock.monotonic()));
+                }
             }
             if let Some(flushed) = self.finish_flush(&plan) {
                 return Ok(flushed);

@@ -84,6 +84,7 @@ impl LogManager {
             flusher: Flusher::new(settings.flusher_threads == 0),
             settings: settings.clone(),
             dirty: Mutex::default(),
+            on_sync: OnceLock::new(),
             env,
         });
         let mut report = RecoveryReport::default();
@@ -231,7 +232,7 @@ impl LogManager {
     /// segments went.
     pub fn run_retention(&self, now_ms: i64) -> usize {
         let mut count = 0;
-        for log in self.logs() {
+        for log in self.logs().iter().filter(|log| log.is_claimed()) {
             match log.run_retention(now_ms) {
                 Ok(removed) => count += removed,
                 Err(error) => tracing::debug!(partition = %log.partition(), %error, "retention passed over"),
@@ -252,7 +253,7 @@ impl LogManager {
         config: Arc<LogConfig>,
     ) -> Result<Arc<UnifiedLog>, LogError> {
         if let Some(log) = self.get(partition) {
-            log.set_config(config);
+            log.claim(config);
             return self.with_topic_id(log, topic_id);
         }
         let log = {
@@ -261,7 +262,8 @@ impl LogManager {
                 log.clone()
             } else {
                 let dir = self.choose_dir(&logs)?;
-                let log = UnifiedLog::new(partition.clone(), dir, self.shared.clone(), config, true);
+                let log = UnifiedLog::new(partition.clone(), dir, self.shared.clone(), config.clone(), true);
+                log.claim(config);
                 let log = Arc::new(log);
                 logs.insert(partition.clone(), log.clone());
                 log
@@ -315,6 +317,11 @@ impl LogManager {
 
     pub fn get(&self, partition: &TopicPartition) -> Option<Arc<UnifiedLog>> {
         self.logs.read().get(partition).cloned()
+    }
+
+    /// Hears how long each sync takes; plugged once, in wiring.
+    pub fn on_sync(&self, observer: Arc<SyncObserver>) {
+        let _first_wins = self.shared.on_sync.set(observer);
     }
 
     /// All logs, also those that a start found and nobody asked for yet.
@@ -557,6 +564,8 @@ fn find_partitions(
         if entry.name.ends_with(names::DELETE_DIR_SUFFIX) {
             let (disk, folder) = (shared.env.disk.clone(), dir.path().join(&entry.name));
             shared.flusher.run(Box::new(move || remove_folder(&*disk, &folder)));
+        } else if entry.name == names::CLUSTER_METADATA_FOLDER {
+            // The metadata room's own: its segments and snapshots follow other rules.
         } else if let Some(partition) = TopicPartition::parse(&entry.name) {
             let log = UnifiedLog::new(partition, dir.clone(), shared.clone(), config.clone(), was_clean);
             logs.push(Arc::new(log));

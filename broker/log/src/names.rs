@@ -20,6 +20,8 @@ pub const PARTITION_METADATA: &str = "partition.metadata";
 pub const RECOVERY_POINT_CHECKPOINT: &str = "recovery-point-offset-checkpoint";
 pub const LOG_START_CHECKPOINT: &str = "log-start-offset-checkpoint";
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+/// The folder of the cluster's own log.
+pub const CLUSTER_METADATA_FOLDER: &str = "__cluster_metadata-0";
 pub const META_PROPERTIES: &str = "meta.properties";
 pub const LOCK: &str = ".lock";
 pub const RESERVE: &str = ".ottla-reserve";

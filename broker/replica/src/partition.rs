@@ -2,6 +2,7 @@
 //! Shell. The high watermark of a lone replica is its log's end: every other in-sync replica (there
 //! is none) has it.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -166,7 +167,10 @@ impl Partition {
         origin: AppendOrigin,
         wall_ms: i64,
     ) -> Result<Appended, AppendError> {
-        let log = self.log().map_err(|_| AppendError::Deleted)?;
+        let log = self.log().map_err(|_| {
+            let reason = format!("the log of {} can't be opened", self.name);
+            AppendError::Storage(StorageFailure { dir: PathBuf::new(), reason })
+        })?;
         let info = log.append(records, self.leader_epoch(), origin, wall_ms)?;
         log.on_high_watermark(log.log_end_offset());
         self.readers.wake_all();

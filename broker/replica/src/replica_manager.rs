@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use ottla_config::BrokerConfig;
-use ottla_log::{LogConfig, LogManager};
+use ottla_log::{LogConfig, LogError, LogManager};
 use ottla_metadata::{Delta, Image, ImageListener, ResourceType, TopicImage};
 use ottla_model::{PartitionIndex, TopicId, TopicName, TopicPartition};
 
@@ -103,6 +103,10 @@ impl ReplicaManager {
             Arc::new(move |name, id| logs.get_or_create(name, id, config.load_full()))
         };
         let mut partitions = known.map_or_else(Vec::new, |known| known.partitions.clone());
+        for index in partitions.len()..topic.partitions.len() {
+            let name = TopicPartition::new(topic.name.clone(), PartitionIndex(index as i32));
+            self.claim_folder(&name, topic.id, &config.load_full());
+        }
         for (index, partition) in topic.partitions.iter().enumerate().skip(partitions.len()) {
             partitions.push(Arc::new(Partition::new(
                 TopicPartition::new(topic.name.clone(), PartitionIndex(index as i32)),
@@ -121,12 +125,33 @@ impl ReplicaManager {
         Arc::new(HostedTopic { name: topic.name.clone(), id: topic.id, partitions, metrics, config })
     }
 
+    /// A folder that a start found gets its topic's configuration at once, so that retention follows it
+    /// though nobody uses the partition. One that belongs to an earlier topic of that name was to be
+    /// deleted when the process ended.
+    fn claim_folder(&self, name: &TopicPartition, id: TopicId, config: &Arc<LogConfig>) {
+        if self.logs.get(name).is_none() {
+            return;
+        }
+        match self.logs.get_or_create(name, id, config.clone()) {
+            Ok(_claimed) => {}
+            Err(LogError::InconsistentTopicId { found, .. }) => {
+                tracing::info!(partition = %name, id = %found, "removing what is left of a deleted topic");
+                self.delete_folder(name);
+            }
+            Err(error) => tracing::error!(partition = %name, %error, "the partition's folder can't be used"),
+        }
+    }
+
+    fn delete_folder(&self, name: &TopicPartition) {
+        if let Err(error) = self.logs.delete(name) {
+            tracing::error!(partition = %name, %error, "a deleted partition's folder can't be moved away");
+        }
+    }
+
     fn drop_topic(&self, topic: &HostedTopic) {
         for partition in &topic.partitions {
             partition.mark_deleted();
-            if let Err(error) = self.logs.delete(&partition.name) {
-                tracing::error!(partition = %partition.name, %error, "a deleted partition's folder can't be moved away");
-            }
+            self.delete_folder(&partition.name);
         }
         self.metrics.forget_topic(topic.name.as_str());
     }

@@ -70,6 +70,8 @@ pub async fn start(
     )
     .map_err(|error| error.to_string())?;
     let replica_metrics = Arc::new(ReplicaMetrics::new(&registry).map_err(metrics)?);
+    let sync_seconds = replica_metrics.sync_seconds.clone();
+    logs.on_sync(Arc::new(move |took| sync_seconds.observe(took.as_secs_f64())));
     let durability = settings::durability(&config, ephemeral);
     let replicas = Arc::new(ReplicaManager::new(logs.clone(), config.clone(), durability, replica_metrics));
     metadata.subscribe(replicas.clone());

@@ -53,7 +53,9 @@ fn answer(partition: &Partition, asked: &OffsetForLeaderPartition) -> EpochEndOf
         Ok(log) => {
             // Our own reign ends where the log does, whether or not anything was written under it.
             let asked_epoch = LeaderEpoch(asked.leader_epoch);
-            let ended = if asked_epoch == partition.leader_epoch() {
+            let ended = if asked_epoch.0 < 0 {
+                None
+            } else if asked_epoch == partition.leader_epoch() {
                 Some((asked_epoch, log.log_end_offset()))
             } else {
                 log.end_offset_for_epoch(asked_epoch)

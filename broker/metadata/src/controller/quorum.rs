@@ -46,7 +46,8 @@ pub fn describe_quorum(
             .topics
             .push(TopicData::default().with_topic_name(topic.topic_name.clone()).with_partitions(partitions));
     }
-    if version >= 2 {
+    let is_known = response.topics.iter().flat_map(|topic| &topic.partitions).all(|one| one.error_code == 0);
+    if version >= 2 && is_known {
         // The controller has no listener of its own: on one node it is in the broker's process.
         response.nodes.push(Node::default().with_node_id(controller.into()));
     }
