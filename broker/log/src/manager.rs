@@ -4,8 +4,8 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
@@ -21,7 +21,7 @@ use crate::log_dir::{DirFailureListener, LogDir, WriteFailure, is_full};
 use crate::names;
 use crate::open_files::OpenFiles;
 use crate::recovery::LoadReport;
-use crate::unified_log::{Shared, UnifiedLog};
+use crate::unified_log::{Shared, SyncObserver, UnifiedLog};
 
 /// How often the background looks for work.
 const TICK: Duration = Duration::from_millis(1000);

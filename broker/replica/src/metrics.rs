@@ -29,8 +29,11 @@ impl ReplicaMetrics {
             Ok(counters)
         };
         let sync_seconds = Histogram::with_opts(
-            HistogramOpts::new("ottla_fsync_seconds", "Time to bring one partition's written bytes to the device.")
-                .buckets(SYNC_SECONDS.to_vec()),
+            HistogramOpts::new(
+                "ottla_fsync_seconds",
+                "Time to bring one partition's written bytes to the device.",
+            )
+            .buckets(SYNC_SECONDS.to_vec()),
         )?;
         registry.register(Box::new(sync_seconds.clone()))?;
         Ok(ReplicaMetrics {

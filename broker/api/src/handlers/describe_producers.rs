@@ -37,7 +37,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
                         Err(error) => PartitionResponse::default()
                             .with_partition_index(*index)
                             .with_error_code(error.code())
-                            .with_error_message(message(errors::NOT_HOSTED)),
+                            .with_error_message(found.is_none().then(|| text(errors::NOT_HOSTED))),
                     }
                 })
                 .collect();

@@ -182,9 +182,10 @@ fn respond(
                     .and_then(Option::take)
                     .unwrap_or_else(|| PartitionRead::failed(ErrorCode::UnknownServerError)),
                 // An unknown place has an empty list here, and not null, in Kafka.
-                Err(error) => {
-                    PartitionRead { aborted_transactions: Some(Vec::new()), ..PartitionRead::failed(*error) }
-                }
+                Err(error) => PartitionRead {
+                    aborted_transactions: (*error != ErrorCode::NotLeaderOrFollower).then(Vec::new),
+                    ..PartitionRead::failed(*error)
+                },
             };
             (asked, read)
         })

@@ -31,7 +31,12 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     if version < 12
         && body.topics.iter().flatten().any(|topic| topic.name.is_none() || !topic.topic_id.is_nil())
     {
-        return request.ready(&refuse_ids(&body));
+        return request.ready(&refuse(&body, ErrorCode::InvalidRequest));
+    }
+    let nameless = |topic: &MetadataRequestTopic| topic.name.is_none() && topic.topic_id.is_nil();
+    if body.topics.iter().flatten().any(nameless) {
+        // Kafka stumbles over it too.
+        return request.ready(&refuse(&body, ErrorCode::UnknownServerError));
     }
     let asked = match &body.topics {
         Some(topics) if topics.is_empty() && version == 0 => None,
@@ -106,11 +111,11 @@ fn answer_topic(
     }
 }
 
-/// Ids are for v12 and above: the whole request is refused.
-fn refuse_ids(body: &MetadataRequest) -> MetadataResponse {
+/// The whole request is refused.
+fn refuse(body: &MetadataRequest, error: ErrorCode) -> MetadataResponse {
     let topics = body.topics.iter().flatten().map(|topic| {
         let name = topic.name.clone().unwrap_or_default();
-        unknown(Some(name), TopicId(topic.topic_id), ErrorCode::InvalidRequest, false)
+        unknown(Some(name), TopicId(topic.topic_id), error, false)
     });
     MetadataResponse::default()
         .with_controller_id(BrokerId(-1))
