@@ -16,6 +16,7 @@ use ottla_records::{BatchBuilder, BatchView, ControlRecordType};
 
 /// What stands at one offset of the log.
 #[derive(Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // Entries are read one at a time; none is kept.
 pub enum Entry {
     Record(MetadataRecord),
     Control(ControlRecordType),

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_env::Env;
-use ottla_model::limits::{METADATA_EVENTS_PER_COMMIT_MAX, METADATA_MATERIALISE_BYTES};
+use ottla_log::LogManager;
+use ottla_model::limits::{
+    METADATA_COMMIT_BYTES, METADATA_EVENTS_PER_COMMIT_MAX, METADATA_LONG_REPLAY_BYTES,
+};
 use ottla_model::{BrokerId, LeaderEpoch, Offset, TopicId};
 use ottla_protocol::StrBytes;
 use ottla_protocol::records::control::LeaderChangeMessage;
@@ -16,19 +19,17 @@ use ottla_records::ControlRecordType;
 use tokio::sync::mpsc::Receiver;
 
 use crate::batch::{Entry, encode_batch, encode_control};
-use crate::controller::registration::{Registration, feature_upgrades, leader_epoch_bumps, register_broker};
+use crate::controller::registration::{Registration, feature_changes, leader_changes, register_broker};
 use crate::controller::{PARTITIONS_PER_REQUEST_MAX, Rules};
 use crate::delta::Delta;
 use crate::image::{Image, ResourceType};
-use crate::metadata::{Decided, Event, MetadataOptions, OpenError, Shared};
+use crate::metadata::{Answer, Decided, Event, MetadataOptions, OpenError, Shared};
 use crate::metadata_log::{CommitError, MetadataLog};
 use crate::quorum_state::{self, QuorumState};
 use crate::replay::Working;
 use crate::snapshot;
 use crate::store::{self, Touched};
 use crate::upkeep::Upkeep;
-
-const FOLDER_NAME: &str = "__cluster_metadata-0";
 
 pub(crate) struct ControllerLoop {
     env: Env,
@@ -48,6 +49,15 @@ struct OnDisk {
     upkeep: Upkeep,
 }
 
+/// Decisions that are committed together.
+#[derive(Default)]
+struct Group {
+    batches: Vec<Bytes>,
+    bytes: usize,
+    is_change: bool,
+    answers: Vec<Answer>,
+}
+
 /// What was read from the disk.
 struct Recovered {
     working: Working,
@@ -58,9 +68,9 @@ struct Recovered {
 impl ControllerLoop {
     pub fn open(env: &Env, options: MetadataOptions) -> Result<(ControllerLoop, Arc<Image>), OpenError> {
         let empty = Image::empty(&options.cluster_id, BrokerId(options.config.node_id));
-        let recovered = match &options.dir {
+        let recovered = match &options.logs {
             None => Recovered { working: Working::new(empty), last_epoch: LeaderEpoch(0), disk: None },
-            Some(dir) => recover(env, &dir.join(FOLDER_NAME), &empty)?,
+            Some(logs) => recover(env, logs, &empty)?,
         };
         let mut rules = Rules::new(&options.config, options.features.clone());
         rules.refresh(&recovered.working.image);
@@ -75,6 +85,9 @@ impl ControllerLoop {
             epoch: LeaderEpoch(recovered.last_epoch.0 + 1),
             disk: recovered.disk,
         };
+        if let Some(disk) = &mut controller.disk {
+            disk.log.set_epoch(controller.epoch);
+        }
         controller.activate(options.unclean_stop)?;
         controller.working.delta = Delta::default();
         controller.published = Arc::new(controller.working.image.clone());
@@ -104,24 +117,22 @@ impl ControllerLoop {
         let batch = encode_control(ControlRecordType::LeaderChange, &message, offset, self.epoch, now_ms);
         self.working.replay_control(offset, self.epoch);
         if let Some(disk) = &mut self.disk {
-            disk.log.append(&[batch], offset + 1)?;
+            disk.log.append(&[batch], now_ms)?;
         }
         if self.working.in_transaction() {
             let reason = Some(StrBytes::from_static_str("Controller failover"));
             self.commit_now(vec![AbortTransactionRecord { reason, ..Default::default() }.into()])?;
         }
-        let features = feature_upgrades(&self.working.image, &self.features);
+        let features = feature_changes(&self.working.image, &self.features);
         if !features.is_empty() {
             self.commit_now(features)?;
         }
-        if unclean_stop {
-            let bumps = leader_epoch_bumps(&self.working.image, self.rules.node_id);
-            for part in bumps.chunks(PARTITIONS_PER_REQUEST_MAX) {
-                self.commit_now(part.to_vec())?;
-            }
-            if let Some(disk) = self.disk.as_mut().filter(|_| self.sync && !bumps.is_empty()) {
-                disk.log.sync()?;
-            }
+        let changes = leader_changes(&self.working.image, self.rules.node_id, unclean_stop);
+        for part in changes.chunks(PARTITIONS_PER_REQUEST_MAX) {
+            self.commit_now(part.to_vec())?;
+        }
+        if let Some(disk) = self.disk.as_mut().filter(|_| self.sync && !changes.is_empty()) {
+            disk.log.sync()?;
         }
         Ok(())
     }
@@ -132,9 +143,8 @@ impl ControllerLoop {
 
     fn commit_now(&mut self, records: Vec<MetadataRecord>) -> Result<(), CommitError> {
         let batch = self.replay(records);
-        let end = self.next_offset();
         match &mut self.disk {
-            Some(disk) => disk.log.append(&[batch], end),
+            Some(disk) => disk.log.append(&[batch], self.env.clock.wall_ms()),
             None => Ok(()),
         }
     }
@@ -176,8 +186,8 @@ impl ControllerLoop {
     /// The thread's life: ends with `Stop` or when nobody can ask any more.
     pub fn run(mut self, mut events: Receiver<Event>, shared: &Shared) {
         let _guard = AbortOnPanic;
-        self.write_quorum_state();
         let mut group = Vec::new();
+        let mut is_quorum_state_written = false;
         loop {
             let Some(first) = events.blocking_recv() else { break };
             group.push(first);
@@ -189,9 +199,16 @@ impl ControllerLoop {
             if self.commit_group(group.drain(..), shared) {
                 break;
             }
+            // After the first answer: the log tells the epoch as well.
+            if !std::mem::replace(&mut is_quorum_state_written, true) {
+                self.write_quorum_state();
+            }
             if let Some(disk) = &mut self.disk {
                 disk.upkeep.run_due(&mut disk.log, &self.published);
             }
+        }
+        if !is_quorum_state_written {
+            self.write_quorum_state();
         }
         if let Some(disk) = &mut self.disk {
             disk.upkeep.stop(&mut disk.log);
@@ -206,8 +223,7 @@ impl ControllerLoop {
     /// whether the controller is to stop.
     fn commit_group(&mut self, events: impl Iterator<Item = Event>, shared: &Shared) -> bool {
         let mut is_stopping = false;
-        let mut batches = Vec::new();
-        let mut answers = Vec::new();
+        let mut group = Group::default();
         let rng = self.env.rng.clone();
         let mut topic_ids = || TopicId::from_random(|| rng.next_16());
         for event in events {
@@ -216,30 +232,40 @@ impl ControllerLoop {
                 Event::Decide(decide) => {
                     let Decided { records, answer } =
                         decide(&self.working.image, &self.rules, &mut topic_ids);
+                    group.is_change |= !records.is_empty();
                     if !records.is_empty() {
-                        batches.push(self.replay(records));
+                        let batch = self.replay(records);
+                        group.bytes += batch.len();
+                        group.batches.push(batch);
                     }
-                    answers.push(answer);
+                    group.answers.push(answer);
                 }
             }
+            if group.bytes >= METADATA_COMMIT_BYTES {
+                self.finish_group(std::mem::take(&mut group), shared);
+            }
         }
-        let result = self.commit(&batches);
-        match &result {
-            Ok(()) if batches.is_empty() => {}
-            Ok(()) => self.publish(shared),
-            // Back to what is in force; an answer may have been decided on what is now undone.
-            Err(_) => self.working = Working::new((*self.published).clone()),
-        }
-        for answer in answers {
-            answer(result.clone());
-        }
+        self.finish_group(group, shared);
         is_stopping
     }
 
+    fn finish_group(&mut self, group: Group, shared: &Shared) {
+        let result = self.commit(&group.batches);
+        match &result {
+            Ok(()) if group.is_change => self.publish(shared),
+            Ok(()) => {}
+            // Back to what is in force; an answer may have been decided on what is now undone.
+            Err(_) => self.working = Working::new((*self.published).clone()),
+        }
+        for answer in group.answers {
+            answer(result.clone());
+        }
+    }
+
     fn commit(&mut self, batches: &[Bytes]) -> Result<(), CommitError> {
-        let end = self.next_offset();
+        let now_ms = self.env.clock.wall_ms();
         let Some(disk) = self.disk.as_mut().filter(|_| !batches.is_empty()) else { return Ok(()) };
-        disk.log.append(batches, end)?;
+        disk.log.append(batches, now_ms)?;
         if self.sync { disk.log.sync() } else { Ok(()) }
     }
 
@@ -253,18 +279,19 @@ impl ControllerLoop {
 }
 
 /// Reads snapshot, materialised image and log, whichever make the shortest way to the end.
-fn recover(env: &Env, folder: &Path, empty: &Image) -> Result<Recovered, OpenError> {
-    let io_error = |source| OpenError::Io { path: folder.to_owned(), source };
-    env.disk.create_dir_all(folder).map_err(io_error)?;
+fn recover(env: &Env, logs: &LogManager, empty: &Image) -> Result<Recovered, OpenError> {
+    let mut log = MetadataLog::new(logs)?;
+    let folder = &log.folder();
+    let io_error = |source| OpenError::Io { path: folder.clone(), source };
     let quorum = quorum_state::read(&*env.disk, folder).unwrap_or_else(|why| {
         tracing::warn!("quorum-state in {} is not used ({why}); the log tells the epoch", folder.display());
         None
     });
     let mut image = newest_snapshot(env, folder, empty).map_err(io_error)?;
-    let tail_bytes = log_bytes_after(env, folder, image.metadata_offset()).map_err(io_error)?;
+    let tail_bytes = log.bytes_after(image.metadata_offset());
     let mut touched = Touched::Everything;
     let mut bytes_to_store = tail_bytes;
-    if tail_bytes >= METADATA_MATERIALISE_BYTES && env.disk.exists(&store::path(folder)) {
+    if tail_bytes >= METADATA_LONG_REPLAY_BYTES && env.disk.exists(&store::path(folder)) {
         match store::load(folder, empty.clone()) {
             Ok(stored) if stored.metadata_offset() >= image.metadata_offset() => {
                 image = stored;
@@ -284,16 +311,14 @@ fn recover(env: &Env, folder: &Path, empty: &Image) -> Result<Recovered, OpenErr
         Entry::Record(record) => working.replay(record, offset, epoch),
         Entry::Control(_) => working.replay_control(offset, epoch),
     };
-    let (log, lines) = MetadataLog::open(env.disk.clone(), folder, from, &mut on_entry)?;
-    for line in lines {
+    if let Some(line) = log.replay(from, &mut on_entry)? {
         tracing::warn!("{line}");
     }
     // What was replayed onto a stored image is not in it yet.
     touched.add(&working.delta);
     let last_epoch = working.image.leader_epoch().max(quorum.map_or(LeaderEpoch(0), |q| q.leader_epoch));
-    let has_store = log.is_on_device();
-    let upkeep = Upkeep::new(env, folder.to_owned(), has_store, touched, bytes_to_store);
-    Ok(Recovered { working, last_epoch, disk: Some(OnDisk { log, folder: folder.to_owned(), upkeep }) })
+    let upkeep = Upkeep::new(env, folder.clone(), touched, bytes_to_store);
+    Ok(Recovered { working, last_epoch, disk: Some(OnDisk { folder: log.folder(), log, upkeep }) })
 }
 
 fn newest_snapshot(env: &Env, folder: &Path, empty: &Image) -> std::io::Result<Image> {
@@ -304,19 +329,6 @@ fn newest_snapshot(env: &Env, folder: &Path, empty: &Image) -> std::io::Result<I
         }
     }
     Ok(empty.clone())
-}
-
-/// Bytes of the segments that may hold something behind `offset`.
-fn log_bytes_after(env: &Env, folder: &Path, offset: Offset) -> std::io::Result<u64> {
-    let mut segments: Vec<(i64, u64)> = env
-        .disk
-        .read_dir(folder)?
-        .iter()
-        .filter_map(|entry| Some((entry.name.strip_suffix(".log")?.parse().ok()?, entry.len)))
-        .collect();
-    segments.sort_unstable();
-    let first = segments.iter().rposition(|(base, _)| *base <= offset.0 + 1).unwrap_or(0);
-    Ok(segments.iter().skip(first).map(|(_, bytes)| bytes).sum())
 }
 
 /// A panic in this core would leave readers with facts that nobody keeps: the process ends.

@@ -28,4 +28,4 @@ pub use controller::registration::Registration;
 pub use delta::{Delta, ImageListener};
 pub use image::{ConfigResource, Image, Overrides, PartitionImage, Replicas, ResourceType, TopicImage};
 pub use metadata::{Metadata, MetadataOptions, OpenError, OperationError};
-pub use metadata_log::{CommitError, LogOpenError};
+pub use metadata_log::{CommitError, LogOpenError, metadata_partition};

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
 use ottla_env::tasks::ThreadHandle;
+use ottla_log::LogManager;
 use ottla_model::TopicName;
 use ottla_model::limits::METADATA_EVENTS_QUEUED_MAX;
 use ottla_protocol::messages::{
@@ -35,8 +36,8 @@ use crate::metadata_log::{CommitError, LogOpenError};
 /// What a start is given.
 #[derive(Clone)]
 pub struct MetadataOptions {
-    /// The log directory that holds `__cluster_metadata-0`; `None` keeps the facts in memory alone.
-    pub dir: Option<PathBuf>,
+    /// Who keeps `__cluster_metadata-0`; `None` keeps the facts in memory alone.
+    pub logs: Option<Arc<LogManager>>,
     /// Kafka's text form of the cluster's id, as meta.properties has it.
     pub cluster_id: String,
     pub config: BrokerConfig,
@@ -88,14 +89,19 @@ impl Shared {
     }
 }
 
+/// Sends what was decided, or why it could not be committed.
+pub(crate) type Answer = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
+
 /// A decision with the way its answer takes; made and answered on the controller's thread.
 pub(crate) struct Decided {
     pub records: Vec<ottla_protocol::records::metadata::MetadataRecord>,
-    pub answer: Box<dyn FnOnce(Result<(), CommitError>) + Send>,
+    pub answer: Answer,
 }
 
+type Decide = Box<dyn FnOnce(&Image, &Rules, TopicIds<'_>) -> Decided + Send>;
+
 pub(crate) enum Event {
-    Decide(Box<dyn FnOnce(&Image, &Rules, TopicIds<'_>) -> Decided + Send>),
+    Decide(Decide),
     Stop,
 }
 

@@ -1,29 +1,26 @@
-//! The log of metadata records on this disk: append, sync, recover, drop what a snapshot contains.
+//! The log of metadata records: a partition of the log room's, `__cluster_metadata-0`.
 //! Shell.
-//!
-//! ```text
-//! __cluster_metadata-0/
-//!   <base offset %020d>.log                     v2 batches, one for each decision (see batch.rs)
-//!   <end offset %020d>-<epoch %010d>.checkpoint (see snapshot.rs)
-//!   quorum-state                                (see quorum_state.rs)
-//! ```
 //!
 //! Invariants:
 //! - I1. A batch is one decision: it is there whole or not at all.
-//! - I2. After a failed write the file is cut back to where it was; if that fails too, or a sync
-//!   failed, the log is poisoned: nothing more is appended until the process starts anew.
+//! - I2. After a refused append nothing of it is in the log. After a failed write or sync the log's
+//!   directory is offline: nothing more is appended until the process starts anew.
 
-use std::io::{self, IoSlice};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use ottla_env::{Disk, File, OpenMode};
-use ottla_model::{LeaderEpoch, Offset};
-use ottla_records::{BatchError, BatchView};
+use bytes::{Bytes, BytesMut};
+use ottla_log::{
+    AppendError, AppendOrigin, ChangeError, CleanupPolicy, LogConfig, LogError, LogManager, ReadError,
+    ReadLimits, StorageFailure, UnifiedLog,
+};
+use ottla_model::{LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
+use ottla_records::batches;
 
-use crate::batch::{Entry, decode_batch};
-use crate::snapshot::{self, SnapshotId};
+use crate::batch::{Entry, UnreadableRecord, decode_batch};
+
+/// Bytes of a read while replaying.
+const READ_BYTES: usize = 4 * 1024 * 1024;
 
 /// What is true after a failed append or sync.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,266 +33,189 @@ pub enum CommitError {
     Poisoned(String),
 }
 
+impl From<StorageFailure> for CommitError {
+    fn from(failure: StorageFailure) -> CommitError {
+        CommitError::Poisoned(failure.to_string())
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum LogOpenError {
-    #[error("{path}: {source}")]
-    Io { path: PathBuf, source: io::Error },
-    #[error("{path} begins at offset {base}, but what comes before it (up to offset {known}) is missing")]
-    Gap { path: PathBuf, base: Offset, known: Offset },
-    #[error("{path}: {source}")]
-    Unreadable { path: PathBuf, source: crate::batch::UnreadableRecord },
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    #[error("reading {path}: {source}")]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error(
+        "the metadata log begins at offset {start}, but what comes before it (from offset {known}) is missing"
+    )]
+    Gap { start: Offset, known: Offset },
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableRecord),
+}
+
+/// The partition that holds the cluster's facts: never a topic of a client's.
+pub fn metadata_partition() -> TopicPartition {
+    TopicPartition::new(TopicName::new("__cluster_metadata"), PartitionIndex(0))
+}
+
+/// Kept until a snapshot stands for it, whatever the broker's defaults are.
+fn log_config() -> LogConfig {
+    LogConfig {
+        segment_bytes: 64 << 20,
+        retention_ms: -1,
+        retention_bytes: -1,
+        cleanup_policy: CleanupPolicy { delete: true, compact: false },
+        timestamp_after_max_ms: i64::MAX,
+        ..LogConfig::default()
+    }
 }
 
 pub struct MetadataLog {
-    disk: Arc<dyn Disk>,
-    folder: PathBuf,
-    active: Segment,
-    /// Base offsets of the segments before the active one.
-    closed: Vec<Offset>,
-    next_offset: Offset,
+    log: Arc<UnifiedLog>,
+    epoch: LeaderEpoch,
     bytes_since_snapshot: u64,
-    /// Names in the folder that no `sync_dir` has covered.
-    names_changed: bool,
-    unsynced: bool,
-    poisoned: Option<String>,
-}
-
-struct Segment {
-    base: Offset,
-    file: Arc<dyn File>,
-    bytes: u64,
-}
-
-/// A segment's name.
-fn segment_name(base: Offset) -> String {
-    format!("{:020}.log", base.0)
 }
 
 impl MetadataLog {
-    /// Opens the folder and hands every entry from `from` on to `on_entry`. A torn tail is cut off;
-    /// the lines say what was done.
-    pub fn open(
-        disk: Arc<dyn Disk>,
-        folder: &Path,
-        from: Offset,
-        on_entry: &mut dyn FnMut(Entry, Offset, LeaderEpoch),
-    ) -> Result<(MetadataLog, Vec<String>), LogOpenError> {
-        let io_error = |path: &Path| {
-            let path = path.to_owned();
-            move |source| LogOpenError::Io { path, source }
-        };
-        let mut bases: Vec<Offset> = disk
-            .read_dir(folder)
-            .map_err(io_error(folder))?
-            .iter()
-            .filter_map(|entry| Some(Offset(entry.name.strip_suffix(".log")?.parse().ok()?)))
-            .collect();
-        bases.sort();
-        let mut lines = Vec::new();
-        let mut next = from;
-        let mut bytes_since_snapshot = 0;
-        let mut active = None;
-        let mut closed: Vec<Offset> = Vec::new();
-        let mut end_offset = Offset::ZERO;
-        for (index, base) in bases.iter().copied().enumerate() {
-            let path = folder.join(segment_name(base));
-            if base > next {
-                return Err(LogOpenError::Gap { path, base, known: next });
-            }
-            // A segment that ends where the next one begins before `from` holds nothing new.
-            if bases.get(index + 1).is_some_and(|following| *following <= from) {
-                closed.push(base);
-                continue;
-            }
-            let file = disk.open(&path, OpenMode::ReadWrite).map_err(io_error(&path))?;
-            let bytes = disk.read(&path).map_err(io_error(&path))?;
-            let end = replay_segment(&bytes, &mut next, on_entry)
-                .map_err(|source| LogOpenError::Unreadable { path: path.clone(), source })?;
-            bytes_since_snapshot += end.bytes as u64;
-            end_offset = end.offset.max(end_offset);
-            if let Some(why) = end.cut {
-                lines.push(format!(
-                    "metadata log: {} cut at byte {} of {} ({why}); records up to offset {} are kept",
-                    path.display(),
-                    end.bytes,
-                    bytes.len(),
-                    next.0 - 1
-                ));
-                file.set_len(end.bytes as u64).map_err(io_error(&path))?;
-                for later in &bases[index + 1..] {
-                    let path = folder.join(segment_name(*later));
-                    lines
-                        .push(format!("metadata log: {} lies behind the cut and is removed", path.display()));
-                    disk.remove_file(&path).map_err(io_error(&path))?;
-                }
-                active = Some(Segment { base, file, bytes: end.bytes as u64 });
-                break;
-            }
-            closed.extend(active.replace(Segment { base, file, bytes: end.bytes as u64 }).map(|s| s.base));
-        }
-        // A log that ends before what a snapshot holds goes on in a segment of its own: offsets
-        // within a segment follow one another.
-        let fitting = active.take_if(|segment| segment.base.max(end_offset) >= from);
-        closed.extend(active.map(|segment: Segment| segment.base));
-        let names_changed = fitting.is_none();
-        let active = match fitting {
-            Some(segment) => segment,
-            None => create_segment(&*disk, folder, next).map_err(io_error(folder))?,
-        };
-        let folder = folder.to_owned();
-        let log = MetadataLog {
-            disk,
-            folder,
-            active,
-            closed,
-            next_offset: next,
-            bytes_since_snapshot,
-            names_changed,
-            unsynced: names_changed,
-            poisoned: None,
-        };
-        Ok((log, lines))
+    /// The log, not yet read.
+    pub fn new(logs: &LogManager) -> Result<MetadataLog, LogOpenError> {
+        let log = logs.get_or_create(&metadata_partition(), TopicId::METADATA, Arc::new(log_config()))?;
+        Ok(MetadataLog { log, epoch: LeaderEpoch(0), bytes_since_snapshot: 0 })
     }
 
-    /// Bytes that a start reads besides the newest snapshot.
+    /// The folder that also holds snapshots and the materialised image.
+    pub fn folder(&self) -> PathBuf {
+        self.log.dir().join(metadata_partition().to_string())
+    }
+
+    /// Hands every entry from `from` on to `on_entry`. A line says what could not be kept.
+    pub fn replay(
+        &mut self,
+        from: Offset,
+        on_entry: &mut dyn FnMut(Entry, Offset, LeaderEpoch),
+    ) -> Result<Option<String>, LogOpenError> {
+        let start = self.log.log_start_offset();
+        if start > from {
+            return Err(LogOpenError::Gap { start, known: from });
+        }
+        if self.log.log_end_offset() < from {
+            // A snapshot is written after its records are on the device; here they are gone.
+            let line = format!(
+                "the metadata log ends at offset {}, before its snapshot: it goes on at {from}",
+                self.log.log_end_offset()
+            );
+            self.log.truncate_fully_and_start_at(from)?;
+            return Ok(Some(line));
+        }
+        let mut next = from;
+        while next < self.log.log_end_offset() {
+            let bound = self.log.log_end_offset();
+            let limits = ReadLimits { max_bytes: READ_BYTES, bound, min_one_batch: true };
+            let slice = match self.log.read(next, limits) {
+                Ok(slice) => slice,
+                Err(error @ ReadError::Corrupt { .. }) => return self.cut(next, &error.to_string()),
+                Err(error) => return Err(error.into()),
+            };
+            let io_error = |source| LogOpenError::Io { path: self.folder(), source };
+            let bytes = slice.read_bytes().map_err(io_error)?;
+            let before = next;
+            let mut damage = None;
+            for view in batches(&bytes) {
+                let view = match view.and_then(|view| view.verify_checksum().map(|()| view)) {
+                    Ok(view) => view,
+                    Err(error) => {
+                        damage = Some(error.to_string());
+                        break;
+                    }
+                };
+                // The first batch may begin before what a snapshot holds.
+                decode_batch(&view, &mut |entry, offset, epoch| {
+                    if offset >= next {
+                        on_entry(entry, offset, epoch);
+                    }
+                })?;
+                next = next.max(view.header().next_offset());
+                self.bytes_since_snapshot += view.bytes().len() as u64;
+            }
+            match damage {
+                Some(why) => return self.cut(next, &why),
+                None if next == before => return self.cut(next, "no batch follows"),
+                None => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Nothing that fails its checksum is believed: the log ends before it.
+    fn cut(&self, at: Offset, why: &str) -> Result<Option<String>, LogOpenError> {
+        let end = self.log.log_end_offset();
+        self.log.truncate_to(at)?;
+        Ok(Some(format!(
+            "the metadata log is damaged at offset {at} ({why}): records up to {} are lost",
+            end.0 - 1
+        )))
+    }
+
+    /// Bytes behind `offset`, about: what a start would read. From the files' sizes alone.
+    pub fn bytes_after(&self, offset: Offset) -> u64 {
+        let (start, end) = (self.log.log_start_offset(), self.log.log_end_offset());
+        let all = (end - start).max(1) as u64;
+        let after = (end - start.max(offset + 1)).max(0) as u64;
+        (u128::from(self.log.size_bytes()) * u128::from(after) / u128::from(all)) as u64
+    }
+
+    /// The reign that later appends belong to.
+    pub fn set_epoch(&mut self, epoch: LeaderEpoch) {
+        self.epoch = epoch;
+    }
+
+    /// Bytes replayed and appended since the last snapshot.
     pub fn bytes_since_snapshot(&self) -> u64 {
         self.bytes_since_snapshot
     }
 
-    /// Whether the files are the machine's, not a memory disk's.
-    pub fn is_on_device(&self) -> bool {
-        self.active.file.std_file().is_some()
-    }
-
-    pub fn poisoned(&self) -> Option<CommitError> {
-        self.poisoned.clone().map(CommitError::Poisoned)
-    }
-
-    /// Writes batches that begin at `next_offset` and hold all offsets up to (without) `end`.
-    pub fn append(&mut self, batches: &[Bytes], end: Offset) -> Result<(), CommitError> {
-        if let Some(poisoned) = self.poisoned() {
-            return Err(poisoned);
-        }
-        let mut slices: Vec<IoSlice<'_>> = batches.iter().map(|batch| IoSlice::new(batch)).collect();
-        if let Err(error) = self.active.file.write_vectored_all_at(&mut slices, self.active.bytes) {
-            if let Err(cut) = self.active.file.set_len(self.active.bytes) {
-                return Err(self.poison(format!("{error}; cutting it back failed: {cut}")));
+    /// Writes batches, all or none. They are in the page cache when this returns.
+    pub fn append(&mut self, batches: &[Bytes], now_ms: i64) -> Result<(), CommitError> {
+        let records = match batches {
+            [one] => one.clone(),
+            several => {
+                let mut joined = BytesMut::with_capacity(several.iter().map(Bytes::len).sum());
+                several.iter().for_each(|batch| joined.extend_from_slice(batch));
+                joined.freeze()
             }
-            return Err(CommitError::Refused(error.to_string()));
+        };
+        let bytes = records.len() as u64;
+        match self.log.append(records, self.epoch, AppendOrigin::Internal, now_ms) {
+            Ok(_appended) => {
+                self.bytes_since_snapshot += bytes;
+                Ok(())
+            }
+            Err(AppendError::Storage(failure)) => Err(failure.into()),
+            Err(refused) => Err(CommitError::Refused(refused.to_string())),
         }
-        let bytes = batches.iter().map(|batch| batch.len() as u64).sum::<u64>();
-        self.active.bytes += bytes;
-        self.bytes_since_snapshot += bytes;
-        self.next_offset = end;
-        self.unsynced = true;
-        Ok(())
     }
 
     /// Waits until all that was appended is on the device.
     pub fn sync(&mut self) -> Result<(), CommitError> {
-        if let Some(poisoned) = self.poisoned() {
-            return Err(poisoned);
-        }
-        if !self.unsynced {
-            return Ok(());
-        }
-        if let Err(error) = self.active.file.sync_data() {
-            return Err(self.poison(error.to_string()));
-        }
-        if self.names_changed {
-            let parent = self.folder.parent().map_or(Ok(()), |parent| self.disk.sync_dir(parent));
-            if let Err(error) = parent.and_then(|()| self.disk.sync_dir(&self.folder)) {
-                return Err(self.poison(error.to_string()));
-            }
-            self.names_changed = false;
-        }
-        self.unsynced = false;
+        self.log.flush()?;
         Ok(())
     }
 
-    fn poison(&mut self, why: String) -> CommitError {
-        tracing::error!("the metadata log in {} failed: {why}", self.folder.display());
-        self.poisoned = Some(why.clone());
-        CommitError::Poisoned(why)
-    }
-
-    /// Begins a new segment, so that those before it can go once a snapshot holds them.
-    pub fn roll(&mut self) -> Result<(), CommitError> {
-        self.sync()?;
-        if self.active.bytes == 0 {
-            return Ok(());
-        }
-        let next = create_segment(&*self.disk, &self.folder, self.next_offset)
-            .map_err(|error| CommitError::Refused(error.to_string()))?;
-        self.closed.push(std::mem::replace(&mut self.active, next).base);
-        self.names_changed = true;
-        self.unsynced = true;
+    /// A snapshot of everything so far is being written.
+    pub fn on_snapshot_begun(&mut self) {
         self.bytes_since_snapshot = 0;
-        Ok(())
     }
 
-    /// Removes segments and older snapshots that the snapshot stands for.
-    pub fn on_snapshot(&mut self, id: SnapshotId) -> io::Result<()> {
-        let mut ends: Vec<Offset> = self.closed.iter().skip(1).copied().collect();
-        ends.push(self.active.base);
-        let contained = ends.iter().take_while(|end| **end <= id.end_offset).count().min(self.closed.len());
-        for base in self.closed.drain(..contained) {
-            self.disk.remove_file(&self.folder.join(segment_name(base)))?;
-        }
-        for older in snapshot::list(&*self.disk, &self.folder)?.into_iter().filter(|other| *other < id) {
-            self.disk.remove_file(&self.folder.join(older.file_name()))?;
+    /// Drops the records before `end`, which a snapshot now stands for; whole segments go.
+    pub fn drop_before(&mut self, end: Offset, now_ms: i64) -> Result<(), ChangeError> {
+        if end > self.log.log_start_offset() {
+            self.log.delete_records(end)?;
+            self.log.run_retention(now_ms)?;
         }
         Ok(())
     }
-}
-
-fn create_segment(disk: &dyn Disk, folder: &Path, base: Offset) -> io::Result<Segment> {
-    let file = disk.open(&folder.join(segment_name(base)), OpenMode::Truncate)?;
-    Ok(Segment { base, file, bytes: 0 })
-}
-
-/// How far a segment can be read.
-struct SegmentEnd {
-    bytes: usize,
-    /// The offset behind the last batch.
-    offset: Offset,
-    /// Why the rest can't.
-    cut: Option<String>,
-}
-
-fn replay_segment(
-    bytes: &[u8],
-    next: &mut Offset,
-    on_entry: &mut dyn FnMut(Entry, Offset, LeaderEpoch),
-) -> Result<SegmentEnd, crate::batch::UnreadableRecord> {
-    let mut position = 0;
-    let mut offset = Offset::ZERO;
-    while position < bytes.len() {
-        let cut = |why: String| Ok(SegmentEnd { bytes: position, offset, cut: Some(why) });
-        let checked = BatchView::first(&bytes[position..]).and_then(|view| {
-            view.verify_checksum()?;
-            Ok::<_, BatchError>(view)
-        });
-        let view = match checked {
-            Ok(view) => view,
-            Err(error) => return cut(error.to_string()),
-        };
-        let header = view.header();
-        // What the snapshot holds already is passed over.
-        if header.next_offset() > *next {
-            if header.base_offset > *next {
-                return cut(format!("offset {} follows {}", header.base_offset, next.0 - 1));
-            }
-            let from = *next;
-            decode_batch(&view, &mut |entry, offset, epoch| {
-                if offset >= from {
-                    on_entry(entry, offset, epoch);
-                }
-            })?;
-            *next = header.next_offset();
-        }
-        position += header.size_bytes();
-        offset = header.next_offset();
-    }
-    Ok(SegmentEnd { bytes: position, offset, cut: None })
 }

@@ -12,11 +12,13 @@ use ottla_config::BrokerConfig;
 use ottla_env::disk::{Entry, Space};
 use ottla_env::memory::{Faults, FaultyDisk};
 use ottla_env::{Disk, Env, File, OpenMode, memory};
-use ottla_model::{BrokerId, LeaderEpoch, PartitionIndex, TopicName};
+use ottla_log::{LogManager, LogManagerSettings};
+use ottla_model::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicName};
 use ottla_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest, DescribeQuorumRequest};
 use parking_lot::Mutex;
 
 use crate::controller::testing::{IntoStr, features, topic};
+use crate::snapshot::SnapshotId;
 use crate::{
     CommitError, Delta, Image, ImageListener, Metadata, MetadataOptions, OperationError, ProducerIdBlock,
     Registration,
@@ -24,9 +26,9 @@ use crate::{
 
 const DIR: &str = "/data";
 
-fn options(dir: Option<&Path>) -> MetadataOptions {
+fn options(logs: Option<Arc<LogManager>>) -> MetadataOptions {
     MetadataOptions {
-        dir: dir.map(Path::to_owned),
+        logs,
         cluster_id: "AAAAAAAAAAAAAAAAAAAAAQ".to_owned(),
         config: BrokerConfig::defaults(),
         features: features(),
@@ -43,8 +45,20 @@ fn world(seed: u64, disk: Arc<dyn Disk>) -> Env {
     Env { disk, ..memory::env(seed) }
 }
 
+/// The log room over one directory, all its work done by the caller.
+fn logs(env: &Env, dir: &Path) -> Arc<LogManager> {
+    let settings = LogManagerSettings {
+        flusher_threads: 0,
+        is_background_on: false,
+        recovery_threads: 1,
+        reserve_bytes: 4096,
+        ..LogManagerSettings::default()
+    };
+    LogManager::open(env.clone(), vec![dir.to_owned()], settings).expect("the directory opens").0
+}
+
 fn open(env: &Env) -> Arc<Metadata> {
-    Metadata::open(env, options(Some(Path::new(DIR)))).expect("it opens")
+    Metadata::open(env, options(Some(logs(env, Path::new(DIR))))).expect("it opens")
 }
 
 fn start(env: &Env) -> Arc<Metadata> {
@@ -66,14 +80,13 @@ async fn create(metadata: &Metadata, name: &str) -> Result<i16, OperationError> 
     metadata.create_topics(request(&[name])).await.map(|response| response.topics[0].error_code)
 }
 
-/// What two starts can differ in: the reign and the broker's epoch.
-fn facts(image: &Image) -> (Vec<Arc<crate::TopicImage>>, Vec<(String, i16)>, i64, usize) {
-    (
-        image.topics().cloned().collect(),
-        image.finalized_features().map(|(name, level)| (name.to_owned(), level)).collect(),
-        image.next_producer_id(),
-        image.configured_resources().count(),
-    )
+/// An image without what two starts differ in: offset, reign, this broker's registration.
+fn facts(image: &Image) -> Image {
+    let mut facts = image.clone();
+    facts.offset = Offset::NONE;
+    facts.epoch = LeaderEpoch(0);
+    facts.brokers.clear();
+    facts
 }
 
 #[test]
@@ -103,7 +116,7 @@ fn a_new_folder_becomes_a_cluster_and_a_restart_finds_it() {
         let block = again.allocate_producer_ids().await;
         assert!(matches!(block, Ok(ProducerIdBlock { first, .. }) if first.0 == 1000));
         let asked = DescribeQuorumRequest::default();
-        assert_eq!(again.describe_quorum(&asked).nodes.len(), 1);
+        assert_eq!(again.describe_quorum(&asked, 2).nodes.len(), 1);
         again.stop().await;
         assert_eq!(create(&again, "late").await, Err(OperationError::Stopping));
     });
@@ -118,7 +131,7 @@ fn leader_epochs_rise_after_an_unclean_stop_alone() {
         metadata.stop().await;
     });
     let epoch_after = |unclean_stop: bool| {
-        let options = MetadataOptions { unclean_stop, ..options(Some(Path::new(DIR))) };
+        let options = MetadataOptions { unclean_stop, ..options(Some(logs(&env, Path::new(DIR)))) };
         let metadata = Metadata::open(&env, options).expect("it opens");
         let image = metadata.image().clone();
         let partition = image.partition("t", PartitionIndex(1)).expect("a partition");
@@ -337,6 +350,42 @@ fn what_was_acknowledged_survives_a_power_loss_and_the_rest_is_whole_or_absent()
 }
 
 #[test]
+fn the_log_of_apache_kafka_is_taken_over() {
+    let disk = FaultyDisk::new(9);
+    let env = world(9, Arc::new(disk.clone()));
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/kafka-4.3.1/__cluster_metadata-0");
+    let folder = Path::new(DIR).join("__cluster_metadata-0");
+    disk.create_dir_all(&folder).expect("a folder");
+    for name in ["00000000000000000000.log", "quorum-state"] {
+        let bytes = std::fs::read(fixture.join(name)).expect("a file of the fixture");
+        disk.write_atomically(&folder.join(name), &bytes).expect("written");
+    }
+    let metadata = start(&env);
+    let image = metadata.image().clone();
+    let orders = image.topic("orders.v1").expect("the topic");
+    assert_eq!((orders.partitions.len(), image.topic_count()), (5, 1));
+    assert!(orders.partitions.iter().all(|partition| partition.leader == Some(BrokerId(1))));
+    assert_eq!(orders.overrides.get("retention.ms").map(String::as_str), Some("5000"));
+    assert_eq!(image.broker_dynamic(None).get("log.retention.ms").map(String::as_str), Some("7000"));
+    assert_eq!(image.others.len(), 1);
+    assert!(image.next_producer_id() % 1000 == 0);
+    // What Kafka had switched on and this release does not serve is off again.
+    let finalized: Vec<(String, i16)> =
+        image.finalized_features().map(|(name, level)| (name.to_owned(), level)).collect();
+    assert_eq!(
+        finalized,
+        [("group.version", 1), ("metadata.version", 30), ("transaction.version", 2)]
+            .map(|(name, level)| (name.to_owned(), level))
+    );
+    run(async {
+        assert_eq!(create(&metadata, "orders_v1").await, Ok(17));
+        assert_eq!(create(&metadata, "new").await, Ok(0));
+        metadata.stop().await;
+    });
+    assert_eq!(facts(open(&env).image().as_ref()), facts(&metadata.image()));
+}
+
+#[test]
 fn an_ephemeral_broker_needs_no_disk() {
     let env = memory::env(7);
     let metadata = Metadata::open(&env, options(None)).expect("it opens");
@@ -376,7 +425,7 @@ fn on_machine() -> Env {
 /// Fills a cluster until a snapshot was taken and the image was stored, then changes it some more.
 fn fill(folder: &Folder) -> Arc<Image> {
     let env = on_machine();
-    let metadata = Metadata::open(&env, options(Some(&folder.0))).expect("it opens");
+    let metadata = Metadata::open(&env, options(Some(logs(&env, &folder.0)))).expect("it opens");
     metadata.set_upkeep_thresholds(60_000, 10_000);
     metadata.start(&Registration::default()).expect("it starts");
     run(async {
@@ -397,7 +446,8 @@ fn fill(folder: &Folder) -> Arc<Image> {
 }
 
 fn reopened(folder: &Folder) -> Arc<Image> {
-    Metadata::open(&on_machine(), options(Some(&folder.0))).expect("it opens").image().clone()
+    let env = on_machine();
+    Metadata::open(&env, options(Some(logs(&env, &folder.0)))).expect("it opens").image().clone()
 }
 
 fn files(folder: &Folder, ending: &str) -> Vec<PathBuf> {
@@ -414,7 +464,10 @@ fn a_snapshot_stands_for_the_log_before_it() {
     let before = fill(&folder);
     let snapshots = files(&folder, ".checkpoint");
     assert!(!snapshots.is_empty());
-    assert!(!files(&folder, ".log")[0].ends_with("00000000000000000000.log"));
+    let starts = std::fs::read_to_string(folder.0.join("log-start-offset-checkpoint")).expect("log starts");
+    let newest = snapshots[snapshots.len() - 1].file_name().and_then(|name| name.to_str()).expect("a name");
+    let id = SnapshotId::parse(newest).expect("a snapshot's name");
+    assert!(starts.contains(&format!("__cluster_metadata 0 {}", id.end_offset)), "{starts}");
     assert_eq!(facts(&reopened(&folder)), facts(&before));
 }
 

@@ -15,7 +15,7 @@ use std::path::Path;
 use ottla_env::Disk;
 use ottla_model::{BrokerId, LeaderEpoch};
 
-const FILE_NAME: &str = "quorum-state";
+pub const FILE_NAME: &str = "quorum-state";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct QuorumState {

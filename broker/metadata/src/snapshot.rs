@@ -52,10 +52,22 @@ impl SnapshotId {
 
 /// The snapshots of a folder, newest first.
 pub fn list(disk: &dyn Disk, folder: &Path) -> io::Result<Vec<SnapshotId>> {
+    // The folder is made with the first record.
+    if !disk.exists(folder) {
+        return Ok(Vec::new());
+    }
     let mut found: Vec<SnapshotId> =
         disk.read_dir(folder)?.iter().filter_map(|entry| SnapshotId::parse(&entry.name)).collect();
     found.sort_by(|a, b| b.cmp(a));
     Ok(found)
+}
+
+/// Removes the snapshots that a newer one stands for.
+pub fn remove_before(disk: &dyn Disk, folder: &Path, id: SnapshotId) -> io::Result<()> {
+    for older in list(disk, folder)?.into_iter().filter(|other| *other < id) {
+        disk.remove_file(&folder.join(older.file_name()))?;
+    }
+    Ok(())
 }
 
 /// Writes the image; when this returns the snapshot is on the device under its name.

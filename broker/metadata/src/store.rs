@@ -13,6 +13,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ottla_model::{LeaderEpoch, Offset, TopicId};
 use ottla_records::BatchView;
@@ -30,6 +31,8 @@ const FORMAT: u8 = 1;
 const HEAD_BYTES: usize = 1 + 8 + 4 + 8 + 8 + 4;
 /// sled's page cache; it lives only as long as one update or one load.
 const CACHE_BYTES: u64 = 1024 * 1024;
+const LOCK_ATTEMPTS: usize = 500;
+const LOCK_WAIT: Duration = Duration::from_millis(2);
 
 /// Why the materialised image can't be used; it is rebuilt then.
 #[derive(Debug, thiserror::Error)]
@@ -110,10 +113,22 @@ fn open(folder: &Path) -> Result<sled::Db, StoreError> {
         .mode(sled::Mode::LowSpace)
         .flush_every_ms(None)
         .print_profile_on_drop(false);
-    // sled has been seen to panic on a damaged folder; that is damage like any other.
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()))
-        .map_err(|_| StoreError("sled can't open its folder".to_owned()))?
-        .map_err(StoreError::from)
+    for _ in 0..LOCK_ATTEMPTS {
+        // sled has been seen to panic on a damaged folder; that is damage like any other.
+        let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()))
+            .map_err(|_| StoreError("sled can't open its folder".to_owned()))?;
+        match opened {
+            // Threads of sled's own hold its lock for a moment after the last user closed it.
+            Err(sled::Error::Io(error)) if error.kind() == std::io::ErrorKind::Other => {
+                if !error.to_string().contains("could not acquire lock") {
+                    return Err(sled::Error::Io(error).into());
+                }
+                std::thread::sleep(LOCK_WAIT);
+            }
+            opened => return Ok(opened?),
+        }
+    }
+    Err(StoreError("sled's folder stays locked".to_owned()))
 }
 
 fn checksum(key: &[u8], value: &[u8]) -> u64 {

@@ -5,21 +5,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use ottla_env::Env;
 use ottla_env::tasks::ThreadHandle;
+use ottla_env::{Env, OpenMode};
 use ottla_model::limits::{METADATA_MATERIALISE_BYTES, METADATA_SNAPSHOT_BYTES};
 
 use crate::delta::Delta;
 use crate::image::Image;
 use crate::metadata_log::MetadataLog;
+use crate::quorum_state;
 use crate::snapshot::{self, SnapshotId};
 use crate::store::{self, Touched};
 
 pub(crate) struct Upkeep {
     env: Env,
     folder: PathBuf,
-    /// sled needs files of the machine; a memory disk has none.
-    has_store: bool,
+    /// sled needs files of the machine; a memory disk has none. Looked up when it matters first.
+    has_store: Option<bool>,
     touched: Touched,
     bytes_since_store: u64,
     bytes_seen: u64,
@@ -27,6 +28,8 @@ pub(crate) struct Upkeep {
     done: (Sender<Done>, Receiver<Done>),
     snapshot_bytes: u64,
     materialise_bytes: u64,
+    /// Tests wait for each job, so that what they find does not depend on speed.
+    is_awaited: bool,
 }
 
 struct Done {
@@ -35,11 +38,11 @@ struct Done {
 }
 
 impl Upkeep {
-    pub fn new(env: &Env, folder: PathBuf, has_store: bool, touched: Touched, bytes_to_store: u64) -> Upkeep {
+    pub fn new(env: &Env, folder: PathBuf, touched: Touched, bytes_to_store: u64) -> Upkeep {
         Upkeep {
             env: env.clone(),
             folder,
-            has_store,
+            has_store: None,
             touched,
             bytes_since_store: bytes_to_store,
             bytes_seen: 0,
@@ -47,14 +50,16 @@ impl Upkeep {
             done: channel(),
             snapshot_bytes: METADATA_SNAPSHOT_BYTES,
             materialise_bytes: METADATA_MATERIALISE_BYTES,
+            is_awaited: false,
         }
     }
 
-    /// For tests: thresholds that small logs reach.
+    /// For tests: thresholds that small logs reach, and jobs that are waited for.
     #[cfg(test)]
     pub fn set_thresholds(&mut self, snapshot_bytes: u64, materialise_bytes: u64) {
         self.snapshot_bytes = snapshot_bytes;
         self.materialise_bytes = materialise_bytes;
+        self.is_awaited = true;
     }
 
     /// Notes what changed; called for each image that is published.
@@ -69,22 +74,32 @@ impl Upkeep {
         self.bytes_since_store += appended;
         self.bytes_seen = log.bytes_since_snapshot();
         let snapshot_due = log.bytes_since_snapshot() >= self.snapshot_bytes;
-        let store_due = self.has_store && self.bytes_since_store >= self.materialise_bytes;
+        let store_due = self.bytes_since_store >= self.materialise_bytes && self.has_store();
         if self.running.is_some() || !(snapshot_due || store_due) {
             return;
         }
         // Neither may be ahead of what the log holds on the device.
-        let prepared = if snapshot_due { log.roll() } else { log.sync() };
-        if let Err(error) = prepared {
+        if let Err(error) = log.sync() {
             tracing::warn!("no snapshot of the metadata is taken now: {error}");
             return;
         }
+        if snapshot_due {
+            log.on_snapshot_begun();
+        }
         self.bytes_seen = log.bytes_since_snapshot();
-        let touched = self.has_store.then(|| {
+        let touched = self.has_store().then(|| {
             self.bytes_since_store = 0;
             std::mem::replace(&mut self.touched, Touched::Topics(Default::default()))
         });
         self.start(image.clone(), snapshot_due, touched);
+    }
+
+    fn has_store(&mut self) -> bool {
+        *self.has_store.get_or_insert_with(|| {
+            let probe = self.folder.join(quorum_state::FILE_NAME);
+            let file = self.env.disk.open(&probe, OpenMode::Read);
+            file.is_ok_and(|file| file.std_file().is_some())
+        })
     }
 
     fn start(&mut self, image: Arc<Image>, snapshot_due: bool, touched: Option<Touched>) {
@@ -107,7 +122,12 @@ impl Upkeep {
             // The receiver lives as long as the controller.
             drop(done.send(Done { snapshot, store_failed }));
         };
-        self.running = Some(self.env.tasks.spawn_thread("metadata-upkeep", Box::new(work)));
+        let thread = self.env.tasks.spawn_thread("metadata-upkeep", Box::new(work));
+        if self.is_awaited {
+            thread.join();
+        } else {
+            self.running = Some(thread);
+        }
     }
 
     fn finish_ended(&mut self, log: &mut MetadataLog) {
@@ -118,10 +138,12 @@ impl Upkeep {
         if done.store_failed {
             self.touched = Touched::Everything;
         }
-        if let Some(id) = done.snapshot
-            && let Err(error) = log.on_snapshot(id)
-        {
-            tracing::warn!("old metadata segments could not be removed: {error}");
+        let Some(id) = done.snapshot else { return };
+        let now_ms = self.env.clock.wall_ms();
+        if let Err(error) = log.drop_before(id.end_offset, now_ms) {
+            tracing::warn!("metadata records before the snapshot could not be dropped: {error}");
+        } else if let Err(error) = snapshot::remove_before(&*self.env.disk, &self.folder, id) {
+            tracing::warn!("older metadata snapshots could not be removed: {error}");
         }
     }
 

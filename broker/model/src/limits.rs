@@ -39,11 +39,18 @@ pub const METADATA_EVENTS_QUEUED_MAX: usize = 1024;
 /// Decisions of the metadata controller that share one append and one sync.
 pub const METADATA_EVENTS_PER_COMMIT_MAX: usize = 256;
 
-/// Bytes of metadata records after which a snapshot is taken and the log before it dropped.
-pub const METADATA_SNAPSHOT_BYTES: u64 = 8 * 1024 * 1024;
+/// Bytes of metadata records from which on a group of decisions is committed without waiting for more.
+pub const METADATA_COMMIT_BYTES: usize = 8 * 1024 * 1024;
 
-/// Bytes of metadata records after which the materialised image is brought up to date: what a start
-/// replays at most besides it.
-pub const METADATA_MATERIALISE_BYTES: u64 = 1024 * 1024;
+/// Bytes of metadata records after which a snapshot is taken and the log before it dropped (Kafka's
+/// `metadata.log.max.record.bytes.between.snapshots`).
+pub const METADATA_SNAPSHOT_BYTES: u64 = 20 * 1024 * 1024;
 
-const _: () = assert!(METADATA_MATERIALISE_BYTES < METADATA_SNAPSHOT_BYTES);
+/// Bytes of metadata records after which the materialised image is brought up to date.
+pub const METADATA_MATERIALISE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Bytes behind the newest snapshot from which a start asks the materialised image first: fewer are
+/// replayed in less time than it takes to open.
+pub const METADATA_LONG_REPLAY_BYTES: u64 = 2 * METADATA_MATERIALISE_BYTES;
+
+const _: () = assert!(METADATA_LONG_REPLAY_BYTES < METADATA_SNAPSHOT_BYTES);

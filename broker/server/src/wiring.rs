@@ -60,7 +60,7 @@ pub async fn start(
     let metadata = Metadata::open(
         &env,
         MetadataOptions {
-            dir: (!ephemeral).then(|| dirs[0].clone()),
+            logs: (!ephemeral).then(|| logs.clone()),
             cluster_id: identity.cluster_id.clone(),
             config: config.clone(),
             features: features.clone(),

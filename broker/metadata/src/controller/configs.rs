@@ -1,7 +1,7 @@
 //! IncrementalAlterConfigs and AlterConfigs for topics, brokers, groups and client metrics.
 //! Core. Loggers are not cluster facts: the caller handles BROKER_LOGGER before.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ottla_config::OpType;
 use ottla_model::{BrokerId, ErrorCode};
@@ -156,11 +156,9 @@ fn replace(
             altered.push((config.name.as_str().to_owned(), value));
         }
     }
-    for name in existing.keys() {
-        if !asked.configs.iter().any(|config| config.name.as_str() == name) {
-            altered.push((name.clone(), None));
-        }
-    }
+    let named: HashSet<&str> = asked.configs.iter().map(|config| config.name.as_str()).collect();
+    let unnamed = existing.keys().filter(|name| !named.contains(name.as_str()));
+    altered.extend(unnamed.map(|name| (name.clone(), None)));
     commit_checked(image, rules, &resource, altered)
 }
 

@@ -27,7 +27,7 @@ pub fn decide_create_topics(
 ) -> Result<Decision<CreateTopicsResponse>, ApiError> {
     let twice = duplicates(request.topics.iter().map(|topic| topic.name.as_str()));
     let is_asked = |topic: &&CreatableTopic| {
-        !twice.contains(&topic.name.as_str()) && topic.name.as_str() != CLUSTER_METADATA_TOPIC
+        !twice.contains(&topic.name) && topic.name.as_str() != CLUSTER_METADATA_TOPIC
     };
     let asked: Vec<&CreatableTopic> = request.topics.iter().filter(is_asked).collect();
     validate_total_partitions(&asked, rules)?;
@@ -39,12 +39,12 @@ pub fn decide_create_topics(
         response.topics.push(result.unwrap_or_else(|error| refused(&topic.name, &error)));
     }
     let text = "Duplicate topic name.";
-    for name in &twice {
+    for name in &twice.names {
         let error = ApiError::new(ErrorCode::InvalidRequest, text);
         response.topics.push(refused(&StrBytes::from_string((*name).to_owned()), &error));
     }
     if request.topics.iter().any(|topic| topic.name.as_str() == CLUSTER_METADATA_TOPIC)
-        && !twice.contains(&CLUSTER_METADATA_TOPIC)
+        && !twice.contains(CLUSTER_METADATA_TOPIC)
     {
         let text = format!("Creation of internal topic {CLUSTER_METADATA_TOPIC} is prohibited.");
         let error = ApiError::new(ErrorCode::InvalidRequest, text);

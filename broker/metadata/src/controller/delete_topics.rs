@@ -45,7 +45,7 @@ pub fn decide_delete_topics(
         }
     }
     let names_twice = duplicates(names.iter().copied());
-    for name in &names_twice {
+    for name in &names_twice.names {
         answers.refuse(Some(name), Uuid::nil(), invalid("Duplicate topic name."));
     }
     names.retain(|name| !names_twice.contains(name));
@@ -56,17 +56,12 @@ pub fn decide_delete_topics(
         }
     }
     let mut found: Vec<(String, TopicId)> = Vec::new();
-    for id in ids.iter().filter(|id| !ids_twice.contains(id)) {
-        match image.topic_by_id(TopicId(*id)) {
-            Some(topic) => found.push((topic.name.as_str().to_owned(), topic.id)),
-            None => answers.refuse(None, *id, default_text(ErrorCode::UnknownTopicId)),
-        }
-    }
+    let mut named_too = BTreeSet::new();
     for name in names {
         match image.topic(name) {
             None => answers.refuse(Some(name), Uuid::nil(), default_text(ErrorCode::UnknownTopicOrPartition)),
             Some(topic) if ids_once.contains(&topic.id.0) => {
-                found.retain(|(_, id)| *id != topic.id);
+                named_too.insert(topic.id.0);
                 answers.refuse(
                     Some(name),
                     topic.id.0,
@@ -74,6 +69,12 @@ pub fn decide_delete_topics(
                 );
             }
             Some(topic) => found.push((name.to_owned(), topic.id)),
+        }
+    }
+    for id in ids_once.iter().filter(|id| !ids_twice.contains(id) && !named_too.contains(id)) {
+        match image.topic_by_id(TopicId(*id)) {
+            Some(topic) => found.push((topic.name.as_str().to_owned(), topic.id)),
+            None => answers.refuse(None, *id, default_text(ErrorCode::UnknownTopicId)),
         }
     }
     let mut records = Vec::new();
@@ -177,8 +178,8 @@ mod tests {
             (None, 42, Some("Neither topic name nor id were specified.".to_owned())),
             named("a", 42, Some("You may not specify both topic name and topic id.")),
             named("twice", 42, Some("Duplicate topic name.")),
-            (None, 100, Some("This server does not host this topic ID.".to_owned())),
             named("no", 3, Some("This server does not host this topic-partition.")),
+            (None, 100, Some("This server does not host this topic ID.".to_owned())),
         ];
         assert_eq!(answers, expected);
         let request = DeleteTopicsRequest::default().with_topics(vec![by_name("a"), by_id(id)]);

@@ -81,16 +81,33 @@ pub(crate) fn wire_error(result: &Result<(), ApiError>) -> (i16, Option<StrBytes
 /// Draws ids for new topics.
 pub type TopicIds<'a> = &'a mut dyn FnMut() -> TopicId;
 
-/// Names that occur more than once, in the order of their first occurrence.
-pub(crate) fn duplicates<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut seen = std::collections::HashMap::new();
-    let mut twice = Vec::new();
+/// Names that occur more than once.
+#[derive(Default)]
+pub(crate) struct Duplicates<'a> {
+    /// In the order in which the second occurrences came.
+    pub names: Vec<&'a str>,
+    counts: std::collections::HashMap<&'a str, usize>,
+}
+
+impl Duplicates<'_> {
+    pub fn contains(&self, name: &str) -> bool {
+        self.counts.get(name).is_some_and(|count| *count > 1)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+/// One pass over names that a stranger may have sent by the hundred thousand.
+pub(crate) fn duplicates<'a>(names: impl Iterator<Item = &'a str>) -> Duplicates<'a> {
+    let mut found = Duplicates::default();
     for name in names {
-        let count = seen.entry(name).or_insert(0);
+        let count = found.counts.entry(name).or_insert(0);
         *count += 1;
         if *count == 2 {
-            twice.push(name);
+            found.names.push(name);
         }
     }
-    twice
+    found
 }

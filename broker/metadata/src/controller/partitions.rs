@@ -30,11 +30,11 @@ pub fn decide_create_partitions(
                 .with_error_message(text),
         );
     };
-    for name in &twice {
+    for name in &twice.names {
         let error = ApiError::new(ErrorCode::InvalidRequest, "Duplicate topic name.");
         answer(StrBytes::from_string((*name).to_owned()), Err(error));
     }
-    for topic in request.topics.iter().filter(|topic| !twice.contains(&topic.name.as_str())) {
+    for topic in request.topics.iter().filter(|topic| !twice.contains(&topic.name)) {
         let before = records.len();
         let result = decide_topic(image, topic, &mut records);
         if result.is_err() {

@@ -39,15 +39,26 @@ pub(crate) fn bootstrap_records(features: &[Feature]) -> Vec<MetadataRecord> {
     written.map(record).collect()
 }
 
-/// Features that this release finalizes and the log does not hold yet: a cluster made by an older
-/// release is raised when the node starts, never lowered.
-pub(crate) fn feature_upgrades(image: &Image, features: &[Feature]) -> Vec<MetadataRecord> {
+/// What the finalized features must become at this start: what a new cluster gets and this one has
+/// not yet is switched on; what the log has and this release does not serve is lowered to what it
+/// does, for a client must never be told of what is not there.
+pub(crate) fn feature_changes(image: &Image, features: &[Feature]) -> Vec<MetadataRecord> {
     let missing: Vec<Feature> = features
         .iter()
         .filter(|feature| image.feature_level(&feature.name) == 0 && feature.finalized > 0)
         .cloned()
         .collect();
-    bootstrap_records(&missing)
+    let mut records = bootstrap_records(&missing);
+    for (name, level) in image.finalized_features() {
+        let served = features.iter().find(|feature| feature.name == name).map_or(0, |feature| feature.max);
+        if level > served {
+            let name = StrBytes::from_string(name.to_owned());
+            records.push(
+                FeatureLevelRecord { name, feature_level: served, ..FeatureLevelRecord::default() }.into(),
+            );
+        }
+    }
+    records
 }
 
 /// This node as a broker that serves; its epoch is the offset of the record.
@@ -84,20 +95,32 @@ pub(crate) fn register_broker(
     }
 }
 
-/// After an unclean stop the end of a partition's log may lie before what a reader has seen: a new
-/// leader epoch for each partition this node leads lets clients notice.
-pub(crate) fn leader_epoch_bumps(image: &Image, broker_id: BrokerId) -> Vec<MetadataRecord> {
+/// The leaderships this node takes when it starts. Partitions without a leader (Kafka leaves them so
+/// when its last broker stops) get it if it was in sync. After an unclean stop the end of a log may
+/// lie before what a reader has seen: a new leader epoch for each partition that this node leads
+/// lets clients notice.
+pub(crate) fn leader_changes(image: &Image, broker_id: BrokerId, unclean_stop: bool) -> Vec<MetadataRecord> {
     let mut records = Vec::new();
     for topic in image.topics() {
         for (index, partition) in topic.partitions.iter().enumerate() {
-            if partition.leader == Some(broker_id) {
-                let record = PartitionChangeRecord {
-                    partition_id: index as i32,
-                    topic_id: topic.id.0,
-                    leader: broker_id.0,
-                    ..PartitionChangeRecord::default()
-                };
-                records.push(record.into());
+            let change = || PartitionChangeRecord {
+                partition_id: index as i32,
+                topic_id: topic.id.0,
+                leader: broker_id.0,
+                ..PartitionChangeRecord::default()
+            };
+            match partition.leader {
+                Some(leader) if leader == broker_id && unclean_stop => records.push(change().into()),
+                Some(_) => {}
+                None if partition.isr.contains(&broker_id) => records.push(change().into()),
+                None if partition.isr.is_empty() && partition.elr().contains(&broker_id) => {
+                    let isr = Some(vec![broker_id.0]);
+                    let others = partition.elr().iter().filter(|id| **id != broker_id);
+                    let elr = Some(others.map(|id| id.0).collect());
+                    let change = PartitionChangeRecord { isr, eligible_leader_replicas: elr, ..change() };
+                    records.push(change.into());
+                }
+                None => {}
             }
         }
     }
