@@ -302,9 +302,9 @@ impl LogManager {
 
     /// The directory with the fewest partitions, as Kafka chooses.
     fn choose_dir(&self, logs: &Logs) -> Result<Arc<LogDir>, StorageFailure> {
-        let online = self.dirs.iter().filter(|dir| dir.poisoned().is_none());
+        let mut online = self.dirs.iter().filter(|dir| dir.poisoned().is_none());
         let chosen = if self.dirs.len() == 1 {
-            online.last()
+            online.next()
         } else {
             online.min_by_key(|dir| logs.values().filter(|log| Arc::ptr_eq(&log.dir, dir)).count())
         };

@@ -10,7 +10,6 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
 use ottla_log::{AppendError, AppendOrigin};
 use ottla_model::{ErrorCode, TopicId};
 use ottla_network::{Admitted, Answer};
