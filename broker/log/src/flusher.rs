@@ -104,6 +104,7 @@ struct FlushPlan {
     rolled: Vec<Arc<Segment>>,
     active: Option<(Arc<Segment>, u64)>,
     names: bool,
+    folder_number: u64,
     records: i64,
     bytes: u64,
 }
@@ -191,6 +192,7 @@ impl UnifiedLog {
             rolled: writer.unsynced.clone(),
             active,
             names: std::mem::take(&mut writer.are_names_unsynced),
+            folder_number: writer.folder_number,
             records: writer.unflushed_records,
             bytes: writer.unflushed_bytes,
         }
@@ -214,7 +216,7 @@ impl UnifiedLog {
         }
         if plan.names {
             self.shared.env.disk.sync_dir(&self.folder)?;
-            self.shared.env.disk.sync_dir(self.dir.path())?;
+            self.dir.sync_folders(plan.folder_number)?;
         }
         Ok(())
     }

@@ -134,6 +134,12 @@ impl LogManager {
                 self.shared.env.tasks.spawn_thread("log-flusher", Box::new(move || shared.flusher.work()));
             self.threads.lock().push(thread);
         }
+        if self.shared.settings.flusher_threads > 0 {
+            // What recovery found in the page cache only.
+            for log in self.shared.dirty.lock().iter() {
+                log.enqueue_flush();
+            }
+        }
         if !self.shared.settings.is_background_on {
             return;
         }
@@ -401,14 +407,16 @@ impl LogManager {
         if let Some(task) = self.background.lock().take() {
             task.abort();
         }
+        for log in self.logs().into_iter().filter(|log| log.is_loaded()) {
+            self.shared.flusher.run(Box::new(move || {
+                if let Err(failure) = log.close() {
+                    tracing::warn!(partition = %log.partition(), %failure, "not closed cleanly");
+                }
+            }));
+        }
         self.shared.flusher.close();
         for thread in std::mem::take(&mut *self.threads.lock()) {
             thread.join();
-        }
-        for log in self.logs() {
-            if let Err(failure) = log.close() {
-                tracing::warn!(partition = %log.partition(), %failure, "not closed cleanly");
-            }
         }
         for dir in &self.dirs {
             if dir.poisoned().is_some() || dir.write_recovery_points().is_err() {

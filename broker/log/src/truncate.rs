@@ -85,7 +85,7 @@ impl UnifiedLog {
     }
 
     /// The last first; on the device before anything new takes their place.
-    fn remove_for_good(&self, segments: &[Arc<Segment>]) -> std::io::Result<()> {
+    pub(crate) fn remove_for_good(&self, segments: &[Arc<Segment>]) -> std::io::Result<()> {
         for segment in segments.iter().rev() {
             self.remove_segment_files_now(segment)?;
             self.shared.env.disk.sync_dir(&self.folder)?;
@@ -138,6 +138,7 @@ impl UnifiedLog {
             disk.create_dir_all(&self.folder).map_err(|error| {
                 ChangeError::from(self.dir.write_failed(&format!("making {}", self.folder.display()), &error))
             })?;
+            writer.folder_number = self.dir.note_folder();
             let config = self.config.load();
             self.roll(writer, offset, &config, self.shared.env.clock.wall_ms())?;
         }
