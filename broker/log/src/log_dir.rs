@@ -210,7 +210,7 @@ impl LogDir {
         *self.log_starts.lock() = self.read_offsets(names::LOG_START_CHECKPOINT);
     }
 
-    fn read_offsets(&self, name: &str) -> Offsets {
+    pub fn read_offsets(&self, name: &str) -> Offsets {
         let path = self.path.join(name);
         let text = match self.disk.read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -304,7 +304,7 @@ impl LogDir {
         Ok(())
     }
 
-    fn write_offsets(&self, name: &str, offsets: &Offsets) -> Result<(), WriteFailure> {
+    pub fn write_offsets(&self, name: &str, offsets: &Offsets) -> Result<(), WriteFailure> {
         let text = checkpoint::write_offsets(offsets.iter().map(|(partition, offset)| (partition, *offset)));
         let path = self.path.join(name);
         self.disk
