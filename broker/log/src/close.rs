@@ -11,6 +11,7 @@ use crate::unified_log::UnifiedLog;
 impl UnifiedLog {
     /// Notes on disk how far this log is flushed, and what a start needs to go on from there.
     pub(crate) fn checkpoint(&self) -> Result<(), StorageFailure> {
+        let _files = self.hold_files();
         if self.is_deleted() || !self.is_loaded() {
             return Ok(());
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use ottla_model::Offset;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::error::StorageFailure;
 use crate::segment::Segment;
@@ -161,17 +161,23 @@ impl UnifiedLog {
         }
     }
 
+    /// While it is held nothing but an append touches the folder, and the folder stays where it is.
+    pub(crate) fn hold_files(&self) -> MutexGuard<'_, ()> {
+        self.flush_turn.running.lock()
+    }
+
     /// Syncs what was written so far. Returns the offset below which everything is on the device.
     /// The listener is not told by this.
     pub fn flush(&self) -> Result<Offset, StorageFailure> {
         self.ensure_loaded()?;
-        let _one_at_a_time = self.flush_turn.running.lock();
+        let _one_at_a_time = self.hold_files();
         loop {
             self.dir.check()?;
             let plan = self.plan_flush();
-            if !self.is_deleted() {
-                self.sync(&plan)
-                    .map_err(|error| self.dir.fail(&format!("syncing {}", self.folder.display()), &error))?;
+            if let Err(error) = self.sync(&plan)
+                && !self.is_deleted()
+            {
+                return Err(self.dir.fail(&format!("syncing {}", self.folder.display()), &error));
             }
             if let Some(flushed) = self.finish_flush(&plan) {
                 return Ok(flushed);

@@ -329,20 +329,22 @@ impl LogManager {
         self.logs.read().values().cloned().collect()
     }
 
-    /// Takes a partition away: at once for everybody who asks, its files later.
+    /// Takes a partition away: at once for everybody who asks, its files later. May block.
     pub fn delete(&self, partition: &TopicPartition) -> Result<bool, ChangeError> {
         let Some(log) = self.logs.write().remove(partition) else { return Ok(false) };
         log.mark_deleted();
-        {
-            // Nobody writes from here on.
-            let _writer = log.writer.lock();
+        // Who writes now is waited for; who comes later finds the mark.
+        let _files = log.hold_files();
+        let _writer = log.writer.lock();
+        for segment in log.segments.load().iter() {
+            segment.retire_files();
         }
         log.dir.check()?;
         log.dir.forget(partition)?;
         let unique = u128::from_le_bytes(self.shared.env.rng.next_16());
         let gone = log.dir.path().join(names::delete_folder(partition, unique));
         match self.shared.env.disk.rename(&log.folder, &gone) {
-            Ok(()) => self.remove_later(&log, gone),
+            Ok(()) => self.remove_later(gone),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
                 return Err(log.dir.fail(&format!("renaming {}", log.folder.display()), &error).into());
@@ -351,15 +353,9 @@ impl LogManager {
         Ok(true)
     }
 
-    fn remove_later(&self, log: &Arc<UnifiedLog>, folder: PathBuf) {
+    fn remove_later(&self, folder: PathBuf) {
         let disk = self.shared.env.disk.clone();
-        let log = log.clone();
-        self.shared.flusher.run(Box::new(move || {
-            for segment in log.segments.load().iter() {
-                segment.close_files();
-            }
-            remove_folder(&*disk, &folder);
-        }));
+        self.shared.flusher.run(Box::new(move || remove_folder(&*disk, &folder)));
     }
 
     /// High watermarks as the last `write_high_watermarks` left them.

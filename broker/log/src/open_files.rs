@@ -26,6 +26,8 @@ pub struct FileSlot {
     /// Used since the sweep last came by.
     used: AtomicBool,
     pinned: AtomicBool,
+    /// The path may be another file's by now.
+    is_retired: AtomicBool,
 }
 
 impl FileSlot {
@@ -35,6 +37,7 @@ impl FileSlot {
             file: Mutex::new(None),
             used: AtomicBool::new(false),
             pinned: AtomicBool::new(false),
+            is_retired: AtomicBool::new(false),
         })
     }
 
@@ -49,6 +52,13 @@ impl FileSlot {
 
     pub fn close(&self) {
         *self.file.lock() = None;
+    }
+
+    /// Closes the file and never opens the path again.
+    pub fn retire(&self) {
+        let mut file = self.file.lock();
+        self.is_retired.store(true, Ordering::Relaxed);
+        *file = None;
     }
 }
 
@@ -73,6 +83,9 @@ impl OpenFiles {
         }
         if let Some(file) = &*file {
             return Ok(file.clone());
+        }
+        if slot.is_retired.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::NotFound.into());
         }
         // Readers open for writing too where they can: the handle is shared with the writer.
         let mode = if mode == OpenMode::Read { OpenMode::ReadWrite } else { mode };

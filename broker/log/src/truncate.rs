@@ -34,6 +34,9 @@ impl UnifiedLog {
     pub fn truncate_to(self: &Arc<Self>, offset: Offset) -> Result<(), ChangeError> {
         self.check_changeable()?;
         let mut writer = self.writer.lock();
+        if self.is_deleted() {
+            return Err(ChangeError::Deleted);
+        }
         if offset >= self.log_end_offset() {
             return Ok(());
         }
@@ -114,6 +117,9 @@ impl UnifiedLog {
     pub fn truncate_fully_and_start_at(self: &Arc<Self>, offset: Offset) -> Result<(), ChangeError> {
         self.check_changeable()?;
         let mut writer = self.writer.lock();
+        if self.is_deleted() {
+            return Err(ChangeError::Deleted);
+        }
         self.start_again_at(&mut writer, offset)
     }
 
@@ -164,6 +170,10 @@ impl UnifiedLog {
     /// Moves the log's start forward: first on disk, then for readers.
     pub(crate) fn move_log_start(&self, to: Offset) -> Result<(), WriteFailure> {
         self.dir.write_log_start(&self.partition, to)?;
+        if self.is_deleted() {
+            // Deleted meanwhile: a later partition of that name must not start there.
+            return self.dir.forget(&self.partition);
+        }
         let mut writer = self.writer.lock();
         if to > self.log_start_offset() {
             self.set_log_start(to);
@@ -189,6 +199,11 @@ impl UnifiedLog {
         let count = removed.len();
         let log = self.clone();
         self.shared.flusher.run(Box::new(move || {
+            let _files = log.hold_files();
+            if log.is_deleted() {
+                // The folder has moved; what has its name now is another log's.
+                return;
+            }
             for segment in &removed {
                 log.remove_segment_files(segment);
             }
