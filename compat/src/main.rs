@@ -1,2 +1,138 @@
-//! Placeholder.
-fn main() {}
+//! The command line of `cargo compat`: starts brokers, runs foreign clients against them, prints what they said.
+//! shell: arguments in, tables out.
+#![allow(clippy::print_stdout, reason = "this program talks to a person")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Parser, Subcommand};
+use ottla_compat::broker::{Against, Broker as _, BrokerOptions};
+use ottla_compat::clients::CLIENTS;
+use ottla_compat::crash::{self, Part};
+use ottla_compat::failure::{Failure, Outcome};
+use ottla_compat::runner::{self, Plan};
+use ottla_compat::steps::Amounts;
+use ottla_compat::{process, reference};
+
+/// Unmodified Kafka clients and tools against a broker.
+#[derive(Parser)]
+#[command(name = "cargo compat")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run the reference Apache Kafka in the foreground until SIGINT or SIGTERM; prints one JSON line when it serves.
+    Kafka {
+        /// The port of its listener; any free one when not given.
+        #[arg(long)]
+        port: Option<u16>,
+        /// Keep the data here instead of in a directory that vanishes.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// A line for its server.properties.
+        #[arg(long = "override", value_name = "KEY=VALUE")]
+        overrides: Vec<String>,
+    },
+    /// Play the scenario with every client, or with those named.
+    Quick(Selection),
+    /// The same with far more records.
+    Full(Selection),
+    /// Kill the broker under load, damage the tails of its logs, fill its disk.
+    Crash(CrashArguments),
+    /// Name the clients.
+    List,
+}
+
+#[derive(clap::Args)]
+struct Selection {
+    /// The broker under test.
+    #[arg(long, value_enum, default_value_t = Against::Ottla)]
+    against: Against,
+    /// A configuration line for the broker.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Clients, as `list` names them; all when none is given.
+    names: Vec<String>,
+}
+
+#[derive(clap::Args)]
+struct CrashArguments {
+    /// The broker under test.
+    #[arg(long, value_enum, default_value_t = Against::Ottla)]
+    against: Against,
+    /// How often it is killed under load.
+    #[arg(long, default_value_t = 50)]
+    rounds: u32,
+    /// How often every kind of damage is done.
+    #[arg(long, default_value_t = 5)]
+    tail_rounds: u32,
+    /// What repeats a run; taken from the clock when not given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// A configuration line for the broker.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Some parts only; all when none is given.
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Outcome<ExitCode> {
+    match task {
+        Task::Kafka { port, dir, overrides } => {
+            serve_kafka(&BrokerOptions { dir, port, overrides, ..BrokerOptions::default() })
+        }
+        Task::Crash(arguments) => crash_broker(arguments),
+        Task::Quick(selection) => run_clients(selection, Amounts::QUICK),
+        Task::Full(selection) => run_clients(selection, Amounts::FULL),
+        Task::List => {
+            for client in CLIENTS {
+                println!("{:16} {}", client.name, client.about);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn serve_kafka(options: &BrokerOptions) -> Outcome<ExitCode> {
+    let (asked_to_stop, stop) = mpsc::channel();
+    process::on_signal(move || {
+        let _ = asked_to_stop.send(());
+    })?;
+    let mut server = reference::KafkaServer::start(options)?;
+    println!("{}", reference::ready_line(&server)?);
+    stop.recv().map_err(|_| Failure("the signal thread ended".to_owned()))?;
+    server.stop()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_clients(selection: Selection, amounts: Amounts) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let Selection { against, overrides, names } = selection;
+    let clean = runner::run(&Plan { against, names, amounts, overrides })?;
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn crash_broker(arguments: CrashArguments) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let CrashArguments { against, rounds, tail_rounds, seed, overrides, parts } = arguments;
+    let clock_seed = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
+    let seed = seed.unwrap_or_else(clock_seed);
+    let clean = crash::run(&crash::Plan { against, rounds, tail_rounds, seed, parts, overrides })?;
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,1 +1,22 @@
-//! protocol-tests room.
+//! The wire, seen from outside: a codec of its own, scripts of raw requests, the comparison of two brokers' answers,
+//! golden bytes, and a seeded source of numbers.
+//! core in codec, batch, script and compare; shell in connection, runner, broker and golden.
+
+pub mod batch;
+pub mod broker;
+pub mod codec;
+pub mod compare;
+pub mod connection;
+pub mod golden;
+pub mod normalise;
+pub mod oracle;
+pub mod records;
+pub mod relaxed;
+pub mod runner;
+pub mod schema;
+pub mod schema_source;
+pub mod script;
+pub mod seeded;
+
+/// What went wrong, said for the person who runs the check.
+pub type Outcome<T> = Result<T, String>;

@@ -1,1 +1,13 @@
-//! admin room.
+//! HTTP for people and machines that watch the broker: metrics, health, one plain page.
+//! Shell. Knows no other room: what it shows is given to it as `AdminSources`.
+
+#[cfg(test)]
+mod dashboard_tests;
+mod pages;
+mod process_metrics;
+mod server;
+mod stream_io;
+
+pub use pages::{About, AdminSources};
+pub use process_metrics::ProcessMetrics;
+pub use server::{AdminServer, BoundAdminServer};

@@ -1,1 +1,29 @@
-//! api room.
+//! Kafka's door: one row and one file per API key.
+//! Shell over the rooms below.
+//!
+//! Reading order: `table` (what is served), `dispatch` (frame to handler), `request` (what a handler
+//! gets and how it answers), `handlers/`.
+//!
+//! Invariants:
+//! - I1. Only what a row of the table serves is advertised.
+//! - I2. A body reaches a message type only through the guard (`Request::decode`).
+//! - I3. Engine errors become codes in `errors` alone.
+
+pub mod auto_create;
+pub mod blocking;
+pub mod context;
+pub mod dispatch;
+pub mod error_counts;
+pub mod errors;
+pub mod fence;
+pub mod fetch_session;
+pub mod groups;
+pub mod handlers;
+pub mod metrics;
+pub mod producer_ids;
+pub mod request;
+pub mod table;
+pub mod wire;
+
+pub use context::Broker;
+pub use dispatch::Dispatch;

@@ -1,1 +1,42 @@
-//! config room.
+//! config room: one row a key; who overrides whom; what a value may be; what DescribeConfigs answers.
+//! core
+
+pub mod broker;
+pub mod client_metrics;
+pub mod environment;
+pub mod group;
+pub mod properties;
+pub mod topic;
+
+mod alter;
+mod describe;
+mod error;
+mod listeners;
+mod listing;
+mod load;
+mod nearest;
+mod row;
+mod settings;
+mod startup;
+mod topic_config;
+mod validators;
+mod value;
+
+pub use alter::{
+    OpType, ResourceKind, apply_op, validate_broker_change, validate_client_metrics, validate_group,
+    validate_topic, validate_topic_override,
+};
+pub use broker::{OTTLA_DEFAULTS, OttlaDefault};
+pub use describe::{
+    ConfigEntry, ConfigSource, ConfigSynonym, describe_broker, describe_client_metrics,
+    describe_cluster_default, describe_group, describe_topic,
+};
+pub use error::{ConfigError, ConfigErrorKind, Warning};
+pub use listeners::{Listener, ProtocolMap, SecurityProtocol};
+pub use listing::render_config_listing;
+pub use load::load;
+pub use nearest::nearest_key;
+pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synonym, Validation, Visibility};
+pub use settings::{BrokerConfig, BrokerSettings, ConfigMap, Durability, Given, Origin};
+pub use topic_config::{CleanupPolicy, CompressionType, ConfigSources, TimestampType, TopicConfig};
+pub use value::{ConfigValue, parse as parse_value};

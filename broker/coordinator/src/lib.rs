@@ -1,1 +1,19 @@
-//! coordinator room.
+//! State machines kept in internal topics: consumer groups of the classic protocol and their offsets.
+//! Core (`group/`, `record`, `timers`) and shell (`runtime/`).
+//!
+//! A call decides on a shard's state and returns records and answers; the shell appends the records to
+//! the shard's partition of `__consumer_offsets`, replays them, and lets the answers go when they are
+//! committed.
+
+pub mod group;
+pub mod java_hash;
+pub mod record;
+pub mod runtime;
+pub mod settings;
+mod subscription;
+pub mod timers;
+pub mod wire;
+
+pub use record::codec::CoordinatorRecord;
+pub use runtime::{CoordinatorLog, GroupCoordinator, LoadSummary, Reply, RequestContext, TopicLookup};
+pub use settings::GroupSettings;

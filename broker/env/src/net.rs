@@ -37,6 +37,16 @@ pub trait Stream: Send {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>>;
 
+    /// As `poll_write_vectored`, for bytes that are followed by more at once: the platform may keep
+    /// them back to send both together.
+    fn poll_write_vectored_more(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, slices)
+    }
+
     /// Sends up to `len` bytes of a file without copying them through this process where the
     /// platform can (sendfile).
     fn poll_send_file(

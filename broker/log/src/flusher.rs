@@ -109,10 +109,20 @@ struct FlushPlan {
     bytes: u64,
 }
 
+impl FlushPlan {
+    fn is_empty(&self) -> bool {
+        self.rolled.is_empty() && self.active.is_none() && !self.names
+    }
+}
+
 impl UnifiedLog {
-    /// Who is told of flushes; replaces the one before.
+    /// Who is told of flushes; replaces the one before. It is told at once how far the log is
+    /// flushed, so that no flush falls between asking and listening.
     pub fn set_flush_listener(&self, listener: Option<Arc<dyn FlushListener>>) {
-        *self.flush_listener.write() = listener;
+        self.flush_listener.write().clone_from(&listener);
+        if let Some(listener) = listener {
+            listener.on_flush(Ok(self.flushed_offset()));
+        }
     }
 
     /// Asks that everything below `up_to` reaches the device. `true`: it is there already, and no
@@ -174,10 +184,15 @@ impl UnifiedLog {
         loop {
             self.dir.check()?;
             let plan = self.plan_flush();
-            if let Err(error) = self.sync(&plan)
-                && !self.is_deleted()
+            let begun = self.shared.env.clock.monotonic();
+            if let Err(error) = self.sync(&plan) {
+                if !self.is_deleted() {
+                    return Err(self.dir.fail(&format!("syncing {}", self.folder.display()), &error));
+                }
+            } else if !plan.is_empty()
+                && let Some(observer) = self.shared.on_sync.get()
             {
-                return Err(self.dir.fail(&format!("syncing {}", self.folder.display()), &error));
+                observer(begun.until(self.shared.env.clock.monotonic()));
             }
             if let Some(flushed) = self.finish_flush(&plan) {
                 return Ok(flushed);

@@ -43,4 +43,4 @@ pub use manager::{DirRecovery, DirState, LogManager, RecoveryReport};
 pub use read::{ReadData, ReadLimits, ReadSlice};
 pub use recovery::LoadReport;
 pub use txn_index::AbortedTxn;
-pub use unified_log::UnifiedLog;
+pub use unified_log::{SyncObserver, UnifiedLog};

@@ -4,8 +4,8 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ottla_env::Env;
@@ -22,7 +22,7 @@ use crate::names;
 use crate::open_files::OpenFiles;
 use crate::recovery::LoadReport;
 use crate::startup::{find_partitions, open_dir, recover, remove_clean_marker, remove_folder, tell};
-use crate::unified_log::{Shared, UnifiedLog};
+use crate::unified_log::{Shared, SyncObserver, UnifiedLog};
 
 /// How often the background looks for work.
 const TICK: Duration = Duration::from_millis(1000);
@@ -85,6 +85,7 @@ impl LogManager {
             flusher: Flusher::new(settings.flusher_threads == 0),
             settings: settings.clone(),
             dirty: Mutex::default(),
+            on_sync: OnceLock::new(),
             env,
         });
         let mut report = RecoveryReport::default();
@@ -238,7 +239,7 @@ impl LogManager {
     /// segments went.
     pub fn run_retention(&self, now_ms: i64) -> usize {
         let mut count = 0;
-        for log in self.logs() {
+        for log in self.logs().iter().filter(|log| log.is_claimed()) {
             match log.run_retention(now_ms) {
                 Ok(removed) => count += removed,
                 Err(error) => tracing::debug!(partition = %log.partition(), %error, "retention passed over"),
@@ -259,7 +260,7 @@ impl LogManager {
         config: Arc<LogConfig>,
     ) -> Result<Arc<UnifiedLog>, LogError> {
         if let Some(log) = self.get(partition) {
-            log.set_config(config);
+            log.claim(config);
             return self.with_topic_id(log, topic_id);
         }
         let log = {
@@ -268,7 +269,8 @@ impl LogManager {
                 log.clone()
             } else {
                 let dir = self.choose_dir(&logs)?;
-                let log = UnifiedLog::new(partition.clone(), dir, self.shared.clone(), config, true);
+                let log = UnifiedLog::new(partition.clone(), dir, self.shared.clone(), config.clone(), true);
+                log.claim(config);
                 let log = Arc::new(log);
                 logs.insert(partition.clone(), log.clone());
                 log
@@ -322,6 +324,11 @@ impl LogManager {
 
     pub fn get(&self, partition: &TopicPartition) -> Option<Arc<UnifiedLog>> {
         self.logs.read().get(partition).cloned()
+    }
+
+    /// Hears how long each sync takes; plugged once, in wiring.
+    pub fn on_sync(&self, observer: Arc<SyncObserver>) {
+        let _first_wins = self.shared.on_sync.set(observer);
     }
 
     /// All logs, also those that a start found and nobody asked for yet.

@@ -21,6 +21,8 @@ pub const RECOVERY_POINT_CHECKPOINT: &str = "recovery-point-offset-checkpoint";
 pub const LOG_START_CHECKPOINT: &str = "log-start-offset-checkpoint";
 pub const REPLICATION_CHECKPOINT: &str = "replication-offset-checkpoint";
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+/// The folder of the cluster's own log.
+pub const CLUSTER_METADATA_FOLDER: &str = "__cluster_metadata-0";
 pub const META_PROPERTIES: &str = "meta.properties";
 pub const LOCK: &str = ".lock";
 pub const RESERVE: &str = ".ottla-reserve";

@@ -62,6 +62,8 @@ pub(crate) fn find_partitions(
         if entry.name.ends_with(names::DELETE_DIR_SUFFIX) {
             let (disk, folder) = (shared.env.disk.clone(), dir.path().join(&entry.name));
             shared.flusher.run(Box::new(move || remove_folder(&*disk, &folder)));
+        } else if entry.name == names::CLUSTER_METADATA_FOLDER {
+            // The metadata room's own: its segments and snapshots follow other rules.
         } else if let Some(partition) = TopicPartition::parse(&entry.name) {
             let log = UnifiedLog::new(partition, dir.clone(), shared.clone(), config.clone(), was_clean);
             logs.push(Arc::new(log));

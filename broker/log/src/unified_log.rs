@@ -9,8 +9,9 @@
 //! - I4. Readers take no lock that a writer holds while it writes.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ottla_env::Env;
@@ -37,7 +38,12 @@ pub(crate) struct Shared {
     pub flusher: Flusher,
     /// Logs with something to flush or to checkpoint.
     pub dirty: Mutex<Vec<Arc<UnifiedLog>>>,
+    /// Told how long each sync took.
+    pub on_sync: OnceLock<Arc<SyncObserver>>,
 }
+
+/// Hears how long a sync of one log took.
+pub type SyncObserver = dyn Fn(Duration) + Send + Sync;
 
 pub struct UnifiedLog {
     pub(crate) partition: TopicPartition,
@@ -50,6 +56,9 @@ pub struct UnifiedLog {
     pub(crate) was_clean: bool,
     is_loaded: AtomicBool,
     is_deleted: AtomicBool,
+    /// Somebody asked for this log with a configuration. One that a start found and nobody asked for
+    /// has none of its own: nothing is removed by a default that may not be its topic's.
+    is_claimed: AtomicBool,
     /// Whether `shared.dirty` knows of this log.
     pub(crate) is_dirty: AtomicBool,
     log_start: AtomicI64,
@@ -113,6 +122,7 @@ impl UnifiedLog {
             was_clean,
             is_loaded: AtomicBool::new(false),
             is_deleted: AtomicBool::new(false),
+            is_claimed: AtomicBool::new(false),
             is_dirty: AtomicBool::new(false),
             log_start: AtomicI64::new(0),
             log_end: AtomicI64::new(0),
@@ -138,6 +148,16 @@ impl UnifiedLog {
 
     pub fn config(&self) -> Arc<LogConfig> {
         self.config.load_full()
+    }
+
+    /// Whether the configuration is the topic's own.
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.is_claimed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn claim(&self, config: Arc<LogConfig>) {
+        self.config.store(config);
+        self.is_claimed.store(true, Ordering::Release);
     }
 
     /// In force from the next operation on.

@@ -23,5 +23,34 @@ pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 const _: () = assert!(CONNECTION_READ_BUFFER_BYTES_IDLE < CONNECTION_READ_BYTES_MAX);
 
+/// Deepest nesting of arrays and structs in a request; Kafka's deepest definition stays below.
+pub const REQUEST_NESTING_MAX: usize = 16;
+
+/// Array elements (structs, strings) and tagged fields one request may hold. An element can be ten
+/// times its bytes once decoded, so the frame's size alone does not bound the memory.
+pub const REQUEST_ELEMENTS_MAX: usize = 1_000_000;
+
 /// Record errors one refused batch may carry into its answer.
 pub const RECORD_ERRORS_PER_BATCH_MAX: usize = 1000;
+
+/// Requests that wait for the metadata controller; beyond it their senders wait.
+pub const METADATA_EVENTS_QUEUED_MAX: usize = 1024;
+
+/// Decisions of the metadata controller that share one append and one sync.
+pub const METADATA_EVENTS_PER_COMMIT_MAX: usize = 256;
+
+/// Bytes of metadata records from which on a group of decisions is committed without waiting for more.
+pub const METADATA_COMMIT_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of metadata records after which a snapshot is taken and the log before it dropped (Kafka's
+/// `metadata.log.max.record.bytes.between.snapshots`).
+pub const METADATA_SNAPSHOT_BYTES: u64 = 20 * 1024 * 1024;
+
+/// Bytes of metadata records after which the materialised image is brought up to date.
+pub const METADATA_MATERIALISE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Bytes behind the newest snapshot from which a start asks the materialised image first: fewer are
+/// replayed in less time than it takes to open.
+pub const METADATA_LONG_REPLAY_BYTES: u64 = 2 * METADATA_MATERIALISE_BYTES;
+
+const _: () = assert!(METADATA_LONG_REPLAY_BYTES < METADATA_SNAPSHOT_BYTES);

@@ -1,1 +1,26 @@
-//! network room.
+//! Listeners, connections, frames and the order of answers.
+//! Shell. Knows no API: whole frames go to the one `Handler`, answers come back.
+
+mod answer_queue;
+mod connection;
+#[cfg(test)]
+mod connection_tests;
+mod frame_reader;
+pub mod handler;
+mod listener;
+#[cfg(test)]
+mod listener_tests;
+mod memory_budget;
+mod metrics;
+pub mod response;
+mod server;
+mod settings;
+#[cfg(test)]
+mod test_world;
+
+pub use handler::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo};
+pub use listener::{BindError, ListenerSpec, Listeners};
+pub use metrics::{CloseReason, NetworkMetrics};
+pub use response::{Chunk, Response, ResponseBuilder};
+pub use server::NetworkServer;
+pub use settings::{CONNECTION_FREE_BYTES, NetworkSettings};

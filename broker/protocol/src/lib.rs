@@ -1,1 +1,20 @@
-//! protocol room.
+//! The wire as Apache Kafka 4.3.1 speaks it: headers, versions, messages, record schemas, and a guard before them.
+//! Core. The one place that knows the gaps of the kafka-protocol crate.
+//!
+//! Reading order: `versions` (who may speak what), `header`, `guard` (is this body safe to decode?),
+//! `codec` (decode and encode), `messages`, `records`. `generated` is written by `generator/`.
+
+pub mod api_key;
+pub mod codec;
+mod generated;
+pub mod guard;
+pub mod header;
+pub mod messages;
+pub mod records;
+pub mod versions;
+
+pub use api_key::ApiKey;
+pub use codec::{Decode, DecodeError, Encode, EncodeError, Request, Schema, decode_request};
+pub use guard::GuardError;
+pub use header::{HeaderError, RequestHeader, encode_response_header};
+pub use kafka_protocol::protocol::StrBytes;

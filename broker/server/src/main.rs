@@ -1,2 +1,76 @@
-//! The binary.
-fn main() {}
+//! The process: command line in, exit code out.
+//! Shell.
+
+mod args;
+mod figures;
+mod groups_follow;
+mod groups_log;
+mod identity;
+mod listeners;
+mod ready;
+mod serve;
+mod settings;
+mod wiring;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use ottla_config::{BrokerConfig, Warning};
+
+use crate::args::{Arguments, Command, Sources, parse_override};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match &arguments.command {
+        Some(Command::Config(sources)) => print_config(sources),
+        Some(Command::ExplainListeners(sources)) => explain_listeners(sources),
+        None => serve::run(&arguments.serve),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ottla: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads the file, the environment and the overrides; the first bad value stops the start.
+pub(crate) fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), String> {
+    let text = match &sources.properties {
+        Some(path) => {
+            Some(std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?)
+        }
+        None => None,
+    };
+    let path = sources.properties.as_ref().map(|path| path.display().to_string());
+    let file = path.as_deref().zip(text.as_deref());
+    let environment: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let overrides =
+        sources.overrides.iter().map(|text| parse_override(text)).collect::<Result<Vec<_>, _>>()?;
+    ottla_config::load(file, &environment, &overrides).map_err(|error| error.to_string())
+}
+
+fn print_config(sources: &Sources) -> Result<(), String> {
+    let (config, warnings) = load(sources)?;
+    for warning in warnings {
+        eprintln!("ottla: {warning}");
+    }
+    show(&ottla_config::render_config_listing(&config))
+}
+
+fn explain_listeners(sources: &Sources) -> Result<(), String> {
+    let (config, _warnings) = load(sources)?;
+    show(&listeners::explain(&config))
+}
+
+/// Prints for a person, who may have seen enough (`ottla config | head`).
+fn show(text: &str) -> Result<(), String> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}

@@ -4,6 +4,7 @@
 mod clock;
 mod disk;
 mod faulty;
+pub mod net;
 mod rng;
 mod tasks;
 

@@ -6,12 +6,14 @@ mod clock;
 mod disk;
 mod net;
 mod rng;
+mod runtime;
 mod tasks;
 
 pub use clock::RealClock;
 pub use disk::RealDisk;
 pub use net::RealNet;
 pub use rng::RealRng;
+pub use runtime::{StopSignals, run};
 pub use tasks::TokioTasks;
 
 use std::sync::Arc;

@@ -3,10 +3,12 @@
 
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use tokio::io::Interest;
+use rustix::net::{SendAncillaryBuffer, SendFlags};
+use tokio::io::{AsyncReadExt, AsyncWrite, Interest};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::disk::File;
@@ -90,7 +92,10 @@ impl Stream for RealStream {
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
-        poll_io!(self.stream.poll_read_ready(context), self.stream.try_read_buf(buffer))
+        // Unlike `try_read_buf` this knows that a read that did not fill the room emptied the socket:
+        // the next one waits for the socket without asking the kernel. The future holds no state.
+        let read = pin!(self.stream.read_buf(buffer));
+        read.poll(context)
     }
 
     fn poll_write_vectored(
@@ -98,7 +103,27 @@ impl Stream for RealStream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        poll_io!(self.stream.poll_write_ready(context), self.stream.try_write_vectored(slices))
+        let stream = Pin::new(&mut self.stream);
+        match slices {
+            // A plain send is a little cheaper than a gathered one of one slice.
+            [one] => stream.poll_write(context, one),
+            several => stream.poll_write_vectored(context, several),
+        }
+    }
+
+    fn poll_write_vectored_more(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        poll_io!(
+            self.stream.poll_write_ready(context),
+            self.stream.try_io(Interest::WRITABLE, || {
+                let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+                let mut no_control = SendAncillaryBuffer::default();
+                Ok(rustix::net::sendmsg(&self.stream, slices, &mut no_control, flags)?)
+            })
+        )
     }
 
     fn poll_send_file(

@@ -1,0 +1,297 @@
+//! The HTTP listener: few connections, small requests, no request of which can hold up the broker.
+//! Shell.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use ottla_env::Env;
+use ottla_env::net::{Acceptor, Stream};
+use ottla_env::tasks::TaskHandle;
+use tokio::sync::{Mutex, Semaphore, oneshot, watch};
+
+use crate::pages::{self, AdminSources, Page};
+use crate::stream_io::StreamIo;
+
+/// Connections at a time; the next waits in the backlog.
+const CONNECTIONS_MAX: usize = 64;
+/// A request with its headers; hyper answers 431 beyond.
+const REQUEST_BYTES_MAX: usize = 16 * 1024;
+const HEADERS_MAX: usize = 64;
+/// A connection is asked to end after this, so that one that says nothing frees its place.
+const CONNECTION_LIFE: Duration = Duration::from_secs(60);
+/// What an answer under way then still has.
+const CONNECTION_GRACE: Duration = Duration::from_secs(5);
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(500);
+
+/// A socket that is bound and not yet served.
+pub struct BoundAdminServer {
+    env: Env,
+    acceptor: Box<dyn Acceptor>,
+}
+
+/// Serves until dropped or shut down.
+pub struct AdminServer {
+    addr: SocketAddr,
+    accepting: TaskHandle,
+    stopping: watch::Sender<bool>,
+}
+
+struct Serving {
+    env: Env,
+    sources: AdminSources,
+    /// Held during a scrape.
+    scrape: Mutex<()>,
+}
+
+impl AdminServer {
+    pub fn bind(env: &Env, addr: SocketAddr) -> io::Result<BoundAdminServer> {
+        Ok(BoundAdminServer { env: env.clone(), acceptor: env.net.bind(addr)? })
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Closes the listening socket and every connection.
+    pub async fn shutdown(self) {
+        self.stopping.send_replace(true);
+        self.accepting.join().await;
+    }
+}
+
+impl BoundAdminServer {
+    pub fn addr(&self) -> SocketAddr {
+        self.acceptor.local_addr()
+    }
+
+    pub fn serve(self, sources: AdminSources) -> AdminServer {
+        let addr = self.addr();
+        let stopping = watch::Sender::new(false);
+        let env = self.env.clone();
+        let serving = Arc::new(Serving { env: self.env, sources, scrape: Mutex::new(()) });
+        let work = accept_loop(self.acceptor, serving, stopping.subscribe());
+        let accepting = env.tasks.spawn("admin-accept", Box::pin(work));
+        AdminServer { addr, accepting, stopping }
+    }
+}
+
+async fn accept_loop(
+    mut acceptor: Box<dyn Acceptor>,
+    serving: Arc<Serving>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let connections = stopping.clone();
+        let accept = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, poll_fn(|context| acceptor.poll_accept(context)).await)
+        };
+        let (place, accepted) = tokio::select! {
+            _stop = stopping.wait_for(|stop| *stop) => return,
+            accepted = accept => accepted,
+        };
+        match accepted {
+            Ok(stream) => {
+                let serving_it = Arc::clone(&serving);
+                let work = async move {
+                    let _place = place;
+                    connection(stream, serving_it, connections).await;
+                };
+                // It ends with its stream, its time, or when the server stops.
+                serving.env.tasks.spawn("admin-connection", Box::pin(work)).detach();
+            }
+            Err(error) => {
+                tracing::debug!(%error, "cannot accept a connection for the admin page, trying again");
+                let clock = &serving.env.clock;
+                clock.sleep_until(clock.monotonic().after(ACCEPT_BACKOFF)).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: Box<dyn Stream>, serving: Arc<Serving>, mut stopping: watch::Receiver<bool>) {
+    let clock = Arc::clone(&serving.env.clock);
+    let end = clock.monotonic().after(CONNECTION_LIFE);
+    let service = service_fn(move |request| respond(request, Arc::clone(&serving)));
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(REQUEST_BYTES_MAX).max_headers(HEADERS_MAX);
+    let mut http = std::pin::pin!(builder.serve_connection(StreamIo::new(stream), service));
+    let stop = async {
+        // An error means that the server is gone, which stops as well.
+        let _stopped = stopping.wait_for(|stop| *stop).await.is_ok();
+    };
+    let served = tokio::select! {
+        served = http.as_mut() => served,
+        () = stop => return,
+        () = clock.sleep_until(end) => {
+            http.as_mut().graceful_shutdown();
+            tokio::select! {
+                served = http => served,
+                () = clock.sleep_until(end.after(CONNECTION_GRACE)) => return,
+            }
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection to the admin page failed");
+    }
+}
+
+async fn respond(request: Request<Incoming>, serving: Arc<Serving>) -> hyper::Result<Response<Full<Bytes>>> {
+    Ok(match pages::page(request.method(), request.uri().path(), &serving.sources) {
+        Page::Answer(answer) => answer,
+        Page::Metrics => scrape(&serving).await,
+    })
+}
+
+/// One scrape at a time, on a thread of its own: with many partitions it takes longer than a task
+/// may run.
+async fn scrape(serving: &Serving) -> Response<Full<Bytes>> {
+    let _one_at_a_time = serving.scrape.lock().await;
+    let (sender, receiver) = oneshot::channel();
+    let sources = serving.sources.clone();
+    let work = move || {
+        // The scraper may be gone.
+        let _gone = sender.send(pages::metrics(&sources));
+    };
+    let _thread = serving.env.tasks.spawn_thread("admin-scrape", Box::new(work));
+    receiver.await.unwrap_or_else(|_panicked| {
+        pages::answer(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "the metrics could not be gathered\n")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use ottla_env::memory::net::{MemoryNet, MemoryStream};
+    use prometheus::{IntCounter, Registry};
+
+    use super::*;
+    use crate::pages::About;
+
+    struct House {
+        net: MemoryNet,
+        server: AdminServer,
+        is_ready: Arc<AtomicBool>,
+        refreshes: Arc<AtomicUsize>,
+    }
+
+    fn serve() -> House {
+        let net = MemoryNet::new();
+        let env = Env { net: Arc::new(net.clone()), ..ottla_env::real::env() };
+        let registry = Registry::new();
+        let counter = IntCounter::new("ottla_test_total", "A figure.").expect("a good name");
+        counter.inc_by(7);
+        registry.register(Box::new(counter)).expect("the name is free");
+        let is_ready = Arc::new(AtomicBool::new(false));
+        let refreshes = Arc::new(AtomicUsize::new(0));
+        let (ready, refresh) = (Arc::clone(&is_ready), Arc::clone(&refreshes));
+        let sources = AdminSources {
+            registry,
+            ready: Arc::new(move || ready.load(Ordering::SeqCst)),
+            refresh: Arc::new(move || {
+                refresh.fetch_add(1, Ordering::SeqCst);
+            }),
+            about: About {
+                version: "1.2.3".into(),
+                cluster_id: "cluster".into(),
+                node_id: 0,
+                bootstrap: vec!["127.0.0.1:9092".into()],
+            },
+        };
+        let bound = AdminServer::bind(&env, SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port is free");
+        House { net, server: bound.serve(sources), is_ready, refreshes }
+    }
+
+    /// Sends a request that closes its connection, and gives the whole answer.
+    async fn exchange(house: &House, request: &str) -> String {
+        let mut client = house.net.connect(house.server.addr()).expect("it listens");
+        assert_eq!(client.try_write(request.as_bytes()).ok(), Some(request.len()));
+        read_to_end(&mut client).await
+    }
+
+    async fn read_to_end(client: &mut MemoryStream) -> String {
+        let mut received = bytes::BytesMut::new();
+        loop {
+            received.reserve(4096);
+            match poll_fn(|context| client.poll_read(context, &mut received)).await {
+                Ok(0) | Err(_) => return String::from_utf8_lossy(&received).into_owned(),
+                Ok(_more) => {}
+            }
+        }
+    }
+
+    async fn get(house: &House, path: &str) -> String {
+        exchange(house, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await
+    }
+
+    #[tokio::test]
+    async fn metrics_are_refreshed_at_each_scrape() {
+        let house = serve();
+        for scrape in 1..=2 {
+            let text = get(&house, "/metrics").await;
+            assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+            assert!(text.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+            assert!(text.ends_with("# TYPE ottla_test_total counter\nottla_test_total 7\n"), "{text}");
+            assert_eq!(house.refreshes.load(Ordering::SeqCst), scrape);
+        }
+    }
+
+    #[tokio::test]
+    async fn health_tells_a_running_process_from_a_serving_broker() {
+        let house = serve();
+        assert!(get(&house, "/health/live").await.starts_with("HTTP/1.1 200 "));
+        assert!(get(&house, "/health/ready").await.starts_with("HTTP/1.1 503 "));
+        house.is_ready.store(true, Ordering::SeqCst);
+        assert!(get(&house, "/health/ready").await.starts_with("HTTP/1.1 200 "));
+    }
+
+    #[tokio::test]
+    async fn the_front_page_names_what_there_is() {
+        let house = serve();
+        let text = get(&house, "/").await;
+        for part in ["Ottla 1.2.3", "127.0.0.1:9092", "/metrics", "/health/live", "/health/ready"] {
+            assert!(text.contains(part), "{part} is missing in {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_or_not_asked_rightly_is_refused() {
+        let house = serve();
+        assert!(get(&house, "/nowhere").await.starts_with("HTTP/1.1 404 "));
+        let post = "POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        let text = exchange(&house, post).await;
+        assert!(text.starts_with("HTTP/1.1 405 "));
+        assert!(text.contains("allow: GET, HEAD\r\n"));
+        let head = exchange(&house, "HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+        assert!(head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"));
+    }
+
+    #[tokio::test]
+    async fn a_request_without_end_is_refused() {
+        let house = serve();
+        let endless = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(REQUEST_BYTES_MAX + 1));
+        assert!(exchange(&house, &endless).await.starts_with("HTTP/1.1 431 "));
+    }
+
+    #[tokio::test]
+    async fn shutdown_closes_the_socket_and_the_connections() {
+        let house = serve();
+        let mut client = house.net.connect(house.server.addr()).expect("it listens");
+        assert!(get(&house, "/health/live").await.starts_with("HTTP/1.1 200 "));
+        let addr = house.server.addr();
+        house.server.shutdown().await;
+        assert_eq!(read_to_end(&mut client).await, "");
+        assert!(house.net.connect(addr).is_err());
+    }
+}

@@ -1,0 +1,69 @@
+//! Which error codes a response carries, for the request counters.
+//! Core. `ApiErrors.errorCounts` in Kafka; here each response names where its codes are.
+
+use ottla_protocol::messages::*;
+
+/// Calls back for every error code a response carries, success included.
+pub trait ErrorCounts {
+    fn errors(&self, each: &mut dyn FnMut(i16));
+}
+
+macro_rules! error_counts {
+    ($($response:ty: |$this:ident, $each:ident| $body:block)*) => {
+        $(impl ErrorCounts for $response {
+            fn errors(&self, $each: &mut dyn FnMut(i16)) {
+                let $this = self;
+                $body
+            }
+        })*
+    };
+}
+
+macro_rules! top_level_error {
+    ($($response:ty),* $(,)?) => {
+        $(impl ErrorCounts for $response {
+            fn errors(&self, each: &mut dyn FnMut(i16)) {
+                each(self.error_code);
+            }
+        })*
+    };
+}
+
+top_level_error!(
+    ApiVersionsResponse,
+    DescribeClusterResponse,
+    DescribeQuorumResponse,
+    FetchResponse,
+    HeartbeatResponse,
+    InitProducerIdResponse,
+    JoinGroupResponse,
+    ListGroupsResponse,
+    ListPartitionReassignmentsResponse,
+    SyncGroupResponse,
+    UpdateFeaturesResponse,
+);
+
+error_counts! {
+    ProduceResponse: |r, each| { r.responses.iter().flat_map(|t| &t.partition_responses).for_each(|p| each(p.error_code)); }
+    MetadataResponse: |r, each| { r.topics.iter().for_each(|t| each(t.error_code)); }
+    ListOffsetsResponse: |r, each| { r.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    OffsetForLeaderEpochResponse: |r, each| { r.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    FindCoordinatorResponse: |r, each| { each(r.error_code); r.coordinators.iter().for_each(|c| each(c.error_code)); }
+    LeaveGroupResponse: |r, each| { each(r.error_code); r.members.iter().for_each(|m| each(m.error_code)); }
+    OffsetCommitResponse: |r, each| { r.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    OffsetFetchResponse: |r, each| { each(r.error_code); r.groups.iter().for_each(|g| each(g.error_code)); }
+    OffsetDeleteResponse: |r, each| { each(r.error_code); }
+    DescribeGroupsResponse: |r, each| { r.groups.iter().for_each(|g| each(g.error_code)); }
+    DeleteGroupsResponse: |r, each| { r.results.iter().for_each(|g| each(g.error_code)); }
+    CreateTopicsResponse: |r, each| { r.topics.iter().for_each(|t| each(t.error_code)); }
+    DeleteTopicsResponse: |r, each| { r.responses.iter().for_each(|t| each(t.error_code)); }
+    CreatePartitionsResponse: |r, each| { r.results.iter().for_each(|t| each(t.error_code)); }
+    DeleteRecordsResponse: |r, each| { r.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    DescribeConfigsResponse: |r, each| { r.results.iter().for_each(|c| each(c.error_code)); }
+    AlterConfigsResponse: |r, each| { r.responses.iter().for_each(|c| each(c.error_code)); }
+    IncrementalAlterConfigsResponse: |r, each| { r.responses.iter().for_each(|c| each(c.error_code)); }
+    DescribeTopicPartitionsResponse: |r, each| { r.topics.iter().for_each(|t| each(t.error_code)); }
+    DescribeLogDirsResponse: |r, each| { each(r.error_code); }
+    DescribeProducersResponse: |r, each| { r.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    ElectLeadersResponse: |r, each| { each(r.error_code); }
+}

@@ -1,0 +1,96 @@
+//! Engine errors as Kafka's codes, once, without a wildcard.
+//! Core.
+
+pub use ottla_replica::read::read_error;
+
+use ottla_log::{AppendError, ChangeError};
+use ottla_metadata::OperationError;
+use ottla_model::ErrorCode;
+use ottla_records::InvalidKind;
+
+/// `Errors.UNKNOWN_TOPIC_OR_PARTITION`'s own text, where Kafka sends it.
+pub const NOT_HOSTED: &str = "This server does not host this topic-partition.";
+
+/// `ProduceResponse` codes of a refused append.
+pub fn append_error(error: &AppendError) -> ErrorCode {
+    match error {
+        AppendError::Invalid(invalid) => match invalid.kind {
+            InvalidKind::InvalidRecord => ErrorCode::InvalidRecord,
+            InvalidKind::CorruptMessage => ErrorCode::CorruptMessage,
+            InvalidKind::MessageTooLarge => ErrorCode::MessageTooLarge,
+            InvalidKind::InvalidTimestamp => ErrorCode::InvalidTimestamp,
+            InvalidKind::UnsupportedCompressionType => ErrorCode::UnsupportedCompressionType,
+        },
+        AppendError::BatchTooLarge(_) => ErrorCode::RecordListTooLarge,
+        AppendError::OutOfOrderSequence(_) => ErrorCode::OutOfOrderSequenceNumber,
+        AppendError::InvalidProducerEpoch(_) => ErrorCode::InvalidProducerEpoch,
+        AppendError::InvalidTxnState(_) => ErrorCode::InvalidTxnState,
+        AppendError::TransactionCoordinatorFenced(_) => ErrorCode::TransactionCoordinatorFenced,
+        AppendError::FencedLeaderEpoch { .. } => ErrorCode::FencedLeaderEpoch,
+        AppendError::UnexpectedOffset { .. } => ErrorCode::UnknownServerError,
+        AppendError::NoSpace(_) | AppendError::Storage(_) => ErrorCode::KafkaStorageError,
+        AppendError::Deleted => ErrorCode::UnknownTopicOrPartition,
+    }
+}
+
+/// Whether a refused append tells where the log starts: Kafka does, but for the errors it expects of a
+/// client or a disk (`ReplicaManager.appendToLocalLog`).
+pub fn tells_log_start(code: ErrorCode) -> bool {
+    !matches!(
+        code,
+        ErrorCode::UnknownTopicOrPartition
+            | ErrorCode::NotLeaderOrFollower
+            | ErrorCode::MessageTooLarge
+            | ErrorCode::RecordListTooLarge
+            | ErrorCode::CorruptMessage
+            | ErrorCode::KafkaStorageError
+    )
+}
+
+/// The text that goes with a refused append: as in Kafka where records are named, and where only a
+/// text can say what is wrong (a full disk, a directory that failed).
+pub fn append_text(error: &AppendError) -> Option<String> {
+    match error {
+        AppendError::NoSpace(_) | AppendError::Storage(_) => Some(error.to_string()),
+        AppendError::Invalid(invalid) if !invalid.record_errors.is_empty() => Some(error.to_string()),
+        _ => None,
+    }
+}
+
+/// Records that a refused batch names, with a text each (KIP-467).
+pub fn record_errors(error: &AppendError) -> Vec<(i32, String)> {
+    match error {
+        AppendError::Invalid(invalid) => {
+            invalid.record_errors.iter().map(|one| (one.batch_index, one.message.clone())).collect()
+        }
+        AppendError::BatchTooLarge(_)
+        | AppendError::OutOfOrderSequence(_)
+        | AppendError::InvalidProducerEpoch(_)
+        | AppendError::InvalidTxnState(_)
+        | AppendError::TransactionCoordinatorFenced(_)
+        | AppendError::FencedLeaderEpoch { .. }
+        | AppendError::UnexpectedOffset { .. }
+        | AppendError::NoSpace(_)
+        | AppendError::Storage(_)
+        | AppendError::Deleted => Vec::new(),
+    }
+}
+
+/// Codes of a refused change of a log's bounds.
+pub fn change_error(error: &ChangeError) -> ErrorCode {
+    match error {
+        ChangeError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+        ChangeError::Storage(_) | ChangeError::NoSpace(_) => ErrorCode::KafkaStorageError,
+        ChangeError::Deleted => ErrorCode::UnknownTopicOrPartition,
+    }
+}
+
+/// Code and text when the controller has no answer of its own to a request.
+pub fn operation_error(error: &OperationError) -> (ErrorCode, Option<String>) {
+    match error {
+        OperationError::Refused(refused) => (refused.error, refused.message.clone()),
+        OperationError::Commit(commit) => (ErrorCode::KafkaStorageError, Some(commit.to_string())),
+        // Retriable, and true: there is no controller any more.
+        OperationError::Stopping => (ErrorCode::NotController, Some(error.to_string())),
+    }
+}

@@ -1,0 +1,97 @@
+//! ApiVersions (key 18), versions 0-4: which APIs and versions this broker serves, derived from the
+//! table, and which features.
+//! Core.
+//!
+//! - v0-v2: keys only (v1 adds throttle time).
+//! - v3 (KIP-511, KIP-584): client software name and version; supported and finalized features.
+//! - v4 (KIP-1022 follow-up): features whose minimum is 0 may be listed.
+//! - above v4: error 35 in the v0 layout, naming this one API, so that a newer client asks again.
+
+use ottla_model::ErrorCode;
+use ottla_network::Admitted;
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
+use ottla_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
+
+use super::prelude::*;
+
+pub const API: Api = Api { key: ApiKey::ApiVersions, min: 0, max: 4, class: Class::Inline, admit };
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    if request.version() > API.max {
+        let fallback = ApiVersionsResponse::default()
+            .with_error_code(ErrorCode::UnsupportedVersion.code())
+            .with_api_keys(vec![row(API.key.to_i16(), API.min, API.max)]);
+        return Ok(Admitted::Ready(request.answer_in_version(&fallback, 0)));
+    }
+    let body: ApiVersionsRequest = request.decode()?;
+    if request.version() >= 3 {
+        let (name, version) = (body.client_software_name.as_str(), body.client_software_version.as_str());
+        if !(is_software_word(name) && is_software_word(version)) {
+            let refused = ApiVersionsResponse::default().with_error_code(ErrorCode::InvalidRequest.code());
+            return request.ready(&refused);
+        }
+        // A client that says it twice said the same.
+        let _first = request.connection.software.set((name.to_owned(), version.to_owned()));
+    }
+    let image = broker.image();
+    let api_keys =
+        table::ROWS.iter().map(|api| row(api.key.to_i16(), api.advertised_min(), api.max)).collect();
+    let supported = broker
+        .features
+        .iter()
+        .filter(|feature| request.version() >= 4 || feature.min > 0)
+        .map(|feature| {
+            SupportedFeatureKey::default()
+                .with_name(text(&feature.name))
+                .with_min_version(feature.min)
+                .with_max_version(feature.max)
+        })
+        .collect();
+    let finalized = image
+        .finalized_features()
+        .filter(|(_, level)| *level > 0)
+        .map(|(name, level)| {
+            FinalizedFeatureKey::default()
+                .with_name(text(name))
+                .with_min_version_level(level)
+                .with_max_version_level(level)
+        })
+        .collect();
+    let response = ApiVersionsResponse::default()
+        .with_api_keys(api_keys)
+        .with_supported_features(supported)
+        .with_finalized_features(finalized)
+        .with_finalized_features_epoch(image.finalized_features_epoch());
+    request.ready(&response)
+}
+
+fn row(api_key: i16, min: i16, max: i16) -> ApiVersion {
+    ApiVersion::default().with_api_key(api_key).with_min_version(min).with_max_version(max)
+}
+
+/// `ApiVersionsRequest.isValid`: letters, digits, `.` and `-`, not at the ends.
+fn is_software_word(word: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
+    let bytes = word.as_bytes();
+    match (bytes.first(), bytes.last()) {
+        (Some(first), Some(last)) => {
+            first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() && bytes.iter().copied().all(inner)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_software_word;
+
+    #[test]
+    fn software_words_are_kafka_s() {
+        assert!(is_software_word("apache-kafka-java"));
+        assert!(is_software_word("4.3.1"));
+        assert!(!is_software_word(""));
+        assert!(!is_software_word("-x"));
+        assert!(!is_software_word("a b"));
+    }
+}

@@ -1,0 +1,130 @@
+//! DescribeConfigs (key 32), versions 1-4: every key of a resource, and where its value comes from.
+//! Core.
+//!
+//! - v1: synonyms (KIP-226). v3: types and documentation (KIP-569). v4: flexible.
+//!
+//! Broker loggers (resource type 8) are not served: docs/exceptions/broker-loggers.md.
+
+use ottla_config::{
+    BrokerConfig, ConfigEntry, ConfigSources, describe_broker, describe_client_metrics,
+    describe_cluster_default, describe_group, describe_topic,
+};
+use ottla_metadata::{Image, ResourceType};
+use ottla_model::{ErrorCode, TopicName};
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use ottla_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use ottla_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+
+use super::prelude::*;
+
+pub const API: Api = Api { key: ApiKey::DescribeConfigs, min: 1, max: 4, class: Class::Inline, admit };
+
+type Described = Result<Vec<ConfigEntry>, (ErrorCode, String)>;
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let body: DescribeConfigsRequest = request.decode()?;
+    let image = broker.image();
+    let config = broker.replicas.effective_config();
+    let results = body
+        .resources
+        .iter()
+        .map(|resource| {
+            let described = describe(broker, &image, &config, resource);
+            let result = DescribeConfigsResult::default()
+                .with_resource_type(resource.resource_type)
+                .with_resource_name(resource.resource_name.clone());
+            match described {
+                Ok(entries) => result.with_error_message(message("")).with_configs(
+                    entries
+                        .into_iter()
+                        .map(|entry| wire_entry(entry, body.include_synonyms, body.include_documentation))
+                        .collect(),
+                ),
+                Err((error, why)) => result.with_error_code(error.code()).with_error_message(message(why)),
+            }
+        })
+        .collect();
+    request.ready(&DescribeConfigsResponse::default().with_results(results))
+}
+
+fn describe(
+    broker: &Broker,
+    image: &Image,
+    config: &BrokerConfig,
+    resource: &DescribeConfigsResource,
+) -> Described {
+    let keys: Option<Vec<String>> = resource
+        .configuration_keys
+        .as_ref()
+        .map(|keys| keys.iter().map(|key| key.as_str().to_owned()).collect());
+    let keys = keys.as_deref();
+    let name = resource.resource_name.as_str();
+    match ResourceType::from_code(resource.resource_type) {
+        Some(ResourceType::Topic) => {
+            let unknown = |text: String| (ErrorCode::UnknownTopicOrPartition, text);
+            TopicName::new(name)
+                .validate()
+                .map_err(|invalid| (ErrorCode::InvalidTopicException, invalid.to_string()))?;
+            let topic = image.topic(name).ok_or_else(|| unknown(String::new()))?;
+            Ok(describe_topic(&ConfigSources { broker: config, overrides: &topic.overrides }, keys))
+        }
+        Some(ResourceType::Broker) if name.is_empty() => Ok(describe_cluster_default(config, keys)),
+        Some(ResourceType::Broker) => {
+            let ours = broker.node_id.0;
+            match name.parse::<i32>() {
+                Ok(id) if id == ours => Ok(describe_broker(config, keys)),
+                Ok(id) => Err((
+                    ErrorCode::InvalidRequest,
+                    format!("Unexpected broker id, expected {ours} or empty string, but received {id}"),
+                )),
+                Err(_) => Err((
+                    ErrorCode::InvalidRequest,
+                    format!("Broker id must be an integer, but it is: {name}"),
+                )),
+            }
+        }
+        Some(ResourceType::Group) => Ok(describe_group(config, &image.group_overrides(name), keys)),
+        Some(ResourceType::ClientMetrics) => {
+            if name.is_empty() {
+                return Err((
+                    ErrorCode::InvalidRequest,
+                    "Client metrics subscription name must not be empty".to_owned(),
+                ));
+            }
+            Ok(describe_client_metrics(&image.client_metrics(name), keys))
+        }
+        Some(ResourceType::BrokerLogger) | None => {
+            Err((ErrorCode::InvalidRequest, format!("Unsupported resource type: {}", resource.resource_type)))
+        }
+    }
+}
+
+fn wire_entry(entry: ConfigEntry, synonyms: bool, documentation: bool) -> DescribeConfigsResourceResult {
+    let wire = |value: Option<String>| value.map(StrBytes::from_string);
+    let config_type = entry.config_type_code();
+    let result = DescribeConfigsResourceResult::default()
+        .with_name(StrBytes::from_string(entry.name))
+        .with_value(wire(entry.value))
+        .with_read_only(entry.read_only)
+        .with_config_source(entry.source.code())
+        .with_is_sensitive(entry.is_sensitive)
+        .with_config_type(config_type)
+        .with_documentation(entry.documentation.filter(|_| documentation).map(text));
+    if !synonyms {
+        return result;
+    }
+    let synonyms = entry
+        .synonyms
+        .into_iter()
+        .map(|synonym| {
+            DescribeConfigsSynonym::default()
+                .with_name(StrBytes::from_string(synonym.name))
+                .with_value(wire(synonym.value))
+                .with_source(synonym.source.code())
+        })
+        .collect();
+    result.with_synonyms(synonyms)
+}

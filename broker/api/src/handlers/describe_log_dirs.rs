@@ -1,0 +1,89 @@
+//! DescribeLogDirs (key 35), versions 1-5: directories, their room, and what each partition takes.
+//! Shell (asks the file system for its room).
+//!
+//! - v2: flexible. v3: top-level error. v4: total and usable bytes (KIP-827). v5: cordoned (KIP-1066).
+
+use std::collections::{BTreeMap, HashSet};
+
+use ottla_log::DirState;
+use ottla_model::ErrorCode;
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::describe_log_dirs_response::{
+    DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
+};
+use ottla_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
+use ottla_replica::Hosted;
+
+use super::prelude::*;
+
+pub const API: Api = Api { key: ApiKey::DescribeLogDirs, min: 1, max: 5, class: Class::Inline, admit };
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let body: DescribeLogDirsRequest = request.decode()?;
+    let asked: Option<HashSet<(String, i32)>> = body.topics.map(|topics| {
+        topics
+            .iter()
+            .flat_map(|topic| {
+                topic.partitions.iter().map(|partition| (topic.topic.as_str().to_owned(), *partition))
+            })
+            .collect()
+    });
+    let dirs = broker.replicas.logs().dirs();
+    let hosted = broker.replicas.hosted();
+    let results = dirs
+        .iter()
+        .enumerate()
+        .map(|(place, dir)| answer(dir, place == 0, &hosted, asked.as_ref()))
+        .collect();
+    request.ready(&DescribeLogDirsResponse { results, ..Default::default() })
+}
+
+fn answer(
+    dir: &DirState,
+    is_first: bool,
+    hosted: &Hosted,
+    asked: Option<&HashSet<(String, i32)>>,
+) -> DescribeLogDirsResult {
+    let log_dir = StrBytes::from_string(dir.path.display().to_string());
+    if dir.offline.is_some() {
+        return DescribeLogDirsResult {
+            error_code: ErrorCode::KafkaStorageError.code(),
+            log_dir,
+            ..Default::default()
+        };
+    }
+    let mut topics: BTreeMap<String, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
+    for partition in hosted.topics().flat_map(|topic| &topic.partitions) {
+        let (topic, index) = (partition.topic().as_str(), partition.index().0);
+        if asked.is_some_and(|asked| !asked.contains(&(topic.to_owned(), index))) {
+            continue;
+        }
+        // A partition that nobody used yet has no folder: it counts where its folder would be made.
+        let size_bytes = match partition.opened_log() {
+            Some(log) if log.dir() == dir.path => log.size_bytes(),
+            None if is_first => 0,
+            Some(_) | None => continue,
+        };
+        topics.entry(topic.to_owned()).or_default().push(DescribeLogDirsPartition {
+            partition_index: index,
+            partition_size: size_bytes as i64,
+            offset_lag: 0,
+            is_future_key: false,
+            ..Default::default()
+        });
+    }
+    DescribeLogDirsResult {
+        log_dir,
+        topics: topics
+            .into_iter()
+            .map(|(name, partitions)| DescribeLogDirsTopic {
+                name: StrBytes::from_string(name),
+                partitions,
+                ..Default::default()
+            })
+            .collect(),
+        total_bytes: dir.total_bytes as i64,
+        usable_bytes: dir.usable_bytes as i64,
+        ..Default::default()
+    }
+}

@@ -1,0 +1,63 @@
+//! DescribeProducers (key 61), version 0: who produces to a partition (KIP-664).
+//! Core over the log's door.
+
+use ottla_model::ErrorCode;
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::describe_producers_response::{
+    PartitionResponse, ProducerState, TopicResponse,
+};
+use ottla_protocol::messages::{DescribeProducersRequest, DescribeProducersResponse, ProducerId};
+use ottla_replica::{Partition, Unavailable};
+
+use super::prelude::*;
+use crate::errors;
+
+pub const API: Api = Api { key: ApiKey::DescribeProducers, min: 0, max: 0, class: Class::Inline, admit };
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let body: DescribeProducersRequest = request.decode()?;
+    let hosted = broker.replicas.hosted();
+    let topics = body
+        .topics
+        .iter()
+        .map(|topic| {
+            let found = hosted.by_name(topic.name.as_str());
+            let partitions = topic
+                .partition_indexes
+                .iter()
+                .map(|index| {
+                    let outcome = found
+                        .and_then(|topic| topic.partition(*index))
+                        .ok_or(ErrorCode::UnknownTopicOrPartition)
+                        .and_then(|partition| producers(partition));
+                    match outcome {
+                        Ok(active) => PartitionResponse::default()
+                            .with_partition_index(*index)
+                            .with_active_producers(active),
+                        Err(error) => PartitionResponse::default()
+                            .with_partition_index(*index)
+                            .with_error_code(error.code())
+                            .with_error_message(found.is_none().then(|| text(errors::NOT_HOSTED))),
+                    }
+                })
+                .collect();
+            TopicResponse::default().with_name(topic.name.clone()).with_partitions(partitions)
+        })
+        .collect();
+    request.ready(&DescribeProducersResponse::default().with_topics(topics))
+}
+
+fn producers(partition: &Partition) -> Result<Vec<ProducerState>, ErrorCode> {
+    let log = partition.log().map_err(Unavailable::code)?;
+    let states = log.producers().into_iter().map(|producer| {
+        let (id, producer) = producer;
+        ProducerState::default()
+            .with_producer_id(ProducerId(id.0))
+            .with_producer_epoch(i32::from(producer.epoch.0))
+            .with_last_sequence(producer.batches.last().map_or(-1, |batch| batch.last_sequence.0))
+            .with_last_timestamp(producer.last_timestamp)
+            .with_coordinator_epoch(producer.coordinator_epoch)
+            .with_current_txn_start_offset(producer.current_txn_first_offset.map_or(-1, |offset| offset.0))
+    });
+    Ok(states.collect())
+}

@@ -1,0 +1,123 @@
+//! DescribeTopicPartitions (key 75), version 0: topics page by page (KIP-966).
+//! Core.
+
+use ottla_metadata::{PartitionImage, TopicImage};
+use ottla_model::{ErrorCode, TopicName};
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::describe_topic_partitions_response::{
+    Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
+};
+use ottla_protocol::messages::{
+    BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, TopicName as WireTopicName,
+};
+
+use super::prelude::*;
+use crate::context::{OPERATIONS_OMITTED, TOPIC_OPERATIONS};
+
+pub const API: Api =
+    Api { key: ApiKey::DescribeTopicPartitions, min: 0, max: 0, class: Class::Inline, admit };
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let body: DescribeTopicPartitionsRequest = request.decode()?;
+    let image = broker.image();
+    let all = body.topics.is_empty();
+    let mut names: Vec<TopicName> = if all {
+        image.topics().map(|topic| topic.name.clone()).collect()
+    } else {
+        body.topics.iter().map(|topic| TopicName::new(topic.name.as_str())).collect()
+    };
+    names.sort();
+    names.dedup();
+    if let Some(cursor) = &body.cursor
+        && (cursor.partition_index < 0
+            || (!all && !names.iter().any(|name| name.as_str() == cursor.topic_name.as_str())))
+    {
+        let refused = names.iter().map(|name| {
+            unknown(name, ErrorCode::InvalidRequest).with_topic_authorized_operations(OPERATIONS_OMITTED)
+        });
+        return request.ready(&DescribeTopicPartitionsResponse::default().with_topics(refused.collect()));
+    }
+    let mut first_partition = 0;
+    if let Some(cursor) = &body.cursor {
+        let from = cursor.topic_name.as_str();
+        names.retain(|name| name.as_str() >= from);
+        if names.first().is_some_and(|name| name.as_str() == from) {
+            first_partition = cursor.partition_index.max(0) as usize;
+        }
+    }
+    let limit = body.response_partition_limit.min(broker.config.request_partition_size_limit).max(1);
+    let mut left = limit as usize;
+    let mut topics = Vec::new();
+    let mut next_cursor = None;
+    for name in names {
+        if left == 0 {
+            next_cursor = Some(cursor(&name, 0));
+            break;
+        }
+        let Some(topic) = image.topic(name.as_str()) else {
+            if !all {
+                let error = match name.validate() {
+                    Ok(()) => ErrorCode::UnknownTopicOrPartition,
+                    Err(_) => ErrorCode::InvalidTopicException,
+                };
+                topics.push(unknown(&name, error));
+            }
+            continue;
+        };
+        let skipped = std::mem::take(&mut first_partition);
+        let page: Vec<_> = topic.partitions.iter().enumerate().skip(skipped).take(left).collect();
+        left -= page.len();
+        let end = skipped + page.len();
+        topics.push(describe(topic, page));
+        if end < topic.partitions.len() {
+            next_cursor = Some(cursor(&name, end as i32));
+            break;
+        }
+    }
+    let response =
+        DescribeTopicPartitionsResponse::default().with_topics(topics).with_next_cursor(next_cursor);
+    request.ready(&response)
+}
+
+fn cursor(name: &TopicName, partition_index: i32) -> Cursor {
+    Cursor::default()
+        .with_topic_name(WireTopicName(text(name.as_str())))
+        .with_partition_index(partition_index)
+}
+
+fn unknown(name: &TopicName, error: ErrorCode) -> DescribeTopicPartitionsResponseTopic {
+    DescribeTopicPartitionsResponseTopic::default()
+        .with_error_code(error.code())
+        .with_name(Some(WireTopicName(text(name.as_str()))))
+        .with_is_internal(name.is_internal())
+        .with_topic_authorized_operations(TOPIC_OPERATIONS)
+}
+
+fn describe(
+    topic: &TopicImage,
+    page: Vec<(usize, &Arc<PartitionImage>)>,
+) -> DescribeTopicPartitionsResponseTopic {
+    let ids = |brokers: &[ottla_model::BrokerId]| brokers.iter().map(|id| BrokerId(id.0)).collect::<Vec<_>>();
+    let partitions = page
+        .into_iter()
+        .map(|(index, partition)| {
+            let error =
+                if partition.leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable };
+            DescribeTopicPartitionsResponsePartition::default()
+                .with_error_code(error.code())
+                .with_partition_index(index as i32)
+                .with_leader_id(BrokerId(partition.leader.map_or(-1, |leader| leader.0)))
+                .with_leader_epoch(partition.leader_epoch.0)
+                .with_replica_nodes(ids(&partition.replicas))
+                .with_isr_nodes(ids(&partition.isr))
+                .with_eligible_leader_replicas(Some(Vec::new()))
+                .with_last_known_elr(Some(Vec::new()))
+        })
+        .collect();
+    DescribeTopicPartitionsResponseTopic::default()
+        .with_name(Some(WireTopicName(text(topic.name.as_str()))))
+        .with_topic_id(topic.id.0)
+        .with_is_internal(topic.internal)
+        .with_partitions(partitions)
+        .with_topic_authorized_operations(TOPIC_OPERATIONS)
+}

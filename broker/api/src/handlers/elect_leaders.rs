@@ -1,0 +1,44 @@
+//! ElectLeaders (key 43), versions 0-2: leads partitions by their preferred replica (KIP-183).
+//! Shell: the controller decides, and the answer leaves when the change is in force everywhere here.
+//!
+//! - v1: unclean elections (KIP-460). v2: flexible.
+
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
+use ottla_protocol::messages::{ElectLeadersRequest, ElectLeadersResponse};
+
+use super::prelude::*;
+use crate::errors::operation_error;
+
+pub const API: Api = Api { key: ApiKey::ElectLeaders, min: 0, max: 2, class: Class::Forwarded, admit };
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let body: ElectLeadersRequest = request.decode()?;
+    let broker = broker.clone();
+    park(async move {
+        let response = match broker.metadata.elect_leaders(body.clone()).await {
+            Ok(response) => response,
+            Err(error) => {
+                let (error, why) = operation_error(&error);
+                refused(&body, error.code(), why.map(StrBytes::from_string))
+            }
+        };
+        request.answer(&response)
+    })
+}
+
+/// Every part of the request gets the same code and text.
+fn refused(body: &ElectLeadersRequest, error: i16, why: Option<StrBytes>) -> ElectLeadersResponse {
+    let results = body.topic_partitions.iter().flatten().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| {
+            PartitionResult::default()
+                .with_partition_id(*partition)
+                .with_error_code(error)
+                .with_error_message(why.clone())
+        });
+        ReplicaElectionResult::default()
+            .with_topic(topic.topic.clone())
+            .with_partition_result(partitions.collect())
+    });
+    ElectLeadersResponse::default().with_error_code(error).with_replica_election_results(results.collect())
+}

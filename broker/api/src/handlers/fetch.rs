@@ -1,0 +1,401 @@
+//! Fetch (key 1), versions 4-18: records from file to socket.
+//! Shell.
+//!
+//! - v4: isolation level (KIP-98). v5: log start offset. v7: sessions (KIP-227).
+//! - v9: current leader epoch (KIP-320). v10: zstd. v11: rack (KIP-392).
+//! - v12: flexible, last fetched epoch and divergence (KIP-595). v13: topic ids (KIP-516).
+//! - v14: tiered storage error for followers. v15: replica state (KIP-903). v16: leader hints
+//!   (KIP-951). v17: directory ids (KIP-853). v18: high watermark of the follower (KIP-1166).
+//!
+//! The response is encoded here and not by the message crate: its records are file slices, which no
+//! encoder may touch.
+
+use std::time::Duration;
+
+use bytes::BufMut;
+use ottla_log::ReadData;
+use ottla_model::{ErrorCode, TopicId, TopicName};
+use ottla_network::{Answer, Chunk, ResponseBuilder};
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::FetchRequest;
+use ottla_replica::{FetchIsolation, Hosted, HostedTopic, PartitionRead, ReadRequest, TailWait, Woken, read};
+
+use super::prelude::*;
+use crate::fetch_session::{FetchContext, FetchKey, FetchParams, FetchTopic, SessionRequest, Told};
+use crate::wire;
+
+pub const API: Api = Api { key: ApiKey::Fetch, min: 4, max: 18, class: Class::Parked, admit };
+
+/// One partition of the fetch: what is asked, and where it is served.
+struct Asked {
+    key: FetchKey,
+    params: FetchParams,
+    place: Result<(Arc<HostedTopic>, usize), ErrorCode>,
+}
+
+struct Plan {
+    asked: Vec<Asked>,
+    /// The reads of those that are served, in order of `Asked::place`.
+    reads: Vec<ReadRequest>,
+    isolation: FetchIsolation,
+    max_bytes: usize,
+    min_bytes: usize,
+    max_wait: Duration,
+}
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let mut body: FetchRequest = request.decode()?;
+    let now = request.received;
+    let context = broker.sessions.open(session_request(&mut body, request.version()), now);
+    if let FetchContext::Refused(error) = context {
+        return Ok(ottla_network::Admitted::Ready(answer_error(&request, error)));
+    }
+    let partitions = match &context {
+        FetchContext::Sessionless { partitions }
+        | FetchContext::Full { partitions, .. }
+        | FetchContext::Incremental { partitions, .. } => partitions,
+        FetchContext::Refused(_) => unreachable!("answered above"),
+    };
+    let plan = plan(broker, request.version(), &body, partitions);
+    let first = read(&plan.reads, plan.isolation, plan.max_bytes);
+    if plan.max_wait.is_zero() || plan.reads.is_empty() || is_enough(&plan, &first) {
+        return Ok(ottla_network::Admitted::Ready(respond(broker, &request, context, plan, first)));
+    }
+    drop(first);
+    let deadline = broker.env.clock.sleep_until(now.after(plan.max_wait));
+    let broker = broker.clone();
+    park(async move {
+        let partitions = plan.reads.iter().map(|read| read.partition.clone()).collect();
+        let found = TailWait::new(partitions, deadline)
+            .until(|woken| {
+                let found = read(&plan.reads, plan.isolation, plan.max_bytes);
+                (woken == Woken::Deadline || is_enough(&plan, &found)).then_some(found)
+            })
+            .await;
+        respond(&broker, &request, context, plan, found.unwrap_or_default())
+    })
+}
+
+/// `DelayedFetch.tryComplete`: enough bytes, or anything the client must hear of at once.
+fn is_enough(plan: &Plan, reads: &[PartitionRead]) -> bool {
+    let bytes: usize = reads.iter().map(PartitionRead::record_bytes).sum();
+    bytes >= plan.min_bytes || reads.iter().any(|read| !read.error.is_none() || read.diverging.is_some())
+}
+
+fn session_request(body: &mut FetchRequest, version: i16) -> SessionRequest {
+    let by_id = version >= 13;
+    let topic_of = |name: &str, id: uuid::Uuid| {
+        if by_id { FetchTopic::Id(TopicId(id)) } else { FetchTopic::Name(TopicName::new(name)) }
+    };
+    let mut partitions = Vec::new();
+    for topic in &body.topics {
+        let name = topic_of(topic.topic.as_str(), topic.topic_id);
+        for partition in &topic.partitions {
+            partitions.push((
+                FetchKey { topic: name.clone(), partition: partition.partition },
+                FetchParams {
+                    current_leader_epoch: partition.current_leader_epoch,
+                    fetch_offset: partition.fetch_offset,
+                    last_fetched_epoch: partition.last_fetched_epoch,
+                    partition_max_bytes: partition.partition_max_bytes,
+                },
+            ));
+        }
+    }
+    let forgotten = body
+        .forgotten_topics_data
+        .iter()
+        .flat_map(|topic| {
+            let name = topic_of(topic.topic.as_str(), topic.topic_id);
+            topic.partitions.iter().map(move |index| FetchKey { topic: name.clone(), partition: *index })
+        })
+        .collect();
+    // Before sessions every fetch is complete in itself.
+    let (session_id, session_epoch) =
+        if version >= 7 { (body.session_id, body.session_epoch) } else { (0, -1) };
+    SessionRequest { session_id, session_epoch, uses_topic_ids: by_id, partitions, forgotten }
+}
+
+fn find(hosted: &Hosted, key: &FetchKey) -> Result<Arc<HostedTopic>, ErrorCode> {
+    match &key.topic {
+        FetchTopic::Id(id) => hosted.by_id(*id).cloned().ok_or(ErrorCode::UnknownTopicId),
+        FetchTopic::Name(name) => {
+            hosted.by_name(name.as_str()).cloned().ok_or(ErrorCode::UnknownTopicOrPartition)
+        }
+    }
+}
+
+fn plan(broker: &Broker, version: i16, body: &FetchRequest, partitions: &[(FetchKey, FetchParams)]) -> Plan {
+    let hosted = broker.replicas.hosted();
+    let mut reads = Vec::with_capacity(partitions.len());
+    let replica_id = if version >= 15 { body.replica_state.replica_id.0 } else { body.replica_id.0 };
+    let asked = partitions
+        .iter()
+        .map(|(key, params)| {
+            let place = find(&hosted, key).and_then(|topic| {
+                if replica_id >= 0 {
+                    // No other broker is a replica of anything here.
+                    return Err(ErrorCode::NotLeaderOrFollower);
+                }
+                let partition =
+                    topic.partition(key.partition).cloned().ok_or(ErrorCode::UnknownTopicOrPartition)?;
+                reads.push(ReadRequest {
+                    partition,
+                    fetch_offset: params.fetch_offset,
+                    current_leader_epoch: params.current_leader_epoch,
+                    last_fetched_epoch: params.last_fetched_epoch,
+                    partition_max_bytes: params.partition_max_bytes,
+                });
+                Ok((topic, reads.len() - 1))
+            });
+            Asked { key: key.clone(), params: *params, place }
+        })
+        .collect();
+    Plan {
+        asked,
+        reads,
+        isolation: match body.isolation_level {
+            1 => FetchIsolation::ReadCommitted,
+            _ => FetchIsolation::ReadUncommitted,
+        },
+        max_bytes: body.max_bytes.clamp(0, broker.config.fetch_bytes_max) as usize,
+        min_bytes: body.min_bytes.clamp(0, broker.config.fetch_bytes_max) as usize,
+        max_wait: Duration::from_millis(body.max_wait_ms.max(0) as u64),
+    }
+}
+
+fn respond(
+    broker: &Broker,
+    request: &Request,
+    context: FetchContext,
+    plan: Plan,
+    reads: Vec<PartitionRead>,
+) -> Answer {
+    let mut reads: Vec<Option<PartitionRead>> = reads.into_iter().map(Some).collect();
+    let mut answers: Vec<(Asked, PartitionRead)> = plan
+        .asked
+        .into_iter()
+        .map(|asked| {
+            let read = match &asked.place {
+                Ok((_, index)) => reads
+                    .get_mut(*index)
+                    .and_then(Option::take)
+                    .unwrap_or_else(|| PartitionRead::failed(ErrorCode::UnknownServerError)),
+                // An unknown place has an empty list here, and not null, in Kafka.
+                Err(error) => PartitionRead {
+                    aborted_transactions: (*error != ErrorCode::NotLeaderOrFollower).then(Vec::new),
+                    ..PartitionRead::failed(*error)
+                },
+            };
+            (asked, read)
+        })
+        .collect();
+    // What is not served stands behind what is.
+    answers.sort_by_key(|(asked, _)| asked.place.is_err());
+    let told = |(asked, read): &(Asked, PartitionRead)| (asked.key.clone(), told(read));
+    let session_id = match context {
+        FetchContext::Sessionless { .. } | FetchContext::Refused(_) => 0,
+        FetchContext::Full { uses_topic_ids, .. } => {
+            let remembered = answers.iter().map(|answer| {
+                let (key, told) = told(answer);
+                (key, answer.0.params, told)
+            });
+            broker
+                .sessions
+                .remember(uses_topic_ids, remembered, request.received, || broker.env.rng.next_u64())
+        }
+        FetchContext::Incremental { session_id, epoch, session, .. } => {
+            let all: Vec<_> = answers.iter().map(told).collect();
+            let Some(changed) = session.changed(epoch, &all) else {
+                return answer_error(request, ErrorCode::InvalidFetchSessionEpoch);
+            };
+            let mut changed = changed.into_iter();
+            answers.retain(|_| changed.next().unwrap_or(true));
+            session_id
+        }
+    };
+    for (asked, read) in &answers {
+        if let Ok((topic, _)) = &asked.place {
+            topic.metrics.bytes_out.inc_by(read.record_bytes() as u64);
+        }
+    }
+    encode(broker, request, session_id, &answers)
+}
+
+fn told(read: &PartitionRead) -> Told {
+    Told {
+        error: read.error,
+        high_watermark: read.high_watermark,
+        log_start_offset: read.log_start_offset,
+        record_bytes: read.record_bytes(),
+        diverging: read.diverging.is_some(),
+    }
+}
+
+/// A response that carries only a top-level error.
+fn answer_error(request: &Request, error: ErrorCode) -> Answer {
+    let mut builder = request.response(16);
+    let flexible = request.version() >= 12;
+    put_head(&mut builder, request.version(), error, 0);
+    wire::put_array_len(&mut builder.buffer, 0, flexible);
+    wire::put_no_tags(&mut builder.buffer, flexible);
+    request.finish(builder, &[error])
+}
+
+fn put_head(builder: &mut ResponseBuilder, version: i16, error: ErrorCode, session_id: i32) {
+    builder.buffer.put_i32(0); // throttle time
+    if version >= 7 {
+        builder.buffer.put_i16(error.code());
+        builder.buffer.put_i32(session_id);
+    }
+}
+
+/// Partitions of one topic that follow each other in the answers stand under one topic entry.
+fn encode(broker: &Broker, request: &Request, session_id: i32, answers: &[(Asked, PartitionRead)]) -> Answer {
+    let version = request.version();
+    let flexible = version >= 12;
+    let mut builder = request.response(24 + 96 * answers.len());
+    put_head(&mut builder, version, ErrorCode::None, session_id);
+    let topics = group_by_topic(answers);
+    wire::put_array_len(&mut builder.buffer, topics.len(), flexible);
+    let mut hint = false;
+    for group in &topics {
+        match &answers[group.start].0.key.topic {
+            FetchTopic::Name(name) => wire::put_string(&mut builder.buffer, name.as_str(), flexible),
+            FetchTopic::Id(id) => builder.buffer.put_slice(id.0.as_bytes()),
+        }
+        wire::put_array_len(&mut builder.buffer, group.len(), flexible);
+        for (asked, read) in &answers[group.clone()] {
+            hint |= put_partition(broker, &mut builder, version, asked, read);
+        }
+        wire::put_no_tags(&mut builder.buffer, flexible);
+    }
+    if flexible {
+        put_node_endpoints(broker, request, &mut builder, hint && version >= 16);
+    }
+    let errors: Vec<ErrorCode> =
+        answers.iter().map(|(_, read)| read.error).filter(|error| !error.is_none()).collect();
+    request.finish(builder, &errors)
+}
+
+fn group_by_topic(answers: &[(Asked, PartitionRead)]) -> Vec<std::ops::Range<usize>> {
+    let mut groups: Vec<std::ops::Range<usize>> = Vec::new();
+    for (index, (asked, _)) in answers.iter().enumerate() {
+        match groups.last_mut() {
+            Some(group) if answers[group.start].0.key.topic == asked.key.topic => group.end = index + 1,
+            _ => groups.push(index..index + 1),
+        }
+    }
+    groups
+}
+
+/// Writes one partition; true when it carries a leader hint.
+fn put_partition(
+    broker: &Broker,
+    builder: &mut ResponseBuilder,
+    version: i16,
+    asked: &Asked,
+    read: &PartitionRead,
+) -> bool {
+    let flexible = version >= 12;
+    let buffer = &mut builder.buffer;
+    buffer.put_i32(asked.key.partition);
+    buffer.put_i16(read.error.code());
+    buffer.put_i64(read.high_watermark);
+    buffer.put_i64(read.last_stable_offset);
+    if version >= 5 {
+        buffer.put_i64(read.log_start_offset);
+    }
+    match &read.aborted_transactions {
+        None => wire::put_null_array(buffer, flexible),
+        Some(aborted) => {
+            wire::put_array_len(buffer, aborted.len(), flexible);
+            for transaction in aborted {
+                buffer.put_i64(transaction.producer_id.0);
+                buffer.put_i64(transaction.first_offset.0);
+                wire::put_no_tags(buffer, flexible);
+            }
+        }
+    }
+    if version >= 11 {
+        buffer.put_i32(-1); // preferred read replica
+    }
+    wire::put_bytes_len(buffer, read.record_bytes(), flexible);
+    if let Some(slice) = &read.data {
+        push_records(builder, &slice.data);
+    }
+    if !flexible {
+        return false;
+    }
+    let fenced = matches!(read.error, ErrorCode::FencedLeaderEpoch | ErrorCode::NotLeaderOrFollower);
+    let hint = (fenced && version >= 16).then_some(()).and(asked.place.as_ref().ok());
+    put_partition_tags(broker, builder, asked, read, hint.map(|(topic, _)| topic))
+}
+
+fn put_partition_tags(
+    broker: &Broker,
+    builder: &mut ResponseBuilder,
+    asked: &Asked,
+    read: &PartitionRead,
+    hint: Option<&Arc<HostedTopic>>,
+) -> bool {
+    let leader_epoch = hint.and_then(|topic| topic.partition(asked.key.partition)).map(|p| p.leader_epoch());
+    let count = u32::from(read.diverging.is_some()) + u32::from(leader_epoch.is_some());
+    let buffer = &mut builder.buffer;
+    wire::put_uvarint(buffer, count);
+    if let Some((epoch, end)) = read.diverging {
+        // tag 0: DivergingEpoch { epoch i32, end_offset i64, tags }
+        wire::put_uvarint(buffer, 0);
+        wire::put_uvarint(buffer, 13);
+        buffer.put_i32(epoch.0);
+        buffer.put_i64(end.0);
+        buffer.put_u8(0);
+    }
+    if let Some(epoch) = leader_epoch {
+        // tag 1: CurrentLeader { leader_id i32, leader_epoch i32, tags }
+        wire::put_uvarint(buffer, 1);
+        wire::put_uvarint(buffer, 9);
+        buffer.put_i32(broker.node_id.0);
+        buffer.put_i32(epoch.0);
+        buffer.put_u8(0);
+    }
+    leader_epoch.is_some()
+}
+
+/// The response's tags: tag 0, NodeEndpoints, when a leader was hinted at.
+fn put_node_endpoints(broker: &Broker, request: &Request, builder: &mut ResponseBuilder, hint: bool) {
+    let buffer = &mut builder.buffer;
+    if !hint {
+        buffer.put_u8(0);
+        return;
+    }
+    let (host, port) = broker.endpoint(&request.connection);
+    let mut endpoints = bytes::BytesMut::new();
+    wire::put_array_len(&mut endpoints, 1, true);
+    endpoints.put_i32(broker.node_id.0);
+    wire::put_string(&mut endpoints, &host, true);
+    endpoints.put_i32(port);
+    match broker.config.rack.as_deref() {
+        Some(rack) => wire::put_string(&mut endpoints, rack, true),
+        None => endpoints.put_u8(0),
+    }
+    endpoints.put_u8(0);
+    wire::put_uvarint(buffer, 1);
+    wire::put_uvarint(buffer, 0);
+    wire::put_uvarint(buffer, endpoints.len() as u32);
+    buffer.put_slice(&endpoints);
+}
+
+fn push_records(builder: &mut ResponseBuilder, data: &ReadData) {
+    match data {
+        ReadData::Empty => {}
+        ReadData::File { file, position, len } => {
+            builder.push(Chunk::File { file: file.clone(), position: *position, len: *len });
+        }
+        ReadData::Memory(chunks) => {
+            for bytes in chunks {
+                builder.push(Chunk::Bytes(bytes.clone()));
+            }
+        }
+    }
+}

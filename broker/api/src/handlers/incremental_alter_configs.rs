@@ -1,0 +1,45 @@
+//! IncrementalAlterConfigs (key 44), versions 0-1: changes single overrides of resources (KIP-339).
+//! Shell: the controller decides, and the answer leaves when the change is in force everywhere here.
+//!
+//! - v1: flexible.
+
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
+use ottla_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
+
+use super::prelude::*;
+use crate::errors::operation_error;
+
+pub const API: Api =
+    Api { key: ApiKey::IncrementalAlterConfigs, min: 0, max: 1, class: Class::Forwarded, admit };
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let body: IncrementalAlterConfigsRequest = request.decode()?;
+    let broker = broker.clone();
+    park(async move {
+        let response = match broker.metadata.incremental_alter_configs(body.clone()).await {
+            Ok(response) => response,
+            Err(error) => {
+                let (error, why) = operation_error(&error);
+                refused(&body, error.code(), why.map(StrBytes::from_string))
+            }
+        };
+        request.answer(&response)
+    })
+}
+
+/// Every part of the request gets the same code and text.
+fn refused(
+    body: &IncrementalAlterConfigsRequest,
+    error: i16,
+    why: Option<StrBytes>,
+) -> IncrementalAlterConfigsResponse {
+    let responses = body.resources.iter().map(|resource| {
+        AlterConfigsResourceResponse::default()
+            .with_error_code(error)
+            .with_error_message(why.clone())
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone())
+    });
+    IncrementalAlterConfigsResponse::default().with_responses(responses.collect())
+}

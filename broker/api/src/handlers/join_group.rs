@@ -1,0 +1,19 @@
+//! JoinGroup (key 11), versions 0-9: a member enters its group's next generation.
+//! Core over the coordinator's door.
+//!
+//! - v1: rebalance timeout. v2: throttle time. v4: MEMBER_ID_REQUIRED (KIP-394). v5: static members
+//!   (KIP-345). v6: flexible. v7: protocol type (KIP-559). v8: reason (KIP-800). v9: SkipAssignment.
+
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::JoinGroupRequest;
+
+use super::prelude::*;
+use crate::groups;
+
+pub const API: Api = Api { key: ApiKey::JoinGroup, min: 0, max: 9, class: Class::Parked, admit };
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let body: JoinGroupRequest = request.decode()?;
+    let reply = broker.groups.join_group(&groups::context(&request), &body);
+    groups::relay(request, reply)
+}

@@ -1,0 +1,19 @@
+//! LeaveGroup (key 13), versions 0-5: members go, or are sent away by an administrator.
+//! Core over the coordinator's door.
+//!
+//! - v1: throttle time. v3: several members, by instance id too (KIP-345). v4: flexible. v5: reason
+//!   (KIP-800).
+
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::LeaveGroupRequest;
+
+use super::prelude::*;
+use crate::groups;
+
+pub const API: Api = Api { key: ApiKey::LeaveGroup, min: 0, max: 5, class: Class::Forwarded, admit };
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let body: LeaveGroupRequest = request.decode()?;
+    let reply = broker.groups.leave_group(&groups::context(&request), &body);
+    groups::relay(request, reply)
+}

@@ -1,0 +1,16 @@
+//! ListGroups (key 16), versions 0-5: all groups of this coordinator.
+//! Core over the coordinator's door.
+//!
+//! - v1: throttle time. v3: flexible. v4: states (KIP-518). v5: types (KIP-848).
+
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::ListGroupsRequest;
+
+use super::prelude::*;
+
+pub const API: Api = Api { key: ApiKey::ListGroups, min: 0, max: 5, class: Class::Inline, admit };
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let body: ListGroupsRequest = request.decode()?;
+    request.ready(&broker.groups.list_groups(&body))
+}

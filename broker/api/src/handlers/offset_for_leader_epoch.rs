@@ -1,0 +1,68 @@
+//! OffsetForLeaderEpoch (key 23), versions 2-4: where a reign ended, so that a reader can tell whether
+//! its log parted from ours.
+//! Core over the log's door.
+//!
+//! - v2: current leader epoch (KIP-320), throttle time. v3: replica id. v4: flexible.
+
+use ottla_model::{ErrorCode, LeaderEpoch};
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::offset_for_leader_epoch_request::OffsetForLeaderPartition;
+use ottla_protocol::messages::offset_for_leader_epoch_response::{
+    EpochEndOffset, OffsetForLeaderTopicResult,
+};
+use ottla_protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
+use ottla_replica::{Partition, Unavailable};
+
+use super::prelude::*;
+
+pub const API: Api = Api { key: ApiKey::OffsetForLeaderEpoch, min: 2, max: 4, class: Class::Inline, admit };
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let body: OffsetForLeaderEpochRequest = request.decode()?;
+    let hosted = broker.replicas.hosted();
+    let topics = body
+        .topics
+        .iter()
+        .map(|topic| {
+            let found = hosted.by_name(topic.topic.as_str());
+            let partitions = topic
+                .partitions
+                .iter()
+                .map(|asked| match found.and_then(|topic| topic.partition(asked.partition)) {
+                    Some(partition) => answer(partition, asked),
+                    None => failed(asked.partition, ErrorCode::UnknownTopicOrPartition),
+                })
+                .collect();
+            OffsetForLeaderTopicResult::default().with_topic(topic.topic.clone()).with_partitions(partitions)
+        })
+        .collect();
+    request.ready(&OffsetForLeaderEpochResponse::default().with_topics(topics))
+}
+
+fn failed(partition: i32, error: ErrorCode) -> EpochEndOffset {
+    EpochEndOffset::default()
+        .with_error_code(error.code())
+        .with_partition(partition)
+        .with_leader_epoch(-1)
+        .with_end_offset(-1)
+}
+
+fn answer(partition: &Partition, asked: &OffsetForLeaderPartition) -> EpochEndOffset {
+    let looked = partition.check_epoch(asked.current_leader_epoch).and_then(|()| partition.log());
+    match looked {
+        Ok(log) => {
+            // Our own reign ends where the log does, whether or not anything was written under it.
+            let asked_epoch = LeaderEpoch(asked.leader_epoch);
+            let ended = if asked_epoch.0 < 0 {
+                None
+            } else if asked_epoch == partition.leader_epoch() {
+                Some((asked_epoch, log.log_end_offset()))
+            } else {
+                log.end_offset_for_epoch(asked_epoch)
+            };
+            let (epoch, end) = ended.map_or((-1, -1), |(epoch, end)| (epoch.0, end.0));
+            failed(asked.partition, ErrorCode::None).with_leader_epoch(epoch).with_end_offset(end)
+        }
+        Err(unavailable) => failed(asked.partition, Unavailable::code(unavailable)),
+    }
+}

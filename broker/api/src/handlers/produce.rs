@@ -1,0 +1,281 @@
+//! Produce (key 0), versions 3-13 served, 0-13 advertised (KAFKA-18659): appends batches as they came.
+//! Shell.
+//!
+//! - v3: the v2 batch, transactional ids. v5: log start offset. v7: zstd (KIP-110).
+//! - v8: record errors and a text (KIP-467). v9: flexible. v10: leader hints (KIP-951).
+//! - v11, v12: transaction verification (KIP-890). v13: topic ids (KIP-516).
+//!
+//! Every partition is validated and appended while the request is admitted, so that the order of a
+//! connection's requests is the order of its records; only the wait for the disk is parked.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use ottla_log::{AppendError, AppendOrigin};
+use ottla_model::{ErrorCode, TopicId};
+use ottla_network::{Admitted, Answer};
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use ottla_protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
+};
+use ottla_protocol::messages::{ProduceRequest, ProduceResponse};
+use ottla_records::{BatchHeader, CompressionType, LOG_OVERHEAD_BYTES};
+use ottla_replica::{AllDurable, HostedTopic, Partition, Pending};
+
+use super::prelude::*;
+use crate::errors;
+
+pub const API: Api = Api { key: ApiKey::Produce, min: 3, max: 13, class: Class::Ordered, admit };
+
+/// Versions below this one know no zstd (KIP-110).
+const ZSTD_VERSION_MIN: i16 = 7;
+/// A batch up to and with its magic byte.
+const BATCH_START_BYTES: usize = 17;
+/// The smallest record of the oldest format (`LegacyRecord.RECORD_OVERHEAD_V0`).
+const LEGACY_RECORD_BYTES_MIN: i32 = 14;
+const MAGIC: u8 = 2;
+
+/// A partition that was appended to and waits for the disk: its place in the response.
+struct Waiting {
+    topic: usize,
+    partition: usize,
+    pending: Pending,
+}
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let mut body: ProduceRequest = request.decode()?;
+    let refused = refusal(&body);
+    keep_last_of_each_partition(&mut body);
+    let mut waiting = Vec::new();
+    let mut responses = Vec::with_capacity(body.topic_data.len());
+    for (topic_place, topic) in body.topic_data.iter().enumerate() {
+        let outcome = match refused {
+            Some(error) => refuse_topic(topic, error),
+            None => append_topic(broker, &request, topic, topic_place, body.acks, &mut waiting),
+        };
+        responses.push(outcome);
+    }
+    let response = ProduceResponse::default().with_responses(responses);
+    if body.acks == 0 {
+        return Ok(Admitted::Ready(answer_nothing(&request, &response)));
+    }
+    if waiting.is_empty() {
+        return request.ready(&response);
+    }
+    park(wait_for_disk(request, response, waiting))
+}
+
+/// What refuses the whole request: every partition gets this code.
+fn refusal(body: &ProduceRequest) -> Option<ErrorCode> {
+    if !matches!(body.acks, -1..=1) {
+        return Some(ErrorCode::InvalidRequiredAcks);
+    }
+    let transactional = body.topic_data.iter().flat_map(|topic| &topic.partition_data).any(|partition| {
+        let records = partition.records.as_deref().unwrap_or_default();
+        records.first_chunk().is_some_and(|header| BatchHeader::parse(header).attributes.is_transactional())
+    });
+    match &body.transactional_id {
+        _ if !transactional => None,
+        None => Some(ErrorCode::TransactionalIdAuthorizationFailed),
+        // No transaction can be open: no transactional id was ever handed out.
+        Some(_) => Some(ErrorCode::InvalidTxnState),
+    }
+}
+
+/// A partition named twice counts once, with what is said last; a topic without partitions not at
+/// all: Kafka keeps the request as a map.
+fn keep_last_of_each_partition(body: &mut ProduceRequest) {
+    let count: usize = body.topic_data.iter().map(|topic| topic.partition_data.len()).sum();
+    if count > 1 {
+        let mut seen = HashSet::with_capacity(count);
+        for topic in body.topic_data.iter_mut().rev() {
+            let place = (topic.name.clone(), topic.topic_id);
+            topic.partition_data.reverse();
+            topic.partition_data.retain(|partition| seen.insert((place.clone(), partition.index)));
+            topic.partition_data.reverse();
+        }
+    }
+    body.topic_data.retain(|topic| !topic.partition_data.is_empty());
+}
+
+/// With acks=0 an error closes the connection: the client would never learn of it otherwise.
+fn answer_nothing(request: &Request, response: &ProduceResponse) -> Answer {
+    let failed = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+    if failed.clone().any(|partition| partition.error_code != 0) {
+        return Answer::Close("a produce request with acks=0 failed");
+    }
+    request.silent()
+}
+
+async fn wait_for_disk(request: Request, mut response: ProduceResponse, waiting: Vec<Waiting>) -> Answer {
+    let (places, pending): (Vec<(usize, usize)>, Vec<Pending>) =
+        waiting.into_iter().map(|one| ((one.topic, one.partition), one.pending)).unzip();
+    let outcomes = AllDurable::new(pending).await;
+    for ((topic, partition), outcome) in places.into_iter().zip(outcomes) {
+        if outcome.is_err() {
+            let answer = &mut response.responses[topic].partition_responses[partition];
+            let index = answer.index;
+            *answer = failed(index, ErrorCode::KafkaStorageError);
+        }
+    }
+    request.answer(&response)
+}
+
+fn refuse_topic(topic: &TopicProduceData, error: ErrorCode) -> TopicProduceResponse {
+    let partitions = topic.partition_data.iter().map(|partition| failed(partition.index, error)).collect();
+    topic_response(topic, partitions)
+}
+
+fn topic_response(
+    topic: &TopicProduceData,
+    partitions: Vec<PartitionProduceResponse>,
+) -> TopicProduceResponse {
+    TopicProduceResponse::default()
+        .with_name(topic.name.clone())
+        .with_topic_id(topic.topic_id)
+        .with_partition_responses(partitions)
+}
+
+fn append_topic(
+    broker: &Broker,
+    request: &Request,
+    topic: &TopicProduceData,
+    topic_place: usize,
+    acks: i16,
+    waiting: &mut Vec<Waiting>,
+) -> TopicProduceResponse {
+    let by_id = request.version() >= 13;
+    let hosted = broker.replicas.hosted();
+    let found =
+        if by_id { hosted.by_id(TopicId(topic.topic_id)) } else { hosted.by_name(topic.name.as_str()) };
+    let Some(found) = found else {
+        let unknown = if by_id { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
+        return refuse_topic(topic, unknown);
+    };
+    let partitions = topic
+        .partition_data
+        .iter()
+        .enumerate()
+        .map(|(place, partition)| match append_one(broker, request, found, partition, acks) {
+            Ok((answer, pending)) => {
+                if let Some(pending) = pending {
+                    waiting.push(Waiting { topic: topic_place, partition: place, pending });
+                }
+                answer
+            }
+            Err(answer) => *answer,
+        })
+        .collect();
+    topic_response(topic, partitions)
+}
+
+type Appending = Result<(PartitionProduceResponse, Option<Pending>), Box<PartitionProduceResponse>>;
+
+fn append_one(
+    broker: &Broker,
+    request: &Request,
+    topic: &HostedTopic,
+    data: &PartitionProduceData,
+    acks: i16,
+) -> Appending {
+    let index = data.index;
+    let refuse = |error: ErrorCode| Box::new(failed(index, error));
+    let partition = topic.partition(index).ok_or_else(|| refuse(ErrorCode::UnknownTopicOrPartition))?;
+    let records = data.records.clone().unwrap_or_default();
+    let size_bytes = check_one_batch(&records, request.version()).map_err(refuse)?;
+    let records = records.slice(..size_bytes);
+    if topic.name.is_internal() && !may_write_internal(request) {
+        return Err(refuse(ErrorCode::InvalidTopicException));
+    }
+    let bytes = records.len() as u64;
+    let wall_ms = broker.env.clock.wall_ms();
+    let appended = partition
+        .append(records, AppendOrigin::Client, wall_ms)
+        .map_err(|error| Box::new(append_failed(partition, &error)))?;
+    topic.metrics.bytes_in.inc_by(bytes);
+    topic.metrics.messages_in.inc_by((appended.info.last_offset - appended.info.base_offset) as u64 + 1);
+    let answer = PartitionProduceResponse::default()
+        .with_index(index)
+        .with_base_offset(appended.info.base_offset.0)
+        .with_log_append_time_ms(if appended.info.duplicate {
+            appended.info.max_timestamp
+        } else {
+            appended.info.log_append_time
+        })
+        .with_log_start_offset(appended.info.log_start_offset.0);
+    let asked = (acks == -1 && partition.waits_for_flush()) || appended.info.must_flush;
+    let waits = asked && !partition.is_durable(appended.end);
+    let pending = waits.then(|| Pending::new(partition.clone(), appended.end));
+    Ok((answer, pending))
+}
+
+/// `AdminUtils.ADMIN_CLIENT_ID` is the one client that may write to internal topics
+/// (`ReplicaManager.appendToLocalLog`).
+fn may_write_internal(request: &Request) -> bool {
+    request.header.client_id.as_deref() == Some("__admin_client")
+}
+
+/// `ProduceRequest.validateRecords`: exactly one batch of the current format; its length is handed
+/// back. A batch that is cut off counts as none, as in Kafka's reader of batches.
+fn check_one_batch(records: &[u8], version: i16) -> Result<usize, ErrorCode> {
+    let Some((size_bytes, magic)) = next_batch(records)? else { return Err(ErrorCode::InvalidRecord) };
+    if magic != MAGIC {
+        return Err(ErrorCode::InvalidRecord);
+    }
+    if let Some(header) = records.first_chunk().map(BatchHeader::parse)
+        && header.attributes.compression() == Some(CompressionType::Zstd)
+        && version < ZSTD_VERSION_MIN
+    {
+        return Err(ErrorCode::UnsupportedCompressionType);
+    }
+    match next_batch(&records[size_bytes..])? {
+        Some(_another) => Err(ErrorCode::InvalidRecord),
+        None => Ok(size_bytes),
+    }
+}
+
+/// Length and magic of the batch at the front (`ByteBufferLogInputStream.nextBatch`).
+fn next_batch(bytes: &[u8]) -> Result<Option<(usize, u8)>, ErrorCode> {
+    let Some(start) = bytes.first_chunk::<LOG_OVERHEAD_BYTES>() else { return Ok(None) };
+    let batch_length = i32::from_be_bytes([start[8], start[9], start[10], start[11]]);
+    if batch_length < LEGACY_RECORD_BYTES_MIN {
+        return Err(ErrorCode::CorruptMessage);
+    }
+    let Some(start) = bytes.first_chunk::<BATCH_START_BYTES>() else { return Ok(None) };
+    let magic = start[BATCH_START_BYTES - 1];
+    if magic > MAGIC {
+        return Err(ErrorCode::CorruptMessage);
+    }
+    let size_bytes = LOG_OVERHEAD_BYTES + batch_length as usize;
+    Ok((bytes.len() >= size_bytes).then_some((size_bytes, magic)))
+}
+
+fn failed(index: i32, error: ErrorCode) -> PartitionProduceResponse {
+    PartitionProduceResponse::default()
+        .with_index(index)
+        .with_error_code(error.code())
+        .with_base_offset(-1)
+        .with_log_append_time_ms(-1)
+        .with_log_start_offset(-1)
+}
+
+fn append_failed(partition: &Partition, error: &AppendError) -> PartitionProduceResponse {
+    let code = errors::append_error(error);
+    let mut answer = failed(partition.index().0, code);
+    if errors::tells_log_start(code)
+        && let Ok(log) = partition.log()
+    {
+        answer.log_start_offset = log.log_start_offset().0;
+    }
+    answer.error_message = errors::append_text(error).and_then(message);
+    answer.record_errors = errors::record_errors(error)
+        .into_iter()
+        .map(|(batch_index, why)| {
+            BatchIndexAndErrorMessage::default()
+                .with_batch_index(batch_index)
+                .with_batch_index_error_message(message(why))
+        })
+        .collect();
+    answer
+}

@@ -1,0 +1,18 @@
+//! SyncGroup (key 14), versions 0-5: members take the assignment their leader gives.
+//! Core over the coordinator's door.
+//!
+//! - v1: throttle time. v3: static members (KIP-345). v4: flexible. v5: protocol type and name (KIP-559).
+
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::SyncGroupRequest;
+
+use super::prelude::*;
+use crate::groups;
+
+pub const API: Api = Api { key: ApiKey::SyncGroup, min: 0, max: 5, class: Class::Parked, admit };
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let body: SyncGroupRequest = request.decode()?;
+    let reply = broker.groups.sync_group(&groups::context(&request), &body);
+    groups::relay(request, reply)
+}

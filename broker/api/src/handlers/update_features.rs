@@ -1,0 +1,32 @@
+//! UpdateFeatures (key 57), versions 0-2: finalizes feature levels (KIP-584).
+//! Shell: the controller decides, and the answer leaves when the change is in force everywhere here.
+//!
+//! - v1: upgrade types and validate-only (KIP-778). v2: one error for all.
+
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::{UpdateFeaturesRequest, UpdateFeaturesResponse};
+
+use super::prelude::*;
+use crate::errors::operation_error;
+
+pub const API: Api = Api { key: ApiKey::UpdateFeatures, min: 0, max: 2, class: Class::Forwarded, admit };
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let body: UpdateFeaturesRequest = request.decode()?;
+    let broker = broker.clone();
+    park(async move {
+        let response = match broker.metadata.update_features(body.clone(), request.version()).await {
+            Ok(response) => response,
+            Err(error) => {
+                let (error, why) = operation_error(&error);
+                refused(&body, error.code(), why.map(StrBytes::from_string))
+            }
+        };
+        request.answer(&response)
+    })
+}
+
+/// Every part of the request gets the same code and text.
+fn refused(_body: &UpdateFeaturesRequest, error: i16, why: Option<StrBytes>) -> UpdateFeaturesResponse {
+    UpdateFeaturesResponse::default().with_error_code(error).with_error_message(why)
+}

@@ -1,0 +1,108 @@
+//! Requests by API and error, and how long they took.
+//! Shell.
+
+use std::time::Duration;
+
+use ottla_model::ErrorCode;
+use ottla_protocol::api_key::ApiKey;
+use parking_lot::RwLock;
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+
+/// Bounds of the latency buckets in seconds: from a request answered from memory to a long poll.
+const SECONDS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+pub struct ApiMetrics {
+    requests: IntCounterVec,
+    seconds: HistogramVec,
+    pub refused: IntCounter,
+    /// What each API's requests add to, looked up once; the index is the API key.
+    by_key: RwLock<Vec<Option<PerApi>>>,
+}
+
+#[derive(Clone)]
+struct PerApi {
+    name: &'static str,
+    success: IntCounter,
+    seconds: Histogram,
+}
+
+impl ApiMetrics {
+    pub fn new(registry: &Registry) -> Result<ApiMetrics, prometheus::Error> {
+        let requests = IntCounterVec::new(
+            Opts::new(
+                "ottla_requests_total",
+                "Requests answered, by API and by each error code in the answer.",
+            ),
+            &["api", "error"],
+        )?;
+        let seconds = HistogramVec::new(
+            HistogramOpts::new("ottla_request_seconds", "Time from a request's arrival to its answer.")
+                .buckets(SECONDS.to_vec()),
+            &["api"],
+        )?;
+        let refused = IntCounter::new(
+            "ottla_requests_refused_total",
+            "Requests that closed their connection: malformed, unknown or in a version not served.",
+        )?;
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(seconds.clone()))?;
+        registry.register(Box::new(refused.clone()))?;
+        Ok(ApiMetrics { requests, seconds, refused, by_key: RwLock::default() })
+    }
+
+    pub fn on_answer(&self, key: i16, took: Duration, errors: impl Iterator<Item = i16>) {
+        let Some(api) = self.api(key) else { return };
+        api.seconds.observe(took.as_secs_f64());
+        let mut failed = false;
+        for code in errors.filter(|code| *code != 0) {
+            failed = true;
+            self.requests.with_label_values(&[api.name, &error_label(code)]).inc();
+        }
+        if !failed {
+            api.success.inc();
+        }
+    }
+
+    fn api(&self, key: i16) -> Option<PerApi> {
+        let index = usize::try_from(key).ok()?;
+        if let Some(Some(api)) = self.by_key.read().get(index) {
+            return Some(api.clone());
+        }
+        let name = ApiKey::from_i16(key)?.name();
+        let api = PerApi {
+            name,
+            success: self.requests.with_label_values(&[name, "NONE"]),
+            seconds: self.seconds.with_label_values(&[name]),
+        };
+        let mut by_key = self.by_key.write();
+        if by_key.len() <= index {
+            by_key.resize(index + 1, None);
+        }
+        by_key[index] = Some(api.clone());
+        Some(api)
+    }
+}
+
+/// An error under the name Kafka's documentation gives it: `UnknownTopicId` is `UNKNOWN_TOPIC_ID`.
+fn error_label(code: i16) -> String {
+    let name = ErrorCode::from_code(code).map_or("Unknown", ErrorCode::name);
+    let mut label = String::with_capacity(name.len() + 8);
+    for (index, letter) in name.chars().enumerate() {
+        if index > 0 && letter.is_ascii_uppercase() {
+            label.push('_');
+        }
+        label.push(letter.to_ascii_uppercase());
+    }
+    label
+}
+
+#[cfg(test)]
+mod tests {
+    use super::error_label;
+
+    #[test]
+    fn errors_are_labelled_as_kafka_writes_them() {
+        assert_eq!(error_label(3), "UNKNOWN_TOPIC_OR_PARTITION");
+        assert_eq!(error_label(0), "NONE");
+    }
+}

@@ -1,0 +1,121 @@
+//! One admitted request: its header, its body, and the ways to answer it.
+//! Shell.
+
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes};
+use ottla_env::{Clock, Monotonic};
+use ottla_model::ErrorCode;
+use ottla_network::{Admitted, Answer, ConnectionInfo, ResponseBuilder};
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::header::RequestHeader;
+use ottla_protocol::{Decode, Encode, versions};
+
+use crate::error_counts::ErrorCounts;
+use crate::metrics::ApiMetrics;
+
+/// Why a request gets no answer: its connection is closed instead, as Kafka does.
+#[derive(Debug)]
+pub struct Refusal(pub String);
+
+/// What a handler makes of a request.
+pub type Handled = Result<Admitted, Refusal>;
+
+pub struct Request {
+    pub key: ApiKey,
+    pub header: RequestHeader,
+    pub body: Bytes,
+    pub connection: Arc<ConnectionInfo>,
+    pub received: Monotonic,
+    pub clock: Arc<dyn Clock>,
+    pub metrics: Arc<ApiMetrics>,
+}
+
+impl Request {
+    pub fn version(&self) -> i16 {
+        self.header.api_version
+    }
+
+    /// Decodes the body, after the guard has walked it.
+    pub fn decode<T: Decode>(&self) -> Result<T, Refusal> {
+        ottla_protocol::decode_request(self.key, self.version(), self.body.clone())
+            .map_err(|error| Refusal(error.to_string()))
+    }
+
+    /// The client id as the logs and the coordinators show it.
+    pub fn client_id(&self) -> String {
+        self.header.client_id.as_deref().unwrap_or("").to_owned()
+    }
+
+    /// A builder with the response header written; for responses encoded by hand.
+    pub fn response(&self, body_bytes: usize) -> ResponseBuilder {
+        let mut builder = ResponseBuilder::with_capacity(8 + body_bytes);
+        builder.buffer.put_i32(self.header.correlation_id);
+        if versions::response_header_version(self.key, self.version()) >= 1 {
+            builder.buffer.put_u8(0);
+        }
+        builder
+    }
+
+    /// Finishes a response and counts the request.
+    pub fn finish(&self, builder: ResponseBuilder, errors: &[ErrorCode]) -> Answer {
+        match builder.finish() {
+            Some(response) => {
+                self.count(errors.iter().map(|error| error.code()));
+                Answer::Respond(response)
+            }
+            None => Answer::Close("the response is longer than a frame can say"),
+        }
+    }
+
+    /// Encodes a response in the request's version and counts the request with its errors.
+    pub fn answer<T: Encode + ErrorCounts>(&self, response: &T) -> Answer {
+        self.answer_in_version(response, self.version())
+    }
+
+    /// As `answer`, in another version than the request's (the ApiVersions fallback).
+    pub fn answer_in_version<T: Encode + ErrorCounts>(&self, response: &T, version: i16) -> Answer {
+        let mut builder = ResponseBuilder::with_capacity(96);
+        builder.buffer.put_i32(self.header.correlation_id);
+        if versions::response_header_version(self.key, version) >= 1 {
+            builder.buffer.put_u8(0);
+        }
+        if let Err(error) = response.encode(&mut builder.buffer, version) {
+            tracing::error!(
+                api_key = self.header.api_key,
+                version,
+                %error,
+                "a response could not be encoded; the connection is closed"
+            );
+            return Answer::Close("a response could not be encoded");
+        }
+        let Some(finished) = builder.finish() else {
+            return Answer::Close("the response is longer than a frame can say");
+        };
+        let mut codes = Vec::new();
+        response.errors(&mut |code| codes.push(code));
+        self.count(codes.into_iter());
+        Answer::Respond(finished)
+    }
+
+    /// Ends a request that is not answered (acks=0).
+    pub fn silent(&self) -> Answer {
+        self.count(std::iter::empty());
+        Answer::Silent
+    }
+
+    /// Answers now.
+    pub fn ready<T: Encode + ErrorCounts>(&self, response: &T) -> Handled {
+        Ok(Admitted::Ready(self.answer(response)))
+    }
+
+    fn count(&self, errors: impl Iterator<Item = i16>) {
+        let took = self.received.until(self.clock.monotonic());
+        self.metrics.on_answer(self.header.api_key, took, errors);
+    }
+}
+
+/// Parks a request: the answer comes from a future. A panic in it closes the one connection.
+pub fn park(future: impl Future<Output = Answer> + Send + 'static) -> Handled {
+    Ok(Admitted::Parked(Box::pin(crate::fence::Fence::new(future))))
+}

@@ -1,0 +1,204 @@
+//! Rows: the broker keys about groups, offsets, share groups and transactions, as Apache Kafka 4.3.1 defines them; the sentences are ours.
+//! core
+
+use crate::row::ConfigType::*;
+use crate::row::DynamicMode::*;
+use crate::row::Importance::*;
+use crate::row::Validation::*;
+use crate::row::{ConfigRow, at_least, between, list, row};
+
+#[rustfmt::skip]
+pub(crate) static COORDINATOR: &[ConfigRow] = &[
+    row("add.partitions.to.txn.retry.backoff.max.ms", Int, Some("100"), at_least(0), ReadOnly, High)
+        .doc("Longest pause between tries to add partitions to a transaction."),
+    row("add.partitions.to.txn.retry.backoff.ms", Int, Some("20"), at_least(1), ReadOnly, High)
+        .doc("First pause before adding partitions to a transaction is tried again."),
+    row("group.consumer.assignment.interval.ms", Int, Some("1000"), at_least(0), ClusterWide, Medium)
+        .doc("Shortest time between two assignments of a consumer group."),
+    row("group.consumer.assignors", List, Some("uniform,range"), list(&[], false), ReadOnly, Medium)
+        .doc("Server-side assignors of consumer groups; the first is the default."),
+    row("group.consumer.heartbeat.interval.ms", Int, Some("5000"), at_least(1), ReadOnly, Medium)
+        .doc("Heartbeat interval given to members of consumer groups."),
+    row("group.consumer.max.assignment.interval.ms", Int, Some("15000"), at_least(0), ReadOnly, Medium)
+        .doc("Largest assignment interval a consumer group may set."),
+    row("group.consumer.max.heartbeat.interval.ms", Int, Some("15000"), at_least(1), ReadOnly, Medium)
+        .doc("Largest heartbeat interval a consumer group may set."),
+    row("group.consumer.max.session.timeout.ms", Int, Some("60000"), at_least(1), ReadOnly, Medium)
+        .doc("Largest session timeout a consumer group may set."),
+    row("group.consumer.max.size", Int, Some("2147483647"), at_least(1), ReadOnly, Medium)
+        .doc("Most members of a consumer group."),
+    row("group.consumer.migration.policy", String, Some("bidirectional"), OneOfIgnoreCase(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]), ReadOnly, Medium)
+        .doc("Which conversions between classic and consumer groups are allowed."),
+    row("group.consumer.min.assignment.interval.ms", Int, Some("0"), at_least(0), ReadOnly, Medium)
+        .doc("Smallest assignment interval a consumer group may set."),
+    row("group.consumer.min.heartbeat.interval.ms", Int, Some("5000"), at_least(1), ReadOnly, Medium)
+        .doc("Smallest heartbeat interval a consumer group may set."),
+    row("group.consumer.min.session.timeout.ms", Int, Some("45000"), at_least(1), ReadOnly, Medium)
+        .doc("Smallest session timeout a consumer group may set."),
+    row("group.consumer.regex.refresh.interval.ms", Int, Some("600000"), at_least(10000), ReadOnly, Medium).internal()
+        .doc("How often subscribed patterns are resolved anew."),
+    row("group.consumer.session.timeout.ms", Int, Some("45000"), at_least(1), ReadOnly, Medium)
+        .doc("Session timeout of members of consumer groups."),
+    row("group.coordinator.append.linger.ms", Int, Some("-1"), at_least(-1), ReadOnly, Medium)
+        .doc("How long the group coordinator gathers writes; -1 adapts by itself."),
+    row("group.coordinator.background.threads", Int, Some("2"), at_least(1), ReadOnly, High)
+        .doc("Threads for background work of the group coordinator."),
+    row("group.coordinator.cached.buffer.max.bytes", Int, Some("1048588"), at_least(524288), ClusterWide, Medium)
+        .doc("Largest write buffer the group coordinator keeps for reuse."),
+    row("group.coordinator.rebalance.protocols", List, Some("classic,consumer,streams"), list(&["consumer", "classic", "share", "streams"], false), ReadOnly, Medium)
+        .doc("Group protocols that are switched on."),
+    row("group.coordinator.threads", Int, Some("4"), at_least(1), ReadOnly, High)
+        .doc("Threads of the group coordinator."),
+    row("group.initial.rebalance.delay.ms", Int, Some("3000"), Any, ReadOnly, Medium).used()
+        .doc("How long an empty group waits for more members after the first; unset, it adapts and a lone member waits not at all."),
+    row("group.max.session.timeout.ms", Int, Some("1800000"), Any, ReadOnly, Medium).used()
+        .doc("Largest session timeout a classic member may ask for."),
+    row("group.max.size", Int, Some("2147483647"), at_least(1), ReadOnly, Medium).used()
+        .doc("Most members of a classic group."),
+    row("group.min.session.timeout.ms", Int, Some("6000"), Any, ReadOnly, Medium).used()
+        .doc("Smallest session timeout a classic member may ask for."),
+    row("group.share.assignment.interval.ms", Int, Some("1000"), at_least(0), ClusterWide, Medium)
+        .doc("Shortest time between two assignments of a share group."),
+    row("group.share.assignors", List, Some("simple"), list(&[], false), ReadOnly, Medium)
+        .doc("Server-side assignors of share groups."),
+    row("group.share.delivery.count.limit", Int, Some("5"), between(2, 10), ReadOnly, Medium)
+        .doc("How often a record is delivered to a share group at most."),
+    row("group.share.heartbeat.interval.ms", Int, Some("5000"), at_least(1), ReadOnly, Medium)
+        .doc("Heartbeat interval given to members of share groups."),
+    row("group.share.initialize.retry.interval.ms", Int, Some("30000"), at_least(1), ReadOnly, Low).internal()
+        .doc("Pause before setting up share state is tried again."),
+    row("group.share.max.assignment.interval.ms", Int, Some("15000"), at_least(0), ReadOnly, Medium)
+        .doc("Largest assignment interval a share group may set."),
+    row("group.share.max.delivery.count.limit", Int, Some("10"), between(5, 25), ReadOnly, Medium)
+        .doc("Largest delivery limit a share group may set."),
+    row("group.share.max.heartbeat.interval.ms", Int, Some("15000"), at_least(1), ReadOnly, Medium)
+        .doc("Largest heartbeat interval a share group may set."),
+    row("group.share.max.partition.max.record.locks", Int, Some("4000"), between(2000, 10000), ReadOnly, Medium)
+        .doc("Largest number of locked records per partition a share group may set."),
+    row("group.share.max.record.lock.duration.ms", Int, Some("60000"), between(30000, 3600000), ReadOnly, Medium)
+        .doc("Largest lock duration a share group may set."),
+    row("group.share.max.session.timeout.ms", Int, Some("60000"), at_least(1), ReadOnly, Medium)
+        .doc("Largest session timeout a share group may set."),
+    row("group.share.max.share.sessions", Int, Some("2000"), at_least(1), ReadOnly, Medium)
+        .doc("Most share sessions of this broker."),
+    row("group.share.max.size", Int, Some("200"), between(1, 1000), ReadOnly, Medium)
+        .doc("Most members of a share group."),
+    row("group.share.min.assignment.interval.ms", Int, Some("0"), at_least(0), ReadOnly, Medium)
+        .doc("Smallest assignment interval a share group may set."),
+    row("group.share.min.delivery.count.limit", Int, Some("2"), between(2, 5), ReadOnly, Medium)
+        .doc("Smallest delivery limit a share group may set."),
+    row("group.share.min.heartbeat.interval.ms", Int, Some("5000"), at_least(1), ReadOnly, Medium)
+        .doc("Smallest heartbeat interval a share group may set."),
+    row("group.share.min.partition.max.record.locks", Int, Some("100"), between(100, 2000), ReadOnly, Medium)
+        .doc("Smallest number of locked records per partition a share group may set."),
+    row("group.share.min.record.lock.duration.ms", Int, Some("15000"), between(1000, 30000), ReadOnly, Medium)
+        .doc("Smallest lock duration a share group may set."),
+    row("group.share.min.session.timeout.ms", Int, Some("45000"), at_least(1), ReadOnly, Medium)
+        .doc("Smallest session timeout a share group may set."),
+    row("group.share.partition.max.record.locks", Int, Some("2000"), between(100, 10000), ReadOnly, Medium)
+        .doc("Most records locked at once in a share partition."),
+    row("group.share.persister.class.name", String, Some("org.apache.kafka.server.share.persister.DefaultStatePersister"), Any, ReadOnly, Medium).internal()
+        .doc("Java class that stores the state of share groups."),
+    row("group.share.record.lock.duration.ms", Int, Some("30000"), between(1000, 3600000), ReadOnly, Medium)
+        .doc("How long a record stays locked for the member that acquired it."),
+    row("group.share.session.timeout.ms", Int, Some("45000"), at_least(1), ReadOnly, Medium)
+        .doc("Session timeout of members of share groups."),
+    row("group.streams.assignment.interval.ms", Int, Some("1000"), at_least(0), ClusterWide, Medium)
+        .doc("Shortest time between two assignments of a streams group."),
+    row("group.streams.heartbeat.interval.ms", Int, Some("5000"), at_least(1), ReadOnly, Medium)
+        .doc("Heartbeat interval given to members of streams groups."),
+    row("group.streams.initial.rebalance.delay.ms", Int, Some("3000"), at_least(0), ReadOnly, Medium)
+        .doc("How long a new streams group waits for more members."),
+    row("group.streams.max.assignment.interval.ms", Int, Some("15000"), at_least(0), ReadOnly, Medium)
+        .doc("Largest assignment interval a streams group may set."),
+    row("group.streams.max.heartbeat.interval.ms", Int, Some("15000"), at_least(1), ReadOnly, Medium)
+        .doc("Largest heartbeat interval a streams group may set."),
+    row("group.streams.max.session.timeout.ms", Int, Some("60000"), at_least(1), ReadOnly, Medium)
+        .doc("Largest session timeout a streams group may set."),
+    row("group.streams.max.size", Int, Some("2147483647"), at_least(1), ReadOnly, Medium)
+        .doc("Most members of a streams group."),
+    row("group.streams.max.standby.replicas", Int, Some("2"), at_least(0), ReadOnly, Medium)
+        .doc("Most standby replicas a streams group may set."),
+    row("group.streams.min.assignment.interval.ms", Int, Some("0"), at_least(0), ReadOnly, Medium)
+        .doc("Smallest assignment interval a streams group may set."),
+    row("group.streams.min.heartbeat.interval.ms", Int, Some("5000"), at_least(1), ReadOnly, Medium)
+        .doc("Smallest heartbeat interval a streams group may set."),
+    row("group.streams.min.session.timeout.ms", Int, Some("45000"), at_least(1), ReadOnly, Medium)
+        .doc("Smallest session timeout a streams group may set."),
+    row("group.streams.num.standby.replicas", Int, Some("0"), at_least(0), ReadOnly, Medium)
+        .doc("Standby replicas of each task of a streams group."),
+    row("group.streams.session.timeout.ms", Int, Some("45000"), at_least(1), ReadOnly, Medium)
+        .doc("Session timeout of members of streams groups."),
+    row("offset.metadata.max.bytes", Int, Some("4096"), Any, ReadOnly, High).used()
+        .doc("Largest metadata string stored with a committed offset."),
+    row("offsets.commit.timeout.ms", Int, Some("5000"), at_least(1), ReadOnly, High).used()
+        .doc("How long a commit may wait for its replicas."),
+    row("offsets.load.buffer.size", Int, Some("5242880"), at_least(1), ReadOnly, High)
+        .doc("Batch size for loading committed offsets."),
+    row("offsets.retention.check.interval.ms", Long, Some("600000"), at_least(1), ReadOnly, High).used()
+        .doc("How often it is looked for expired offsets."),
+    row("offsets.retention.minutes", Int, Some("10080"), at_least(1), ReadOnly, High).used()
+        .doc("Minutes that offsets of an empty group are kept."),
+    row("offsets.topic.compression.codec", Int, Some("0"), Any, ReadOnly, High).used()
+        .doc("Codec of the offsets topic, as a number: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd."),
+    row("offsets.topic.num.partitions", Int, Some("50"), at_least(1), ReadOnly, High).used()
+        .doc("Partitions of the offsets topic; not to be changed afterwards."),
+    row("offsets.topic.replication.factor", Short, Some("3"), at_least(1), ReadOnly, High).used()
+        .doc("Replicas of the offsets topic, as far as there are brokers."),
+    row("offsets.topic.segment.bytes", Int, Some("104857600"), at_least(1), ReadOnly, High).used()
+        .doc("Segment size of the offsets topic."),
+    row("producer.id.expiration.check.interval.ms", Int, Some("600000"), at_least(1), ReadOnly, Low).internal()
+        .doc("How often it is looked for producers that went away."),
+    row("producer.id.expiration.ms", Int, Some("86400000"), at_least(1), ClusterWide, Low).used()
+        .doc("How long an idle producer's sequence numbers are remembered."),
+    row("share.coordinator.append.linger.ms", Int, Some("-1"), at_least(-1), ReadOnly, Medium)
+        .doc("How long the share coordinator gathers writes; -1 adapts by itself."),
+    row("share.coordinator.cached.buffer.max.bytes", Int, Some("1048588"), at_least(524288), ClusterWide, Medium)
+        .doc("Largest write buffer the share coordinator keeps for reuse."),
+    row("share.coordinator.cold.partition.snapshot.interval.ms", Int, Some("300000"), at_least(1), ReadOnly, Low).internal()
+        .doc("How often idle share partitions are snapshotted."),
+    row("share.coordinator.load.buffer.size", Int, Some("5242880"), at_least(1), ReadOnly, High)
+        .doc("Batch size for loading share state."),
+    row("share.coordinator.snapshot.update.records.per.snapshot", Int, Some("500"), between(0, 500), ReadOnly, Medium)
+        .doc("Updates of share state between two snapshots."),
+    row("share.coordinator.state.topic.compression.codec", Int, Some("0"), Any, ReadOnly, High)
+        .doc("Codec of the share state topic, as a number."),
+    row("share.coordinator.state.topic.min.isr", Short, Some("2"), at_least(1), ReadOnly, High)
+        .doc("Least in-sync replicas of the share state topic."),
+    row("share.coordinator.state.topic.num.partitions", Int, Some("50"), at_least(1), ReadOnly, High)
+        .doc("Partitions of the share state topic."),
+    row("share.coordinator.state.topic.prune.interval.ms", Int, Some("300000"), at_least(1), ReadOnly, Low).internal()
+        .doc("How often old share state is deleted."),
+    row("share.coordinator.state.topic.replication.factor", Short, Some("3"), at_least(1), ReadOnly, High)
+        .doc("Replicas of the share state topic."),
+    row("share.coordinator.state.topic.segment.bytes", Int, Some("104857600"), at_least(1), ReadOnly, High)
+        .doc("Segment size of the share state topic."),
+    row("share.coordinator.threads", Int, Some("1"), at_least(1), ReadOnly, Medium)
+        .doc("Threads of the share coordinator."),
+    row("share.coordinator.write.timeout.ms", Int, Some("5000"), at_least(1), ReadOnly, High)
+        .doc("How long a write of share state may take."),
+    row("share.fetch.purgatory.purge.interval.requests", Int, Some("1000"), Any, ReadOnly, Medium)
+        .doc("How many waiting share fetches pass between cleanings."),
+    row("transaction.abort.timed.out.transaction.cleanup.interval.ms", Int, Some("10000"), at_least(1), ReadOnly, Low)
+        .doc("How often timed-out transactions are aborted."),
+    row("transaction.max.timeout.ms", Int, Some("900000"), at_least(1), ReadOnly, High)
+        .doc("Longest transaction timeout a client may ask for."),
+    row("transaction.partition.verification.enable", Boolean, Some("true"), Any, ClusterWide, Low)
+        .doc("Whether a partition checks with the coordinator that it belongs to the transaction."),
+    row("transaction.remove.expired.transaction.cleanup.interval.ms", Int, Some("3600000"), at_least(1), ReadOnly, Low)
+        .doc("How often expired transactional ids are removed."),
+    row("transaction.state.log.load.buffer.size", Int, Some("5242880"), at_least(1), ReadOnly, High)
+        .doc("Batch size for loading transaction state."),
+    row("transaction.state.log.min.isr", Int, Some("2"), at_least(1), ReadOnly, High)
+        .doc("Least in-sync replicas of the transaction topic."),
+    row("transaction.state.log.num.partitions", Int, Some("50"), at_least(1), ReadOnly, High)
+        .doc("Partitions of the transaction topic."),
+    row("transaction.state.log.replication.factor", Short, Some("3"), at_least(1), ReadOnly, High)
+        .doc("Replicas of the transaction topic."),
+    row("transaction.state.log.segment.bytes", Int, Some("104857600"), at_least(1), ReadOnly, High)
+        .doc("Segment size of the transaction topic."),
+    row("transaction.two.phase.commit.enable", Boolean, Some("false"), Any, ReadOnly, Low)
+        .doc("Whether clients may take part in two-phase commit."),
+    row("transactional.id.expiration.ms", Int, Some("604800000"), at_least(1), ReadOnly, High)
+        .doc("How long an unused transactional id is remembered."),
+];

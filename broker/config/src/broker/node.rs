@@ -1,0 +1,223 @@
+//! Rows: the broker keys about the node, its sockets, its quorum and replication, as Apache Kafka 4.3.1 defines them; the sentences are ours.
+//! core
+
+use crate::row::ConfigType::*;
+use crate::row::DynamicMode::*;
+use crate::row::Importance::*;
+use crate::row::Validation::*;
+use crate::row::{ConfigRow, at_least, list, row};
+use crate::validators;
+
+#[rustfmt::skip]
+pub(crate) static NODE: &[ConfigRow] = &[
+    row("advertised.listeners", List, None, list(&[], false), ReadOnly, High).used()
+        .doc("Addresses that clients are told to connect to; unset, each connection is told the address it dialled."),
+    row("alter.config.policy.class.name", Class, None, Any, ReadOnly, Low)
+        .doc("Java class that may veto config changes."),
+    row("alter.log.dirs.replication.quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
+        .doc("How many samples the quota for moves between log directories keeps."),
+    row("alter.log.dirs.replication.quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
+        .doc("Length of one sample of the quota for moves between log directories."),
+    row("auto.create.topics.enable", Boolean, Some("true"), Any, ReadOnly, High).used()
+        .doc("Whether asking for an unknown topic creates it."),
+    row("auto.leader.rebalance.enable", Boolean, Some("true"), Any, ReadOnly, High)
+        .doc("Whether leadership is moved back to preferred replicas in the background."),
+    row("background.threads", Int, Some("10"), at_least(1), ClusterWide, High)
+        .doc("Threads for background work."),
+    row("broker.heartbeat.interval.ms", Int, Some("2000"), Any, ReadOnly, Medium)
+        .doc("How often a broker tells the controller that it lives."),
+    row("broker.id", Int, Some("-1"), Any, ReadOnly, High).used()
+        .doc("Older name of node.id."),
+    row("broker.rack", String, None, Any, ReadOnly, Medium).used()
+        .doc("Rack of this broker, told to clients and used to spread replicas."),
+    row("broker.session.timeout.ms", Int, Some("9000"), Any, ReadOnly, Medium)
+        .doc("A broker silent for this long is taken to be dead."),
+    row("client.quota.callback.class", Class, None, Any, ReadOnly, Low)
+        .doc("Java class that decides client quotas."),
+    row("config.providers", List, Some(""), list(&[], true), ClusterWide, Low)
+        .doc("Names of providers that resolve variables in config values."),
+    row("connections.max.idle.ms", Long, Some("600000"), Any, ReadOnly, Medium).used()
+        .doc("A connection silent for this long is closed."),
+    row("controlled.shutdown.enable", Boolean, Some("true"), Any, ReadOnly, Medium)
+        .doc("Whether leadership is handed over before a shutdown."),
+    row("controller.listener.names", List, None, list(&[], false), ReadOnly, High).used()
+        .doc("Listeners used by controllers; clients are not served on them."),
+    row("controller.performance.always.log.threshold.ms", Long, Some("2000"), at_least(0), ReadOnly, Medium).internal()
+        .doc("Controller events slower than this are always logged."),
+    row("controller.performance.sample.period.ms", Long, Some("60000"), at_least(100), ReadOnly, Medium).internal()
+        .doc("How often the slowest controller events are reported."),
+    row("controller.quorum.append.linger.ms", Int, Some("25"), at_least(0), ReadOnly, Medium)
+        .doc("How long the metadata leader gathers writes before it flushes them."),
+    row("controller.quorum.auto.join.enable", Boolean, Some("false"), Any, ReadOnly, Low)
+        .doc("Whether a controller joins the quorum by itself."),
+    row("controller.quorum.bootstrap.servers", List, Some(""), Custom(validators::bootstrap_servers), ReadOnly, High).used()
+        .doc("Addresses at which the metadata quorum is found."),
+    row("controller.quorum.election.backoff.max.ms", Int, Some("1000"), at_least(0), ReadOnly, High)
+        .doc("Longest pause before a new election of the quorum."),
+    row("controller.quorum.election.timeout.ms", Int, Some("1000"), at_least(0), ReadOnly, High)
+        .doc("How long a candidate waits for votes."),
+    row("controller.quorum.fetch.max.bytes", Int, Some("1048576"), at_least(1), ReadOnly, Low)
+        .doc("Most bytes of the metadata log fetched at once."),
+    row("controller.quorum.fetch.snapshot.max.bytes", Int, Some("1048576"), at_least(1), ReadOnly, Low)
+        .doc("Most bytes of a metadata snapshot fetched at once."),
+    row("controller.quorum.fetch.timeout.ms", Int, Some("2000"), at_least(0), ReadOnly, High)
+        .doc("Without a successful fetch for this long a new quorum leader is sought."),
+    row("controller.quorum.request.timeout.ms", Int, Some("2000"), at_least(0), ReadOnly, Medium)
+        .doc("How long a request inside the quorum may take."),
+    row("controller.quorum.retry.backoff.ms", Int, Some("20"), at_least(0), ReadOnly, Low)
+        .doc("Pause before a request inside the quorum is repeated."),
+    row("controller.quorum.voters", List, Some(""), Custom(validators::quorum_voters), ReadOnly, High).used()
+        .doc("Voters of the metadata quorum as id@host:port; one node, this one, for now."),
+    row("controller.quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
+        .doc("How many samples the controller mutation quota keeps."),
+    row("controller.quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
+        .doc("Length of one sample of the controller mutation quota."),
+    row("controller.socket.timeout.ms", Int, Some("30000"), Any, ReadOnly, Medium)
+        .doc("Socket timeout of connections to the controller."),
+    row("create.topic.policy.class.name", Class, None, Any, ReadOnly, Low)
+        .doc("Java class that may veto the creation of topics."),
+    row("default.replication.factor", Int, Some("1"), Any, ReadOnly, Medium).used()
+        .doc("Replicas of a topic that is created without saying how many."),
+    row("delete.records.purgatory.purge.interval.requests", Int, Some("1"), Any, ReadOnly, Medium)
+        .doc("How many waiting DeleteRecords requests pass between cleanings."),
+    row("delete.topic.enable", Boolean, Some("true"), Any, ReadOnly, High).used()
+        .doc("Whether topics may be deleted."),
+    row("early.start.listeners", List, None, list(&[], true), ReadOnly, High)
+        .doc("Listeners opened before the authorizer is ready."),
+    row("fetch.max.bytes", Int, Some("57671680"), at_least(1024), ReadOnly, Medium).used()
+        .doc("Most bytes one fetch response carries, whatever the client asks; at least one batch is always sent."),
+    row("fetch.purgatory.purge.interval.requests", Int, Some("1000"), Any, ReadOnly, Medium)
+        .doc("How many waiting fetches pass between cleanings."),
+    row("follower.replication.throttled.rate", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
+        .doc("Bytes a second that throttled followers may fetch on this broker."),
+    row("initial.broker.registration.timeout.ms", Int, Some("60000"), Any, ReadOnly, Medium)
+        .doc("How long a broker tries to register at its start before it gives up."),
+    row("inter.broker.listener.name", String, None, Any, ReadOnly, Medium).used()
+        .doc("Listener that brokers use among themselves."),
+    row("internal.metadata.delete.delay.millis", Long, Some("60000"), Any, ReadOnly, Low).internal()
+        .doc("Delay before an old metadata file is removed."),
+    row("internal.metadata.log.segment.bytes", Int, None, Any, ReadOnly, Low).internal()
+        .doc("Segment size of the metadata log, for tests."),
+    row("internal.metadata.max.batch.size.in.bytes", Int, Some("8388608"), Any, ReadOnly, Low).internal()
+        .doc("Largest batch of the metadata log."),
+    row("kafka.metrics.polling.interval.secs", Int, Some("10"), at_least(1), ReadOnly, Low)
+        .doc("How often the older metrics reporters poll."),
+    row("kafka.metrics.reporters", List, Some(""), list(&[], true), ReadOnly, Low)
+        .doc("Java classes that report the older metrics."),
+    row("leader.imbalance.check.interval.seconds", Long, Some("300"), at_least(1), ReadOnly, High)
+        .doc("How often the balance of leaders is checked."),
+    row("leader.replication.throttled.rate", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
+        .doc("Bytes a second that throttled leaders may send on this broker."),
+    row("listener.security.protocol.map", String, Some("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"), Any, PerBroker, Low).used()
+        .doc("Security protocol of each listener name."),
+    row("listeners", List, Some("PLAINTEXT://:9092"), list(&[], false), PerBroker, High).used()
+        .doc("Where the broker listens, as NAME://host:port; an empty host is every interface, port 0 a free port."),
+    row("max.connection.creation.rate", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
+        .doc("Most new connections a second."),
+    row("max.connections", Int, Some("2147483647"), at_least(0), ClusterWide, Medium).used()
+        .doc("Most connections of this broker at once."),
+    row("max.connections.per.ip", Int, Some("2147483647"), at_least(0), ClusterWide, Medium).used()
+        .doc("Most connections of one address at once."),
+    row("max.connections.per.ip.overrides", String, Some(""), Any, ClusterWide, Medium).used()
+        .doc("Limits of single addresses, as host:count separated by commas."),
+    row("max.incremental.fetch.session.cache.slots", Int, Some("1000"), at_least(0), ReadOnly, Medium).used()
+        .doc("Most incremental fetch sessions remembered."),
+    row("max.request.partition.size.limit", Int, Some("2000"), at_least(1), ReadOnly, Medium).used()
+        .doc("Most partitions in one answer to DescribeTopicPartitions."),
+    row("metadata.log.dir", String, None, Any, ReadOnly, High)
+        .doc("Directory of the cluster metadata; unset, the first log directory."),
+    row("metadata.log.max.record.bytes.between.snapshots", Long, Some("20971520"), at_least(1), ReadOnly, High)
+        .doc("Bytes of metadata between two snapshots."),
+    row("metadata.log.max.snapshot.interval.ms", Long, Some("3600000"), at_least(0), ReadOnly, High)
+        .doc("Longest time between two snapshots of the metadata."),
+    row("metadata.log.segment.bytes", Int, Some("1073741824"), at_least(8388608), ReadOnly, High)
+        .doc("Largest segment of the metadata log."),
+    row("metadata.log.segment.ms", Long, Some("604800000"), Any, ReadOnly, High)
+        .doc("Time after which the metadata log begins a new segment."),
+    row("metadata.max.idle.interval.ms", Int, Some("500"), at_least(0), ReadOnly, Low)
+        .doc("How often an idle controller writes a no-op record; 0 is never."),
+    row("metadata.max.retention.bytes", Long, Some("104857600"), Any, ReadOnly, High)
+        .doc("Bytes of metadata log and snapshots that are kept."),
+    row("metadata.max.retention.ms", Long, Some("604800000"), Any, ReadOnly, High)
+        .doc("Time that old metadata files are kept."),
+    row("metric.reporters", List, Some("org.apache.kafka.common.metrics.JmxReporter"), list(&[], true), ClusterWide, Low)
+        .doc("Java classes that report metrics."),
+    row("metrics.num.samples", Int, Some("2"), at_least(1), ReadOnly, Low)
+        .doc("Samples kept for each metric."),
+    row("metrics.recording.level", String, Some("INFO"), Any, ReadOnly, Low)
+        .doc("How detailed metrics are: INFO, DEBUG or TRACE."),
+    row("metrics.sample.window.ms", Long, Some("30000"), at_least(1), ReadOnly, Low)
+        .doc("Length of one metrics sample."),
+    row("node.id", Int, None, at_least(0), ReadOnly, High).used()
+        .doc("Number of this node in its cluster."),
+    row("num.io.threads", Int, Some("8"), at_least(1), ClusterWide, High)
+        .doc("Threads that work on requests; the runtime here sizes itself."),
+    row("num.network.threads", Int, Some("3"), at_least(1), ClusterWide, High)
+        .doc("Threads that read and write sockets; the runtime here sizes itself."),
+    row("num.replica.alter.log.dirs.threads", Int, None, Any, ReadOnly, High)
+        .doc("Threads that move replicas between directories."),
+    row("num.replica.fetchers", Int, Some("1"), at_least(1), ClusterWide, High)
+        .doc("Threads that fetch from each other broker."),
+    row("process.roles", List, None, list(&["broker", "controller"], false), ReadOnly, High).used()
+        .doc("Roles of this process; here always broker and controller in one."),
+    row("producer.purgatory.purge.interval.requests", Int, Some("1000"), Any, ReadOnly, Medium)
+        .doc("How many waiting produce requests pass between cleanings."),
+    row("queued.max.request.bytes", Long, Some("-1"), Any, ReadOnly, Medium)
+        .doc("Bytes of queued requests after which no more are read; -1 is no limit."),
+    row("queued.max.requests", Int, Some("500"), at_least(1), ReadOnly, High)
+        .doc("Queued requests after which no more are read."),
+    row("quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
+        .doc("How many samples client quotas keep."),
+    row("quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
+        .doc("Length of one sample of client quotas."),
+    row("replica.fetch.backoff.ms", Int, Some("1000"), at_least(0), ReadOnly, Medium)
+        .doc("Pause of a follower after a failed fetch."),
+    row("replica.fetch.max.bytes", Int, Some("1048576"), at_least(0), ReadOnly, Medium)
+        .doc("Bytes of one partition a follower asks for."),
+    row("replica.fetch.min.bytes", Int, Some("1"), Any, ReadOnly, High)
+        .doc("Bytes a follower waits for."),
+    row("replica.fetch.response.max.bytes", Int, Some("10485760"), at_least(0), ReadOnly, Medium)
+        .doc("Bytes of one response a follower asks for."),
+    row("replica.fetch.wait.max.ms", Int, Some("500"), Any, ReadOnly, High)
+        .doc("How long a follower's fetch may wait."),
+    row("replica.high.watermark.checkpoint.interval.ms", Long, Some("5000"), Any, ReadOnly, High).used()
+        .doc("How often high watermarks are written down."),
+    row("replica.lag.time.max.ms", Long, Some("30000"), Any, ReadOnly, High)
+        .doc("A follower behind for this long leaves the in-sync set."),
+    row("replica.selector.class", String, None, Any, ReadOnly, Medium)
+        .doc("Java class that picks the replica a consumer reads from."),
+    row("replica.socket.receive.buffer.bytes", Int, Some("65536"), Any, ReadOnly, High)
+        .doc("Receive buffer of a follower's socket."),
+    row("replica.socket.timeout.ms", Int, Some("30000"), Any, ReadOnly, High)
+        .doc("Timeout of a follower's requests."),
+    row("replication.quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
+        .doc("How many samples replication quotas keep."),
+    row("replication.quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
+        .doc("Length of one sample of replication quotas."),
+    row("request.timeout.ms", Int, Some("30000"), Any, ReadOnly, High)
+        .doc("How long requests of this broker to others may take."),
+    row("server.max.startup.time.ms", Long, Some("9223372036854775807"), at_least(0), ReadOnly, Medium).internal()
+        .doc("Longest time a start may take."),
+    row("socket.connection.setup.timeout.max.ms", Long, Some("30000"), Any, ReadOnly, Medium)
+        .doc("Longest time to set up a connection to another broker."),
+    row("socket.connection.setup.timeout.ms", Long, Some("10000"), Any, ReadOnly, Medium)
+        .doc("First time allowed to set up a connection to another broker."),
+    row("socket.listen.backlog.size", Int, Some("50"), at_least(1), ReadOnly, Medium).used()
+        .doc("Connections the system queues before they are accepted."),
+    row("socket.receive.buffer.bytes", Int, Some("102400"), Any, ReadOnly, High).used()
+        .doc("Receive buffer of client sockets; -1 leaves it to the system."),
+    row("socket.request.max.bytes", Int, Some("104857600"), at_least(1), ReadOnly, High).used()
+        .doc("Largest request; a connection that announces more is closed."),
+    row("socket.send.buffer.bytes", Int, Some("102400"), Any, ReadOnly, High).used()
+        .doc("Send buffer of client sockets; -1 leaves it to the system."),
+    row("telemetry.max.bytes", Int, Some("1048576"), at_least(1), ReadOnly, Low)
+        .doc("Largest telemetry payload of a client."),
+    row("unclean.leader.election.enable", Boolean, Some("false"), Any, ClusterWide, High)
+        .doc("Whether a replica that is out of sync may become leader and lose data."),
+    row("unclean.leader.election.interval.ms", Long, Some("300000"), at_least(1), ReadOnly, Medium).internal()
+        .doc("How often unclean elections are considered."),
+    row("unstable.api.versions.enable", Boolean, Some("false"), Any, ReadOnly, High).internal()
+        .doc("Whether unreleased API versions are served."),
+    row("unstable.feature.versions.enable", Boolean, Some("false"), Any, ReadOnly, High).internal()
+        .doc("Whether unreleased feature versions are allowed."),
+];

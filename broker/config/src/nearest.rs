@@ -1,0 +1,50 @@
+//! The known key that an unknown one was probably meant to be.
+//! core
+
+use crate::{broker, topic};
+
+/// The nearest key: the broker key behind a topic key's name, otherwise the smallest edit distance.
+pub fn nearest_key(unknown: &str) -> &'static str {
+    if let Some(synonym) = topic::row(unknown).and_then(|row| row.synonyms.first()) {
+        return synonym.name;
+    }
+    let names = broker::rows().iter().map(|row| row.name);
+    names.min_by_key(|name| distance(unknown, name)).unwrap_or("")
+}
+
+/// Insertions, deletions and replacements from one text to the other.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_lead_to_the_key_that_was_meant() {
+        assert_eq!(nearest_key("num.partition"), "num.partitions");
+        assert_eq!(nearest_key("lisners"), "listeners");
+        assert_eq!(nearest_key("ottla.durabilty"), "ottla.durability");
+        assert_eq!(nearest_key("retention.ms"), "log.retention.ms");
+        assert_eq!(nearest_key("max.message.bytes"), "message.max.bytes");
+    }
+
+    #[test]
+    fn distances() {
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("same", "same"), 0);
+    }
+}

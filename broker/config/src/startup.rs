@@ -1,0 +1,208 @@
+//! What a start refuses although each value alone is fine: contradictions, and protection that is not there yet.
+//! core
+
+use crate::error::ConfigError;
+use crate::listeners::SecurityProtocol;
+use crate::settings::{BrokerConfig, BrokerSettings};
+
+pub(crate) fn check(config: &BrokerConfig) -> Result<(), ConfigError> {
+    roles(config)?;
+    quorum(config)?;
+    client_listeners(config)?;
+    advertised(config)?;
+    inter_broker(config)?;
+    protection(config)?;
+    plugins(config)?;
+    limits(config)
+}
+
+fn refuse(key: &str, settings: &BrokerSettings, why: impl std::fmt::Display) -> ConfigError {
+    let value = settings.value(key).text().unwrap_or_default();
+    let origin = settings.given.get(key).map(|given| format!(" (given by {})", given.origin));
+    let message = format!("{key}={value} is refused: {why}{}", origin.unwrap_or_default());
+    ConfigError::invalid_config(message).about(key)
+}
+
+fn roles(config: &BrokerSettings) -> Result<(), ConfigError> {
+    let has = |role: &str| config.process_roles.iter().any(|given| given == role);
+    if !has("broker") {
+        let why = "a controller without a broker is not there yet; allowed: broker,controller";
+        return Err(refuse("process.roles", config, why));
+    }
+    if !has("controller") {
+        let why = "a broker whose controller is elsewhere is not there yet; allowed: broker,controller";
+        return Err(refuse("process.roles", config, why));
+    }
+    Ok(())
+}
+
+/// One node is its own quorum.
+fn quorum(config: &BrokerSettings) -> Result<(), ConfigError> {
+    let voters = config.get_list("controller.quorum.voters");
+    let ids: Vec<i32> =
+        voters.iter().filter_map(|voter| voter.split_once('@')?.0.trim().parse().ok()).collect();
+    if ids.len() > 1 {
+        let why = "a quorum of several nodes is not there yet; allowed: this node alone, or nothing";
+        return Err(refuse("controller.quorum.voters", config, why));
+    }
+    if ids.iter().any(|id| *id != config.node_id) {
+        let why = format!("the voter must be this node, and node.id is {}", config.node_id);
+        return Err(refuse("controller.quorum.voters", config, why));
+    }
+    if config.get_list("controller.quorum.bootstrap.servers").len() > 1 {
+        let why = "a quorum of several nodes is not there yet; allowed: one address, or nothing";
+        return Err(refuse("controller.quorum.bootstrap.servers", config, why));
+    }
+    Ok(())
+}
+
+fn client_listeners(config: &BrokerSettings) -> Result<(), ConfigError> {
+    if config.listeners.is_empty() {
+        let why = "every listener is named in controller.listener.names, none is left for clients";
+        return Err(refuse("listeners", config, why));
+    }
+    for listener in &config.listeners {
+        if listener.protocol != SecurityProtocol::Plaintext {
+            let why = format!(
+                "listener {} asks for {}, which is not there yet; allowed: PLAINTEXT",
+                listener.name,
+                listener.protocol.name()
+            );
+            return Err(refuse("listeners", config, why));
+        }
+    }
+    Ok(())
+}
+
+fn advertised(config: &BrokerSettings) -> Result<(), ConfigError> {
+    for listener in config.advertised_listeners.iter().flatten() {
+        if !config.listeners.iter().any(|opened| opened.name == listener.name) {
+            let why = format!("{} is not a name in listeners", listener.name);
+            return Err(refuse("advertised.listeners", config, why));
+        }
+        if matches!(listener.host.as_deref(), Some("0.0.0.0" | "::")) {
+            let why = "it names every interface, which is no address that a client can dial";
+            return Err(refuse("advertised.listeners", config, why));
+        }
+    }
+    Ok(())
+}
+
+fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
+    if let Some(name) = &config.inter_broker_listener_name {
+        if config.is_set("security.inter.broker.protocol") {
+            let why = "only one of it and security.inter.broker.protocol may be given";
+            return Err(refuse("inter.broker.listener.name", config, why));
+        }
+        if !config.listeners.iter().any(|listener| listener.name == *name) {
+            let why = format!("{name} is not a client listener in listeners");
+            return Err(refuse("inter.broker.listener.name", config, why));
+        }
+    }
+    if config.get_str("security.inter.broker.protocol").is_some_and(|protocol| protocol != "PLAINTEXT") {
+        let why = "TLS and SASL are not there yet; allowed: PLAINTEXT";
+        return Err(refuse("security.inter.broker.protocol", config, why));
+    }
+    Ok(())
+}
+
+/// Whoever asks for protection gets it or no broker.
+fn protection(config: &BrokerSettings) -> Result<(), ConfigError> {
+    let wanted = |key: &str| config.value(key).text().is_some_and(|text| !text.is_empty());
+    for (key, what) in [
+        ("authorizer.class.name", "authorization is not there yet"),
+        ("client.quota.callback.class", "client quotas are not there yet"),
+        ("create.topic.policy.class.name", "a Java policy cannot be run here, and none would be in force"),
+        ("alter.config.policy.class.name", "a Java policy cannot be run here, and none would be in force"),
+    ] {
+        if wanted(key) {
+            return Err(refuse(key, config, format!("{what}; allowed: nothing")));
+        }
+    }
+    if !config.value("delegation.token.secret.key").is_null() {
+        // The value is a secret and stays out of the message.
+        let message = "delegation.token.secret.key is refused: delegation tokens are not there yet";
+        return Err(ConfigError::invalid_config(message).about("delegation.token.secret.key"));
+    }
+    if config.get_i64("max.connection.creation.rate") != i64::from(i32::MAX) {
+        let why = format!("limiting the rate of new connections is not there yet; allowed: {}", i32::MAX);
+        return Err(refuse("max.connection.creation.rate", config, why));
+    }
+    for name in config.given.keys() {
+        if matches!(name.as_str(), "quota.producer.default" | "quota.consumer.default") {
+            let message = format!("{name} is refused: client quotas are not there yet");
+            return Err(ConfigError::invalid_config(message).about(name));
+        }
+        if name.starts_with("listener.name.") && name.ends_with(".max.connection.creation.rate") {
+            let message = format!("{name} is refused: limiting the rate of new connections is not there yet");
+            return Err(ConfigError::invalid_config(message).about(name));
+        }
+    }
+    Ok(())
+}
+
+/// What changes the meaning of the rest and cannot be done.
+fn plugins(config: &BrokerSettings) -> Result<(), ConfigError> {
+    if !config.get_list("config.providers").is_empty() {
+        let why =
+            "variables in values are not resolved here, they would be taken literally; allowed: nothing";
+        return Err(refuse("config.providers", config, why));
+    }
+    if config.get_bool("remote.log.storage.system.enable") {
+        let why = "tiered storage is not there yet; allowed: false";
+        return Err(refuse("remote.log.storage.system.enable", config, why));
+    }
+    let builder = "principal.builder.class";
+    let default = crate::broker::row(builder).and_then(|row| row.default);
+    if config.get_str(builder) != default {
+        let why = format!("a Java class cannot be run here; allowed: {}", default.unwrap_or("nothing"));
+        return Err(refuse(builder, config, why));
+    }
+    Ok(())
+}
+
+/// Kafka's own rules over several keys.
+pub(crate) fn limits(config: &BrokerSettings) -> Result<(), ConfigError> {
+    let requirement = |holds: bool, key: &str, rule: &str| {
+        let message = format!("requirement failed: {rule}");
+        if holds { Ok(()) } else { Err(ConfigError::invalid_config(message).about(key)) }
+    };
+    requirement(
+        config.log_retention_ms() != 0,
+        "log.retention.ms",
+        "log.retention.ms must be unlimited (-1) or, greater than or equal to 1",
+    )?;
+    requirement(config.log_roll_ms() >= 1, "log.roll.ms", "log.roll.ms must be greater than or equal to 1")?;
+    requirement(
+        config.log_roll_jitter_ms() >= 0,
+        "log.roll.jitter.ms",
+        "log.roll.jitter.ms must be greater than or equal to 0",
+    )?;
+    requirement(
+        config.get_i64("log.cleaner.dedupe.buffer.size") / config.get_i64("log.cleaner.threads").max(1)
+            > 1024 * 1024,
+        "log.cleaner.dedupe.buffer.size",
+        "log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.",
+    )?;
+    requirement(
+        config.group_session_timeout_ms_min <= config.group_session_timeout_ms_max,
+        "group.min.session.timeout.ms",
+        "group.min.session.timeout.ms must be less than or equal to group.max.session.timeout.ms",
+    )?;
+    requirement(
+        (0..=4).contains(&config.offsets_topic_compression_codec),
+        "offsets.topic.compression.codec",
+        "offsets.topic.compression.codec must be 0 (none), 1 (gzip), 2 (snappy), 3 (lz4) or 4 (zstd)",
+    )?;
+    let cordoned = config.get_list("cordoned.log.dirs");
+    let missing: Vec<&str> = cordoned
+        .iter()
+        .filter(|dir| *dir != "*" && !config.log_dirs.contains(dir))
+        .map(String::as_str)
+        .collect();
+    let rule = format!(
+        "All entries in cordoned.log.dirs must be present in log.dirs or log.dir. Missing entries : {}",
+        missing.join(", ")
+    );
+    requirement(missing.is_empty(), "cordoned.log.dirs", &rule)
+}

@@ -1,0 +1,243 @@
+//! What a start takes and what it refuses: files, environment, overrides, and who wins.
+//! core
+
+use ottla_config::{
+    BrokerConfig, CleanupPolicy, CompressionType, ConfigError, ConfigMap, ConfigSources, Durability,
+    OTTLA_DEFAULTS, Origin, TopicConfig, Warning, load, render_config_listing,
+};
+
+type Loaded = Result<(BrokerConfig, Vec<Warning>), ConfigError>;
+
+fn file(text: &str) -> Loaded {
+    load(Some(("server.properties", text)), &[], &[])
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+#[track_caller]
+fn refused(text: &str, parts: &[&str]) {
+    let error = file(text).expect_err(text);
+    for part in parts {
+        assert!(error.message.contains(part), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn nothing_given_is_a_broker_on_this_machine() {
+    let (config, warnings) = load(None, &[], &[]).unwrap();
+    assert!(warnings.is_empty());
+    assert_eq!(config.node_id, 1);
+    assert_eq!(config.log_dirs, ["./ottla-data"]);
+    assert_eq!(config.listeners.len(), 1);
+    assert_eq!(config.listeners[0].to_string(), "PLAINTEXT://127.0.0.1:9092");
+    assert_eq!(config.advertised_listeners, None);
+    assert_eq!(config.durability, Durability::SurviveOne);
+    assert_eq!(config.http_listener.as_deref(), Some("127.0.0.1:9644"));
+    assert!(!config.group_initial_rebalance_delay_is_set);
+    assert_eq!(config.group_initial_rebalance_delay_ms, 3000);
+    assert_eq!(BrokerConfig::defaults().log_dirs, config.log_dirs);
+}
+
+#[test]
+fn the_server_properties_of_a_one_node_kafka_starts() {
+    let (config, warnings) = file(
+        "process.roles=broker,controller\nnode.id=0\ncontroller.quorum.bootstrap.servers=localhost:9093\n\
+         listeners=PLAINTEXT://:9092,CONTROLLER://:9093\ninter.broker.listener.name=PLAINTEXT\n\
+         advertised.listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093\n\
+         controller.listener.names=CONTROLLER\n\
+         listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL\n\
+         num.network.threads=3\nnum.io.threads=8\nlog.dirs=/tmp/kraft-combined-logs, /data\nnum.partitions=1\n\
+         offsets.topic.replication.factor=1\nshare.coordinator.state.topic.replication.factor=1\n\
+         transaction.state.log.min.isr=1\nlog.retention.hours=168\nlog.segment.bytes=1073741824\n",
+    )
+    .unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(config.node_id, 0);
+    assert_eq!(config.log_dirs, ["/tmp/kraft-combined-logs", "/data"]);
+    let text = |listeners: &[ottla_config::Listener]| {
+        listeners.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    };
+    assert_eq!(text(&config.listeners), "PLAINTEXT://:9092");
+    assert_eq!(text(&config.controller_listeners), "CONTROLLER://:9093");
+    assert_eq!(text(config.advertised_listeners.as_deref().unwrap()), "PLAINTEXT://localhost:9092");
+}
+
+#[test]
+fn an_unmapped_controller_listener_is_plaintext() {
+    let (config, _) = file("listeners=PLAINTEXT://:0,CTRL://:0\ncontroller.listener.names=CTRL").unwrap();
+    assert_eq!(config.controller_listeners[0].name, "CTRL");
+    refused("listeners=PLAINTEXT://:0,OTHER://:0", &["listeners", "OTHER", "No security protocol defined"]);
+}
+
+#[test]
+fn later_wins_and_says_where_it_is_from() {
+    let env = pairs(&[
+        ("KAFKA_NUM_PARTITIONS", "4"),
+        ("KAFKA_NODE_ID", "7"),
+        ("CLUSTER_ID", "4L6g3nShT-eMCtK--X86sw"),
+        ("KAFKA_HEAP_OPTS", "-Xmx1g"),
+        ("PATH", "/bin"),
+    ]);
+    let overrides = pairs(&[("num.partitions", "5")]);
+    let text = "num.partitions=3\nlog.roll.hours=2\n";
+    let (config, warnings) = load(Some(("a.properties", text)), &env, &overrides).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!((config.num_partitions, config.node_id), (5, 7));
+    assert_eq!(config.cluster_id.as_deref(), Some("4L6g3nShT-eMCtK--X86sw"));
+    assert_eq!(config.log_roll_ms(), 7_200_000);
+    assert_eq!(config.given()["num.partitions"].origin, Origin::Override);
+    assert_eq!(config.given()["log.roll.hours"].origin.to_string(), "a.properties:2");
+    assert_eq!(config.given()["node.id"].origin.to_string(), "environment variable KAFKA_NODE_ID");
+    assert_eq!(config.get_i64("broker.id"), 7);
+}
+
+#[test]
+fn node_id_and_broker_id_are_one() {
+    assert_eq!(file("broker.id=0").unwrap().0.node_id, 0);
+    assert_eq!(file("broker.id=5\nnode.id= 5").unwrap().0.node_id, 5);
+    refused("broker.id=5\nnode.id=6", &["node.id is 6", "broker.id is 5"]);
+    refused("node.id=-1", &["node.id", "-1", "at least 0"]);
+}
+
+#[test]
+fn unknown_keys_are_one_warning_and_an_error_when_typed() {
+    let (_, warnings) = load(
+        Some(("s.properties", "num.partition=3\n")),
+        &pairs(&[("KAFKA_LISENERS", "x"), ("KAFKA_RSM_CONFIG_X", "y")]),
+        &[],
+    )
+    .unwrap();
+    let text: Vec<&str> = warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(
+        text,
+        [
+            "unknown key liseners (environment variable KAFKA_LISENERS) is ignored; did you mean listeners?",
+            "unknown key num.partition (s.properties:1) is ignored; did you mean num.partitions?",
+        ]
+    );
+    let error = load(None, &[], &pairs(&[("num.partition", "3")])).unwrap_err();
+    assert!(error.message.contains("did you mean num.partitions?"), "{error}");
+    assert!(load(None, &[], &pairs(&[("listener.name.a.ssl.keystore.location", "x")])).is_ok());
+}
+
+#[test]
+fn a_bad_value_names_key_value_and_what_is_allowed() {
+    refused(
+        "\nnum.partitions=many",
+        &["num.partitions", "many", "Not a number of type INT", "at least 1", "server.properties:2"],
+    );
+    refused("num.partitions=0", &["num.partitions", "0", "at least 1"]);
+    refused("auto.create.topics.enable=yes", &["auto.create.topics.enable", "yes", "true or false"]);
+    refused("compression.type=zip", &["compression.type", "zip", "producer"]);
+    refused("ottla.durability=none", &["ottla.durability", "none", "survive-one, os, fsync"]);
+    refused("ottla.http.listener=9644", &["ottla.http.listener", "9644", "host:port"]);
+    refused("max.connections.per.ip.overrides=a:b", &["max.connections.per.ip.overrides", "host:count"]);
+    refused("listeners=", &["listeners", "must not be empty"]);
+    refused("listeners=localhost:9092", &["listeners", "NAME://host:port"]);
+    refused("log.retention.ms=0", &["log.retention.ms", "greater than or equal to 1"]);
+    refused("a=\\u12", &["server.properties", "line 1"]);
+    refused("offsets.topic.compression.codec=9", &["offsets.topic.compression.codec", "0 (none)"]);
+    refused(
+        "group.min.session.timeout.ms=9\ngroup.max.session.timeout.ms=8",
+        &["group.min.session.timeout.ms"],
+    );
+    assert_eq!(file("num.partitions= 3 ").unwrap().0.num_partitions, 3);
+    assert_eq!(file("ottla.http.listener=").unwrap().0.http_listener, None);
+    assert_eq!(
+        file("max.connections.per.ip.overrides=127.0.0.1:5, ::1:6")
+            .unwrap()
+            .0
+            .connections_per_ip_max_overrides,
+        [("127.0.0.1".to_owned(), 5), ("::1".to_owned(), 6)]
+    );
+}
+
+#[test]
+fn nothing_is_half_secure() {
+    refused("listeners=SSL://:9093", &["listeners", "SSL", "not there yet"]);
+    refused(
+        "listeners=EXT://:9093\nlistener.security.protocol.map=EXT:SASL_PLAINTEXT",
+        &["EXT", "SASL_PLAINTEXT", "not there yet"],
+    );
+    refused("authorizer.class.name=x.Y", &["authorizer.class.name", "x.Y", "not there yet"]);
+    refused("client.quota.callback.class=x.Y", &["client.quota.callback.class"]);
+    refused("quota.producer.default=1024", &["quota.producer.default", "quotas are not there yet"]);
+    refused("max.connection.creation.rate=10", &["max.connection.creation.rate"]);
+    refused("listener.name.a.max.connection.creation.rate=10", &["max.connection.creation.rate"]);
+    refused("create.topic.policy.class.name=x.Y", &["create.topic.policy.class.name"]);
+    refused("alter.config.policy.class.name=x.Y", &["alter.config.policy.class.name"]);
+    refused("principal.builder.class=x.Y", &["principal.builder.class"]);
+    refused("security.inter.broker.protocol=SSL", &["security.inter.broker.protocol", "PLAINTEXT"]);
+    refused("config.providers=file", &["config.providers"]);
+    refused("remote.log.storage.system.enable=true", &["remote.log.storage.system.enable", "tiered"]);
+    let error = file("delegation.token.secret.key=hush").unwrap_err();
+    assert!(error.message.contains("delegation.token.secret.key") && !error.message.contains("hush"));
+    for harmless in ["authorizer.class.name=", "quota.window.num=5", "ssl.keystore.location=/x"] {
+        assert!(file(harmless).is_ok(), "{harmless}");
+    }
+}
+
+#[test]
+fn one_node_is_the_whole_cluster() {
+    refused("process.roles=controller", &["process.roles", "controller"]);
+    refused("process.roles=broker", &["process.roles", "not there yet"]);
+    refused("process.roles=boss", &["process.roles", "boss", "broker, controller"]);
+    refused("controller.quorum.voters=1@a:1,2@b:1", &["controller.quorum.voters", "several nodes"]);
+    refused("controller.quorum.voters=2@a:1", &["controller.quorum.voters", "node.id is 1"]);
+    refused("controller.quorum.bootstrap.servers=a:1,b:1", &["controller.quorum.bootstrap.servers"]);
+    refused("listeners=C://:1\ncontroller.listener.names=C", &["none is left for clients"]);
+    refused("advertised.listeners=PLAINTEXT://0.0.0.0:9092", &["advertised.listeners", "dial"]);
+    refused("advertised.listeners=SSL://a:1", &["advertised.listeners", "SSL"]);
+    refused("inter.broker.listener.name=OTHER", &["inter.broker.listener.name", "OTHER"]);
+}
+
+#[test]
+fn a_topic_takes_its_own_value_then_the_brokers_then_the_default() {
+    let (config, _) = file("log.retention.minutes=2\nlog.cleanup.policy=compact,delete\n").unwrap();
+    let map = |name: &str, text: &str| ConfigMap::from([(name.to_owned(), text.to_owned())]);
+    let retention = |config: &BrokerConfig, overrides: &ConfigMap| {
+        TopicConfig::effective(&ConfigSources { broker: config, overrides }).retention_ms
+    };
+    let none = ConfigMap::new();
+    assert_eq!(retention(&BrokerConfig::defaults(), &none), 604_800_000);
+    assert_eq!(retention(&config, &none), 120_000);
+    let cluster = map("log.retention.ms", "5");
+    let dynamic = config.with_dynamic(&none, &cluster);
+    assert_eq!(retention(&dynamic, &none), 5);
+    let dynamic = config.with_dynamic(&map("log.retention.ms", "6"), &cluster);
+    assert_eq!(retention(&dynamic, &none), 6);
+    assert_eq!(retention(&dynamic, &map("retention.ms", "-1")), -1);
+    assert_eq!(retention(&config.with_dynamic(&none, &none), &none), 120_000);
+    let topic = TopicConfig::effective(&ConfigSources { broker: &config, overrides: &none });
+    assert_eq!(topic.cleanup_policy, CleanupPolicy { delete: true, compact: true });
+    assert_eq!(topic.compression_type, CompressionType::Producer);
+    assert_eq!(topic.flush_ms, i64::MAX);
+    assert_eq!(topic.segment_bytes, 1_073_741_824);
+}
+
+#[test]
+fn dynamic_values_that_cannot_be_read_are_passed_over() {
+    let broken = ConfigMap::from([
+        ("log.retention.ms".to_owned(), "abc".to_owned()),
+        ("message.max.bytes".to_owned(), "77".to_owned()),
+    ]);
+    let config = BrokerConfig::defaults().with_dynamic(&broken, &ConfigMap::new());
+    assert_eq!(config.log_retention_ms(), 604_800_000);
+    assert_eq!(config.message_bytes_max, 77);
+}
+
+#[test]
+fn the_listing_names_every_key_and_hides_secrets() {
+    let (config, _) = file("num.partitions=3\nssl.key.password=hush\nmy.key=1").unwrap();
+    let text = render_config_listing(&config);
+    assert!(text.contains("num.partitions = 3\n"));
+    assert!(text.contains("from: server.properties:1"));
+    assert!(text.contains("ssl.key.password = [hidden]") && !text.contains("hush"));
+    assert!(text.contains("accepted, no effect"));
+    assert!(text.starts_with("ottla.durability = survive-one\n"));
+    for ours in OTTLA_DEFAULTS {
+        assert!(text.contains(ours.reason));
+    }
+}

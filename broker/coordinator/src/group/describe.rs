@@ -1,0 +1,75 @@
+//! DescribeGroups and ListGroups: what can be seen of a group.
+//! Core.
+
+use ottla_model::ErrorCode;
+
+use super::Group;
+use super::classic::{ClassicGroup, ClassicGroupState};
+use super::shard::GroupShard;
+use crate::wire::{DescribedGroup, ListedGroup, text};
+
+impl ClassicGroup {
+    pub fn describe(&self) -> DescribedGroup {
+        let described = DescribedGroup::default()
+            .with_group_id(text(self.group_id.as_str()).into())
+            .with_group_state(text(self.state.name()))
+            .with_protocol_type(text(self.protocol_type.as_deref().unwrap_or("")));
+        // Outside a stable group the chosen protocol says nothing about the members of now.
+        match self.protocol_name.as_deref().filter(|_| self.is_in_state(ClassicGroupState::Stable)) {
+            Some(name) => described.with_protocol_data(text(name)).with_members(
+                self.members
+                    .values()
+                    .map(|member| member.describe_no_metadata().with_member_metadata(member.metadata(name)))
+                    .collect(),
+            ),
+            None => described
+                .with_members(self.members.values().map(|member| member.describe_no_metadata()).collect()),
+        }
+    }
+
+    fn list(&self) -> ListedGroup {
+        ListedGroup::default()
+            .with_group_id(text(self.group_id.as_str()).into())
+            .with_protocol_type(text(self.protocol_type.as_deref().unwrap_or("")))
+            .with_group_state(text(self.state.name()))
+            .with_group_type(text("classic"))
+    }
+}
+
+impl GroupShard {
+    pub fn describe(&self, group_id: &str, api_version: i16) -> DescribedGroup {
+        match self.groups.get(group_id) {
+            Some(Group::Classic(group)) => group.describe(),
+            None => {
+                let absent = DescribedGroup::default()
+                    .with_group_id(text(group_id).into())
+                    .with_group_state(text(ClassicGroupState::Dead.name()));
+                if api_version < 6 {
+                    return absent;
+                }
+                absent
+                    .with_error_code(ErrorCode::GroupIdNotFound.code())
+                    .with_error_message(Some(text(&format!("Group {group_id} not found."))))
+            }
+        }
+    }
+
+    pub fn states(&self) -> impl Iterator<Item = ClassicGroupState> {
+        self.groups.values().map(|Group::Classic(group)| group.state())
+    }
+
+    /// The groups in one of the states and of one of the types; empty filters let all through.
+    pub fn list(&self, states: &[String], types: &[String]) -> Vec<ListedGroup> {
+        let wanted_types: Vec<String> = types.iter().map(|name| name.trim().to_lowercase()).collect();
+        let wanted_states: Vec<String> = states.iter().map(|name| name.trim().to_lowercase()).collect();
+        self.groups
+            .values()
+            .filter_map(|Group::Classic(group)| {
+                let state = group.state.name().to_lowercase();
+                let is_wanted = (wanted_states.is_empty() || wanted_states.contains(&state))
+                    && (wanted_types.is_empty() || wanted_types.iter().any(|name| name == "classic"));
+                is_wanted.then(|| group.list())
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,63 @@
+//! LeaveGroup: members go at once instead of by their session's end.
+//! Core.
+
+use ottla_model::ErrorCode;
+
+use super::classic::{ClassicGroup, ClassicGroupState};
+use super::turn::Turn;
+use crate::wire::{LeaveGroupResponse, MemberResponse, StrBytes};
+
+/// One who leaves: by member id, or by instance id alone (an administrator's removal).
+pub struct Leaver {
+    pub member_id: StrBytes,
+    pub group_instance_id: Option<StrBytes>,
+}
+
+impl Leaver {
+    pub fn answer(self, error: ErrorCode) -> MemberResponse {
+        MemberResponse::default()
+            .with_member_id(self.member_id)
+            .with_group_instance_id(self.group_instance_id)
+            .with_error_code(error.code())
+    }
+}
+
+impl ClassicGroup {
+    pub fn on_leave(&mut self, turn: &mut Turn<'_>, leavers: Vec<Leaver>) -> LeaveGroupResponse {
+        if self.is_in_state(ClassicGroupState::Dead) {
+            return LeaveGroupResponse::default().with_error_code(ErrorCode::CoordinatorNotAvailable.code());
+        }
+        let mut any = false;
+        let mut members = Vec::with_capacity(leavers.len());
+        for leaver in leavers {
+            let outcome = self.leave_one(turn, &leaver);
+            any |= outcome.is_ok();
+            members.push(leaver.answer(outcome.err().unwrap_or(ErrorCode::None)));
+        }
+        if any {
+            match self.state {
+                ClassicGroupState::CompletingRebalance | ClassicGroupState::Stable => {
+                    self.maybe_prepare_rebalance_or_complete_join(turn, "a member left");
+                }
+                ClassicGroupState::PreparingRebalance => self.maybe_complete_join_phase(turn),
+                ClassicGroupState::Empty | ClassicGroupState::Dead => {}
+            }
+        }
+        LeaveGroupResponse::default().with_members(members)
+    }
+
+    fn leave_one(&mut self, turn: &mut Turn<'_>, leaver: &Leaver) -> Result<(), ErrorCode> {
+        let instance = leaver.group_instance_id.as_deref();
+        if leaver.member_id.is_empty() {
+            let known = instance.and_then(|instance| self.static_members.get(instance)).cloned();
+            let member_id = known.ok_or(ErrorCode::UnknownMemberId)?;
+            self.remove(turn, member_id.as_str());
+            return Ok(());
+        }
+        if !self.pending_join_members.contains_key(&*leaver.member_id) {
+            self.validate_member(&leaver.member_id, instance)?;
+        }
+        self.remove(turn, &leaver.member_id);
+        Ok(())
+    }
+}

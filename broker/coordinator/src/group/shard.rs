@@ -1,0 +1,301 @@
+//! The groups of one partition of `__consumer_offsets`: look-up, replay, and the turn of each call.
+//! Core.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ottla_env::Monotonic;
+use ottla_model::{ErrorCode, GroupId, Offset};
+
+use super::Group;
+use super::classic::ClassicGroup;
+use super::join::Joiner;
+use super::leave::Leaver;
+use super::offsets::Offsets;
+use super::turn::{Effects, Then, Turn, Waiter};
+use crate::record::{CommittedOffset, GroupMetadata, Record};
+use crate::settings::GroupSettings;
+use crate::timers::Timers;
+use crate::wire::{LeaveGroupResponse, SyncGroupRequest};
+
+pub struct GroupShard {
+    pub(super) settings: Arc<GroupSettings>,
+    pub(super) groups: HashMap<GroupId, Group>,
+    pub(super) offsets: Offsets,
+    pub(super) timers: Timers,
+    /// Until the log has been read, groups are what their records say; after that, the other way round.
+    is_loaded: bool,
+    last_replayed_offset: Option<Offset>,
+}
+
+/// Lends the shard's parts to one turn.
+macro_rules! turn {
+    ($shard:expr, $now:expr, $wall_ms:expr) => {
+        Turn {
+            timers: &mut $shard.timers,
+            settings: &$shard.settings,
+            now: $now,
+            wall_ms: $wall_ms,
+            effects: Effects::default(),
+        }
+    };
+}
+
+impl GroupShard {
+    pub fn new(settings: Arc<GroupSettings>) -> GroupShard {
+        GroupShard {
+            settings,
+            groups: HashMap::new(),
+            offsets: Offsets::default(),
+            timers: Timers::default(),
+            is_loaded: false,
+            last_replayed_offset: None,
+        }
+    }
+
+    pub fn group(&self, group_id: &str) -> Option<&Group> {
+        self.groups.get(group_id)
+    }
+
+    pub fn classic_group(&self, group_id: &str) -> Option<&ClassicGroup> {
+        self.groups.get(group_id).map(|Group::Classic(group)| group)
+    }
+
+    pub fn group_ids(&self) -> impl Iterator<Item = &GroupId> {
+        self.groups.keys()
+    }
+
+    pub fn offsets(&self) -> &Offsets {
+        &self.offsets
+    }
+
+    /// How many deadlines are scheduled.
+    pub fn timer_count(&self) -> usize {
+        self.timers.count()
+    }
+
+    /// What is answered about a group must wait until this record is committed: the group's last, or of
+    /// a group that is not there the last of all, which may be the one that deleted it.
+    pub fn last_record_offset(&self, group_id: &str) -> Option<Offset> {
+        match self.groups.get(group_id) {
+            Some(Group::Classic(group)) => group.last_record_offset,
+            None => self.last_replayed_offset,
+        }
+    }
+
+    pub fn on_join(
+        &mut self,
+        group_id: &str,
+        joiner: Joiner,
+        waiter: Waiter,
+        now: Monotonic,
+        wall_ms: i64,
+        random: [u8; 16],
+    ) -> Effects {
+        let mut turn = turn!(self, now, wall_ms);
+        let is_new = !self.groups.contains_key(group_id);
+        if is_new {
+            if !joiner.member_id.is_empty() {
+                turn.answer_join_error(waiter, &joiner.member_id, ErrorCode::UnknownMemberId);
+                return turn.effects;
+            }
+            let group = GroupId::new(group_id);
+            self.groups.insert(group.clone(), Group::Classic(ClassicGroup::new(group, wall_ms)));
+        }
+        if let Some(Group::Classic(group)) = self.groups.get_mut(group_id) {
+            group.on_join(&mut turn, joiner, waiter, random);
+            if is_new && turn.effects.records.is_empty() {
+                // Even a group without a generation is there after a restart, as on Kafka.
+                let value = GroupMetadata {
+                    protocol_type: Arc::from(""),
+                    generation: 0,
+                    protocol: None,
+                    leader: None,
+                    current_state_timestamp_ms: wall_ms,
+                    members: Vec::new(),
+                };
+                let group = GroupId::new(group_id);
+                turn.effects
+                    .records
+                    .push(Record::GroupMetadata { group: group.clone(), value: Some(Arc::new(value)) });
+                turn.effects.then = Some(Then::NewGroup { group });
+            }
+        }
+        turn.effects
+    }
+
+    pub fn on_sync(
+        &mut self,
+        request: &SyncGroupRequest,
+        waiter: Waiter,
+        now: Monotonic,
+        wall_ms: i64,
+    ) -> Effects {
+        let mut turn = turn!(self, now, wall_ms);
+        match self.groups.get_mut(&**request.group_id) {
+            Some(Group::Classic(group)) => group.on_sync(&mut turn, request, waiter),
+            None => turn.answer_sync_error(waiter, ErrorCode::UnknownMemberId),
+        }
+        turn.effects
+    }
+
+    pub fn on_heartbeat(
+        &mut self,
+        group_id: &str,
+        member_id: &str,
+        instance_id: Option<&str>,
+        generation_id: i32,
+        now: Monotonic,
+        wall_ms: i64,
+    ) -> Result<(), ErrorCode> {
+        let mut turn = turn!(self, now, wall_ms);
+        match self.groups.get_mut(group_id) {
+            Some(Group::Classic(group)) => {
+                group.on_heartbeat(&mut turn, member_id, instance_id, generation_id)
+            }
+            None => Err(ErrorCode::UnknownMemberId),
+        }
+    }
+
+    pub fn on_leave(
+        &mut self,
+        group_id: &str,
+        leavers: Vec<Leaver>,
+        now: Monotonic,
+        wall_ms: i64,
+    ) -> (Effects, LeaveGroupResponse) {
+        let mut turn = turn!(self, now, wall_ms);
+        let response = match self.groups.get_mut(group_id) {
+            Some(Group::Classic(group)) => group.on_leave(&mut turn, leavers),
+            None => LeaveGroupResponse::default().with_members(
+                leavers.into_iter().map(|leaver| leaver.answer(ErrorCode::UnknownMemberId)).collect(),
+            ),
+        };
+        (turn.effects, response)
+    }
+
+    /// Goes on after the records of `then` were appended and replayed, or refused.
+    pub fn on_appended(
+        &mut self,
+        then: Then,
+        outcome: Result<(), ErrorCode>,
+        now: Monotonic,
+        wall_ms: i64,
+    ) -> Effects {
+        let mut turn = turn!(self, now, wall_ms);
+        let Some(Group::Classic(group)) = self.groups.get_mut(then.group()) else { return turn.effects };
+        match then {
+            Then::NewGroup { group: group_id } => {
+                if let Err(error) = outcome {
+                    group.drop_unstored(&mut turn, error);
+                    self.groups.remove(&group_id);
+                }
+            }
+            Then::Synced { generation, assignment, .. } => {
+                group.on_assignment_stored(&mut turn, generation, &assignment, outcome);
+            }
+            Then::StaticMemberReplaced { replaced, .. } => {
+                group.on_static_member_stored(&mut turn, *replaced, outcome);
+            }
+        }
+        turn.effects
+    }
+
+    /// The only way by which what a restart must find changes. `producer_id` is set for the records of
+    /// a transaction.
+    pub fn replay(&mut self, offset: Offset, producer_id: Option<i64>, record: Record) {
+        let group_id = record.group().clone();
+        match record {
+            Record::GroupMetadata { group, value } => self.replay_group_metadata(group, value),
+            Record::OffsetCommit { group, topic, partition, value } => {
+                if let Some(value) = &value {
+                    self.replay_group_of_offset(&group, value);
+                }
+                let value = value.map(|value| CommittedOffset { record_offset: offset, ..value });
+                self.offsets.replay_offset_commit((group, topic, partition), value, producer_id);
+            }
+        }
+        self.last_replayed_offset = Some(offset);
+        if let Some(Group::Classic(group)) = self.groups.get_mut(&group_id) {
+            group.last_record_offset = Some(offset);
+        }
+    }
+
+    /// The end of a transaction in the log.
+    pub fn replay_end_transaction_marker(&mut self, producer_id: i64, is_commit: bool) {
+        self.offsets.replay_end_transaction_marker(producer_id, is_commit);
+    }
+
+    fn replay_group_metadata(&mut self, group_id: GroupId, value: Option<Arc<GroupMetadata>>) {
+        let Some(stored) = value else {
+            if let Some(Group::Classic(mut group)) = self.groups.remove(&group_id) {
+                // Only empty groups are deleted; what is left are ids that were given and never used.
+                for (_, timer) in std::mem::take(&mut group.pending_join_members) {
+                    self.timers.cancel(&mut Some(timer));
+                }
+                self.timers.cancel(&mut group.join_timer);
+                self.timers.cancel(&mut group.sync_timer);
+            }
+            return;
+        };
+        match self.groups.get_mut(&group_id) {
+            // The group is alive: what it was when the record was decided is older than what it is now.
+            Some(Group::Classic(group)) if self.is_loaded => group.stored = Some(stored),
+            _ => {
+                let group = ClassicGroup::from_stored(group_id.clone(), stored);
+                self.groups.insert(group_id, Group::Classic(group));
+            }
+        }
+    }
+
+    /// An offset makes the group that it belongs to, if there is none (a simple consumer's).
+    fn replay_group_of_offset(&mut self, group_id: &GroupId, value: &CommittedOffset) {
+        if !self.groups.contains_key(group_id) {
+            let group = ClassicGroup::new(group_id.clone(), value.commit_timestamp_ms);
+            self.groups.insert(group_id.clone(), Group::Classic(group));
+        }
+    }
+
+    /// The log has been read to its end: sessions begin anew.
+    pub fn on_loaded(&mut self, now: Monotonic, wall_ms: i64) -> Effects {
+        self.is_loaded = true;
+        let mut turn = turn!(self, now, wall_ms);
+        for Group::Classic(group) in self.groups.values_mut() {
+            group.on_loaded(&mut turn);
+        }
+        let effects = turn.effects;
+        self.schedule_offset_expiration(now);
+        effects
+    }
+
+    /// The partition is no longer led here: whoever waits is sent away.
+    pub fn on_unloaded(&mut self, now: Monotonic, wall_ms: i64) -> Effects {
+        let mut turn = turn!(self, now, wall_ms);
+        for Group::Classic(group) in self.groups.values_mut() {
+            group.on_unloaded(&mut turn);
+        }
+        turn.effects
+    }
+}
+
+impl ClassicGroup {
+    fn on_loaded(&mut self, turn: &mut Turn<'_>) {
+        let members: Vec<_> = self.members.keys().cloned().collect();
+        for member_id in &members {
+            self.reschedule_heartbeat(turn, member_id.as_str());
+        }
+        if self.members.len() > turn.settings.members_max.max(0) as usize && self.can_rebalance() {
+            self.prepare_rebalance(turn, "a loaded group is over its size");
+        }
+    }
+
+    /// The group could not be stored: all who wait for it are told so.
+    fn drop_unstored(&mut self, turn: &mut Turn<'_>, error: ErrorCode) {
+        let members: Vec<_> = self.members.keys().cloned().collect();
+        for member_id in &members {
+            let response = super::turn::join_error(member_id.as_str(), error);
+            self.complete_join(turn, member_id.as_str(), response);
+        }
+        self.on_unloaded(turn);
+    }
+}

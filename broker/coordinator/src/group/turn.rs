@@ -1,0 +1,115 @@
+//! One turn of a shard: what a call may use (time, timers, settings) and what it asks for (records, answers).
+//! Core.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use ottla_env::Monotonic;
+use ottla_model::{ErrorCode, GroupId, MemberId};
+
+use crate::record::Record;
+use crate::settings::GroupSettings;
+use crate::timers::Timers;
+use crate::wire::{JoinGroupResponse, StrBytes, SyncGroupResponse};
+
+/// A parked request: who waits, and the version its answer is written in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Waiter {
+    pub token: u64,
+    pub api_version: i16,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Response {
+    Join(JoinGroupResponse),
+    Sync(SyncGroupResponse),
+}
+
+/// The answer to a parked request.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Answer {
+    pub waiter: Waiter,
+    pub response: Response,
+}
+
+/// What a turn asks its shell to do: append the records as one batch (unless `split`), replay them, and
+/// then call `GroupShard::on_appended` with `then`. Answers leave when the records are committed.
+#[derive(Default)]
+pub struct Effects {
+    pub records: Vec<Record>,
+    pub answers: Vec<Answer>,
+    pub then: Option<Then>,
+    /// The records do not belong together and may be appended in several batches.
+    pub split: bool,
+}
+
+/// How a group goes on once its records are in the log, or were refused.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Then {
+    /// A group was made for its first member; refused, it is as if it had never been.
+    NewGroup { group: GroupId },
+    /// The leader's assignment was stored.
+    Synced { group: GroupId, generation: i32, assignment: HashMap<MemberId, Bytes> },
+    /// A restarted static member took the place of its predecessor in a stable group.
+    StaticMemberReplaced { group: GroupId, replaced: Box<super::join::Replaced> },
+}
+
+impl Then {
+    pub fn group(&self) -> &GroupId {
+        match self {
+            Then::NewGroup { group }
+            | Then::Synced { group, .. }
+            | Then::StaticMemberReplaced { group, .. } => group,
+        }
+    }
+}
+
+/// What a call works with.
+pub struct Turn<'a> {
+    pub timers: &'a mut Timers,
+    pub settings: &'a GroupSettings,
+    pub now: Monotonic,
+    pub wall_ms: i64,
+    pub effects: Effects,
+}
+
+impl Turn<'_> {
+    /// Answers a JoinGroup; the protocol name has another "none" in each version.
+    pub fn answer_join(&mut self, waiter: Waiter, mut response: JoinGroupResponse) {
+        if waiter.api_version < 7 && response.protocol_name.is_none() {
+            response.protocol_name = Some(StrBytes::default());
+        }
+        if waiter.api_version >= 7 && response.protocol_name.as_ref().is_some_and(|name| name.is_empty()) {
+            response.protocol_name = None;
+        }
+        self.effects.answers.push(Answer { waiter, response: Response::Join(response) });
+    }
+
+    pub fn answer_join_error(&mut self, waiter: Waiter, member_id: &str, error: ErrorCode) {
+        self.answer_join(waiter, join_error(member_id, error));
+    }
+
+    pub fn answer_sync(&mut self, waiter: Waiter, response: SyncGroupResponse) {
+        self.effects.answers.push(Answer { waiter, response: Response::Sync(response) });
+    }
+
+    pub fn answer_sync_error(&mut self, waiter: Waiter, error: ErrorCode) {
+        self.answer_sync(waiter, sync_error(error));
+    }
+}
+
+pub fn join_error(member_id: &str, error: ErrorCode) -> JoinGroupResponse {
+    JoinGroupResponse::default()
+        .with_member_id(crate::wire::text(member_id))
+        .with_error_code(error.code())
+        .with_generation_id(-1)
+        .with_protocol_name(None)
+        .with_protocol_type(None)
+}
+
+pub fn sync_error(error: ErrorCode) -> SyncGroupResponse {
+    SyncGroupResponse::default()
+        .with_error_code(error.code())
+        .with_protocol_name(None)
+        .with_protocol_type(None)
+}

@@ -1,0 +1,499 @@
+//! Tests of the door: a coordinator over a log in memory.
+//! Shell.
+
+mod versions;
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ottla_env::memory::{MemoryClock, SeededRng};
+use ottla_env::{BoxFuture, Clock};
+use ottla_model::{ErrorCode, Offset, ProducerEpoch, ProducerId, Sequence, TopicId, TopicName};
+use ottla_records::{BatchBuilder, BatchView, EndTxnMarker};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::*;
+use crate::record::codec::CoordinatorRecord;
+use crate::settings::GroupSettings;
+use crate::wire::*;
+
+/// A log in memory whose commits the test decides on.
+struct MemoryLog {
+    partitions: Mutex<Option<i32>>,
+    batches: Mutex<Vec<(Offset, Bytes)>>,
+    end: Mutex<i64>,
+    refuse: Mutex<Option<ErrorCode>>,
+    /// Records below this are committed; an error fails every wait.
+    committed: watch::Sender<Result<i64, ErrorCode>>,
+}
+
+impl MemoryLog {
+    fn new() -> Arc<MemoryLog> {
+        Arc::new(MemoryLog {
+            partitions: Mutex::new(Some(1)),
+            batches: Mutex::default(),
+            end: Mutex::default(),
+            refuse: Mutex::default(),
+            committed: watch::Sender::new(Ok(i64::MAX)),
+        })
+    }
+
+    fn commit_to(&self, state: Result<i64, ErrorCode>) {
+        self.committed.send_modify(|committed| *committed = state);
+    }
+
+    fn push(&self, batch: Bytes) {
+        let mut end = self.end.lock();
+        let count = BatchView::first(&batch).map_or(1, |view| view.header().last_offset().0 - *end + 1);
+        self.batches.lock().push((Offset(*end), batch));
+        *end += count;
+    }
+}
+
+impl CoordinatorLog for MemoryLog {
+    fn partition_count(&self) -> Option<i32> {
+        *self.partitions.lock()
+    }
+
+    fn ensure_topic(&self) -> BoxFuture<'static, Result<(), ErrorCode>> {
+        *self.partitions.lock() = Some(1);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn append(&self, _: i32, records: &[CoordinatorRecord], wall_ms: i64) -> Result<Offset, ErrorCode> {
+        if let Some(error) = self.refuse.lock().take() {
+            return Err(error);
+        }
+        let mut batch = BatchBuilder::new().base_offset(Offset(*self.end.lock()));
+        for record in records {
+            batch.append(wall_ms, Some(&record.key), record.value.as_deref(), &[]);
+        }
+        self.push(batch.build());
+        Ok(Offset(*self.end.lock() - 1))
+    }
+
+    fn committed(&self, _: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
+        if matches!(*self.committed.borrow(), Ok(end) if offset.0 < end) {
+            return None;
+        }
+        let mut committed = self.committed.subscribe();
+        Some(Box::pin(async move {
+            let done = committed
+                .wait_for(|state| match state {
+                    Ok(end) => offset.0 < *end,
+                    Err(_) => true,
+                })
+                .await;
+            match done {
+                Ok(state) => (*state).map(|_| ()),
+                Err(_) => Err(ErrorCode::KafkaStorageError),
+            }
+        }))
+    }
+
+    fn read(&self, _: i32, from: Offset) -> Result<(Bytes, Offset), ErrorCode> {
+        let batches = self.batches.lock();
+        let next = batches.iter().find(|(base, _)| *base >= from);
+        Ok(match next {
+            Some((_, batch)) => {
+                let view = BatchView::first(batch).map_err(|_| ErrorCode::KafkaStorageError)?;
+                (batch.clone(), view.header().next_offset())
+            }
+            None => (Bytes::new(), from),
+        })
+    }
+}
+
+struct Topics;
+
+const TOPIC_ID: TopicId = TopicId(uuid::Uuid::from_u128(0xa));
+
+impl TopicLookup for Topics {
+    fn topic_id(&self, name: &str) -> Option<TopicId> {
+        (name == "t").then_some(TOPIC_ID)
+    }
+
+    fn topic_name(&self, id: TopicId) -> Option<TopicName> {
+        (id == TOPIC_ID).then(|| TopicName::new("t"))
+    }
+
+    fn has_partition(&self, name: &str, partition: i32) -> bool {
+        name == "t" && (0..2).contains(&partition)
+    }
+}
+
+struct Lab {
+    log: Arc<MemoryLog>,
+    clock: Arc<MemoryClock>,
+    coordinator: Arc<GroupCoordinator>,
+}
+
+impl Lab {
+    fn over(log: Arc<MemoryLog>) -> Lab {
+        let clock = Arc::new(MemoryClock::new(1_700_000_000_000));
+        let coordinator = GroupCoordinator::new(
+            GroupSettings::default(),
+            log.clone(),
+            clock.clone(),
+            Arc::new(SeededRng::new(7)),
+        );
+        Lab { log, clock, coordinator }
+    }
+
+    fn new() -> Lab {
+        let lab = Lab::over(MemoryLog::new());
+        lab.coordinator.load(0).unwrap_or_else(|error| panic!("{error}"));
+        lab
+    }
+
+    fn advance(&self, by_ms: u64) {
+        self.clock.advance(Duration::from_millis(by_ms));
+        self.coordinator.tick();
+    }
+
+    fn join(&self, version: i16, member_id: &str) -> Parked<JoinGroupResponse> {
+        Parked(self.coordinator.join_group(&context(version), &join_request(member_id)).into_future())
+    }
+
+    /// A lone member in a stable group of generation 1.
+    fn stable_member(&self) -> String {
+        let id = self.join(9, "").now().member_id.to_string();
+        let mut joined = self.join(9, &id);
+        self.advance(0);
+        assert_eq!(joined.now().generation_id, 1);
+        let request = sync_request(&id, 1);
+        let mut synced = Parked(self.coordinator.sync_group(&context(5), &request).into_future());
+        assert_eq!(&synced.now().assignment[..], b"all");
+        id
+    }
+
+    fn commit(&self, version: i16, member_id: &str, generation: i32) -> Parked<OffsetCommitResponse> {
+        let request = commit_request(version, member_id, generation);
+        Parked(self.coordinator.commit_offsets(&context(version), &request, &Topics).into_future())
+    }
+
+    fn fetch(&self, version: i16) -> Parked<OffsetFetchResponse> {
+        let request = fetch_request(version);
+        Parked(self.coordinator.fetch_offsets(&context(version), &request, &Topics).into_future())
+    }
+}
+
+/// An answer under way.
+struct Parked<T>(BoxFuture<'static, T>);
+
+impl<T> Parked<T> {
+    fn poll(&mut self) -> Option<T> {
+        match self.0.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        }
+    }
+
+    fn now(&mut self) -> T {
+        self.poll().unwrap_or_else(|| panic!("the answer is not there"))
+    }
+}
+
+fn context(api_version: i16) -> RequestContext {
+    RequestContext { api_version, client_id: "c".to_owned(), client_host: "/127.0.0.1".to_owned() }
+}
+
+fn join_request(member_id: &str) -> JoinGroupRequest {
+    JoinGroupRequest::default()
+        .with_group_id(text("g").into())
+        .with_member_id(text(member_id))
+        .with_session_timeout_ms(10_000)
+        .with_rebalance_timeout_ms(60_000)
+        .with_protocol_type(text("consumer"))
+        .with_protocols(vec![
+            JoinGroupRequestProtocol::default()
+                .with_name(text("range"))
+                .with_metadata(Bytes::from_static(b"\0\0\0\0\0\x01\0\x01t\xff\xff\xff\xff")),
+        ])
+}
+
+fn sync_request(member_id: &str, generation: i32) -> SyncGroupRequest {
+    SyncGroupRequest::default()
+        .with_group_id(text("g").into())
+        .with_member_id(text(member_id))
+        .with_generation_id(generation)
+        .with_protocol_type(Some(text("consumer")))
+        .with_protocol_name(Some(text("range")))
+        .with_assignments(vec![
+            SyncGroupRequestAssignment::default()
+                .with_member_id(text(member_id))
+                .with_assignment(Bytes::from_static(b"all")),
+        ])
+}
+
+fn commit_request(version: i16, member_id: &str, generation: i32) -> OffsetCommitRequest {
+    let partition = |partition_index| OffsetCommitRequestPartition {
+        partition_index,
+        committed_offset: 42,
+        committed_leader_epoch: if version >= 6 { 3 } else { -1 },
+        committed_metadata: None,
+        ..Default::default()
+    };
+    let topic = |name: &str, id: TopicId, partitions: &[i32]| OffsetCommitRequestTopic {
+        name: if version < 10 { text(name) } else { Default::default() },
+        topic_id: if version >= 10 { id.0 } else { Default::default() },
+        partitions: partitions.iter().map(|index| partition(*index)).collect(),
+        ..Default::default()
+    };
+    OffsetCommitRequest {
+        group_id: text("g"),
+        member_id: text(member_id),
+        generation_id_or_member_epoch: generation,
+        topics: vec![
+            topic("t", TOPIC_ID, &[0, 9, 1]),
+            topic("absent", TopicId(uuid::Uuid::from_u128(0xb)), &[0]),
+        ],
+        ..Default::default()
+    }
+}
+
+fn fetch_request(version: i16) -> OffsetFetchRequest {
+    let mut request = OffsetFetchRequest { require_stable: version >= 7, ..Default::default() };
+    if version < 8 {
+        request.group_id = text("g");
+        request.topics = Some(vec![OffsetFetchRequestTopic {
+            name: text("t"),
+            partition_indexes: vec![0, 5],
+            ..Default::default()
+        }]);
+        return request;
+    }
+    let topics = [("t", TOPIC_ID), ("absent", TopicId(uuid::Uuid::from_u128(0xb)))];
+    let topics = topics.map(|(name, id)| OffsetFetchRequestTopics {
+        name: if version < 10 { text(name) } else { Default::default() },
+        topic_id: if version >= 10 { id.0 } else { Default::default() },
+        partition_indexes: vec![0, 5],
+        ..Default::default()
+    });
+    request.groups = vec![
+        OffsetFetchRequestGroup { group_id: text("g"), topics: Some(topics.to_vec()), ..Default::default() },
+        OffsetFetchRequestGroup { group_id: text("g"), topics: None, ..Default::default() },
+    ];
+    request
+}
+
+#[test]
+fn without_the_topic_or_the_shard_there_is_no_coordinator() {
+    let lab = Lab::over(MemoryLog::new());
+    *lab.log.partitions.lock() = None;
+    let not_coordinator = ErrorCode::NotCoordinator.code();
+    assert_eq!(lab.join(9, "").now().error_code, not_coordinator);
+    assert_eq!(lab.coordinator.partition_for("g"), None);
+    assert!(matches!(Parked(lab.coordinator.ensure_topic()).poll(), Some(Ok(()))));
+    assert_eq!(lab.coordinator.partition_for("g"), Some(0));
+    assert_eq!(lab.join(9, "").now().error_code, not_coordinator);
+    assert_eq!(lab.coordinator.list_groups(&ListGroupsRequest::default()).error_code, 0);
+    lab.coordinator.load(0).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(lab.join(9, "").now().error_code, ErrorCode::MemberIdRequired.code());
+    lab.coordinator.unload(0);
+    assert_eq!(lab.join(9, "").now().error_code, not_coordinator);
+}
+
+#[test]
+fn while_a_shard_is_read_heartbeats_are_fine_and_the_rest_must_wait() {
+    let lab = Lab::over(MemoryLog::new());
+    lab.coordinator.shards.write().insert(0, Arc::new(shard::Shard::loading(0)));
+    let loading = ErrorCode::CoordinatorLoadInProgress.code();
+    assert_eq!(lab.join(9, "").now().error_code, loading);
+    let request = HeartbeatRequest::default().with_group_id(text("g").into());
+    assert_eq!(Parked(lab.coordinator.heartbeat(&request).into_future()).now().error_code, 0);
+    assert_eq!(lab.fetch(8).now().groups[0].error_code, loading);
+    assert_eq!(lab.coordinator.list_groups(&ListGroupsRequest::default()).error_code, loading);
+}
+
+#[test]
+fn bad_requests_are_answered_at_the_door() {
+    let lab = Lab::new();
+    let join = |request: JoinGroupRequest| {
+        Parked(lab.coordinator.join_group(&context(9), &request).into_future()).now().error_code
+    };
+    let unnamed = join_request("").with_group_id(text("").into());
+    assert_eq!(join(unnamed), ErrorCode::InvalidGroupId.code());
+    for session_timeout_ms in [5_999, 1_800_001] {
+        let request = join_request("").with_session_timeout_ms(session_timeout_ms);
+        assert_eq!(join(request), ErrorCode::InvalidSessionTimeout.code());
+    }
+    let untyped = sync_request("m", 1).with_protocol_type(None);
+    let sync = |version| {
+        Parked(lab.coordinator.sync_group(&context(version), &untyped).into_future()).now().error_code
+    };
+    assert_eq!(sync(5), ErrorCode::InconsistentGroupProtocol.code());
+    assert_eq!(sync(4), ErrorCode::UnknownMemberId.code());
+}
+
+#[test]
+fn answers_leave_when_their_records_are_committed() {
+    let lab = Lab::new();
+    let id = lab.stable_member();
+    let end = *lab.log.end.lock();
+    lab.log.commit_to(Ok(end));
+    let mut commit = lab.commit(9, &id, 1);
+    let mut fetch = lab.fetch(8);
+    let request = HeartbeatRequest::default()
+        .with_group_id(text("g").into())
+        .with_member_id(text(&id))
+        .with_generation_id(1);
+    let mut heartbeat = Parked(lab.coordinator.heartbeat(&request).into_future());
+    assert!(commit.poll().is_none());
+    // What is not committed is not shown either.
+    assert!(fetch.poll().is_none());
+    assert!(heartbeat.poll().is_none());
+    lab.log.commit_to(Ok(end + 2));
+    assert_eq!(commit.now().topics[0].partitions[1].error_code, 0);
+    assert_eq!(fetch.now().groups[0].topics[0].partitions[0].committed_offset, 42);
+    assert_eq!(heartbeat.now().error_code, 0);
+}
+
+#[test]
+fn a_lost_record_closes_the_shard() {
+    let lab = Lab::new();
+    lab.log.commit_to(Ok(0));
+    let mut commit = lab.commit(9, "", -1);
+    assert!(commit.poll().is_none());
+    lab.log.commit_to(Err(ErrorCode::KafkaStorageError));
+    let response = commit.now();
+    let not_coordinator = ErrorCode::NotCoordinator.code();
+    let codes: Vec<i16> = response.topics[1].partitions.iter().map(|one| one.error_code).collect();
+    assert_eq!(response.topics[0].partitions[0].error_code, ErrorCode::UnknownTopicOrPartition.code());
+    assert_eq!(codes, [ErrorCode::UnknownTopicOrPartition.code()]);
+    assert_eq!(response.topics[0].partitions[1].error_code, not_coordinator);
+    assert_eq!(lab.join(9, "").now().error_code, not_coordinator);
+}
+
+#[test]
+fn a_refused_append_is_answered_and_forgotten() {
+    let lab = Lab::new();
+    for (refusal, answer) in [
+        (ErrorCode::NotEnoughReplicas, ErrorCode::CoordinatorNotAvailable),
+        (ErrorCode::KafkaStorageError, ErrorCode::NotCoordinator),
+        (ErrorCode::MessageTooLarge, ErrorCode::UnknownServerError),
+    ] {
+        *lab.log.refuse.lock() = Some(refusal);
+        let response = lab.commit(9, "", -1).now();
+        assert_eq!(response.topics[0].partitions[1].error_code, answer.code());
+        assert_eq!(lab.fetch(8).now().groups[0].topics[0].partitions[0].committed_offset, -1);
+    }
+}
+
+#[test]
+fn groups_and_offsets_are_read_again_at_a_start() {
+    let lab = Lab::new();
+    let id = lab.stable_member();
+    lab.commit(9, &id, 1).now();
+    // What Kafka's transactions leave in the log: one that committed, and one that is open.
+    let key = b"\0\x01\0\x01g\0\x01t\0\0\0\x01";
+    let value = |offset: u8| {
+        let mut value = b"\0\x03\0\0\0\0\0\0\0\0\xff\xff\xff\xff\0\0\0\0\0\0\0\0\0\x01".to_vec();
+        value[9] = offset;
+        value
+    };
+    let transactional = |producer_id, offset| {
+        let mut batch = BatchBuilder::new()
+            .base_offset(Offset(*lab.log.end.lock()))
+            .transactional()
+            .producer(ProducerId(producer_id), ProducerEpoch(0), Sequence(0));
+        batch.append(1, Some(key), Some(&value(offset)), &[]);
+        lab.log.push(batch.build());
+    };
+    transactional(5, 77);
+    let marker = EndTxnMarker { is_commit: true, coordinator_epoch: 0, timestamp: 1 };
+    let mut bytes = marker.build(ProducerId(5), ProducerEpoch(0)).to_vec();
+    bytes[..8].copy_from_slice(&lab.log.end.lock().to_be_bytes());
+    lab.log.push(bytes.into());
+    transactional(6, 99);
+    // And a record that this release does not know.
+    let mut other = BatchBuilder::new().base_offset(Offset(*lab.log.end.lock()));
+    other.append(1, Some(b"\0\x03\0\x01k"), Some(b"\0\0\0\0\0\x01"), &[]);
+    lab.log.push(other.build());
+
+    let again = Lab::over(Arc::clone(&lab.log));
+    let summary = again.coordinator.load(0).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((summary.groups, summary.records_of_other_kinds, summary.records_damaged), (1, 1, 0));
+    let offsets = |require_stable| {
+        let mut request = fetch_request(8);
+        request.require_stable = require_stable;
+        request.groups.remove(0);
+        let future = again.coordinator.fetch_offsets(&context(8), &request, &Topics).into_future();
+        let partitions = Parked(future).now().groups.remove(0).topics.remove(0).partitions;
+        partitions.into_iter().map(|one| (one.committed_offset, one.error_code)).collect::<Vec<_>>()
+    };
+    assert_eq!(offsets(false), [(42, 0), (77, 0)]);
+    assert_eq!(offsets(true), [(42, 0), (-1, ErrorCode::UnstableOffsetCommit.code())]);
+    // The member goes on where it was, and its session began anew.
+    again.advance(9_999);
+    let request = HeartbeatRequest::default()
+        .with_group_id(text("g").into())
+        .with_member_id(text(&id))
+        .with_generation_id(1);
+    assert_eq!(Parked(again.coordinator.heartbeat(&request).into_future()).now().error_code, 0);
+    again.advance(10_001);
+    let code = Parked(again.coordinator.heartbeat(&request).into_future()).now().error_code;
+    assert_eq!(code, ErrorCode::UnknownMemberId.code());
+}
+
+#[test]
+fn parked_requests_are_answered_when_the_shard_goes() {
+    let lab = Lab::new();
+    let id = lab.stable_member();
+    let newcomer = lab.join(9, "").now().member_id.to_string();
+    let mut joining = lab.join(9, &newcomer);
+    assert!(joining.poll().is_none());
+    lab.coordinator.unload_all();
+    assert_eq!(joining.now().error_code, ErrorCode::NotCoordinator.code());
+    assert!(!id.is_empty());
+}
+
+#[test]
+fn lag_is_measured_from_what_is_shown_and_deleted_topics_are_not() {
+    let lab = Lab::new();
+    lab.commit(9, "", -1).now();
+    let shown = || {
+        let mut shown = Vec::new();
+        lab.coordinator.for_each_offset(|group, topic, partition, value| {
+            shown.push(format!("{group} {topic}-{partition} {}", value.offset));
+        });
+        shown
+    };
+    assert_eq!(shown(), ["g t-0 42", "g t-1 42"]);
+    lab.coordinator.on_topics_deleted(&[(TopicName::new("t"), TopicId(uuid::Uuid::from_u128(1)))]);
+    assert_eq!(shown().len(), 2);
+    lab.coordinator.on_topics_deleted(&[(TopicName::new("t"), TOPIC_ID)]);
+    assert_eq!(shown().len(), 0);
+}
+
+#[tokio::test]
+async fn the_timer_task_ends_what_is_due() {
+    let lab = Lab::new();
+    let timers = tokio::spawn({
+        let coordinator = Arc::clone(&lab.coordinator);
+        async move { coordinator.run_timers().await }
+    });
+    let id = lab.join(9, "").now().member_id.to_string();
+    // Nobody ticks: the task hears of the new deadline and completes the join.
+    let answer = lab.join(9, &id).0.await;
+    assert_eq!(answer.generation_id, 1);
+    let request = sync_request(&id, 1);
+    lab.coordinator.sync_group(&context(5), &request).into_future().await;
+    let groups =
+        || lab.coordinator.list_groups(&ListGroupsRequest::default()).groups[0].group_state.to_string();
+    assert_eq!(groups(), "Stable");
+    let before = lab.clock.monotonic();
+    lab.clock.advance(Duration::from_millis(10_000));
+    for _ in 0..1000 {
+        if groups() == "Empty" {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(groups(), "Empty");
+    assert_eq!(before.until(lab.clock.monotonic()), Duration::from_secs(10));
+    timers.abort();
+}

@@ -1,0 +1,39 @@
+//! The numbers that groups are run by, under Kafka's names.
+//! Core.
+
+/// Settings of the group coordinator; the defaults are Kafka's, but for the initial delay.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupSettings {
+    /// `group.min.session.timeout.ms`.
+    pub session_timeout_min_ms: i32,
+    /// `group.max.session.timeout.ms`.
+    pub session_timeout_max_ms: i32,
+    /// `group.initial.rebalance.delay.ms` when somebody set it; otherwise the delay is adaptive: a
+    /// lone first member does not wait (see `group::rebalance`).
+    pub initial_rebalance_delay_ms: Option<i32>,
+    /// `group.max.size`.
+    pub members_max: i32,
+    /// `offset.metadata.max.bytes`; counted in UTF-16 units, as Kafka does.
+    pub offset_metadata_max: i32,
+    /// `offsets.retention.minutes`.
+    pub offsets_retention_ms: i64,
+    /// `offsets.retention.check.interval.ms`.
+    pub offsets_retention_check_interval_ms: i64,
+    /// How long a member that just joined may wait for its first rebalance; no Kafka setting either.
+    pub new_member_join_timeout_ms: i64,
+}
+
+impl Default for GroupSettings {
+    fn default() -> GroupSettings {
+        GroupSettings {
+            session_timeout_min_ms: 6_000,
+            session_timeout_max_ms: 1_800_000,
+            initial_rebalance_delay_ms: None,
+            members_max: i32::MAX,
+            offset_metadata_max: 4096,
+            offsets_retention_ms: 7 * 24 * 60 * 60 * 1000,
+            offsets_retention_check_interval_ms: 600_000,
+            new_member_join_timeout_ms: 5 * 60 * 1000,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Metadata records in and out of v2 batches, as Kafka's controller frames them.
+//! Core.
+//!
+//! ```text
+//! batch: leader epoch = the controller's reign, no producer, not compressed
+//! record: key none | value = frame version uvarint (1), api key uvarint, version uvarint, body
+//! control record: key = version i16, type i16 | value = the message alone
+//! ```
+
+use bytes::{Bytes, BytesMut};
+use ottla_model::{LeaderEpoch, Offset};
+use ottla_protocol::codec::Encode;
+use ottla_protocol::records::metadata::MetadataRecord;
+use ottla_protocol::records::{RecordSet, decode_framed, encode_framed};
+use ottla_records::{BatchBuilder, BatchView, ControlRecordType};
+
+/// What stands at one offset of the log.
+#[derive(Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // Entries are read one at a time; none is kept.
+pub enum Entry {
+    Record(MetadataRecord),
+    Control(ControlRecordType),
+}
+
+/// Why a batch with a right checksum can't be understood.
+#[derive(Debug, thiserror::Error)]
+#[error("the metadata record at offset {offset} can't be read: {why}")]
+pub struct UnreadableRecord {
+    pub offset: Offset,
+    pub why: String,
+}
+
+/// One batch of records, committed together.
+pub fn encode_batch(records: &[MetadataRecord], base: Offset, epoch: LeaderEpoch, now_ms: i64) -> Bytes {
+    let mut builder = BatchBuilder::new().base_offset(base).leader_epoch(epoch);
+    let mut buf = BytesMut::new();
+    for record in records {
+        buf.clear();
+        encode_framed(record, written_version(record), &mut buf)
+            .expect("the controller writes what a version holds");
+        builder.append(now_ms, None, Some(&buf), &[]);
+    }
+    builder.build()
+}
+
+/// The version that Kafka 4.3 writes at metadata.version 30: the newest, but for eligible leader
+/// replicas, whose version of partition records is the newest as well.
+fn written_version(record: &MetadataRecord) -> i16 {
+    record.highest_version()
+}
+
+/// A batch with one control record.
+pub fn encode_control<M: Encode>(
+    kind: ControlRecordType,
+    message: &M,
+    base: Offset,
+    epoch: LeaderEpoch,
+    now_ms: i64,
+) -> Bytes {
+    let value = message.encoded(0).expect("version 0 holds every field that is set");
+    let mut builder = BatchBuilder::new().control().base_offset(base).leader_epoch(epoch);
+    builder.append(now_ms, Some(&kind.key()), Some(&value), &[]);
+    builder.build()
+}
+
+/// The entries of a batch whose checksum is right, in order.
+pub fn decode_batch(
+    view: &BatchView<'_>,
+    on_entry: &mut dyn FnMut(Entry, Offset, LeaderEpoch),
+) -> Result<(), UnreadableRecord> {
+    let header = view.header();
+    let unreadable = |offset: Offset, why: String| UnreadableRecord { offset, why };
+    let mut scratch = Vec::new();
+    let records =
+        view.records(&mut scratch).map_err(|error| unreadable(header.base_offset, error.to_string()))?;
+    for record in records {
+        let record = record.map_err(|error| unreadable(header.base_offset, error.to_string()))?;
+        let entry = if header.attributes.is_control() {
+            let kind = record.key.and_then(ControlRecordType::parse_key);
+            Entry::Control(kind.ok_or_else(|| unreadable(record.offset, "no control type".to_owned()))?)
+        } else {
+            let mut value = Bytes::copy_from_slice(record.value.unwrap_or_default());
+            let (record, _version) = decode_framed::<MetadataRecord>(&mut value)
+                .map_err(|error| unreadable(record.offset, error.to_string()))?;
+            Entry::Record(record)
+        };
+        on_entry(entry, record.offset, header.leader_epoch);
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! What this broker's configuration says to the controller.
+//! Core.
+
+use std::collections::BTreeMap;
+
+use ottla_config::{
+    BrokerConfig, ConfigError, ConfigErrorKind, ConfigSources, OpType, ResourceKind, apply_op,
+    describe_topic, validate_broker_change, validate_client_metrics, validate_group, validate_topic,
+};
+use ottla_model::{BrokerId, ErrorCode, TopicName};
+use ottla_protocol::StrBytes;
+use ottla_protocol::messages::create_topics_response::CreatableTopicConfigs;
+
+use crate::controller::ApiError;
+use crate::controller::features::Feature;
+use crate::image::{ConfigResource, Image, ResourceType};
+
+/// The configuration in force and what the process serves.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub node_id: BrokerId,
+    pub features: Vec<Feature>,
+    config: BrokerConfig,
+}
+
+/// The shape an internal topic needs.
+pub struct InternalTopic {
+    pub partitions: i32,
+    pub replication_factor: i16,
+    pub configs: Vec<(&'static str, String)>,
+}
+
+impl Rules {
+    pub fn new(config: &BrokerConfig, features: Vec<Feature>) -> Rules {
+        Rules { node_id: BrokerId(config.node_id), features, config: config.clone() }
+    }
+
+    pub fn num_partitions(&self) -> i32 {
+        self.config.num_partitions
+    }
+
+    pub fn default_replication_factor(&self) -> i16 {
+        self.config.default_replication_factor
+    }
+
+    pub fn delete_topic_enable(&self) -> bool {
+        self.config.delete_topic_enable
+    }
+
+    /// Takes over dynamic broker settings after they changed.
+    pub fn refresh(&mut self, image: &Image) {
+        let own = image.broker_dynamic(Some(self.node_id));
+        self.config = self.config.with_dynamic(&own, &image.broker_dynamic(None));
+    }
+
+    /// Whether a resource may have these settings; `existing` is what it has now.
+    pub fn validate(
+        &self,
+        resource: &ConfigResource,
+        settings: &BTreeMap<String, String>,
+        existing: &BTreeMap<String, String>,
+    ) -> Result<(), ApiError> {
+        match resource.resource_type {
+            ResourceType::Topic => validate_topic(&self.config, existing, settings),
+            ResourceType::Broker => validate_broker_change(&self.config, !resource.name.is_empty(), settings),
+            ResourceType::Group => validate_group(&self.config, settings),
+            ResourceType::ClientMetrics => validate_client_metrics(&resource.name, settings),
+            ResourceType::BrokerLogger => Ok(()),
+        }
+        .map_err(refused)
+    }
+
+    /// The value after an operation of IncrementalAlterConfigs.
+    pub fn apply(
+        &self,
+        resource_type: ResourceType,
+        name: &str,
+        current: Option<&str>,
+        operation: OpType,
+        operand: Option<&str>,
+    ) -> Result<Option<String>, ApiError> {
+        let kind = match resource_type {
+            ResourceType::Topic => ResourceKind::Topic,
+            ResourceType::Broker | ResourceType::BrokerLogger => ResourceKind::Broker,
+            ResourceType::Group => ResourceKind::Group,
+            ResourceType::ClientMetrics => ResourceKind::ClientMetrics,
+        };
+        apply_op(kind, name, current, operation, operand).map_err(refused)
+    }
+
+    /// The settings a topic with these overrides has, as CreateTopics answers them.
+    pub fn describe_new_topic(&self, overrides: &BTreeMap<String, String>) -> Vec<CreatableTopicConfigs> {
+        let mut entries = describe_topic(&ConfigSources { broker: &self.config, overrides }, None);
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let describe = |entry: ottla_config::ConfigEntry| {
+            CreatableTopicConfigs::default()
+                .with_name(StrBytes::from_string(entry.name))
+                .with_value(entry.value.filter(|_| !entry.is_sensitive).map(StrBytes::from_string))
+                .with_read_only(entry.read_only)
+                .with_config_source(entry.source.code())
+                .with_is_sensitive(entry.is_sensitive)
+        };
+        entries.into_iter().map(describe).collect()
+    }
+
+    /// How an internal topic of this release is made; `None` for all other topics.
+    pub fn internal_topic(&self, name: &TopicName) -> Option<InternalTopic> {
+        (name.as_str() == "__consumer_offsets").then(|| InternalTopic {
+            partitions: self.config.offsets_topic_num_partitions,
+            replication_factor: self.config.offsets_topic_replication_factor,
+            configs: vec![
+                ("cleanup.policy", "compact".to_owned()),
+                ("compression.type", "producer".to_owned()),
+                ("segment.bytes", self.config.offsets_topic_segment_bytes.to_string()),
+            ],
+        })
+    }
+}
+
+fn refused(error: ConfigError) -> ApiError {
+    let code = match error.kind {
+        ConfigErrorKind::InvalidConfig => ErrorCode::InvalidConfig,
+        ConfigErrorKind::InvalidRequest => ErrorCode::InvalidRequest,
+    };
+    ApiError::new(code, error.message)
+}

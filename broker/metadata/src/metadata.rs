@@ -1,0 +1,285 @@
+//! The room's door: the published image, and the operations that change it.
+//! Shell. Operations are queued for the controller's thread (`controller_loop`), which decides,
+//! commits and publishes; the answer comes back when every listener has the new image.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use ottla_config::BrokerConfig;
+use ottla_env::Env;
+use ottla_env::tasks::ThreadHandle;
+use ottla_log::LogManager;
+use ottla_model::TopicName;
+use ottla_model::limits::METADATA_EVENTS_QUEUED_MAX;
+use ottla_protocol::messages::{
+    AlterConfigsRequest, AlterConfigsResponse, CreatePartitionsRequest, CreatePartitionsResponse,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    DescribeQuorumRequest, DescribeQuorumResponse, ElectLeadersRequest, ElectLeadersResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest,
+    ListPartitionReassignmentsResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
+};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::controller::features::{Feature, decide_update_features};
+use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_ids};
+use crate::controller::registration::Registration;
+use crate::controller::{
+    ApiError, Decision, Rules, TopicIds, configs, create_topics, delete_topics, elections, partitions, quorum,
+};
+use crate::controller_loop::ControllerLoop;
+use crate::delta::{Delta, ImageListener};
+use crate::image::Image;
+use crate::metadata_log::{CommitError, LogOpenError};
+
+/// What a start is given.
+#[derive(Clone)]
+pub struct MetadataOptions {
+    /// Who keeps `__cluster_metadata-0`; `None` keeps the facts in memory alone.
+    pub logs: Option<Arc<LogManager>>,
+    /// Kafka's text form of the cluster's id, as meta.properties has it.
+    pub cluster_id: String,
+    pub config: BrokerConfig,
+    pub features: Vec<Feature>,
+    /// Whether an answer waits until the device has the records (every durability but `os`).
+    pub sync: bool,
+    /// The last process did not stop by itself: leader epochs are raised.
+    pub unclean_stop: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Log(#[from] LogOpenError),
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// Why a whole request has no answer of its own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OperationError {
+    /// A rule refuses the request whole: every part of it gets this code and text.
+    #[error(transparent)]
+    Refused(#[from] ApiError),
+    /// The records could not be committed; nothing has changed.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The controller is not running.
+    #[error("the broker is stopping")]
+    Stopping,
+}
+
+/// What readers and the controller's thread share.
+pub(crate) struct Shared {
+    pub image: ArcSwap<Image>,
+    pub listeners: Mutex<Vec<Arc<dyn ImageListener>>>,
+}
+
+impl Shared {
+    /// Makes an image the one in force and tells the listeners, in the order of subscription.
+    pub fn publish(&self, delta: &Delta, image: &Arc<Image>) {
+        let listeners = self.listeners.lock();
+        self.image.store(image.clone());
+        for listener in listeners.iter() {
+            listener.on_image(delta, image);
+        }
+    }
+}
+
+/// Sends what was decided, or why it could not be committed.
+pub(crate) type Answer = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
+
+/// A decision with the way its answer takes; made and answered on the controller's thread.
+pub(crate) struct Decided {
+    pub records: Vec<ottla_protocol::records::metadata::MetadataRecord>,
+    pub answer: Answer,
+}
+
+type Decide = Box<dyn FnOnce(&Image, &Rules, TopicIds<'_>) -> Decided + Send>;
+
+pub(crate) enum Event {
+    Decide(Decide),
+    Stop,
+}
+
+pub struct Metadata {
+    shared: Arc<Shared>,
+    env: Env,
+    events: mpsc::Sender<Event>,
+    /// Until `start`: what the thread will own.
+    waiting: Mutex<Option<(ControllerLoop, mpsc::Receiver<Event>)>>,
+    thread: Mutex<Option<ThreadHandle>>,
+}
+
+impl Metadata {
+    /// Reads what the disk holds; a new folder becomes a new cluster. Nothing is changed yet but
+    /// through records appended for this start.
+    pub fn open(env: &Env, options: MetadataOptions) -> Result<Arc<Metadata>, OpenError> {
+        let (controller, image) = ControllerLoop::open(env, options)?;
+        let shared = Arc::new(Shared { image: ArcSwap::new(image), listeners: Mutex::new(Vec::new()) });
+        let (events, receiver) = mpsc::channel(METADATA_EVENTS_QUEUED_MAX);
+        Ok(Arc::new(Metadata {
+            shared,
+            env: env.clone(),
+            events,
+            waiting: Mutex::new(Some((controller, receiver))),
+            thread: Mutex::new(None),
+        }))
+    }
+
+    /// Lets small logs reach what only large ones do. Before `start`.
+    #[cfg(test)]
+    pub(crate) fn set_upkeep_thresholds(&self, snapshot_bytes: u64, materialise_bytes: u64) {
+        if let Some((controller, _)) = self.waiting.lock().as_mut() {
+            controller.set_upkeep_thresholds(snapshot_bytes, materialise_bytes);
+        }
+    }
+
+    /// The facts in force, without a lock.
+    pub fn image(&self) -> arc_swap::Guard<Arc<Image>> {
+        self.shared.image.load()
+    }
+
+    /// Adds a listener behind those that are there; it gets all that is known at once.
+    pub fn subscribe(&self, listener: Arc<dyn ImageListener>) {
+        let mut listeners = self.shared.listeners.lock();
+        let image = self.shared.image.load_full();
+        listener.on_image(&Delta::from_empty(&image), &image);
+        listeners.push(listener);
+    }
+
+    /// Registers this node as a broker that serves, and begins to decide.
+    pub fn start(&self, registration: &Registration) -> Result<(), OpenError> {
+        let Some((mut controller, receiver)) = self.waiting.lock().take() else { return Ok(()) };
+        let shared = self.shared.clone();
+        controller.register(registration, &shared)?;
+        let thread =
+            self.env.tasks.spawn_thread("metadata", Box::new(move || controller.run(receiver, &shared)));
+        *self.thread.lock() = Some(thread);
+        Ok(())
+    }
+
+    /// Ends the controller after what is queued; what was answered is on the disk.
+    pub async fn stop(&self) {
+        // A controller that has ended takes nothing.
+        drop(self.events.send(Event::Stop).await);
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
+            thread.join();
+        }
+    }
+
+    /// Queues a decision and waits for its answer.
+    async fn decide<R: Send + 'static>(
+        &self,
+        decide: impl FnOnce(&Image, &Rules, TopicIds<'_>) -> Result<Decision<R>, ApiError> + Send + 'static,
+    ) -> Result<R, OperationError> {
+        let (sender, receiver) = oneshot::channel::<Result<R, OperationError>>();
+        let event = Event::Decide(Box::new(move |image, rules, topic_ids| {
+            let (records, answer) = match decide(image, rules, topic_ids) {
+                Ok(Decision { records, response }) => (records, Ok(response)),
+                Err(error) => (Vec::new(), Err(OperationError::Refused(error))),
+            };
+            let answer = move |committed: Result<(), CommitError>| {
+                let result = committed.map_err(OperationError::Commit).and(answer);
+                // Whoever asked may be gone with its connection.
+                drop(sender.send(result));
+            };
+            Decided { records, answer: Box::new(answer) }
+        }));
+        self.events.send(event).await.map_err(|_| OperationError::Stopping)?;
+        receiver.await.unwrap_or(Err(OperationError::Stopping))
+    }
+
+    pub async fn create_topics(
+        &self,
+        request: CreateTopicsRequest,
+    ) -> Result<CreateTopicsResponse, OperationError> {
+        self.decide(move |image, rules, ids| create_topics::decide_create_topics(image, rules, &request, ids))
+            .await
+    }
+
+    /// Creates topics with the broker's defaults, internal ones in the shape they need. A name that
+    /// is there already is answered with TOPIC_ALREADY_EXISTS.
+    pub async fn auto_create_topics(
+        &self,
+        names: Vec<TopicName>,
+    ) -> Result<CreateTopicsResponse, OperationError> {
+        self.decide(move |image, rules, ids| {
+            let request = create_topics::auto_create_request(image, rules, &names);
+            create_topics::decide_create_topics(image, rules, &request, ids)
+        })
+        .await
+    }
+
+    pub async fn delete_topics(
+        &self,
+        request: DeleteTopicsRequest,
+        version: i16,
+    ) -> Result<DeleteTopicsResponse, OperationError> {
+        self.decide(move |image, rules, _| {
+            delete_topics::decide_delete_topics(image, rules, &request, version)
+        })
+        .await
+    }
+
+    pub async fn create_partitions(
+        &self,
+        request: CreatePartitionsRequest,
+    ) -> Result<CreatePartitionsResponse, OperationError> {
+        self.decide(move |image, _, _| partitions::decide_create_partitions(image, &request)).await
+    }
+
+    pub async fn incremental_alter_configs(
+        &self,
+        request: IncrementalAlterConfigsRequest,
+    ) -> Result<IncrementalAlterConfigsResponse, OperationError> {
+        self.decide(move |image, rules, _| {
+            Ok(configs::decide_incremental_alter_configs(image, rules, &request))
+        })
+        .await
+    }
+
+    pub async fn alter_configs(
+        &self,
+        request: AlterConfigsRequest,
+    ) -> Result<AlterConfigsResponse, OperationError> {
+        self.decide(move |image, rules, _| Ok(configs::decide_alter_configs(image, rules, &request))).await
+    }
+
+    pub async fn elect_leaders(
+        &self,
+        request: ElectLeadersRequest,
+    ) -> Result<ElectLeadersResponse, OperationError> {
+        self.decide(move |image, _, _| elections::decide_elect_leaders(image, &request)).await
+    }
+
+    pub async fn update_features(
+        &self,
+        request: UpdateFeaturesRequest,
+        version: i16,
+    ) -> Result<UpdateFeaturesResponse, OperationError> {
+        self.decide(move |image, rules, _| Ok(decide_update_features(image, rules, &request, version))).await
+    }
+
+    /// The next thousand producer ids; they are never given out again.
+    pub async fn allocate_producer_ids(&self) -> Result<ProducerIdBlock, OperationError> {
+        self.decide(move |image, rules, _| decide_allocate_producer_ids(image, rules.node_id)).await
+    }
+
+    /// The reassignments under way, from memory.
+    pub fn list_partition_reassignments(
+        &self,
+        request: &ListPartitionReassignmentsRequest,
+    ) -> ListPartitionReassignmentsResponse {
+        elections::list_partition_reassignments(&self.image(), request)
+    }
+
+    /// What the quorum of one knows of itself, from memory.
+    pub fn describe_quorum(&self, request: &DescribeQuorumRequest, version: i16) -> DescribeQuorumResponse {
+        quorum::describe_quorum(&self.image(), request, version, self.env.clock.wall_ms())
+    }
+}

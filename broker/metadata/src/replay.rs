@@ -1,0 +1,385 @@
+//! The only function that changes cluster facts: a record applied to an image.
+//! Core. It cannot fail: what makes no sense (a partition of an unknown topic) changes nothing.
+
+use std::sync::Arc;
+
+use ottla_model::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName};
+use ottla_protocol::records::metadata::{
+    BrokerRegistrationChangeRecord, ConfigRecord, MetadataRecord, PartitionChangeRecord, PartitionRecord,
+    TopicRecord,
+};
+use smallvec::SmallVec;
+
+use crate::delta::Delta;
+use crate::image::{
+    ConfigResource, Image, Overrides, PartitionImage, RarePartitionFacts, Replicas, ResourceType, TopicImage,
+    collision_name,
+};
+
+/// `PartitionChangeRecord.leader` when it stays.
+pub(crate) const NO_LEADER_CHANGE: i32 = -2;
+
+/// An image that records are being applied to, and what they changed since it was last published.
+#[derive(Clone, Debug)]
+pub struct Working {
+    pub image: Image,
+    pub delta: Delta,
+    /// Records of a metadata transaction (KIP-868) that has not ended.
+    pending: Option<Vec<MetadataRecord>>,
+}
+
+impl Working {
+    pub fn new(image: Image) -> Working {
+        Working { image, delta: Delta::default(), pending: None }
+    }
+
+    /// Applies the record at `offset`, written in the controller's reign `epoch`.
+    pub fn replay(&mut self, record: MetadataRecord, offset: Offset, epoch: LeaderEpoch) {
+        self.image.offset = offset;
+        self.image.epoch = epoch;
+        match record {
+            MetadataRecord::BeginTransaction(_) => self.pending = Some(Vec::new()),
+            MetadataRecord::AbortTransaction(_) => self.pending = None,
+            MetadataRecord::EndTransaction(_) => {
+                for record in self.pending.take().unwrap_or_default() {
+                    apply(&mut self.image, &mut self.delta, record);
+                }
+            }
+            record => match &mut self.pending {
+                Some(pending) => pending.push(record),
+                None => apply(&mut self.image, &mut self.delta, record),
+            },
+        }
+    }
+
+    /// A control record was written: it moves the offset and says who reigns.
+    pub fn replay_control(&mut self, offset: Offset, epoch: LeaderEpoch) {
+        self.image.offset = offset;
+        self.image.epoch = epoch;
+    }
+
+    /// Whether a metadata transaction is under way (only in a log another controller wrote).
+    pub fn in_transaction(&self) -> bool {
+        self.pending.is_some()
+    }
+}
+
+fn apply(image: &mut Image, delta: &mut Delta, record: MetadataRecord) {
+    match record {
+        MetadataRecord::Topic(record) => replay_topic(image, delta, &record),
+        MetadataRecord::Partition(record) => replay_partition(image, delta, &record),
+        MetadataRecord::PartitionChange(record) => replay_partition_change(image, delta, &record),
+        MetadataRecord::RemoveTopic(record) => replay_remove_topic(image, delta, TopicId(record.topic_id)),
+        MetadataRecord::Config(record) => replay_config(image, delta, &record),
+        MetadataRecord::ClearElr(record) => replay_clear_elr(image, delta, &record.topic_name),
+        MetadataRecord::FeatureLevel(record) => {
+            delta.features_changed = true;
+            if record.feature_level == 0 {
+                image.features.remove(record.name.as_str());
+            } else {
+                image.features.insert(record.name.as_str().to_owned(), record.feature_level);
+            }
+        }
+        MetadataRecord::RegisterBroker(record) => {
+            delta.brokers_changed = true;
+            image.brokers.insert(BrokerId(record.broker_id), Arc::new(record));
+        }
+        MetadataRecord::UnregisterBroker(record) => {
+            delta.brokers_changed = true;
+            image.brokers.remove(&BrokerId(record.broker_id));
+        }
+        MetadataRecord::FenceBroker(record) => change_fencing(image, delta, BrokerId(record.id), true),
+        MetadataRecord::UnfenceBroker(record) => change_fencing(image, delta, BrokerId(record.id), false),
+        MetadataRecord::BrokerRegistrationChange(record) => replay_broker_change(image, delta, &record),
+        MetadataRecord::RegisterController(record) => {
+            image.controllers.insert(BrokerId(record.controller_id), Arc::new(record));
+        }
+        MetadataRecord::ProducerIds(ref ids) => {
+            delta.producer_ids_changed = true;
+            image.next_producer_id = ids.next_producer_id;
+            image.producer_ids = Some(Arc::new(record));
+        }
+        MetadataRecord::ClientQuota(_)
+        | MetadataRecord::AccessControlEntry(_)
+        | MetadataRecord::RemoveAccessControlEntry(_)
+        | MetadataRecord::UserScramCredential(_)
+        | MetadataRecord::RemoveUserScramCredential(_)
+        | MetadataRecord::DelegationToken(_)
+        | MetadataRecord::RemoveDelegationToken(_) => replay_other(image, delta, record),
+        // Nothing of ZooKeeper's time is kept; transactions are the caller's.
+        MetadataRecord::NoOp(_)
+        | MetadataRecord::ZkMigrationState(_)
+        | MetadataRecord::BeginTransaction(_)
+        | MetadataRecord::EndTransaction(_)
+        | MetadataRecord::AbortTransaction(_) => {}
+    }
+}
+
+fn replay_topic(image: &mut Image, delta: &mut Delta, record: &TopicRecord) {
+    let name = TopicName::new(&record.name);
+    let id = TopicId(record.topic_id);
+    if let Some(older) = image.topics.get(&name).map(|topic| topic.id) {
+        replay_remove_topic(image, delta, older);
+    }
+    if let Some(key) = collision_name(name.as_str()) {
+        let mut names = image.collisions.get(&key).cloned().unwrap_or_default();
+        names.insert(name.clone(), ());
+        image.collisions.insert(key, names);
+    }
+    let topic = TopicImage {
+        name: name.clone(),
+        id,
+        partitions: Vec::new(),
+        internal: name.is_internal(),
+        overrides: Overrides::default(),
+    };
+    image.names.insert(id, name.clone());
+    image.topics.insert(name, Arc::new(topic));
+    delta.topics_created.insert(id);
+}
+
+fn replay_remove_topic(image: &mut Image, delta: &mut Delta, id: TopicId) {
+    let Some(name) = image.names.remove(&id) else { return };
+    if let Some(topic) = image.topics.remove(&name) {
+        image.partition_count -= topic.partitions.len();
+    }
+    if let Some(key) = collision_name(name.as_str())
+        && let Some(names) = image.collisions.get(&key)
+    {
+        let mut names = names.clone();
+        names.remove(&name);
+        if names.is_empty() {
+            image.collisions.remove(&key);
+        } else {
+            image.collisions.insert(key, names);
+        }
+    }
+    delta.on_topic_deleted(name, id);
+}
+
+fn topic_mut(image: &mut Image, id: TopicId) -> Option<&mut TopicImage> {
+    let name = image.names.get(&id)?;
+    image.topics.get_mut(name).map(Arc::make_mut)
+}
+
+fn replay_partition(image: &mut Image, delta: &mut Delta, record: &PartitionRecord) {
+    let id = TopicId(record.topic_id);
+    let Ok(index) = usize::try_from(record.partition_id) else { return };
+    let Some(topic) = topic_mut(image, id) else { return };
+    let partition = partition_image(record);
+    let known = topic.partitions.len();
+    if index < known {
+        topic.partitions[index] = Arc::new(partition);
+        delta.on_partition_changed(id, PartitionIndex(record.partition_id));
+        return;
+    }
+    // A snapshot may list partitions in any order: the ones between follow.
+    let absent = Arc::new(partition_image(&PartitionRecord::default()));
+    topic.partitions.resize(index, absent);
+    topic.partitions.push(Arc::new(partition));
+    image.partition_count += index + 1 - known;
+    delta.on_partition_added(id, PartitionIndex(known as i32));
+}
+
+fn replicas(ids: &[i32]) -> Replicas {
+    ids.iter().copied().map(BrokerId).collect()
+}
+
+fn broker_ids(ids: &[i32]) -> Vec<BrokerId> {
+    ids.iter().copied().map(BrokerId).collect()
+}
+
+fn leader(id: i32) -> Option<BrokerId> {
+    (id >= 0).then_some(BrokerId(id))
+}
+
+fn rare(facts: RarePartitionFacts) -> Option<Box<RarePartitionFacts>> {
+    (facts != RarePartitionFacts::default()).then(|| Box::new(facts))
+}
+
+fn partition_image(record: &PartitionRecord) -> PartitionImage {
+    PartitionImage {
+        leader: leader(record.leader),
+        leader_epoch: LeaderEpoch(record.leader_epoch),
+        partition_epoch: record.partition_epoch,
+        replicas: replicas(&record.replicas),
+        isr: replicas(&record.isr),
+        directories: SmallVec::from_slice(&record.directories),
+        recovering: record.leader_recovery_state == 1,
+        rare: rare(RarePartitionFacts {
+            adding_replicas: broker_ids(&record.adding_replicas),
+            removing_replicas: broker_ids(&record.removing_replicas),
+            elr: broker_ids(record.eligible_leader_replicas.as_deref().unwrap_or_default()),
+            last_known_elr: broker_ids(record.last_known_elr.as_deref().unwrap_or_default()),
+        }),
+    }
+}
+
+fn replay_partition_change(image: &mut Image, delta: &mut Delta, record: &PartitionChangeRecord) {
+    let id = TopicId(record.topic_id);
+    let Some(topic) = topic_mut(image, id) else { return };
+    let Some(slot) = usize::try_from(record.partition_id).ok().and_then(|i| topic.partitions.get_mut(i))
+    else {
+        return;
+    };
+    let partition = Arc::make_mut(slot);
+    partition.partition_epoch += 1;
+    if record.leader != NO_LEADER_CHANGE {
+        partition.leader = leader(record.leader);
+        partition.leader_epoch = LeaderEpoch(partition.leader_epoch.0 + 1);
+    }
+    if let Some(ids) = &record.isr {
+        partition.isr = replicas(ids);
+    }
+    if let Some(ids) = &record.replicas {
+        partition.replicas = replicas(ids);
+    }
+    if let Some(directories) = &record.directories {
+        partition.directories = SmallVec::from_slice(directories);
+    }
+    match record.leader_recovery_state {
+        0 => partition.recovering = false,
+        1 => partition.recovering = true,
+        _ => {}
+    }
+    let mut facts = partition.rare.take().map_or_else(RarePartitionFacts::default, |facts| *facts);
+    for (field, change) in [
+        (&mut facts.adding_replicas, &record.adding_replicas),
+        (&mut facts.removing_replicas, &record.removing_replicas),
+        (&mut facts.elr, &record.eligible_leader_replicas),
+        (&mut facts.last_known_elr, &record.last_known_elr),
+    ] {
+        if let Some(ids) = change {
+            *field = broker_ids(ids);
+        }
+    }
+    partition.rare = rare(facts);
+    delta.on_partition_changed(id, PartitionIndex(record.partition_id));
+}
+
+fn replay_clear_elr(image: &mut Image, delta: &mut Delta, topic_name: &str) {
+    let ids: Vec<TopicId> = if topic_name.is_empty() {
+        image.names.keys().copied().collect()
+    } else {
+        image.topics.get(topic_name).map(|topic| topic.id).into_iter().collect()
+    };
+    for id in ids {
+        let has_elr = |partition: &Arc<PartitionImage>| {
+            !partition.elr().is_empty() || !partition.last_known_elr().is_empty()
+        };
+        if !image.topic_by_id(id).is_some_and(|topic| topic.partitions.iter().any(has_elr)) {
+            continue;
+        }
+        let Some(topic) = topic_mut(image, id) else { continue };
+        for (index, slot) in topic.partitions.iter_mut().enumerate().filter(|(_, slot)| has_elr(slot)) {
+            let partition = Arc::make_mut(slot);
+            let mut facts = partition.rare.take().map_or_else(RarePartitionFacts::default, |facts| *facts);
+            facts.elr.clear();
+            facts.last_known_elr.clear();
+            partition.rare = rare(facts);
+            delta.on_partition_changed(id, PartitionIndex(index as i32));
+        }
+    }
+}
+
+fn changed(overrides: &Overrides, record: &ConfigRecord) -> Overrides {
+    let mut overrides = overrides.clone();
+    let settings = Arc::make_mut(&mut overrides);
+    match &record.value {
+        Some(value) => settings.insert(record.name.as_str().to_owned(), value.as_str().to_owned()),
+        None => settings.remove(record.name.as_str()),
+    };
+    overrides
+}
+
+fn replay_config(image: &mut Image, delta: &mut Delta, record: &ConfigRecord) {
+    let Some(resource_type) = ResourceType::from_code(record.resource_type) else { return };
+    let resource = ConfigResource::new(resource_type, record.resource_name.as_str());
+    if resource_type == ResourceType::Topic {
+        let Some(topic) = image.topics.get_mut(resource.name.as_str()).map(Arc::make_mut) else { return };
+        topic.overrides = changed(&topic.overrides, record);
+        if !delta.topics_created.contains(&topic.id) {
+            delta.topics_configured.insert(topic.id);
+            delta.configs_changed.insert(resource);
+        }
+        return;
+    }
+    let overrides = changed(&image.configs.get(&resource).cloned().unwrap_or_default(), record);
+    if overrides.is_empty() {
+        image.configs.remove(&resource);
+    } else {
+        image.configs.insert(resource.clone(), overrides);
+    }
+    delta.configs_changed.insert(resource);
+}
+
+fn change_fencing(image: &mut Image, delta: &mut Delta, id: BrokerId, fenced: bool) {
+    if let Some(broker) = image.brokers.get_mut(&id) {
+        Arc::make_mut(broker).fenced = fenced;
+        delta.brokers_changed = true;
+    }
+}
+
+fn replay_broker_change(image: &mut Image, delta: &mut Delta, record: &BrokerRegistrationChangeRecord) {
+    let Some(broker) = image.brokers.get_mut(&BrokerId(record.broker_id)) else { return };
+    let broker = Arc::make_mut(broker);
+    match record.fenced {
+        -1 => broker.fenced = false,
+        1 => broker.fenced = true,
+        _ => {}
+    }
+    if record.in_controlled_shutdown == 1 {
+        broker.in_controlled_shutdown = true;
+    }
+    if !record.log_dirs.is_empty() {
+        broker.log_dirs.clone_from(&record.log_dirs);
+    }
+    if record.cordoned_log_dirs.is_some() {
+        broker.cordoned_log_dirs.clone_from(&record.cordoned_log_dirs);
+    }
+    delta.brokers_changed = true;
+}
+
+/// The key under which a record of another room is kept, and whether it removes what is there.
+fn replay_other(image: &mut Image, delta: &mut Delta, record: MetadataRecord) {
+    let key = |kind: &str, parts: &[&[u8]]| {
+        let mut key = kind.as_bytes().to_vec();
+        for part in parts {
+            key.extend_from_slice(&(part.len() as u32).to_be_bytes());
+            key.extend_from_slice(part);
+        }
+        key
+    };
+    let (key, removed) = match &record {
+        MetadataRecord::ClientQuota(quota) => {
+            let mut parts: Vec<&[u8]> = Vec::new();
+            for entity in &quota.entity {
+                parts.push(entity.entity_type.as_bytes());
+                parts.push(match &entity.entity_name {
+                    Some(name) => name.as_bytes(),
+                    // No name is as long as this, and none holds a zero byte.
+                    None => b"\0default",
+                });
+            }
+            parts.push(quota.key.as_bytes());
+            (key("quota", &parts), quota.remove)
+        }
+        MetadataRecord::AccessControlEntry(entry) => (key("acl", &[entry.id.as_bytes()]), false),
+        MetadataRecord::RemoveAccessControlEntry(entry) => (key("acl", &[entry.id.as_bytes()]), true),
+        MetadataRecord::UserScramCredential(credential) => {
+            (key("scram", &[credential.name.as_bytes(), &[credential.mechanism as u8]]), false)
+        }
+        MetadataRecord::RemoveUserScramCredential(credential) => {
+            (key("scram", &[credential.name.as_bytes(), &[credential.mechanism as u8]]), true)
+        }
+        MetadataRecord::DelegationToken(token) => (key("token", &[token.token_id.as_bytes()]), false),
+        MetadataRecord::RemoveDelegationToken(token) => (key("token", &[token.token_id.as_bytes()]), true),
+        _ => return,
+    };
+    delta.others_changed = true;
+    if removed {
+        image.others.remove(&key);
+    } else {
+        image.others.insert(key, Arc::new(record));
+    }
+}

@@ -1,0 +1,72 @@
+//! The one trait a higher room plugs into the network: what becomes of a frame.
+//! Shell's door. The network knows no API: it hands over whole frames in order and sends the
+//! answers in the same order.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use ottla_env::BoxFuture;
+
+use crate::response::Response;
+
+/// A listener as the configuration names it.
+#[derive(Clone, Debug)]
+pub struct ListenerInfo {
+    /// The listener's name (`PLAINTEXT`, or what the protocol map gives).
+    pub name: String,
+    /// What clients are told, when configured; otherwise each is told the address it dialled.
+    pub advertised: Option<(String, u16)>,
+    /// Where it listens, with the port that was picked.
+    pub bound: SocketAddr,
+}
+
+/// One connection, as long as it lives.
+#[derive(Debug)]
+pub struct ConnectionInfo {
+    pub id: u64,
+    pub listener: Arc<ListenerInfo>,
+    pub peer_addr: SocketAddr,
+    /// The address the client dialled.
+    pub local_addr: SocketAddr,
+    /// Name and version of the client's software, once ApiVersions told them (KIP-511).
+    pub software: OnceLock<(String, String)>,
+}
+
+impl ConnectionInfo {
+    /// The host and port this client is told to reach this broker at.
+    pub fn advertised(&self) -> (String, u16) {
+        match &self.listener.advertised {
+            Some((host, port)) => (host.clone(), *port),
+            None => (self.local_addr.ip().to_canonical().to_string(), self.local_addr.port()),
+        }
+    }
+}
+
+/// What `admit` made of a frame.
+pub enum Admitted {
+    /// Answered from memory.
+    Ready(Answer),
+    /// The answer comes later; further frames are admitted meanwhile. The future must not block
+    /// and is dropped when the connection closes.
+    Parked(BoxFuture<'static, Answer>),
+}
+
+/// How a request ends.
+pub enum Answer {
+    Respond(Response),
+    /// Nothing is sent (Produce with acks=0); later answers go on.
+    Silent,
+    /// The connection is closed, after the answers before this one have been sent.
+    Close(&'static str),
+}
+
+pub trait Handler: Send + Sync + 'static {
+    /// Takes one frame (without its length prefix), a slice of the buffer it was read into: whoever
+    /// keeps a part of it keeps that buffer (the frame, or up to 64 KiB when it is smaller). Called in order of arrival for one connection,
+    /// from the connection's task: it must not block for longer than a write to the page cache.
+    fn admit(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted;
+
+    /// The connection is gone; nothing more is admitted for it.
+    fn on_close(&self, connection: &Arc<ConnectionInfo>);
+}

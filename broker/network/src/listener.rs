@@ -1,0 +1,193 @@
+//! Listening sockets: binding them all before any serves, and accepting.
+//! Shell.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_env::net::{Acceptor, Stream};
+use ottla_env::{Env, Monotonic};
+
+use crate::handler::{Handler, ListenerInfo};
+use crate::metrics::NetworkMetrics;
+use crate::server::{NetworkServer, Shared};
+use crate::settings::NetworkSettings;
+
+/// How long accepting rests after the machine refused (no descriptors, no memory).
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+/// A refusal is logged at most this often.
+const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A listener as it is asked for.
+#[derive(Clone, Debug)]
+pub struct ListenerSpec {
+    pub name: String,
+    /// A name or an address; empty is every address of the machine.
+    pub host: String,
+    /// 0 picks a free one.
+    pub port: u16,
+    /// What clients are told, when configured; port 0 in it is the port that was picked.
+    pub advertised: Option<(String, u16)>,
+}
+
+/// Why a listener could not be bound.
+#[derive(Debug, thiserror::Error)]
+#[error("listener {name}: cannot listen on {host}:{port}: {error}")]
+pub struct BindError {
+    pub name: String,
+    pub host: String,
+    pub port: u16,
+    #[source]
+    pub error: io::Error,
+}
+
+/// Sockets that are bound and not yet served: clients that connect wait in the backlog.
+pub struct Listeners {
+    env: Env,
+    bound: Vec<(Arc<ListenerInfo>, Box<dyn Acceptor>)>,
+}
+
+impl Listeners {
+    /// Binds all of them, or none.
+    pub fn bind(env: &Env, specs: &[ListenerSpec]) -> Result<Listeners, BindError> {
+        let bound = specs
+            .iter()
+            .map(|spec| {
+                let acceptor = bind_one(env, spec).map_err(|error| BindError {
+                    name: spec.name.clone(),
+                    host: spec.host.clone(),
+                    port: spec.port,
+                    error,
+                })?;
+                let addr = acceptor.local_addr();
+                let advertised = spec
+                    .advertised
+                    .clone()
+                    .map(|(host, port)| (host, if port == 0 { addr.port() } else { port }));
+                let info = ListenerInfo { name: spec.name.clone(), advertised, bound: addr };
+                Ok((Arc::new(info), acceptor))
+            })
+            .collect::<Result<Vec<_>, BindError>>()?;
+        Ok(Listeners { env: env.clone(), bound })
+    }
+
+    /// The listeners in the order they were asked for, with the ports that were picked.
+    pub fn bound(&self) -> Vec<Arc<ListenerInfo>> {
+        self.bound.iter().map(|(info, _acceptor)| Arc::clone(info)).collect()
+    }
+
+    /// Accepts from here on.
+    pub fn serve(
+        self,
+        handler: Arc<dyn Handler>,
+        settings: NetworkSettings,
+        metrics: Arc<NetworkMetrics>,
+    ) -> NetworkServer {
+        let shared = Shared::new(self.env, settings, handler, metrics);
+        let tasks = self
+            .bound
+            .into_iter()
+            .map(|(info, acceptor)| {
+                let work = Box::pin(accept_loop(acceptor, info, Arc::clone(&shared)));
+                shared.env.tasks.spawn("network-accept", work)
+            })
+            .collect();
+        NetworkServer::start(shared, tasks)
+    }
+}
+
+fn bind_one(env: &Env, spec: &ListenerSpec) -> io::Result<Box<dyn Acceptor>> {
+    if spec.host.is_empty() {
+        // One socket for both families where the machine has IPv6.
+        let any_v6 = SocketAddr::new(std::net::Ipv6Addr::UNSPECIFIED.into(), spec.port);
+        return match env.net.bind(any_v6) {
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                env.net.bind(SocketAddr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), spec.port))
+            }
+            bound => bound,
+        };
+    }
+    let addrs = env.net.resolve(&spec.host, spec.port)?;
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for addr in addrs {
+        match env.net.bind(addr) {
+            Ok(acceptor) => return Ok(acceptor),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+async fn accept_loop(acceptor: Box<dyn Acceptor>, info: Arc<ListenerInfo>, shared: Arc<Shared>) {
+    let mut stopping = shared.stopping.subscribe();
+    tokio::select! {
+        _stop = stopping.wait_for(|stop| *stop) => {}
+        () = accept_forever(acceptor, &info, &shared) => {}
+    }
+}
+
+async fn accept_forever(mut acceptor: Box<dyn Acceptor>, info: &Arc<ListenerInfo>, shared: &Arc<Shared>) {
+    let mut logged_at: Option<Monotonic> = None;
+    loop {
+        free_place(shared).await;
+        match poll_fn(|context| acceptor.poll_accept(context)).await {
+            Ok(stream) => open(stream, info, shared),
+            Err(error) if is_of_one_connection(&error) => {
+                tracing::debug!(listener = info.name, %error, "a connection was gone before it was accepted");
+            }
+            Err(error) => {
+                shared.metrics.accept_errors.inc();
+                let now = shared.env.clock.monotonic();
+                if logged_at.is_none_or(|logged| logged.until(now) >= ACCEPT_LOG_INTERVAL) {
+                    logged_at = Some(now);
+                    tracing::warn!(listener = info.name, %error, "cannot accept connections, trying again");
+                }
+                shared.env.clock.sleep_until(now.after(ACCEPT_BACKOFF)).await;
+            }
+        }
+    }
+}
+
+/// Waits while there are `max.connections`.
+async fn free_place(shared: &Shared) {
+    while shared.connections_count() >= shared.settings.connections_max {
+        // Asked for before the count is looked at, so that no leave is missed.
+        let left = shared.left.notified();
+        tokio::pin!(left);
+        left.as_mut().enable();
+        if shared.connections_count() < shared.settings.connections_max {
+            return;
+        }
+        left.await;
+    }
+}
+
+fn open(stream: Box<dyn Stream>, info: &Arc<ListenerInfo>, shared: &Arc<Shared>) {
+    if let Some(connection) = shared.admit(stream, info) {
+        // It ends with its stream, or when the server orders it to.
+        shared.env.tasks.spawn("connection", Box::pin(connection)).detach();
+    }
+}
+
+/// Errors that accept reports of the connection it would have given.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, InvalidInput,
+        NetworkDown, NetworkUnreachable, NotConnected, TimedOut,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
+            | Interrupted
+            | InvalidInput
+            | NetworkDown
+            | NetworkUnreachable
+            | NotConnected
+            | TimedOut
+    )
+}

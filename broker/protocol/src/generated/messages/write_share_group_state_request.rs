@@ -1,0 +1,205 @@
+//! Kafka's `WriteShareGroupStateRequest`, API versions 0-1.
+//! Core. Written by ottla-protocol-generator; never edited by hand.
+
+// Fields are read in the order of the wire, each under its own versions.
+#![allow(clippy::field_reassign_with_default)]
+
+use crate::codec::{Decode, DecodeError, Encode, EncodeError, Schema, wire};
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::protocol::StrBytes;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// Versions 0-1.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WriteShareGroupStateRequest {
+    /// The group identifier. (versions 0-1)
+    pub group_id: StrBytes,
+    /// The data for the topics. (versions 0-1)
+    pub topics: Vec<WriteStateData>,
+    /// Tagged fields that this release does not know, kept as they came.
+    pub unknown_tagged_fields: BTreeMap<i32, Bytes>,
+}
+
+impl Schema for WriteShareGroupStateRequest {
+    const NAME: &'static str = "WriteShareGroupStateRequest";
+    const LOWEST_VERSION: i16 = 0;
+    const HIGHEST_VERSION: i16 = 1;
+}
+
+impl Decode for WriteShareGroupStateRequest {
+    fn decode(buf: &mut Bytes, version: i16) -> Result<Self, DecodeError> {
+        wire::check_version::<Self>(version)?;
+        let mut value = Self::default();
+        value.group_id = wire::get_string(buf, true)?;
+        value.topics = wire::get_array(buf, true, |buf| WriteStateData::decode(buf, version))?;
+        wire::get_unknown_tags(buf, &mut value.unknown_tagged_fields)?;
+        Ok(value)
+    }
+}
+
+impl Encode for WriteShareGroupStateRequest {
+    fn encode(&self, buf: &mut BytesMut, version: i16) -> Result<(), EncodeError> {
+        wire::check_version_to_encode::<Self>(version)?;
+        wire::put_string(buf, true, &self.group_id)?;
+        wire::put_array(buf, true, &self.topics, |buf, item| item.encode(buf, version))?;
+        wire::put_unknown_tags(buf, &self.unknown_tagged_fields)?;
+        Ok(())
+    }
+}
+
+/// Versions 0-1.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WriteStateData {
+    /// The topic identifier. (versions 0-1)
+    pub topic_id: Uuid,
+    /// The data for the partitions. (versions 0-1)
+    pub partitions: Vec<PartitionData>,
+    /// Tagged fields that this release does not know, kept as they came.
+    pub unknown_tagged_fields: BTreeMap<i32, Bytes>,
+}
+
+impl Schema for WriteStateData {
+    const NAME: &'static str = "WriteStateData";
+    const LOWEST_VERSION: i16 = 0;
+    const HIGHEST_VERSION: i16 = 1;
+}
+
+impl Decode for WriteStateData {
+    fn decode(buf: &mut Bytes, version: i16) -> Result<Self, DecodeError> {
+        wire::check_version::<Self>(version)?;
+        let mut value = Self::default();
+        value.topic_id = wire::get_uuid(buf)?;
+        value.partitions = wire::get_array(buf, true, |buf| PartitionData::decode(buf, version))?;
+        wire::get_unknown_tags(buf, &mut value.unknown_tagged_fields)?;
+        Ok(value)
+    }
+}
+
+impl Encode for WriteStateData {
+    fn encode(&self, buf: &mut BytesMut, version: i16) -> Result<(), EncodeError> {
+        wire::check_version_to_encode::<Self>(version)?;
+        wire::put_uuid(buf, self.topic_id);
+        wire::put_array(buf, true, &self.partitions, |buf, item| item.encode(buf, version))?;
+        wire::put_unknown_tags(buf, &self.unknown_tagged_fields)?;
+        Ok(())
+    }
+}
+
+/// Versions 0-1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PartitionData {
+    /// The partition index. (versions 0-1)
+    pub partition: i32,
+    /// The state epoch of the share-partition. (versions 0-1)
+    pub state_epoch: i32,
+    /// The leader epoch of the share-partition. (versions 0-1)
+    pub leader_epoch: i32,
+    /// The share-partition start offset, or -1 if the start offset is not being written. (versions 0-1)
+    pub start_offset: i64,
+    /// The number of offsets greater than or equal to share-partition start offset for which delivery has been completed. (versions 1)
+    pub delivery_complete_count: i32,
+    /// The state batches for the share-partition. (versions 0-1)
+    pub state_batches: Vec<StateBatch>,
+    /// Tagged fields that this release does not know, kept as they came.
+    pub unknown_tagged_fields: BTreeMap<i32, Bytes>,
+}
+
+impl Default for PartitionData {
+    fn default() -> Self {
+        Self {
+            partition: 0,
+            state_epoch: 0,
+            leader_epoch: 0,
+            start_offset: 0,
+            delivery_complete_count: -1,
+            state_batches: Vec::new(),
+            unknown_tagged_fields: BTreeMap::new(),
+        }
+    }
+}
+
+impl Schema for PartitionData {
+    const NAME: &'static str = "PartitionData";
+    const LOWEST_VERSION: i16 = 0;
+    const HIGHEST_VERSION: i16 = 1;
+}
+
+impl Decode for PartitionData {
+    fn decode(buf: &mut Bytes, version: i16) -> Result<Self, DecodeError> {
+        wire::check_version::<Self>(version)?;
+        let mut value = Self::default();
+        value.partition = wire::get_i32(buf)?;
+        value.state_epoch = wire::get_i32(buf)?;
+        value.leader_epoch = wire::get_i32(buf)?;
+        value.start_offset = wire::get_i64(buf)?;
+        if version == 1 {
+            value.delivery_complete_count = wire::get_i32(buf)?;
+        }
+        value.state_batches = wire::get_array(buf, true, |buf| StateBatch::decode(buf, version))?;
+        wire::get_unknown_tags(buf, &mut value.unknown_tagged_fields)?;
+        Ok(value)
+    }
+}
+
+impl Encode for PartitionData {
+    fn encode(&self, buf: &mut BytesMut, version: i16) -> Result<(), EncodeError> {
+        wire::check_version_to_encode::<Self>(version)?;
+        wire::put_i32(buf, self.partition);
+        wire::put_i32(buf, self.state_epoch);
+        wire::put_i32(buf, self.leader_epoch);
+        wire::put_i64(buf, self.start_offset);
+        if version == 1 {
+            wire::put_i32(buf, self.delivery_complete_count);
+        }
+        wire::put_array(buf, true, &self.state_batches, |buf, item| item.encode(buf, version))?;
+        wire::put_unknown_tags(buf, &self.unknown_tagged_fields)?;
+        Ok(())
+    }
+}
+
+/// Versions 0-1.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StateBatch {
+    /// The first offset of this state batch. (versions 0-1)
+    pub first_offset: i64,
+    /// The last offset of this state batch. (versions 0-1)
+    pub last_offset: i64,
+    /// The delivery state - 0:Available,2:Acked,4:Archived. (versions 0-1)
+    pub delivery_state: i8,
+    /// The delivery count. (versions 0-1)
+    pub delivery_count: i16,
+    /// Tagged fields that this release does not know, kept as they came.
+    pub unknown_tagged_fields: BTreeMap<i32, Bytes>,
+}
+
+impl Schema for StateBatch {
+    const NAME: &'static str = "StateBatch";
+    const LOWEST_VERSION: i16 = 0;
+    const HIGHEST_VERSION: i16 = 1;
+}
+
+impl Decode for StateBatch {
+    fn decode(buf: &mut Bytes, version: i16) -> Result<Self, DecodeError> {
+        wire::check_version::<Self>(version)?;
+        let mut value = Self::default();
+        value.first_offset = wire::get_i64(buf)?;
+        value.last_offset = wire::get_i64(buf)?;
+        value.delivery_state = wire::get_i8(buf)?;
+        value.delivery_count = wire::get_i16(buf)?;
+        wire::get_unknown_tags(buf, &mut value.unknown_tagged_fields)?;
+        Ok(value)
+    }
+}
+
+impl Encode for StateBatch {
+    fn encode(&self, buf: &mut BytesMut, version: i16) -> Result<(), EncodeError> {
+        wire::check_version_to_encode::<Self>(version)?;
+        wire::put_i64(buf, self.first_offset);
+        wire::put_i64(buf, self.last_offset);
+        wire::put_i8(buf, self.delivery_state);
+        wire::put_i16(buf, self.delivery_count);
+        wire::put_unknown_tags(buf, &self.unknown_tagged_fields)?;
+        Ok(())
+    }
+}

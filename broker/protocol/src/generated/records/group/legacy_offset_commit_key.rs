@@ -1,0 +1,47 @@
+//! Kafka's `LegacyOffsetCommitKey`, API versions 0.
+//! Core. Written by ottla-protocol-generator; never edited by hand.
+
+// Fields are read in the order of the wire, each under its own versions.
+#![allow(clippy::field_reassign_with_default)]
+
+use crate::codec::{Decode, DecodeError, Encode, EncodeError, Schema, wire};
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::protocol::StrBytes;
+
+/// Versions 0.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LegacyOffsetCommitKey {
+    /// The consumer group id. (versions 0)
+    pub group: StrBytes,
+    /// The topic name. (versions 0)
+    pub topic: StrBytes,
+    /// The topic partition index. (versions 0)
+    pub partition: i32,
+}
+
+impl Schema for LegacyOffsetCommitKey {
+    const NAME: &'static str = "LegacyOffsetCommitKey";
+    const LOWEST_VERSION: i16 = 0;
+    const HIGHEST_VERSION: i16 = 0;
+}
+
+impl Decode for LegacyOffsetCommitKey {
+    fn decode(buf: &mut Bytes, version: i16) -> Result<Self, DecodeError> {
+        wire::check_version::<Self>(version)?;
+        let mut value = Self::default();
+        value.group = wire::get_string(buf, false)?;
+        value.topic = wire::get_string(buf, false)?;
+        value.partition = wire::get_i32(buf)?;
+        Ok(value)
+    }
+}
+
+impl Encode for LegacyOffsetCommitKey {
+    fn encode(&self, buf: &mut BytesMut, version: i16) -> Result<(), EncodeError> {
+        wire::check_version_to_encode::<Self>(version)?;
+        wire::put_string(buf, false, &self.group)?;
+        wire::put_string(buf, false, &self.topic)?;
+        wire::put_i32(buf, self.partition);
+        Ok(())
+    }
+}

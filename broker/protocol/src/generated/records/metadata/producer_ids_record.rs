@@ -1,0 +1,57 @@
+//! Kafka's `ProducerIdsRecord`, API versions 0.
+//! Core. Written by ottla-protocol-generator; never edited by hand.
+
+// Fields are read in the order of the wire, each under its own versions.
+#![allow(clippy::field_reassign_with_default)]
+
+use crate::codec::{Decode, DecodeError, Encode, EncodeError, Schema, wire};
+use bytes::{Bytes, BytesMut};
+use std::collections::BTreeMap;
+
+/// Versions 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProducerIdsRecord {
+    /// The ID of the requesting broker (versions 0)
+    pub broker_id: i32,
+    /// The epoch of the requesting broker (versions 0)
+    pub broker_epoch: i64,
+    /// The next producerId that will be assigned (i.e. the first producerId in the next assigned block) (versions 0)
+    pub next_producer_id: i64,
+    /// Tagged fields that this release does not know, kept as they came.
+    pub unknown_tagged_fields: BTreeMap<i32, Bytes>,
+}
+
+impl Default for ProducerIdsRecord {
+    fn default() -> Self {
+        Self { broker_id: 0, broker_epoch: -1, next_producer_id: 0, unknown_tagged_fields: BTreeMap::new() }
+    }
+}
+
+impl Schema for ProducerIdsRecord {
+    const NAME: &'static str = "ProducerIdsRecord";
+    const LOWEST_VERSION: i16 = 0;
+    const HIGHEST_VERSION: i16 = 0;
+}
+
+impl Decode for ProducerIdsRecord {
+    fn decode(buf: &mut Bytes, version: i16) -> Result<Self, DecodeError> {
+        wire::check_version::<Self>(version)?;
+        let mut value = Self::default();
+        value.broker_id = wire::get_i32(buf)?;
+        value.broker_epoch = wire::get_i64(buf)?;
+        value.next_producer_id = wire::get_i64(buf)?;
+        wire::get_unknown_tags(buf, &mut value.unknown_tagged_fields)?;
+        Ok(value)
+    }
+}
+
+impl Encode for ProducerIdsRecord {
+    fn encode(&self, buf: &mut BytesMut, version: i16) -> Result<(), EncodeError> {
+        wire::check_version_to_encode::<Self>(version)?;
+        wire::put_i32(buf, self.broker_id);
+        wire::put_i64(buf, self.broker_epoch);
+        wire::put_i64(buf, self.next_producer_id);
+        wire::put_unknown_tags(buf, &self.unknown_tagged_fields)?;
+        Ok(())
+    }
+}

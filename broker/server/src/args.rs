@@ -1,0 +1,89 @@
+//! The command line: Kafka's own plus a little.
+//! Core.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A Kafka broker: existing Kafka clients and tools connect to it unchanged.
+#[derive(Parser, Debug)]
+#[command(name = "ottla", version, about, args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Sources {
+    /// A Kafka server.properties; without one, every key has its default.
+    #[arg(value_name = "SERVER.PROPERTIES")]
+    pub properties: Option<PathBuf>,
+    /// Sets one key, over the file and the environment. May be repeated.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Serve {
+    #[command(flatten)]
+    pub sources: Sources,
+    /// Keep everything in memory: no directory, nothing left behind.
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// Write one JSON line here when every listener serves.
+    #[arg(long, value_name = "PATH", conflicts_with = "ready_fd")]
+    pub ready_file: Option<PathBuf>,
+    /// Write the same line to this open descriptor.
+    #[arg(long, value_name = "N")]
+    pub ready_fd: Option<u32>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Print every key with type, default, meaning, and where the value in force comes from.
+    Config(Sources),
+    /// Print what a client on each listener will be told, and why.
+    ExplainListeners(Sources),
+}
+
+/// Splits `KEY=VALUE`.
+pub fn parse_override(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err(format!("--override takes KEY=VALUE, not '{text}'")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kafka_s_own_command_line_is_understood() {
+        let parsed = Arguments::try_parse_from([
+            "ottla",
+            "server.properties",
+            "--override",
+            "node.id=3",
+            "--override",
+            "log.dirs=/tmp/a=b",
+        ])
+        .expect("a valid command line");
+        assert_eq!(parsed.serve.sources.properties, Some(PathBuf::from("server.properties")));
+        let overrides: Result<Vec<_>, _> =
+            parsed.serve.sources.overrides.iter().map(|text| parse_override(text)).collect();
+        assert_eq!(
+            overrides,
+            Ok(vec![("node.id".into(), "3".into()), ("log.dirs".into(), "/tmp/a=b".into())])
+        );
+        assert!(parse_override("novalue").is_err());
+    }
+
+    #[test]
+    fn a_ready_file_and_a_ready_descriptor_exclude_each_other() {
+        let both = ["ottla", "--ready-file", "x", "--ready-fd", "3"];
+        assert!(Arguments::try_parse_from(both).is_err());
+    }
+}

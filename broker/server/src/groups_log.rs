@@ -1,0 +1,108 @@
+//! `__consumer_offsets` for the group coordinator: it appends and reads as any client of the replica
+//! room would.
+//! Shell.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ottla_coordinator::{CoordinatorLog, CoordinatorRecord};
+use ottla_env::BoxFuture;
+use ottla_log::{AppendOrigin, ReadLimits};
+use ottla_metadata::Metadata;
+use ottla_model::{ErrorCode, Offset, TopicName};
+use ottla_records::{BatchBuilder, Codec};
+use ottla_replica::{AllDurable, Partition, Pending, ReplicaManager, Unavailable};
+
+/// The topic that keeps the groups.
+pub const TOPIC: &str = "__consumer_offsets";
+
+/// Bytes read in one go while a coordinator loads (`offsets.load.buffer.size`).
+const LOAD_BYTES_MAX: usize = 5 << 20;
+
+pub struct GroupsLog {
+    replicas: Arc<ReplicaManager>,
+    metadata: Arc<Metadata>,
+    codec: Codec,
+}
+
+impl GroupsLog {
+    pub fn new(replicas: Arc<ReplicaManager>, metadata: Arc<Metadata>, codec: Codec) -> GroupsLog {
+        GroupsLog { replicas, metadata, codec }
+    }
+
+    fn partition(&self, index: i32) -> Result<Arc<Partition>, ErrorCode> {
+        self.replicas.partition(TOPIC, index).ok_or(ErrorCode::NotCoordinator)
+    }
+}
+
+impl CoordinatorLog for GroupsLog {
+    fn partition_count(&self) -> Option<i32> {
+        self.replicas.hosted().by_name(TOPIC).map(|topic| topic.partitions.len() as i32)
+    }
+
+    fn ensure_topic(&self) -> BoxFuture<'static, Result<(), ErrorCode>> {
+        let metadata = self.metadata.clone();
+        Box::pin(async move {
+            // It may be there already: what counts is that it is there afterwards.
+            if let Err(error) = metadata.auto_create_topics(vec![TopicName::new(TOPIC)]).await {
+                tracing::error!(topic = TOPIC, %error, "the coordinator's topic can't be created");
+                return Err(ErrorCode::CoordinatorNotAvailable);
+            }
+            match metadata.image().topic(TOPIC) {
+                Some(_) => Ok(()),
+                None => Err(ErrorCode::CoordinatorNotAvailable),
+            }
+        })
+    }
+
+    fn append(
+        &self,
+        partition: i32,
+        records: &[CoordinatorRecord],
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
+        let partition = self.partition(partition)?;
+        let mut batch = BatchBuilder::new().codec(self.codec);
+        for record in records {
+            batch.append(wall_ms, Some(&record.key), record.value.as_deref(), &[]);
+        }
+        let appended = partition
+            .append(batch.build(), AppendOrigin::Coordinator, wall_ms)
+            .map_err(|error| ottla_api::errors::append_error(&error))?;
+        Ok(appended.info.last_offset)
+    }
+
+    fn committed(&self, partition: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
+        let Ok(partition) = self.partition(partition) else {
+            return Some(Box::pin(async { Err(ErrorCode::NotCoordinator) }));
+        };
+        let end = offset + 1;
+        if !partition.waits_for_flush() || partition.is_durable(end) {
+            return None;
+        }
+        Some(Box::pin(async move {
+            let outcomes = AllDurable::new(vec![Pending::new(partition, end)]).await;
+            match outcomes.into_iter().all(|outcome| outcome.is_ok()) {
+                true => Ok(()),
+                false => Err(ErrorCode::KafkaStorageError),
+            }
+        }))
+    }
+
+    fn read(&self, partition: i32, from: Offset) -> Result<(Bytes, Offset), ErrorCode> {
+        let partition = self.partition(partition)?;
+        let log = partition.log().map_err(Unavailable::code)?;
+        let from = from.max(log.log_start_offset());
+        let end = log.log_end_offset();
+        if from >= end {
+            return Ok((Bytes::new(), end));
+        }
+        let limits = ReadLimits { max_bytes: LOAD_BYTES_MAX, bound: end, min_one_batch: true };
+        let slice = log.read(from, limits).map_err(|error| ottla_api::errors::read_error(&error))?;
+        let bytes = slice.read_bytes().map_err(|error| {
+            tracing::error!(partition = %partition.name, %error, "the coordinator's log can't be read");
+            ErrorCode::KafkaStorageError
+        })?;
+        Ok((bytes, slice.next_offset))
+    }
+}

@@ -1,0 +1,74 @@
+//! Which listeners are bound, and what clients are told on each.
+//! Core.
+
+use std::fmt::Write;
+
+use ottla_config::BrokerConfig;
+use ottla_network::ListenerSpec;
+
+/// The client listeners as the network binds them.
+pub fn specs(config: &BrokerConfig) -> Vec<ListenerSpec> {
+    config
+        .listeners
+        .iter()
+        .map(|listener| ListenerSpec {
+            name: listener.name.clone(),
+            host: listener.host.clone().unwrap_or_default(),
+            port: listener.port,
+            advertised: advertised(config, &listener.name),
+        })
+        .collect()
+}
+
+/// What is configured for clients of a listener; without a host there is nothing to tell, so each
+/// is told what it dialled.
+fn advertised(config: &BrokerConfig, name: &str) -> Option<(String, u16)> {
+    let listener = config.advertised_listeners.as_ref()?.iter().find(|listener| listener.name == name)?;
+    Some((listener.host.clone()?, listener.port))
+}
+
+/// A paragraph a listener, for people.
+pub fn explain(config: &BrokerConfig) -> String {
+    let mut text = String::new();
+    for spec in specs(config) {
+        let host = if spec.host.is_empty() { "every address of this machine" } else { &spec.host };
+        let port = if spec.port == 0 { "a free port".to_owned() } else { format!("port {}", spec.port) };
+        // Writing to a String can't fail.
+        let _written = write!(text, "{}: listens on {host}, {port}.\n  ", spec.name);
+        let _written = match &spec.advertised {
+            Some((host, 0)) => writeln!(
+                text,
+                "Clients are told {host} and the port that was picked, because advertised.listeners says so."
+            ),
+            Some((host, port)) => {
+                writeln!(text, "Clients are told {host}:{port}, because advertised.listeners says so.")
+            }
+            None => writeln!(
+                text,
+                "Each client is told the address it dialled, because advertised.listeners is not set for \
+                 this listener: a client that came through a forwarded port or another network name of \
+                 this machine gets the address its connection arrived at."
+            ),
+        };
+    }
+    for listener in &config.controller_listeners {
+        let _written = writeln!(
+            text,
+            "{}: not opened. It is a controller listener, and on one node the controller is in this process.",
+            listener.name
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_advertised_listeners_each_client_is_told_what_it_dialled() {
+        let text = explain(&BrokerConfig::defaults());
+        assert!(text.contains("PLAINTEXT: listens on 127.0.0.1, port 9092."), "{text}");
+        assert!(text.contains("told the address it dialled"), "{text}");
+    }
+}

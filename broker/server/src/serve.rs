@@ -1,0 +1,74 @@
+//! One life of the broker: start, serve, stop.
+//! Shell.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_config::{BrokerConfig, Warning};
+use ottla_env::Env;
+use ottla_env::memory::MemoryDisk;
+use ottla_env::real::{self, StopSignals};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Serve;
+use crate::ready::{self, ReadyTarget};
+use crate::wiring::{self, Broker};
+
+/// How long answers in flight may take to leave when the process stops.
+const ANSWERS_WAIT: Duration = Duration::from_millis(50);
+
+/// Runs until a signal asks to stop.
+pub fn run(arguments: &Serve) -> Result<(), String> {
+    let (config, warnings) = crate::load(&arguments.sources)?;
+    start_logging();
+    real::run(None, serve(arguments.clone(), config, warnings)).map_err(|error| error.to_string())?
+}
+
+fn start_logging() {
+    let filter = EnvFilter::try_from_env("OTTLA_LOG").unwrap_or_else(|_| EnvFilter::new("info,sled=warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -> Result<(), String> {
+    let mut signals = StopSignals::listen().map_err(|error| error.to_string())?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let machine = real::env();
+    let machine_disk = machine.disk.clone();
+    let env =
+        if arguments.ephemeral { Env { disk: Arc::new(MemoryDisk::new()), ..machine } } else { machine };
+    let broker = wiring::start(env, machine_disk, config, arguments.ephemeral).await?;
+    let target = match (&arguments.ready_file, arguments.ready_fd) {
+        (Some(path), _) => Some(ReadyTarget::File(path.clone())),
+        (None, Some(number)) => Some(ReadyTarget::Descriptor(number)),
+        (None, None) => None,
+    };
+    if let Some(target) = target {
+        ready::announce(&target, &broker.bootstrap(), broker.http().as_deref())
+            .map_err(|error| format!("the ready line can't be written: {error}"))?;
+    }
+    greet(&broker, arguments.ephemeral);
+    let signal = signals.next().await;
+    tracing::info!("{signal}: stopping");
+    broker.stop(ANSWERS_WAIT).await;
+    tracing::info!("stopped cleanly");
+    Ok(())
+}
+
+#[allow(clippy::print_stdout, reason = "the one line for whoever typed the command")]
+fn greet(broker: &Broker, ephemeral: bool) {
+    let bootstrap = broker.bootstrap();
+    let data = if ephemeral { "in memory".to_owned() } else { format!("data in {}", broker.data_dirs()) };
+    let http = broker.http().map(|http| format!(", metrics at http://{http}/metrics")).unwrap_or_default();
+    println!(
+        "Ottla {} serves Kafka clients at {bootstrap} ({data}{http}). Try: echo hello | kcat -b {bootstrap} -t greetings -P",
+        env!("CARGO_PKG_VERSION")
+    );
+}

@@ -1,0 +1,98 @@
+//! The configuration as each room takes it.
+//! Core.
+
+use ottla_config::{BrokerConfig, Durability as ConfiguredDurability};
+use ottla_coordinator::GroupSettings;
+use ottla_env::Env;
+use ottla_log::LogManagerSettings;
+use ottla_metadata::Registration;
+use ottla_metadata::controller::features::{Feature, METADATA_VERSION};
+use ottla_model::TopicId;
+use ottla_network::NetworkSettings;
+use ottla_records::{Codec, CompressionType};
+use ottla_replica::Durability;
+
+use crate::identity::Identity;
+
+pub fn log_manager(config: &BrokerConfig) -> LogManagerSettings {
+    LogManagerSettings {
+        recovery_threads: config.num_recovery_threads_per_data_dir.max(1) as usize,
+        checkpoint_interval_ms: i64::from(config.log_flush_offset_checkpoint_interval_ms).min(5_000),
+        retention_check_interval_ms: config.log_retention_check_interval_ms,
+        producer_id_expiration_ms: i64::from(config.producer_id_expiration_ms),
+        ..LogManagerSettings::default()
+    }
+}
+
+pub fn network(env: &Env, config: &BrokerConfig) -> NetworkSettings {
+    NetworkSettings {
+        socket_request_bytes_max: config.socket_request_bytes_max,
+        connections_idle_ms_max: config.connections_idle_ms_max,
+        connections_max: config.connections_max,
+        connections_per_ip_max: config.connections_per_ip_max,
+        connections_per_ip_max_overrides: config
+            .connections_per_ip_max_overrides
+            .iter()
+            // A name that means nothing now limits nobody.
+            .flat_map(|(host, count)| {
+                let addrs = env.net.resolve(host, 0).unwrap_or_default();
+                addrs.into_iter().map(|addr| (addr.ip().to_canonical(), *count))
+            })
+            .collect(),
+        memory_budget_bytes: config.memory_budget_bytes as usize,
+        ..NetworkSettings::default()
+    }
+}
+
+/// Without a directory there is nothing to sync: memory is as durable as it gets.
+pub fn durability(config: &BrokerConfig, ephemeral: bool) -> Durability {
+    match config.durability {
+        _ if ephemeral => Durability::Os,
+        ConfiguredDurability::SurviveOne => Durability::SurviveOne,
+        ConfiguredDurability::Os => Durability::Os,
+        ConfiguredDurability::Fsync => Durability::Fsync,
+    }
+}
+
+/// The codec coordinators write with (`offsets.topic.compression.codec`: Kafka's codec ids).
+pub fn offsets_codec(config: &BrokerConfig) -> Codec {
+    i16::try_from(config.offsets_topic_compression_codec)
+        .ok()
+        .and_then(CompressionType::from_id)
+        .map_or(Codec::None, Codec::default_of)
+}
+
+pub fn groups(config: &BrokerConfig) -> GroupSettings {
+    GroupSettings {
+        session_timeout_min_ms: config.group_session_timeout_ms_min,
+        session_timeout_max_ms: config.group_session_timeout_ms_max,
+        initial_rebalance_delay_ms: config
+            .group_initial_rebalance_delay_is_set
+            .then_some(config.group_initial_rebalance_delay_ms),
+        members_max: i32::try_from(config.group_max_size).unwrap_or(i32::MAX),
+        offset_metadata_max: i32::try_from(config.offset_metadata_bytes_max).unwrap_or(i32::MAX),
+        offsets_retention_ms: config.offsets_retention_ms,
+        offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,
+        ..GroupSettings::default()
+    }
+}
+
+/// What this broker knows of features: exactly the level of the records it writes. Other features are
+/// finalized when what they switch on is served (docs/exceptions/).
+pub fn features() -> Vec<Feature> {
+    vec![Feature { name: METADATA_VERSION.to_owned(), min: 7, max: 30, finalized: 30 }]
+}
+
+/// What the metadata log says of this broker.
+pub fn registration(env: &Env, config: &BrokerConfig, identity: &Identity) -> Registration {
+    const PLAINTEXT: i16 = 0;
+    let endpoints = config.listeners.iter().map(|listener| {
+        (listener.name.clone(), listener.host.clone().unwrap_or_default(), listener.port, PLAINTEXT)
+    });
+    Registration {
+        endpoints: endpoints.collect(),
+        rack: config.rack.clone(),
+        log_dirs: identity.directory_ids.iter().map(|id| id.0).collect(),
+        incarnation_id: TopicId::from_random(|| env.rng.next_16()).0,
+    }
+}

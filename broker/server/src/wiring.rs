@@ -1,0 +1,171 @@
+//! The whole object graph, top to bottom, and the order in which it starts and stops.
+//! Shell.
+//!
+//! Order of start: directories are locked and recovered, the metadata log is replayed, partitions
+//! and coordinators follow its image, and only then are the listeners bound: a port accepts only
+//! when everything behind it is ready.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMetrics};
+use ottla_api::metrics::ApiMetrics;
+use ottla_api::{Broker as ApiBroker, Dispatch};
+use ottla_config::BrokerConfig;
+use ottla_coordinator::GroupCoordinator;
+use ottla_env::tasks::TaskHandle;
+use ottla_env::{Disk, Env};
+use ottla_log::LogManager;
+use ottla_metadata::{Metadata, MetadataOptions};
+use ottla_network::{ListenerInfo, Listeners, NetworkMetrics, NetworkServer};
+use ottla_replica::metrics::ReplicaMetrics;
+use ottla_replica::{Durability, ReplicaManager};
+use prometheus::Registry;
+
+use crate::figures::Figures;
+use crate::groups_follow::GroupsFollow;
+use crate::groups_log::GroupsLog;
+use crate::{identity, listeners, settings};
+
+/// A broker that serves.
+pub struct Broker {
+    config: BrokerConfig,
+    listeners: Vec<Arc<ListenerInfo>>,
+    http: Option<SocketAddr>,
+    network: NetworkServer,
+    admin: Option<AdminServer>,
+    groups: Arc<GroupCoordinator>,
+    group_timers: TaskHandle,
+    metadata: Arc<Metadata>,
+    logs: Arc<LogManager>,
+    ready: Arc<AtomicBool>,
+}
+
+pub async fn start(
+    env: Env,
+    machine_disk: Arc<dyn Disk>,
+    config: BrokerConfig,
+    ephemeral: bool,
+) -> Result<Broker, String> {
+    let registry = Registry::new();
+    let metrics = |error: prometheus::Error| format!("metrics: {error}");
+    let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
+    let (logs, recovery) = LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config))
+        .map_err(|error| error.to_string())?;
+    let identity = identity::of_directories(&env, &dirs, &config)?;
+    let features = settings::features();
+    let metadata = Metadata::open(
+        &env,
+        MetadataOptions {
+            logs: (!ephemeral).then(|| logs.clone()),
+            cluster_id: identity.cluster_id.clone(),
+            config: config.clone(),
+            features: features.clone(),
+            sync: settings::durability(&config, ephemeral) != Durability::Os,
+            unclean_stop: recovery.dirs.iter().any(|dir| !dir.was_clean),
+        },
+    )
+    .map_err(|error| error.to_string())?;
+    let replica_metrics = Arc::new(ReplicaMetrics::new(&registry).map_err(metrics)?);
+    let sync_seconds = replica_metrics.sync_seconds.clone();
+    logs.on_sync(Arc::new(move |took| sync_seconds.observe(took.as_secs_f64())));
+    let durability = settings::durability(&config, ephemeral);
+    let replicas = Arc::new(ReplicaManager::new(logs.clone(), config.clone(), durability, replica_metrics));
+    metadata.subscribe(replicas.clone());
+    let groups_log =
+        Arc::new(GroupsLog::new(replicas.clone(), metadata.clone(), settings::offsets_codec(&config)));
+    let groups =
+        GroupCoordinator::new(settings::groups(&config), groups_log, env.clock.clone(), env.rng.clone());
+    metadata.subscribe(Arc::new(GroupsFollow(groups.clone())));
+    metadata.start(&settings::registration(&env, &config, &identity)).map_err(|error| error.to_string())?;
+    let group_timers = groups.start_timers(&*env.tasks);
+    let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
+    let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
+    let figures = Figures::register(&registry, logs.clone(), replicas.clone(), groups.clone(), env.clone())
+        .map_err(metrics)?;
+    let broker = ApiBroker::new(
+        env.clone(),
+        config.clone(),
+        features,
+        metadata.clone(),
+        replicas.clone(),
+        groups.clone(),
+        api_metrics,
+    );
+    let ready = Arc::new(AtomicBool::new(false));
+    let bound = Listeners::bind(&env, &listeners::specs(&config)).map_err(|error| error.to_string())?;
+    let listeners = bound.bound();
+    let about = About {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        cluster_id: identity.cluster_id.clone(),
+        node_id: config.node_id,
+        bootstrap: listeners.iter().map(|listener| listener.bound.to_string()).collect(),
+    };
+    let process = ProcessMetrics::register(&registry, machine_disk, env.clock.wall_ms()).map_err(metrics)?;
+    let is_ready = ready.clone();
+    let sources = AdminSources {
+        registry,
+        ready: Arc::new(move || is_ready.load(Ordering::Acquire)),
+        refresh: Arc::new(move || {
+            process.refresh();
+            figures.refresh();
+        }),
+        about,
+    };
+    let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));
+    let network = bound.serve(
+        Arc::new(Dispatch::new(Arc::new(broker))),
+        settings::network(&env, &config),
+        network_metrics,
+    );
+    ready.store(true, Ordering::Release);
+    let http = admin.as_ref().map(AdminServer::addr);
+    Ok(Broker { config, listeners, http, network, admin, groups, group_timers, metadata, logs, ready })
+}
+
+/// Where HTTP is asked for; `None` when it is switched off.
+fn bind_admin(env: &Env, config: &BrokerConfig) -> Result<Option<BoundAdminServer>, String> {
+    let Some(address) = &config.http_listener else { return Ok(None) };
+    let failed = |why: &dyn std::fmt::Display| format!("ottla.http.listener={address}: {why}");
+    let (host, port) = address.rsplit_once(':').ok_or_else(|| failed(&"HOST:PORT is expected"))?;
+    let port: u16 = port.parse().map_err(|error| failed(&error))?;
+    let addrs = env.net.resolve(host, port).map_err(|error| failed(&error))?;
+    let addr = addrs.into_iter().next().ok_or_else(|| failed(&"the name has no address"))?;
+    AdminServer::bind(env, addr).map(Some).map_err(|error| failed(&error))
+}
+
+impl Broker {
+    /// The first client listener's address.
+    pub fn bootstrap(&self) -> String {
+        let listener = &self.listeners[0];
+        match &listener.advertised {
+            Some((host, port)) => format!("{host}:{port}"),
+            None if listener.bound.ip().is_unspecified() => format!("localhost:{}", listener.bound.port()),
+            None => listener.bound.to_string(),
+        }
+    }
+
+    pub fn http(&self) -> Option<String> {
+        self.http.map(|addr| addr.to_string())
+    }
+
+    pub fn data_dirs(&self) -> String {
+        self.config.log_dirs.join(", ")
+    }
+
+    /// Stops from the outside in, and leaves nothing to recover.
+    pub async fn stop(self, answers_wait: Duration) {
+        self.ready.store(false, Ordering::Release);
+        self.network.shutdown(answers_wait).await;
+        if let Some(admin) = self.admin {
+            admin.shutdown().await;
+        }
+        self.group_timers.abort();
+        self.groups.unload_all();
+        self.metadata.stop().await;
+        self.logs.clean_shutdown();
+    }
+}

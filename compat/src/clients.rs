@@ -1,0 +1,274 @@
+//! The clients of a run: what each needs on this machine, how that is fetched, and how it is started.
+//! shell: package managers and compilers as child processes.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::contract::Program;
+use crate::failure::{Outcome, While, fail};
+use crate::places::{cache_dir, compat_dir};
+use crate::process::{find, require, run};
+use crate::steps::{Setting, Steps};
+use crate::{kcat, scenario, tools, words};
+
+/// A download or a build that takes longer than this has stalled.
+const PREPARE_LIMIT: Duration = Duration::from_secs(600);
+
+/// One row of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientRow {
+    pub name: &'static str,
+    pub about: &'static str,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Java(&'static str),
+    Rdkafka,
+    Python(&'static str),
+    KafkaJs,
+    Go(&'static str),
+    Kcat,
+    Tools,
+    Words,
+}
+
+/// The slowest come first, so that they do not run alone at the end.
+pub const CLIENTS: [ClientRow; 12] = [
+    ClientRow { name: "rdkafka", about: "librdkafka through the Rust crate rdkafka", kind: Kind::Rdkafka },
+    ClientRow { name: "kafka-tools", about: "the command lines of Apache Kafka 4.3.1", kind: Kind::Tools },
+    ClientRow { name: "sarama", about: "IBM/sarama, Go", kind: Kind::Go("sarama") },
+    ClientRow { name: "franz-go", about: "twmb/franz-go, Go", kind: Kind::Go("franz-go") },
+    ClientRow { name: "java-4.3.1", about: "kafka-clients 4.3.1", kind: Kind::Java("4.3.1") },
+    ClientRow { name: "java-2.1.1", about: "kafka-clients 2.1.1", kind: Kind::Java("2.1.1") },
+    ClientRow {
+        name: "confluent-kafka",
+        about: "librdkafka through Python",
+        kind: Kind::Python("confluent-kafka"),
+    },
+    ClientRow { name: "kafka-python", about: "kafka-python", kind: Kind::Python("kafka-python") },
+    ClientRow { name: "aiokafka", about: "aiokafka, Python", kind: Kind::Python("aiokafka") },
+    ClientRow { name: "kafkajs", about: "KafkaJS, Node", kind: Kind::KafkaJs },
+    ClientRow { name: "kcat", about: "kcat, C on an older librdkafka", kind: Kind::Kcat },
+    ClientRow { name: "words", about: "the word list through a topic, counted by wc", kind: Kind::Words },
+];
+
+/// What stands ready to be run.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    kind: Kind,
+    program: Program,
+}
+
+impl ClientRow {
+    /// Fetches and builds what is not there yet; `say` hears what is installed.
+    pub fn prepare(&self, say: &dyn Fn(&str)) -> Outcome<Prepared> {
+        let command = match self.kind {
+            Kind::Java(version) => prepare_java(version, say)?,
+            Kind::Rdkafka => prepare_rdkafka(say)?,
+            Kind::Python(folder) => prepare_python(folder, say)?,
+            Kind::KafkaJs => prepare_kafkajs(say)?,
+            Kind::Go(folder) => prepare_go(folder, say)?,
+            Kind::Kcat => prepare_apt("kcat", Path::new("/usr/bin/kcat"), say)?,
+            Kind::Tools => prepare_tools(say)?,
+            Kind::Words => {
+                prepare_apt("wamerican", Path::new(words::WORDS_PATH), say)?;
+                prepare_apt("kcat", Path::new("/usr/bin/kcat"), say)?
+            }
+        };
+        Ok(Prepared { kind: self.kind, program: Program { name: self.name.to_owned(), command } })
+    }
+}
+
+impl Prepared {
+    pub fn play(&self, setting: &Setting, steps: &mut Steps) -> Outcome<()> {
+        match self.kind {
+            Kind::Kcat => kcat::play(setting, steps),
+            Kind::Tools => tools::play(setting, steps),
+            Kind::Words => words::play(setting, steps),
+            _ => scenario::play(&self.program, setting, steps),
+        }
+    }
+}
+
+/// Runs one step of a preparation with its output in the cache, where a person can read it afterwards.
+fn prepare(name: &str, command: &mut Command) -> Outcome<()> {
+    let output_path = cache_dir()?.join(format!("prepare-{name}.log"));
+    let _ = fs::remove_file(&output_path);
+    run(name, command, &output_path, PREPARE_LIMIT)
+}
+
+/// Whether the preparation marked by `name` was made from just these files.
+fn is_current(name: &str, sources: &[PathBuf]) -> Outcome<bool> {
+    Ok(fs::read(mark_path(name)?).is_ok_and(|mark| sources_text(sources).is_ok_and(|text| text == mark)))
+}
+
+fn mark_current(name: &str, sources: &[PathBuf]) -> Outcome<()> {
+    Ok(fs::write(mark_path(name)?, sources_text(sources)?)?)
+}
+
+fn mark_path(name: &str) -> Outcome<PathBuf> {
+    Ok(cache_dir()?.join(format!("{name}.made-from")))
+}
+
+fn sources_text(sources: &[PathBuf]) -> Outcome<Vec<u8>> {
+    let mut text = Vec::new();
+    for source in sources {
+        text.extend(fs::read(source).while_doing(|| format!("reading {}", source.display()))?);
+    }
+    Ok(text)
+}
+
+fn prepare_java(version: &str, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    require("java", "Java 17 or newer (apt: default-jdk)")?;
+    require("javac", "a Java compiler (apt: default-jdk)")?;
+    let folder = compat_dir().join("clients/java");
+    let (name, cache) = (format!("java-{version}"), cache_dir()?.join(format!("java-{version}")));
+    let sources = [
+        folder.join("pom.xml"),
+        folder.join("src/Client.java"),
+        folder.join(format!("src-{version}/AlterConfig.java")),
+    ];
+    let class_path = format!("{}/libs/*", cache.display());
+    if !is_current(&name, &sources)? {
+        require("mvn", "Maven (apt: maven)")?;
+        say(&format!("kafka-clients {version} through Maven"));
+        let mut fetch = Command::new("mvn");
+        fetch
+            .args(["-q", "-B", "-f"])
+            .arg(&sources[0])
+            .arg("org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies")
+            .arg(format!("-Dclient.version={version}"))
+            .arg("-DincludeScope=runtime")
+            .arg(format!("-DoutputDirectory={}/libs", cache.display()));
+        prepare(&format!("{name}-mvn"), &mut fetch)?;
+        let mut compile = Command::new("javac");
+        compile.arg("-d").arg(cache.join("classes")).args(["-cp", &class_path]).args(&sources[1..]);
+        prepare(&format!("{name}-javac"), &mut compile)?;
+        mark_current(&name, &sources)?;
+    }
+    let arguments = [
+        "java",
+        "-Xmx256m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        "-cp",
+    ];
+    let mut command: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+    command.push(format!("{}/classes:{class_path}", cache.display()).into());
+    command.push("Client".into());
+    Ok(command)
+}
+
+fn prepare_rdkafka(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    require("cargo", "Rust")?;
+    require("make", "make, which builds librdkafka (apt: build-essential)")?;
+    require("cc", "a C compiler, which builds librdkafka (apt: build-essential)")?;
+    let target = cache_dir()?.join("rdkafka");
+    if !target.exists() {
+        say("the crate rdkafka and its librdkafka through Cargo");
+    }
+    let mut build = Command::new("cargo");
+    build
+        .args(["build", "--release", "--locked", "--manifest-path"])
+        .arg(compat_dir().join("clients/rdkafka/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target);
+    prepare("rdkafka-cargo", &mut build)?;
+    Ok(vec![target.join("release/compat-rdkafka").into()])
+}
+
+fn prepare_python(folder: &str, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    // The three share one environment; the first to come makes it.
+    static ENVIRONMENT: Mutex<()> = Mutex::new(());
+    let _alone = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
+    let venv = cache_dir()?.join("python");
+    let sources = [compat_dir().join("clients/python/requirements.txt")];
+    if !is_current("python", &sources)? {
+        require("python3", "Python 3.9 or newer with venv (apt: python3-venv)")?;
+        say("confluent-kafka, kafka-python and aiokafka through pip, into an environment of their own");
+        let mut make = Command::new("python3");
+        make.args(["-m", "venv", "--clear"]).arg(&venv);
+        prepare("python-venv", &mut make)?;
+        let mut install = Command::new(venv.join("bin/pip"));
+        install.args(["install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&sources[0]);
+        prepare("python-pip", &mut install)?;
+        mark_current("python", &sources)?;
+    }
+    let script = compat_dir().join("clients/python").join(folder).join("client.py");
+    Ok(vec![venv.join("bin/python").into(), "-B".into(), script.into()])
+}
+
+fn prepare_kafkajs(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    require("node", "Node 20.15 or newer (apt: nodejs)")?;
+    require("npm", "npm (apt: npm)")?;
+    let folder = compat_dir().join("clients/kafkajs");
+    let sources = [folder.join("package-lock.json")];
+    if !is_current("kafkajs", &sources)? || !folder.join("node_modules").is_dir() {
+        say("KafkaJS and its codecs through npm");
+        let mut install = Command::new("npm");
+        install.args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder);
+        prepare("kafkajs-npm", &mut install)?;
+        mark_current("kafkajs", &sources)?;
+    }
+    Ok(vec!["node".into(), folder.join("client.js").into()])
+}
+
+fn prepare_go(folder: &str, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    require("go", "Go 1.24 or newer")?;
+    let binary = cache_dir()?.join(format!("go/{folder}"));
+    if !binary.exists() {
+        say(&format!("{folder} as a Go module"));
+    }
+    let mut build = Command::new("go");
+    build
+        .args(["build", "-mod=readonly", "-o"])
+        .arg(&binary)
+        .arg(".")
+        .current_dir(compat_dir().join("clients").join(folder));
+    prepare(&format!("{folder}-go"), &mut build)?;
+    Ok(vec![binary.into()])
+}
+
+fn prepare_tools(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    if !crate::reference::are_libs_here()? {
+        say("Apache Kafka's tools through Maven");
+    }
+    crate::reference::libs_dir()?;
+    Ok(Vec::new())
+}
+
+fn prepare_apt(package: &str, evidence: &Path, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    // Two installations at once would wait for each other's lock and give up.
+    static APT: Mutex<()> = Mutex::new(());
+    let _alone = APT.lock().unwrap_or_else(PoisonError::into_inner);
+    if evidence.exists() || find(package).is_some() {
+        return Ok(Vec::new());
+    }
+    if !rustix::process::geteuid().is_root() || find("apt-get").is_none() {
+        return fail(format!("{} is missing: install the package {package}", evidence.display()));
+    }
+    say(&format!("{package} through apt-get"));
+    let install = || {
+        let mut install = Command::new("apt-get");
+        install.env("DEBIAN_FRONTEND", "noninteractive").args([
+            "install",
+            "-y",
+            "--no-install-recommends",
+            package,
+        ]);
+        prepare(&format!("apt-{package}"), &mut install)
+    };
+    // The package lists of a fresh image are empty or old: refreshed once, only when they are needed.
+    if install().is_err() {
+        prepare("apt-update", Command::new("apt-get").arg("update"))?;
+        install()?;
+    }
+    Ok(Vec::new())
+}

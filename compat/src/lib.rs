@@ -1,0 +1,20 @@
+//! Foreign clients and tools, unmodified, run against a broker in another process; and the starters of such brokers.
+//! shell: processes, files, sockets and the clock; nothing here is linked into the broker.
+
+pub mod broker;
+pub mod clients;
+pub mod contract;
+pub mod crash;
+pub mod failure;
+pub mod kcat;
+pub mod ledger;
+pub mod places;
+pub mod process;
+pub mod reference;
+pub mod requests;
+pub mod runner;
+pub mod scenario;
+pub mod steps;
+pub mod tools;
+pub mod wire;
+pub mod words;

@@ -1,0 +1,155 @@
+//! The scripts of the repository, the recorded answers of Apache Kafka, and how a broker does against them.
+//! shell: files.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::compare::{self, Allowed, Difference};
+use crate::runner::{self, Exchange};
+use crate::script::{self, Step};
+
+#[derive(Debug)]
+pub struct Script {
+    pub name: String,
+    pub steps: Vec<Step>,
+}
+
+/// The folder `protocol-tests/` of the repository.
+#[derive(Debug)]
+pub struct Library {
+    dir: PathBuf,
+}
+
+impl Library {
+    pub fn open() -> Self {
+        Self { dir: PathBuf::from(env!("CARGO_MANIFEST_DIR")) }
+    }
+
+    pub fn write(&self, path: &str, text: &str) -> Outcome<()> {
+        let path = self.dir.join(path);
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    fn read(&self, path: &str) -> Outcome<String> {
+        let path = self.dir.join(path);
+        std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// The scripts whose names begin with `prefix`, in the order in which they are played.
+    pub fn scripts(&self, prefix: &str) -> Outcome<Vec<Script>> {
+        let entries = std::fs::read_dir(self.dir.join("scripts")).map_err(|error| error.to_string())?;
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter_map(|name| name.strip_suffix(".oracle").map(str::to_owned))
+            .filter(|name| name.starts_with(prefix))
+            .collect();
+        names.sort();
+        names
+            .into_iter()
+            .map(|name| {
+                let text = self.read(&format!("scripts/{name}.oracle"))?;
+                let steps = script::parse(&text).map_err(|error| format!("{name}: {error}"))?;
+                Ok(Script { name, steps })
+            })
+            .collect()
+    }
+
+    pub fn allowed(&self) -> Outcome<Vec<Allowed>> {
+        compare::parse_allowed(&self.read("scripts/allowed.txt")?)
+    }
+
+    /// Writes down what the broker at `address` answers; the number of exchanges comes back.
+    pub fn record(&self, address: &str, prefix: &str) -> Outcome<usize> {
+        std::fs::create_dir_all(self.dir.join("scripts/recorded")).map_err(|error| error.to_string())?;
+        let mut count = 0;
+        for script in self.scripts(prefix)? {
+            let exchanges =
+                runner::play(address, &script.steps).map_err(|error| format!("{}: {error}", script.name))?;
+            count += exchanges.len();
+            let mut text = String::new();
+            for exchange in exchanges {
+                text.push_str(&json!({"ask": exchange.ask, "outcome": exchange.outcome}).to_string());
+                text.push('\n');
+            }
+            self.write(&format!("scripts/recorded/{}.json", script.name), &text)?;
+        }
+        Ok(count)
+    }
+
+    /// The recorded answers of one script: one exchange a line.
+    pub fn recorded(&self, name: &str) -> Outcome<Vec<Exchange>> {
+        self.read(&format!("scripts/recorded/{name}.json"))?
+            .lines()
+            .map(|line| {
+                let mut value: Value =
+                    serde_json::from_str(line).map_err(|error| format!("{name}: {error}"))?;
+                let ask = value["ask"].as_str().unwrap_or_default().to_owned();
+                Ok(Exchange { ask, outcome: value["outcome"].take() })
+            })
+            .collect()
+    }
+
+    /// Plays the scripts against `address` and compares with the record.
+    pub fn check(&self, address: &str, prefix: &str) -> Outcome<Report> {
+        let rules = self.allowed()?;
+        let mut report = Report::default();
+        let mut used = BTreeSet::new();
+        for script in self.scripts(prefix)? {
+            let expected = self.recorded(&script.name)?;
+            let found = match runner::play(address, &script.steps) {
+                Ok(found) => found,
+                Err(error) => {
+                    report.stopped.push(format!("{}: {error}", script.name));
+                    continue;
+                }
+            };
+            let verdict = compare::compare(&script.name, &expected, &found, &rules);
+            if found.len() != expected.len() {
+                let text = format!("{}: {} answers, {} recorded", script.name, found.len(), expected.len());
+                report.stopped.push(text);
+            }
+            report.exchange_count += found.len();
+            report.allowed_count += verdict.allowed_count;
+            report.differences.extend(verdict.differences);
+            used.extend(verdict.used_rules);
+        }
+        report.unused =
+            (0..rules.len()).filter(|rule| !used.contains(rule)).map(|rule| rules[rule].clone()).collect();
+        Ok(report)
+    }
+}
+
+/// How a broker did.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub exchange_count: usize,
+    pub allowed_count: usize,
+    pub differences: Vec<Difference>,
+    /// Scripts that could not be played to their end.
+    pub stopped: Vec<String>,
+    pub unused: Vec<Allowed>,
+}
+
+impl Report {
+    pub fn is_clean(&self) -> bool {
+        self.differences.is_empty() && self.stopped.is_empty()
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> =
+            self.differences.iter().map(|difference| difference.to_string()).collect();
+        lines.extend(self.stopped.iter().map(|text| format!("stopped: {text}")));
+        lines.extend(self.unused.iter().map(|rule| format!("not needed: {} {}", rule.api, rule.path)));
+        lines.push(format!(
+            "{} exchanges, {} differences, {} allowed differences, {} scripts stopped",
+            self.exchange_count,
+            self.differences.len(),
+            self.allowed_count,
+            self.stopped.len()
+        ));
+        lines
+    }
+}

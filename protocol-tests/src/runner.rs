@@ -1,0 +1,347 @@
+//! Plays a script against one broker and keeps what it answered.
+//! shell: connections and the clock.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::{Map, Value, json};
+
+use crate::Outcome;
+use crate::codec;
+use crate::connection::{Arrival, Connection};
+use crate::normalise::Normaliser;
+use crate::schema::{Api, Schemas};
+use crate::script::{Action, Check, Step, VersionList, look_up};
+
+const CLIENT_ID: &str = "oracle";
+const RETRY_LIMIT: Duration = Duration::from_secs(10);
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
+
+/// One request and what came of it, with free values replaced.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exchange {
+    pub ask: String,
+    pub outcome: Value,
+}
+
+impl Exchange {
+    pub fn api(&self) -> &str {
+        self.ask.split(' ').next().unwrap_or_default()
+    }
+}
+
+/// Plays all steps; an error means that the script itself cannot go on.
+pub fn play(address: &str, steps: &[Step]) -> Outcome<Vec<Exchange>> {
+    let mut player = Player {
+        address: address.to_owned(),
+        lines: BTreeMap::new(),
+        variables: HashMap::new(),
+        normaliser: Normaliser::default(),
+        exchanges: Vec::new(),
+        correlation_id: 0,
+    };
+    player.steps(steps)?;
+    Ok(player.exchanges)
+}
+
+/// A connection and the requests on it that wait for their answers.
+struct Line {
+    connection: Connection,
+    waiting: VecDeque<(String, i16, i32)>,
+}
+
+struct Player {
+    address: String,
+    lines: BTreeMap<String, Line>,
+    variables: HashMap<String, Value>,
+    normaliser: Normaliser,
+    exchanges: Vec<Exchange>,
+    correlation_id: i32,
+}
+
+impl Player {
+    fn steps(&mut self, steps: &[Step]) -> Outcome<()> {
+        for step in steps {
+            self.step(step).map_err(|error| match step.action {
+                Action::For { .. } => error,
+                _ => format!("line {}: {error}", step.line),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step) -> Outcome<()> {
+        match &step.action {
+            Action::For { name, versions, steps } => {
+                for version in versions.first..=versions.last {
+                    self.variables.insert(name.clone(), json!(version));
+                    self.steps(steps)?;
+                }
+                Ok(())
+            }
+            Action::Set { name, value } => {
+                let value = self.fill(value);
+                self.variables.insert(name.clone(), value);
+                Ok(())
+            }
+            Action::Ask { api, versions, body } => {
+                let api = Schemas::kafka().api(api)?;
+                for version in self.versions(api, versions) {
+                    self.ask(step, api, version, body)?;
+                }
+                Ok(())
+            }
+            Action::Send { api, versions, body } => {
+                let api = Schemas::kafka().api(api)?;
+                for version in self.versions(api, versions) {
+                    self.send(&step.connection, api, version, body)?;
+                }
+                Ok(())
+            }
+            Action::Receive => {
+                let (ask, outcome) = self.receive(&step.connection)?;
+                self.keep(step, ask, outcome)
+            }
+            Action::Raw { bytes } => {
+                self.line(&step.connection)?.connection.send(bytes);
+                Ok(())
+            }
+            Action::Outcome => self.raw_outcome(&step.connection),
+            Action::Close => {
+                self.lines.remove(&step.connection);
+                Ok(())
+            }
+            Action::Topic { name, partitions, configs } => self.topic(&self.text(name), *partitions, configs),
+            Action::DeleteTopic { name } => self.delete_topic(&self.text(name)),
+            Action::Group { name } => self.group(&self.text(name)),
+        }
+    }
+
+    fn versions(&self, api: &Api, list: &VersionList) -> Vec<i16> {
+        match list {
+            VersionList::All => (api.versions.first..=api.versions.last).collect(),
+            VersionList::Spans(spans) => spans.iter().flat_map(|span| span.first..=span.last).collect(),
+            VersionList::Variable(name) => {
+                let version = self.variables.get(name).and_then(Value::as_i64).unwrap_or(0);
+                vec![api.nearest_version(i16::try_from(version).unwrap_or(0))]
+            }
+        }
+    }
+
+    fn ask(&mut self, step: &Step, api: &Api, version: i16, body: &Value) -> Outcome<()> {
+        let deadline = Instant::now() + RETRY_LIMIT;
+        loop {
+            self.send(&step.connection, api, version, body)?;
+            let (ask, outcome) = self.receive(&step.connection)?;
+            let is_there = step.checks.iter().all(|check| match check {
+                Check::Until { path, value } => {
+                    look_up(&outcome, path).unwrap_or(&Value::Null) == &self.fill(value)
+                }
+                _ => true,
+            });
+            if is_there || Instant::now() >= deadline {
+                return self.keep(step, ask, outcome);
+            }
+            std::thread::sleep(RETRY_PAUSE);
+        }
+    }
+
+    fn line(&mut self, name: &str) -> Outcome<&mut Line> {
+        if !self.lines.contains_key(name) {
+            let connection = Connection::open(&self.address)?;
+            self.lines.insert(name.to_owned(), Line { connection, waiting: VecDeque::new() });
+        }
+        self.lines.get_mut(name).ok_or_else(|| "no connection".to_owned())
+    }
+
+    fn send(&mut self, connection: &str, api: &Api, version: i16, body: &Value) -> Outcome<()> {
+        // `$v` is this version for the body only; around it the variable of a loop keeps its value.
+        let outer = self.variables.insert("v".to_owned(), json!(version));
+        let body = self.fill(body);
+        if let Some(outer) = outer {
+            self.variables.insert("v".to_owned(), outer);
+        }
+        self.correlation_id += 1;
+        let correlation_id = self.correlation_id;
+        let frame = codec::request_frame(api, version, correlation_id, CLIENT_ID, &body)?;
+        let is_silent = api.name == "Produce" && body["acks"] == 0;
+        let name = api.name.clone();
+        let line = self.line(connection)?;
+        line.connection.send(&frame);
+        if !is_silent {
+            line.waiting.push_back((name, version, correlation_id));
+        }
+        Ok(())
+    }
+
+    /// The oldest waiting request of the connection and what came for it.
+    fn receive(&mut self, connection: &str) -> Outcome<(String, Value)> {
+        let line = self.line(connection)?;
+        let (name, version, wanted_id) = line.waiting.pop_front().ok_or("nothing was asked")?;
+        let ask = format!("{name} v{version}");
+        let outcome = match line.connection.receive()? {
+            Arrival::Closed => json!({"$closed": true}),
+            Arrival::Silence => json!({"$silence": true}),
+            Arrival::Answer(id, _) if id != wanted_id => json!({"$answerOfAnother": id - wanted_id}),
+            Arrival::Answer(_, bytes) => {
+                let api = Schemas::kafka().api(&name)?;
+                codec::response(api, version, &bytes).unwrap_or_else(|error| json!({"$undecodable": error}))
+            }
+        };
+        if ["$closed", "$silence", "$answerOfAnother"].iter().any(|mark| outcome.get(mark).is_some()) {
+            self.lines.remove(connection);
+        }
+        Ok((ask, outcome))
+    }
+
+    fn raw_outcome(&mut self, connection: &str) -> Outcome<()> {
+        let outcome = match self.line(connection)?.connection.receive()? {
+            Arrival::Closed => json!({"$closed": true}),
+            Arrival::Silence => json!({"$silence": true}),
+            Arrival::Answer(id, bytes) => json!({"correlationId": id, "bytes": codec::bytes_text(&bytes)}),
+        };
+        if outcome.get("bytes").is_none() {
+            self.lines.remove(connection);
+        }
+        self.exchanges.push(Exchange { ask: "raw".to_owned(), outcome });
+        Ok(())
+    }
+
+    fn keep(&mut self, step: &Step, ask: String, mut outcome: Value) -> Outcome<()> {
+        for check in &step.checks {
+            match check {
+                Check::Save { name, path } => {
+                    let path = self.text(path);
+                    let value = look_up(&outcome, &path).cloned().unwrap_or(Value::Null);
+                    self.normaliser.meet(&value);
+                    self.variables.insert(name.clone(), value);
+                }
+                Check::Keep { path, field, prefix } => {
+                    keep_only(&mut outcome, path, field, &self.text(prefix))
+                }
+                Check::Until { .. } => {}
+            }
+        }
+        let now = SystemTime::UNIX_EPOCH.elapsed().map_err(|error| error.to_string())?;
+        let keeps_order = ask.starts_with("Fetch ");
+        let outcome = self.normaliser.answer(&outcome, keeps_order, now.as_millis() as i64);
+        self.exchanges.push(Exchange { ask, outcome });
+        Ok(())
+    }
+
+    /// Puts remembered values in their places.
+    fn fill(&self, value: &Value) -> Value {
+        match value {
+            Value::Object(object) => Value::Object(
+                object.iter().map(|(name, inner)| (name.clone(), self.fill(inner))).collect::<Map<_, _>>(),
+            ),
+            Value::Array(items) => items.iter().map(|item| self.fill(item)).collect(),
+            Value::String(text) => match text.strip_prefix('$').filter(|name| !name.starts_with('{')) {
+                Some(name) => self.variable(name),
+                None => Value::String(self.text(text)),
+            },
+            other => other.clone(),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Value {
+        if let Some(value) = self.variables.get(name) {
+            return value.clone();
+        }
+        let (name, step) = match name.rsplit_once(['+', '-']) {
+            Some((head, step)) => {
+                let sign = if name.as_bytes()[head.len()] == b'-' { -1 } else { 1 };
+                (head, step.parse::<i64>().map_or(0, |step| step * sign))
+            }
+            None => (name, 0),
+        };
+        match self.variables.get(name) {
+            Some(Value::Number(number)) => json!(number.as_i64().unwrap_or(0).wrapping_add(step)),
+            Some(value) => value.clone(),
+            None => Value::Null,
+        }
+    }
+
+    fn text(&self, text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((head, tail)) = rest.split_once("${") {
+            out.push_str(head);
+            let (name, tail) = tail.split_once('}').unwrap_or((tail, ""));
+            match self.variable(name) {
+                Value::String(text) => out.push_str(&text),
+                other => out.push_str(&other.to_string()),
+            }
+            rest = tail;
+        }
+        out + rest
+    }
+
+    /// Asks without keeping the exchange, until `path` is `value`.
+    fn prepare(
+        &mut self,
+        api: &str,
+        version: i16,
+        body: &Value,
+        path: &str,
+        value: &Value,
+    ) -> Outcome<Value> {
+        let deadline = Instant::now() + RETRY_LIMIT;
+        let api = Schemas::kafka().api(api)?;
+        loop {
+            self.send("$prepare", api, version, body)?;
+            let (_, outcome) = self.receive("$prepare")?;
+            if look_up(&outcome, path) == Some(value) {
+                return Ok(outcome);
+            }
+            if Instant::now() >= deadline {
+                return Err(format!("{} never said {path} = {value}: {outcome}", api.name));
+            }
+            std::thread::sleep(RETRY_PAUSE);
+        }
+    }
+
+    fn topic(&mut self, name: &str, partitions: i64, configs: &[(String, String)]) -> Outcome<()> {
+        let configs: Vec<Value> =
+            configs.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+        let topic =
+            json!({"name": name, "numPartitions": partitions, "replicationFactor": 1, "configs": configs});
+        let body = json!({"topics": [topic], "timeoutMs": 10_000});
+        self.prepare("CreateTopics", 7, &body, "topics.0.errorCode", &json!(0))?;
+        let body = json!({"topics": [{"name": name}], "allowAutoTopicCreation": false});
+        let answer = self.prepare("Metadata", 12, &body, "topics.0.errorCode", &json!(0))?;
+        let id = answer["topics"][0]["topicId"].clone();
+        self.normaliser.meet(&id);
+        self.variables.insert(name.to_owned(), id);
+        for index in 0..partitions {
+            let partition = json!({"partitionIndex": index, "timestamp": -1});
+            let body = json!({"replicaId": -1, "topics": [{"name": name, "partitions": [partition]}]});
+            self.prepare("ListOffsets", 7, &body, "topics.0.partitions.0.errorCode", &json!(0))?;
+        }
+        Ok(())
+    }
+
+    fn delete_topic(&mut self, name: &str) -> Outcome<()> {
+        let body = json!({"topicNames": [name], "timeoutMs": 10_000});
+        self.prepare("DeleteTopics", 3, &body, "responses.0.errorCode", &json!(0))?;
+        let body = json!({"topics": [{"name": name}], "allowAutoTopicCreation": false});
+        self.prepare("Metadata", 12, &body, "topics.0.errorCode", &json!(3)).map(drop)
+    }
+
+    fn group(&mut self, name: &str) -> Outcome<()> {
+        let body = json!({"key": name, "keyType": 0});
+        self.prepare("FindCoordinator", 1, &body, "errorCode", &json!(0))?;
+        self.prepare("OffsetFetch", 3, &json!({"groupId": name, "topics": null}), "errorCode", &json!(0))
+            .map(drop)
+    }
+}
+
+fn keep_only(outcome: &mut Value, path: &str, field: &str, prefix: &str) {
+    let list = path.split('.').try_fold(outcome, |value, part| match part.parse::<usize>() {
+        Ok(index) => value.get_mut(index),
+        Err(_) => value.get_mut(part),
+    });
+    if let Some(Value::Array(items)) = list {
+        items.retain(|item| item[field].as_str().is_some_and(|text| text.starts_with(prefix)));
+    }
+}
