@@ -19,6 +19,7 @@ use ottla_model::{LeaderEpoch, Offset, ProducerId, TopicId, TopicPartition};
 use parking_lot::{Mutex, RwLock};
 
 use crate::checkpoint::EpochEntry;
+use crate::cleaner::{Cleaner, CleaningMark};
 use crate::config::{LogConfig, LogManagerSettings};
 use crate::error::{AppendError, ReadError, StorageFailure};
 use crate::flusher::{FlushListener, FlushTurn, Flusher};
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub files: OpenFiles,
     pub settings: LogManagerSettings,
     pub flusher: Flusher,
+    pub cleaner: Cleaner,
     /// Logs with something to flush or to checkpoint.
     pub dirty: Mutex<Vec<Arc<UnifiedLog>>>,
     /// Told how long each sync took.
@@ -72,6 +74,7 @@ pub struct UnifiedLog {
     pub(crate) positions: Mutex<Positions>,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) flush_turn: FlushTurn,
+    pub(crate) cleaning: CleaningMark,
     pub(crate) flush_listener: RwLock<Option<Arc<dyn FlushListener>>>,
 }
 
@@ -133,6 +136,7 @@ impl UnifiedLog {
             positions: Mutex::default(),
             writer: Mutex::default(),
             flush_turn: FlushTurn::default(),
+            cleaning: CleaningMark::default(),
             flush_listener: RwLock::new(None),
         }
     }
@@ -155,14 +159,15 @@ impl UnifiedLog {
         self.is_claimed.load(Ordering::Acquire)
     }
 
-    pub(crate) fn claim(&self, config: Arc<LogConfig>) {
-        self.config.store(config);
+    pub(crate) fn claim(self: &Arc<Self>, config: Arc<LogConfig>) {
+        self.set_config(config);
         self.is_claimed.store(true, Ordering::Release);
     }
 
     /// In force from the next operation on.
-    pub fn set_config(&self, config: Arc<LogConfig>) {
+    pub fn set_config(self: &Arc<Self>, config: Arc<LogConfig>) {
         self.config.store(config);
+        self.note_cleanable();
     }
 
     /// `ZERO` when the folder says nothing and nobody asked with an id.
