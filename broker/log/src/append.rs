@@ -342,6 +342,11 @@ impl UnifiedLog {
                 && completed.is_aborted
             {
                 self.note_aborted(active, &AbortedTxn::from(&completed));
+                if !writer.unsynced_txn_indexes.contains(&active.base_offset()) {
+                    writer.unsynced_txn_indexes.push(active.base_offset());
+                    // The file may be new.
+                    writer.are_names_unsynced = true;
+                }
             }
             ends.push(Position { offset: fields.next_offset(), segment: active.base_offset(), position });
         }

@@ -13,6 +13,7 @@ use ottla_model::Offset;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::error::StorageFailure;
+use crate::names;
 use crate::segment::Segment;
 use crate::unified_log::UnifiedLog;
 
@@ -102,6 +103,7 @@ struct FlushPlan {
     end: Offset,
     generation: u64,
     rolled: Vec<Arc<Segment>>,
+    txn_indexes: Vec<Offset>,
     active: Option<(Arc<Segment>, u64)>,
     names: bool,
     folder_number: u64,
@@ -211,6 +213,7 @@ impl UnifiedLog {
             end: self.log_end_offset(),
             generation: writer.generation,
             rolled: writer.unsynced.clone(),
+            txn_indexes: std::mem::take(&mut writer.unsynced_txn_indexes),
             active,
             names: std::mem::take(&mut writer.are_names_unsynced),
             folder_number: writer.folder_number,
@@ -230,6 +233,15 @@ impl UnifiedLog {
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                     Err(error) => return Err(error),
                 }
+            }
+        }
+        for base in &plan.txn_indexes {
+            // A start believes the entries of markers that were flushed.
+            let path = names::segment_file(&self.folder, *base, names::TXN_INDEX_SUFFIX);
+            match self.shared.env.disk.open(&path, ottla_env::OpenMode::ReadWrite) {
+                Ok(file) => file.sync_data()?,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
         if let Some((active, _)) = &plan.active {

@@ -361,7 +361,13 @@ impl UnifiedLog {
         let first_base = segments.first().map_or(log_start, |segment| segment.base_offset());
         // An older snapshot would miss the batches between: better no state than an old one, as a
         // producer that nobody knows may go on with any sequence.
-        let mut state = self.read_snapshot(writer, first_base, end)?.unwrap_or_default();
+        // One behind the recovery point would hide markers whose index entries may be lost.
+        let believed = if self.was_clean {
+            end
+        } else {
+            self.dir.recovery_point(&self.partition).max(self.flushed_point()).min(end)
+        };
+        let mut state = self.read_snapshot(writer, first_base, believed)?.unwrap_or_default();
         let from = state.end_offset().max(first_base);
         let mut aborted: Vec<(Offset, AbortedTxn)> = Vec::new();
         if from < end {
@@ -404,6 +410,10 @@ impl UnifiedLog {
             entries.extend(aborted.iter().filter(|(segment, _)| *segment == base).map(|(_, entry)| *entry));
             if entries != before {
                 txn_index::rewrite(disk, &path, &entries)?;
+                if !entries.is_empty() {
+                    disk.open(&path, ottla_env::OpenMode::ReadWrite)?.sync_data()?;
+                }
+                disk.sync_dir(&self.folder)?;
             }
         }
         Ok(())

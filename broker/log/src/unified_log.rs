@@ -90,6 +90,8 @@ pub(crate) struct Writer {
     pub are_epochs_dirty: bool,
     /// Rolled segments with bytes that may not be on the device.
     pub unsynced: Vec<Arc<Segment>>,
+    /// Segments whose transaction index may not be on the device.
+    pub unsynced_txn_indexes: Vec<Offset>,
     /// Bytes of the active segment that are on the device.
     pub active_synced_bytes: u64,
     /// New names in the folder (and the folder's own) that may not be on the device.
@@ -281,6 +283,11 @@ impl UnifiedLog {
 
     pub(crate) fn set_log_end(&self, offset: Offset) {
         self.log_end.store(offset.0, Ordering::Release);
+    }
+
+    /// As `flushed_offset`, while the log is read.
+    pub(crate) fn flushed_point(&self) -> Offset {
+        Offset(self.flushed.load(Ordering::Acquire))
     }
 
     pub(crate) fn set_flushed(&self, offset: Offset) {

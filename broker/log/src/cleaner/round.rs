@@ -117,6 +117,8 @@ pub(super) fn clean(log: &Arc<UnifiedLog>, choice: &Choice, now_ms: i64, is_thro
 
 impl Round<'_> {
     fn run(&mut self, choice: &Choice) -> Result<(), Stop> {
+        // Before the flush: what is written later may be lost, and is then nobody's last batch.
+        let producers = self.active_producers();
         self.make_recoverable(choice.first_uncleanable)?;
         let segments: Vec<Arc<Segment>> = self.log.segments.load().iter().cloned().collect();
         let cleaner = &self.log.shared.settings.cleaner;
@@ -141,7 +143,7 @@ impl Round<'_> {
             let facts = self.group_facts(&to_clean[at..])?;
             let length = group_length(&facts, &self.config, choice.first_uncleanable);
             let group = &to_clean[at..at + length];
-            self.clean_group(group, &map, &mut transactions)?;
+            self.clean_group(group, &map, &producers, &mut transactions)?;
             at += length;
         }
         drop(map);
@@ -249,12 +251,12 @@ impl Round<'_> {
         &mut self,
         group: &[Arc<Segment>],
         map: &OffsetMap,
+        producers: &ActiveProducers,
         transactions: &mut CleanedTransactions,
     ) -> Result<(), Stop> {
-        let producers = self.active_producers();
         let rules = Rules {
             map,
-            producers: &producers,
+            producers,
             now_ms: self.now_ms,
             delete_retention_ms: self.config.delete_retention_ms,
         };
