@@ -339,11 +339,17 @@ impl CleanerHistory {
         self.cut_model(end);
         assert!(start >= self.log_start, "deleted records are back: {start}");
         self.log_start = start;
+        // The first segment may be lost with what was never flushed.
+        self.high_watermark = self.high_watermark.max(start);
+        self.log().on_high_watermark(Offset(self.high_watermark));
         let known = self.producers();
-        for id in &self.unsure {
-            match known.get(id) {
-                Some(last) => self.sequences.insert(*id, *last),
-                None => self.sequences.remove(id),
+        let mut unsure = self.unsure.clone();
+        // One whose batches were deleted may be forgotten with them.
+        unsure.extend(self.sequences.iter().filter(|(_, last)| last.0 < start).map(|(id, _)| *id));
+        for id in unsure {
+            match known.get(&id) {
+                Some(last) => self.sequences.insert(id, *last),
+                None => self.sequences.remove(&id),
             };
         }
         self.check();
