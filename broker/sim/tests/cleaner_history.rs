@@ -10,7 +10,7 @@ use ottla_sim::run_seeds;
 #[test]
 fn last_values_survive_every_cleaning() {
     let cleanings = AtomicUsize::new(0);
-    run_seeds("last_values_survive_every_cleaning", 2_000, |seed| {
+    run_seeds("last_values_survive_every_cleaning", 600, |seed| {
         let mut history = CleanerHistory::new(seed);
         let played = std::panic::catch_unwind(AssertUnwindSafe(|| history.play(80)));
         if let Err(panic) = played {
