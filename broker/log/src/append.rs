@@ -479,6 +479,7 @@ impl UnifiedLog {
         let made = disk.create_dir_all(&self.folder);
         made.map_err(|error| self.dir.write_failed(&format!("making {}", self.folder.display()), &error))?;
         writer.are_names_unsynced = true;
+        writer.folder_number = self.dir.note_folder();
         self.write_topic_id(writer)
     }
 

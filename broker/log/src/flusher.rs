@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use ottla_model::Offset;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::error::StorageFailure;
 use crate::segment::Segment;
@@ -104,14 +104,25 @@ struct FlushPlan {
     rolled: Vec<Arc<Segment>>,
     active: Option<(Arc<Segment>, u64)>,
     names: bool,
+    folder_number: u64,
     records: i64,
     bytes: u64,
 }
 
+impl FlushPlan {
+    fn is_empty(&self) -> bool {
+        self.rolled.is_empty() && self.active.is_none() && !self.names
+    }
+}
+
 impl UnifiedLog {
-    /// Who is told of flushes; replaces the one before.
+    /// Who is told of flushes; replaces the one before. It is told at once how far the log is
+    /// flushed, so that no flush falls between asking and listening.
     pub fn set_flush_listener(&self, listener: Option<Arc<dyn FlushListener>>) {
-        *self.flush_listener.write() = listener;
+        self.flush_listener.write().clone_from(&listener);
+        if let Some(listener) = listener {
+            listener.on_flush(Ok(self.flushed_offset()));
+        }
     }
 
     /// Asks that everything below `up_to` reaches the device. `true`: it is there already, and no
@@ -160,21 +171,28 @@ impl UnifiedLog {
         }
     }
 
+    /// While it is held nothing but an append touches the folder, and the folder stays where it is.
+    pub(crate) fn hold_files(&self) -> MutexGuard<'_, ()> {
+        self.flush_turn.running.lock()
+    }
+
     /// Syncs what was written so far. Returns the offset below which everything is on the device.
     /// The listener is not told by this.
     pub fn flush(&self) -> Result<Offset, StorageFailure> {
         self.ensure_loaded()?;
-        let _one_at_a_time = self.flush_turn.running.lock();
+        let _one_at_a_time = self.hold_files();
         loop {
             self.dir.check()?;
             let plan = self.plan_flush();
-            if !self.is_deleted() {
-                let begun = self.shared.env.clock.monotonic();
-                self.sync(&plan)
-                    .map_err(|error| self.dir.fail(&format!("syncing {}", self.folder.display()), &error))?;
-                if let Some(observer) = self.shared.on_sync.get() {
-                    observer(begun.until(self.shared.env.clock.monotonic()));
+            let begun = self.shared.env.clock.monotonic();
+            if let Err(error) = self.sync(&plan) {
+                if !self.is_deleted() {
+                    return Err(self.dir.fail(&format!("syncing {}", self.folder.display()), &error));
                 }
+            } else if !plan.is_empty()
+                && let Some(observer) = self.shared.on_sync.get()
+            {
+                observer(begun.until(self.shared.env.clock.monotonic()));
             }
             if let Some(flushed) = self.finish_flush(&plan) {
                 return Ok(flushed);
@@ -195,6 +213,7 @@ impl UnifiedLog {
             rolled: writer.unsynced.clone(),
             active,
             names: std::mem::take(&mut writer.are_names_unsynced),
+            folder_number: writer.folder_number,
             records: writer.unflushed_records,
             bytes: writer.unflushed_bytes,
         }
@@ -218,7 +237,7 @@ impl UnifiedLog {
         }
         if plan.names {
             self.shared.env.disk.sync_dir(&self.folder)?;
-            self.shared.env.disk.sync_dir(self.dir.path())?;
+            self.dir.sync_folders(plan.folder_number)?;
         }
         Ok(())
     }

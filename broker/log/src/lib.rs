@@ -8,6 +8,7 @@
 
 mod append;
 pub mod checkpoint;
+mod close;
 pub mod config;
 mod error;
 mod flusher;
@@ -26,6 +27,7 @@ mod recovery;
 mod retention;
 mod scan;
 mod segment;
+mod startup;
 mod truncate;
 mod txn_index;
 mod unified_log;

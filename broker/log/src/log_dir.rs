@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ottla_env::{Disk, OpenMode};
@@ -34,6 +34,9 @@ pub struct LogDir {
     listener: OnceLock<Arc<DirFailureListener>>,
     recovery_points: Mutex<Points>,
     log_starts: Mutex<Offsets>,
+    folders_made: AtomicU64,
+    /// Of those, how many are surely on the device.
+    folders_synced: Mutex<u64>,
 }
 
 #[derive(Default)]
@@ -60,6 +63,8 @@ impl LogDir {
             listener: OnceLock::new(),
             recovery_points: Mutex::default(),
             log_starts: Mutex::default(),
+            folders_made: AtomicU64::new(1),
+            folders_synced: Mutex::new(0),
         }
     }
 
@@ -99,6 +104,23 @@ impl LogDir {
             }
         }
         StorageFailure { dir: self.path.clone(), reason: reason.clone() }
+    }
+
+    /// A folder was made here; `sync_folders` with the number returned makes its name durable.
+    pub fn note_folder(&self) -> u64 {
+        self.folders_made.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// One sync for all folders made before it, whoever asks.
+    pub fn sync_folders(&self, number: u64) -> io::Result<()> {
+        let mut synced = self.folders_synced.lock();
+        if *synced >= number {
+            return Ok(());
+        }
+        let made = self.folders_made.load(Ordering::Acquire);
+        self.disk.sync_dir(&self.path)?;
+        *synced = made;
+        Ok(())
     }
 
     /// Sorts a failed write: a full device, or the end of this directory.
@@ -188,7 +210,7 @@ impl LogDir {
         *self.log_starts.lock() = self.read_offsets(names::LOG_START_CHECKPOINT);
     }
 
-    fn read_offsets(&self, name: &str) -> Offsets {
+    pub fn read_offsets(&self, name: &str) -> Offsets {
         let path = self.path.join(name);
         let text = match self.disk.read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -282,7 +304,7 @@ impl LogDir {
         Ok(())
     }
 
-    fn write_offsets(&self, name: &str, offsets: &Offsets) -> Result<(), WriteFailure> {
+    pub fn write_offsets(&self, name: &str, offsets: &Offsets) -> Result<(), WriteFailure> {
         let text = checkpoint::write_offsets(offsets.iter().map(|(partition, offset)| (partition, *offset)));
         let path = self.path.join(name);
         self.disk

@@ -8,19 +8,20 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use ottla_env::Env;
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
-use ottla_env::{Env, OpenMode};
-use ottla_model::{TopicId, TopicPartition};
+use ottla_model::{Offset, TopicId, TopicPartition};
 use parking_lot::{Mutex, RwLock};
 
 use crate::checkpoint::{self, MetaProperties};
 use crate::config::{LogConfig, LogManagerSettings};
 use crate::error::{ChangeError, LogError, OpenError, StorageFailure};
 use crate::flusher::Flusher;
-use crate::log_dir::{DirFailureListener, LogDir, WriteFailure, is_full};
+use crate::log_dir::{DirFailureListener, LogDir, WriteFailure};
 use crate::names;
 use crate::open_files::OpenFiles;
 use crate::recovery::LoadReport;
+use crate::startup::{find_partitions, open_dir, recover, remove_clean_marker, remove_folder, tell};
 use crate::unified_log::{Shared, SyncObserver, UnifiedLog};
 
 /// How often the background looks for work.
@@ -134,6 +135,12 @@ impl LogManager {
             let thread =
                 self.shared.env.tasks.spawn_thread("log-flusher", Box::new(move || shared.flusher.work()));
             self.threads.lock().push(thread);
+        }
+        if self.shared.settings.flusher_threads > 0 {
+            // What recovery found in the page cache only.
+            for log in self.shared.dirty.lock().iter() {
+                log.enqueue_flush();
+            }
         }
         if !self.shared.settings.is_background_on {
             return;
@@ -329,20 +336,22 @@ impl LogManager {
         self.logs.read().values().cloned().collect()
     }
 
-    /// Takes a partition away: at once for everybody who asks, its files later.
+    /// Takes a partition away: at once for everybody who asks, its files later. May block.
     pub fn delete(&self, partition: &TopicPartition) -> Result<bool, ChangeError> {
         let Some(log) = self.logs.write().remove(partition) else { return Ok(false) };
         log.mark_deleted();
-        {
-            // Nobody writes from here on.
-            let _writer = log.writer.lock();
+        // Who writes now is waited for; who comes later finds the mark.
+        let _files = log.hold_files();
+        let _writer = log.writer.lock();
+        for segment in log.segments.load().iter() {
+            segment.retire_files();
         }
         log.dir.check()?;
         log.dir.forget(partition)?;
         let unique = u128::from_le_bytes(self.shared.env.rng.next_16());
         let gone = log.dir.path().join(names::delete_folder(partition, unique));
         match self.shared.env.disk.rename(&log.folder, &gone) {
-            Ok(()) => self.remove_later(&log, gone),
+            Ok(()) => self.remove_later(gone),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
                 return Err(log.dir.fail(&format!("renaming {}", log.folder.display()), &error).into());
@@ -351,15 +360,36 @@ impl LogManager {
         Ok(true)
     }
 
-    fn remove_later(&self, log: &Arc<UnifiedLog>, folder: PathBuf) {
+    fn remove_later(&self, folder: PathBuf) {
         let disk = self.shared.env.disk.clone();
-        let log = log.clone();
-        self.shared.flusher.run(Box::new(move || {
-            for segment in log.segments.load().iter() {
-                segment.close_files();
-            }
-            remove_folder(&*disk, &folder);
-        }));
+        self.shared.flusher.run(Box::new(move || remove_folder(&*disk, &folder)));
+    }
+
+    /// High watermarks as the last `write_high_watermarks` left them.
+    pub fn read_high_watermarks(&self) -> BTreeMap<TopicPartition, Offset> {
+        let mut all = BTreeMap::new();
+        for dir in &self.dirs {
+            all.append(&mut dir.read_offsets(names::REPLICATION_CHECKPOINT));
+        }
+        all
+    }
+
+    /// Keeps high watermarks for the next start (`replication-offset-checkpoint`). May block.
+    pub fn write_high_watermarks(
+        &self,
+        high_watermarks: &BTreeMap<TopicPartition, Offset>,
+    ) -> Result<(), ChangeError> {
+        let logs = self.logs.read().clone();
+        for dir in &self.dirs {
+            let of_dir: BTreeMap<TopicPartition, Offset> = high_watermarks
+                .iter()
+                .filter(|(partition, _)| logs.get(partition).is_some_and(|log| Arc::ptr_eq(&log.dir, dir)))
+                .map(|(partition, offset)| (partition.clone(), *offset))
+                .collect();
+            dir.check()?;
+            dir.write_offsets(names::REPLICATION_CHECKPOINT, &of_dir)?;
+        }
+        Ok(())
     }
 
     pub fn dirs(&self) -> Vec<DirState> {
@@ -408,14 +438,16 @@ impl LogManager {
         if let Some(task) = self.background.lock().take() {
             task.abort();
         }
+        for log in self.logs().into_iter().filter(|log| log.is_loaded()) {
+            self.shared.flusher.run(Box::new(move || {
+                if let Err(failure) = log.close() {
+                    tracing::warn!(partition = %log.partition(), %failure, "not closed cleanly");
+                }
+            }));
+        }
         self.shared.flusher.close();
         for thread in std::mem::take(&mut *self.threads.lock()) {
             thread.join();
-        }
-        for log in self.logs() {
-            if let Err(failure) = log.close() {
-                tracing::warn!(partition = %log.partition(), %failure, "not closed cleanly");
-            }
         }
         for dir in &self.dirs {
             if dir.poisoned().is_some() || dir.write_recovery_points().is_err() {
@@ -437,201 +469,4 @@ impl Drop for LogManager {
     fn drop(&mut self) {
         self.shared.flusher.close();
     }
-}
-
-impl UnifiedLog {
-    /// Notes on disk how far this log is flushed, and what a start needs to go on from there.
-    pub(crate) fn checkpoint(&self) -> Result<(), StorageFailure> {
-        if self.is_deleted() || !self.is_loaded() {
-            return Ok(());
-        }
-        self.dir.check()?;
-        // Read before the epochs: those of what is below it are then in the file.
-        let flushed = self.flushed_offset();
-        let mut writer = self.writer.lock();
-        let snapshot = self.encode_snapshot(&mut writer);
-        let epochs = std::mem::take(&mut writer.are_epochs_dirty)
-            .then(|| checkpoint::write_epochs(writer.epochs.entries()));
-        let active = writer.active.clone();
-        drop(writer);
-        let Some(active) = active else { return Ok(()) };
-        let result = self.write_checkpoint(&active, snapshot, epochs.as_deref());
-        match result {
-            Ok(()) => {
-                self.dir.set_recovery_point(&self.partition, flushed);
-                Ok(())
-            }
-            Err(WriteFailure::NoSpace(_)) => {
-                self.writer.lock().are_epochs_dirty |= epochs.is_some();
-                Ok(())
-            }
-            Err(WriteFailure::Storage(failure)) => Err(failure),
-        }
-    }
-
-    fn write_checkpoint(
-        &self,
-        active: &crate::segment::Segment,
-        snapshot: Option<(ottla_model::Offset, Vec<u8>)>,
-        epochs: Option<&str>,
-    ) -> Result<(), WriteFailure> {
-        let deleted_meanwhile = |result: Result<(), WriteFailure>| match result {
-            Err(_) if self.is_deleted() => Ok(()),
-            result => result,
-        };
-        active
-            .flush_indexes(&self.shared.files)
-            .or_else(|error| if is_full(&error) || self.is_deleted() { Ok(()) } else { Err(error) })
-            .map_err(|error| self.dir.write_failed("writing an index", &error))?;
-        if let Some((offset, bytes)) = snapshot {
-            deleted_meanwhile(self.write_snapshot(offset, &bytes))?;
-        }
-        if let Some(epochs) = epochs {
-            let path = self.folder.join(names::LEADER_EPOCH_CHECKPOINT);
-            let written = self.shared.env.disk.write_atomically(&path, epochs.as_bytes());
-            deleted_meanwhile(written.or_else(|error| {
-                if self.is_deleted() {
-                    return Ok(());
-                }
-                Err(self.dir.write_failed(&format!("writing {}", path.display()), &error))
-            }))?;
-        }
-        Ok(())
-    }
-
-    /// Flushes, and leaves nothing for the next start to do.
-    pub fn close(&self) -> Result<(), StorageFailure> {
-        if !self.is_loaded() || self.is_deleted() {
-            return Ok(());
-        }
-        self.flush()?;
-        let active = self.writer.lock().active.clone();
-        if let Some(active) = active
-            && let Err(error) = active.finish_indexes(&self.shared.files)
-            && !is_full(&error)
-        {
-            return Err(self.dir.fail("finishing an index", &error));
-        }
-        self.checkpoint()?;
-        for segment in self.segments.load().iter() {
-            segment.close_files();
-        }
-        Ok(())
-    }
-}
-
-fn open_dir(
-    shared: &Arc<Shared>,
-    path: &Path,
-) -> Result<(Arc<LogDir>, Box<dyn Any + Send + Sync>), OpenError> {
-    let disk = &shared.env.disk;
-    let io = |error| OpenError::Io { dir: path.to_owned(), error };
-    make_dir(&**disk, path).map_err(io)?;
-    let lock = disk.lock(&path.join(names::LOCK)).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => OpenError::Locked { dir: path.to_owned() },
-        _ => io(error),
-    })?;
-    let dir = Arc::new(LogDir::new(path.to_owned(), disk.clone(), shared.settings.reserve_bytes));
-    dir.load_checkpoints();
-    dir.prepare_reserve();
-    Ok((dir, lock))
-}
-
-/// Makes the directory, and durably so: records in it are promised before anybody syncs its name.
-fn make_dir(disk: &dyn ottla_env::Disk, path: &Path) -> std::io::Result<()> {
-    let made: Vec<&Path> = path.ancestors().take_while(|folder| !disk.exists(folder)).collect();
-    disk.create_dir_all(path)?;
-    for folder in made {
-        if let Some(parent) = folder.parent() {
-            disk.sync_dir(parent)?;
-        }
-    }
-    Ok(())
-}
-
-/// One listing of the directory; folders of deleted partitions are removed beside the start.
-fn find_partitions(
-    shared: &Arc<Shared>,
-    dir: &Arc<LogDir>,
-    was_clean: bool,
-) -> std::io::Result<Vec<Arc<UnifiedLog>>> {
-    let mut logs = Vec::new();
-    let config = Arc::new(LogConfig::default());
-    for entry in shared.env.disk.read_dir(dir.path())? {
-        if !entry.is_dir {
-            continue;
-        }
-        if entry.name.ends_with(names::DELETE_DIR_SUFFIX) {
-            let (disk, folder) = (shared.env.disk.clone(), dir.path().join(&entry.name));
-            shared.flusher.run(Box::new(move || remove_folder(&*disk, &folder)));
-        } else if entry.name == names::CLUSTER_METADATA_FOLDER {
-            // The metadata room's own: its segments and snapshots follow other rules.
-        } else if let Some(partition) = TopicPartition::parse(&entry.name) {
-            let log = UnifiedLog::new(partition, dir.clone(), shared.clone(), config.clone(), was_clean);
-            logs.push(Arc::new(log));
-        }
-    }
-    Ok(logs)
-}
-
-fn remove_folder(disk: &dyn ottla_env::Disk, folder: &Path) {
-    if let Err(error) = disk.remove_dir_all(folder) {
-        tracing::warn!(folder = %folder.display(), %error, "a deleted partition's folder stays until the next start");
-    }
-}
-
-/// Puts all folders in order, several at a time.
-fn recover(shared: &Arc<Shared>, logs: &[Arc<UnifiedLog>]) -> LoadReport {
-    let total = Arc::new(Mutex::new(LoadReport::default()));
-    let threads = shared.settings.recovery_threads.min(logs.len()).max(1);
-    let queue = Arc::new(Mutex::new(logs.to_vec()));
-    let work = {
-        let total = total.clone();
-        move || {
-            loop {
-                let Some(log) = queue.lock().pop() else { return };
-                let report = log.load_and_report();
-                if report.scanned_bytes > 0 || report.truncated_bytes > 0 {
-                    // The next checkpoint spares the next start this scan.
-                    log.mark_dirty();
-                }
-                let mut total = total.lock();
-                total.scanned_bytes += report.scanned_bytes;
-                total.truncated_bytes += report.truncated_bytes;
-                total.dropped_segments += report.dropped_segments;
-                total.rebuilt_indexes += report.rebuilt_indexes;
-            }
-        }
-    };
-    let others: Vec<ThreadHandle> =
-        (1..threads).map(|_| shared.env.tasks.spawn_thread("log-recovery", Box::new(work.clone()))).collect();
-    work();
-    for thread in others {
-        thread.join();
-    }
-    *total.lock()
-}
-
-/// From here on a crash needs recovery.
-fn remove_clean_marker(shared: &Shared, dir: &Path, was_clean: bool) -> std::io::Result<()> {
-    if was_clean {
-        shared.env.disk.remove_file(&dir.join(names::CLEAN_SHUTDOWN))?;
-        shared.env.disk.sync_dir(dir)?;
-    }
-    // A directory that can't be written must be known now, not at the first append.
-    shared.env.disk.open(&dir.join(names::LOCK), OpenMode::Create).map(|_| ())
-}
-
-fn tell(recovery: &DirRecovery) {
-    let dir = recovery.dir.display();
-    if recovery.was_clean || recovery.partitions == 0 {
-        tracing::debug!(%dir, partitions = recovery.partitions, "log directory opened");
-        return;
-    }
-    let LoadReport { scanned_bytes, truncated_bytes, dropped_segments, rebuilt_indexes } = recovery.total;
-    tracing::info!(
-        "{dir} was not closed cleanly: recovered {} partitions in {} ms, scanned {scanned_bytes} bytes, cut {truncated_bytes} unfinished bytes, dropped {dropped_segments} segments, rebuilt {rebuilt_indexes} indexes",
-        recovery.partitions,
-        recovery.millis,
-    );
 }

@@ -13,6 +13,12 @@ use std::sync::{Arc, Weak};
 use ottla_env::{Disk, File, OpenMode};
 use parking_lot::Mutex;
 
+/// EMFILE.
+const TOO_MANY_OPEN_FILES: i32 = 24;
+/// Handles looked at for each one opened beyond the bound; pinned ones stay, so the bound is soft.
+const LOOKS_PER_OPEN: usize = 8;
+const CLOSED_AT_ONCE: usize = 64;
+
 /// A place for one file's handle.
 pub struct FileSlot {
     path: PathBuf,
@@ -20,6 +26,8 @@ pub struct FileSlot {
     /// Used since the sweep last came by.
     used: AtomicBool,
     pinned: AtomicBool,
+    /// The path may be another file's by now.
+    is_retired: AtomicBool,
 }
 
 impl FileSlot {
@@ -29,6 +37,7 @@ impl FileSlot {
             file: Mutex::new(None),
             used: AtomicBool::new(false),
             pinned: AtomicBool::new(false),
+            is_retired: AtomicBool::new(false),
         })
     }
 
@@ -43,6 +52,13 @@ impl FileSlot {
 
     pub fn close(&self) {
         *self.file.lock() = None;
+    }
+
+    /// Closes the file and never opens the path again.
+    pub fn retire(&self) {
+        let mut file = self.file.lock();
+        self.is_retired.store(true, Ordering::Relaxed);
+        *file = None;
     }
 }
 
@@ -68,9 +84,18 @@ impl OpenFiles {
         if let Some(file) = &*file {
             return Ok(file.clone());
         }
+        if slot.is_retired.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         // Readers open for writing too where they can: the handle is shared with the writer.
         let mode = if mode == OpenMode::Read { OpenMode::ReadWrite } else { mode };
-        let opened = self.disk.open(&slot.path, mode)?;
+        let opened = match self.disk.open(&slot.path, mode) {
+            Err(error) if error.raw_os_error() == Some(TOO_MANY_OPEN_FILES) => {
+                self.close_some();
+                self.disk.open(&slot.path, mode)?
+            }
+            result => result?,
+        };
         *file = Some(opened.clone());
         drop(file);
         self.opened.lock().push_back(Arc::downgrade(slot));
@@ -93,9 +118,24 @@ impl OpenFiles {
     }
 
     fn make_room(&self) {
-        let mut looks = 2 * self.max;
-        while looks > 0 && self.count() > self.max && self.look_at_oldest() {
-            looks -= 1;
+        for _ in 0..LOOKS_PER_OPEN {
+            if self.count() <= self.max || !self.look_at_oldest() {
+                return;
+            }
+        }
+    }
+
+    /// The process may have no more descriptors: closes some whatever they are. (The kernel keeps
+    /// a write error of a closed file for the next one who opens and syncs it.)
+    fn close_some(&self) {
+        for _ in 0..CLOSED_AT_ONCE {
+            let Some(oldest) = self.opened.lock().pop_front() else { return };
+            // One that is being opened right now is left alone.
+            if let Some(slot) = oldest.upgrade()
+                && let Some(mut file) = slot.file.try_lock()
+            {
+                *file = None;
+            }
         }
     }
 

@@ -214,10 +214,9 @@ impl UnifiedLog {
             return Ok(None);
         };
         let segment = &segments[index];
-        let position = match segment.find(&self.shared.files, offset)? {
-            Some((position, _)) => position,
-            None => segment.size_bytes(),
-        };
+        // Read before the search: what is appended during it lies behind.
+        let size = segment.size_bytes();
+        let position = segment.find(&self.shared.files, offset)?.map_or(size, |(position, _)| position);
         Ok(Some((index, position)))
     }
 

@@ -65,11 +65,10 @@ impl UnifiedLog {
         }
         writer.epochs = epochs;
         let mut end = self.recover_segments(writer, &mut segments, &mut report)?;
-        if report.scanned_bytes > 0 || report.truncated_bytes > 0 {
-            // Names, too, may be only in the cache.
-            self.shared.env.disk.sync_dir(&self.folder)?;
-            self.shared.env.disk.sync_dir(self.dir.path())?;
-        }
+        // Names, too, may be only in the cache.
+        writer.are_names_unsynced = !self.was_clean;
+        writer.folder_number = 1;
+        writer.unflushed_since_ms = now_ms;
         let first_base = segments.first().map_or(Offset::ZERO, |segment| segment.base_offset());
         let log_start = checkpointed_start.unwrap_or(Offset::ZERO).max(first_base);
         if end < log_start {
@@ -79,6 +78,8 @@ impl UnifiedLog {
                 self.remove_segment_files(&segment);
             }
             writer.epochs.clear();
+            writer.unsynced.clear();
+            writer.unflushed_bytes = 0;
             end = log_start;
         }
         writer.are_epochs_dirty |= writer.epochs.truncate_from_end(end);
@@ -101,13 +102,18 @@ impl UnifiedLog {
             writer.producers = ProducerState::starting_at(end);
         }
         if let Some(active) = &writer.active {
-            writer.active_synced_bytes = active.size_bytes();
             let place =
                 Position { offset: end, segment: active.base_offset(), position: active.size_bytes() };
             self.positions.lock().push_end(place);
         }
         self.set_log_end(end);
-        self.set_flushed(end);
+        let flushed = if writer.unflushed_bytes == 0 {
+            end
+        } else {
+            let log_start = self.segments.load().first().map_or(end, |first| first.base_offset());
+            self.dir.recovery_point(&self.partition).max(log_start).min(end)
+        };
+        self.set_flushed(flushed);
         self.dir.lower_recovery_point(&self.partition, end);
         self.publish_first_unstable(writer);
     }
@@ -193,10 +199,12 @@ impl UnifiedLog {
                 break;
             }
         }
-        for segment in segments.drain(kept.max(first.min(segments.len()))..).rev() {
-            report.dropped_segments += 1;
-            report.truncated_bytes += segment.size_bytes();
-            self.remove_segment_files(&segment);
+        let dropped: Vec<Arc<Segment>> = segments.drain(kept.max(first.min(segments.len()))..).collect();
+        report.dropped_segments += dropped.len();
+        report.truncated_bytes += dropped.iter().map(|segment| segment.size_bytes()).sum::<u64>();
+        self.remove_for_good(&dropped)?;
+        if let Some(active) = segments.last() {
+            writer.unsynced.retain(|segment| !Arc::ptr_eq(segment, active));
         }
         Ok(end)
     }
@@ -213,6 +221,7 @@ impl UnifiedLog {
     ) -> io::Result<(Offset, bool)> {
         let size = segment.size_bytes();
         if size == 0 {
+            writer.active_synced_bytes = 0;
             return Ok((segment.base_offset(), true));
         }
         let files = &self.shared.files;
@@ -253,10 +262,17 @@ impl UnifiedLog {
         if !is_last || right < size || right > scan_from {
             segment.flush_indexes(files)?;
         }
-        if right > scan_from || right < size {
-            // Bytes that only the page cache may hold are synced before anybody relies on them.
+        if right < size {
+            // What was cut off must not come back behind what is appended next.
             file.sync_data()?;
+        } else if right > scan_from {
+            // Perhaps only in the page cache: to be flushed, and not below the flushed offset
+            // until then. (Syncing each folder here would make a start with many wait.)
+            segment.slot().pin(true);
+            writer.unflushed_bytes += right - scan_from;
+            writer.unsynced.push(segment.clone());
         }
+        writer.active_synced_bytes = if right < size { right } else { scan_from };
         writer.bytes_since_index_entry = repair.bytes_since_entry;
         Ok((repair.next.max(segment.base_offset()), right == size))
     }
@@ -325,11 +341,13 @@ impl UnifiedLog {
         log_start: Offset,
         end: Offset,
     ) -> io::Result<()> {
-        let mut state = self.read_snapshot(writer, end)?.unwrap_or_default();
         let segments = self.segments.load_full();
         // Also batches below the log's start count while they are there: a producer whose last
         // batch was deleted goes on with its sequence.
         let first_base = segments.first().map_or(log_start, |segment| segment.base_offset());
+        // An older snapshot would miss the batches between: better no state than an old one, as a
+        // producer that nobody knows may go on with any sequence.
+        let mut state = self.read_snapshot(writer, first_base, end)?.unwrap_or_default();
         let from = state.end_offset().max(first_base);
         let mut aborted: Vec<(Offset, AbortedTxn)> = Vec::new();
         if from < end {
@@ -412,9 +430,14 @@ impl UnifiedLog {
         }
     }
 
-    fn read_snapshot(&self, writer: &mut Writer, end: Offset) -> io::Result<Option<ProducerState>> {
+    fn read_snapshot(
+        &self,
+        writer: &mut Writer,
+        first: Offset,
+        end: Offset,
+    ) -> io::Result<Option<ProducerState>> {
         writer.last_snapshot = None;
-        for offset in self.snapshots().into_iter().rev().filter(|offset| *offset <= end) {
+        for offset in self.snapshots().into_iter().rev().filter(|offset| (first..=end).contains(offset)) {
             let bytes = match self.shared.env.disk.read(&self.snapshot_path(offset)) {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,

@@ -21,6 +21,9 @@ impl UnifiedLog {
         let config = self.config.load();
         let segments = self.segments.load_full();
         let count = self.count_expired(&segments, &config, now_ms).map_err(|error| {
+            if self.is_deleted() {
+                return ChangeError::Deleted;
+            }
             ChangeError::from(self.dir.fail(&format!("reading {}", self.folder.display()), &error))
         })?;
         if count > 0 {
@@ -38,6 +41,9 @@ impl UnifiedLog {
     /// Even the active segment is too old: a new one takes its place. Returns where that starts.
     fn roll_whole_log(self: &Arc<Self>, config: &LogConfig, now_ms: i64) -> Result<Offset, ChangeError> {
         let mut writer = self.writer.lock();
+        if self.is_deleted() {
+            return Err(ChangeError::Deleted);
+        }
         let end = self.log_end_offset();
         if end > self.deletable_below() {
             // Something was appended meanwhile; only what is before the active segment may go.

@@ -96,6 +96,12 @@ impl Segment {
         }
     }
 
+    pub(crate) fn retire_files(&self) {
+        for slot in [&self.log, self.index.slot(), self.time_index.slot()] {
+            slot.retire();
+        }
+    }
+
     /// The first batch whose last offset is not below `offset`, and where it is.
     pub fn find(&self, files: &OpenFiles, offset: Offset) -> io::Result<Option<(u64, BatchHeader)>> {
         let file = self.file(files)?;

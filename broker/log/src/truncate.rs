@@ -34,6 +34,9 @@ impl UnifiedLog {
     pub fn truncate_to(self: &Arc<Self>, offset: Offset) -> Result<(), ChangeError> {
         self.check_changeable()?;
         let mut writer = self.writer.lock();
+        if self.is_deleted() {
+            return Err(ChangeError::Deleted);
+        }
         if offset >= self.log_end_offset() {
             return Ok(());
         }
@@ -85,7 +88,7 @@ impl UnifiedLog {
     }
 
     /// The last first; on the device before anything new takes their place.
-    fn remove_for_good(&self, segments: &[Arc<Segment>]) -> std::io::Result<()> {
+    pub(crate) fn remove_for_good(&self, segments: &[Arc<Segment>]) -> std::io::Result<()> {
         for segment in segments.iter().rev() {
             self.remove_segment_files_now(segment)?;
             self.shared.env.disk.sync_dir(&self.folder)?;
@@ -114,6 +117,9 @@ impl UnifiedLog {
     pub fn truncate_fully_and_start_at(self: &Arc<Self>, offset: Offset) -> Result<(), ChangeError> {
         self.check_changeable()?;
         let mut writer = self.writer.lock();
+        if self.is_deleted() {
+            return Err(ChangeError::Deleted);
+        }
         self.start_again_at(&mut writer, offset)
     }
 
@@ -138,6 +144,7 @@ impl UnifiedLog {
             disk.create_dir_all(&self.folder).map_err(|error| {
                 ChangeError::from(self.dir.write_failed(&format!("making {}", self.folder.display()), &error))
             })?;
+            writer.folder_number = self.dir.note_folder();
             let config = self.config.load();
             self.roll(writer, offset, &config, self.shared.env.clock.wall_ms())?;
         }
@@ -163,6 +170,10 @@ impl UnifiedLog {
     /// Moves the log's start forward: first on disk, then for readers.
     pub(crate) fn move_log_start(&self, to: Offset) -> Result<(), WriteFailure> {
         self.dir.write_log_start(&self.partition, to)?;
+        if self.is_deleted() {
+            // Deleted meanwhile: a later partition of that name must not start there.
+            return self.dir.forget(&self.partition);
+        }
         let mut writer = self.writer.lock();
         if to > self.log_start_offset() {
             self.set_log_start(to);
@@ -188,6 +199,11 @@ impl UnifiedLog {
         let count = removed.len();
         let log = self.clone();
         self.shared.flusher.run(Box::new(move || {
+            let _files = log.hold_files();
+            if log.is_deleted() {
+                // The folder has moved; what has its name now is another log's.
+                return;
+            }
             for segment in &removed {
                 log.remove_segment_files(segment);
             }

@@ -91,6 +91,8 @@ pub(crate) struct Writer {
     pub active_synced_bytes: u64,
     /// New names in the folder (and the folder's own) that may not be on the device.
     pub are_names_unsynced: bool,
+    /// The folder's own number in its directory, see `LogDir::note_folder`. 1: found at the start.
+    pub folder_number: u64,
     pub unflushed_bytes: u64,
     pub unflushed_records: i64,
     /// When the oldest unflushed byte was written, on the wall clock.

@@ -316,7 +316,8 @@ impl LogHistory {
         }
         self.uncertain = None;
         self.cut_model(end);
-        self.flushed = end;
+        // What was found may be in the page cache only; a power loss can take it still.
+        self.flushed = self.log().flushed_offset().0;
         assert!(start >= self.log_start, "deleted records are back: {start} < {}", self.log_start);
         self.log_start = start;
         self.check_everything();

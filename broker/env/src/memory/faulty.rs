@@ -157,7 +157,8 @@ impl FaultyDisk {
             if kept > 0 && self.rng.chance(300) {
                 // The length reached the disk before some of its bytes did.
                 let torn = from + self.rng.below(kept as u64) as usize;
-                let end = (torn + 1 + self.rng.below(64) as usize).min(survived.len());
+                // Devices write sectors, never single bytes.
+                let end = (torn + 64 + self.rng.below(448) as usize).min(survived.len());
                 survived[torn..end].fill(0);
             }
         } else if self.rng.chance(500) {

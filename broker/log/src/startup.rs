@@ -1,0 +1,135 @@
+//! Opening log directories: locks, listings, recovery of all folders.
+//! Shell.
+
+use std::any::Any;
+use std::path::Path;
+use std::sync::Arc;
+
+use ottla_env::OpenMode;
+use ottla_env::tasks::ThreadHandle;
+use ottla_model::TopicPartition;
+use parking_lot::Mutex;
+
+use crate::config::LogConfig;
+use crate::error::OpenError;
+use crate::log_dir::LogDir;
+use crate::manager::DirRecovery;
+use crate::names;
+use crate::recovery::LoadReport;
+use crate::unified_log::{Shared, UnifiedLog};
+
+pub(crate) fn open_dir(
+    shared: &Arc<Shared>,
+    path: &Path,
+) -> Result<(Arc<LogDir>, Box<dyn Any + Send + Sync>), OpenError> {
+    let disk = &shared.env.disk;
+    let io = |error| OpenError::Io { dir: path.to_owned(), error };
+    make_dir(&**disk, path).map_err(io)?;
+    let lock = disk.lock(&path.join(names::LOCK)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => OpenError::Locked { dir: path.to_owned() },
+        _ => io(error),
+    })?;
+    let dir = Arc::new(LogDir::new(path.to_owned(), disk.clone(), shared.settings.reserve_bytes));
+    dir.load_checkpoints();
+    dir.prepare_reserve();
+    Ok((dir, lock))
+}
+
+/// Makes the directory, and durably so: records in it are promised before anybody syncs its name.
+fn make_dir(disk: &dyn ottla_env::Disk, path: &Path) -> std::io::Result<()> {
+    let made: Vec<&Path> = path.ancestors().take_while(|folder| !disk.exists(folder)).collect();
+    disk.create_dir_all(path)?;
+    for folder in made {
+        if let Some(parent) = folder.parent() {
+            disk.sync_dir(parent)?;
+        }
+    }
+    Ok(())
+}
+
+/// One listing of the directory; folders of deleted partitions are removed beside the start.
+pub(crate) fn find_partitions(
+    shared: &Arc<Shared>,
+    dir: &Arc<LogDir>,
+    was_clean: bool,
+) -> std::io::Result<Vec<Arc<UnifiedLog>>> {
+    let mut logs = Vec::new();
+    let config = Arc::new(LogConfig::default());
+    for entry in shared.env.disk.read_dir(dir.path())? {
+        if !entry.is_dir {
+            continue;
+        }
+        if entry.name.ends_with(names::DELETE_DIR_SUFFIX) {
+            let (disk, folder) = (shared.env.disk.clone(), dir.path().join(&entry.name));
+            shared.flusher.run(Box::new(move || remove_folder(&*disk, &folder)));
+        } else if entry.name == names::CLUSTER_METADATA_FOLDER {
+            // The metadata room's own: its segments and snapshots follow other rules.
+        } else if let Some(partition) = TopicPartition::parse(&entry.name) {
+            let log = UnifiedLog::new(partition, dir.clone(), shared.clone(), config.clone(), was_clean);
+            logs.push(Arc::new(log));
+        }
+    }
+    Ok(logs)
+}
+
+pub(crate) fn remove_folder(disk: &dyn ottla_env::Disk, folder: &Path) {
+    if let Err(error) = disk.remove_dir_all(folder) {
+        tracing::warn!(folder = %folder.display(), %error, "a deleted partition's folder stays until the next start");
+    }
+}
+
+/// Puts all folders in order, several at a time.
+pub(crate) fn recover(shared: &Arc<Shared>, logs: &[Arc<UnifiedLog>]) -> LoadReport {
+    let total = Arc::new(Mutex::new(LoadReport::default()));
+    let threads = shared.settings.recovery_threads.min(logs.len()).max(1);
+    let queue = Arc::new(Mutex::new(logs.to_vec()));
+    let work = {
+        let total = total.clone();
+        move || {
+            loop {
+                let Some(log) = queue.lock().pop() else { return };
+                let report = log.load_and_report();
+                if report.scanned_bytes > 0 || report.truncated_bytes > 0 {
+                    // The next checkpoint spares the next start this scan.
+                    log.mark_dirty();
+                }
+                let mut total = total.lock();
+                total.scanned_bytes += report.scanned_bytes;
+                total.truncated_bytes += report.truncated_bytes;
+                total.dropped_segments += report.dropped_segments;
+                total.rebuilt_indexes += report.rebuilt_indexes;
+            }
+        }
+    };
+    let others: Vec<ThreadHandle> =
+        (1..threads).map(|_| shared.env.tasks.spawn_thread("log-recovery", Box::new(work.clone()))).collect();
+    work();
+    for thread in others {
+        thread.join();
+    }
+    *total.lock()
+}
+
+/// From here on a crash needs recovery.
+pub(crate) fn remove_clean_marker(shared: &Shared, dir: &Path, was_clean: bool) -> std::io::Result<()> {
+    if was_clean {
+        shared.env.disk.remove_file(&dir.join(names::CLEAN_SHUTDOWN))?;
+        shared.env.disk.sync_dir(dir)?;
+    }
+    // A directory that can't be written must be known now, not at the first append.
+    shared.env.disk.open(&dir.join(names::LOCK), OpenMode::Create).map(|_| ())
+}
+
+pub(crate) fn tell(recovery: &DirRecovery) {
+    let dir = recovery.dir.display();
+    if recovery.was_clean || recovery.partitions == 0 {
+        tracing::debug!(%dir, partitions = recovery.partitions, "log directory opened");
+        return;
+    }
+    let LoadReport { scanned_bytes, truncated_bytes, dropped_segments, rebuilt_indexes } = recovery.total;
+    tracing::info!(
+        "{dir} was not closed cleanly: recovered {} partitions in {} ms, scanned {scanned_bytes} bytes, cut {truncated_bytes} unfinished bytes, dropped {dropped_segments} segments, rebuilt {rebuilt_indexes} indexes",
+        recovery.partitions,
+        recovery.millis,
+    );
+}
