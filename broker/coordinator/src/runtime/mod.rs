@@ -3,7 +3,7 @@
 //! and `load`, `timers`.
 //!
 //! A shard's lock is its loop: a call takes it, decides, appends, replays and lets go, all without
-//! waiting (see docs/decisions/group-coordinator-lock.md). What has to wait (a rebalance, an fsync)
+//! waiting (see docs/decisions/0003-a-coordinator-shard-is-a-lock.md). What has to wait (a rebalance, an fsync)
 //! waits outside, on a future of its own.
 
 mod admin;
