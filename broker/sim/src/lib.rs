@@ -2,6 +2,7 @@
 //! Shell. A failing seed is printed as the command that repeats it.
 
 pub mod cluster_history;
+pub mod group_history;
 pub mod log_history;
 pub mod rooms;
 
