@@ -279,7 +279,7 @@ impl ClusterHistory {
         self.world.restart(end);
         let image = self.world.rooms().metadata.image().clone();
         for (name, candidates) in std::mem::take(&mut self.instead) {
-            let found = image.topic(name).map(|topic| found(topic));
+            let found = image.topic(name).map(found);
             let known = self.topics.get(name).cloned();
             let is_found = |facts: &Option<Facts>| match (facts, &found) {
                 (Some(facts), Some(found)) => {
@@ -336,7 +336,7 @@ impl ClusterHistory {
     fn check_topics(&self) {
         let image = self.world.rooms().metadata.image().clone();
         for name in NAMES {
-            let found = image.topic(name).map(|topic| found(topic));
+            let found = image.topic(name).map(found);
             assert_eq!(found.as_ref(), self.topics.get(name), "{name} as the image has it");
             let hosted = self.world.rooms().replicas.hosted().by_name(name).cloned();
             let hosted = hosted.map(|hosted| (hosted.partitions.len(), hosted.config().max_message_bytes));
