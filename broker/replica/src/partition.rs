@@ -188,8 +188,10 @@ impl Partition {
     pub fn request_flush(&self, end: Offset) {
         if let Some(log) = self.log.get()
             && !self.gate.is_durable(end)
+            && log.request_flush(end)
         {
-            log.request_flush(end);
+            // It was there before anybody listened: no call of the listener follows.
+            self.gate.on_flush(log.flushed_offset());
         }
     }
 

@@ -29,6 +29,8 @@ pub struct RequestContext {
     pub client_id: String,
     /// The client's address as Kafka prints it: `/127.0.0.1`.
     pub client_host: String,
+    /// What `client_quirks` says of the client's software.
+    pub first_rebalance_wait_ms: i64,
 }
 
 /// An answer that is there, or that comes.
