@@ -9,10 +9,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use ottla_env::OpenMode;
 use ottla_model::Offset;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::error::StorageFailure;
+use crate::names;
 use crate::segment::Segment;
 use crate::unified_log::UnifiedLog;
 
@@ -104,6 +106,7 @@ struct FlushPlan {
     rolled: Vec<Arc<Segment>>,
     active: Option<(Arc<Segment>, u64)>,
     names: bool,
+    topic_id: bool,
     folder_number: u64,
     records: i64,
     bytes: u64,
@@ -111,7 +114,7 @@ struct FlushPlan {
 
 impl FlushPlan {
     fn is_empty(&self) -> bool {
-        self.rolled.is_empty() && self.active.is_none() && !self.names
+        self.rolled.is_empty() && self.active.is_none() && !self.names && !self.topic_id
     }
 }
 
@@ -213,6 +216,7 @@ impl UnifiedLog {
             rolled: writer.unsynced.clone(),
             active,
             names: std::mem::take(&mut writer.are_names_unsynced),
+            topic_id: std::mem::take(&mut writer.is_topic_id_unsynced),
             folder_number: writer.folder_number,
             records: writer.unflushed_records,
             bytes: writer.unflushed_bytes,
@@ -224,7 +228,7 @@ impl UnifiedLog {
         for segment in &plan.rolled {
             // Finished indexes are synced with their segment: retention believes their last entry.
             for slot in [segment.slot(), segment.index.slot(), segment.time_index.slot()] {
-                match files.get(slot, ottla_env::OpenMode::Read) {
+                match files.get(slot, OpenMode::Read) {
                     Ok(file) => file.sync_data()?,
                     // Indexes have no file while they have no entry; deleted segments have none.
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -234,6 +238,11 @@ impl UnifiedLog {
         }
         if let Some((active, _)) = &plan.active {
             active.file(files)?.sync_data()?;
+        }
+        if plan.topic_id {
+            // A start takes a folder without an id for one that never held a promised record.
+            let path = self.folder.join(names::PARTITION_METADATA);
+            self.shared.env.disk.open(&path, OpenMode::Read)?.sync_data()?;
         }
         if plan.names {
             self.shared.env.disk.sync_dir(&self.folder)?;

@@ -37,6 +37,8 @@ pub struct LogDir {
     folders_made: AtomicU64,
     /// Of those, how many are surely on the device.
     folders_synced: Mutex<u64>,
+    /// The last process left nothing to recover here.
+    was_clean: bool,
 }
 
 #[derive(Default)]
@@ -54,6 +56,7 @@ pub enum WriteFailure {
 
 impl LogDir {
     pub fn new(path: PathBuf, disk: Arc<dyn Disk>, reserve_bytes: u64) -> LogDir {
+        let was_clean = disk.exists(&path.join(names::CLEAN_SHUTDOWN));
         LogDir {
             path,
             disk,
@@ -65,7 +68,12 @@ impl LogDir {
             log_starts: Mutex::default(),
             folders_made: AtomicU64::new(1),
             folders_synced: Mutex::new(0),
+            was_clean,
         }
+    }
+
+    pub fn was_clean(&self) -> bool {
+        self.was_clean
     }
 
     pub fn path(&self) -> &Path {

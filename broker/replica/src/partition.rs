@@ -214,6 +214,11 @@ impl Partition {
         Ok(log.last_stable_offset(log.log_end_offset()))
     }
 
+    /// What is answered for an append that will never be durable.
+    pub fn lost_code(&self) -> ErrorCode {
+        if self.is_deleted() { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::KafkaStorageError }
+    }
+
     pub(crate) fn mark_deleted(&self) {
         self.deleted.store(true, Ordering::Release);
         self.readers.wake_all();
