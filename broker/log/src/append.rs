@@ -342,6 +342,11 @@ impl UnifiedLog {
                 && completed.is_aborted
             {
                 self.note_aborted(active, &AbortedTxn::from(&completed));
+                if !writer.unsynced_txn_indexes.contains(&active.base_offset()) {
+                    writer.unsynced_txn_indexes.push(active.base_offset());
+                    // The file may be new.
+                    writer.are_names_unsynced = true;
+                }
             }
             ends.push(Position { offset: fields.next_offset(), segment: active.base_offset(), position });
         }
@@ -463,7 +468,7 @@ impl UnifiedLog {
         let first_timestamp = active.first_timestamp(files).map_err(what)?.unwrap_or(-1);
         let waited_ms =
             if first_timestamp >= 0 { max_timestamp - first_timestamp } else { now_ms - active.created_ms };
-        if waited_ms > config.segment_ms.saturating_sub(writer.roll_jitter_ms) {
+        if waited_ms > config.segment_ms_max().saturating_sub(writer.roll_jitter_ms) {
             return Ok(true);
         }
         let index_entries = active.index.len(files).map_err(what)?;
@@ -552,6 +557,7 @@ impl UnifiedLog {
             _ => 0,
         };
         self.positions.lock().push_end(Position { offset: base_offset, segment: base_offset, position: 0 });
+        self.note_cleanable();
         Ok(segment)
     }
 }

@@ -3,6 +3,8 @@
 
 use ottla_records::{Codec, TimestampType};
 
+pub use crate::cleaner::CleanerSettings;
+
 /// What happens to old records (`cleanup.policy`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CleanupPolicy {
@@ -45,6 +47,17 @@ pub struct LogConfig {
     pub max_compaction_lag_ms: i64,
     pub min_cleanable_dirty_ratio: f64,
     pub preallocate: bool,
+}
+
+impl LogConfig {
+    /// The age at which a segment is rolled: records of a compacted topic are cleaned in time.
+    pub fn segment_ms_max(&self) -> i64 {
+        if self.cleanup_policy.compact && self.max_compaction_lag_ms > 0 {
+            self.segment_ms.min(self.max_compaction_lag_ms)
+        } else {
+            self.segment_ms
+        }
+    }
 }
 
 impl Default for LogConfig {
@@ -101,6 +114,7 @@ pub struct LogManagerSettings {
     pub producer_id_expiration_ms: i64,
     /// Room kept on each directory for getting out of a full disk.
     pub reserve_bytes: u64,
+    pub cleaner: CleanerSettings,
 }
 
 impl Default for LogManagerSettings {
@@ -116,6 +130,7 @@ impl Default for LogManagerSettings {
             retention_check_interval_ms: 300_000,
             producer_id_expiration_ms: 86_400_000,
             reserve_bytes: 4 << 20,
+            cleaner: CleanerSettings::default(),
         }
     }
 }

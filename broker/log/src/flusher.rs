@@ -104,6 +104,7 @@ struct FlushPlan {
     end: Offset,
     generation: u64,
     rolled: Vec<Arc<Segment>>,
+    txn_indexes: Vec<Offset>,
     active: Option<(Arc<Segment>, u64)>,
     names: bool,
     topic_id: bool,
@@ -214,6 +215,7 @@ impl UnifiedLog {
             end: self.log_end_offset(),
             generation: writer.generation,
             rolled: writer.unsynced.clone(),
+            txn_indexes: std::mem::take(&mut writer.unsynced_txn_indexes),
             active,
             names: std::mem::take(&mut writer.are_names_unsynced),
             topic_id: std::mem::take(&mut writer.is_topic_id_unsynced),
@@ -234,6 +236,15 @@ impl UnifiedLog {
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                     Err(error) => return Err(error),
                 }
+            }
+        }
+        for base in &plan.txn_indexes {
+            // A start believes the entries of markers that were flushed.
+            let path = names::segment_file(&self.folder, *base, names::TXN_INDEX_SUFFIX);
+            match self.shared.env.disk.open(&path, ottla_env::OpenMode::ReadWrite) {
+                Ok(file) => file.sync_data()?,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
         if let Some((active, _)) = &plan.active {

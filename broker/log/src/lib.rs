@@ -1,5 +1,5 @@
 //! One partition's bytes on this disk: segments, indexes, producer state, leader epochs, recovery,
-//! retention. Kafka's own formats, so that its tools read them and a folder can move either way.
+//! retention, the cleaner. Kafka's own formats, so that its tools read them and a folder can move either way.
 //! Shell over cores: `producer_state`, `leader_epochs`, `positions`, `checkpoint` and
 //! `producer_snapshot` are cores; the rest does what they decide.
 //!
@@ -8,6 +8,7 @@
 
 mod append;
 pub mod checkpoint;
+mod cleaner;
 mod close;
 pub mod config;
 mod error;
@@ -34,6 +35,7 @@ mod unified_log;
 
 pub use append::{AppendInfo, AppendOrigin};
 pub use checkpoint::{EpochEntry, MetaProperties};
+pub use cleaner::{CleanedStats, CleanerSettings};
 pub use config::{CleanupPolicy, LogConfig, LogManagerSettings, TopicCompression};
 pub use error::{AppendError, ChangeError, LogError, OpenError, ReadError, StorageFailure};
 pub use flusher::FlushListener;

@@ -34,6 +34,8 @@ pub struct LogDir {
     listener: OnceLock<Arc<DirFailureListener>>,
     recovery_points: Mutex<Points>,
     log_starts: Mutex<Offsets>,
+    /// Below it a log has been cleaned.
+    cleaned: Mutex<Offsets>,
     folders_made: AtomicU64,
     /// Of those, how many are surely on the device.
     folders_synced: Mutex<u64>,
@@ -66,6 +68,7 @@ impl LogDir {
             listener: OnceLock::new(),
             recovery_points: Mutex::default(),
             log_starts: Mutex::default(),
+            cleaned: Mutex::default(),
             folders_made: AtomicU64::new(1),
             folders_synced: Mutex::new(0),
             was_clean,
@@ -216,6 +219,7 @@ impl LogDir {
         let points = self.read_offsets(names::RECOVERY_POINT_CHECKPOINT);
         *self.recovery_points.lock() = Points { current: points.clone(), written: points };
         *self.log_starts.lock() = self.read_offsets(names::LOG_START_CHECKPOINT);
+        *self.cleaned.lock() = self.read_offsets(names::CLEANER_CHECKPOINT);
     }
 
     pub fn read_offsets(&self, name: &str) -> Offsets {
@@ -289,9 +293,37 @@ impl LogDir {
         written
     }
 
+    pub fn cleaned_to(&self, partition: &TopicPartition) -> Option<Offset> {
+        self.cleaned.lock().get(partition).copied()
+    }
+
+    pub fn write_cleaned(&self, partition: &TopicPartition, to: Offset) -> Result<(), WriteFailure> {
+        self.check().map_err(WriteFailure::Storage)?;
+        let mut cleaned = self.cleaned.lock();
+        if cleaned.insert(partition.clone(), to) == Some(to) {
+            return Ok(());
+        }
+        self.write_offsets(names::CLEANER_CHECKPOINT, &cleaned)
+    }
+
+    /// What is appended from there on was never cleaned.
+    pub fn lower_cleaned(&self, partition: &TopicPartition, end: Offset) -> Result<(), WriteFailure> {
+        let mut cleaned = self.cleaned.lock();
+        match cleaned.get_mut(partition) {
+            Some(known) if *known > end => *known = end,
+            _ => return Ok(()),
+        }
+        self.write_offsets(names::CLEANER_CHECKPOINT, &cleaned)
+    }
+
     /// Forgets a deleted partition. Its log start must not meet a later one of the same name.
     pub fn forget(&self, partition: &TopicPartition) -> Result<(), WriteFailure> {
         self.recovery_points.lock().current.remove(partition);
+        let mut cleaned = self.cleaned.lock();
+        if cleaned.remove(partition).is_some() {
+            self.write_offsets(names::CLEANER_CHECKPOINT, &cleaned)?;
+        }
+        drop(cleaned);
         let mut starts = self.log_starts.lock();
         if starts.remove(partition).is_some() {
             self.write_offsets(names::LOG_START_CHECKPOINT, &starts)?;

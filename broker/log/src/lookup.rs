@@ -26,13 +26,13 @@ impl UnifiedLog {
     /// caller judges whether it is visible (below the high watermark).
     pub fn offset_for_timestamp(&self, timestamp: i64) -> Result<Option<TimestampOffset>, ReadError> {
         self.check_readable()?;
-        self.find_timestamp(timestamp).map_err(|error| self.lookup_failed(&error))
+        self.retry_replaced(|| self.find_timestamp(timestamp)).map_err(|error| self.lookup_failed(&error))
     }
 
     /// The first record that has the largest timestamp of the log.
     pub fn max_timestamp(&self) -> Result<Option<TimestampOffset>, ReadError> {
         self.check_readable()?;
-        self.find_max_timestamp().map_err(|error| self.lookup_failed(&error))
+        self.retry_replaced(|| self.find_max_timestamp()).map_err(|error| self.lookup_failed(&error))
     }
 
     fn lookup_failed(&self, error: &io::Error) -> ReadError {

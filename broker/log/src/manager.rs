@@ -14,6 +14,7 @@ use ottla_model::{Offset, TopicId, TopicPartition};
 use parking_lot::{Mutex, RwLock};
 
 use crate::checkpoint::{self, MetaProperties};
+use crate::cleaner::{self, CleanedStats, Cleaner};
 use crate::config::{LogConfig, LogManagerSettings};
 use crate::error::{ChangeError, LogError, OpenError, StorageFailure};
 use crate::flusher::Flusher;
@@ -83,6 +84,7 @@ impl LogManager {
         let shared = Arc::new(Shared {
             files: OpenFiles::new(env.disk.clone(), settings.open_files_max),
             flusher: Flusher::new(settings.flusher_threads == 0),
+            cleaner: Cleaner::new(&settings.cleaner),
             settings: settings.clone(),
             dirty: Mutex::default(),
             on_sync: OnceLock::new(),
@@ -145,6 +147,12 @@ impl LogManager {
         if !self.shared.settings.is_background_on {
             return;
         }
+        let cleaner = &self.shared.settings.cleaner;
+        for _ in 0..if cleaner.is_enabled { cleaner.threads } else { 0 } {
+            let shared = self.shared.clone();
+            let work = Box::new(move || cleaner::work(&shared));
+            self.threads.lock().push(self.shared.env.tasks.spawn_thread("log-cleaner", work));
+        }
         let clock = self.shared.env.clock.clone();
         let manager = Arc::downgrade(self);
         let task = self.shared.env.tasks.spawn(
@@ -181,6 +189,7 @@ impl LogManager {
     pub fn tick(&self, now_ms: i64) {
         let settings = &self.shared.settings;
         self.flush_due(now_ms);
+        self.shared.cleaner.tick(now_ms, &settings.cleaner);
         let last = self.last_checkpoint_ms.load(Ordering::Relaxed);
         if now_ms - last >= settings.checkpoint_interval_ms || now_ms < last {
             self.last_checkpoint_ms.store(now_ms, Ordering::Relaxed);
@@ -252,6 +261,12 @@ impl LogManager {
         count
     }
 
+    /// Cleans the compacted log that needs it most, on the caller's thread and unthrottled. `None`:
+    /// none is due. May block.
+    pub fn clean(&self, now_ms: i64) -> Option<CleanedStats> {
+        cleaner::clean_dirtiest(&self.shared, now_ms, false)
+    }
+
     /// The partition's log; made when there is none. Nothing is written before the first append.
     pub fn get_or_create(
         &self,
@@ -276,8 +291,8 @@ impl LogManager {
                 let was_clean = dir.was_clean();
                 let shared = self.shared.clone();
                 let log = UnifiedLog::new(partition.clone(), dir, shared, config.clone(), was_clean);
-                log.claim(config);
                 let log = Arc::new(log);
+                log.claim(config);
                 logs.insert(partition.clone(), log.clone());
                 log
             }
@@ -468,6 +483,7 @@ impl LogManager {
         if let Some(task) = self.background.lock().take() {
             task.abort();
         }
+        self.shared.cleaner.close();
         for log in self.logs().into_iter().filter(|log| log.is_loaded()) {
             self.shared.flusher.run(Box::new(move || {
                 if let Err(failure) = log.close() {
@@ -497,6 +513,7 @@ impl LogManager {
 impl Drop for LogManager {
     /// As after a crash, but without leaving threads behind.
     fn drop(&mut self) {
+        self.shared.cleaner.close();
         self.shared.flusher.close();
     }
 }

@@ -20,6 +20,7 @@ pub const PARTITION_METADATA: &str = "partition.metadata";
 pub const RECOVERY_POINT_CHECKPOINT: &str = "recovery-point-offset-checkpoint";
 pub const LOG_START_CHECKPOINT: &str = "log-start-offset-checkpoint";
 pub const REPLICATION_CHECKPOINT: &str = "replication-offset-checkpoint";
+pub const CLEANER_CHECKPOINT: &str = "cleaner-offset-checkpoint";
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 /// The folder of the cluster's own log.
 pub const CLUSTER_METADATA_FOLDER: &str = "__cluster_metadata-0";

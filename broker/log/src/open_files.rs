@@ -26,6 +26,8 @@ pub struct FileSlot {
     /// Used since the sweep last came by.
     used: AtomicBool,
     pinned: AtomicBool,
+    /// The file does not have its path yet: closing it would lose it.
+    is_moving: AtomicBool,
     /// The path may be another file's by now.
     is_retired: AtomicBool,
 }
@@ -37,8 +39,17 @@ impl FileSlot {
             file: Mutex::new(None),
             used: AtomicBool::new(false),
             pinned: AtomicBool::new(false),
+            is_moving: AtomicBool::new(false),
             is_retired: AtomicBool::new(false),
         })
+    }
+
+    /// A place for a file that is open under another name and will have this one: `settle` says when.
+    pub fn holding(path: PathBuf, file: Arc<dyn File>) -> Arc<FileSlot> {
+        let slot = FileSlot::new(path);
+        slot.is_moving.store(true, Ordering::Relaxed);
+        *slot.file.lock() = Some(file);
+        slot
     }
 
     pub fn path(&self) -> &Path {
@@ -51,7 +62,10 @@ impl FileSlot {
     }
 
     pub fn close(&self) {
-        *self.file.lock() = None;
+        let mut file = self.file.lock();
+        if !self.is_moving.load(Ordering::Relaxed) {
+            *file = None;
+        }
     }
 
     /// Closes the file and never opens the path again.
@@ -101,6 +115,13 @@ impl OpenFiles {
         self.opened.lock().push_back(Arc::downgrade(slot));
         self.make_room();
         Ok(opened)
+    }
+
+    /// The file has the slot's path now: it may be closed and opened like any other.
+    pub fn settle(&self, slot: &Arc<FileSlot>) {
+        slot.is_moving.store(false, Ordering::Relaxed);
+        self.opened.lock().push_back(Arc::downgrade(slot));
+        self.make_room();
     }
 
     /// Closes handles that were not used since the last call.

@@ -60,6 +60,12 @@ impl Positions {
         self.cursors.iter().find(|known| known.offset == offset).copied()
     }
 
+    /// Nothing known of these segments is true any more.
+    pub fn forget(&mut self, is_replaced: impl Fn(Offset) -> bool) {
+        self.recent.retain(|known| !is_replaced(known.segment));
+        self.cursors.retain(|known| !is_replaced(known.segment));
+    }
+
     /// After a truncation nothing known is sure.
     pub fn reset(&mut self, end: Option<Position>) {
         *self = Positions::default();

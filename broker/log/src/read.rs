@@ -89,6 +89,7 @@ impl UnifiedLog {
         let mut attempts = 0;
         loop {
             attempts += 1;
+            let before = self.segments.load_full();
             match self.try_read(from, bound, &limits, log_start_offset) {
                 Ok(Some(slice)) => return Ok(slice),
                 Ok(None) => return Ok(ReadSlice::empty(from, log_start_offset, false)),
@@ -97,6 +98,9 @@ impl UnifiedLog {
                 }
                 Err(ReadFailure::Io(error)) => {
                     self.check_readable()?;
+                    if !Arc::ptr_eq(&before, &self.segments.load()) {
+                        attempts -= 1;
+                    }
                     let log_start_offset = self.log_start_offset();
                     if from < log_start_offset {
                         let log_end_offset = self.log_end_offset();
@@ -179,11 +183,11 @@ impl UnifiedLog {
         }
         let next_offset = if checked < end { from } else { next_offset };
         if checked == end {
-            self.positions.lock().push_cursor(Position {
-                offset: next_offset,
-                segment: segment.base_offset(),
-                position: end,
-            });
+            let cursor = Position { offset: next_offset, segment: segment.base_offset(), position: end };
+            let mut positions = self.positions.lock();
+            if self.is_current(segment, index) {
+                positions.push_cursor(cursor);
+            }
         }
         let len = (checked - start) as usize;
         Ok(Some(ReadSlice {
@@ -203,12 +207,8 @@ impl UnifiedLog {
         offset: Offset,
     ) -> std::io::Result<Option<(usize, u64)>> {
         let place = |base: Offset| segments.partition_point(|segment| segment.base_offset() <= base);
-        let known = self.positions.lock().find(offset);
-        if let Some(known) = known {
-            let index = place(known.segment);
-            if index > 0 && segments[index - 1].base_offset() == known.segment {
-                return Ok(Some((index - 1, known.position)));
-            }
+        if let Some(known) = self.find_known(segments, offset) {
+            return Ok(Some(known));
         }
         let Some(index) = place(offset).checked_sub(1).or((!segments.is_empty()).then_some(0)) else {
             return Ok(None);
@@ -218,6 +218,41 @@ impl UnifiedLog {
         let size = segment.size_bytes();
         let position = segment.find(&self.shared.files, offset)?.map_or(size, |(position, _)| position);
         Ok(Some((index, position)))
+    }
+
+    /// A place that was remembered, if it is one in these segments.
+    fn find_known(&self, segments: &[Arc<Segment>], offset: Offset) -> Option<(usize, u64)> {
+        let positions = self.positions.lock();
+        let known = positions.find(offset)?;
+        let index =
+            segments.partition_point(|segment| segment.base_offset() <= known.segment).checked_sub(1)?;
+        let segment = &segments[index];
+        // The cleaner changes segments and positions together, under the lock that is held here.
+        let is_known = segment.base_offset() == known.segment && self.is_current(segment, index);
+        is_known.then_some((index, known.position))
+    }
+
+    /// Whether the segment is (still, or by now) the log's. `index`: where it is likely to be.
+    fn is_current(&self, segment: &Arc<Segment>, index: usize) -> bool {
+        let now = self.segments.load();
+        now.get(index).is_some_and(|other| Arc::ptr_eq(other, segment))
+            || now.iter().any(|other| Arc::ptr_eq(other, segment))
+    }
+
+    /// Looks again when a segment was replaced while it was looked at.
+    pub(crate) fn retry_replaced<T>(
+        &self,
+        mut look: impl FnMut() -> std::io::Result<T>,
+    ) -> std::io::Result<T> {
+        loop {
+            let before = self.segments.load_full();
+            match look() {
+                Err(error)
+                    if error.kind() == std::io::ErrorKind::NotFound
+                        && !Arc::ptr_eq(&before, &self.segments.load()) => {}
+                result => return result,
+            }
+        }
     }
 
     /// Aborted transactions that touch `from..bound`, for a read_committed reader.

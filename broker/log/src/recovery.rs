@@ -14,8 +14,10 @@ use ottla_model::Offset;
 use ottla_records::{BatchHeader, BatchView, EndTxnMarker};
 
 use crate::checkpoint;
+use crate::cleaner::swap;
 use crate::index::{OffsetEntry, TimeEntry};
 use crate::leader_epochs::LeaderEpochs;
+use crate::log_dir::WriteFailure;
 use crate::names;
 use crate::positions::Position;
 use crate::producer_snapshot;
@@ -115,17 +117,24 @@ impl UnifiedLog {
         };
         self.set_flushed(flushed);
         self.dir.lower_recovery_point(&self.partition, end);
+        if let Err(WriteFailure::NoSpace(text)) = self.dir.lower_cleaned(&self.partition, end) {
+            // What is known in memory is right, and is written the next time.
+            tracing::debug!(partition = %self.partition, %text, "cleaner checkpoint not written");
+        }
         self.publish_first_unstable(writer);
     }
 
     /// `None`: there is no folder yet.
     fn list_folder(&self) -> io::Result<Option<Listing>> {
         let disk = &self.shared.env.disk;
-        let entries = match disk.read_dir(&self.folder) {
+        let mut entries = match disk.read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
+        if swap::finish_interrupted(&**disk, &self.folder, &entries)? {
+            entries = disk.read_dir(&self.folder)?;
+        }
         let mut segments: Vec<(Offset, u64)> = entries
             .iter()
             .filter(|entry| !entry.is_dir)
@@ -183,12 +192,17 @@ impl UnifiedLog {
     ) -> io::Result<Offset> {
         let recovery_point =
             if self.was_clean { Offset(i64::MAX) } else { self.dir.recovery_point(&self.partition) };
+        // What the cleaner went through has gaps, whatever is known of the recovery point.
+        let may_have_gaps_to = self
+            .dir
+            .cleaned_to(&self.partition)
+            .map_or(recovery_point, |cleaned| cleaned.max(recovery_point));
         let after = segments.partition_point(|segment| segment.base_offset() <= recovery_point);
         let first = after.saturating_sub(1);
         let mut end = self.dir.log_start(&self.partition).unwrap_or(Offset::ZERO);
         let mut kept = 0;
         for (index, segment) in segments.iter().enumerate().skip(first) {
-            if index > first && segment.base_offset() > recovery_point && segment.base_offset() != end {
+            if index > first && segment.base_offset() > may_have_gaps_to && segment.base_offset() != end {
                 // A hole: what was between was never acknowledged, nor what comes after.
                 break;
             }
@@ -348,7 +362,13 @@ impl UnifiedLog {
         let first_base = segments.first().map_or(log_start, |segment| segment.base_offset());
         // An older snapshot would miss the batches between: better no state than an old one, as a
         // producer that nobody knows may go on with any sequence.
-        let mut state = self.read_snapshot(writer, first_base, end)?.unwrap_or_default();
+        // One behind the recovery point would hide markers whose index entries may be lost.
+        let believed = if self.was_clean {
+            end
+        } else {
+            self.dir.recovery_point(&self.partition).max(self.flushed_point()).min(end)
+        };
+        let mut state = self.read_snapshot(writer, first_base, believed)?.unwrap_or_default();
         let from = state.end_offset().max(first_base);
         let mut aborted: Vec<(Offset, AbortedTxn)> = Vec::new();
         if from < end {
@@ -391,6 +411,10 @@ impl UnifiedLog {
             entries.extend(aborted.iter().filter(|(segment, _)| *segment == base).map(|(_, entry)| *entry));
             if entries != before {
                 txn_index::rewrite(disk, &path, &entries)?;
+                if !entries.is_empty() {
+                    disk.open(&path, ottla_env::OpenMode::ReadWrite)?.sync_data()?;
+                }
+                disk.sync_dir(&self.folder)?;
             }
         }
         Ok(())

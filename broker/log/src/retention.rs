@@ -19,8 +19,12 @@ impl UnifiedLog {
         self.dir.check()?;
         self.ensure_loaded()?;
         let config = self.config.load();
-        let segments = self.segments.load_full();
-        let count = self.count_expired(&segments, &config, now_ms).map_err(|error| {
+        let mut segments = self.segments.load_full();
+        let counted = self.retry_replaced(|| {
+            segments = self.segments.load_full();
+            self.count_expired(&segments, &config, now_ms)
+        });
+        let count = counted.map_err(|error| {
             if self.is_deleted() {
                 return ChangeError::Deleted;
             }

@@ -65,6 +65,30 @@ impl Segment {
         }
     }
 
+    /// One whose files (log, offset index, time index) are open under other names.
+    pub(crate) fn cleaned(
+        folder: &Path,
+        base_offset: Offset,
+        created_ms: i64,
+        files: [Arc<dyn File>; 3],
+    ) -> Segment {
+        let [log, index, time_index] = files;
+        let slot = |suffix, file| FileSlot::holding(names::segment_file(folder, base_offset, suffix), file);
+        Segment {
+            log: slot(names::LOG_SUFFIX, log),
+            index: Index::new(base_offset, slot(names::INDEX_SUFFIX, index), true),
+            time_index: Index::new(base_offset, slot(names::TIME_INDEX_SUFFIX, time_index), true),
+            ..Segment::new(folder, base_offset, 0, created_ms, true)
+        }
+    }
+
+    /// The files have their own names now.
+    pub(crate) fn settle_files(&self, files: &OpenFiles) {
+        for slot in [&self.log, self.index.slot(), self.time_index.slot()] {
+            files.settle(slot);
+        }
+    }
+
     pub fn base_offset(&self) -> Offset {
         self.base_offset
     }

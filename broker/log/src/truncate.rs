@@ -33,6 +33,7 @@ impl UnifiedLog {
     /// Drops every record at or above `offset`, durably. The next record gets `offset`.
     pub fn truncate_to(self: &Arc<Self>, offset: Offset) -> Result<(), ChangeError> {
         self.check_changeable()?;
+        let _turn = self.cleaning.swap_turn.lock();
         let mut writer = self.writer.lock();
         if self.is_deleted() {
             return Err(ChangeError::Deleted);
@@ -109,6 +110,7 @@ impl UnifiedLog {
         })?;
         self.publish_first_unstable(writer);
         self.dir.lower_recovery_point(&self.partition, end);
+        self.dir.lower_cleaned(&self.partition, end)?;
         self.dir.write_recovery_points()?;
         Ok(())
     }
@@ -116,6 +118,7 @@ impl UnifiedLog {
     /// Drops every record; the next one gets `offset`.
     pub fn truncate_fully_and_start_at(self: &Arc<Self>, offset: Offset) -> Result<(), ChangeError> {
         self.check_changeable()?;
+        let _turn = self.cleaning.swap_turn.lock();
         let mut writer = self.writer.lock();
         if self.is_deleted() {
             return Err(ChangeError::Deleted);
@@ -185,6 +188,7 @@ impl UnifiedLog {
     /// Takes segments that lie wholly below the log's start off the list, then off the disk.
     pub(crate) fn remove_segments_below_log_start(self: &Arc<Self>) -> usize {
         let removed: Vec<Arc<Segment>> = {
+            let _turn = self.cleaning.swap_turn.lock();
             let writer = self.writer.lock();
             let log_start = self.log_start_offset();
             let segments = self.segments.load_full();

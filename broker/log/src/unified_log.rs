@@ -19,6 +19,7 @@ use ottla_model::{LeaderEpoch, Offset, ProducerId, TopicId, TopicPartition};
 use parking_lot::{Mutex, RwLock};
 
 use crate::checkpoint::EpochEntry;
+use crate::cleaner::{Cleaner, CleaningMark};
 use crate::config::{LogConfig, LogManagerSettings};
 use crate::error::{AppendError, ReadError, StorageFailure};
 use crate::flusher::{FlushListener, FlushTurn, Flusher};
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub files: OpenFiles,
     pub settings: LogManagerSettings,
     pub flusher: Flusher,
+    pub cleaner: Cleaner,
     /// Logs with something to flush or to checkpoint.
     pub dirty: Mutex<Vec<Arc<UnifiedLog>>>,
     /// Told how long each sync took.
@@ -72,6 +74,7 @@ pub struct UnifiedLog {
     pub(crate) positions: Mutex<Positions>,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) flush_turn: FlushTurn,
+    pub(crate) cleaning: CleaningMark,
     pub(crate) flush_listener: RwLock<Option<Arc<dyn FlushListener>>>,
 }
 
@@ -87,6 +90,8 @@ pub(crate) struct Writer {
     pub are_epochs_dirty: bool,
     /// Rolled segments with bytes that may not be on the device.
     pub unsynced: Vec<Arc<Segment>>,
+    /// Segments whose transaction index may not be on the device.
+    pub unsynced_txn_indexes: Vec<Offset>,
     /// Bytes of the active segment that are on the device.
     pub active_synced_bytes: u64,
     /// New names in the folder (and the folder's own) that may not be on the device.
@@ -135,6 +140,7 @@ impl UnifiedLog {
             positions: Mutex::default(),
             writer: Mutex::default(),
             flush_turn: FlushTurn::default(),
+            cleaning: CleaningMark::default(),
             flush_listener: RwLock::new(None),
         }
     }
@@ -157,14 +163,15 @@ impl UnifiedLog {
         self.is_claimed.load(Ordering::Acquire)
     }
 
-    pub(crate) fn claim(&self, config: Arc<LogConfig>) {
-        self.config.store(config);
+    pub(crate) fn claim(self: &Arc<Self>, config: Arc<LogConfig>) {
+        self.set_config(config);
         self.is_claimed.store(true, Ordering::Release);
     }
 
     /// In force from the next operation on.
-    pub fn set_config(&self, config: Arc<LogConfig>) {
+    pub fn set_config(self: &Arc<Self>, config: Arc<LogConfig>) {
         self.config.store(config);
+        self.note_cleanable();
     }
 
     /// `ZERO` when the folder says nothing and nobody asked with an id.
@@ -278,6 +285,11 @@ impl UnifiedLog {
 
     pub(crate) fn set_log_end(&self, offset: Offset) {
         self.log_end.store(offset.0, Ordering::Release);
+    }
+
+    /// As `flushed_offset`, while the log is read.
+    pub(crate) fn flushed_point(&self) -> Offset {
+        Offset(self.flushed.load(Ordering::Acquire))
     }
 
     pub(crate) fn set_flushed(&self, offset: Offset) {

@@ -107,6 +107,15 @@ impl Attributes {
     pub fn has_delete_horizon(self) -> bool {
         self.0 & Self::DELETE_HORIZON != 0
     }
+
+    pub fn with_delete_horizon(self) -> Attributes {
+        Attributes(self.0 | Self::DELETE_HORIZON)
+    }
+
+    /// Nothing is compressed and the base timestamp is a timestamp again.
+    pub fn plain(self) -> Attributes {
+        Attributes(self.0 & !(7 | Self::DELETE_HORIZON))
+    }
 }
 
 /// Every field before the records.
@@ -196,6 +205,11 @@ impl BatchHeader {
     #[inline]
     pub fn next_offset(&self) -> Offset {
         self.base_offset + i64::from(self.last_offset_delta) + 1
+    }
+
+    /// When the tombstones or the marker in this batch may go, once the cleaner has set it.
+    pub fn delete_horizon_ms(&self) -> Option<i64> {
+        self.attributes.has_delete_horizon().then_some(self.base_timestamp)
     }
 
     pub fn has_producer_id(&self) -> bool {

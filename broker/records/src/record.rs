@@ -33,9 +33,16 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
     pub header_count: i32,
     headers: &'a [u8],
+    /// As it stands in the batch, its length included.
+    bytes: &'a [u8],
 }
 
 impl<'a> Record<'a> {
+    /// As it stands in the batch, its length included: its timestamp is relative to the batch's.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The headers, in order, with repeats.
     pub fn headers(&self) -> Headers<'a> {
         Headers { bytes: self.headers, at: 0, left: self.header_count }
@@ -89,6 +96,7 @@ impl<'a> Records<'a> {
     }
 
     fn read(&mut self) -> Option<Record<'a>> {
+        let start = self.at;
         let length = usize::try_from(read_varint(self.bytes, &mut self.at)?).ok()?;
         let body = self.bytes.get(self.at..self.at.checked_add(length)?)?;
         self.at += length;
@@ -121,6 +129,7 @@ impl<'a> Records<'a> {
             value,
             header_count,
             headers,
+            bytes: &self.bytes[start..self.at],
         })
     }
 }

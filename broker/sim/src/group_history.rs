@@ -95,7 +95,8 @@ fn now<T: Send + 'static>(reply: Reply<T>) -> T {
 }
 
 fn context(api_version: i16) -> RequestContext {
-    RequestContext { api_version, client_id: "c".to_owned(), client_host: "/127.0.0.1".to_owned() }
+    let client_host = "/127.0.0.1".to_owned();
+    RequestContext { api_version, client_id: "c".to_owned(), client_host, first_rebalance_wait_ms: 0 }
 }
 
 impl Allowed {

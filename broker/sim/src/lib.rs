@@ -1,6 +1,7 @@
 //! Simulated worlds for real rooms: seeded histories, outside checkers.
 //! Shell. A failing seed is printed as the command that repeats it.
 
+pub mod cleaner_history;
 pub mod cluster_history;
 pub mod group_history;
 pub mod log_history;

@@ -22,19 +22,19 @@ pub(crate) static LOG: &[ConfigRow] = &[
         .doc("Log directories that get no new partitions."),
     row("follower.fetch.last.tiered.offset.enable", Boolean, Some("false"), Any, ClusterWide, Medium)
         .doc("Whether an empty follower starts at the last tiered offset."),
-    row("log.cleaner.backoff.ms", Long, Some("15000"), at_least(0), ClusterWide, Medium)
+    row("log.cleaner.backoff.ms", Long, Some("15000"), at_least(0), ClusterWide, Medium).used()
         .doc("How long the cleaner rests when there is nothing to clean."),
-    row("log.cleaner.dedupe.buffer.size", Long, Some("134217728"), Any, ClusterWide, Medium)
+    row("log.cleaner.dedupe.buffer.size", Long, Some("134217728"), Any, ClusterWide, Medium).used()
         .doc("Memory for finding duplicate keys, over all cleaner threads."),
     row("log.cleaner.delete.retention.ms", Long, Some("86400000"), at_least(0), ClusterWide, Medium).used()
         .doc("How long a delete marker stays in a compacted log."),
-    row("log.cleaner.enable", Boolean, Some("true"), Any, ReadOnly, Medium)
+    row("log.cleaner.enable", Boolean, Some("true"), Any, ReadOnly, Medium).used()
         .doc("Whether compacted topics are cleaned."),
-    row("log.cleaner.io.buffer.load.factor", Double, Some("0.9"), Any, ClusterWide, Medium)
+    row("log.cleaner.io.buffer.load.factor", Double, Some("0.9"), Any, ClusterWide, Medium).used()
         .doc("How full the table of duplicate keys may get."),
-    row("log.cleaner.io.buffer.size", Int, Some("524288"), at_least(0), ClusterWide, Medium)
+    row("log.cleaner.io.buffer.size", Int, Some("524288"), at_least(0), ClusterWide, Medium).used()
         .doc("Memory for reading and writing, over all cleaner threads."),
-    row("log.cleaner.io.max.bytes.per.second", Double, Some("1.7976931348623157E308"), Any, ClusterWide, Medium)
+    row("log.cleaner.io.max.bytes.per.second", Double, Some("1.7976931348623157E308"), Any, ClusterWide, Medium).used()
         .doc("Most bytes a second the cleaner reads and writes."),
     row("log.cleaner.max.compaction.lag.ms", Long, Some("9223372036854775807"), at_least(1), ClusterWide, Medium).used()
         .doc("A record is cleaned after this time at the latest."),
@@ -42,7 +42,7 @@ pub(crate) static LOG: &[ConfigRow] = &[
         .doc("Share of a log that must be dirty before it is cleaned."),
     row("log.cleaner.min.compaction.lag.ms", Long, Some("0"), at_least(0), ClusterWide, Medium).used()
         .doc("A record stays untouched by the cleaner for at least this time."),
-    row("log.cleaner.threads", Int, Some("1"), at_least(0), ClusterWide, Medium)
+    row("log.cleaner.threads", Int, Some("1"), at_least(0), ClusterWide, Medium).used()
         .doc("Threads of the cleaner."),
     row("log.cleanup.policy", List, Some("delete"), list(&["compact", "delete"], true), ClusterWide, Medium).used()
         .doc("What becomes of old data: delete, compact, both, or nothing when empty."),

@@ -4,7 +4,7 @@
 //! The model of a power loss: bytes of a file survive as they were at its last `sync_data`, plus an
 //! arbitrary prefix of what was written since (possibly with one torn byte range); a name survives
 //! when its folder was synced after it was made, or by luck; a rename or removal that was not
-//! synced may or may not have happened. Small files written by `write_atomically` are whole.
+//! synced may or may not have happened, but a rename never in half. Small files written by `write_atomically` are whole.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -40,6 +40,10 @@ struct World {
     durable_names: BTreeMap<PathBuf, Node>,
     locks: Vec<PathBuf>,
     faults: Faults,
+    /// Changes that are still done before the process dies.
+    changes_left: Option<u64>,
+    /// Renames of files since their folder was synced, in order.
+    renames: Vec<(PathBuf, PathBuf, Node)>,
     /// Counts power losses: files opened before one are dead.
     life: u64,
 }
@@ -85,6 +89,8 @@ impl FaultyDisk {
                 durable_names: BTreeMap::new(),
                 locks: Vec::new(),
                 faults: Faults::default(),
+                changes_left: None,
+                renames: Vec::new(),
                 life: 0,
             })),
             rng: Arc::new(SeededRng::new(seed)),
@@ -95,10 +101,17 @@ impl FaultyDisk {
         self.world.lock().faults = faults;
     }
 
+    /// After so many more changes the process is as good as dead: every further one fails, until
+    /// `kill` or `lose_power`.
+    pub fn die_after(&self, changes: u64) {
+        self.world.lock().changes_left = Some(changes);
+    }
+
     /// The process dies (`kill -9`): nothing written is lost, every open file and lock is gone.
     pub fn kill(&self) {
         let mut world = self.world.lock();
         world.life += 1;
+        world.changes_left = None;
         world.locks.clear();
     }
 
@@ -107,17 +120,31 @@ impl FaultyDisk {
         self.kill();
         let mut world = self.world.lock();
         let mut after = world.durable_names.clone();
+        let renames = std::mem::take(&mut world.renames);
+        let is_renamed = |path: &PathBuf| renames.iter().any(|(from, to, _)| from == path || to == path);
         for (path, node) in &world.names {
             // A name that was never synced may have reached the disk all the same.
-            if !after.contains_key(path) && self.rng.chance(500) {
+            if !after.contains_key(path) && !is_renamed(path) && self.rng.chance(500) {
                 after.insert(path.clone(), node.clone());
             }
         }
-        let removed: Vec<PathBuf> =
-            after.keys().filter(|path| !world.names.contains_key(*path)).cloned().collect();
+        let removed: Vec<PathBuf> = after
+            .keys()
+            .filter(|path| !world.names.contains_key(*path) && !is_renamed(path))
+            .cloned()
+            .collect();
         for path in removed {
             if self.rng.chance(500) {
                 after.remove(&path);
+            }
+        }
+        for (index, (from, to, node)) in renames.iter().enumerate() {
+            // One that builds on another that did not happen can't have.
+            let is_possible =
+                after.contains_key(from) || !renames[..index].iter().any(|(_, to, _)| to == from);
+            if is_possible && self.rng.chance(500) {
+                after.remove(from);
+                after.insert(to.clone(), node.clone());
             }
         }
         // A child without its folder can't be reached.
@@ -181,6 +208,18 @@ impl FaultyDisk {
         }
     }
 
+    /// Before each change of names or bytes.
+    fn change(&self) -> io::Result<()> {
+        match &mut self.world.lock().changes_left {
+            Some(0) => Err(io::Error::other("the process is dying")),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     fn not_found(path: &Path) -> io::Error {
         io::Error::new(io::ErrorKind::NotFound, format!("{} does not exist", path.display()))
     }
@@ -188,6 +227,9 @@ impl FaultyDisk {
 
 impl Disk for FaultyDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
+        if mode == OpenMode::Truncate || (mode == OpenMode::Create && !self.exists(path)) {
+            self.change()?;
+        }
         let mut world = self.world.lock();
         let life = world.life;
         let contents = match (world.names.get(path), mode) {
@@ -217,6 +259,7 @@ impl Disk for FaultyDisk {
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.change()?;
         let mut world = self.world.lock();
         for folder in path.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
             if let Node::File(_) = world.names.entry(folder.to_owned()).or_insert(Node::Folder) {
@@ -248,9 +291,12 @@ impl Disk for FaultyDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.change()?;
         let mut world = self.world.lock();
-        if !world.names.contains_key(from) {
-            return Err(FaultyDisk::not_found(from));
+        match world.names.get(from).cloned() {
+            None => return Err(FaultyDisk::not_found(from)),
+            Some(Node::Folder) => {}
+            Some(node) => world.renames.push((from.to_owned(), to.to_owned(), node)),
         }
         let moved: Vec<PathBuf> = world.names.keys().filter(|path| path.starts_with(from)).cloned().collect();
         for path in moved {
@@ -263,6 +309,7 @@ impl Disk for FaultyDisk {
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.change()?;
         match self.world.lock().names.remove(path) {
             Some(_) => Ok(()),
             None => Err(FaultyDisk::not_found(path)),
@@ -270,6 +317,7 @@ impl Disk for FaultyDisk {
     }
 
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.change()?;
         let mut world = self.world.lock();
         if !world.names.contains_key(path) {
             return Err(FaultyDisk::not_found(path));
@@ -279,6 +327,7 @@ impl Disk for FaultyDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.change()?;
         let mut world = self.world.lock();
         let is_child = |child: &PathBuf| child.parent() == Some(path) || child == path;
         let now: Vec<(PathBuf, Node)> = world
@@ -298,6 +347,7 @@ impl Disk for FaultyDisk {
             world.durable_names.retain(|child, _| !child.starts_with(&path));
         }
         world.durable_names.extend(now);
+        world.renames.retain(|(from, ..)| from.parent() != Some(path));
         Ok(())
     }
 
@@ -336,6 +386,7 @@ impl File for FaultyFile {
     }
 
     fn write_vectored_all_at(&self, slices: &mut [IoSlice<'_>], position: u64) -> io::Result<()> {
+        self.disk.change()?;
         let faults = self.faults()?;
         let whole: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
         let (count, result) = if self.disk.rng.chance(faults.write_fails) {
@@ -361,12 +412,14 @@ impl File for FaultyFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.disk.change()?;
         self.faults()?;
         self.contents.lock().bytes.resize(len as usize, 0);
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.disk.change()?;
         let faults = self.faults()?;
         if self.disk.rng.chance(faults.sync_fails) {
             return Err(io::Error::other("injected sync failure"));
