@@ -229,7 +229,8 @@ fn target_dir() -> PathBuf {
 fn ottla_binary() -> Outcome<PathBuf> {
     let path =
         std::env::var_os("OTTLA_BINARY").map_or_else(|| target_dir().join("release/ottla"), PathBuf::from);
-    if path.is_file() {
+    // The broker is started in a folder of its own, where a relative path names something else.
+    if let Some(path) = std::path::absolute(&path).ok().filter(|path| path.is_file()) {
         return Ok(path);
     }
     fail(format!(

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use ottla_coordinator::client_quirks::first_rebalance_wait_ms;
 use ottla_coordinator::{Reply, RequestContext, TopicLookup};
 use ottla_metadata::Image;
 use ottla_model::{PartitionIndex, TopicId, TopicName};
@@ -14,7 +15,9 @@ use crate::request::{Handled, Request, park};
 
 /// What the coordinator sees of a request.
 pub fn context(request: &Request) -> RequestContext {
+    let software = request.connection.software.get();
     RequestContext {
+        first_rebalance_wait_ms: software.map_or(0, |(name, _)| first_rebalance_wait_ms(name)),
         api_version: request.version(),
         client_id: request.client_id(),
         // As Java prints an address: "/" and no name before it.

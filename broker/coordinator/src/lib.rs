@@ -5,6 +5,7 @@
 //! the shard's partition of `__consumer_offsets`, replays them, and lets the answers go when they are
 //! committed.
 
+pub mod client_quirks;
 pub mod group;
 pub mod java_hash;
 pub mod record;

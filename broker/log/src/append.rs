@@ -502,6 +502,7 @@ impl UnifiedLog {
             .and_then(|file| file.write_all_at(text.as_bytes(), 0))
             .map_err(|error| self.dir.write_failed(&format!("writing {}", path.display()), &error))?;
         writer.is_topic_id_written = true;
+        writer.is_topic_id_unsynced = true;
         Ok(())
     }
 

@@ -95,6 +95,18 @@ pub fn parse_partition_metadata(text: &str) -> Option<TopicId> {
     text.lines().find_map(|line| TopicId::parse(line.strip_prefix("topic_id:")?.trim()))
 }
 
+/// Whether the bytes are the beginning of a `partition.metadata` and no more: a write that the device
+/// has in part, or as zeros.
+pub fn is_unfinished_partition_metadata(bytes: &[u8]) -> bool {
+    let written = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    let whole = write_partition_metadata(TopicId::ZERO);
+    let (head, id_len) = whole.as_bytes().split_at(whole.len() - TopicId::ZERO.to_string().len());
+    let is_head = written.iter().zip(head).all(|(a, b)| a == b);
+    let id = written.get(head.len()..).unwrap_or_default();
+    let is_id_char = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    is_head && id.len() < id_len.len() && id.iter().all(is_id_char)
+}
+
 /// Who a log directory belongs to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MetaProperties {
@@ -161,5 +173,12 @@ mod tests {
         assert_eq!(MetaProperties::parse(&properties.write()), Some(properties));
         let id = TopicId::METADATA;
         assert_eq!(parse_partition_metadata(&write_partition_metadata(id)), Some(id));
+        let text = write_partition_metadata(id);
+        for cut in 0..text.len() {
+            assert!(is_unfinished_partition_metadata(&text.as_bytes()[..cut]));
+        }
+        for whole in [text.as_bytes(), b"version: 1", b"version: 0\ntopic_id: ?"] {
+            assert!(!is_unfinished_partition_metadata(whole));
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use ottla_env::OpenMode;
 use ottla_model::Offset;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -106,6 +107,7 @@ struct FlushPlan {
     txn_indexes: Vec<Offset>,
     active: Option<(Arc<Segment>, u64)>,
     names: bool,
+    topic_id: bool,
     folder_number: u64,
     records: i64,
     bytes: u64,
@@ -113,7 +115,7 @@ struct FlushPlan {
 
 impl FlushPlan {
     fn is_empty(&self) -> bool {
-        self.rolled.is_empty() && self.active.is_none() && !self.names
+        self.rolled.is_empty() && self.active.is_none() && !self.names && !self.topic_id
     }
 }
 
@@ -216,6 +218,7 @@ impl UnifiedLog {
             txn_indexes: std::mem::take(&mut writer.unsynced_txn_indexes),
             active,
             names: std::mem::take(&mut writer.are_names_unsynced),
+            topic_id: std::mem::take(&mut writer.is_topic_id_unsynced),
             folder_number: writer.folder_number,
             records: writer.unflushed_records,
             bytes: writer.unflushed_bytes,
@@ -227,7 +230,7 @@ impl UnifiedLog {
         for segment in &plan.rolled {
             // Finished indexes are synced with their segment: retention believes their last entry.
             for slot in [segment.slot(), segment.index.slot(), segment.time_index.slot()] {
-                match files.get(slot, ottla_env::OpenMode::Read) {
+                match files.get(slot, OpenMode::Read) {
                     Ok(file) => file.sync_data()?,
                     // Indexes have no file while they have no entry; deleted segments have none.
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -246,6 +249,11 @@ impl UnifiedLog {
         }
         if let Some((active, _)) = &plan.active {
             active.file(files)?.sync_data()?;
+        }
+        if plan.topic_id {
+            // A start takes a folder without an id for one that never held a promised record.
+            let path = self.folder.join(names::PARTITION_METADATA);
+            self.shared.env.disk.open(&path, OpenMode::Read)?.sync_data()?;
         }
         if plan.names {
             self.shared.env.disk.sync_dir(&self.folder)?;

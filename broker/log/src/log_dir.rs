@@ -39,6 +39,8 @@ pub struct LogDir {
     folders_made: AtomicU64,
     /// Of those, how many are surely on the device.
     folders_synced: Mutex<u64>,
+    /// The last process left nothing to recover here.
+    was_clean: bool,
 }
 
 #[derive(Default)]
@@ -56,6 +58,7 @@ pub enum WriteFailure {
 
 impl LogDir {
     pub fn new(path: PathBuf, disk: Arc<dyn Disk>, reserve_bytes: u64) -> LogDir {
+        let was_clean = disk.exists(&path.join(names::CLEAN_SHUTDOWN));
         LogDir {
             path,
             disk,
@@ -68,7 +71,12 @@ impl LogDir {
             cleaned: Mutex::default(),
             folders_made: AtomicU64::new(1),
             folders_synced: Mutex::new(0),
+            was_clean,
         }
+    }
+
+    pub fn was_clean(&self) -> bool {
+        self.was_clean
     }
 
     pub fn path(&self) -> &Path {

@@ -98,7 +98,7 @@ impl LogManager {
             let started = shared.env.clock.monotonic();
             let (dir, lock) = open_dir(&shared, &path)?;
             locks.push(lock);
-            let was_clean = shared.env.disk.exists(&path.join(names::CLEAN_SHUTDOWN));
+            let was_clean = dir.was_clean();
             let found = find_partitions(&shared, &dir, was_clean)
                 .map_err(|error| OpenError::Io { dir: path.clone(), error })?;
             let total = if was_clean { LoadReport::default() } else { recover(&shared, &found) };
@@ -276,6 +276,9 @@ impl LogManager {
     ) -> Result<Arc<UnifiedLog>, LogError> {
         if let Some(log) = self.get(partition) {
             log.claim(config);
+            if !topic_id.is_zero() && log.topic_id().is_zero() && self.never_got_its_id(&log) {
+                return Err(LogError::InconsistentTopicId { expected: topic_id, found: TopicId::ZERO });
+            }
             return self.with_topic_id(log, topic_id);
         }
         let log = {
@@ -283,8 +286,11 @@ impl LogManager {
             if let Some(log) = logs.get(partition) {
                 log.clone()
             } else {
-                let dir = self.choose_dir(&logs)?;
-                let log = UnifiedLog::new(partition.clone(), dir, self.shared.clone(), config.clone(), true);
+                let dir = self.dir_for(partition, &logs)?;
+                // The folder may be there all the same: the metadata log's is no find of a start.
+                let was_clean = dir.was_clean();
+                let shared = self.shared.clone();
+                let log = UnifiedLog::new(partition.clone(), dir, shared, config.clone(), was_clean);
                 let log = Arc::new(log);
                 log.claim(config);
                 logs.insert(partition.clone(), log.clone());
@@ -311,6 +317,17 @@ impl LogManager {
         Ok(log)
     }
 
+    /// Whether a folder that a start found is without its id because the writing of it did not get to
+    /// the device. The id is synced before the first record is promised: nothing in the folder was,
+    /// and it may be what is left of an earlier topic of that name.
+    fn never_got_its_id(&self, log: &UnifiedLog) -> bool {
+        let disk = &self.shared.env.disk;
+        match disk.read(&log.folder.join(names::PARTITION_METADATA)) {
+            Ok(bytes) => checkpoint::is_unfinished_partition_metadata(&bytes),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound && disk.exists(&log.folder),
+        }
+    }
+
     /// The id in the folder, read without opening the rest of it.
     fn read_topic_id(&self, log: &UnifiedLog) -> TopicId {
         if log.is_loaded() {
@@ -320,6 +337,19 @@ impl LogManager {
         read.ok()
             .and_then(|bytes| checkpoint::parse_partition_metadata(&String::from_utf8_lossy(&bytes)))
             .unwrap_or(TopicId::ZERO)
+    }
+
+    /// Where a new partition goes. The metadata log stays where it is, and begins in the first directory.
+    fn dir_for(&self, partition: &TopicPartition, logs: &Logs) -> Result<Arc<LogDir>, StorageFailure> {
+        let folder = partition.to_string();
+        if folder != names::CLUSTER_METADATA_FOLDER {
+            return self.choose_dir(logs);
+        }
+        let has_it = |dir: &&Arc<LogDir>| self.shared.env.disk.exists(&dir.path().join(&folder));
+        match self.dirs.iter().find(has_it).or(self.dirs.first()) {
+            Some(dir) => dir.check().map(|()| dir.clone()),
+            None => self.choose_dir(logs),
+        }
     }
 
     /// The directory with the fewest partitions, as Kafka chooses.

@@ -166,6 +166,7 @@ impl UnifiedLog {
         if let Some(found) = found {
             *self.topic_id.lock() = found;
             writer.is_topic_id_written = true;
+            writer.is_topic_id_unsynced = !self.was_clean;
         }
         Ok(())
     }

@@ -106,6 +106,8 @@ pub(crate) struct Writer {
     pub generation: u64,
     pub last_snapshot: Option<Offset>,
     pub is_topic_id_written: bool,
+    /// The file with the topic's id may not be on the device.
+    pub is_topic_id_unsynced: bool,
 }
 
 impl UnifiedLog {

@@ -103,7 +103,8 @@ impl ControllerLoop {
     }
 
     /// The records of a new reign. Nobody waits for them, so nothing is synced: they reach the
-    /// device with the first change that is answered. Raised leader epochs are the exception.
+    /// device with the first change that is answered. Raised leader epochs are the exception, and what a
+    /// killed process left in the page cache.
     fn activate(&mut self, unclean_stop: bool) -> Result<(), CommitError> {
         let voter = || Voter { voter_id: self.rules.node_id.0, ..Voter::default() };
         let message = LeaderChangeMessage {
@@ -113,6 +114,8 @@ impl ControllerLoop {
             ..LeaderChangeMessage::default()
         };
         let offset = self.next_offset();
+        // Replayed records that only the page cache holds are about to be shown.
+        let shows_unsynced = unclean_stop && offset > Offset::ZERO;
         let now_ms = self.env.clock.wall_ms();
         let batch = encode_control(ControlRecordType::LeaderChange, &message, offset, self.epoch, now_ms);
         self.working.replay_control(offset, self.epoch);
@@ -131,7 +134,9 @@ impl ControllerLoop {
         for part in changes.chunks(PARTITIONS_PER_REQUEST_MAX) {
             self.commit_now(part.to_vec())?;
         }
-        if let Some(disk) = self.disk.as_mut().filter(|_| self.sync && !changes.is_empty()) {
+        if let Some(disk) =
+            self.disk.as_mut().filter(|_| self.sync && (shows_unsynced || !changes.is_empty()))
+        {
             disk.log.sync()?;
         }
         Ok(())

@@ -225,9 +225,10 @@ impl Connection {
                 Poll::Pending => return Ok(progress),
                 // A file that became shorter has nothing to send where its length was promised.
                 Poll::Ready(Ok(0)) => {
-                    tracing::debug!(
+                    tracing::warn!(
                         connection = self.id,
-                        "closing: a slice of a file was not there any more"
+                        peer = %self.info.peer_addr,
+                        "closing: a file is shorter than what was written to it; has somebody cut it?"
                     );
                     return Err(CloseReason::Error);
                 }

@@ -188,8 +188,10 @@ impl Partition {
     pub fn request_flush(&self, end: Offset) {
         if let Some(log) = self.log.get()
             && !self.gate.is_durable(end)
+            && log.request_flush(end)
         {
-            log.request_flush(end);
+            // It was there before anybody listened: no call of the listener follows.
+            self.gate.on_flush(log.flushed_offset());
         }
     }
 
@@ -210,6 +212,11 @@ impl Partition {
     pub fn last_stable_offset(&self) -> Result<Offset, Unavailable> {
         let log = self.log()?;
         Ok(log.last_stable_offset(log.log_end_offset()))
+    }
+
+    /// What is answered for an append that will never be durable.
+    pub fn lost_code(&self) -> ErrorCode {
+        if self.is_deleted() { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::KafkaStorageError }
     }
 
     pub(crate) fn mark_deleted(&self) {

@@ -55,10 +55,14 @@ impl Figures {
         self.log_size_bytes.reset();
         for log in self.logs.logs() {
             let partition = log.partition();
-            let index = partition.partition.to_string();
-            self.log_size_bytes
-                .with_label_values(&[partition.topic.as_str(), &index])
-                .set(log.size_bytes() as i64);
+            let size_bytes = log.size_bytes();
+            // A partition nobody wrote to is left out: thousands of zeros help nobody.
+            if size_bytes > 0 {
+                let index = partition.partition.to_string();
+                self.log_size_bytes
+                    .with_label_values(&[partition.topic.as_str(), &index])
+                    .set(size_bytes as i64);
+            }
         }
         self.refresh_lag();
     }

@@ -3,8 +3,6 @@
 
 mod args;
 mod figures;
-mod groups_follow;
-mod groups_log;
 mod identity;
 mod listeners;
 mod ready;
@@ -17,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ottla_config::{BrokerConfig, Warning};
+use ottla_server::{groups_follow, groups_log};
 
 use crate::args::{Arguments, Command, Sources, parse_override};
 

@@ -2,7 +2,10 @@
 //! Shell. A failing seed is printed as the command that repeats it.
 
 pub mod cleaner_history;
+pub mod cluster_history;
+pub mod group_history;
 pub mod log_history;
+pub mod rooms;
 
 /// The seeds a test runs: the one in `OTTLA_SEED`, or so many from 0 on (`OTTLA_SEEDS` of them
 /// when that is set).
@@ -25,5 +28,15 @@ pub fn run_seeds(test: &str, count: u64, history: impl Fn(u64) + std::panic::Ref
                 .unwrap_or_default();
             panic!("{text}\nrepeat with: OTTLA_SEED={seed} cargo test -p ottla-sim {test}");
         }
+    }
+}
+
+/// Panics again with the last steps of a history that failed.
+pub fn with_trace(seed: u64, played: std::thread::Result<()>, trace: &[String]) {
+    if let Err(panic) = played {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let last = trace[trace.len().saturating_sub(40)..].join("\n  ");
+        panic!("seed {seed}: {}\n  {last}", text.unwrap_or_default());
     }
 }

@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Until room that was made can be used: deleted segments may linger for a moment.
 const ROOM_LIMIT: Duration = Duration::from_secs(45);
 const BATCH_VALUE_BYTES: usize = 256 << 10;
+/// Enough that its deletion makes more room than any reserve a broker may keep.
+const OTHER_COUNT: i64 = 80;
 const MAIN_TOPIC: &str = "crash-disk-main";
 const OTHER_TOPIC: &str = "crash-disk-other";
 
@@ -62,11 +64,11 @@ pub fn run(against: Against, overrides: &[String]) -> Outcome<Ending> {
         Ok(mount) => mount,
         Err(failure) => return Ok(Ending::Skipped(format!("no small disk can be mounted here: {failure}"))),
     };
-    let options = BrokerOptions {
-        log_dir: Some(mount.path().join("data")),
-        overrides: overrides.to_vec(),
-        ..BrokerOptions::default()
-    };
+    // Deleted files linger for a minute otherwise, here as on Apache Kafka.
+    let mut overrides = overrides.to_vec();
+    overrides.insert(0, "log.segment.delete.delay.ms=100".to_owned());
+    let options =
+        BrokerOptions { log_dir: Some(mount.path().join("data")), overrides, ..BrokerOptions::default() };
     let mut broker = broker::start(against, &options)?;
     let mut stage =
         Stage { connection: Connection::open(broker.bootstrap(), PATIENCE)?, refusals: Vec::new() };
@@ -92,7 +94,7 @@ impl Stage {
         for topic in [MAIN_TOPIC, OTHER_TOPIC] {
             self.connection.create_topic(topic, 1, &configs)?;
         }
-        let others = self.fill(OTHER_TOPIC, Some(8))?;
+        let others = self.fill(OTHER_TOPIC, Some(OTHER_COUNT))?;
         let first = self.fill(MAIN_TOPIC, None)?;
         self.check_served(MAIN_TOPIC, 0, first)?;
         self.check_served(OTHER_TOPIC, 0, others)?;

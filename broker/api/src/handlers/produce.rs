@@ -110,12 +110,13 @@ fn answer_nothing(request: &Request, response: &ProduceResponse) -> Answer {
 async fn wait_for_disk(request: Request, mut response: ProduceResponse, waiting: Vec<Waiting>) -> Answer {
     let (places, pending): (Vec<(usize, usize)>, Vec<Pending>) =
         waiting.into_iter().map(|one| ((one.topic, one.partition), one.pending)).unzip();
+    let partitions: Vec<Arc<Partition>> = pending.iter().map(|one| one.partition.clone()).collect();
     let outcomes = AllDurable::new(pending).await;
-    for ((topic, partition), outcome) in places.into_iter().zip(outcomes) {
+    for (((topic, partition), outcome), hosted) in places.into_iter().zip(outcomes).zip(partitions) {
         if outcome.is_err() {
             let answer = &mut response.responses[topic].partition_responses[partition];
             let index = answer.index;
-            *answer = failed(index, ErrorCode::KafkaStorageError);
+            *answer = failed(index, hosted.lost_code());
         }
     }
     request.answer(&response)

@@ -54,8 +54,9 @@ impl ClassicGroupState {
 pub enum InitialRebalance {
     /// As Kafka: a fixed delay, again as long as new members came, up to the rebalance timeout.
     Delayed { delay_ms: i64, remaining_ms: i64 },
-    /// At once, but for members that have been given their id and are on their way back.
-    Adaptive { until: Monotonic },
+    /// At once, but for members that have been given their id and are on their way back, and for
+    /// clients that can't take it so soon (`client_quirks`).
+    Adaptive { until: Monotonic, not_before: Monotonic },
 }
 
 pub struct ClassicGroup {
@@ -82,6 +83,8 @@ pub struct ClassicGroup {
     pub(super) subscribed_topics: Option<BTreeSet<String>>,
     pub(super) new_member_added: bool,
     pub(super) initial: Option<InitialRebalance>,
+    /// How long the members that joined an empty group want its first rebalance held.
+    pub(super) first_wait_ms: i64,
     pub(super) join_timer: Option<TimerId>,
     pub(super) sync_timer: Option<TimerId>,
     /// What the log holds of this group; changed by replay alone.
@@ -110,6 +113,7 @@ impl ClassicGroup {
             subscribed_topics: None,
             new_member_added: false,
             initial: None,
+            first_wait_ms: 0,
             join_timer: None,
             sync_timer: None,
             stored: None,

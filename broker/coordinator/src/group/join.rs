@@ -23,6 +23,8 @@ pub struct Joiner {
     pub rebalance_timeout_ms: i32,
     pub protocol_type: Arc<str>,
     pub protocols: Vec<Protocol>,
+    /// How long its software wants the first rebalance held (`client_quirks`).
+    pub first_rebalance_wait_ms: i64,
 }
 
 /// What is needed to put a static member's predecessor back when the replacement cannot be stored.
@@ -44,6 +46,9 @@ impl ClassicGroup {
         if !self.accepts_joining_member(&joiner.member_id, turn.settings.members_max) {
             self.remove(turn, &joiner.member_id);
             return turn.answer_join_error(waiter, "", ErrorCode::GroupMaxSizeReached);
+        }
+        if self.is_in_state(ClassicGroupState::Empty) {
+            self.first_wait_ms = self.first_wait_ms.max(joiner.first_rebalance_wait_ms);
         }
         if joiner.member_id.is_empty() {
             self.on_join_new_member(turn, joiner, waiter, random);

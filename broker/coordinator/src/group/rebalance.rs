@@ -62,8 +62,9 @@ impl ClassicGroup {
             }
             None => {
                 let until = turn.now.after_ms(ADAPTIVE_WAIT_MS.min(timeout_ms));
-                self.initial = Some(InitialRebalance::Adaptive { until });
-                self.schedule_join(turn, 0);
+                let not_before = turn.now.after_ms(self.first_wait_ms.min(timeout_ms));
+                self.initial = Some(InitialRebalance::Adaptive { until, not_before });
+                self.schedule_join(turn, self.first_wait_ms.min(timeout_ms));
             }
         }
     }
@@ -90,8 +91,8 @@ impl ClassicGroup {
         if self.previous_state != ClassicGroupState::Empty {
             return self.complete_join_phase(turn);
         }
-        if matches!(self.initial, Some(InitialRebalance::Adaptive { .. })) {
-            self.schedule_join(turn, 0);
+        if let Some(InitialRebalance::Adaptive { not_before, .. }) = self.initial {
+            self.schedule_join(turn, turn.now.until(not_before).as_millis() as i64);
         }
     }
 
@@ -114,7 +115,7 @@ impl ClassicGroup {
                 });
                 self.schedule_join(turn, next_ms);
             }
-            Some(InitialRebalance::Adaptive { until })
+            Some(InitialRebalance::Adaptive { until, .. })
                 if !self.pending_join_members.is_empty() && turn.now < until =>
             {
                 let wait = turn.now.until(until);
@@ -128,6 +129,7 @@ impl ClassicGroup {
     pub(super) fn complete_join_phase(&mut self, turn: &mut Turn<'_>) {
         turn.timers.cancel(&mut self.join_timer);
         self.initial = None;
+        self.first_wait_ms = 0;
         self.new_member_added = false;
         if self.is_in_state(ClassicGroupState::Dead) {
             return;

@@ -194,5 +194,6 @@ fn joiner(context: &RequestContext, request: &JoinGroupRequest) -> Joiner {
         },
         protocol_type: Arc::from(&*request.protocol_type),
         protocols,
+        first_rebalance_wait_ms: context.first_rebalance_wait_ms,
     }
 }

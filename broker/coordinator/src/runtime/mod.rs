@@ -3,7 +3,7 @@
 //! and `load`, `timers`.
 //!
 //! A shard's lock is its loop: a call takes it, decides, appends, replays and lets go, all without
-//! waiting (see docs/decisions/group-coordinator-lock.md). What has to wait (a rebalance, an fsync)
+//! waiting (see docs/decisions/0003-a-coordinator-shard-is-a-lock.md). What has to wait (a rebalance, an fsync)
 //! waits outside, on a future of its own.
 
 mod admin;
@@ -29,6 +29,8 @@ pub struct RequestContext {
     pub client_id: String,
     /// The client's address as Kafka prints it: `/127.0.0.1`.
     pub client_host: String,
+    /// What `client_quirks` says of the client's software.
+    pub first_rebalance_wait_ms: i64,
 }
 
 /// An answer that is there, or that comes.

@@ -78,6 +78,22 @@ fn one_that_announced_itself_and_vanished_is_not_waited_for_long() {
 }
 
 #[test]
+fn a_client_that_trips_over_haste_is_given_time() {
+    let mut lab = Lab::new(GroupSettings::default());
+    let slow = |id: &str| Joiner { first_rebalance_wait_ms: 300, ..joiner(id) };
+    let token = lab.join(slow(""));
+    let id = lab.joined(token).member_id.to_string();
+    let token = lab.join(slow(&id));
+    lab.advance(200);
+    let (_, second) = lab.join_new();
+    lab.advance(90);
+    assert_eq!(lab.answers.get(&token), None);
+    lab.advance(20);
+    assert_eq!(lab.joined(token).generation_id, 1);
+    assert_eq!(lab.joined(second).generation_id, 1);
+}
+
+#[test]
 fn a_configured_delay_waits_again_as_long_as_members_come() {
     let settings = GroupSettings { initial_rebalance_delay_ms: Some(3000), ..GroupSettings::default() };
     let mut lab = Lab::new(settings);

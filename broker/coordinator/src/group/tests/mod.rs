@@ -66,6 +66,7 @@ pub fn joiner(member_id: &str) -> Joiner {
         rebalance_timeout_ms: 60_000,
         protocol_type: Arc::from("consumer"),
         protocols: protocols(&["range", "roundrobin"]),
+        first_rebalance_wait_ms: 0,
     }
 }
 

@@ -198,7 +198,12 @@ impl<T> Parked<T> {
 }
 
 fn context(api_version: i16) -> RequestContext {
-    RequestContext { api_version, client_id: "c".to_owned(), client_host: "/127.0.0.1".to_owned() }
+    RequestContext {
+        api_version,
+        client_id: "c".to_owned(),
+        client_host: "/127.0.0.1".to_owned(),
+        first_rebalance_wait_ms: 0,
+    }
 }
 
 fn join_request(member_id: &str) -> JoinGroupRequest {

@@ -1,0 +1,105 @@
+//! Whose folder it is that a start finds.
+//! Shell.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ottla_env::memory::{FaultyDisk, MemoryClock, MemoryDisk, NoNet, SeededRng, ThreadTasks};
+use ottla_env::{Disk, Env};
+use ottla_log::{AppendOrigin, LogConfig, LogError, LogManager, LogManagerSettings, UnifiedLog};
+use ottla_model::{LeaderEpoch, Offset, TopicId, TopicPartition};
+use ottla_records::BatchBuilder;
+
+const NOW: i64 = 1_700_000_000_000;
+
+fn open(disk: &Arc<dyn Disk>, dirs: &[&str]) -> Arc<LogManager> {
+    let env = Env {
+        clock: Arc::new(MemoryClock::new(NOW)),
+        disk: disk.clone(),
+        net: Arc::new(NoNet),
+        rng: Arc::new(SeededRng::new(1)),
+        tasks: Arc::new(ThreadTasks),
+    };
+    let settings = LogManagerSettings {
+        flusher_threads: 0,
+        is_background_on: false,
+        reserve_bytes: 4096,
+        recovery_threads: 1,
+        ..LogManagerSettings::default()
+    };
+    LogManager::open(env, dirs.iter().map(PathBuf::from).collect(), settings).expect("opens").0
+}
+
+fn log(manager: &LogManager, name: &str, id: TopicId) -> Result<Arc<UnifiedLog>, LogError> {
+    let partition = TopicPartition::parse(name).expect("a partition");
+    manager.get_or_create(&partition, id, Arc::new(LogConfig::default()))
+}
+
+fn append(log: &Arc<UnifiedLog>) {
+    let mut batch = BatchBuilder::new();
+    batch.append(NOW, None, Some(b"v"), &[]);
+    log.append(batch.build(), LeaderEpoch(0), AppendOrigin::Client, NOW).expect("stored");
+}
+
+fn id(number: u128) -> TopicId {
+    TopicId(uuid::Uuid::from_u128(number))
+}
+
+#[test]
+fn a_folder_whose_id_never_reached_the_device_is_nobodys() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let manager = open(&disk, &["/data"]);
+    append(&log(&manager, "t-0", id(7)).expect("a log"));
+    drop(manager);
+    let path = Path::new("/data/t-0/partition.metadata");
+    let written = disk.read(path).expect("there");
+    for cut in [0, 5, written.len() - 1] {
+        disk.write_atomically(path, &written[..cut]).expect("written");
+        let manager = open(&disk, &["/data"]);
+        let claimed = log(&manager, "t-0", id(8));
+        assert!(matches!(claimed, Err(LogError::InconsistentTopicId { found: TopicId::ZERO, .. })));
+    }
+    disk.write_atomically(path, &written).expect("written");
+    let manager = open(&disk, &["/data"]);
+    assert_eq!(log(&manager, "t-0", id(7)).expect("its own").log_end_offset(), Offset(1));
+}
+
+#[test]
+fn a_promised_record_has_its_topics_id_beside_it_after_a_power_loss() {
+    for seed in 0..50 {
+        let faulty = FaultyDisk::new(seed);
+        let disk: Arc<dyn Disk> = Arc::new(faulty.clone());
+        let manager = open(&disk, &["/data"]);
+        let first = log(&manager, "t-0", id(7)).expect("a log");
+        append(&first);
+        first.flush().expect("synced");
+        faulty.lose_power();
+        let found = log(&open(&disk, &["/data"]), "t-0", id(7)).expect("its own");
+        assert_eq!((found.log_end_offset(), found.topic_id()), (Offset(1), id(7)), "seed {seed}");
+    }
+}
+
+#[test]
+fn the_metadata_log_stays_in_its_directory_however_the_others_fill() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let dirs = ["/a", "/b"];
+    let manager = open(&disk, &dirs);
+    let metadata = log(&manager, "__cluster_metadata-0", TopicId::METADATA).expect("a log");
+    append(&metadata);
+    assert_eq!(metadata.dir(), Path::new("/a"));
+    for number in 0..4 {
+        append(&log(&manager, &format!("t-{number}"), id(7)).expect("a log"));
+    }
+    for number in 0..4 {
+        let partition = TopicPartition::parse(&format!("t-{number}")).expect("a partition");
+        if log(&manager, &format!("t-{number}"), id(7)).expect("there").dir() == Path::new("/b") {
+            manager.delete(&partition).expect("deleted");
+        }
+    }
+    drop((metadata, manager));
+    for order in [["/a", "/b"], ["/b", "/a"]] {
+        let manager = open(&disk, &order);
+        let again = log(&manager, "__cluster_metadata-0", TopicId::METADATA).expect("a log");
+        assert_eq!((again.dir(), again.log_end_offset()), (Path::new("/a"), Offset(1)));
+    }
+}

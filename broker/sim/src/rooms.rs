@@ -1,0 +1,196 @@
+//! The rooms of one broker wired as the process wires them, without a network, on a disk that breaks.
+//! Shell. The controller keeps its thread; it is asked one thing at a time, so a seed repeats.
+
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+
+use ottla_api::groups::Topics;
+use ottla_config::BrokerConfig;
+use ottla_coordinator::{GroupCoordinator, GroupSettings};
+use ottla_env::memory::{Faults, FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
+use ottla_env::{Clock, Env};
+use ottla_log::{LogManager, LogManagerSettings};
+use ottla_metadata::controller::features::{Feature, METADATA_VERSION};
+use ottla_metadata::{Metadata, MetadataOptions, Registration};
+use ottla_protocol::StrBytes;
+use ottla_protocol::messages::DeleteTopicsRequest;
+use ottla_records::Codec;
+use ottla_replica::metrics::ReplicaMetrics;
+use ottla_replica::{Durability, ReplicaManager};
+use ottla_server::groups_follow::GroupsFollow;
+use ottla_server::groups_log::GroupsLog;
+use prometheus::Registry;
+
+/// Offsets are kept so long by an empty group of a simulated broker.
+pub const OFFSETS_RETENTION_MS: u64 = 3_600_000;
+
+/// How a life of the broker ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    Clean,
+    Kill,
+    PowerLoss,
+}
+
+pub struct Rooms {
+    pub logs: Arc<LogManager>,
+    pub metadata: Arc<Metadata>,
+    pub replicas: Arc<ReplicaManager>,
+    pub groups: Arc<GroupCoordinator>,
+}
+
+/// A broker and the world it lives in.
+pub struct World {
+    pub rng: SeededRng,
+    pub disk: FaultyDisk,
+    pub clock: MemoryClock,
+    config: BrokerConfig,
+    rooms: Option<Rooms>,
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits for an answer on this thread.
+pub fn wait<F: Future>(future: F) -> F::Output {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(answer) => return answer,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// Text as the wire's type.
+pub fn wire(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+impl World {
+    pub fn new(seed: u64) -> World {
+        let given = [("node.id", "1"), ("offsets.topic.num.partitions", "2"), ("log.dirs", "/data")];
+        let given: Vec<(String, String)> =
+            given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let (config, _warnings) = ottla_config::load(None, &[], &given).expect("a valid configuration");
+        let mut world = World {
+            rng: SeededRng::new(seed),
+            disk: FaultyDisk::new(seed ^ 0x5eed),
+            clock: MemoryClock::new(1_700_000_000_000),
+            config,
+            rooms: None,
+        };
+        world.open();
+        world
+    }
+
+    pub fn rooms(&self) -> &Rooms {
+        self.rooms.as_ref().expect("open between steps")
+    }
+
+    pub fn topics(&self) -> Topics {
+        Topics(self.rooms().metadata.image().clone())
+    }
+
+    /// The order is that of the process (`wiring.rs`).
+    fn open(&mut self) {
+        let env = Env {
+            clock: Arc::new(self.clock.clone()),
+            disk: Arc::new(self.disk.clone()),
+            net: Arc::new(NoNet),
+            rng: Arc::new(SeededRng::new(self.rng.below(u64::MAX))),
+            tasks: Arc::new(ThreadTasks),
+        };
+        let settings = LogManagerSettings {
+            flusher_threads: 0,
+            is_background_on: false,
+            recovery_threads: 1,
+            reserve_bytes: 4096,
+            background_flush_ms: 1_000,
+            checkpoint_interval_ms: 2_000,
+            ..LogManagerSettings::default()
+        };
+        let (logs, recovery) = LogManager::open(env.clone(), vec![PathBuf::from("/data")], settings)
+            .expect("the directory opens");
+        let feature = Feature { name: METADATA_VERSION.to_owned(), min: 7, max: 30, finalized: 30 };
+        let options = MetadataOptions {
+            logs: Some(logs.clone()),
+            cluster_id: "AAAAAAAAAAAAAAAAAAAAAQ".to_owned(),
+            config: self.config.clone(),
+            features: vec![feature],
+            sync: true,
+            unclean_stop: recovery.dirs.iter().any(|dir| !dir.was_clean),
+        };
+        let metadata = Metadata::open(&env, options).expect("the metadata log opens");
+        let metrics = Arc::new(ReplicaMetrics::new(&Registry::new()).expect("metrics"));
+        let replicas =
+            Arc::new(ReplicaManager::new(logs.clone(), self.config.clone(), Durability::SurviveOne, metrics));
+        metadata.subscribe(replicas.clone());
+        let log = Arc::new(GroupsLog::new(replicas.clone(), metadata.clone(), Codec::None));
+        let settings =
+            GroupSettings { offsets_retention_ms: OFFSETS_RETENTION_MS as i64, ..GroupSettings::default() };
+        let groups = GroupCoordinator::new(settings, log, env.clock.clone(), env.rng.clone());
+        metadata.subscribe(Arc::new(GroupsFollow(groups.clone())));
+        metadata.start(&Registration::default()).expect("the controller starts");
+        self.rooms = Some(Rooms { logs, metadata, replicas, groups });
+    }
+
+    /// Waits for an answer of the controller, and until it has done what it does behind an answer.
+    pub fn ask<R>(&self, answer: impl Future<Output = R>) -> R {
+        let answer = wait(answer);
+        // Its own outcome says nothing: there is nothing to decide in it.
+        drop(wait(self.rooms().metadata.delete_topics(DeleteTopicsRequest::default(), 6)));
+        answer
+    }
+
+    /// Ends this life of the broker and begins the next.
+    pub fn restart(&mut self, end: End) {
+        let rooms = self.rooms.take().expect("open");
+        self.disk.set_faults(Faults::default());
+        match end {
+            End::Clean => {
+                rooms.groups.unload_all();
+                wait(rooms.metadata.stop());
+                rooms.logs.clean_shutdown();
+                self.disk.kill();
+            }
+            End::Kill => self.disk.kill(),
+            End::PowerLoss => self.disk.lose_power(),
+        }
+        if end != End::Clean {
+            // The controller's thread ends; the disk takes no more writes of this life.
+            wait(rooms.metadata.stop());
+        }
+        drop(rooms);
+        self.open();
+    }
+
+    pub fn is_offline(&self) -> bool {
+        self.rooms().logs.dirs()[0].offline.is_some()
+    }
+
+    /// What the background does without being asked.
+    pub fn tick(&self) {
+        self.rooms().logs.tick(self.clock.wall_ms());
+        self.rooms().groups.tick();
+    }
+
+    /// One of the faults that a disk has.
+    pub fn random_faults(&self) -> Faults {
+        match self.rng.below(3) {
+            0 => Faults { write_is_full: 1000, ..Faults::default() },
+            1 => Faults { write_fails: 400, ..Faults::default() },
+            _ => Faults { sync_fails: 600, ..Faults::default() },
+        }
+    }
+}
