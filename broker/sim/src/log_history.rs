@@ -14,8 +14,8 @@ use bytes::Bytes;
 use ottla_env::memory::{Faults, FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Clock, Env};
 use ottla_log::{
-    AppendError, AppendOrigin, CleanupPolicy, LogConfig, LogManager, LogManagerSettings, ReadLimits,
-    UnifiedLog,
+    AppendError, AppendOrigin, CleanupPolicy, LogConfig, LogError, LogManager, LogManagerSettings,
+    ReadLimits, UnifiedLog,
 };
 use ottla_model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
 use ottla_records::{BatchBuilder, Codec, batches};
@@ -134,7 +134,18 @@ impl LogHistory {
             ..LogConfig::default()
         };
         let id = TopicId(uuid::Uuid::from_u128(1 << 64));
-        let log = manager.get_or_create(&partition, id, Arc::new(config)).expect("the log opens");
+        let config = Arc::new(config);
+        let log = match manager.get_or_create(&partition, id, config.clone()) {
+            // What never got its id to the device never promised anything: it is begun again.
+            Err(LogError::InconsistentTopicId { found, .. }) if found.is_zero() => {
+                assert_eq!(self.flushed, 0, "a folder of acknowledged records has an id");
+                manager.delete(&partition).expect("deleted");
+                self.log_start = 0;
+                manager.get_or_create(&partition, id, config)
+            }
+            opened => opened,
+        };
+        let log = log.expect("the log opens");
         self.manager = Some(manager);
         self.log = Some(log);
     }
