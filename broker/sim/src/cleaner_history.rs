@@ -15,8 +15,8 @@ use bytes::Bytes;
 use ottla_env::memory::{FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Clock, Disk, Env};
 use ottla_log::{
-    AppendOrigin, CleanerSettings, CleanupPolicy, LogConfig, LogManager, LogManagerSettings, ReadLimits,
-    UnifiedLog,
+    AppendOrigin, CleanerSettings, CleanupPolicy, LogConfig, LogError, LogManager, LogManagerSettings,
+    ReadLimits, UnifiedLog,
 };
 use ottla_model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
 use ottla_records::{BatchBuilder, Codec, EndTxnMarker, batches};
@@ -148,7 +148,16 @@ impl CleanerHistory {
             ..LogConfig::default()
         };
         let id = TopicId(uuid::Uuid::from_u128(1 << 64));
-        let log = manager.get_or_create(&partition, id, Arc::new(config)).expect("the log opens");
+        let config = Arc::new(config);
+        let log = match manager.get_or_create(&partition, id, config.clone()) {
+            // The folder's id did not get to the device, so nothing in it was promised: as the
+            // replica room does, it is taken away.
+            Err(LogError::InconsistentTopicId { .. }) => {
+                manager.delete(&partition).expect("an unfinished folder goes");
+                manager.get_or_create(&partition, id, config).expect("a new log opens")
+            }
+            opened => opened.expect("the log opens"),
+        };
         log.on_high_watermark(Offset(self.high_watermark));
         self.manager = Some(manager);
         self.log = Some(log);
