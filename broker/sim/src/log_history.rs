@@ -14,8 +14,8 @@ use bytes::Bytes;
 use ottla_env::memory::{Faults, FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Clock, Env};
 use ottla_log::{
-    AppendError, AppendOrigin, CleanupPolicy, LogConfig, LogManager, LogManagerSettings, ReadLimits,
-    UnifiedLog,
+    AppendError, AppendOrigin, CleanupPolicy, LogConfig, LogError, LogManager, LogManagerSettings,
+    ReadLimits, UnifiedLog,
 };
 use ottla_model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
 use ottla_records::{BatchBuilder, Codec, batches};
@@ -134,7 +134,17 @@ impl LogHistory {
             ..LogConfig::default()
         };
         let id = TopicId(uuid::Uuid::from_u128(1 << 64));
-        let log = manager.get_or_create(&partition, id, Arc::new(config)).expect("the log opens");
+        let config = Arc::new(config);
+        let log = match manager.get_or_create(&partition, id, config.clone()) {
+            Err(LogError::InconsistentTopicId { found: TopicId::ZERO, .. }) => {
+                // As the replica room does: nothing in the folder was ever acknowledged.
+                self.note("the folder never got its id".to_owned());
+                manager.delete(&partition).expect("it is moved away");
+                manager.get_or_create(&partition, id, config)
+            }
+            opened => opened,
+        };
+        let log = log.expect("the log opens");
         self.manager = Some(manager);
         self.log = Some(log);
     }
