@@ -130,6 +130,10 @@ impl UnifiedLog {
     ) -> Result<Option<ReadSlice>, ReadFailure> {
         let files = &self.shared.files;
         let segments = self.segments.load();
+        if from < self.log_start_offset() {
+            // Its segment is gone from the list, or about to: what comes first now lies behind a hole.
+            return Err(ReadFailure::Io(std::io::ErrorKind::NotFound.into()));
+        }
         let Some((mut index, start)) = self.locate(&segments, from)? else { return Ok(None) };
         let mut start = start;
         // Offsets may end before a segment does (compaction, truncation): go on with the next.

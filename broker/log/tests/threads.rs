@@ -10,8 +10,8 @@ use bytes::Bytes;
 use ottla_env::memory::{MemoryClock, MemoryDisk, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Disk, Env};
 use ottla_log::{
-    AppendOrigin, FlushListener, LogConfig, LogManager, LogManagerSettings, ReadError, ReadLimits,
-    StorageFailure, UnifiedLog,
+    AppendOrigin, CleanupPolicy, FlushListener, LogConfig, LogManager, LogManagerSettings, ReadError,
+    ReadLimits, StorageFailure, UnifiedLog,
 };
 use ottla_model::{LeaderEpoch, Offset, TopicId, TopicPartition};
 use ottla_records::{BatchBuilder, batches};
@@ -28,7 +28,8 @@ fn manager() -> Arc<LogManager> {
         tasks: Arc::new(ThreadTasks),
     };
     let settings =
-        LogManagerSettings { flusher_threads: 2, is_background_on: false, ..LogManagerSettings::default() };
+        // So few files that they are closed and opened again all the time.
+        LogManagerSettings { flusher_threads: 2, is_background_on: false, open_files_max: 6, ..LogManagerSettings::default() };
     LogManager::open(env, vec![PathBuf::from("/data")], settings).expect("opens").0
 }
 
@@ -171,5 +172,107 @@ fn a_partition_deleted_under_load_harms_nobody() {
         });
         assert!(manager.dirs()[0].offline.is_none(), "round {round}: {:?}", manager.dirs()[0].offline);
     }
+    manager.clean_shutdown();
+}
+
+/// Record n: key n modulo 50, value and timestamp n; its offset is n, too.
+fn numbered(first: i64, count: i64) -> Bytes {
+    let mut builder = BatchBuilder::new();
+    for n in first..first + count {
+        builder.append(n, Some(&(n % 50).to_be_bytes()), Some(&n.to_be_bytes()), &[]);
+    }
+    builder.build()
+}
+
+/// Reads from the start to the end, again and again, until a pass that began after the last append.
+fn follow_cleaned(log: &UnifiedLog, is_over: &AtomicBool, max_bytes: usize) -> usize {
+    loop {
+        let was_over = is_over.load(Ordering::Acquire);
+        let end = log.log_end_offset();
+        let (mut from, mut last, mut count) = (Offset(0), -1, 0);
+        while from < end {
+            let bound = log.log_end_offset();
+            let limits = ReadLimits { max_bytes, bound, min_one_batch: true };
+            let slice = log.read(from, limits).expect("readable");
+            for batch in batches(&slice.read_bytes().expect("memory")) {
+                let batch = batch.expect("whole batches");
+                batch.verify_checksum().expect("right");
+                let mut scratch = Vec::new();
+                for record in batch.records(&mut scratch).expect("opens") {
+                    let record = record.expect("a record");
+                    assert!(record.offset.0 > last, "offsets go back at {}", record.offset);
+                    last = record.offset.0;
+                    assert_eq!(record.value, Some(&last.to_be_bytes()[..]));
+                    count += 1;
+                }
+            }
+            // What is below a bound of before may be gone, for what is above it: then the next look shows more.
+            assert!(slice.next_offset > from || slice.bytes == 0, "progress at {from}");
+            from = slice.next_offset;
+        }
+        if was_over {
+            assert_eq!(last, end.0 - 1, "the last value is there");
+            return count;
+        }
+    }
+}
+
+#[test]
+fn readers_of_a_log_that_is_cleaned_never_go_back_and_miss_no_last_value() {
+    let manager = manager();
+    let partition = TopicPartition::parse("cleaned-0").expect("a partition");
+    let config = LogConfig {
+        segment_bytes: 5_000,
+        index_interval_bytes: 300,
+        cleanup_policy: CleanupPolicy { delete: false, compact: true },
+        min_cleanable_dirty_ratio: 0.0,
+        timestamp_before_max_ms: i64::MAX,
+        timestamp_after_max_ms: i64::MAX,
+        ..LogConfig::default()
+    };
+    let log = manager.get_or_create(&partition, TopicId::METADATA, Arc::new(config)).expect("a log");
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let readers: Vec<_> = [1, 900, 1 << 20]
+            .into_iter()
+            .map(|max_bytes| {
+                let (log, is_over) = (&log, &is_over);
+                scope.spawn(move || follow_cleaned(log, is_over, max_bytes))
+            })
+            .collect();
+        let seeker = scope.spawn(|| {
+            while !is_over.load(Ordering::Acquire) {
+                let end = log.log_end_offset();
+                // The last record is never cleaned away.
+                if end > Offset(0) {
+                    let found = log.offset_for_timestamp(end.0 - 1).expect("readable").expect("there");
+                    assert!(found.offset >= end + -1);
+                }
+                log.run_retention(NOW).expect("runs");
+            }
+        });
+        let cleaner = scope.spawn(|| {
+            let mut rounds = 0;
+            while !is_over.load(Ordering::Acquire) {
+                rounds += usize::from(manager.clean(NOW).is_some());
+            }
+            rounds
+        });
+        let mut next = 0;
+        for round in 0..4_000 {
+            let count = 1 + round % 7;
+            let stored =
+                log.append(numbered(next, count), LeaderEpoch(0), AppendOrigin::Client, NOW).expect("stored");
+            assert_eq!(stored.base_offset.0, next);
+            next += count;
+        }
+        is_over.store(true, Ordering::Release);
+        assert!(cleaner.join().expect("the cleaner") > 0);
+        seeker.join().expect("the seeker");
+        for reader in readers {
+            assert!(reader.join().expect("a reader") >= 50);
+        }
+    });
+    assert!(manager.dirs()[0].offline.is_none());
     manager.clean_shutdown();
 }
