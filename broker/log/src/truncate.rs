@@ -172,6 +172,11 @@ impl UnifiedLog {
 
     /// Moves the log's start forward: first on disk, then for readers.
     pub(crate) fn move_log_start(&self, to: Offset) -> Result<(), WriteFailure> {
+        // A folder that loses its id is nobody's, and its promised start would go with it.
+        let is_id_unsynced = self.writer.lock().is_topic_id_unsynced;
+        if is_id_unsynced {
+            self.flush().map_err(WriteFailure::Storage)?;
+        }
         self.dir.write_log_start(&self.partition, to)?;
         if self.is_deleted() {
             // Deleted meanwhile: a later partition of that name must not start there.

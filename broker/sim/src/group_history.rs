@@ -95,8 +95,12 @@ fn now<T: Send + 'static>(reply: Reply<T>) -> T {
 }
 
 fn context(api_version: i16) -> RequestContext {
-    let client_host = "/127.0.0.1".to_owned();
-    RequestContext { api_version, client_id: "c".to_owned(), client_host, first_rebalance_wait_ms: 0 }
+    RequestContext {
+        api_version,
+        client_id: "c".to_owned(),
+        client_host: "/127.0.0.1".to_owned(),
+        first_rebalance_wait_ms: 0,
+    }
 }
 
 impl Allowed {
@@ -555,6 +559,10 @@ impl GroupHistory {
     }
 
     fn check(&mut self, key: Key) {
+        // A topic that is gone has nothing to go on reading, whatever is still said of it.
+        if self.world.rooms().metadata.image().topic(key.1).is_none() {
+            return;
+        }
         let topic = OffsetFetchRequestTopics {
             name: wire(key.1),
             partition_indexes: vec![key.2],

@@ -353,7 +353,12 @@ fn named_topics(
             response.name = topic.name.clone();
             Some(TopicName::new(&topic.name))
         };
-        let id = if by_id { TopicId(topic.topic_id) } else { TopicId::ZERO };
+        let id = match by_id {
+            true => TopicId(topic.topic_id),
+            // Where a full device refused to forget the topic that had the name before, its offsets are
+            // still here: they are not this one's.
+            false => topics.topic_id(&topic.name).unwrap_or(TopicId::ZERO),
+        };
         match name {
             Some(name) => {
                 let offsets = fetch(&name, id, &topic.partition_indexes);

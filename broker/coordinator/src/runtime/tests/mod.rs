@@ -502,3 +502,30 @@ async fn the_timer_task_ends_what_is_due() {
     assert_eq!(before.until(lab.clock.monotonic()), Duration::from_secs(10));
     timers.abort();
 }
+
+#[test]
+fn offsets_that_a_full_device_did_not_forget_are_not_those_of_the_next_topic_of_that_name() {
+    struct Replaced;
+    impl TopicLookup for Replaced {
+        fn topic_id(&self, name: &str) -> Option<TopicId> {
+            (name == "t").then_some(TopicId(uuid::Uuid::from_u128(0xc)))
+        }
+        fn topic_name(&self, _: TopicId) -> Option<TopicName> {
+            None
+        }
+        fn has_partition(&self, name: &str, partition: i32) -> bool {
+            name == "t" && partition == 0
+        }
+    }
+    let lab = Lab::new();
+    lab.commit(9, "", -1).now();
+    *lab.log.refuse.lock() = Some(ErrorCode::KafkaStorageError);
+    lab.coordinator.on_topics_deleted(&[(TopicName::new("t"), TOPIC_ID)]);
+    let mut request = fetch_request(8);
+    request.groups.truncate(1);
+    let fetch = |topics: &dyn TopicLookup| {
+        let reply = lab.coordinator.fetch_offsets(&context(8), &request, topics);
+        Parked(reply.into_future()).now().groups[0].topics[0].partitions[0].committed_offset
+    };
+    assert_eq!((fetch(&Topics), fetch(&Replaced)), (42, -1));
+}
