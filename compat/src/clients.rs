@@ -244,7 +244,7 @@ fn prepare_tools(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
     Ok(Vec::new())
 }
 
-fn prepare_apt(package: &str, evidence: &Path, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+pub(crate) fn prepare_apt(package: &str, evidence: &Path, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
     // Two installations at once would wait for each other's lock and give up.
     static APT: Mutex<()> = Mutex::new(());
     let _alone = APT.lock().unwrap_or_else(PoisonError::into_inner);

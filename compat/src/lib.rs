@@ -8,6 +8,7 @@ pub mod crash;
 pub mod failure;
 pub mod kcat;
 pub mod ledger;
+pub mod librdkafka;
 pub mod places;
 pub mod process;
 pub mod reference;

@@ -14,7 +14,7 @@ use ottla_compat::crash::{self, Part};
 use ottla_compat::failure::{Failure, Outcome};
 use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
-use ottla_compat::{process, reference};
+use ottla_compat::{librdkafka, process, reference};
 
 /// Unmodified Kafka clients and tools against a broker.
 #[derive(Parser)]
@@ -44,6 +44,8 @@ enum Task {
     Full(Selection),
     /// Kill the broker under load, damage the tails of its logs, fill its disk.
     Crash(CrashArguments),
+    /// Run librdkafka's own test suite, unmodified.
+    Librdkafka(LibrdkafkaArguments),
     /// Name the clients.
     List,
 }
@@ -58,6 +60,27 @@ struct Selection {
     overrides: Vec<String>,
     /// Clients, as `list` names them; all when none is given.
     names: Vec<String>,
+}
+
+#[derive(clap::Args)]
+struct LibrdkafkaArguments {
+    /// The broker under test.
+    #[arg(long, value_enum, default_value_t = Against::Ottla)]
+    against: Against,
+    /// The librdkafka whose tests are run.
+    #[arg(long, value_enum, default_value_t = librdkafka::Version::Newest)]
+    version: librdkafka::Version,
+    /// Let the tests send fewer messages; some long ones then do nothing.
+    #[arg(long)]
+    quick: bool,
+    /// Write the results into compat/ledger/librdkafka.toml.
+    #[arg(long)]
+    ledger: bool,
+    /// A configuration line for the broker.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Numbers of tests; all when none is given, but for those that wait for something in Ottla.
+    tests: Vec<String>,
 }
 
 #[derive(clap::Args)]
@@ -98,12 +121,14 @@ fn run(task: Task) -> Outcome<ExitCode> {
             serve_kafka(&BrokerOptions { dir, port, overrides, ..BrokerOptions::default() })
         }
         Task::Crash(arguments) => crash_broker(arguments),
-        Task::Quick(selection) => run_clients(selection, Amounts::QUICK),
-        Task::Full(selection) => run_clients(selection, Amounts::FULL),
+        Task::Quick(selection) => run_clients(selection, Amounts::QUICK, librdkafka::Plan::short),
+        Task::Full(selection) => run_clients(selection, Amounts::FULL, librdkafka::Plan::whole),
+        Task::Librdkafka(arguments) => run_librdkafka(arguments),
         Task::List => {
             for client in CLIENTS {
                 println!("{:16} {}", client.name, client.about);
             }
+            println!("{:16} librdkafka's own test suite", librdkafka::NAME);
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -121,11 +146,29 @@ fn serve_kafka(options: &BrokerOptions) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run_clients(selection: Selection, amounts: Amounts) -> Outcome<ExitCode> {
+type SuitePlan = fn(Against, Vec<String>) -> librdkafka::Plan;
+
+fn run_clients(selection: Selection, amounts: Amounts, suite: SuitePlan) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
-    let Selection { against, overrides, names } = selection;
-    let clean = runner::run(&Plan { against, names, amounts, overrides })?;
+    let Selection { against, overrides, mut names } = selection;
+    let all = names.is_empty();
+    let suite_named = names.iter().any(|name| name == librdkafka::NAME);
+    names.retain(|name| name != librdkafka::NAME);
+    let mut clean = true;
+    if all || !names.is_empty() {
+        clean &= runner::run(&Plan { against, names, amounts, overrides: overrides.clone() })?;
+    }
+    if all || suite_named {
+        clean &= librdkafka::run(&suite(against, overrides))?;
+    }
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_librdkafka(arguments: LibrdkafkaArguments) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let LibrdkafkaArguments { against, version, quick, ledger, overrides, tests } = arguments;
+    let plan = librdkafka::Plan { against, version, tests, overrides, quick, ledger };
+    Ok(if librdkafka::run(&plan)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn crash_broker(arguments: CrashArguments) -> Outcome<ExitCode> {

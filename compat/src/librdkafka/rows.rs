@@ -1,0 +1,149 @@
+//! The ledger of librdkafka's suite: a row a test with its results here and on Apache Kafka, as a TOML file.
+//! core: text in, rows out, and back.
+//!
+//! The file holds one table a test and only these keys, each a string but for `seconds`:
+//!
+//! ```toml
+//! [0012_produce_consume]
+//! ottla = "passed"     # passed, failed, skipped (by the test itself) or not run
+//! kafka = "passed"     # the same on Apache Kafka 4.3.1
+//! seconds = 3          # of the last run on Ottla, or on Apache Kafka where there is none
+//! waits = "…"          # what Ottla lacks; the row is not run there unless it is named
+//! reason = "…"         # why neither passes
+//! ```
+
+use std::collections::BTreeMap;
+
+use crate::failure::{Outcome, fail};
+
+/// What became of one test on one broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verdict {
+    Passed,
+    Failed,
+    Skipped,
+    #[default]
+    NotRun,
+}
+
+impl Verdict {
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::Passed, "passed"),
+        (Self::Failed, "failed"),
+        (Self::Skipped, "skipped"),
+        (Self::NotRun, "not run"),
+    ];
+
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(verdict, _)| *verdict == self).map_or("", |(_, name)| name)
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(verdict, _)| *verdict)
+    }
+}
+
+/// One test of the suite.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Row {
+    pub ottla: Verdict,
+    pub kafka: Verdict,
+    pub seconds: u64,
+    pub waits: Option<String>,
+    pub reason: Option<String>,
+}
+
+/// All rows, by the name of the test.
+pub type Rows = BTreeMap<String, Row>;
+
+/// The number of a test: what stands before its first underscore.
+pub fn number(test: &str) -> &str {
+    test.split('_').next().unwrap_or(test)
+}
+
+/// Reads what [`print`] wrote, and what a person changed in it.
+pub fn parse(text: &str) -> Outcome<Rows> {
+    let mut rows = Rows::new();
+    let mut current: Option<&mut Row> = None;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let bad = || format!("line {} of the ledger cannot be read: {line}", index + 1);
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            current = Some(rows.entry(name.to_owned()).or_default());
+            continue;
+        }
+        let (Some(row), Some((key, value))) = (current.as_mut(), line.split_once(" = ")) else {
+            return fail(bad());
+        };
+        if key == "seconds" {
+            let Ok(seconds) = value.parse() else { return fail(bad()) };
+            row.seconds = seconds;
+            continue;
+        }
+        let Some(text) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+            return fail(bad());
+        };
+        match (key, Verdict::parse(text)) {
+            ("ottla", Some(verdict)) => row.ottla = verdict,
+            ("kafka", Some(verdict)) => row.kafka = verdict,
+            ("waits", _) => row.waits = Some(text.to_owned()),
+            ("reason", _) => row.reason = Some(text.to_owned()),
+            _ => return fail(bad()),
+        }
+    }
+    Ok(rows)
+}
+
+/// The file's text; quotes and backslashes in notes become apostrophes and slashes, so that no escapes are needed.
+pub fn print(rows: &Rows) -> String {
+    let mut text = String::from(
+        "# librdkafka's own tests: results on Ottla and on Apache Kafka 4.3.1.\n\
+         # `cargo compat librdkafka --ledger [--against kafka]` writes results; waits and reason are kept.\n",
+    );
+    for (name, row) in rows {
+        text.push_str(&format!(
+            "\n[{name}]\nottla = \"{}\"\nkafka = \"{}\"\nseconds = {}\n",
+            row.ottla.name(),
+            row.kafka.name(),
+            row.seconds
+        ));
+        for (key, note) in [("waits", &row.waits), ("reason", &row.reason)] {
+            if let Some(note) = note {
+                text.push_str(&format!("{key} = \"{}\"\n", note.replace('"', "'").replace('\\', "/")));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_reads_the_same() {
+        let row = Row {
+            ottla: Verdict::NotRun,
+            kafka: Verdict::Passed,
+            seconds: 12,
+            waits: Some("share groups are not served yet".to_owned()),
+            reason: None,
+        };
+        let rows = Rows::from([("0001_multiobj".to_owned(), Row::default()), ("0170_x".to_owned(), row)]);
+        assert_eq!(parse(&print(&rows)), Ok(rows));
+    }
+
+    #[test]
+    fn a_word_that_is_no_verdict_is_refused_with_its_line() {
+        let refused = parse("[0001_multiobj]\nottla = \"maybe\"\n").unwrap_err();
+        assert_eq!(refused.0, "line 2 of the ledger cannot be read: ottla = \"maybe\"");
+    }
+
+    #[test]
+    fn a_test_has_the_number_before_its_first_underscore() {
+        assert_eq!(number("0045_subscribe_update_mock"), "0045");
+    }
+}
