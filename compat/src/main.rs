@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
+use ottla_compat::bench;
 use ottla_compat::broker::{Against, Broker as _, BrokerOptions};
 use ottla_compat::clients::CLIENTS;
 use ottla_compat::crash::{self, Part};
@@ -44,6 +45,8 @@ enum Task {
     Full(Selection),
     /// Kill the broker under load, damage the tails of its logs, fill its disk.
     Crash(CrashArguments),
+    /// Measure Ottla and Apache Kafka under the same loads, one after the other.
+    Bench(BenchArguments),
     /// Name the clients.
     List,
 }
@@ -82,6 +85,24 @@ struct CrashArguments {
     parts: Vec<Part>,
 }
 
+#[derive(clap::Args)]
+struct BenchArguments {
+    /// A second of warm-up and two of load, for errors rather than figures.
+    #[arg(long)]
+    quick: bool,
+    /// How often the order Kafka, Ottla, Ottla, Kafka is gone through.
+    #[arg(long, default_value_t = 1)]
+    rounds: u32,
+    /// One broker alone.
+    #[arg(long, value_enum)]
+    only: Option<Against>,
+    /// Also write the table to this file.
+    #[arg(long)]
+    write: Option<PathBuf>,
+    /// Workloads by name; all when none is given.
+    workloads: Vec<String>,
+}
+
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(code) => code,
@@ -97,6 +118,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
         Task::Kafka { port, dir, overrides } => {
             serve_kafka(&BrokerOptions { dir, port, overrides, ..BrokerOptions::default() })
         }
+        Task::Bench(arguments) => bench_brokers(arguments),
         Task::Crash(arguments) => crash_broker(arguments),
         Task::Quick(selection) => run_clients(selection, Amounts::QUICK),
         Task::Full(selection) => run_clients(selection, Amounts::FULL),
@@ -126,6 +148,17 @@ fn run_clients(selection: Selection, amounts: Amounts) -> Outcome<ExitCode> {
     let Selection { against, overrides, names } = selection;
     let clean = runner::run(&Plan { against, names, amounts, overrides })?;
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn bench_brokers(arguments: BenchArguments) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let BenchArguments { quick, rounds, only, write, workloads } = arguments;
+    let text = bench::run(&bench::Plan { quick, rounds, only, workloads })?;
+    println!("{text}");
+    if let Some(path) = write {
+        std::fs::write(path, text)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn crash_broker(arguments: CrashArguments) -> Outcome<ExitCode> {
