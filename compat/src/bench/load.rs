@@ -47,7 +47,9 @@ struct Tally {
 
 impl Tally {
     fn new() -> Outcome<Self> {
-        let latency = Histogram::new(3).while_doing(|| "making a histogram".to_owned())?;
+        // Up to a minute: the clients have lost patience by then.
+        let latency = Histogram::new_with_bounds(1, 60_000_000_000, 3)
+            .while_doing(|| "making a histogram".to_owned())?;
         Ok(Self { requests: 0, bytes: 0, latency })
     }
 

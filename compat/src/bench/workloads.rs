@@ -190,6 +190,9 @@ fn produce_and_tail(against: Against, span: Span) -> Outcome<Measured> {
 
 fn storm(against: Against, span: Span, frame: fn(&dyn Broker) -> Outcome<Frame>) -> Outcome<Measured> {
     let broker = start(against, &[], 4)?;
+    // Asking for the coordinator is what makes the topic of the offsets.
+    let mut connection = Connection::open(broker.bootstrap(), Duration::from_secs(30))?;
+    connection.ask(10, 0, Body::default().string("bench-commits"))?;
     let frame = frame(broker.as_ref())?;
     lifecycle::until_answered(broker.bootstrap(), &frame)?;
     let clients = (0..4).map(|_| Client::Repeat { frame: frame.clone(), window: 64 }).collect();
