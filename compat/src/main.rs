@@ -153,12 +153,15 @@ fn run_clients(selection: Selection, amounts: Amounts) -> Outcome<ExitCode> {
 fn bench_brokers(arguments: BenchArguments) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
     let BenchArguments { quick, rounds, only, write, workloads } = arguments;
-    let text = bench::run(&bench::Plan { quick, rounds, only, workloads })?;
-    println!("{text}");
+    let report = bench::run(&bench::Plan { quick, rounds, only, workloads })?;
+    println!("{}", report.text);
     if let Some(path) = write {
-        std::fs::write(path, text)?;
+        std::fs::write(path, report.text)?;
     }
-    Ok(ExitCode::SUCCESS)
+    for failure in &report.failures {
+        eprintln!("error: {failure}");
+    }
+    Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn crash_broker(arguments: CrashArguments) -> Outcome<ExitCode> {

@@ -255,10 +255,11 @@ fn paced(mut stream: TcpStream, frame: Frame, per_second: u32, phase: &Arc<Atomi
             }
             std::thread::sleep((start + gap * sent).saturating_duration_since(Instant::now()));
         }
-        writer.shutdown(std::net::Shutdown::Write)?;
+        // Its answer wakes the reader, who then sees the end.
+        writer.write_all(&sender_frame.bytes).while_doing(|| "sending".to_owned())?;
         Ok(sent)
     });
-    let (mut tally, mut answers, mut answered) = (Tally::new()?, Answers::new(), 0);
+    let (mut tally, mut answers, mut answered) = (Tally::new()?, Answers::new(), 0_u32);
     while phase.load(Ordering::Relaxed) != ENDED {
         answers.read(&mut stream, &frame, |_, _| {
             tally.note(phase, frame.bytes.len(), start + gap * answered);
