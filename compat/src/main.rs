@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
+use ottla_compat::bench;
 use ottla_compat::broker::{Against, Broker as _, BrokerOptions};
 use ottla_compat::clients::CLIENTS;
 use ottla_compat::crash::{self, Part};
@@ -46,6 +47,8 @@ enum Task {
     Crash(CrashArguments),
     /// Run librdkafka's own test suite, unmodified.
     Librdkafka(LibrdkafkaArguments),
+    /// Measure Ottla and Apache Kafka under the same loads, one after the other.
+    Bench(BenchArguments),
     /// Name the clients.
     List,
 }
@@ -105,6 +108,24 @@ struct CrashArguments {
     parts: Vec<Part>,
 }
 
+#[derive(clap::Args)]
+struct BenchArguments {
+    /// A second of warm-up and two of load, for errors rather than figures.
+    #[arg(long)]
+    quick: bool,
+    /// How often the order Kafka, Ottla, Ottla, Kafka is gone through.
+    #[arg(long, default_value_t = 1)]
+    rounds: u32,
+    /// One broker alone.
+    #[arg(long, value_enum)]
+    only: Option<Against>,
+    /// Also write the table to this file.
+    #[arg(long)]
+    write: Option<PathBuf>,
+    /// Workloads by name; all when none is given.
+    workloads: Vec<String>,
+}
+
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(code) => code,
@@ -120,6 +141,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
         Task::Kafka { port, dir, overrides } => {
             serve_kafka(&BrokerOptions { dir, port, overrides, ..BrokerOptions::default() })
         }
+        Task::Bench(arguments) => bench_brokers(arguments),
         Task::Crash(arguments) => crash_broker(arguments),
         Task::Quick(selection) => run_clients(selection, Amounts::QUICK, librdkafka::Plan::short),
         Task::Full(selection) => run_clients(selection, Amounts::FULL, librdkafka::Plan::whole),
@@ -169,6 +191,20 @@ fn run_librdkafka(arguments: LibrdkafkaArguments) -> Outcome<ExitCode> {
     let LibrdkafkaArguments { against, version, quick, ledger, overrides, tests } = arguments;
     let plan = librdkafka::Plan { against, version, tests, overrides, quick, ledger };
     Ok(if librdkafka::run(&plan)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn bench_brokers(arguments: BenchArguments) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let BenchArguments { quick, rounds, only, write, workloads } = arguments;
+    let report = bench::run(&bench::Plan { quick, rounds, only, workloads })?;
+    println!("{}", report.text);
+    if let Some(path) = write {
+        std::fs::write(path, report.text)?;
+    }
+    for failure in &report.failures {
+        eprintln!("error: {failure}");
+    }
+    Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn crash_broker(arguments: CrashArguments) -> Outcome<ExitCode> {

@@ -2,7 +2,7 @@
 //! shell: brokers, threads, files.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
-mod batch;
+pub(crate) mod batch;
 mod dice;
 mod disk;
 mod kill;

@@ -1,0 +1,54 @@
+//! What a process has used: processor time and memory, as the kernel counts them.
+//! shell: reads /proc.
+
+use std::fs;
+
+use crate::failure::{Failure, Outcome, While};
+
+/// The kernel counts in hundredths of a second wherever this runs.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// User and system time of a process so far, in seconds.
+pub fn cpu_seconds(pid: u32) -> Outcome<f64> {
+    let path = format!("/proc/{pid}/stat");
+    let text = fs::read_to_string(&path).while_doing(|| format!("reading {path}"))?;
+    ticks(&text)
+        .map(|ticks| ticks / TICKS_PER_SECOND)
+        .ok_or_else(|| Failure(format!("{path} says nothing of the time used: {text}")))
+}
+
+fn ticks(stat: &str) -> Option<f64> {
+    // The name may hold spaces and parentheses; the fields are counted behind its last one.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let user: f64 = fields.next()?.parse().ok()?;
+    let system: f64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+/// `VmRSS` (now) or `VmHWM` (the most ever) of a process, in MiB.
+pub fn memory_mib(pid: u32, field: &str) -> Outcome<f64> {
+    let path = format!("/proc/{pid}/status");
+    let text = fs::read_to_string(&path).while_doing(|| format!("reading {path}"))?;
+    text.lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':')?.split_whitespace().next()?.parse().ok())
+        .map(|kib: f64| kib / 1024.0)
+        .ok_or_else(|| Failure(format!("{path} has no {field}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_process_does_not_shift_its_fields() {
+        let stat = "17 (a) b (c) S 1 17 17 0 -1 4194304 1 2 3 4 250 50 0 0 20 0 1 0 5 6 7";
+        assert_eq!(ticks(stat), Some(300.0));
+        assert_eq!(ticks("17"), None);
+    }
+
+    #[test]
+    fn this_process_has_memory() {
+        let peak = memory_mib(std::process::id(), "VmHWM");
+        assert!(peak.is_ok_and(|mib| mib > 0.1));
+    }
+}
