@@ -10,6 +10,7 @@ mod listeners;
 mod ready;
 mod serve;
 mod settings;
+mod transactions;
 mod wiring;
 
 use std::io::Write;
