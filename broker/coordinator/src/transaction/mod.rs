@@ -18,6 +18,8 @@ pub mod metadata;
 mod produce;
 mod reads;
 pub mod shard;
+#[cfg(test)]
+mod tests;
 
 pub use coordinator::{ProducerIdSource, TransactionCoordinator, TransactionSettings};
 pub use decide::Ending;
