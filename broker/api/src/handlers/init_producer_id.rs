@@ -21,9 +21,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         return request.ready(&refused(ErrorCode::InvalidRequest));
     }
     if let Some(transactional_id) = body.transactional_id {
-        let expected = known_id.then(|| {
-            (ottla_model::ProducerId(body.producer_id.0), ottla_model::ProducerEpoch(body.producer_epoch))
-        });
+        let (id, epoch) = (body.producer_id.0, body.producer_epoch);
+        let expected = known_id.then_some((ottla_model::ProducerId(id), ottla_model::ProducerEpoch(epoch)));
         let broker = broker.clone();
         return park(async move {
             let timeout_ms = body.transaction_timeout_ms;
