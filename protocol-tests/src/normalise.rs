@@ -93,7 +93,9 @@ impl Normaliser {
             _ if name.to_lowercase().contains("timestamp") && (number - now_ms).abs() < NOW_SPAN_MS => {
                 json!("<now>")
             }
-            "logAppendTimeMs" if (number - now_ms).abs() < NOW_SPAN_MS => json!("<now>"),
+            "logAppendTimeMs" | "transactionStartTimeMs" if (number - now_ms).abs() < NOW_SPAN_MS => {
+                json!("<now>")
+            }
             _ => json!(number),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ottla_config::BrokerConfig;
 use ottla_coordinator::GroupCoordinator;
+use ottla_coordinator::transaction::TransactionCoordinator;
 use ottla_env::Env;
 use ottla_metadata::controller::features::Feature;
 use ottla_metadata::{Image, Metadata};
@@ -26,12 +27,14 @@ pub struct Broker {
     pub metadata: Arc<Metadata>,
     pub replicas: Arc<ReplicaManager>,
     pub groups: Arc<GroupCoordinator>,
+    pub transactions: Arc<TransactionCoordinator>,
     pub sessions: FetchSessions,
     pub producer_ids: ProducerIds,
     pub metrics: Arc<ApiMetrics>,
 }
 
 impl Broker {
+    #[allow(clippy::too_many_arguments)] // One for each room below.
     pub fn new(
         env: Env,
         config: BrokerConfig,
@@ -39,6 +42,7 @@ impl Broker {
         metadata: Arc<Metadata>,
         replicas: Arc<ReplicaManager>,
         groups: Arc<GroupCoordinator>,
+        transactions: Arc<TransactionCoordinator>,
         metrics: Arc<ApiMetrics>,
     ) -> Broker {
         Broker {
@@ -51,6 +55,7 @@ impl Broker {
             metadata,
             replicas,
             groups,
+            transactions,
             metrics,
         }
     }

@@ -30,14 +30,17 @@ macro_rules! top_level_error {
 }
 
 top_level_error!(
+    AddOffsetsToTxnResponse,
     ApiVersionsResponse,
     DescribeClusterResponse,
     DescribeQuorumResponse,
+    EndTxnResponse,
     FetchResponse,
     HeartbeatResponse,
     InitProducerIdResponse,
     JoinGroupResponse,
     ListGroupsResponse,
+    ListTransactionsResponse,
     ListPartitionReassignmentsResponse,
     SyncGroupResponse,
     UpdateFeaturesResponse,
@@ -65,5 +68,15 @@ error_counts! {
     DescribeTopicPartitionsResponse: |r, each| { r.topics.iter().for_each(|t| each(t.error_code)); }
     DescribeLogDirsResponse: |r, each| { each(r.error_code); }
     DescribeProducersResponse: |r, each| { r.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    AddPartitionsToTxnResponse: |r, each| {
+        let topics = r.results_by_transaction.iter().flat_map(|t| &t.topic_results);
+        let topics = topics.chain(&r.results_by_topic_v3_and_below);
+        topics.flat_map(|t| &t.results_by_partition).for_each(|p| each(p.partition_error_code));
+    }
+    TxnOffsetCommitResponse: |r, each| { r.topics.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    WriteTxnMarkersResponse: |r, each| {
+        r.markers.iter().flat_map(|m| &m.topics).flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
+    }
+    DescribeTransactionsResponse: |r, each| { r.transaction_states.iter().for_each(|t| each(t.error_code)); }
     ElectLeadersResponse: |r, each| { each(r.error_code); }
 }

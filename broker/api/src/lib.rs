@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod producer_ids;
 pub mod request;
 pub mod table;
+pub mod transactions;
 pub mod wire;
 
 pub use context::Broker;

@@ -43,7 +43,7 @@ impl Api {
 }
 
 /// Every API that is served, by key. An API that is not here is not advertised.
-pub static ROWS: [&Api; 33] = [
+pub static ROWS: [&Api; 40] = [
     &handlers::produce::API,
     &handlers::fetch::API,
     &handlers::list_offsets::API,
@@ -63,6 +63,11 @@ pub static ROWS: [&Api; 33] = [
     &handlers::delete_records::API,
     &handlers::init_producer_id::API,
     &handlers::offset_for_leader_epoch::API,
+    &handlers::add_partitions_to_txn::API,
+    &handlers::add_offsets_to_txn::API,
+    &handlers::end_txn::API,
+    &handlers::write_txn_markers::API,
+    &handlers::txn_offset_commit::API,
     &handlers::describe_configs::API,
     &handlers::alter_configs::API,
     &handlers::describe_log_dirs::API,
@@ -76,6 +81,8 @@ pub static ROWS: [&Api; 33] = [
     &handlers::update_features::API,
     &handlers::describe_cluster::API,
     &handlers::describe_producers::API,
+    &handlers::describe_transactions::API,
+    &handlers::list_transactions::API,
     &handlers::describe_topic_partitions::API,
 ];
 

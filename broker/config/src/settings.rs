@@ -139,6 +139,16 @@ pub struct BrokerSettings {
     pub log_cleaner_io_buffer_bytes: i32,
     pub log_cleaner_io_buffer_load_factor: f64,
     pub log_cleaner_io_bytes_per_second_max: f64,
+    pub transaction_timeout_ms_max: i32,
+    pub transaction_abort_interval_ms: i32,
+    pub transaction_expiration_interval_ms: i32,
+    pub transactional_id_expiration_ms: i32,
+    pub transaction_topic_num_partitions: i32,
+    /// The wish; a creation takes as many as there are live brokers.
+    pub transaction_topic_replication_factor: i16,
+    pub transaction_topic_segment_bytes: i32,
+    pub transaction_topic_min_isr: i32,
+
     pub log_retention_check_interval_ms: i64,
     pub log_segment_delete_delay_ms: i64,
     pub log_flush_interval_messages: i64,
@@ -422,6 +432,16 @@ impl Reader<'_> {
             log_cleaner_io_buffer_bytes: self.int("log.cleaner.io.buffer.size"),
             log_cleaner_io_buffer_load_factor: self.double("log.cleaner.io.buffer.load.factor"),
             log_cleaner_io_bytes_per_second_max: self.double("log.cleaner.io.max.bytes.per.second"),
+            transaction_timeout_ms_max: self.int("transaction.max.timeout.ms"),
+            transaction_abort_interval_ms: self
+                .int("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
+            transaction_expiration_interval_ms: self
+                .int("transaction.remove.expired.transaction.cleanup.interval.ms"),
+            transactional_id_expiration_ms: self.int("transactional.id.expiration.ms"),
+            transaction_topic_num_partitions: self.int("transaction.state.log.num.partitions"),
+            transaction_topic_replication_factor: self.short("transaction.state.log.replication.factor"),
+            transaction_topic_segment_bytes: self.int("transaction.state.log.segment.bytes"),
+            transaction_topic_min_isr: self.int("transaction.state.log.min.isr"),
             log_retention_check_interval_ms: self.long("log.retention.check.interval.ms"),
             log_segment_delete_delay_ms: self.long("log.segment.delete.delay.ms"),
             log_flush_interval_messages: self.long("log.flush.interval.messages"),

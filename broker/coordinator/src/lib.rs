@@ -1,5 +1,6 @@
-//! State machines kept in internal topics: consumer groups of the classic protocol and their offsets.
-//! Core (`group/`, `record`, `timers`) and shell (`runtime/`).
+//! State machines kept in internal topics: consumer groups of the classic protocol, their offsets, and
+//! transactions.
+//! Core (`group/`, `record`, `timers`, most of `transaction/`) and shell (`runtime/`).
 //!
 //! A call decides on a shard's state and returns records and answers; the shell appends the records to
 //! the shard's partition of `__consumer_offsets`, replays them, and lets the answers go when they are
@@ -13,6 +14,7 @@ pub mod runtime;
 pub mod settings;
 mod subscription;
 pub mod timers;
+pub mod transaction;
 pub mod wire;
 
 pub use record::codec::CoordinatorRecord;

@@ -135,6 +135,8 @@ impl Partition {
             Unavailable::Storage
         })?;
         self.gate.on_flush(log.flushed_offset());
+        // The lone replica has it all: a transaction that ended before the restart holds nobody back.
+        log.on_high_watermark(log.log_end_offset());
         log.set_flush_listener(Some(Arc::new(GateListener(self.gate.clone()))));
         Ok(self.log.get_or_init(|| log))
     }

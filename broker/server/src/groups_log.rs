@@ -1,5 +1,4 @@
-//! `__consumer_offsets` for the group coordinator: it appends and reads as any client of the replica
-//! room would.
+//! The coordinators' topics: they append and read as any client of the replica room would.
 //! Shell.
 
 use std::sync::Arc;
@@ -15,40 +14,48 @@ use ottla_replica::{AllDurable, Partition, Pending, ReplicaManager, Unavailable}
 
 /// The topic that keeps the groups.
 pub const TOPIC: &str = "__consumer_offsets";
+/// The topic that keeps the transactions.
+pub const TRANSACTIONS_TOPIC: &str = "__transaction_state";
 
 /// Bytes read in one go while a coordinator loads (`offsets.load.buffer.size`).
 const LOAD_BYTES_MAX: usize = 5 << 20;
 
 pub struct GroupsLog {
+    topic: &'static str,
     replicas: Arc<ReplicaManager>,
     metadata: Arc<Metadata>,
     codec: Codec,
 }
 
 impl GroupsLog {
-    pub fn new(replicas: Arc<ReplicaManager>, metadata: Arc<Metadata>, codec: Codec) -> GroupsLog {
-        GroupsLog { replicas, metadata, codec }
+    pub fn new(
+        topic: &'static str,
+        replicas: Arc<ReplicaManager>,
+        metadata: Arc<Metadata>,
+        codec: Codec,
+    ) -> GroupsLog {
+        GroupsLog { topic, replicas, metadata, codec }
     }
 
     fn partition(&self, index: i32) -> Result<Arc<Partition>, ErrorCode> {
-        self.replicas.partition(TOPIC, index).ok_or(ErrorCode::NotCoordinator)
+        self.replicas.partition(self.topic, index).ok_or(ErrorCode::NotCoordinator)
     }
 }
 
 impl CoordinatorLog for GroupsLog {
     fn partition_count(&self) -> Option<i32> {
-        self.replicas.hosted().by_name(TOPIC).map(|topic| topic.partitions.len() as i32)
+        self.replicas.hosted().by_name(self.topic).map(|topic| topic.partitions.len() as i32)
     }
 
     fn ensure_topic(&self) -> BoxFuture<'static, Result<(), ErrorCode>> {
-        let metadata = self.metadata.clone();
+        let (metadata, topic) = (self.metadata.clone(), self.topic);
         Box::pin(async move {
             // It may be there already: what counts is that it is there afterwards.
-            if let Err(error) = metadata.auto_create_topics(vec![TopicName::new(TOPIC)]).await {
-                tracing::error!(topic = TOPIC, %error, "the coordinator's topic can't be created");
+            if let Err(error) = metadata.auto_create_topics(vec![TopicName::new(topic)]).await {
+                tracing::error!(topic, %error, "the coordinator's topic can't be created");
                 return Err(ErrorCode::CoordinatorNotAvailable);
             }
-            match metadata.image().topic(TOPIC) {
+            match metadata.image().topic(topic) {
                 Some(_) => Ok(()),
                 None => Err(ErrorCode::CoordinatorNotAvailable),
             }
@@ -61,15 +68,23 @@ impl CoordinatorLog for GroupsLog {
         records: &[CoordinatorRecord],
         wall_ms: i64,
     ) -> Result<Offset, ErrorCode> {
-        let partition = self.partition(partition)?;
         let mut batch = BatchBuilder::new().codec(self.codec);
         for record in records {
             batch.append(wall_ms, Some(&record.key), record.value.as_deref(), &[]);
         }
-        let appended = partition
-            .append(batch.build(), AppendOrigin::Coordinator, wall_ms)
+        self.append_batch(partition, batch.build(), wall_ms)
+    }
+
+    fn append_batch(&self, partition: i32, batch: Bytes, wall_ms: i64) -> Result<Offset, ErrorCode> {
+        let appended = self
+            .partition(partition)?
+            .append(batch, AppendOrigin::Coordinator, wall_ms)
             .map_err(|error| ottla_api::errors::append_error(&error))?;
         Ok(appended.info.last_offset)
+    }
+
+    fn leader_epoch(&self, partition: i32) -> i32 {
+        self.partition(partition).map_or(0, |partition| partition.leader_epoch().0)
     }
 
     fn committed(&self, partition: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {

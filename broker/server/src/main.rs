@@ -8,6 +8,7 @@ mod listeners;
 mod ready;
 mod serve;
 mod settings;
+mod transactions;
 mod wiring;
 
 use std::io::Write;

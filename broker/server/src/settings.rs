@@ -3,6 +3,7 @@
 
 use ottla_config::{BrokerConfig, Durability as ConfiguredDurability};
 use ottla_coordinator::GroupSettings;
+use ottla_coordinator::transaction::TransactionSettings;
 use ottla_env::Env;
 use ottla_log::{CleanerSettings, LogManagerSettings};
 use ottla_metadata::Registration;
@@ -86,10 +87,22 @@ pub fn groups(config: &BrokerConfig) -> GroupSettings {
     }
 }
 
-/// What this broker knows of features: exactly the level of the records it writes. Other features are
-/// finalized when what they switch on is served (docs/exceptions/).
+pub fn transactions(config: &BrokerConfig) -> TransactionSettings {
+    TransactionSettings {
+        timeout_max_ms: config.transaction_timeout_ms_max,
+        id_expiration_ms: i64::from(config.transactional_id_expiration_ms),
+        abort_interval_ms: i64::from(config.transaction_abort_interval_ms),
+        expiration_interval_ms: i64::from(config.transaction_expiration_interval_ms),
+    }
+}
+
+/// What this broker knows of features: exactly the level of the records it writes, and transactions in
+/// all their generations. Other features are finalized when what they switch on is served (docs/exceptions/).
 pub fn features() -> Vec<Feature> {
-    vec![Feature { name: METADATA_VERSION.to_owned(), min: 7, max: 30, finalized: 30 }]
+    vec![
+        Feature { name: METADATA_VERSION.to_owned(), min: 7, max: 30, finalized: 30 },
+        Feature { name: "transaction.version".to_owned(), min: 0, max: 2, finalized: 2 },
+    ]
 }
 
 /// What the metadata log says of this broker.

@@ -16,18 +16,21 @@ use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker as ApiBroker, Dispatch};
 use ottla_config::BrokerConfig;
 use ottla_coordinator::GroupCoordinator;
+use ottla_coordinator::transaction::TransactionCoordinator;
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
 use ottla_metadata::{Metadata, MetadataOptions};
 use ottla_network::{ListenerInfo, Listeners, NetworkMetrics, NetworkServer};
+use ottla_records::Codec;
 use ottla_replica::metrics::ReplicaMetrics;
 use ottla_replica::{Durability, ReplicaManager};
 use prometheus::Registry;
 
 use crate::figures::Figures;
 use crate::groups_follow::GroupsFollow;
-use crate::groups_log::GroupsLog;
+use crate::groups_log::{self, GroupsLog};
+use crate::transactions::{Ids, Markers, TransactionsFollow};
 use crate::{identity, listeners, settings};
 
 /// A broker that serves.
@@ -39,6 +42,8 @@ pub struct Broker {
     admin: Option<AdminServer>,
     groups: Arc<GroupCoordinator>,
     group_timers: TaskHandle,
+    transactions: Arc<TransactionCoordinator>,
+    transaction_timers: TaskHandle,
     metadata: Arc<Metadata>,
     logs: Arc<LogManager>,
     ready: Arc<AtomicBool>,
@@ -75,13 +80,32 @@ pub async fn start(
     let durability = settings::durability(&config, ephemeral);
     let replicas = Arc::new(ReplicaManager::new(logs.clone(), config.clone(), durability, replica_metrics));
     metadata.subscribe(replicas.clone());
-    let groups_log =
-        Arc::new(GroupsLog::new(replicas.clone(), metadata.clone(), settings::offsets_codec(&config)));
+    let groups_log = Arc::new(GroupsLog::new(
+        groups_log::TOPIC,
+        replicas.clone(),
+        metadata.clone(),
+        settings::offsets_codec(&config),
+    ));
     let groups =
         GroupCoordinator::new(settings::groups(&config), groups_log, env.clock.clone(), env.rng.clone());
     metadata.subscribe(Arc::new(GroupsFollow(groups.clone())));
+    let transactions = TransactionCoordinator::new(
+        settings::transactions(&config),
+        Arc::new(GroupsLog::new(
+            groups_log::TRANSACTIONS_TOPIC,
+            replicas.clone(),
+            metadata.clone(),
+            Codec::None,
+        )),
+        Arc::new(Markers { replicas: replicas.clone(), groups: groups.clone() }),
+        Arc::new(Ids::new(metadata.clone())),
+        env.clock.clone(),
+        env.tasks.clone(),
+    );
+    metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
     metadata.start(&settings::registration(&env, &config, &identity)).map_err(|error| error.to_string())?;
     let group_timers = groups.start_timers(&*env.tasks);
+    let transaction_timers = transactions.start_timers();
     let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
     let figures = Figures::register(&registry, logs.clone(), replicas.clone(), groups.clone(), env.clone())
@@ -93,6 +117,7 @@ pub async fn start(
         metadata.clone(),
         replicas.clone(),
         groups.clone(),
+        transactions.clone(),
         api_metrics,
     );
     let ready = Arc::new(AtomicBool::new(false));
@@ -123,7 +148,20 @@ pub async fn start(
     );
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
-    Ok(Broker { config, listeners, http, network, admin, groups, group_timers, metadata, logs, ready })
+    Ok(Broker {
+        config,
+        listeners,
+        http,
+        network,
+        admin,
+        groups,
+        group_timers,
+        transactions,
+        transaction_timers,
+        metadata,
+        logs,
+        ready,
+    })
 }
 
 /// Where HTTP is asked for; `None` when it is switched off.
@@ -163,6 +201,8 @@ impl Broker {
         if let Some(admin) = self.admin {
             admin.shutdown().await;
         }
+        self.transaction_timers.abort();
+        self.transactions.unload_all();
         self.group_timers.abort();
         self.groups.unload_all();
         self.metadata.stop().await;

@@ -21,7 +21,7 @@ use ottla_records::Codec;
 use ottla_replica::metrics::ReplicaMetrics;
 use ottla_replica::{Durability, ReplicaManager};
 use ottla_server::groups_follow::GroupsFollow;
-use ottla_server::groups_log::GroupsLog;
+use ottla_server::groups_log::{self, GroupsLog};
 use prometheus::Registry;
 
 /// Offsets are kept so long by an empty group of a simulated broker.
@@ -136,7 +136,8 @@ impl World {
         let replicas =
             Arc::new(ReplicaManager::new(logs.clone(), self.config.clone(), Durability::SurviveOne, metrics));
         metadata.subscribe(replicas.clone());
-        let log = Arc::new(GroupsLog::new(replicas.clone(), metadata.clone(), Codec::None));
+        let log =
+            Arc::new(GroupsLog::new(groups_log::TOPIC, replicas.clone(), metadata.clone(), Codec::None));
         let settings =
             GroupSettings { offsets_retention_ms: OFFSETS_RETENTION_MS as i64, ..GroupSettings::default() };
         let groups = GroupCoordinator::new(settings, log, env.clock.clone(), env.rng.clone());

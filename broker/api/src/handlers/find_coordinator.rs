@@ -1,5 +1,5 @@
-//! FindCoordinator (key 10), versions 0-6: who coordinates a group. On one node: this broker, once the
-//! offsets topic is there.
+//! FindCoordinator (key 10), versions 0-6: who coordinates a group or a transactional id. On one
+//! node: this broker, once the coordinator's topic is there.
 //! Shell (the first call creates the topic).
 //!
 //! - v1: key types. v3: flexible. v4: several keys (KIP-699). v5: TRANSACTION_ABORTABLE (KIP-890).
@@ -24,13 +24,21 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let version = request.version();
     let keys = if version >= 4 { body.coordinator_keys } else { vec![body.key] };
     let key_type = if version >= 1 { body.key_type } else { GROUP };
-    let asks_for_groups = key_type == GROUP && keys.iter().any(|key| version < 4 || !key.is_empty());
-    if !asks_for_groups || broker.groups.partition_for("").is_some() {
+    let asks = keys.iter().any(|key| version < 4 || !key.is_empty());
+    let is_there = match key_type {
+        GROUP => broker.groups.partition_for("").is_some(),
+        TRANSACTION => broker.transactions.is_topic_there(),
+        _ => true,
+    };
+    if !asks || is_there {
         return request.ready(&answer(broker, &request.connection, version, key_type, &keys, Ok(())));
     }
     let broker = broker.clone();
     park(async move {
-        let available = broker.groups.ensure_topic().await;
+        let available = match key_type {
+            GROUP => broker.groups.ensure_topic().await,
+            _ => broker.transactions.ensure_topic().await,
+        };
         let connection = request.connection.clone();
         request.answer(&answer(&broker, &connection, version, key_type, &keys, available))
     })
@@ -42,11 +50,11 @@ fn answer(
     version: i16,
     key_type: i8,
     keys: &[StrBytes],
-    groups_available: Result<(), ErrorCode>,
+    available: Result<(), ErrorCode>,
 ) -> FindCoordinatorResponse {
     let coordinators: Vec<Coordinator> = keys
         .iter()
-        .map(|key| match outcome(key_type, key, groups_available) {
+        .map(|key| match outcome(key_type, key, available) {
             Ok(()) => {
                 let (host, port) = broker.endpoint(connection);
                 Coordinator::default()
@@ -73,11 +81,9 @@ fn answer(
         .with_port(one.port)
 }
 
-fn outcome(key_type: i8, key: &str, groups_available: Result<(), ErrorCode>) -> Result<(), ErrorCode> {
+fn outcome(key_type: i8, key: &str, available: Result<(), ErrorCode>) -> Result<(), ErrorCode> {
     match key_type {
-        GROUP => groups_available,
-        // No transaction coordinator is there yet: docs/exceptions/transactions.md.
-        TRANSACTION => Err(ErrorCode::CoordinatorNotAvailable),
+        GROUP | TRANSACTION => available,
         SHARE if !is_share_key(key) => Err(ErrorCode::InvalidRequest),
         SHARE => Err(ErrorCode::CoordinatorNotAvailable),
         _ => Err(ErrorCode::InvalidRequest),

@@ -1,9 +1,7 @@
-//! InitProducerId (key 22), versions 0-5: an id for an idempotent producer (KIP-98).
+//! InitProducerId (key 22), versions 0-5: an id for an idempotent or transactional producer (KIP-98).
 //! Shell (a new block of ids is a record in the metadata log).
 //!
 //! - v2: flexible. v3: the caller's id and epoch (KIP-360). v4: PRODUCER_FENCED. v5: KIP-890.
-//!
-//! Transactional ids are not served: docs/exceptions/transactions.md.
 
 use ottla_model::ErrorCode;
 use ottla_network::Admitted;
@@ -11,24 +9,30 @@ use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};
 
 use super::prelude::*;
+use crate::transactions::fenced_for;
 
 pub const API: Api = Api { key: ApiKey::InitProducerId, min: 0, max: 5, class: Class::Forwarded, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: InitProducerIdRequest = request.decode()?;
-    if let Some(transactional_id) = &body.transactional_id {
-        // The empty id is refused by rule; any other, because there is no coordinator for it.
-        let error = if transactional_id.is_empty() {
-            ErrorCode::InvalidRequest
-        } else {
-            ErrorCode::CoordinatorNotAvailable
-        };
-        return request.ready(&refused(error));
-    }
     let known_id = body.producer_id.0 != -1;
     let known_epoch = body.producer_epoch != -1;
     if known_id != known_epoch {
         return request.ready(&refused(ErrorCode::InvalidRequest));
+    }
+    if let Some(transactional_id) = body.transactional_id {
+        let (id, epoch) = (body.producer_id.0, body.producer_epoch);
+        let expected = known_id.then_some((ottla_model::ProducerId(id), ottla_model::ProducerEpoch(epoch)));
+        let broker = broker.clone();
+        return park(async move {
+            let timeout_ms = body.transaction_timeout_ms;
+            let response =
+                match broker.transactions.init_producer_id(&transactional_id, timeout_ms, expected).await {
+                    Ok((id, epoch)) => granted(id).with_producer_epoch(epoch.0),
+                    Err(error) => refused(fenced_for(error, request.version() >= 4)),
+                };
+            request.answer(&response)
+        });
     }
     if let Some(id) = broker.producer_ids.next_in_hand() {
         return Ok(Admitted::Ready(request.answer(&granted(id))));

@@ -6,12 +6,15 @@
 //! - v11, v12: transaction verification (KIP-890). v13: topic ids (KIP-516).
 //!
 //! Every partition is validated and appended while the request is admitted, so that the order of a
-//! connection's requests is the order of its records; only the wait for the disk is parked.
+//! connection's requests is the order of its records; only the wait for the disk is parked. A partition's
+//! first batch in a transaction may wait too, for the record that the partition is part of it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
+use ottla_coordinator::Reply;
+use ottla_coordinator::transaction::{Joining, PartitionSet};
 use ottla_log::{AppendError, AppendOrigin};
-use ottla_model::{ErrorCode, TopicId};
+use ottla_model::{ErrorCode, TopicId, TopicPartition};
 use ottla_network::{Admitted, Answer};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -24,6 +27,7 @@ use ottla_replica::{AllDurable, HostedTopic, Partition, Pending};
 
 use super::prelude::*;
 use crate::errors;
+use crate::transactions::{Telling, outcomes};
 
 pub const API: Api = Api { key: ApiKey::Produce, min: 3, max: 13, class: Class::Ordered, admit };
 
@@ -44,19 +48,44 @@ struct Waiting {
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: ProduceRequest = request.decode()?;
-    let refused = refusal(&body);
     keep_last_of_each_partition(&mut body);
-    let mut waiting = Vec::new();
-    let mut responses = Vec::with_capacity(body.topic_data.len());
-    for (topic_place, topic) in body.topic_data.iter().enumerate() {
-        let outcome = match refused {
-            Some(error) => refuse_topic(topic, error),
-            None => append_topic(broker, &request, topic, topic_place, body.acks, &mut waiting),
-        };
-        responses.push(outcome);
+    let part = match part_of_transaction(broker, &body, request.version()) {
+        Ok(part) => part,
+        Err(error) => {
+            let responses = body.topic_data.iter().map(|topic| refuse_topic(topic, error)).collect();
+            return finish(
+                request,
+                body.acks,
+                ProduceResponse::default().with_responses(responses),
+                Vec::new(),
+            );
+        }
+    };
+    let Some(part) = part else {
+        let (response, waiting) = append_all(broker, &request, &body, &BTreeMap::new());
+        return finish(request, body.acks, response, waiting);
+    };
+    let (partitions, telling) = (part.partitions.clone(), telling_of(request.version()));
+    let (acks, door) = (body.acks, broker.clone());
+    let written = broker.transactions.write_in_transaction(part, move |verified| {
+        let unverified = to_client(outcomes(&partitions, verified, telling), telling);
+        let (response, waiting) = append_all(&door, &request, &body, &unverified);
+        (request, response, waiting)
+    });
+    match written {
+        Reply::Now((request, response, waiting)) => finish(request, acks, response, waiting),
+        Reply::Later(written) => park(async move {
+            let (request, response, waiting) = written.await;
+            match acks {
+                0 => answer_nothing(&request, &response),
+                _ => wait_for_disk(request, response, waiting).await,
+            }
+        }),
     }
-    let response = ProduceResponse::default().with_responses(responses);
-    if body.acks == 0 {
+}
+
+fn finish(request: Request, acks: i16, response: ProduceResponse, waiting: Vec<Waiting>) -> Handled {
+    if acks == 0 {
         return Ok(Admitted::Ready(answer_nothing(&request, &response)));
     }
     if waiting.is_empty() {
@@ -65,21 +94,99 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     park(wait_for_disk(request, response, waiting))
 }
 
-/// What refuses the whole request: every partition gets this code.
-fn refusal(body: &ProduceRequest) -> Option<ErrorCode> {
+fn append_all(
+    broker: &Broker,
+    request: &Request,
+    body: &ProduceRequest,
+    unverified: &BTreeMap<TopicPartition, ErrorCode>,
+) -> (ProduceResponse, Vec<Waiting>) {
+    let mut waiting = Vec::new();
+    let mut responses = Vec::with_capacity(body.topic_data.len());
+    for (topic_place, topic) in body.topic_data.iter().enumerate() {
+        let write = Write { broker, request, acks: body.acks, unverified };
+        responses.push(append_topic(&write, topic, topic_place, &mut waiting));
+    }
+    (ProduceResponse::default().with_responses(responses), waiting)
+}
+
+/// What one request's appends have in common.
+struct Write<'a> {
+    broker: &'a Broker,
+    request: &'a Request,
+    acks: i16,
+    /// What the transaction coordinator said of the partitions with transactional batches.
+    unverified: &'a BTreeMap<TopicPartition, ErrorCode>,
+}
+
+/// How much a client of this version may be told (`AddPartitionsToTxnManager`).
+fn telling_of(version: i16) -> Telling {
+    match version {
+        12.. => Telling::Adding,
+        11 => Telling::Abortable,
+        _ => Telling::Classic,
+    }
+}
+
+/// Errors that a producer may not try again after become one that it does (`ReplicaManager`).
+fn to_client(
+    mut outcomes: BTreeMap<TopicPartition, ErrorCode>,
+    telling: Telling,
+) -> BTreeMap<TopicPartition, ErrorCode> {
+    for error in outcomes.values_mut() {
+        let is_passing = match error {
+            ErrorCode::CoordinatorLoadInProgress
+            | ErrorCode::CoordinatorNotAvailable
+            | ErrorCode::NotCoordinator => true,
+            ErrorCode::ConcurrentTransactions => telling != Telling::Adding,
+            _ => false,
+        };
+        if is_passing {
+            *error = ErrorCode::NotEnoughReplicas;
+        }
+    }
+    outcomes
+}
+
+/// The transaction that a request writes in, or what refuses the whole request.
+fn part_of_transaction(
+    broker: &Broker,
+    body: &ProduceRequest,
+    version: i16,
+) -> Result<Option<Joining>, ErrorCode> {
     if !matches!(body.acks, -1..=1) {
-        return Some(ErrorCode::InvalidRequiredAcks);
+        return Err(ErrorCode::InvalidRequiredAcks);
     }
-    let transactional = body.topic_data.iter().flat_map(|topic| &topic.partition_data).any(|partition| {
-        let records = partition.records.as_deref().unwrap_or_default();
-        records.first_chunk().is_some_and(|header| BatchHeader::parse(header).attributes.is_transactional())
-    });
-    match &body.transactional_id {
-        _ if !transactional => None,
-        None => Some(ErrorCode::TransactionalIdAuthorizationFailed),
-        // No transaction can be open: no transactional id was ever handed out.
-        Some(_) => Some(ErrorCode::InvalidTxnState),
+    let hosted = broker.replicas.hosted();
+    let (mut partitions, mut producer, mut is_transactional) = (PartitionSet::new(), None, false);
+    for topic in &body.topic_data {
+        let found =
+            if version >= 13 { hosted.by_id(TopicId(topic.topic_id)) } else { hosted.by_name(&topic.name) };
+        for data in &topic.partition_data {
+            let records = data.records.as_deref().unwrap_or_default();
+            let Some(header) = records.first_chunk().map(BatchHeader::parse) else { continue };
+            if !header.attributes.is_transactional() {
+                continue;
+            }
+            is_transactional = true;
+            let of = (header.producer_id, header.producer_epoch);
+            if producer.get_or_insert(of).0 != of.0 {
+                return Err(ErrorCode::InvalidProducerIdMapping);
+            }
+            if let Some(partition) = found.and_then(|topic| topic.partition(data.index)) {
+                partitions.insert(partition.name.clone());
+            }
+        }
     }
+    let transactional_id = match (&body.transactional_id, is_transactional) {
+        (_, false) => return Ok(None),
+        (None, true) => return Err(ErrorCode::TransactionalIdAuthorizationFailed),
+        (Some(id), true) => Box::from(&*id.0 as &str),
+    };
+    let Some((producer_id, producer_epoch)) = producer.filter(|_| !partitions.is_empty()) else {
+        return Ok(None);
+    };
+    let adds = telling_of(version) == Telling::Adding;
+    Ok(Some(Joining { transactional_id, producer_id, producer_epoch, partitions, adds }))
 }
 
 /// A partition named twice counts once, with what is said last; a topic without partitions not at
@@ -138,15 +245,13 @@ fn topic_response(
 }
 
 fn append_topic(
-    broker: &Broker,
-    request: &Request,
+    write: &Write<'_>,
     topic: &TopicProduceData,
     topic_place: usize,
-    acks: i16,
     waiting: &mut Vec<Waiting>,
 ) -> TopicProduceResponse {
-    let by_id = request.version() >= 13;
-    let hosted = broker.replicas.hosted();
+    let by_id = write.request.version() >= 13;
+    let hosted = write.broker.replicas.hosted();
     let found =
         if by_id { hosted.by_id(TopicId(topic.topic_id)) } else { hosted.by_name(topic.name.as_str()) };
     let Some(found) = found else {
@@ -157,7 +262,7 @@ fn append_topic(
         .partition_data
         .iter()
         .enumerate()
-        .map(|(place, partition)| match append_one(broker, request, found, partition, acks) {
+        .map(|(place, partition)| match append_one(write, found, partition) {
             Ok((answer, pending)) => {
                 if let Some(pending) = pending {
                     waiting.push(Waiting { topic: topic_place, partition: place, pending });
@@ -172,13 +277,8 @@ fn append_topic(
 
 type Appending = Result<(PartitionProduceResponse, Option<Pending>), Box<PartitionProduceResponse>>;
 
-fn append_one(
-    broker: &Broker,
-    request: &Request,
-    topic: &HostedTopic,
-    data: &PartitionProduceData,
-    acks: i16,
-) -> Appending {
+fn append_one(write: &Write<'_>, topic: &HostedTopic, data: &PartitionProduceData) -> Appending {
+    let Write { broker, request, acks, unverified } = *write;
     let index = data.index;
     let refuse = |error: ErrorCode| Box::new(failed(index, error));
     let partition = topic.partition(index).ok_or_else(|| refuse(ErrorCode::UnknownTopicOrPartition))?;
@@ -187,6 +287,11 @@ fn append_one(
     let records = records.slice(..size_bytes);
     if topic.name.is_internal() && !may_write_internal(request) {
         return Err(refuse(ErrorCode::InvalidTopicException));
+    }
+    if let Some(error) = unverified.get(&partition.name)
+        && *error != ErrorCode::None
+    {
+        return Err(refuse(*error));
     }
     let bytes = records.len() as u64;
     let wall_ms = broker.env.clock.wall_ms();

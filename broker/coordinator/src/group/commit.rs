@@ -72,7 +72,83 @@ impl ClassicGroup {
     }
 }
 
+impl ClassicGroup {
+    /// KIP-447: a transactional producer that says who it is, is held to it; one that does not say it may
+    /// commit as producers always could.
+    fn validate_transactional_commit(&self, committer: &Committer<'_>) -> Result<(), ErrorCode> {
+        if self.is_in_state(ClassicGroupState::Dead) {
+            return Err(ErrorCode::CoordinatorNotAvailable);
+        }
+        if committer.member_id.is_empty()
+            && committer.group_instance_id.is_none()
+            && committer.generation_id < 0
+        {
+            return Ok(());
+        }
+        if committer.generation_id >= 0
+            || !committer.member_id.is_empty()
+            || committer.group_instance_id.is_some()
+        {
+            self.validate_member(committer.member_id, committer.group_instance_id)?;
+        }
+        match committer.generation_id == self.generation_id {
+            true => Ok(()),
+            false => Err(ErrorCode::IllegalGeneration),
+        }
+    }
+}
+
 impl GroupShard {
+    /// As `on_offset_commit`, for offsets that a transaction decides on later.
+    pub fn on_transactional_commit(
+        &mut self,
+        committer: &Committer<'_>,
+        offsets: &[OffsetToCommit<'_>],
+        wall_ms: i64,
+    ) -> Result<(Vec<Record>, Vec<ErrorCode>), ErrorCode> {
+        match self.groups.get(committer.group_id) {
+            Some(Group::Classic(group)) => group.validate_transactional_commit(committer)?,
+            None if committer.generation_id < 0 => {}
+            None => return Err(ErrorCode::IllegalGeneration),
+        }
+        let mut records = Vec::with_capacity(offsets.len());
+        let errors = self.offset_records(committer, offsets, None, wall_ms, &mut records);
+        Ok((records, errors))
+    }
+
+    fn offset_records(
+        &self,
+        committer: &Committer<'_>,
+        offsets: &[OffsetToCommit<'_>],
+        expire_timestamp_ms: Option<i64>,
+        wall_ms: i64,
+        records: &mut Vec<Record>,
+    ) -> Vec<ErrorCode> {
+        let group = GroupId::new(committer.group_id);
+        let errors = offsets.iter().map(|one| {
+            if is_metadata_too_large(one.metadata, self.settings.offset_metadata_max) {
+                return ErrorCode::OffsetMetadataTooLarge;
+            }
+            let value = CommittedOffset {
+                offset: one.offset,
+                leader_epoch: one.leader_epoch.max(-1),
+                metadata: Arc::from(one.metadata),
+                commit_timestamp_ms: wall_ms,
+                expire_timestamp_ms,
+                topic_id: one.topic_id,
+                record_offset: Offset::NONE,
+            };
+            records.push(Record::OffsetCommit {
+                group: group.clone(),
+                topic: one.topic.clone(),
+                partition: one.partition,
+                value: Some(value),
+            });
+            ErrorCode::None
+        });
+        errors.collect()
+    }
+
     /// Decides on each offset in order: its error is in the second part of the answer. An error for all
     /// is the outer one.
     pub fn on_offset_commit(
@@ -97,31 +173,10 @@ impl GroupShard {
             None => return Err(ErrorCode::IllegalGeneration),
         }
         let mut effects = turn.effects;
-        let group = GroupId::new(committer.group_id);
         let expire_timestamp_ms =
             (committer.retention_time_ms != -1).then(|| wall_ms.saturating_add(committer.retention_time_ms));
-        let errors = offsets.iter().map(|one| {
-            if is_metadata_too_large(one.metadata, self.settings.offset_metadata_max) {
-                return ErrorCode::OffsetMetadataTooLarge;
-            }
-            let value = CommittedOffset {
-                offset: one.offset,
-                leader_epoch: one.leader_epoch.max(-1),
-                metadata: Arc::from(one.metadata),
-                commit_timestamp_ms: wall_ms,
-                expire_timestamp_ms,
-                topic_id: one.topic_id,
-                record_offset: Offset::NONE,
-            };
-            effects.records.push(Record::OffsetCommit {
-                group: group.clone(),
-                topic: one.topic.clone(),
-                partition: one.partition,
-                value: Some(value),
-            });
-            ErrorCode::None
-        });
-        let errors = errors.collect();
+        let errors =
+            self.offset_records(committer, offsets, expire_timestamp_ms, wall_ms, &mut effects.records);
         Ok((effects, errors))
     }
 }

@@ -66,6 +66,11 @@ impl Offsets {
         }
     }
 
+    /// The groups that the producer's open transaction has offsets of.
+    pub fn groups_of_transaction(&self, producer_id: i64) -> BTreeSet<GroupId> {
+        self.pending.get(&producer_id).into_iter().flatten().map(|((group, ..), _)| group.clone()).collect()
+    }
+
     fn put(&mut self, (group, topic, partition): Place, value: CommittedOffset) {
         self.by_group.entry(group).or_default().entry(topic).or_default().insert(partition, value);
     }

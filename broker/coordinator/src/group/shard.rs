@@ -222,8 +222,15 @@ impl GroupShard {
     }
 
     /// The end of a transaction in the log.
-    pub fn replay_end_transaction_marker(&mut self, producer_id: i64, is_commit: bool) {
+    pub fn replay_end_transaction_marker(&mut self, offset: Offset, producer_id: i64, is_commit: bool) {
+        for group_id in self.offsets.groups_of_transaction(producer_id) {
+            // What is told of the group from now on rests on the marker.
+            if let Some(Group::Classic(group)) = self.groups.get_mut(&group_id) {
+                group.last_record_offset = Some(offset);
+            }
+        }
         self.offsets.replay_end_transaction_marker(producer_id, is_commit);
+        self.last_replayed_offset = Some(offset);
     }
 
     fn replay_group_metadata(&mut self, group_id: GroupId, value: Option<Arc<GroupMetadata>>) {

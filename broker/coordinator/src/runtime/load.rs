@@ -89,7 +89,7 @@ fn replay_batch(
     let header = batch.header();
     if header.attributes.is_control() {
         if let Some(marker) = EndTxnMarker::parse(batch) {
-            core.replay_end_transaction_marker(header.producer_id.0, marker.is_commit);
+            core.replay_end_transaction_marker(header.base_offset, header.producer_id.0, marker.is_commit);
         }
         return Ok(());
     }

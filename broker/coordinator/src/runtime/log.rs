@@ -23,6 +23,12 @@ pub trait CoordinatorLog: Send + Sync {
         wall_ms: i64,
     ) -> Result<Offset, ErrorCode>;
 
+    /// Appends a batch that is a producer's: offsets of a transaction, or its marker.
+    fn append_batch(&self, partition: i32, batch: Bytes, wall_ms: i64) -> Result<Offset, ErrorCode>;
+
+    /// The reign under which the partition is led, which markers carry.
+    fn leader_epoch(&self, partition: i32) -> i32;
+
     /// Completes when the record at `offset` is committed; `None` when it already is. An error means that
     /// it may be lost: the partition is of no use any more.
     fn committed(&self, partition: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>>;
@@ -33,7 +39,7 @@ pub trait CoordinatorLog: Send + Sync {
 }
 
 /// What a client is told when the log refuses (Kafka's `CoordinatorOperationExceptionHelper`).
-pub(super) fn response_error(error: ErrorCode) -> ErrorCode {
+pub(crate) fn response_error(error: ErrorCode) -> ErrorCode {
     match error {
         ErrorCode::UnknownTopicOrPartition | ErrorCode::NotEnoughReplicas | ErrorCode::RequestTimedOut => {
             ErrorCode::CoordinatorNotAvailable

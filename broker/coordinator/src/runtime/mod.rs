@@ -14,6 +14,7 @@ mod membership;
 mod offsets;
 mod shard;
 mod timers;
+mod transactions;
 
 use ottla_env::BoxFuture;
 use ottla_model::{TopicId, TopicName};
@@ -21,6 +22,8 @@ use ottla_model::{TopicId, TopicName};
 pub use coordinator::GroupCoordinator;
 pub use load::LoadSummary;
 pub use log::CoordinatorLog;
+pub(crate) use log::response_error;
+pub use transactions::Durable;
 
 /// Who asks.
 #[derive(Clone, Debug)]

@@ -105,15 +105,33 @@ impl Rules {
 
     /// How an internal topic of this release is made; `None` for all other topics.
     pub fn internal_topic(&self, name: &TopicName) -> Option<InternalTopic> {
-        (name.as_str() == "__consumer_offsets").then(|| InternalTopic {
-            partitions: self.config.offsets_topic_num_partitions,
-            replication_factor: self.config.offsets_topic_replication_factor,
-            configs: vec![
-                ("cleanup.policy", "compact".to_owned()),
-                ("compression.type", "producer".to_owned()),
-                ("segment.bytes", self.config.offsets_topic_segment_bytes.to_string()),
-            ],
-        })
+        let config = &self.config;
+        let (partitions, replication_factor, compression, segment_bytes) = match name.as_str() {
+            "__consumer_offsets" => (
+                config.offsets_topic_num_partitions,
+                config.offsets_topic_replication_factor,
+                "producer",
+                config.offsets_topic_segment_bytes,
+            ),
+            "__transaction_state" => (
+                config.transaction_topic_num_partitions,
+                config.transaction_topic_replication_factor,
+                "uncompressed",
+                config.transaction_topic_segment_bytes,
+            ),
+            _ => return None,
+        };
+        let mut configs = vec![
+            ("cleanup.policy", "compact".to_owned()),
+            ("compression.type", compression.to_owned()),
+            ("segment.bytes", segment_bytes.to_string()),
+        ];
+        if name.as_str() == "__transaction_state" {
+            // As Kafka makes it; with one replica the smaller of the two numbers counts.
+            configs.push(("min.insync.replicas", config.transaction_topic_min_isr.to_string()));
+            configs.push(("unclean.leader.election.enable", "false".to_owned()));
+        }
+        Some(InternalTopic { partitions, replication_factor, configs })
     }
 }
 

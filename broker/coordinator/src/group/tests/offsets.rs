@@ -296,10 +296,10 @@ fn offsets_of_an_open_transaction_are_unstable() {
     let committed = lab.shard.fetch_all_offsets(GROUP, false);
     assert_eq!(committed[0].1[0].offset, 1);
     // Aborted: as if it had never been.
-    lab.shard.replay_end_transaction_marker(77, false);
+    lab.shard.replay_end_transaction_marker(Offset(1_000), 77, false);
     assert_eq!(fetched(&lab), (1, 0));
     lab.shard.replay(Offset(6), Some(77), place());
-    lab.shard.replay_end_transaction_marker(77, true);
+    lab.shard.replay_end_transaction_marker(Offset(1_000), 77, true);
     assert_eq!(fetched(&lab), (10, 0));
     // A later commit outside the transaction stays when the transaction commits.
     lab.shard.replay(Offset(7), Some(78), place());
@@ -310,7 +310,7 @@ fn offsets_of_an_open_transaction_are_unstable() {
         value: Some(value(20, 0)),
     };
     lab.shard.replay(Offset(8), None, plain);
-    lab.shard.replay_end_transaction_marker(78, true);
+    lab.shard.replay_end_transaction_marker(Offset(1_000), 78, true);
     assert_eq!(fetched(&lab), (20, 0));
     // Deleting the offset takes the pending one along.
     lab.shard.replay(Offset(9), Some(79), place());
@@ -318,6 +318,6 @@ fn offsets_of_an_open_transaction_are_unstable() {
     for record in effects.records {
         lab.shard.replay(Offset(10), None, record);
     }
-    lab.shard.replay_end_transaction_marker(79, true);
+    lab.shard.replay_end_transaction_marker(Offset(1_000), 79, true);
     assert_eq!(fetched(&lab), (-1, 0));
 }

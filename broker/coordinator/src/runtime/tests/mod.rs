@@ -75,6 +75,17 @@ impl CoordinatorLog for MemoryLog {
         Ok(Offset(*self.end.lock() - 1))
     }
 
+    fn append_batch(&self, _: i32, batch: Bytes, _: i64) -> Result<Offset, ErrorCode> {
+        let mut bytes = batch.to_vec();
+        bytes[..8].copy_from_slice(&self.end.lock().to_be_bytes());
+        self.push(bytes.into());
+        Ok(Offset(*self.end.lock() - 1))
+    }
+
+    fn leader_epoch(&self, _: i32) -> i32 {
+        0
+    }
+
     fn committed(&self, _: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
         if matches!(*self.committed.borrow(), Ok(end) if offset.0 < end) {
             return None;

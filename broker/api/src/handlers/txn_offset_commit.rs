@@ -1,0 +1,111 @@
+//! TxnOffsetCommit (key 28), versions 0-5: offsets that count once a transaction commits.
+//! Shell (the offsets are stored under the transaction's lock, and the answer waits for the disk).
+//!
+//! - v3: flexible, the group's member and generation (KIP-447). v4: TRANSACTION_ABORTABLE.
+//! - v5: adds the group's offsets to the transaction itself (KIP-890).
+
+use ottla_coordinator::Reply;
+use ottla_coordinator::runtime::Durable;
+use ottla_coordinator::transaction::Joining;
+use ottla_model::{ErrorCode, ProducerEpoch, ProducerId};
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::txn_offset_commit_response::{
+    TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
+};
+use ottla_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
+
+use super::prelude::*;
+use crate::groups;
+use crate::transactions::{Telling, offsets_partition, write_error};
+
+pub const API: Api = Api { key: ApiKey::TxnOffsetCommit, min: 0, max: 5, class: Class::Ordered, admit };
+
+type Committed = Result<(Vec<ErrorCode>, Durable), ErrorCode>;
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let body: TxnOffsetCommitRequest = request.decode()?;
+    let broker = broker.clone();
+    park(async move {
+        let body = Arc::new(body);
+        let version = request.version();
+        let errors = match commit(&broker, body.clone(), version).await {
+            Err(error) => Err(error),
+            Ok((errors, None)) => Ok(errors),
+            Ok((errors, Some(durable))) => {
+                durable.await.map(|()| errors).map_err(|_| ErrorCode::NotCoordinator)
+            }
+        };
+        // Producers before 2.0 know no loading coordinator.
+        let errors = errors.map_err(|error| match error {
+            ErrorCode::CoordinatorLoadInProgress if version < 2 => ErrorCode::CoordinatorNotAvailable,
+            other => other,
+        });
+        request.answer(&respond(&body, &errors))
+    })
+}
+
+async fn commit(broker: &Arc<Broker>, body: Arc<TxnOffsetCommitRequest>, version: i16) -> Committed {
+    if body.group_id.is_empty() {
+        return Err(ErrorCode::InvalidGroupId);
+    }
+    let joining = Joining {
+        transactional_id: Box::from(&*body.transactional_id.0),
+        producer_id: ProducerId(body.producer_id.0),
+        producer_epoch: ProducerEpoch(body.producer_epoch),
+        partitions: offsets_partition(broker, &body.group_id).await?,
+        adds: version >= 5,
+    };
+    let telling = match version {
+        5.. => Telling::Adding,
+        4 => Telling::Abortable,
+        _ => Telling::Classic,
+    };
+    let door = broker.clone();
+    let written = broker.transactions.write_in_transaction(joining, move |verified| -> Committed {
+        let refused = match verified {
+            Ok(errors) => errors.into_iter().find(|error| *error != ErrorCode::None),
+            Err(error) => Some(error),
+        };
+        match refused {
+            Some(error) => Err(write_error(error, telling)),
+            None => {
+                let topics = groups::Topics(door.image());
+                door.groups.commit_transactional_offsets(version, &body, &topics)
+            }
+        }
+    });
+    match written {
+        Reply::Now(committed) => committed,
+        Reply::Later(committed) => committed.await,
+    }
+}
+
+fn respond(
+    body: &TxnOffsetCommitRequest,
+    errors: &Result<Vec<ErrorCode>, ErrorCode>,
+) -> TxnOffsetCommitResponse {
+    let mut place = 0;
+    let mut next = || {
+        let error = match errors {
+            Ok(errors) => errors.get(place).copied().unwrap_or(ErrorCode::UnknownServerError),
+            Err(error) => *error,
+        };
+        place += 1;
+        error
+    };
+    let mut topics = Vec::with_capacity(body.topics.len());
+    for topic in &body.topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for partition in &topic.partitions {
+            partitions.push(
+                TxnOffsetCommitResponsePartition::default()
+                    .with_partition_index(partition.partition_index)
+                    .with_error_code(next().code()),
+            );
+        }
+        topics.push(
+            TxnOffsetCommitResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions),
+        );
+    }
+    TxnOffsetCommitResponse::default().with_topics(topics)
+}

@@ -1,0 +1,106 @@
+//! What the handlers of transactions share: markers, partitions by name, and errors by version.
+//! Shell.
+
+use std::collections::BTreeMap;
+
+use ottla_coordinator::GroupCoordinator;
+use ottla_coordinator::runtime::Durable;
+use ottla_coordinator::transaction::PartitionSet;
+use ottla_log::AppendOrigin;
+use ottla_model::{ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, TopicName, TopicPartition};
+use ottla_records::EndTxnMarker;
+use ottla_replica::{AllDurable, Pending, ReplicaManager};
+
+use crate::context::Broker;
+use crate::errors;
+
+/// The topic whose markers the group coordinator must see.
+pub const GROUPS_TOPIC: &str = "__consumer_offsets";
+
+/// Appends a transaction's marker to one partition.
+pub fn write_marker(
+    replicas: &ReplicaManager,
+    groups: &GroupCoordinator,
+    name: &TopicPartition,
+    producer_id: ProducerId,
+    producer_epoch: ProducerEpoch,
+    marker: EndTxnMarker,
+    wall_ms: i64,
+) -> Result<Durable, ErrorCode> {
+    let index = name.partition.0;
+    let partition =
+        replicas.partition(name.topic.as_str(), index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    if name.topic.as_str() == GROUPS_TOPIC {
+        return groups.write_marker(index, producer_id, producer_epoch, marker);
+    }
+    let batch = marker.build(producer_id, producer_epoch);
+    let appended = partition
+        .append(batch, AppendOrigin::Coordinator, wall_ms)
+        .map_err(|error| errors::append_error(&error))?;
+    if !partition.waits_for_flush() || partition.is_durable(appended.end) {
+        return Ok(None);
+    }
+    Ok(Some(Box::pin(async move {
+        let outcomes = AllDurable::new(vec![Pending::new(partition, appended.end)]).await;
+        match outcomes.into_iter().all(|outcome| outcome.is_ok()) {
+            true => Ok(()),
+            false => Err(ErrorCode::KafkaStorageError),
+        }
+    })))
+}
+
+pub fn partition(topic: &str, index: i32) -> TopicPartition {
+    TopicPartition::new(TopicName::new(topic), PartitionIndex(index))
+}
+
+/// The partition of `__consumer_offsets` that a group's offsets go to.
+pub async fn offsets_partition(broker: &Broker, group_id: &str) -> Result<PartitionSet, ErrorCode> {
+    if broker.groups.partition_for(group_id).is_none() {
+        broker.groups.ensure_topic().await?;
+    }
+    known_offsets_partition(broker, group_id).ok_or(ErrorCode::CoordinatorNotAvailable)
+}
+
+pub fn known_offsets_partition(broker: &Broker, group_id: &str) -> Option<PartitionSet> {
+    let index = broker.groups.partition_for(group_id)?;
+    Some(PartitionSet::from([partition(GROUPS_TOPIC, index)]))
+}
+
+/// PRODUCER_FENCED came with KIP-588; clients before it know INVALID_PRODUCER_EPOCH.
+pub fn fenced_for(error: ErrorCode, knows_fenced: bool) -> ErrorCode {
+    match error {
+        ErrorCode::ProducerFenced if !knows_fenced => ErrorCode::InvalidProducerEpoch,
+        other => other,
+    }
+}
+
+/// How much a write that is verified may be told, by its version (KIP-890).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Telling {
+    /// Knows none of the newer errors.
+    Classic,
+    /// Knows TRANSACTION_ABORTABLE.
+    Abortable,
+    /// Adds its partitions itself.
+    Adding,
+}
+
+/// What a refusal of the coordinator becomes in the answer to a write.
+pub fn write_error(error: ErrorCode, telling: Telling) -> ErrorCode {
+    match error {
+        ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
+        ErrorCode::TransactionAbortable if telling == Telling::Classic => ErrorCode::InvalidTxnState,
+        other => other,
+    }
+}
+
+/// The outcome of each partition of a write.
+pub fn outcomes(
+    partitions: &PartitionSet,
+    verified: Result<Vec<ErrorCode>, ErrorCode>,
+    telling: Telling,
+) -> BTreeMap<TopicPartition, ErrorCode> {
+    let errors = verified.unwrap_or_else(|error| vec![error; partitions.len()]);
+    let outcome = |(name, error): (&TopicPartition, ErrorCode)| (name.clone(), write_error(error, telling));
+    partitions.iter().zip(errors).map(outcome).collect()
+}

@@ -1,0 +1,154 @@
+//! From the decision of a transaction's end to its completion: the markers in every partition.
+//! Shell.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_env::Monotonic;
+use ottla_model::{ErrorCode, Offset, ProducerEpoch, ProducerId, TopicPartition};
+use ottla_records::EndTxnMarker;
+
+use super::codec::TransactionRecord;
+use super::coordinator::{Shard, TransactionCoordinator};
+use super::decide;
+use super::metadata::{PartitionSet, TransactionMetadata, TransactionState};
+use crate::runtime::Durable;
+
+/// The pause before a marker is tried again whose partition refused it.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// The door to the partitions' logs, which the room above the replicas plugs in.
+pub trait TransactionMarkers: Send + Sync {
+    /// Appends a marker. What comes back completes when it is durable; `None` when it already is.
+    /// UNKNOWN_TOPIC_OR_PARTITION says that there is no such partition any more.
+    fn write(
+        &self,
+        partition: &TopicPartition,
+        producer_id: ProducerId,
+        producer_epoch: ProducerEpoch,
+        marker: EndTxnMarker,
+        wall_ms: i64,
+    ) -> Result<Durable, ErrorCode>;
+}
+
+impl TransactionCoordinator {
+    /// Brings a transaction whose end was decided to that end; the record at `offset` says which.
+    pub(super) fn finish(
+        self: &Arc<Self>,
+        shard: &Arc<Shard>,
+        transactional_id: &str,
+        prepared: &TransactionMetadata,
+        offset: Offset,
+    ) {
+        let (coordinator, shard) = (Arc::clone(self), Arc::clone(shard));
+        let (id, prepared) = (Box::from(transactional_id), prepared.clone());
+        let work = async move { coordinator.run_to_completion(&shard, id, &prepared, offset).await };
+        self.tasks.spawn("transaction markers", Box::pin(work)).detach();
+    }
+
+    async fn run_to_completion(
+        self: &Arc<Self>,
+        shard: &Arc<Shard>,
+        transactional_id: Box<str>,
+        prepared: &TransactionMetadata,
+        offset: Offset,
+    ) {
+        // A marker must not be where its decision may yet be lost.
+        if self.committed(shard, offset).await.is_err() {
+            return;
+        }
+        let mut left = prepared.partitions.clone();
+        loop {
+            left = self.write_markers(shard, prepared, &left).await;
+            if left.is_empty() {
+                break;
+            }
+            if shard.is_gone() {
+                return;
+            }
+            let again = Monotonic(self.clock.monotonic().0 + RETRY_PAUSE);
+            self.clock.sleep_until(again).await;
+        }
+        let completed = self.step(shard, &transactional_id, |present, wall_ms| match present {
+            Some(present) if present == prepared => {
+                Ok(decide::Decided::Next(decide::complete(present, wall_ms)))
+            }
+            _ => Ok(decide::Decided::Same),
+        });
+        if let Err(error) = completed {
+            // Whoever loads the partition next finds the decision and completes it.
+            tracing::warn!(%transactional_id, %error, "a transaction's completion could not be recorded");
+        }
+    }
+
+    /// Returns the partitions whose marker is not durable.
+    async fn write_markers(
+        &self,
+        shard: &Shard,
+        prepared: &TransactionMetadata,
+        partitions: &PartitionSet,
+    ) -> PartitionSet {
+        let marker = EndTxnMarker {
+            is_commit: prepared.state == TransactionState::PrepareCommit,
+            coordinator_epoch: self.log.leader_epoch(shard.partition),
+            timestamp: self.clock.wall_ms(),
+        };
+        let (mut failed, mut waits) = (PartitionSet::new(), Vec::new());
+        for partition in partitions {
+            match self.markers.write(
+                partition,
+                prepared.producer_id,
+                prepared.producer_epoch,
+                marker,
+                marker.timestamp,
+            ) {
+                Ok(None) => {}
+                Ok(Some(durable)) => waits.push((partition, durable)),
+                Err(ErrorCode::UnknownTopicOrPartition) => {}
+                // A newer epoch wrote here already: its first batch could only come after a marker.
+                Err(error @ (ErrorCode::InvalidProducerEpoch | ErrorCode::TransactionCoordinatorFenced)) => {
+                    tracing::warn!(?partition, %error, "a transaction's marker is older than its partition's");
+                }
+                Err(error) => {
+                    tracing::warn!(?partition, %error, "a transaction's marker was refused; it is tried again");
+                    failed.insert(partition.clone());
+                }
+            }
+        }
+        for (partition, durable) in waits {
+            if durable.await.is_err() {
+                failed.insert(partition.clone());
+            }
+        }
+        failed
+    }
+
+    /// Aborts what is open for too long, and forgets ids that nobody used for as long as the settings say.
+    pub fn tick(self: &Arc<Self>, expires_ids: bool) {
+        for shard in self.all_shards() {
+            let wall_ms = self.clock.wall_ms();
+            let late = shard.select(|value| decide::time_out(value, wall_ms).is_some());
+            for id in late {
+                let aborted = self.step(&shard, &id, |present, wall_ms| {
+                    Ok(match present.and_then(|present| decide::time_out(present, wall_ms)) {
+                        Some(next) => decide::Decided::Next(next),
+                        None => decide::Decided::Same,
+                    })
+                });
+                tracing::info!(transactional_id = %id, outcome = ?aborted.map(|_| ()), "a transaction is aborted: it took longer than its timeout");
+            }
+            if expires_ids {
+                let expiration_ms = self.settings.id_expiration_ms;
+                for id in shard.select(|value| decide::is_expired(value, expiration_ms, wall_ms)) {
+                    // What is refused is tried again at the next turn.
+                    let _ = shard.forget(
+                        &*self.log,
+                        TransactionRecord { transactional_id: id, value: None },
+                        wall_ms,
+                        |value| decide::is_expired(value, expiration_ms, wall_ms),
+                    );
+                }
+            }
+        }
+    }
+}
