@@ -87,6 +87,10 @@ pub trait File: Send + Sync {
     fn len(&self) -> io::Result<u64>;
     fn set_len(&self, len: u64) -> io::Result<()>;
 
+    /// Says that so many bytes will be written from `position` on, so that the file system may find
+    /// room for them at once. The length stays. Only a hint: it fails silently.
+    fn reserve(&self, _position: u64, _bytes: u64) {}
+
     /// Waits until the bytes written so far (and the length) are on the device.
     fn sync_data(&self) -> io::Result<()>;
 

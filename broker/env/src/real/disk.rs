@@ -122,6 +122,10 @@ impl File for RealFile {
         self.0.set_len(len)
     }
 
+    fn reserve(&self, position: u64, bytes: u64) {
+        let _refused = rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::KEEP_SIZE, position, bytes);
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
     }

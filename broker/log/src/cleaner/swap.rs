@@ -114,7 +114,7 @@ impl CleanedFiles {
 
     /// Everything on the device, under the first names.
     pub fn finish(&self, log: &UnifiedLog, retained: &[AbortedTxn]) -> io::Result<()> {
-        self.segment.finish_indexes(&log.shared.files)?;
+        self.segment.finish(&log.shared.files)?;
         let _files = log.hold_files();
         if log.is_deleted() {
             return Ok(());
