@@ -12,11 +12,16 @@ pub mod java_hash;
 pub mod record;
 pub mod runtime;
 pub mod settings;
+pub mod share;
+pub mod share_partition;
 mod subscription;
 pub mod timers;
+pub mod topic_hash;
 pub mod transaction;
 pub mod wire;
 
 pub use record::codec::CoordinatorRecord;
 pub use runtime::{CoordinatorLog, GroupCoordinator, LoadSummary, Reply, RequestContext, TopicLookup};
-pub use settings::GroupSettings;
+pub use settings::{AutoOffsetReset, GroupSettings, ShareGroupConfig, ShareGroupConfigs};
+pub use share::ShareCoordinator;
+pub use share_partition::SharePartitionManager;
