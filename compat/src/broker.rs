@@ -56,6 +56,10 @@ pub struct BrokerOptions {
     pub port: Option<u16>,
     /// `key=value`, in Kafka's words; a later one wins.
     pub overrides: Vec<String>,
+    /// A program with arguments that runs `ottla` (a tool that counts or traces); none for Kafka.
+    pub under: Vec<String>,
+    /// Variables for `ottla` beyond those of this process.
+    pub environment: Vec<(String, String)>,
 }
 
 impl BrokerOptions {
@@ -89,6 +93,8 @@ pub struct OttlaServer {
     binary: PathBuf,
     process: Option<Process>,
     overrides: Vec<String>,
+    under: Vec<String>,
+    environment: Vec<(String, String)>,
     log_dir: PathBuf,
     ready_path: PathBuf,
     output_path: PathBuf,
@@ -108,6 +114,8 @@ impl OttlaServer {
             binary,
             process: None,
             overrides: options.overrides.clone(),
+            under: options.under.clone(),
+            environment: options.environment.clone(),
             log_dir: options.log_dir.clone().unwrap_or_else(|| scratch.path().join("data")),
             ready_path: scratch.path().join("ready.json"),
             output_path: scratch.path().join("broker.log"),
@@ -132,8 +140,16 @@ impl OttlaServer {
 
     fn spawn(&mut self) -> Outcome<()> {
         let _ = fs::remove_file(&self.ready_path);
-        let mut command = Command::new(&self.binary);
+        let mut command = match self.under.split_first() {
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(&self.binary);
+                command
+            }
+            None => Command::new(&self.binary),
+        };
         command
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .args(["--override", &format!("listeners=PLAINTEXT://127.0.0.1:{}", self.listener_port)])
             .args(["--override", "ottla.http.listener=127.0.0.1:0"])
             .args(["--override", &format!("log.dirs={}", self.log_dir.display())]);

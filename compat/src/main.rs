@@ -15,7 +15,7 @@ use ottla_compat::crash::{self, Part};
 use ottla_compat::failure::{Failure, Outcome};
 use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
-use ottla_compat::{librdkafka, process, reference};
+use ottla_compat::{instructions, librdkafka, process, reference};
 
 /// Unmodified Kafka clients and tools against a broker.
 #[derive(Parser)]
@@ -49,6 +49,12 @@ enum Task {
     Librdkafka(LibrdkafkaArguments),
     /// Measure Ottla and Apache Kafka under the same loads, one after the other.
     Bench(BenchArguments),
+    /// Count the instructions that Ottla executes for one request of each kind (needs valgrind).
+    Instructions {
+        /// Also write the table to this file.
+        #[arg(long)]
+        write: Option<PathBuf>,
+    },
     /// Name the clients.
     List,
 }
@@ -146,6 +152,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
         Task::Quick(selection) => run_clients(selection, Amounts::QUICK, librdkafka::Plan::short),
         Task::Full(selection) => run_clients(selection, Amounts::FULL, librdkafka::Plan::whole),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
+        Task::Instructions { write } => count_instructions(write),
         Task::List => {
             for client in CLIENTS {
                 println!("{:16} {}", client.name, client.about);
@@ -205,6 +212,16 @@ fn bench_brokers(arguments: BenchArguments) -> Outcome<ExitCode> {
         eprintln!("error: {failure}");
     }
     Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn count_instructions(write: Option<PathBuf>) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let table = instructions::run()?;
+    println!("{table}");
+    if let Some(path) = write {
+        std::fs::write(path, table)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn crash_broker(arguments: CrashArguments) -> Outcome<ExitCode> {

@@ -527,7 +527,7 @@ impl UnifiedLog {
                 self.take_snapshot(writer)?;
             }
         }
-        let segment = Arc::new(Segment::new(&self.folder, base_offset, 0, now_ms, true));
+        let segment = Arc::new(Segment::new(&self.folder, base_offset, now_ms));
         if let Err(error) = segment.create_file(files).and_then(|file| file.set_len(0)) {
             return Err(self.dir.write_failed("making a segment", &error));
         }

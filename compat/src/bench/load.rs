@@ -209,7 +209,7 @@ fn number_at(head: &[u8], position: usize) -> usize {
         .unwrap_or(0)
 }
 
-fn check(head: &[u8], asked: &Frame) -> Outcome<()> {
+pub fn check(head: &[u8], asked: &Frame) -> Outcome<()> {
     let Some(position) = asked.error_position else { return Ok(()) };
     match head.get(position..position + 2) {
         Some([0, 0]) => Ok(()),

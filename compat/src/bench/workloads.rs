@@ -200,7 +200,7 @@ fn storm(against: Against, span: Span, frame: fn(&dyn Broker) -> Outcome<Frame>)
 }
 
 /// A group of one member, whose heartbeats are sent.
-fn member(broker: &dyn Broker) -> Outcome<Frame> {
+pub fn member(broker: &dyn Broker) -> Outcome<Frame> {
     const GROUP: &str = "bench-beats";
     lifecycle::until_answered(broker.bootstrap(), &frames::offset_commit("bench-first", TOPIC))?;
     let mut connection = Connection::open(broker.bootstrap(), Duration::from_secs(30))?;
