@@ -18,7 +18,7 @@ use super::table::{Figure, Measured};
 use super::workloads::sides;
 use crate::broker::{Against, Broker};
 use crate::failure::{Failure, Outcome, While, fail};
-use crate::wire::{Answer, Body};
+use crate::wire::{Answer, Body, Connection};
 
 const ROW: &str = "group-500-members";
 const MEMBERS: usize = 500;
@@ -36,6 +36,8 @@ pub fn sides_of(scale: &Scale, of: &[Against]) -> Outcome<Vec<Side>> {
     let members = scale.part(MEMBERS);
     sides(of, &[], |broker| {
         create_topic(broker, TOPIC, 4)?;
+        // Asking for the coordinator is what makes the topic of the offsets.
+        Connection::open(broker.bootstrap(), PATIENCE)?.ask(10, 0, Body::default().string("bench-first"))?;
         let first = frames::offset_commit("bench-first", TOPIC);
         load::until_answered(broker.bootstrap(), &first, PATIENCE)?;
         let mut serial = 0;

@@ -2,9 +2,9 @@
 //! shell: starts brokers, drives them.
 
 use super::clients::Client;
-use super::frames::{self, FetchFrame};
+use super::frames::{self, FetchFrame, Frame};
 use super::lifecycle::{create_partitions, topic_name};
-use super::load::Span;
+use super::load::{Span, pump};
 use super::machine::free_disk_gb;
 use super::scene::{
     Bout, Filled, Rows, Scale, Side, TOPIC, create_topic, delete_topic, drive, fill, start, with_peak,
@@ -62,14 +62,21 @@ fn rotate(
     place: impl Fn(usize) -> (String, i32),
 ) -> Outcome<Rows> {
     let batch = frames::batch(Filled::RECORDS, Filled::VALUE_BYTES);
-    let client = |connection: usize| {
+    let frames_of = |connection: usize| -> Vec<Frame> {
         let frame = |index: usize| {
             let (topic, partition) = place(connection * FRAMES + index);
             frames::produce(&topic, partition, 1, &batch)
         };
-        Client::Rotate { frames: (0..FRAMES).map(frame).collect(), window: WINDOW }
+        (0..FRAMES).map(frame).collect()
     };
-    let load = drive(broker, (0..CONNECTIONS).map(client).collect(), span)?;
+    let mut clients = Vec::new();
+    for connection in 0..CONNECTIONS {
+        let frames = frames_of(connection);
+        // The first append to a partition makes its files; that is no part of the cost of a gigabyte.
+        pump(broker.bootstrap(), &frames, FRAMES)?;
+        clients.push(Client::Rotate { frames, window: WINDOW });
+    }
+    let load = drive(broker, clients, span)?;
     Ok(vec![(row, with_peak(Measured::of_bytes(&load), broker)?)])
 }
 

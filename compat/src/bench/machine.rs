@@ -106,7 +106,7 @@ pub fn until_gone(log_dir: &Path, topic: &str) -> Outcome<()> {
 /// What the disk with the system's temporary directory has free, in GB.
 pub fn free_disk_gb() -> Outcome<u64> {
     let about =
-        rustix::fs::statvfs(&std::env::temp_dir()).while_doing(|| "asking for the free disk".to_owned())?;
+        rustix::fs::statvfs(std::env::temp_dir()).while_doing(|| "asking for the free disk".to_owned())?;
     Ok(about.f_bavail * about.f_frsize / 1_000_000_000)
 }
 

@@ -4,40 +4,39 @@
 use super::limits::Limits;
 use super::table::Figure;
 
+/// A figure and the limit of the machine that it is held against.
+pub type Limit = (Figure, fn(&Limits) -> f64);
+
 /// One row.
 #[derive(Debug)]
 pub struct Row {
     pub name: &'static str,
     /// Ottla against Apache Kafka, as the project wants it.
     pub target: &'static str,
-    pub limits: &'static [(Figure, fn(&Limits) -> f64)],
+    pub limits: &'static [Limit],
 }
 
-const fn row(
-    name: &'static str,
-    target: &'static str,
-    limits: &'static [(Figure, fn(&Limits) -> f64)],
-) -> Row {
+const fn row(name: &'static str, target: &'static str, limits: &'static [Limit]) -> Row {
     Row { name, target, limits }
 }
 
-const PRODUCE: &[(Figure, fn(&Limits) -> f64)] = &[
+const PRODUCE: &[Limit] = &[
     (Figure::MegabytesPerSecond, |limits| limits.generator.gb_per_second * 1e3),
     (Figure::CpuSecondsPerGb, Limits::produce_cpu),
 ];
-const REQUEST: &[(Figure, fn(&Limits) -> f64)] = &[
+const REQUEST: &[Limit] = &[
     (Figure::PerSecond, |limits| limits.echo_per_second),
     (Figure::CpuMicrosPerRequest, |limits| limits.echo_us),
 ];
-const FETCH: &[(Figure, fn(&Limits) -> f64)] = &[
+const FETCH: &[Limit] = &[
     (Figure::MegabytesPerSecond, |limits| limits.sendfile.gb_per_second * 1e3),
     (Figure::CpuSecondsPerGb, |limits| limits.sendfile.cpu_seconds_per_gb),
 ];
-const SYNCED: &[(Figure, fn(&Limits) -> f64)] = &[
+const SYNCED: &[Limit] = &[
     (Figure::MegabytesPerSecond, |limits| limits.synced_1m.gb_per_second * 1e3),
     (Figure::CpuSecondsPerGb, Limits::produce_cpu),
 ];
-const ALONE: &[(Figure, fn(&Limits) -> f64)] = &[(Figure::P50Ms, |limits| limits.echo_alone_ms)];
+const ALONE: &[Limit] = &[(Figure::P50Ms, |limits| limits.echo_alone_ms)];
 const OPEN_LOOP: &str = "p50 at most 0.4, p99 and p99.9 at most 0.3";
 
 pub const ROWS: &[Row] = &[
