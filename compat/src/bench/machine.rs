@@ -18,9 +18,12 @@ use crate::places::ScratchDir;
 const FREE_MIB_MAX: u64 = 320;
 /// A hole is read in pieces of this size.
 const PIECE_BYTES: usize = 1 << 20;
-const PIECES_AT_ONCE: u64 = 64;
+const PIECE_MIB: u64 = 1;
+const PIECES_AT_ONCE: u64 = 512;
+/// A terabyte: what is read again after so much else has long left the cache.
+const HOLE_PIECES: u64 = 1 << 20;
 /// A machine on which others free memory all the time is never full: enough is enough.
-const FILL_LIMIT: Duration = Duration::from_secs(90);
+const FILL_LIMIT: Duration = Duration::from_secs(60);
 /// Less than this on its way to the disk disturbs nobody.
 const DIRTY_MIB_MAX: u64 = 64;
 const REST_LIMIT: Duration = Duration::from_secs(30);
@@ -42,7 +45,7 @@ fn field_mib(text: &str, field: &str) -> Option<u64> {
 #[derive(Debug)]
 pub struct Filler {
     hole: File,
-    pieces_read: u64,
+    next_piece: u64,
     _scratch: ScratchDir,
 }
 
@@ -55,26 +58,30 @@ impl Filler {
             .read(true)
             .write(true)
             .open(scratch.path().join("hole"))?;
-        hole.set_len(1 << 42).while_doing(|| "making a file of one hole".to_owned())?;
-        Ok(Self { hole, pieces_read: 0, _scratch: scratch })
+        hole.set_len(HOLE_PIECES * PIECE_BYTES as u64)
+            .while_doing(|| "making a file of one hole".to_owned())?;
+        Ok(Self { hole, next_piece: 0, _scratch: scratch })
     }
 
-    /// Reads on in the hole until hardly any memory is free.
+    /// Reads on in the hole until hardly any memory is free, or until reading on makes no difference: where a group of
+    /// processes may hold less than the whole memory, the kernel recycles its pages from then on.
     pub fn fill(&mut self) -> Outcome<()> {
-        let deadline = Instant::now() + FILL_LIMIT;
+        let (pieces_max, deadline) = (meminfo_mib("MemTotal")? / PIECE_MIB, Instant::now() + FILL_LIMIT);
         let mut piece = vec![0; PIECE_BYTES];
-        while meminfo_mib("MemFree")? > FREE_MIB_MAX && Instant::now() < deadline {
+        let (mut pieces, mut free_before) = (0, meminfo_mib("MemFree")?);
+        while free_before > FREE_MIB_MAX && pieces < pieces_max && Instant::now() < deadline {
             for _ in 0..PIECES_AT_ONCE {
-                self.hole.read_exact_at(&mut piece, self.pieces_read * PIECE_BYTES as u64)?;
-                self.pieces_read += 1;
+                self.hole.read_exact_at(&mut piece, self.next_piece * PIECE_BYTES as u64)?;
+                self.next_piece = (self.next_piece + 1) % HOLE_PIECES;
             }
+            pieces += PIECES_AT_ONCE;
+            let free = meminfo_mib("MemFree")?;
+            if free + PIECES_AT_ONCE * PIECE_MIB / 8 > free_before {
+                break;
+            }
+            free_before = free;
         }
         Ok(())
-    }
-
-    /// How much of the memory is free, in MiB.
-    pub fn free_mib() -> Outcome<u64> {
-        meminfo_mib("MemFree")
     }
 }
 

@@ -22,7 +22,7 @@ pub mod workloads;
 use std::time::{Duration, Instant};
 
 use crate::broker::{self, Against};
-use crate::failure::{Outcome, fail};
+use crate::failure::{Outcome, While as _, fail};
 use machine::Filler;
 use scene::{Rows, Scale, Side};
 use table::Table;
@@ -162,7 +162,8 @@ impl Run<'_> {
         for side in &mut *sides {
             let span = scale.warmup(side.against);
             let warmer = side.warmer.as_mut().unwrap_or(&mut side.bout);
-            warmer(side.broker.as_ref(), span)?;
+            let against = side.against;
+            warmer(side.broker.as_ref(), span).while_doing(|| format!("warming up {against}"))?;
             if side.warmer.is_some() {
                 (side.bout)(side.broker.as_ref(), scale.span)?;
             }
@@ -175,8 +176,10 @@ impl Run<'_> {
             }
             for index in order {
                 let side = &mut sides[index];
-                let rows = (side.bout)(side.broker.as_ref(), scale.span)?;
-                self.note(side.against, rows);
+                let against = side.against;
+                let rows =
+                    (side.bout)(side.broker.as_ref(), scale.span).while_doing(|| against.to_string())?;
+                self.note(against, rows);
                 self.prepare_machine()?;
             }
         }

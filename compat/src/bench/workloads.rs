@@ -103,7 +103,7 @@ pub const WORKLOADS: &[Workload] = &[
         lifecycle::partitions("partitions-100000", against, scale, 1_000)
     }),
     event("start-empty", Rounds, Rounds, lifecycle::start_empty),
-    event("start-clean-1gb", Rounds, Rounds, lifecycle::start_clean),
+    event("start-clean-1gb", Once, Rounds, lifecycle::start_clean),
     event("kill-1gb", Once, Rounds, lifecycle::kill_with_data),
     event("kill-11000-partitions", Once, Rounds, lifecycle::kill_with_partitions),
     event("idle-memory", Once, Rounds, lifecycle::idle_memory),
