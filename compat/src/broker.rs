@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Outcome, While, fail};
 use crate::places::{ScratchDir, repository_dir};
-use crate::process::{POLL_INTERVAL, Process, run};
+use crate::process::{Process, run};
 
 /// What every broker under test can be asked, whoever wrote it.
 pub trait Broker: Send {
@@ -83,6 +83,8 @@ pub fn start(against: Against, options: &BrokerOptions) -> Outcome<Box<dyn Broke
     })
 }
 
+/// A start takes some milliseconds and is measured: a wait that looks less often would be most of it.
+const READY_POLL_INTERVAL: Duration = Duration::from_millis(1);
 /// The longest wait for `ottla` to say that it is ready, generous for a loaded machine.
 const OTTLA_READY_LIMIT: Duration = Duration::from_secs(20);
 const OTTLA_STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -196,7 +198,7 @@ fn wait_for_ready_file(process: &mut Process, ready_path: &Path) -> Outcome<serd
                 process.last_output(30)
             ));
         }
-        std::thread::sleep(POLL_INTERVAL);
+        std::thread::sleep(READY_POLL_INTERVAL);
     }
 }
 

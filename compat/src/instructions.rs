@@ -11,10 +11,11 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::bench::answers;
 use crate::bench::frames::{self, Frame};
-use crate::bench::lifecycle::until_answered;
 use crate::bench::load;
-use crate::bench::workloads::{self, TOPIC};
+use crate::bench::scene::TOPIC;
+use crate::bench::workloads;
 use crate::broker::{self, Broker, BrokerOptions, OttlaServer};
 use crate::failure::{Outcome, While, fail};
 use crate::places::ScratchDir;
@@ -24,6 +25,9 @@ use crate::wire::Connection;
 /// Requests before the counting begins to matter: lazy set-up is in both runs.
 const FEW: u64 = 200;
 const MANY: u64 = 1_200;
+
+/// How long a coordinator may take to be there.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Makes a request, once the broker runs and its topic is there.
 type Prepare = fn(&dyn Broker) -> Outcome<Frame>;
@@ -39,7 +43,7 @@ const KINDS: &[(&str, Prepare)] = &[
     ("Heartbeat", workloads::member),
     ("OffsetCommit, one partition, synced", |broker| {
         let frame = frames::offset_commit("counted", TOPIC);
-        until_answered(broker.bootstrap(), &frame)?;
+        load::until_answered(broker.bootstrap(), &frame, PATIENCE)?;
         Ok(frame)
     }),
 ];
@@ -98,7 +102,7 @@ fn ask(stream: &mut TcpStream, frame: &Frame) -> Outcome<()> {
     let mut answer = length.to_vec();
     answer.resize(4 + usize::try_from(i32::from_be_bytes(length)).unwrap_or(0), 0);
     stream.read_exact(&mut answer[4..])?;
-    load::check(&answer, frame)
+    answers::check(&answer, frame)
 }
 
 /// What callgrind wrote at the end of the process.
