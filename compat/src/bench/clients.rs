@@ -23,8 +23,8 @@ pub enum Client {
     /// The same request on a schedule that no slow answer delays, this many a second; a request is late from the
     /// moment it was due. A second connection reads what was written, if there is one.
     Paced { frame: Frame, per_second: u32, reader: Option<(FetchFrame, Batches)> },
-    /// Reads a log of equal batches from its start, over and over.
-    Reader { fetch: FetchFrame, batches: Batches, end_offset: i64 },
+    /// Reads a log of equal batches from its start, over and over; into memory, as a consumer does, or into nothing.
+    Reader { fetch: FetchFrame, batches: Batches, end_offset: i64, discards: bool },
     /// Reads what arrives; its requests count as none, its bytes do.
     Tail { fetch: FetchFrame, batches: Batches },
     /// Sends this many fetches at once and throws away what comes.
@@ -38,11 +38,12 @@ impl Client {
             Self::Gulp { fetch, window } => repeat(address, &fetch.frame, window, Answers::large(), stage),
             Self::Rotate { frames, window } => rotate(address, &frames, window, stage),
             Self::Paced { frame, per_second, reader } => paced(address, frame, per_second, reader, stage),
-            Self::Reader { fetch, batches, end_offset } => {
-                read_log(address, fetch, batches, Some(end_offset), stage)
+            Self::Reader { fetch, batches, end_offset, discards } => {
+                let answers = if discards { Answers::large() } else { Answers::small() };
+                read_log(address, fetch, batches, Some(end_offset), answers, stage)
             }
             Self::Tail { fetch, batches } => {
-                let mut tally = read_log(address, fetch, batches, None, stage)?;
+                let mut tally = read_log(address, fetch, batches, None, Answers::small(), stage)?;
                 tally.requests = 0;
                 tally.latency.reset();
                 Ok(tally)
@@ -199,9 +200,10 @@ fn read_log(
     mut fetch: FetchFrame,
     batches: Batches,
     end_offset: Option<i64>,
+    mut answers: Answers,
     stage: &Arc<Stage>,
 ) -> Outcome<Tally> {
-    let (mut stream, mut tally, mut answers) = (connect(address)?, Tally::new(stage)?, Answers::large());
+    let (mut stream, mut tally) = (connect(address)?, Tally::new(stage)?);
     let mut offset = 0;
     while !stage.is_over() {
         fetch.seek(offset);

@@ -11,6 +11,8 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Advice, fadvise};
+
 use crate::failure::{Failure, Outcome, While};
 use crate::places::ScratchDir;
 
@@ -19,7 +21,8 @@ const FREE_MIB_MAX: u64 = 320;
 /// A hole is read in pieces of this size.
 const PIECE_BYTES: usize = 1 << 20;
 const PIECE_MIB: u64 = 1;
-const PIECES_AT_ONCE: u64 = 512;
+const PIECES_AT_ONCE: u64 = 256;
+const IN_VAIN_MAX: u32 = 3;
 /// A terabyte: what is read again after so much else has long left the cache.
 const HOLE_PIECES: u64 = 1 << 20;
 /// A machine on which others free memory all the time is never full: enough is enough.
@@ -63,12 +66,20 @@ impl Filler {
         Ok(Self { hole, next_piece: 0, _scratch: scratch })
     }
 
-    /// Reads on in the hole until hardly any memory is free, or until reading on makes no difference: where a group of
-    /// processes may hold less than the whole memory, the kernel recycles its pages from then on.
+    /// Reads on in the hole until hardly any memory is free. First in large steps, which the kernel answers with large
+    /// blocks of memory, of the kind that files get; then page by page, for the small blocks that are left between them.
     pub fn fill(&mut self) -> Outcome<()> {
+        for advice in [Advice::Normal, Advice::Random] {
+            fadvise(&self.hole, 0, None, advice).while_doing(|| "advising the kernel".to_owned())?;
+            self.fill_while_it_helps()?;
+        }
+        Ok(())
+    }
+
+    fn fill_while_it_helps(&mut self) -> Outcome<()> {
         let (pieces_max, deadline) = (meminfo_mib("MemTotal")? / PIECE_MIB, Instant::now() + FILL_LIMIT);
         let mut piece = vec![0; PIECE_BYTES];
-        let (mut pieces, mut free_before) = (0, meminfo_mib("MemFree")?);
+        let (mut pieces, mut free_before, mut in_vain) = (0, meminfo_mib("MemFree")?, 0);
         while free_before > FREE_MIB_MAX && pieces < pieces_max && Instant::now() < deadline {
             for _ in 0..PIECES_AT_ONCE {
                 self.hole.read_exact_at(&mut piece, self.next_piece * PIECE_BYTES as u64)?;
@@ -76,7 +87,9 @@ impl Filler {
             }
             pieces += PIECES_AT_ONCE;
             let free = meminfo_mib("MemFree")?;
-            if free + PIECES_AT_ONCE * PIECE_MIB / 8 > free_before {
+            // Others free memory as well; only when it happens again and again has the kernel begun to recycle.
+            in_vain = if free + PIECES_AT_ONCE * PIECE_MIB / 8 > free_before { in_vain + 1 } else { 0 };
+            if in_vain == IN_VAIN_MAX {
                 break;
             }
             free_before = free;

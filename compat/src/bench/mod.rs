@@ -110,9 +110,9 @@ fn head(scale: &Scale) -> Outcome<String> {
          Medians (least..most) of {} measurements. In a load both brokers are up, warmed up by it ({} ms Apache Kafka, {} \
          ms Ottla), and take turns, A B B A; the one that waits has nothing to do. A measurement lasts {} ms, or until \
          {:.1} GB are written; then its topic is deleted, and what is dirty is written back before the next one. CPU is \
-         that of the broker's process alone. The generator sends batches encoded beforehand and throws the records it \
-         is sent away inside the kernel, so that it leaves both cores to the broker. Latency counts from the moment a \
-         request was sent, in open loops from the moment it was due. {memory}\n",
+         that of the broker's process alone. The generator sends batches encoded beforehand; it reads records into \
+         memory and looks at their first bytes alone, but for `discarded`, where the kernel throws them away \
+         uncopied. Latency counts from the moment a request was sent, in open loops from the moment it was due. {memory}\n",
         machine::kind()?,
         crate::reference::KAFKA_VERSION,
         scale.rounds,

@@ -53,6 +53,7 @@ pub const ROWS: &[Row] = &[
     row("fetch-hot-1", "CPU s/GB at most 0.45", FETCH),
     row("fetch-hot-4", "CPU s/GB at most 0.45", FETCH),
     row("fetch-hot-16", "CPU s/GB at most 0.45", FETCH),
+    row("fetch-hot-4-discarded", "", FETCH),
     row(
         "fetch-cold",
         "at least 0.85 of the disk",

@@ -73,9 +73,10 @@ pub const WORKLOADS: &[Workload] = &[
         let alone = Shape { acks: -1, records: 1, window: 1, connections: 64, partitions: 8, ..BIG };
         sides(of, SYNCED, move |_| Ok(producing("acks-all-64-producers", alone)))
     }),
-    turns("fetch-hot-1", |scale, of| fetch_hot("fetch-hot-1", scale, of, 1)),
-    turns("fetch-hot-4", |scale, of| fetch_hot("fetch-hot-4", scale, of, 4)),
-    turns("fetch-hot-16", |scale, of| fetch_hot("fetch-hot-16", scale, of, 16)),
+    turns("fetch-hot-1", |scale, of| fetch_hot("fetch-hot-1", scale, of, 1, false)),
+    turns("fetch-hot-4", |scale, of| fetch_hot("fetch-hot-4", scale, of, 4, false)),
+    turns("fetch-hot-16", |scale, of| fetch_hot("fetch-hot-16", scale, of, 16, false)),
+    turns("fetch-hot-4-discarded", |scale, of| fetch_hot("fetch-hot-4-discarded", scale, of, 4, true)),
     turns("fetch-cold", lifecycle::fetch_cold),
     turns("produce-and-tail", |_, of| sides(of, &[], |_| Ok(produce_and_tail()))),
     turns("storm-metadata", |_, of| storm("storm-metadata", of, |_| Ok(frames::metadata(TOPIC)))),
@@ -187,7 +188,13 @@ fn producing(row: &'static str, shape: Shape) -> Bout {
     })
 }
 
-fn fetch_hot(row: &'static str, scale: &Scale, of: &[Against], consumers: i32) -> Outcome<Vec<Side>> {
+fn fetch_hot(
+    row: &'static str,
+    scale: &Scale,
+    of: &[Against],
+    consumers: i32,
+    discards: bool,
+) -> Outcome<Vec<Side>> {
     const PARTITIONS: i32 = 4;
     sides(of, &[], |broker| {
         create_topic(broker, TOPIC, PARTITIONS)?;
@@ -197,6 +204,7 @@ fn fetch_hot(row: &'static str, scale: &Scale, of: &[Against], consumers: i32) -
                 fetch: filled.fetch(index % PARTITIONS),
                 batches: filled.batches,
                 end_offset: filled.end_offset,
+                discards,
             };
             let span = Span { bytes_max: u64::MAX, ..span };
             let load = drive(broker, (0..consumers).map(reader).collect(), span)?;
