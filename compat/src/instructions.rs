@@ -20,11 +20,11 @@ use crate::broker::{self, Broker, BrokerOptions, OttlaServer};
 use crate::failure::{Outcome, While, fail};
 use crate::places::ScratchDir;
 use crate::process;
-use crate::wire::Connection;
+use crate::wire::{Body, Connection};
 
 /// Requests before the counting begins to matter: lazy set-up is in both runs.
 const FEW: u64 = 200;
-const MANY: u64 = 1_200;
+const MANY: u64 = 5_200;
 
 /// How long a coordinator may take to be there.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,13 +60,16 @@ fn fetch(broker: &dyn Broker, records: usize, value_bytes: usize) -> Outcome<Fra
     Ok(frames::FetchFrame::new(TOPIC, 0, bytes_max, 0).frame)
 }
 
-/// Counts every kind; the table as Markdown.
-pub fn run() -> Outcome<String> {
+/// Counts every kind whose name holds one of `wanted`, or all; the table as Markdown. What callgrind wrote of
+/// the longer run is kept in `keep`, for callgrind_annotate.
+pub fn run(wanted: &[String], keep: Option<&Path>) -> Outcome<String> {
     process::require("valgrind", "the counts come from its tool callgrind")?;
     broker::build_ottla()?;
     let mut table = String::from("| request | instructions |\n| --- | ---: |\n");
-    for (name, prepare) in KINDS {
-        let (few, many) = (count(*prepare, FEW)?, count(*prepare, MANY)?);
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
+    for (index, (name, prepare)) in KINDS.iter().enumerate().filter(|(_, (name, _))| is_wanted(name)) {
+        let keep = keep.map(|folder| folder.join(format!("callgrind.out.{index}")));
+        let (few, many) = (count(*prepare, FEW, None)?, count(*prepare, MANY, keep.as_deref())?);
         let each = many.saturating_sub(few) / (MANY - FEW);
         eprintln!("{name}: {each}");
         writeln!(table, "| {name} | {each} |").map_err(|_| "writing to memory").or_else(fail)?;
@@ -75,7 +78,7 @@ pub fn run() -> Outcome<String> {
 }
 
 /// The instructions of a whole life of the broker in which it answers so many requests.
-fn count(prepare: Prepare, requests: u64) -> Outcome<u64> {
+fn count(prepare: Prepare, requests: u64, keep: Option<&Path>) -> Outcome<u64> {
     let scratch = ScratchDir::new("instructions")?;
     let counts = scratch.path().join("callgrind.out");
     let under = ["valgrind", "--tool=callgrind", "--quiet"].map(str::to_owned);
@@ -84,13 +87,19 @@ fn count(prepare: Prepare, requests: u64) -> Outcome<u64> {
     // One worker: which of several takes up a request is chance, and waking one costs instructions.
     options.environment.push(("TOKIO_WORKER_THREADS".to_owned(), "1".to_owned()));
     let mut broker = OttlaServer::start(&options)?;
-    Connection::open(broker.bootstrap(), Duration::from_secs(30))?.create_topic(TOPIC, 1, &[])?;
+    let mut connection = Connection::open(broker.bootstrap(), Duration::from_secs(30))?;
+    connection.create_topic(TOPIC, 1, &[])?;
+    // Asking for the coordinator is what makes the topic of the offsets.
+    connection.ask(10, 0, Body::default().string("counted"))?;
     let frame = prepare(&broker)?;
     let mut stream = load::connect(broker.bootstrap())?;
     for _ in 0..requests {
-        ask(&mut stream, &frame)?;
+        ask(&mut stream, &frame).while_doing(|| broker.last_output(5))?;
     }
     broker.stop()?;
+    if let Some(kept) = keep {
+        std::fs::copy(&counts, kept).while_doing(|| format!("writing {}", kept.display()))?;
+    }
     total(&counts)
 }
 

@@ -2,7 +2,7 @@
 //! shell: arguments in, tables out.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -54,6 +54,11 @@ enum Task {
         /// Also write the table to this file.
         #[arg(long)]
         write: Option<PathBuf>,
+        /// Keep what callgrind wrote in this folder.
+        #[arg(long)]
+        keep: Option<PathBuf>,
+        /// Words that the names of the requests hold; all when none is given.
+        names: Vec<String>,
     },
     /// Name the clients.
     List,
@@ -155,7 +160,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
         Task::Quick(selection) => run_quick(selection),
         Task::Full(selection) => run_clients(selection, Amounts::FULL, librdkafka::Plan::whole),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
-        Task::Instructions { write } => count_instructions(write),
+        Task::Instructions { write, keep, names } => count_instructions(&names, keep.as_deref(), write),
         Task::List => {
             for client in CLIENTS {
                 println!("{:16} {}", client.name, client.about);
@@ -245,9 +250,9 @@ fn is_clean(report: &bench::Report) -> bool {
     report.failures.is_empty()
 }
 
-fn count_instructions(write: Option<PathBuf>) -> Outcome<ExitCode> {
+fn count_instructions(names: &[String], keep: Option<&Path>, write: Option<PathBuf>) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
-    let table = instructions::run()?;
+    let table = instructions::run(names, keep)?;
     println!("{table}");
     if let Some(path) = write {
         std::fs::write(path, table)?;
