@@ -414,7 +414,11 @@ impl UnifiedLog {
     pub(crate) fn drop_snapshots_above(&self, listing: &Listing, end: Offset) -> io::Result<()> {
         let mut is_any_removed = false;
         for offset in listing.snapshots.iter().filter(|offset| **offset > end) {
-            self.shared.env.disk.remove_file(&self.snapshot_path(*offset))?;
+            match self.shared.env.disk.remove_file(&self.snapshot_path(*offset)) {
+                // It went with its segment after the folder was listed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => result?,
+            }
             is_any_removed = true;
         }
         if is_any_removed { self.shared.env.disk.sync_dir(&self.folder) } else { Ok(()) }
