@@ -18,9 +18,9 @@ use ottla_protocol::messages::{
     CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteAclsRequest,
     DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeQuorumRequest,
     DescribeQuorumResponse, DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse,
-    ElectLeadersRequest, ElectLeadersResponse,
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest,
-    ListPartitionReassignmentsResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
+    ElectLeadersRequest, ElectLeadersResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
+    UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -269,11 +269,17 @@ impl Metadata {
         self.decide(move |image, rules, _| Ok(decide_update_features(image, rules, &request, version))).await
     }
 
-    pub async fn create_acls(&self, request: CreateAclsRequest) -> Result<CreateAclsResponse, OperationError> {
+    pub async fn create_acls(
+        &self,
+        request: CreateAclsRequest,
+    ) -> Result<CreateAclsResponse, OperationError> {
         self.decide(move |image, _, ids| acls::decide_create_acls(image, &request, ids)).await
     }
 
-    pub async fn delete_acls(&self, request: DeleteAclsRequest) -> Result<DeleteAclsResponse, OperationError> {
+    pub async fn delete_acls(
+        &self,
+        request: DeleteAclsRequest,
+    ) -> Result<DeleteAclsResponse, OperationError> {
         self.decide(move |image, _, _| acls::decide_delete_acls(image, &request)).await
     }
 

@@ -19,7 +19,7 @@ use ottla_security::{
 };
 use uuid::Uuid;
 
-use crate::controller::{ApiError, Decision, TopicIds, wire_error};
+use crate::controller::{ApiError, Decision, TopicIds};
 use crate::image::Image;
 
 /// Records one request may write (`QuorumController.MAX_RECORDS_PER_USER_OP`).
@@ -40,8 +40,13 @@ pub fn decide_create_acls(
     let mut results = Vec::with_capacity(bindings.len());
     for binding in &bindings {
         let checked = check(binding);
-        let (code, text) = wire_error(&checked);
-        results.push(AclCreationResult::default().with_error_code(code).with_error_message(text));
+        results.push(match &checked {
+            // Kafka leaves the text of a success empty here, and not null.
+            Ok(()) => AclCreationResult::default().with_error_message(Some(StrBytes::default())),
+            Err(error) => {
+                AclCreationResult::default().with_error_code(error.code()).with_error_message(error.text())
+            }
+        });
         if checked.is_err() || image.acls().contains(binding) || !created.insert(binding) {
             continue;
         }
@@ -131,8 +136,7 @@ pub fn decide_delete_acls(
             .collect();
         removed.extend(matching.values().copied());
         let acls = matching.keys().map(|(binding, _)| matching_acl(binding)).collect();
-        results
-            .push(DeleteAclsFilterResult::default().with_error_message(None).with_matching_acls(acls));
+        results.push(DeleteAclsFilterResult::default().with_error_message(None).with_matching_acls(acls));
     }
     if removed.len() > RECORDS_PER_REQUEST_MAX {
         return Err(ApiError::bare(ErrorCode::UnknownServerError));
@@ -239,6 +243,10 @@ mod tests {
         Ok(decision.response.results.iter().map(told).collect())
     }
 
+    fn created() -> (i16, Option<String>) {
+        (0, Some(String::new()))
+    }
+
     fn any() -> DeleteAclsFilter {
         DeleteAclsFilter::default()
             .with_resource_type_filter(1)
@@ -264,8 +272,8 @@ mod tests {
     fn an_acl_is_kept_once_and_lives_through_a_snapshot() {
         let mut cluster = Cluster::of(&[1]);
         let both = vec![creation("t"), creation("t"), creation("u").with_resource_pattern_type(4)];
-        assert_eq!(create(&mut cluster, both), Ok(vec![(0, None); 3]));
-        assert_eq!(create(&mut cluster, vec![creation("t")]), Ok(vec![(0, None)]));
+        assert_eq!(create(&mut cluster, both), Ok(vec![created(); 3]));
+        assert_eq!(create(&mut cluster, vec![creation("t")]), Ok(vec![created()]));
         assert_eq!(cluster.image().acls().count(), 2);
         let mut again = Cluster::of(&[]);
         again.apply(records_of_cluster(cluster.image()));
@@ -299,7 +307,7 @@ mod tests {
             invalid("Invalid operation UNKNOWN"),
             invalid("Invalid permissionType UNKNOWN"),
             invalid(colon),
-            (0, None),
+            created(),
         ];
         assert_eq!(told, Ok(expected.to_vec()));
         assert_eq!(cluster.image().acls().count(), 1);
@@ -319,7 +327,7 @@ mod tests {
     fn filters_take_away_what_they_match_and_each_tells_its_own() {
         let mut cluster = Cluster::of(&[1]);
         let three = vec![creation("a"), creation("b"), creation("c").with_operation(4)];
-        assert_eq!(create(&mut cluster, three), Ok(vec![(0, None); 3]));
+        assert_eq!(create(&mut cluster, three), Ok(vec![created(); 3]));
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let filters = vec![
             any().with_resource_name_filter(Some("a".into_str())),

@@ -156,12 +156,19 @@ pub fn describe_user_scram_credentials(
                         .with_mechanism(mechanism.code())
                         .with_iterations(credential.iterations)
                 });
-                result.with_error_message(None).with_credential_infos(infos.collect())
+                result.with_error_message(empty()).with_credential_infos(infos.collect())
             }
             Err(error) => result.with_error_code(error.code()).with_error_message(error.text()),
         }
     });
-    DescribeUserScramCredentialsResponse::default().with_error_message(None).with_results(results.collect())
+    DescribeUserScramCredentialsResponse::default()
+        .with_error_message(empty())
+        .with_results(results.collect())
+}
+
+/// Kafka leaves the text of a success empty here, and not null.
+fn empty() -> Option<StrBytes> {
+    Some(StrBytes::default())
 }
 
 fn text(text: &str) -> StrBytes {
@@ -187,8 +194,7 @@ pub(crate) fn record_of(
 /// `None` for a mechanism that nobody knows.
 pub(crate) fn credential_of(record: &UserScramCredentialRecord) -> Option<(ScramMechanism, ScramCredential)> {
     let mechanism = ScramMechanism::from_code(record.mechanism)?;
-    let keys =
-        ScramKeys { stored_key: record.stored_key.to_vec(), server_key: record.server_key.to_vec() };
+    let keys = ScramKeys { stored_key: record.stored_key.to_vec(), server_key: record.server_key.to_vec() };
     Some((mechanism, ScramCredential { salt: record.salt.to_vec(), keys, iterations: record.iterations }))
 }
 
@@ -222,9 +228,8 @@ mod tests {
             AlterUserScramCredentialsRequest::default().with_deletions(deletions).with_upsertions(upsertions);
         let decision = decide_alter_user_scram_credentials(cluster.image(), &request);
         cluster.apply(decision.records);
-        let told = |result: &AlterUserScramCredentialsResult| {
-            (result.user.as_str().to_owned(), result.error_code)
-        };
+        let told =
+            |result: &AlterUserScramCredentialsResult| (result.user.as_str().to_owned(), result.error_code);
         decision.response.results.iter().map(told).collect()
     }
 
