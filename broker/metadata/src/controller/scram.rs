@@ -233,7 +233,10 @@ mod tests {
         decision.response.results.iter().map(told).collect()
     }
 
-    fn describe(cluster: &Cluster, users: Option<&[&str]>) -> Vec<(String, i16, Vec<(i8, i32)>)> {
+    /// A user, the code, and mechanisms with their iterations.
+    type Described = (String, i16, Vec<(i8, i32)>);
+
+    fn describe(cluster: &Cluster, users: Option<&[&str]>) -> Vec<Described> {
         let names = |users: &[&str]| {
             users.iter().map(|name| UserName::default().with_name(name.into_str())).collect::<Vec<_>>()
         };
