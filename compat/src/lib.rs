@@ -7,6 +7,7 @@ pub mod clients;
 pub mod contract;
 pub mod crash;
 pub mod failure;
+pub mod instructions;
 pub mod kcat;
 pub mod ledger;
 pub mod librdkafka;

@@ -2,20 +2,20 @@
 //! shell: arguments in, tables out.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
-use ottla_compat::bench;
+use ottla_compat::bench::{self, scene::Scale};
 use ottla_compat::broker::{Against, Broker as _, BrokerOptions};
 use ottla_compat::clients::CLIENTS;
 use ottla_compat::crash::{self, Part};
 use ottla_compat::failure::{Failure, Outcome};
 use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
-use ottla_compat::{librdkafka, process, reference};
+use ottla_compat::{instructions, librdkafka, process, reference};
 
 /// Unmodified Kafka clients and tools against a broker.
 #[derive(Parser)]
@@ -49,6 +49,17 @@ enum Task {
     Librdkafka(LibrdkafkaArguments),
     /// Measure Ottla and Apache Kafka under the same loads, one after the other.
     Bench(BenchArguments),
+    /// Count the instructions that Ottla executes for one request of each kind (needs valgrind).
+    Instructions {
+        /// Also write the table to this file.
+        #[arg(long)]
+        write: Option<PathBuf>,
+        /// Keep what callgrind wrote in this folder.
+        #[arg(long)]
+        keep: Option<PathBuf>,
+        /// Words that the names of the requests hold; all when none is given.
+        names: Vec<String>,
+    },
     /// Name the clients.
     List,
 }
@@ -110,12 +121,15 @@ struct CrashArguments {
 
 #[derive(clap::Args)]
 struct BenchArguments {
-    /// A second of warm-up and two of load, for errors rather than figures.
+    /// Short spans, little data, cold JVMs: a look at the figures.
     #[arg(long)]
     quick: bool,
-    /// How often the order Kafka, Ottla, Ottla, Kafka is gone through.
-    #[arg(long, default_value_t = 1)]
-    rounds: u32,
+    /// Everything on Ottla alone and as small as can be, for errors rather than figures; a part of `quick`.
+    #[arg(long)]
+    smoke: bool,
+    /// Measurements of each broker in each workload; five when not given, and one in a short run.
+    #[arg(long)]
+    rounds: Option<u32>,
     /// One broker alone.
     #[arg(long, value_enum)]
     only: Option<Against>,
@@ -143,9 +157,10 @@ fn run(task: Task) -> Outcome<ExitCode> {
         }
         Task::Bench(arguments) => bench_brokers(arguments),
         Task::Crash(arguments) => crash_broker(arguments),
-        Task::Quick(selection) => run_clients(selection, Amounts::QUICK, librdkafka::Plan::short),
+        Task::Quick(selection) => run_quick(selection),
         Task::Full(selection) => run_clients(selection, Amounts::FULL, librdkafka::Plan::whole),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
+        Task::Instructions { write, keep, names } => count_instructions(&names, keep.as_deref(), write),
         Task::List => {
             for client in CLIENTS {
                 println!("{:16} {}", client.name, client.about);
@@ -166,6 +181,18 @@ fn serve_kafka(options: &BrokerOptions) -> Outcome<ExitCode> {
     stop.recv().map_err(|_| Failure("the signal thread ended".to_owned()))?;
     server.stop()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The clients, and when all of them are asked for on Ottla the benchmark's smoke run as well.
+fn run_quick(selection: Selection) -> Outcome<ExitCode> {
+    let benches = selection.names.is_empty() && selection.against == Against::Ottla;
+    let code = run_clients(selection, Amounts::QUICK, librdkafka::Plan::short)?;
+    if !benches {
+        return Ok(code);
+    }
+    println!("\nthe benchmark's smoke run");
+    let clean = is_clean(&bench::run(&bench::Plan::smoke())?);
+    Ok(if clean { code } else { ExitCode::FAILURE })
 }
 
 type SuitePlan = fn(Against, Vec<String>) -> librdkafka::Plan;
@@ -195,16 +222,42 @@ fn run_librdkafka(arguments: LibrdkafkaArguments) -> Outcome<ExitCode> {
 
 fn bench_brokers(arguments: BenchArguments) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
-    let BenchArguments { quick, rounds, only, write, workloads } = arguments;
-    let report = bench::run(&bench::Plan { quick, rounds, only, workloads })?;
+    let BenchArguments { quick, smoke, rounds, only, write, workloads } = arguments;
+    let mut plan = bench::Plan { scale: Scale::FULL, only, workloads };
+    if smoke {
+        plan = bench::Plan {
+            workloads: plan.workloads,
+            only: only.or(Some(Against::Ottla)),
+            ..bench::Plan::smoke()
+        };
+    } else if quick {
+        plan.scale = Scale::QUICK;
+    }
+    plan.scale.rounds = rounds.unwrap_or(plan.scale.rounds);
+    let report = bench::run(&plan)?;
     println!("{}", report.text);
     if let Some(path) = write {
-        std::fs::write(path, report.text)?;
+        std::fs::write(path, &report.text)?;
     }
+    Ok(if is_clean(&report) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Says what failed; a time never does.
+fn is_clean(report: &bench::Report) -> bool {
     for failure in &report.failures {
         eprintln!("error: {failure}");
     }
-    Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    report.failures.is_empty()
+}
+
+fn count_instructions(names: &[String], keep: Option<&Path>, write: Option<PathBuf>) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let table = instructions::run(names, keep)?;
+    println!("{table}");
+    if let Some(path) = write {
+        std::fs::write(path, table)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn crash_broker(arguments: CrashArguments) -> Outcome<ExitCode> {

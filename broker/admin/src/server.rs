@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use ottla_env::Env;
-use ottla_env::net::{Acceptor, Stream};
+use ottla_env::net::{Acceptor, SocketBuffers, Stream};
 use ottla_env::tasks::TaskHandle;
 use tokio::sync::{Mutex, Semaphore, oneshot, watch};
 
@@ -54,7 +54,7 @@ struct Serving {
 
 impl AdminServer {
     pub fn bind(env: &Env, addr: SocketAddr) -> io::Result<BoundAdminServer> {
-        Ok(BoundAdminServer { env: env.clone(), acceptor: env.net.bind(addr)? })
+        Ok(BoundAdminServer { env: env.clone(), acceptor: env.net.bind(addr, SocketBuffers::default())? })
     }
 
     pub fn addr(&self) -> SocketAddr {

@@ -10,10 +10,18 @@ use bytes::BytesMut;
 
 use crate::disk::File;
 
+/// Sizes of the kernel's buffers of a socket, in bytes; `None` leaves them to the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SocketBuffers {
+    pub send_bytes: Option<usize>,
+    pub receive_bytes: Option<usize>,
+}
+
 pub trait Net: Send + Sync {
     /// Binds and listens; port 0 picks a free one. The socket accepts from here on into its
     /// backlog, so bind only when everything behind it is ready to serve.
-    fn bind(&self, addr: SocketAddr) -> io::Result<Box<dyn Acceptor>>;
+    /// What it accepts has `buffers`.
+    fn bind(&self, addr: SocketAddr, buffers: SocketBuffers) -> io::Result<Box<dyn Acceptor>>;
     /// Addresses a name stands for.
     fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
 }

@@ -284,6 +284,7 @@ impl UnifiedLog {
         let what = || format!("writing {}", active.slot().path().display());
         let file = active.file(&self.shared.files).map_err(|error| self.dir.write_failed(&what(), &error))?;
         active.slot().pin(true);
+        active.reserve(&*file, &self.dir, position, bytes as u64, config.segment_bytes);
         if let Err(error) = file.write_vectored_all_at(&mut slices, position) {
             let failure = self.dir.write_failed(&what(), &error);
             if let WriteFailure::NoSpace(_) = failure
@@ -520,13 +521,13 @@ impl UnifiedLog {
             if old.size_bytes() == 0 {
                 replaced = Some(old);
             } else {
-                if let Err(error) = old.finish_indexes(files) {
+                if let Err(error) = old.finish(files) {
                     return Err(self.dir.write_failed("finishing an index", &error));
                 }
                 self.take_snapshot(writer)?;
             }
         }
-        let segment = Arc::new(Segment::new(&self.folder, base_offset, 0, now_ms, true));
+        let segment = Arc::new(Segment::new(&self.folder, base_offset, now_ms));
         if let Err(error) = segment.create_file(files).and_then(|file| file.set_len(0)) {
             return Err(self.dir.write_failed("making a segment", &error));
         }

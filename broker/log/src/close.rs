@@ -77,7 +77,7 @@ impl UnifiedLog {
         self.flush()?;
         let active = self.writer.lock().active.clone();
         if let Some(active) = active
-            && let Err(error) = active.finish_indexes(&self.shared.files)
+            && let Err(error) = active.finish(&self.shared.files)
             && !is_full(&error)
         {
             return Err(self.dir.fail("finishing an index", &error));

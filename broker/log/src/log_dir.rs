@@ -171,6 +171,13 @@ impl LogDir {
         Err(self.full_text())
     }
 
+    /// Whether room may be claimed for bytes that are only likely to come: they must be few against
+    /// what is left.
+    pub fn may_reserve(&self, bytes: u64) -> bool {
+        !self.is_full.load(Ordering::Relaxed)
+            && self.disk.space(&self.path).is_ok_and(|space| space.usable_bytes / 256 >= bytes)
+    }
+
     fn find_room(&self, bytes: u64) -> bool {
         let Ok(space) = self.disk.space(&self.path) else { return false };
         if space.usable_bytes < bytes + 2 * self.reserve_bytes {

@@ -103,3 +103,44 @@ fn the_metadata_log_stays_in_its_directory_however_the_others_fill() {
         assert_eq!((again.dir(), again.log_end_offset()), (Path::new("/a"), Offset(1)));
     }
 }
+
+#[test]
+fn a_closed_log_claims_no_more_room_than_its_bytes() {
+    use std::os::unix::fs::MetadataExt;
+
+    let scratch = Scratch::new();
+    let disk: Arc<dyn Disk> = Arc::new(ottla_env::real::RealDisk);
+    let dir = scratch.0.to_str().expect("a UTF-8 path");
+    let manager = open(&disk, &[dir]);
+    let written = log(&manager, "t-0", id(7)).expect("a log");
+    let value = vec![7; 600 * 1024];
+    for _batch in 0..5 {
+        let mut batch = BatchBuilder::new();
+        batch.append(NOW, None, Some(&value), &[]);
+        written.append(batch.build(), LeaderEpoch(0), AppendOrigin::Client, NOW).expect("stored");
+    }
+    let file = || std::fs::metadata(scratch.0.join("t-0/00000000000000000000.log")).expect("there");
+    assert_eq!(file().len(), written.size_bytes(), "room that was found in advance is not length");
+    let more_than_needed = file().blocks() * 512;
+    written.close().expect("closed");
+    assert_eq!(file().len(), written.size_bytes());
+    let blocks_bytes = file().blocks() * 512;
+    assert!(blocks_bytes <= more_than_needed && blocks_bytes < written.size_bytes() + 64 * 1024);
+}
+
+/// A folder of this machine that goes with the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Scratch {
+        let path = std::env::temp_dir().join(format!("ottla-log-room-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder");
+        Scratch(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}

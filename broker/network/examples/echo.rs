@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes};
+use ottla_env::net::SocketBuffers;
 use ottla_env::{File, OpenMode};
 use ottla_network::{
     Admitted, Answer, Chunk, ConnectionInfo, Handler, ListenerSpec, Listeners, NetworkMetrics,
@@ -79,7 +80,13 @@ fn serve() {
     let runtime = builder.enable_all().build().expect("a runtime");
     let _inside = runtime.enter();
     let env = ottla_env::real::env();
-    let spec = ListenerSpec { name: "PLAINTEXT".into(), host: "127.0.0.1".into(), port: 0, advertised: None };
+    let spec = ListenerSpec {
+        name: "PLAINTEXT".into(),
+        host: "127.0.0.1".into(),
+        port: 0,
+        advertised: None,
+        buffers: SocketBuffers::default(),
+    };
     let listeners = Listeners::bind(&env, &[spec]).expect("a port is free");
     let addr = listeners.bound()[0].bound.to_string();
     let path = std::env::temp_dir().join(format!("ottla-network-echo-{}", std::process::id()));

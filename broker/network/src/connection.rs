@@ -31,6 +31,8 @@ const SLICES_MAX: usize = 64;
 const FRAMES_PER_ROUND_MAX: usize = 64;
 /// Frames admitted in one poll.
 const FRAMES_PER_POLL_MAX: usize = 512;
+/// Bytes taken in before answers are sent.
+const READ_BYTES_PER_ROUND: usize = 128 * 1024;
 /// Bytes moved in one poll.
 const BYTES_PER_POLL_MAX: usize = 4 * 1024 * 1024;
 /// Awaited answers polled in one round.
@@ -166,7 +168,7 @@ impl Connection {
                 Ok(wrote) => wrote,
                 Err(reason) => return Poll::Ready(reason),
             };
-            let read = match self.read(context, &mut work) {
+            let read = match self.read_some(context, &mut work) {
                 Ok(read) => read,
                 Err(reason) => return Poll::Ready(reason),
             };
@@ -258,6 +260,21 @@ impl Connection {
         self.ending.is_none()
             && self.answers.len() < settings.requests_in_flight_max
             && self.answers.unsent_memory_bytes() < settings.unsent_bytes_max
+    }
+
+    /// Takes in what has arrived, read after read, so that the answers of a pipelining client leave
+    /// together: each write costs a segment on the wire and a wake of the client. Bounded, since
+    /// the first answer waits for the last frame. True when there was anything.
+    fn read_some(&mut self, context: &mut Context<'_>, work: &mut Work) -> Result<bool, CloseReason> {
+        let enough = work.bytes.saturating_sub(READ_BYTES_PER_ROUND);
+        let mut progress = false;
+        while self.read(context, work)? {
+            progress = true;
+            if work.is_done() || work.bytes <= enough {
+                break;
+            }
+        }
+        Ok(progress)
     }
 
     /// Takes in what has arrived. True when there was anything.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_env::net::{Acceptor, Stream};
+use ottla_env::net::{Acceptor, SocketBuffers, Stream};
 use ottla_env::{Env, Monotonic};
 
 use crate::handler::{Handler, ListenerInfo};
@@ -30,6 +30,7 @@ pub struct ListenerSpec {
     pub port: u16,
     /// What clients are told, when configured; port 0 in it is the port that was picked.
     pub advertised: Option<(String, u16)>,
+    pub buffers: SocketBuffers,
 }
 
 /// Why a listener could not be bound.
@@ -102,9 +103,9 @@ fn bind_one(env: &Env, spec: &ListenerSpec) -> io::Result<Box<dyn Acceptor>> {
     if spec.host.is_empty() {
         // One socket for both families where the machine has IPv6.
         let any_v6 = SocketAddr::new(std::net::Ipv6Addr::UNSPECIFIED.into(), spec.port);
-        return match env.net.bind(any_v6) {
+        return match env.net.bind(any_v6, spec.buffers) {
             Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-                env.net.bind(SocketAddr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), spec.port))
+                env.net.bind(SocketAddr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), spec.port), spec.buffers)
             }
             bound => bound,
         };
@@ -112,7 +113,7 @@ fn bind_one(env: &Env, spec: &ListenerSpec) -> io::Result<Box<dyn Acceptor>> {
     let addrs = env.net.resolve(&spec.host, spec.port)?;
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for addr in addrs {
-        match env.net.bind(addr) {
+        match env.net.bind(addr, spec.buffers) {
             Ok(acceptor) => return Ok(acceptor),
             Err(error) => failed = error,
         }

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ottla_env::memory::net::{MemoryNet, MemoryStream};
+use ottla_env::net::SocketBuffers;
 use ottla_env::real::TokioTasks;
 use prometheus::Registry;
 
@@ -28,7 +29,13 @@ struct House {
 }
 
 fn spec(port: u16) -> ListenerSpec {
-    ListenerSpec { name: "PLAINTEXT".into(), host: "127.0.0.1".into(), port, advertised: None }
+    ListenerSpec {
+        name: "PLAINTEXT".into(),
+        host: "127.0.0.1".into(),
+        port,
+        advertised: None,
+        buffers: SocketBuffers::default(),
+    }
 }
 
 /// Call inside a runtime of one thread.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes};
 use ottla_env::disk::{Disk, OpenMode};
+use ottla_env::net::SocketBuffers;
 use ottla_env::real::RealDisk;
 use ottla_env::{Env, File};
 use ottla_network::{
@@ -39,7 +40,13 @@ fn serve(env: &Env, content: &[u8]) -> (NetworkServer, TcpStream) {
     let file = RealDisk.open(&path, OpenMode::Truncate).expect("the file is made");
     RealDisk.remove_file(&path).expect("the open file stays readable");
     file.write_all_at(content, 0).expect("the file takes bytes");
-    let spec = ListenerSpec { name: "PLAINTEXT".into(), host: "127.0.0.1".into(), port: 0, advertised: None };
+    let spec = ListenerSpec {
+        name: "PLAINTEXT".into(),
+        host: "127.0.0.1".into(),
+        port: 0,
+        advertised: None,
+        buffers: SocketBuffers::default(),
+    };
     let listeners = Listeners::bind(env, &[spec]).expect("a port is free");
     let addr = listeners.bound()[0].bound;
     let metrics = NetworkMetrics::register(&prometheus::Registry::new()).expect("names are free");

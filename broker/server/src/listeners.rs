@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use ottla_config::BrokerConfig;
+use ottla_env::net::SocketBuffers;
 use ottla_network::ListenerSpec;
 
 /// The client listeners as the network binds them.
@@ -16,8 +17,17 @@ pub fn specs(config: &BrokerConfig) -> Vec<ListenerSpec> {
             host: listener.host.clone().unwrap_or_default(),
             port: listener.port,
             advertised: advertised(config, &listener.name),
+            buffers: buffers(config),
         })
         .collect()
+}
+
+/// -1 in the configuration leaves a size to the kernel.
+fn buffers(config: &BrokerConfig) -> SocketBuffers {
+    SocketBuffers {
+        send_bytes: usize::try_from(config.socket_send_buffer_bytes).ok(),
+        receive_bytes: usize::try_from(config.socket_receive_buffer_bytes).ok(),
+    }
 }
 
 /// What is configured for clients of a listener; without a host there is nothing to tell, so each
@@ -64,6 +74,15 @@ pub fn explain(config: &BrokerConfig) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_sizes_of_socket_buffers_are_kafkas_and_minus_one_is_the_kernels() {
+        let kafkas = SocketBuffers { send_bytes: Some(102_400), receive_bytes: Some(102_400) };
+        assert_eq!(specs(&BrokerConfig::defaults())[0].buffers, kafkas);
+        let given = [("socket.send.buffer.bytes".to_owned(), "-1".to_owned())];
+        let (config, _warnings) = ottla_config::load(None, &[], &given).expect("a config");
+        assert_eq!(specs(&config)[0].buffers, SocketBuffers { send_bytes: None, ..kafkas });
+    }
 
     #[test]
     fn without_advertised_listeners_each_client_is_told_what_it_dialled() {

@@ -47,7 +47,7 @@ pub struct World {
     pub rng: SeededRng,
     pub disk: FaultyDisk,
     pub clock: MemoryClock,
-    config: BrokerConfig,
+    pub config: BrokerConfig,
     rooms: Option<Rooms>,
 }
 

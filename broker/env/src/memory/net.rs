@@ -12,7 +12,7 @@ use bytes::{Buf, BytesMut};
 use parking_lot::Mutex;
 
 use crate::disk::File;
-use crate::net::{Acceptor, Net, Stream};
+use crate::net::{Acceptor, Net, SocketBuffers, Stream};
 
 /// Bytes on the way in one direction, as a socket's buffers hold.
 const PIPE_BYTES_DEFAULT: usize = 256 * 1024;
@@ -130,7 +130,7 @@ impl Places {
 }
 
 impl Net for MemoryNet {
-    fn bind(&self, addr: SocketAddr) -> io::Result<Box<dyn Acceptor>> {
+    fn bind(&self, addr: SocketAddr, _buffers: SocketBuffers) -> io::Result<Box<dyn Acceptor>> {
         let mut places = self.shared.lock();
         let mut addr = addr;
         if addr.port() == 0 {
@@ -349,10 +349,13 @@ mod tests {
     #[test]
     fn a_picked_port_can_be_dialled_and_is_free_again() {
         let net = MemoryNet::new();
-        let mut acceptor = net.bind(addr(0)).expect("a port is free");
+        let mut acceptor = net.bind(addr(0), SocketBuffers::default()).expect("a port is free");
         let bound = acceptor.local_addr();
         assert_ne!(bound.port(), 0);
-        assert_eq!(net.bind(bound).err().map(|error| error.kind()), Some(io::ErrorKind::AddrInUse));
+        assert_eq!(
+            net.bind(bound, SocketBuffers::default()).err().map(|error| error.kind()),
+            Some(io::ErrorKind::AddrInUse)
+        );
         let client = net.connect(bound).expect("it listens");
         let Poll::Ready(Ok(server)) = accept(&mut acceptor) else { panic!("a connection waits") };
         assert_eq!((server.peer_addr(), server.local_addr()), (client.local_addr(), client.peer_addr()));
@@ -382,7 +385,7 @@ mod tests {
     #[test]
     fn a_failing_accept_is_followed_by_a_good_one() {
         let net = MemoryNet::new();
-        let mut acceptor = net.bind(addr(0)).expect("a port is free");
+        let mut acceptor = net.bind(addr(0), SocketBuffers::default()).expect("a port is free");
         let bound = acceptor.local_addr();
         net.fail_accept(bound, io::Error::other("no descriptors")).expect("it listens");
         let _client = net.connect(bound).expect("it listens");

@@ -8,14 +8,14 @@ use std::task::{Context, Wake, Waker};
 use std::thread::Thread;
 
 use crate::BoxFuture;
-use crate::net::{Acceptor, Net};
+use crate::net::{Acceptor, Net, SocketBuffers};
 use crate::tasks::{TaskHandle, Tasks, ThreadHandle};
 
 /// Refuses every socket.
 pub struct NoNet;
 
 impl Net for NoNet {
-    fn bind(&self, _addr: SocketAddr) -> io::Result<Box<dyn Acceptor>> {
+    fn bind(&self, _addr: SocketAddr, _buffers: SocketBuffers) -> io::Result<Box<dyn Acceptor>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

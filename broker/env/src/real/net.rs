@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite, Interest};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::disk::File;
-use crate::net::{Acceptor, Net, Stream};
+use crate::net::{Acceptor, Net, SocketBuffers, Stream};
 
 /// Connections the kernel may hold before they are accepted: a storm of clients after a restart
 /// must not see refusals (`socket.listen.backlog.size` is smaller, and a bound of the kernel's).
@@ -32,11 +32,19 @@ struct RealStream {
 }
 
 impl Net for RealNet {
-    fn bind(&self, addr: SocketAddr) -> io::Result<Box<dyn Acceptor>> {
+    fn bind(&self, addr: SocketAddr, buffers: SocketBuffers) -> io::Result<Box<dyn Acceptor>> {
         let domain = socket2::Domain::for_address(addr);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
+        // Accepted sockets have the listener's buffers. The one for receiving has to be set before
+        // connections are made: it decides the window that their handshakes promise.
+        if let Some(bytes) = buffers.receive_bytes {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = buffers.send_bytes {
+            socket.set_send_buffer_size(bytes)?;
+        }
         socket.bind(&addr.into())?;
         socket.listen(LISTEN_BACKLOG)?;
         let listener = TcpListener::from_std(socket.into())?;
