@@ -50,9 +50,6 @@ pub fn take_unauthorized<T>(
         }
     };
     let unauthorized = access.take_refused(resources, |resource| error_of(resource).is_none());
-    unauthorized
-        .into_iter()
-        .filter_map(|resource| Some((error_of(&resource)?, resource)))
-        .map(|(e, r)| (r, e))
-        .collect()
+    let with_error = |resource: T| error_of(&resource).map(|error| (resource, error));
+    unauthorized.into_iter().filter_map(with_error).collect()
 }

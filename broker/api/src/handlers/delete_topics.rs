@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use ottla_metadata::Image;
 use ottla_model::{ErrorCode, TopicId};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::delete_topics_response::DeletableTopicResult;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 
 use super::prelude::*;
 use crate::access::text_of;
-use crate::errors::operation_error;
+use crate::errors::{self, operation_error};
 
 pub const API: Api = Api { key: ApiKey::DeleteTopics, min: 1, max: 6, class: Class::Forwarded, admit };
 
@@ -38,8 +39,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     })
 }
 
-/// Takes out what may not be deleted, with its answers. What may not be looked at is not told by name
-/// if it was asked for by id. A name or an id that comes twice is refused for that.
+/// Takes out what may not be deleted, with its answers. A name or an id that comes twice is refused for that.
 fn take_unauthorized(
     access: &Access,
     broker: &Broker,
@@ -49,45 +49,64 @@ fn take_unauthorized(
         return Vec::new();
     }
     let image = broker.image();
-    let mut counts: HashMap<(Option<WireTopicName>, Uuid), usize> = HashMap::new();
+    let mut counts: HashMap<Place, usize> = HashMap::new();
     let named = body.topic_names.iter().map(|name| (Some(name.clone()), Uuid::nil()));
     for place in named.chain(body.topics.iter().map(|topic| (topic.name.clone(), topic.topic_id))) {
         *counts.entry(place).or_default() += 1;
     }
-    let is_allowed = |name: &Option<WireTopicName>, id: Uuid| {
-        let is_refused_anyway = counts[&(name.clone(), id)] > 1;
-        let found = match name {
-            // Both or none of them: refused for that.
-            Some(_) if !id.is_nil() => None,
-            Some(name) => Some(name.as_str().to_owned()),
-            None => image.topic_by_id(TopicId(id)).map(|topic| topic.name.as_str().to_owned()),
-        };
-        let Some(found) = found.filter(|_| !is_refused_anyway) else { return true };
-        let is_hidden_or_gone = name.is_some() && image.topic(&found).is_none();
-        match is_hidden_or_gone {
-            // A name that nobody has is told as such to whoever may look at it.
-            true => access.topic(AclOperation::Describe, &found),
-            false => access.topic(AclOperation::Delete, &found),
-        }
+    let refusal_of = |place: &Place| match counts[place] {
+        1 => refusal_of(access, &image, place),
+        _ => None,
     };
-    let names =
-        access.take_refused(&mut body.topic_names, |name| is_allowed(&Some(name.clone()), Uuid::nil()));
-    let topics = access.take_refused(&mut body.topics, |topic| is_allowed(&topic.name, topic.topic_id));
-    let named = names.into_iter().map(|name| (Some(name), Uuid::nil()));
-    let refused = named.chain(topics.into_iter().map(|topic| (topic.name, topic.topic_id)));
-    let error = ErrorCode::TopicAuthorizationFailed;
-    refused
-        .map(|(name, id)| {
-            let known = || image.topic_by_id(TopicId(id)).map(|topic| topic.name.as_str().to_owned());
-            let shown = || known().filter(|name| access.topic(AclOperation::Describe, name));
-            let name = name.or_else(|| shown().map(|name| WireTopicName(StrBytes::from_string(name))));
-            DeletableTopicResult::default()
-                .with_name(name)
-                .with_topic_id(id)
-                .with_error_code(error.code())
-                .with_error_message(message(text_of(error)))
-        })
-        .collect()
+    let place_of = |name: &WireTopicName| (Some(name.clone()), Uuid::nil());
+    let names = access.take_refused(&mut body.topic_names, |name| refusal_of(&place_of(name)).is_none());
+    let topics = access
+        .take_refused(&mut body.topics, |topic| refusal_of(&(topic.name.clone(), topic.topic_id)).is_none());
+    let places = names.iter().map(place_of);
+    let places = places.chain(topics.into_iter().map(|topic| (topic.name, topic.topic_id)));
+    places.filter_map(|place| refusal_of(&place)).collect()
+}
+
+/// A topic by name, or by id.
+type Place = (Option<WireTopicName>, Uuid);
+
+/// What is answered for a topic that may not be deleted. Nothing of it is left to the controller: what is
+/// absent now might be there when it decides. What may not be looked at is not told by name to whoever
+/// asked by id. (`ControllerApis.deleteTopics`.)
+fn refusal_of(access: &Access, image: &Image, place: &Place) -> Option<DeletableTopicResult> {
+    let refuse = |name: Option<WireTopicName>, id: Uuid, error: ErrorCode, why: &str| {
+        let result = DeletableTopicResult::default().with_name(name).with_topic_id(id);
+        Some(result.with_error_code(error.code()).with_error_message(message(why)))
+    };
+    let unauthorized = ErrorCode::TopicAuthorizationFailed;
+    let why = text_of(unauthorized);
+    match place {
+        // Both or none of them: refused for that.
+        (Some(_), id) if !id.is_nil() => None,
+        (Some(name), nil) => {
+            if !access.topic(AclOperation::Describe, name) {
+                return refuse(Some(name.clone()), *nil, unauthorized, why);
+            }
+            if access.topic(AclOperation::Delete, name) {
+                return None;
+            }
+            match image.topic(name.as_str()) {
+                Some(_) => refuse(Some(name.clone()), *nil, unauthorized, why),
+                None => {
+                    refuse(Some(name.clone()), *nil, ErrorCode::UnknownTopicOrPartition, errors::NOT_HOSTED)
+                }
+            }
+        }
+        (None, id) => {
+            let topic = image.topic_by_id(TopicId(*id))?;
+            let name = topic.name.as_str();
+            if access.topic(AclOperation::Delete, name) {
+                return None;
+            }
+            let shown = access.topic(AclOperation::Describe, name).then(|| WireTopicName(text(name)));
+            refuse(shown, *id, unauthorized, why)
+        }
+    }
 }
 
 /// Every part of the request gets the same code and text.
