@@ -71,6 +71,7 @@ fn dispatch(world: &World) -> Dispatch {
         rooms.groups.clone(),
         transactions,
         metrics,
+        None,
     );
     Dispatch::new(Arc::new(broker))
 }

@@ -70,11 +70,9 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     }
     // What the scenario "default" of the suite asks of its cluster; a line of the caller's own wins.
     let mut overrides = vec!["num.partitions=4".to_owned(), "group.initial.rebalance.delay.ms=0".to_owned()];
-    if plan.against == Against::Kafka {
-        // Some tests deny things to everyone and look whether they are denied.
-        overrides.push(AUTHORIZER.to_owned());
-        overrides.push("allow.everyone.if.no.acl.found=true".to_owned());
-    }
+    // Some tests deny things to everyone and look whether they are denied.
+    overrides.push(AUTHORIZER.to_owned());
+    overrides.push("allow.everyone.if.no.acl.found=true".to_owned());
     overrides.extend(plan.overrides.iter().cloned());
     let mut broker = broker::start(plan.against, &BrokerOptions { overrides, ..BrokerOptions::default() })?;
     let begin = Instant::now();

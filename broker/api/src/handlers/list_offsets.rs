@@ -42,12 +42,25 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let version = request.version();
     let committed_only = body.isolation_level == 1;
     let hosted = broker.replicas.hosted();
+    let access = Access::of(broker, &request);
     let doubled = named_twice(&body);
     let mut told = HashSet::new();
     let topics = body
         .topics
         .iter()
         .map(|topic| {
+            if !access.topic(AclOperation::Describe, &topic.name) {
+                let refuse = |asked: &ListOffsetsPartition| {
+                    let refused = Err(ErrorCode::TopicAuthorizationFailed);
+                    partition_response(asked.partition_index, version, refused)
+                };
+                let partitions = topic.partitions.iter().map(refuse).collect();
+                return ListOffsetsTopicResponse {
+                    name: topic.name.clone(),
+                    partitions,
+                    ..Default::default()
+                };
+            }
             let partitions = topic
                 .partitions
                 .iter()

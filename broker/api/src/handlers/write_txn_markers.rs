@@ -21,6 +21,10 @@ pub const API: Api = Api { key: ApiKey::WriteTxnMarkers, min: 1, max: 2, class: 
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: WriteTxnMarkersRequest = request.decode()?;
+    let access = Access::of(broker, &request);
+    if !access.cluster(AclOperation::Alter) && !access.cluster(AclOperation::ClusterAction) {
+        return request.ready(&refused(&body, ErrorCode::ClusterAuthorizationFailed));
+    }
     let broker = broker.clone();
     park(async move {
         // One result for each producer, as Kafka keeps them in a map.
@@ -37,6 +41,31 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         }
         request.answer(&WriteTxnMarkersResponse { markers, ..Default::default() })
     })
+}
+
+/// Every partition gets the same code.
+fn refused(body: &WriteTxnMarkersRequest, error: ErrorCode) -> WriteTxnMarkersResponse {
+    let markers = body.markers.iter().map(|marker| {
+        let topics = marker.topics.iter().map(|topic| WritableTxnMarkerTopicResult {
+            name: topic.name.clone(),
+            partitions: topic
+                .partition_indexes
+                .iter()
+                .map(|index| WritableTxnMarkerPartitionResult {
+                    partition_index: *index,
+                    error_code: error.code(),
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        });
+        WritableTxnMarkerResult {
+            producer_id: marker.producer_id,
+            topics: topics.collect(),
+            ..Default::default()
+        }
+    });
+    WriteTxnMarkersResponse { markers: markers.collect(), ..Default::default() }
 }
 
 async fn write(broker: &Broker, request: &WritableTxnMarker) -> Vec<WritableTxnMarkerTopicResult> {
