@@ -15,7 +15,7 @@ use ottla_compat::crash::{self, Part};
 use ottla_compat::failure::{Failure, Outcome};
 use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
-use ottla_compat::{librdkafka, process, reference};
+use ottla_compat::{eos, librdkafka, process, reference};
 
 /// Unmodified Kafka clients and tools against a broker.
 #[derive(Parser)]
@@ -45,6 +45,8 @@ enum Task {
     Full(Selection),
     /// Kill the broker under load, damage the tails of its logs, fill its disk.
     Crash(CrashArguments),
+    /// Kill the broker under a Kafka Streams application and under transactional copiers; count every record.
+    Eos(EosArguments),
     /// Run librdkafka's own test suite, unmodified.
     Librdkafka(LibrdkafkaArguments),
     /// Measure Ottla and Apache Kafka under the same loads, one after the other.
@@ -109,6 +111,28 @@ struct CrashArguments {
 }
 
 #[derive(clap::Args)]
+struct EosArguments {
+    /// The broker under test.
+    #[arg(long, value_enum, default_value_t = Against::Ottla)]
+    against: Against,
+    /// How often the broker is killed, in each part.
+    #[arg(long, default_value_t = 10)]
+    kills: u32,
+    /// How long a transaction of the Streams application may be.
+    #[arg(long, default_value_t = 100)]
+    commit_interval_ms: u32,
+    /// What repeats the choices of a run; taken from the clock when not given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// A configuration line for the broker.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Some parts only; both when none is given.
+    #[arg(value_enum)]
+    parts: Vec<eos::Part>,
+}
+
+#[derive(clap::Args)]
 struct BenchArguments {
     /// A second of warm-up and two of load, for errors rather than figures.
     #[arg(long)]
@@ -145,6 +169,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
         Task::Crash(arguments) => crash_broker(arguments),
         Task::Quick(selection) => run_clients(selection, Amounts::QUICK, librdkafka::Plan::short),
         Task::Full(selection) => run_clients(selection, Amounts::FULL, librdkafka::Plan::whole),
+        Task::Eos(arguments) => run_eos(arguments),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
         Task::List => {
             for client in CLIENTS {
@@ -210,8 +235,19 @@ fn bench_brokers(arguments: BenchArguments) -> Outcome<ExitCode> {
 fn crash_broker(arguments: CrashArguments) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
     let CrashArguments { against, rounds, tail_rounds, seed, overrides, parts } = arguments;
-    let clock_seed = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
     let seed = seed.unwrap_or_else(clock_seed);
     let clean = crash::run(&crash::Plan { against, rounds, tail_rounds, seed, parts, overrides })?;
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_eos(arguments: EosArguments) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let EosArguments { against, kills, commit_interval_ms, seed, overrides, parts } = arguments;
+    let seed = seed.unwrap_or_else(clock_seed);
+    let clean = eos::run(&eos::Plan { against, kills, commit_interval_ms, seed, parts, overrides })?;
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn clock_seed() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs())
 }
