@@ -167,8 +167,12 @@ fn run(task: Task) -> Outcome<ExitCode> {
         }
         Task::Bench(arguments) => bench_brokers(arguments),
         Task::Crash(arguments) => crash_broker(arguments),
-        Task::Quick(selection) => run_clients(selection, Amounts::QUICK, librdkafka::Plan::short),
-        Task::Full(selection) => run_clients(selection, Amounts::FULL, librdkafka::Plan::whole),
+        Task::Quick(selection) => {
+            run_clients(selection, Amounts::QUICK, librdkafka::Plan::short, eos::Plan::short)
+        }
+        Task::Full(selection) => {
+            run_clients(selection, Amounts::FULL, librdkafka::Plan::whole, eos::Plan::whole)
+        }
         Task::Eos(arguments) => run_eos(arguments),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
         Task::List => {
@@ -176,6 +180,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
                 println!("{:16} {}", client.name, client.about);
             }
             println!("{:16} librdkafka's own test suite", librdkafka::NAME);
+            println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -194,18 +199,31 @@ fn serve_kafka(options: &BrokerOptions) -> Outcome<ExitCode> {
 }
 
 type SuitePlan = fn(Against, Vec<String>) -> librdkafka::Plan;
+type EosPlan = fn(Against, Vec<String>, u64) -> eos::Plan;
 
-fn run_clients(selection: Selection, amounts: Amounts, suite: SuitePlan) -> Outcome<ExitCode> {
+fn run_clients(
+    selection: Selection,
+    amounts: Amounts,
+    suite: SuitePlan,
+    under_kills: EosPlan,
+) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
     let Selection { against, overrides, mut names } = selection;
     let all = names.is_empty();
-    let suite_named = names.iter().any(|name| name == librdkafka::NAME);
-    names.retain(|name| name != librdkafka::NAME);
+    let mut take = |named: &str| {
+        let count = names.len();
+        names.retain(|name| name != named);
+        all || names.len() < count
+    };
+    let (suite_wanted, eos_wanted) = (take(librdkafka::NAME), take(eos::NAME));
     let mut clean = true;
     if all || !names.is_empty() {
         clean &= runner::run(&Plan { against, names, amounts, overrides: overrides.clone() })?;
     }
-    if all || suite_named {
+    if eos_wanted {
+        clean &= eos::run(&under_kills(against, overrides.clone(), clock_seed()))?;
+    }
+    if suite_wanted {
         clean &= librdkafka::run(&suite(against, overrides))?;
     }
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -21,8 +21,6 @@ const RECORDS_MAX: usize = 1_000_000;
 const PROGRESS_PER_ROUND: u64 = 1_000;
 const SETTLE_LIMIT: Duration = Duration::from_secs(120);
 const LEAVE_LIMIT: Duration = Duration::from_secs(60);
-/// Every third kill of the broker is followed by one of a copier.
-const ROUNDS_PER_COPIER_KILL: u32 = 3;
 
 pub(super) fn play(stage: &mut Stage<'_>, steps: &mut Steps) -> Outcome<String> {
     let lines: Vec<String> = (0..RECORDS_MAX).map(|number| format!("record-{number}")).collect();
@@ -39,16 +37,9 @@ pub(super) fn play(stage: &mut Stage<'_>, steps: &mut Steps) -> Outcome<String> 
         Ok((stage.hand("feed", &feed)?, copiers))
     })?;
     let kills = stage.kills;
-    let mut copier_kills = 0;
-    steps.step(&format!("{kills}-kills"), || {
-        stage.kill_repeatedly(&mut feed, &mut copiers, PROGRESS_PER_ROUND, |stage, round, copiers| {
-            if round % ROUNDS_PER_COPIER_KILL != 0 {
-                return Ok(());
-            }
-            copier_kills += 1;
-            let number = (round / ROUNDS_PER_COPIER_KILL) as usize % COPIER_COUNT;
-            let line = line(stage.seed + u64::from(round), number);
-            copiers[number].replace(stage.program, stage.broker.bootstrap(), stage.work_dir, &line)
+    let deaths = steps.step(&format!("{kills}-kills"), || {
+        stage.kill_repeatedly(&mut feed, &mut copiers, PROGRESS_PER_ROUND, |stage, number, copier| {
+            stage.replace(copier, &line(stage.seed.wrapping_add(copier.progress()), number))
         })
     })?;
     steps.step("fed", || feed.leave(LEAVE_LIMIT))?;
@@ -61,8 +52,8 @@ pub(super) fn play(stage: &mut Stage<'_>, steps: &mut Steps) -> Outcome<String> 
     steps.step("stable", || look.nothing_hangs(&[FROM, TO]))?;
     let notes: usize = copiers.iter().map(Hand::note_count).sum();
     Ok(format!(
-        "{fed} records copied once and in order by {COPIER_COUNT} copiers under {kills} kills of the broker and \
-         {copier_kills} of copiers ({notes} transactions met an error)"
+        "{fed} records copied once and in order by {COPIER_COUNT} copiers under {kills} kills of the broker ({deaths}; \
+         {notes} transactions met an error)"
     ))
 }
 

@@ -18,6 +18,12 @@ const PROGRESS_LIMIT: Duration = Duration::from_secs(120);
 const LOOK_LIMIT: Duration = Duration::from_secs(90);
 /// The longest a kill waits once the programs have come on, so that it lands anywhere in a transaction.
 const KILL_DELAY_MS_MAX: usize = 1_500;
+/// A second kill comes this soon, while transactions of the last life are still being ended.
+const EARLY_KILL_DELAY_MS_MAX: usize = 300;
+const ROUNDS_PER_WORKER_DEATH: u32 = 3;
+/// Once the broker is gone for longer than the transaction timeout of the programs.
+const LONG_DEATH: Duration = Duration::from_secs(12);
+const LONG_DEATH_ROUND: u32 = 5;
 
 pub(super) struct Stage<'a> {
     pub(super) broker: &'a mut dyn Broker,
@@ -38,22 +44,70 @@ impl Stage<'_> {
         Ok(Look { client, dump_path: self.work_dir.join("dump.tsv") })
     }
 
-    /// Kills and restarts the broker; each time something was done since the last start. `between` runs after each.
+    /// Kills and restarts the broker; each time something was done since the last start. Some deaths are followed by
+    /// another one while the broker still takes up what it found, and one lasts longer than a transaction may.
+    /// Every third time a worker dies as well and `revive` gets its number.
     pub(super) fn kill_repeatedly(
         &mut self,
         feed: &mut Hand,
         workers: &mut [Hand],
         progress_per_round: u64,
-        mut between: impl FnMut(&Self, u32, &mut [Hand]) -> Outcome<()>,
-    ) -> Outcome<()> {
+        revive: impl Fn(&Self, usize, &mut Hand) -> Outcome<()>,
+    ) -> Outcome<Deaths> {
+        let mut deaths = Deaths { early: 0, workers: 0, longest: Duration::ZERO };
         for round in 1..=self.kills {
             wait_for_progress(feed, workers, progress_per_round, round)?;
-            std::thread::sleep(Duration::from_millis(self.dice.between(0, KILL_DELAY_MS_MAX) as u64));
+            self.pause(KILL_DELAY_MS_MAX);
             self.broker.kill9()?;
+            let begin = Instant::now();
+            if round == LONG_DEATH_ROUND {
+                std::thread::sleep(LONG_DEATH);
+            }
             self.broker.restart()?;
-            between(self, round, workers)?;
+            deaths.longest = deaths.longest.max(begin.elapsed());
+            if self.dice.between(0, 4) == 0 {
+                deaths.early += 1;
+                self.pause(EARLY_KILL_DELAY_MS_MAX);
+                self.broker.kill9()?;
+                self.broker.restart()?;
+            }
+            if round.is_multiple_of(ROUNDS_PER_WORKER_DEATH) {
+                let number = deaths.workers as usize % workers.len();
+                deaths.workers += 1;
+                revive(self, number, &mut workers[number])?;
+            }
         }
-        wait_for_progress(feed, workers, progress_per_round, self.kills + 1)
+        wait_for_progress(feed, workers, progress_per_round, self.kills + 1)?;
+        Ok(deaths)
+    }
+
+    fn pause(&mut self, ms_max: usize) {
+        std::thread::sleep(Duration::from_millis(self.dice.between(0, ms_max) as u64));
+    }
+
+    /// Kills a worker; its successor is told the same and has to find out what it left behind.
+    pub(super) fn replace(&self, worker: &mut Hand, line: &str) -> Outcome<()> {
+        worker.replace(self.program, self.broker.bootstrap(), self.work_dir, line)
+    }
+}
+
+/// What happened beyond the kills that were asked for.
+#[derive(Debug)]
+pub(super) struct Deaths {
+    early: u32,
+    workers: u32,
+    longest: Duration,
+}
+
+impl std::fmt::Display for Deaths {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} more right after a start, the longest death {:.1} s, {} kills of workers",
+            self.early,
+            self.longest.as_secs_f64(),
+            self.workers
+        )
     }
 }
 

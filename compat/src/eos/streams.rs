@@ -34,19 +34,21 @@ pub(super) fn play(stage: &mut Stage<'_>, commit_interval_ms: u32, steps: &mut S
     let input_path = stage.work_dir.join("input.txt");
     std::fs::write(&input_path, lines.join("\n"))?;
     let mut look = stage.look()?;
+    let state_dir = stage.work_dir.join("state");
+    let count_line =
+        format!("count-words {FROM} {TO} {APPLICATION} {} {commit_interval_ms}", state_dir.display());
     let (mut feed, application) = steps.step("start", || {
         look.create(FROM, PARTITION_COUNT)?;
         look.create(TO, PARTITION_COUNT)?;
-        let state_dir = stage.work_dir.join("state");
-        let count =
-            format!("count-words {FROM} {TO} {APPLICATION} {} {commit_interval_ms}", state_dir.display());
         let feed = format!("feed {FROM} {PARTITION_COUNT} {} {LINES_PER_SECOND}", input_path.display());
-        Ok((stage.hand("feed", &feed)?, stage.hand("application", &count)?))
+        Ok((stage.hand("feed", &feed)?, stage.hand("application", &count_line)?))
     })?;
     let kills = stage.kills;
     let mut workers = [application];
-    steps.step(&format!("{kills}-kills"), || {
-        stage.kill_repeatedly(&mut feed, &mut workers, PROGRESS_PER_ROUND, |_, _, _| Ok(()))
+    let deaths = steps.step(&format!("{kills}-kills"), || {
+        stage.kill_repeatedly(&mut feed, &mut workers, PROGRESS_PER_ROUND, |stage, _, application| {
+            stage.replace(application, &count_line)
+        })
     })?;
     let [mut application] = workers;
     steps.step("fed", || feed.leave(LEAVE_LIMIT))?;
@@ -68,8 +70,8 @@ pub(super) fn play(stage: &mut Stage<'_>, commit_interval_ms: u32, steps: &mut S
         found => fail(format!("{found} counts are committed for {word_count} words")),
     })?;
     Ok(format!(
-        "{word_count} words of {} counted exactly once under {kills} kills, a commit every {commit_interval_ms} ms \
-         ({} were counted in transactions that were then aborted)",
+        "{word_count} words of {} counted exactly once under {kills} kills of the broker ({deaths}), a commit every \
+         {commit_interval_ms} ms ({} counts were in transactions that were then aborted)",
         expected.len(),
         application.progress().saturating_sub(word_count as u64)
     ))

@@ -59,7 +59,7 @@ final class WordCount {
         properties.put("consumer.auto.offset.reset", "earliest");
         properties.put("consumer.session.timeout.ms", "10000");
         properties.put("consumer.heartbeat.interval.ms", "1000");
-        properties.put("producer.transaction.timeout.ms", "15000");
+        properties.put("producer.transaction.timeout.ms", "10000");
         properties.put("producer.linger.ms", "5");
         properties.put("producer.delivery.timeout.ms", "120000");
         properties.put("task.timeout.ms", "300000");
