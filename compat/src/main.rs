@@ -15,7 +15,7 @@ use ottla_compat::crash::{self, Part};
 use ottla_compat::failure::{Failure, Outcome};
 use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
-use ottla_compat::{instructions, librdkafka, process, reference};
+use ottla_compat::{eos, instructions, librdkafka, process, reference};
 
 /// Unmodified Kafka clients and tools against a broker.
 #[derive(Parser)]
@@ -45,6 +45,8 @@ enum Task {
     Full(Selection),
     /// Kill the broker under load, damage the tails of its logs, fill its disk.
     Crash(CrashArguments),
+    /// Kill the broker under a Kafka Streams application and under transactional copiers; count every record.
+    Eos(EosArguments),
     /// Run librdkafka's own test suite, unmodified.
     Librdkafka(LibrdkafkaArguments),
     /// Measure Ottla and Apache Kafka under the same loads, one after the other.
@@ -120,6 +122,28 @@ struct CrashArguments {
 }
 
 #[derive(clap::Args)]
+struct EosArguments {
+    /// The broker under test.
+    #[arg(long, value_enum, default_value_t = Against::Ottla)]
+    against: Against,
+    /// How often the broker is killed, in each part.
+    #[arg(long, default_value_t = 10)]
+    kills: u32,
+    /// How long a transaction of the Streams application may be.
+    #[arg(long, default_value_t = 100)]
+    commit_interval_ms: u32,
+    /// What repeats the choices of a run; taken from the clock when not given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// A configuration line for the broker.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Some parts only; both when none is given.
+    #[arg(value_enum)]
+    parts: Vec<eos::Part>,
+}
+
+#[derive(clap::Args)]
 struct BenchArguments {
     /// Short spans, little data, cold JVMs: a look at the figures.
     #[arg(long)]
@@ -158,7 +182,10 @@ fn run(task: Task) -> Outcome<ExitCode> {
         Task::Bench(arguments) => bench_brokers(arguments),
         Task::Crash(arguments) => crash_broker(arguments),
         Task::Quick(selection) => run_quick(selection),
-        Task::Full(selection) => run_clients(selection, Amounts::FULL, librdkafka::Plan::whole),
+        Task::Full(selection) => {
+            run_clients(selection, Amounts::FULL, librdkafka::Plan::whole, eos::Plan::whole)
+        }
+        Task::Eos(arguments) => run_eos(arguments),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
         Task::Instructions { write, keep, names } => count_instructions(&names, keep.as_deref(), write),
         Task::List => {
@@ -166,6 +193,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
                 println!("{:16} {}", client.name, client.about);
             }
             println!("{:16} librdkafka's own test suite", librdkafka::NAME);
+            println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -186,7 +214,7 @@ fn serve_kafka(options: &BrokerOptions) -> Outcome<ExitCode> {
 /// The clients, and when all of them are asked for on Ottla the benchmark's smoke run as well.
 fn run_quick(selection: Selection) -> Outcome<ExitCode> {
     let benches = selection.names.is_empty() && selection.against == Against::Ottla;
-    let code = run_clients(selection, Amounts::QUICK, librdkafka::Plan::short)?;
+    let code = run_clients(selection, Amounts::QUICK, librdkafka::Plan::short, eos::Plan::short)?;
     if !benches {
         return Ok(code);
     }
@@ -196,18 +224,31 @@ fn run_quick(selection: Selection) -> Outcome<ExitCode> {
 }
 
 type SuitePlan = fn(Against, Vec<String>) -> librdkafka::Plan;
+type EosPlan = fn(Against, Vec<String>, u64) -> eos::Plan;
 
-fn run_clients(selection: Selection, amounts: Amounts, suite: SuitePlan) -> Outcome<ExitCode> {
+fn run_clients(
+    selection: Selection,
+    amounts: Amounts,
+    suite: SuitePlan,
+    under_kills: EosPlan,
+) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
     let Selection { against, overrides, mut names } = selection;
     let all = names.is_empty();
-    let suite_named = names.iter().any(|name| name == librdkafka::NAME);
-    names.retain(|name| name != librdkafka::NAME);
+    let mut take = |named: &str| {
+        let count = names.len();
+        names.retain(|name| name != named);
+        all || names.len() < count
+    };
+    let (suite_wanted, eos_wanted) = (take(librdkafka::NAME), take(eos::NAME));
     let mut clean = true;
     if all || !names.is_empty() {
         clean &= runner::run(&Plan { against, names, amounts, overrides: overrides.clone() })?;
     }
-    if all || suite_named {
+    if eos_wanted {
+        clean &= eos::run(&under_kills(against, overrides.clone(), clock_seed()))?;
+    }
+    if suite_wanted {
         clean &= librdkafka::run(&suite(against, overrides))?;
     }
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -263,8 +304,19 @@ fn count_instructions(names: &[String], keep: Option<&Path>, write: Option<PathB
 fn crash_broker(arguments: CrashArguments) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
     let CrashArguments { against, rounds, tail_rounds, seed, overrides, parts } = arguments;
-    let clock_seed = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
     let seed = seed.unwrap_or_else(clock_seed);
     let clean = crash::run(&crash::Plan { against, rounds, tail_rounds, seed, parts, overrides })?;
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_eos(arguments: EosArguments) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let EosArguments { against, kills, commit_interval_ms, seed, overrides, parts } = arguments;
+    let seed = seed.unwrap_or_else(clock_seed);
+    let clean = eos::run(&eos::Plan { against, kills, commit_interval_ms, seed, parts, overrides })?;
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn clock_seed() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs())
 }
