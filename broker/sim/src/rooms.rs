@@ -190,10 +190,6 @@ impl World {
         );
         metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
         metadata.start(&Registration::default()).expect("the controller starts");
-        if self.flushes_later {
-            // From here on nobody waits for the controller's thread, and a seed repeats.
-            wait(ids.next()).expect("a block of producer ids");
-        }
         let door = Broker::new(
             env,
             self.config.clone(),
@@ -206,6 +202,10 @@ impl World {
         );
         let door = Dispatch::new(Arc::new(door));
         self.rooms = Some(Rooms { logs, metadata, replicas, groups, transactions, door });
+        if self.flushes_later {
+            // From here on nobody waits for the controller's thread, and a seed repeats.
+            self.ask(ids.next()).expect("a block of producer ids");
+        }
     }
 
     /// Waits for an answer of the controller, and until it has done what it does behind an answer.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use ottla_coordinator::transaction::{PartitionSet, TransactionState, codec};
 use ottla_log::producer_state::{ProducerEntry, ProducerState};
 use ottla_log::{ReadLimits, UnifiedLog};
-use ottla_model::ProducerId;
+use ottla_model::{Offset, ProducerId, TopicPartition};
 use ottla_network::{Admitted, Answer, Handler};
 use ottla_protocol::ApiKey;
 use ottla_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
@@ -17,7 +17,7 @@ use ottla_records::{BatchHeader, EndTxnMarker, batches};
 use ottla_replica::Partition;
 
 use super::book::{Book, Output, output_count, output_partition};
-use super::{APPS, IN, OUT, OUT_PARTITIONS, fetch, wire};
+use super::{IN, OUT, OUT_PARTITIONS, fetch, wire};
 use crate::rooms::{World, wait, wire as text};
 
 const TRANSACTIONS: &str = "__transaction_state";
@@ -60,11 +60,35 @@ fn partitions(world: &World) -> Vec<std::sync::Arc<Partition>> {
     all
 }
 
-/// One decided end: of which partitions, by whom, and how.
-type Ended = (ottla_model::TopicPartition, ProducerId, i16, bool);
+/// Below which offsets everything was seen to be on the disk.
+#[derive(Default)]
+pub struct Durable(BTreeMap<TopicPartition, Offset>);
 
-/// A completion is never recorded before the markers are in every partition's log; `durable`: on the disk.
-pub fn completed_have_markers(world: &World, durable: bool) {
+impl Durable {
+    /// A start knows less of it than the life before did.
+    pub fn note(&mut self, world: &World) {
+        for partition in partitions(world) {
+            if let Some(log) = partition.opened_log() {
+                let known = self.0.entry(partition.name.clone()).or_default();
+                *known = log.flushed_offset().max(*known);
+            }
+        }
+    }
+
+    pub fn check(&self, world: &World) {
+        for partition in partitions(world) {
+            let end = partition.log().expect("healthy").log_end_offset();
+            let known = self.0.get(&partition.name).copied().unwrap_or_default();
+            assert!(end >= known, "{} ends at {end} and was synced to {known}", partition.name);
+        }
+    }
+}
+
+/// One decided end: of which partitions, by whom, and how.
+type Ended = (TopicPartition, ProducerId, i16, bool);
+
+/// A completion is never recorded before the markers are in every partition's log, on the disk.
+pub fn completed_have_markers(world: &World, durable: &Durable) {
     if world.is_offline() {
         return;
     }
@@ -101,10 +125,10 @@ pub fn completed_have_markers(world: &World, durable: bool) {
     }
     let mut found: BTreeMap<Ended, usize> = BTreeMap::new();
     for partition in partitions(world) {
-        let log = partition.log().expect("healthy");
-        for batch in read_all(log) {
+        let durable = durable.0.get(&partition.name).copied().unwrap_or_default();
+        for batch in read_all(partition.log().expect("healthy")) {
             if let Some(marker) = batch.marker
-                && (!durable || batch.header.base_offset < log.flushed_offset())
+                && batch.header.base_offset < durable
             {
                 let header = batch.header;
                 let place =
@@ -119,11 +143,43 @@ pub fn completed_have_markers(world: &World, durable: bool) {
     }
 }
 
-/// What a snapshot keeps of a producer: its last batch.
+/// The logs in words, for the trace of a history that failed.
+pub fn describe(world: &World) -> Vec<String> {
+    let mut lines = Vec::new();
+    for partition in partitions(world) {
+        let Ok(log) = partition.log() else { continue };
+        for batch in read_all(log) {
+            let (header, records) = (&batch.header, batch.records.iter());
+            let values: Vec<String> = records
+                .map(|(key, value)| match codec::decode(key, value.as_deref()) {
+                    Ok(Some(record)) => format!("{record:?}"),
+                    _ => String::from_utf8_lossy(value.as_deref().unwrap_or_default()).into_owned(),
+                })
+                .collect();
+            lines.push(format!(
+                "{}@{}: producer {} epoch {} sequence {} {:?} {values:?}",
+                partition.name,
+                header.base_offset.0,
+                header.producer_id.0,
+                header.producer_epoch.0,
+                header.base_sequence.0,
+                batch.marker
+            ));
+        }
+        let bound = log.log_end_offset();
+        lines.push(format!("{}: aborted {:?}", partition.name, log.aborted_transactions(Offset::ZERO, bound)));
+    }
+    lines
+}
+
+/// What a snapshot keeps of a producer: its last batch, but for the time of it.
 fn kept(entry: &ProducerEntry) -> ProducerEntry {
     let mut entry = entry.clone();
     let surplus = entry.batches.len().saturating_sub(1);
     entry.batches.drain(..surplus);
+    for batch in &mut entry.batches {
+        batch.timestamp = -1;
+    }
     entry
 }
 
@@ -187,8 +243,7 @@ fn check_markers(world: &World) {
 }
 
 /// When nobody does anything any more.
-pub fn everything(world: &World, book: &Book) {
-    completed_have_markers(world, true);
+pub fn everything(world: &World, book: &Book, apps: usize) {
     check_markers(world);
     for partition in partitions(world) {
         let (stable, end) = (partition.last_stable_offset(), partition.high_watermark());
@@ -216,10 +271,10 @@ pub fn everything(world: &World, book: &Book) {
     for (place, output) in book.seen() {
         assert_eq!(shown.get(&place), Some(&output), "{output:?} was shown at {place:?} and is gone");
     }
-    check_counts(world, book, &shown);
+    check_counts(world, book, apps, &shown);
 }
 
-fn check_counts(world: &World, book: &Book, shown: &BTreeMap<(i32, i64), Output>) {
+fn check_counts(world: &World, book: &Book, apps: usize, shown: &BTreeMap<(i32, i64), Output>) {
     let mut outputs: BTreeMap<(usize, i64, i64), u64> = BTreeMap::new();
     let mut committed: BTreeSet<u64> = BTreeSet::new();
     for ((partition, _), output) in shown {
@@ -242,7 +297,7 @@ fn check_counts(world: &World, book: &Book, shown: &BTreeMap<(i32, i64), Output>
             }
         }
     }
-    for app in 0..APPS.len() {
+    for app in 0..apps {
         let offset = committed_offset(world, app);
         let counted: BTreeSet<i64> =
             outputs.keys().filter(|(of, ..)| *of == app).map(|(_, input, _)| *input).collect();

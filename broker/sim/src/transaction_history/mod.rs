@@ -19,8 +19,10 @@ use ottla_records::BatchBuilder;
 use parking_lot::Mutex;
 
 use self::book::{Book, Output};
-use self::processor::{Generation, Processor};
+use self::check::Durable;
+use self::processor::Processor;
 use self::wire::{Client, Manners, TurnTasks, Wire};
+pub use self::processor::Generation;
 use crate::rooms::{End, World, wire as text};
 
 pub mod book;
@@ -36,28 +38,51 @@ const OUT_PARTITIONS: i32 = 3;
 const INPUTS: i64 = 60;
 const TIMEOUT_MS: i32 = 3_000;
 /// One application of the first generation, two of the second.
-const APPS: [Generation; 3] = [Generation::First, Generation::Second, Generation::Second];
+pub const APPS: [Generation; 3] = [Generation::First, Generation::Second, Generation::Second];
 
 /// What the network does to a client of the second generation.
 const ROUGH: Manners = Manners { late: 60, answer_lost: 40, abandoned_arrives: 600 };
+
+/// What happens to the broker and its clients.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    pub manners: Manners,
+    pub breaks: bool,
+    /// Two clients have the same transactional id.
+    pub has_zombies: bool,
+    /// Nothing of the first generation's arrives in a transaction after its own. With `false` that
+    /// generation shows its weakness.
+    pub forgets_abandoned: bool,
+}
+
+impl Weather {
+    pub const STORM: Weather = Weather { manners: ROUGH, breaks: true, has_zombies: true, forgets_abandoned: true };
+    /// A broker that never breaks, and a network that delays.
+    pub const DELAYS: Weather = Weather {
+        manners: Manners { late: 200, answer_lost: 20, abandoned_arrives: 900 },
+        breaks: false,
+        has_zombies: false,
+        forgets_abandoned: false,
+    };
+}
 
 pub struct TransactionHistory {
     world: World,
     wire: Arc<Wire>,
     clients: Vec<BoxFuture<'static, ()>>,
     pub book: Arc<Book>,
-    /// Whether the first generation's requests may arrive in a transaction after theirs.
-    forgets_abandoned: bool,
+    durable: Durable,
+    weather: Weather,
+    apps: Vec<Generation>,
     pub restarts: usize,
 }
 
 impl TransactionHistory {
     pub fn new(seed: u64) -> TransactionHistory {
-        TransactionHistory::with(seed, true)
+        TransactionHistory::with(seed, Weather::STORM, &APPS)
     }
 
-    /// With `forgets_abandoned` false the first generation shows its weakness.
-    pub fn with(seed: u64, forgets_abandoned: bool) -> TransactionHistory {
+    pub fn with(seed: u64, weather: Weather, apps: &[Generation]) -> TransactionHistory {
         let tasks = TurnTasks::default();
         let world = World::with_tasks(seed, Arc::new(tasks.clone()), true);
         let rng = Arc::new(SeededRng::new(seed ^ 0x7a_5ac7));
@@ -67,7 +92,9 @@ impl TransactionHistory {
             wire,
             clients: Vec::new(),
             book: Arc::default(),
-            forgets_abandoned,
+            durable: Durable::default(),
+            weather,
+            apps: apps.to_vec(),
             restarts: 0,
         };
         history.make_topics();
@@ -79,7 +106,7 @@ impl TransactionHistory {
         let rooms = self.world.rooms();
         self.world.ask(rooms.groups.ensure_topic()).expect("a healthy disk");
         self.world.ask(rooms.transactions.ensure_topic()).expect("a healthy disk");
-        for (name, partitions) in [(IN, APPS.len() as i32), (OUT, OUT_PARTITIONS)] {
+        for (name, partitions) in [(IN, self.apps.len() as i32), (OUT, OUT_PARTITIONS)] {
             // Segments are rolled by time, and snapshots of the producers with them.
             let roll = CreatableTopicConfig::default()
                 .with_name(text("segment.ms"))
@@ -93,7 +120,7 @@ impl TransactionHistory {
             let made = self.world.ask(rooms.metadata.create_topics(request)).expect("a healthy disk");
             assert_eq!(made.topics[0].error_code, 0);
         }
-        for app in 0..APPS.len() {
+        for app in 0..self.apps.len() {
             let partition = rooms.replicas.partition(IN, app as i32).expect("hosted");
             let mut batch = BatchBuilder::new();
             for input in 0..INPUTS {
@@ -107,47 +134,61 @@ impl TransactionHistory {
     }
 
     fn start_clients(&mut self) {
-        for (app, generation) in APPS.into_iter().enumerate() {
-            for instance in ['a', 'b'] {
+        for (app, generation) in self.apps.iter().copied().enumerate() {
+            for instance in ['a', 'b'].into_iter().take(1 + usize::from(self.weather.has_zombies)) {
                 let processor = Processor {
                     app,
                     instance,
                     generation,
-                    client: self.wire.client(ROUGH),
+                    client: self.wire.client(self.weather.manners),
                     book: self.book.clone(),
                     sequences: Default::default(),
-                    forgets_abandoned: self.forgets_abandoned && generation == Generation::First,
+                    forgets_abandoned: self.weather.forgets_abandoned && generation == Generation::First,
                 };
                 self.clients.push(Box::pin(processor.live()));
             }
         }
-        self.clients.push(Box::pin(read(self.wire.client(ROUGH), self.book.clone())));
+        self.clients.push(Box::pin(read(self.wire.client(self.weather.manners), self.book.clone())));
     }
 
     pub fn play(&mut self, steps: usize) {
         for _ in 0..steps {
             self.step();
-            match self.wire.rng.below(1_000) {
-                0..3 => self.restart(End::Kill),
-                3..5 => self.restart(End::PowerLoss),
-                5..6 => self.restart(End::Clean),
-                6..8 => self.die_slowly(),
-                8..10 => self.fail_something(),
-                10..14 => check::completed_have_markers(&self.world, true),
-                _ => {}
+            if self.weather.breaks {
+                self.break_something();
             }
         }
         self.settle();
-        check::everything(&self.world, &self.book);
+        self.check_completions();
+        check::everything(&self.world, &self.book, self.apps.len());
+    }
+
+    /// What happened, and what the logs hold at the end of it.
+    pub fn trace(&self) -> Vec<String> {
+        let mut lines = self.book.trace();
+        lines.extend(check::describe(&self.world));
+        lines
+    }
+
+    fn break_something(&mut self) {
+        match self.wire.rng.below(10_000) {
+            0..4 => self.restart(End::Kill),
+            4..8 => self.restart(End::PowerLoss),
+            8..10 => self.restart(End::Clean),
+            10..16 => self.die_slowly(),
+            16..20 => self.fail_something(),
+            20..35 => self.check_completions(),
+            _ => {}
+        }
     }
 
     fn step(&mut self) {
         match self.wire.rng.below(100) {
-            0..35 => drop(self.wire.tasks.poll_one(&self.wire.rng)),
-            35..60 => self.poll_client(),
-            60..75 => drop(self.wire.deliver_one(&self.world.rooms().door, ROUGH.answer_lost)),
-            75..85 => drop(self.world.rooms().logs.flush_next()),
-            85..98 => self.world.clock.advance(Duration::from_millis(self.wire.rng.below(60))),
+            0..30 => drop(self.wire.tasks.poll_one(&self.wire.rng)),
+            30..60 => self.poll_client(),
+            60..78 => drop(self.wire.deliver_one(&self.world.rooms().door, self.weather.manners.answer_lost)),
+            78..92 => drop(self.world.rooms().logs.flush_next()),
+            92..98 => self.world.clock.advance(Duration::from_millis(self.wire.rng.below(60))),
             98 => self.world.rooms().transactions.tick(false),
             _ => self.world.tick(),
         }
@@ -167,10 +208,17 @@ impl TransactionHistory {
     fn restart(&mut self, end: End) {
         self.book.note(format!("restart: {end:?}"));
         self.restarts += 1;
+        self.durable.note(&self.world);
         self.wire.on_crash(end == End::PowerLoss);
         self.world.restart(end);
-        check::completed_have_markers(&self.world, false);
+        self.durable.check(&self.world);
+        check::completed_have_markers(&self.world, &self.durable);
         check::producers_are_those_of_the_records(&self.world);
+    }
+
+    fn check_completions(&mut self) {
+        self.durable.note(&self.world);
+        check::completed_have_markers(&self.world, &self.durable);
     }
 
     /// The process dies after some more of its writes, wherever that may be.

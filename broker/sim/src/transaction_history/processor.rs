@@ -107,11 +107,12 @@ impl Processor {
 
     pub async fn live(mut self) {
         loop {
-            self.client.pause(3_000).await;
+            // The second of two sleeps long, and then takes over from the first, which does not know.
+            self.client.pause(if self.instance == 'a' { 400 } else { 12_000 }).await;
             let Ok(mut producer) = self.init(None).await else { continue };
             self.note(&format!("is producer {producer:?}"));
             let Some(mut position) = self.position().await else { continue };
-            for _ in 0..1 + self.client.wire.rng.below(8) {
+            for _ in 0..1 + self.client.wire.rng.below(20) {
                 match self.transact(&mut producer, &mut position).await {
                     Ok(()) => {}
                     Err(why) => {
