@@ -385,7 +385,7 @@ impl UnifiedLog {
                 }
                 Ok(())
             })?;
-            self.rewrite_txn_indexes(&segments, from, &aborted)?;
+            self.rewrite_txn_indexes(writer, &segments, from, &aborted)?;
         }
         state.advance_to(end);
         state.remove_expired(self.shared.env.clock.wall_ms(), self.shared.settings.producer_id_expiration_ms);
@@ -396,6 +396,7 @@ impl UnifiedLog {
     /// Entries from `from` on are those that were just found.
     fn rewrite_txn_indexes(
         &self,
+        writer: &mut Writer,
         segments: &[Arc<Segment>],
         from: Offset,
         aborted: &[(Offset, AbortedTxn)],
@@ -415,6 +416,9 @@ impl UnifiedLog {
                     disk.open(&path, ottla_env::OpenMode::ReadWrite)?.sync_data()?;
                 }
                 disk.sync_dir(&self.folder)?;
+            } else if !self.was_clean && !entries.is_empty() {
+                // Perhaps only in the page cache, as the markers are: they are promised together.
+                writer.unsynced_txn_indexes.push(base);
             }
         }
         Ok(())

@@ -49,13 +49,8 @@ fn read_all(log: &UnifiedLog) -> Vec<Batch> {
 }
 
 fn partitions(world: &World) -> Vec<std::sync::Arc<Partition>> {
-    let mut all: Vec<_> = world
-        .rooms()
-        .replicas
-        .hosted()
-        .topics()
-        .flat_map(|topic| topic.partitions.iter().cloned())
-        .collect();
+    let mut all: Vec<_> =
+        world.rooms().replicas.hosted().topics().flat_map(|topic| topic.partitions.iter().cloned()).collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
     all
 }
@@ -167,7 +162,11 @@ pub fn describe(world: &World) -> Vec<String> {
             ));
         }
         let bound = log.log_end_offset();
-        lines.push(format!("{}: aborted {:?}", partition.name, log.aborted_transactions(Offset::ZERO, bound)));
+        lines.push(format!(
+            "{}: aborted {:?}",
+            partition.name,
+            log.aborted_transactions(Offset::ZERO, bound)
+        ));
     }
     lines
 }
@@ -307,11 +306,8 @@ fn check_counts(world: &World, book: &Book, apps: usize, shown: &BTreeMap<(i32, 
 }
 
 fn committed_offset(world: &World, app: usize) -> i64 {
-    let topic = OffsetFetchRequestTopic {
-        name: text(IN),
-        partition_indexes: vec![app as i32],
-        ..Default::default()
-    };
+    let topic =
+        OffsetFetchRequestTopic { name: text(IN), partition_indexes: vec![app as i32], ..Default::default() };
     let request = OffsetFetchRequest {
         group_id: text(&format!("group-{app}")),
         topics: Some(vec![topic]),

@@ -20,9 +20,9 @@ use parking_lot::Mutex;
 
 use self::book::{Book, Output};
 use self::check::Durable;
+pub use self::processor::Generation;
 use self::processor::Processor;
 use self::wire::{Client, Manners, TurnTasks, Wire};
-pub use self::processor::Generation;
 use crate::rooms::{End, World, wire as text};
 
 pub mod book;
@@ -56,7 +56,8 @@ pub struct Weather {
 }
 
 impl Weather {
-    pub const STORM: Weather = Weather { manners: ROUGH, breaks: true, has_zombies: true, forgets_abandoned: true };
+    pub const STORM: Weather =
+        Weather { manners: ROUGH, breaks: true, has_zombies: true, forgets_abandoned: true };
     /// A broker that never breaks, and a network that delays.
     pub const DELAYS: Weather = Weather {
         manners: Manners { late: 200, answer_lost: 20, abandoned_arrives: 900 },
@@ -108,9 +109,8 @@ impl TransactionHistory {
         self.world.ask(rooms.transactions.ensure_topic()).expect("a healthy disk");
         for (name, partitions) in [(IN, self.apps.len() as i32), (OUT, OUT_PARTITIONS)] {
             // Segments are rolled by time, and snapshots of the producers with them.
-            let roll = CreatableTopicConfig::default()
-                .with_name(text("segment.ms"))
-                .with_value(Some(text("4000")));
+            let roll =
+                CreatableTopicConfig::default().with_name(text("segment.ms")).with_value(Some(text("4000")));
             let topic = CreatableTopic::default()
                 .with_name(text(name).into())
                 .with_num_partitions(partitions)

@@ -85,9 +85,9 @@ fn judge(error: ErrorCode) -> Result<bool, Stop> {
         | ErrorCode::TransactionAbortable
         | ErrorCode::OutOfOrderSequenceNumber
         | ErrorCode::UnknownProducerId => Err(Stop::Abort),
-        ErrorCode::InvalidProducerEpoch
-        | ErrorCode::ProducerFenced
-        | ErrorCode::InvalidProducerIdMapping => Err(Stop::Over),
+        ErrorCode::InvalidProducerEpoch | ErrorCode::ProducerFenced | ErrorCode::InvalidProducerIdMapping => {
+            Err(Stop::Over)
+        }
         other => panic!("no answer to a well-behaved producer: {other:?}"),
     }
 }
@@ -133,9 +133,8 @@ impl Processor {
             .with_transactional_id(Some(wire(&self.name()).into()))
             .with_transaction_timeout_ms(TIMEOUT_MS);
         if let Some(present) = present {
-            request = request
-                .with_producer_id(messages::ProducerId(present.id))
-                .with_producer_epoch(present.epoch);
+            request =
+                request.with_producer_id(messages::ProducerId(present.id)).with_producer_epoch(present.epoch);
         }
         for _ in 0..20 {
             let answer: Result<InitProducerIdResponse, _> =
@@ -293,10 +292,8 @@ impl Processor {
         }
         let version = if self.generation == Generation::First { 11 } else { 12 };
         for _ in 0..TRIES {
-            let asked: Vec<Asked<ProduceResponse>> = left
-                .iter()
-                .map(|request| self.client.ask(ApiKey::Produce, version, request))
-                .collect();
+            let asked: Vec<Asked<ProduceResponse>> =
+                left.iter().map(|request| self.client.ask(ApiKey::Produce, version, request)).collect();
             let mut failed = Vec::new();
             let mut is_lost = false;
             for (request, asked) in left.into_iter().zip(asked) {
@@ -306,9 +303,7 @@ impl Processor {
                         is_lost = true;
                         false
                     }
-                    Ok(answer) => match judge(code(
-                        answer.responses[0].partition_responses[0].error_code,
-                    )) {
+                    Ok(answer) => match judge(code(answer.responses[0].partition_responses[0].error_code)) {
                         // It came behind one that was refused.
                         Err(Stop::Abort) if !is_first => false,
                         judged => judged?,
@@ -347,8 +342,7 @@ impl Processor {
             batch.append(1_700_000_000_000, None, Some(output.text().as_bytes()), &[]);
         }
         let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch.build()));
-        let topic =
-            TopicProduceData::default().with_name(wire(OUT).into()).with_partition_data(vec![data]);
+        let topic = TopicProduceData::default().with_name(wire(OUT).into()).with_partition_data(vec![data]);
         ProduceRequest::default()
             .with_transactional_id(Some(wire(&self.name()).into()))
             .with_acks(-1)

@@ -202,9 +202,8 @@ impl Wire {
         let now = self.clock.monotonic();
         let (info, frame, slot) = {
             let mut connections = self.connections.lock();
-            let is_ready = |connection: &&mut Connection| {
-                !connection.frames.is_empty() && connection.late_until <= now
-            };
+            let is_ready =
+                |connection: &&mut Connection| !connection.frames.is_empty() && connection.late_until <= now;
             let mut ready: Vec<&mut Connection> = connections.values_mut().filter(is_ready).collect();
             if ready.is_empty() {
                 return false;
@@ -357,9 +356,7 @@ impl<A: Decode> Future for Asked<A> {
 
     fn poll(self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         match &*self.slot.lock() {
-            Outcome::Answered(bytes) => {
-                Poll::Ready(Ok(decoded(self.key, self.version, bytes.clone())))
-            }
+            Outcome::Answered(bytes) => Poll::Ready(Ok(decoded(self.key, self.version, bytes.clone()))),
             Outcome::Lost => Poll::Ready(Err(Lost)),
             Outcome::Waiting if self.clock.monotonic() >= self.deadline => Poll::Ready(Err(Lost)),
             Outcome::Waiting => Poll::Pending,

@@ -1,0 +1,77 @@
+//! What a log keeps of producers and transactions over restarts of every kind.
+//! Shell.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ottla_env::memory::{FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
+use ottla_env::{Disk, Env};
+use ottla_log::{
+    AbortedTxn, AppendError, AppendInfo, AppendOrigin, LogConfig, LogManager, LogManagerSettings, UnifiedLog,
+};
+use ottla_model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
+use ottla_records::{BatchBuilder, EndTxnMarker};
+
+const NOW: i64 = 1_700_000_000_000;
+const PRODUCER: ProducerId = ProducerId(5);
+
+fn open(disk: &FaultyDisk) -> (Arc<LogManager>, Arc<UnifiedLog>) {
+    let env = Env {
+        clock: Arc::new(MemoryClock::new(NOW)),
+        disk: Arc::new(disk.clone()) as Arc<dyn Disk>,
+        net: Arc::new(NoNet),
+        rng: Arc::new(SeededRng::new(1)),
+        tasks: Arc::new(ThreadTasks),
+    };
+    let settings = LogManagerSettings {
+        flusher_threads: 0,
+        is_background_on: false,
+        reserve_bytes: 4096,
+        recovery_threads: 1,
+        ..LogManagerSettings::default()
+    };
+    let manager = LogManager::open(env, vec![PathBuf::from("/data")], settings).expect("opens").0;
+    let partition = TopicPartition::parse("t-0").expect("a partition");
+    let id = TopicId(uuid::Uuid::from_u128(77));
+    let log = manager.get_or_create(&partition, id, Arc::new(LogConfig::default())).expect("a log");
+    (manager, log)
+}
+
+fn produce(log: &Arc<UnifiedLog>, epoch: i16, sequence: i32) -> Result<AppendInfo, AppendError> {
+    let mut builder =
+        BatchBuilder::new().transactional().producer(PRODUCER, ProducerEpoch(epoch), Sequence(sequence));
+    builder.append(NOW, None, Some(b"v"), &[]);
+    log.append(builder.build(), LeaderEpoch(0), AppendOrigin::Client, NOW)
+}
+
+fn end(log: &Arc<UnifiedLog>, epoch: i16, is_commit: bool) {
+    let marker = EndTxnMarker { is_commit, coordinator_epoch: 0, timestamp: NOW };
+    let batch = marker.build(PRODUCER, ProducerEpoch(epoch));
+    log.append(batch, LeaderEpoch(0), AppendOrigin::Coordinator, NOW).expect("stored");
+}
+
+fn aborted(log: &UnifiedLog) -> Vec<AbortedTxn> {
+    log.aborted_transactions(Offset::ZERO, log.log_end_offset()).expect("readable")
+}
+
+#[test]
+fn an_abort_that_a_start_found_in_the_page_cache_is_promised_with_its_marker() {
+    for seed in 0..40 {
+        let disk = FaultyDisk::new(seed);
+        let (manager, log) = open(&disk);
+        produce(&log, 0, 0).expect("stored");
+        end(&log, 1, false);
+        let before = aborted(&log);
+        assert_eq!((before[0].first_offset, before[0].last_offset), (Offset(0), Offset(1)));
+        drop((log, manager));
+        disk.kill();
+        let (manager, log) = open(&disk);
+        assert_eq!(log.flush().expect("synced"), Offset(2));
+        manager.checkpoint();
+        manager.clean_shutdown();
+        drop((log, manager));
+        disk.lose_power();
+        let (_manager, log) = open(&disk);
+        assert_eq!(aborted(&log), before, "seed {seed}");
+    }
+}
