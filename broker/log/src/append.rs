@@ -6,6 +6,7 @@
 
 use std::io::IoSlice;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use ottla_env::OpenMode;
@@ -368,8 +369,9 @@ impl UnifiedLog {
     fn note_aborted(&self, active: &Segment, aborted: &AbortedTxn) {
         let path = names::segment_file(&self.folder, active.base_offset(), names::TXN_INDEX_SUFFIX);
         if let Err(error) = txn_index::append(&*self.shared.env.disk, &path, aborted) {
-            // Readers would see the aborted records as committed: nothing more may be served.
+            // Readers would see the aborted records as committed: those of committed records get no more.
             self.dir.fail(&format!("writing {}", path.display()), &error);
+            self.lacks_aborted.store(true, Ordering::Release);
         }
     }
 

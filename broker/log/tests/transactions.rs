@@ -7,7 +7,8 @@ use std::sync::Arc;
 use ottla_env::memory::{FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Disk, Env};
 use ottla_log::{
-    AbortedTxn, AppendError, AppendInfo, AppendOrigin, LogConfig, LogManager, LogManagerSettings, UnifiedLog,
+    AbortedTxn, AppendError, AppendInfo, AppendOrigin, LogConfig, LogManager, LogManagerSettings, ReadError,
+    UnifiedLog,
 };
 use ottla_model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
 use ottla_records::{BatchBuilder, EndTxnMarker};
@@ -74,4 +75,23 @@ fn an_abort_that_a_start_found_in_the_page_cache_is_promised_with_its_marker() {
         let (_manager, log) = open(&disk);
         assert_eq!(aborted(&log), before, "seed {seed}");
     }
+}
+
+#[test]
+fn an_abort_that_the_index_did_not_take_is_shown_to_nobody() {
+    let disk = FaultyDisk::new(1);
+    let (manager, log) = open(&disk);
+    produce(&log, 0, 0).expect("stored");
+    // The marker is written, and its entry is not.
+    disk.die_after(1);
+    let marker = EndTxnMarker { is_commit: false, coordinator_epoch: 0, timestamp: NOW };
+    let batch = marker.build(PRODUCER, ProducerEpoch(1));
+    let _may_say_either = log.append(batch, LeaderEpoch(0), AppendOrigin::Coordinator, NOW);
+    assert_eq!(log.log_end_offset(), Offset(2));
+    let refused = log.aborted_transactions(Offset::ZERO, Offset(2));
+    assert!(matches!(refused, Err(ReadError::Storage(_))), "{refused:?}");
+    drop((log, manager));
+    disk.kill();
+    let (_manager, log) = open(&disk);
+    assert_eq!(aborted(&log).len(), 1);
 }
