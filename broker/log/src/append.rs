@@ -35,10 +35,18 @@ use crate::unified_log::{UnifiedLog, Writer};
 pub enum AppendOrigin {
     /// A produce request: one batch, offsets from 0, no control batch, sequences checked.
     Client,
+    /// The same of a transaction's second generation: a producer that nobody knows begins at sequence 0.
+    TransactionalClient,
     /// A coordinator of this broker: group and transaction state, transaction markers.
     Coordinator,
     /// The cluster's own log. May use the room kept for a full disk.
     Internal,
+}
+
+impl AppendOrigin {
+    fn is_client(self) -> bool {
+        matches!(self, AppendOrigin::Client | AppendOrigin::TransactionalClient)
+    }
 }
 
 /// What an append stored, or found stored before.
@@ -115,7 +123,7 @@ impl UnifiedLog {
                 self.partition, config.segment_bytes
             )));
         }
-        if origin == AppendOrigin::Client {
+        if origin.is_client() {
             self.dir.admit(bytes as u64).map_err(AppendError::NoSpace)?;
         }
 
@@ -128,9 +136,12 @@ impl UnifiedLog {
         {
             return Err(AppendError::FencedLeaderEpoch { given: leader_epoch.0, latest: latest.epoch.0 });
         }
-        let from_client = origin == AppendOrigin::Client;
+        let from_client = origin.is_client();
         let mut next = self.log_end_offset();
         for batch in &mut prepared {
+            if origin == AppendOrigin::TransactionalClient {
+                writer.producers.check_beginning(&batch.fields, next, &self.partition)?;
+            }
             let checked = writer.producers.check(
                 &batch.fields,
                 batch.marker.as_ref(),
@@ -217,7 +228,7 @@ impl UnifiedLog {
         origin: AppendOrigin,
         now_ms: i64,
     ) -> Result<PreparedBatches, AppendError> {
-        let from_client = origin == AppendOrigin::Client;
+        let from_client = origin.is_client();
         let rules = ValidationRules {
             from_client,
             max_message_bytes: if origin == AppendOrigin::Internal {

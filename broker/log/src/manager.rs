@@ -521,5 +521,7 @@ impl Drop for LogManager {
     fn drop(&mut self) {
         self.shared.cleaner.close();
         self.shared.flusher.close();
+        // They hold what holds them.
+        drop(std::mem::take(&mut *self.shared.dirty.lock()));
     }
 }

@@ -195,6 +195,24 @@ impl ProducerState {
         Ok(Checked::New)
     }
 
+    /// A producer of the second generation has an epoch for each transaction: what it begins with here,
+    /// when nothing is known of it, is its first batch (KIP-890).
+    pub fn check_beginning(
+        &self,
+        header: &BatchHeader,
+        offset: Offset,
+        partition: &dyn std::fmt::Display,
+    ) -> Result<(), ProducerRefusal> {
+        let first = header.base_sequence.0;
+        if first == 0 || !header.has_producer_id() || self.producers.contains_key(&header.producer_id) {
+            return Ok(());
+        }
+        let id = header.producer_id.0;
+        Err(ProducerRefusal::OutOfOrderSequence(format!(
+            "Invalid sequence number for producer {id} at offset {offset} in partition {partition}: {first} (incoming seq. number). Expected sequence 0 for transactions v2 idempotent producer with no existing state."
+        )))
+    }
+
     /// Takes in a batch that is in the log; its offsets are final.
     pub fn apply(&mut self, header: &BatchHeader, marker: Option<&EndTxnMarker>) -> Option<CompletedTxn> {
         self.end_offset = header.next_offset();
