@@ -363,6 +363,37 @@ mod tests {
     }
 
     #[test]
+    fn a_producer_of_the_second_generation_begins_at_zero_where_nobody_knows_it() {
+        let mut state = ProducerState::default();
+        let begins = |state: &ProducerState, sequence| {
+            state.check_beginning(&header(0, sequence, 1, 0), Offset(0), &"t-0").is_ok()
+        };
+        assert!(begins(&state, 0));
+        assert!(!begins(&state, 5));
+        state.apply(&header(0, 0, 1, 0), None);
+        // From here on its sequence is judged.
+        assert!(begins(&state, 5));
+        assert!(matches!(check(&state, &header(0, 5, 1, 1)), Err(ProducerRefusal::OutOfOrderSequence(_))));
+    }
+
+    #[test]
+    fn silent_producers_are_forgotten_and_those_with_an_open_transaction_are_not() {
+        let mut state = ProducerState::default();
+        state.apply(&header(0, 0, 1, 0), None);
+        let mut builder =
+            BatchBuilder::new().transactional().producer(ProducerId(8), ProducerEpoch(0), Sequence(0));
+        builder.append(1, None, Some(b"v"), &[]);
+        let bytes = builder.base_offset(Offset(1)).build();
+        state.apply(BatchView::first(&bytes).expect("a batch").header(), None);
+        state.remove_expired(100, 100);
+        assert_eq!(state.entries().len(), 2, "not yet");
+        state.remove_expired(101, 100);
+        assert!(state.entry(ProducerId(7)).is_none() && state.entry(ProducerId(8)).is_some());
+        // A producer that is forgotten may go on with any sequence.
+        assert_eq!(check(&state, &header(0, 41, 1, 2)), Ok(Checked::New));
+    }
+
+    #[test]
     fn sequences_wrap() {
         let mut state = ProducerState::default();
         state.apply(&header(0, i32::MAX - 1, 2, 0), None);

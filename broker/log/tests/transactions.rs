@@ -95,3 +95,28 @@ fn an_abort_that_the_index_did_not_take_is_shown_to_nobody() {
     let (_manager, log) = open(&disk);
     assert_eq!(aborted(&log).len(), 1);
 }
+
+#[test]
+fn a_producers_last_batch_is_known_again_from_a_snapshot_and_five_from_the_records() {
+    for is_clean in [false, true] {
+        let disk = FaultyDisk::new(3);
+        let (manager, log) = open(&disk);
+        for sequence in 0..7 {
+            produce(&log, 0, sequence).expect("stored");
+        }
+        log.flush().expect("synced");
+        if is_clean {
+            manager.clean_shutdown();
+        }
+        drop((log, manager));
+        disk.kill();
+        let (_manager, log) = open(&disk);
+        let known: Vec<bool> = (0..7)
+            .map(|sequence| produce(&log, 0, sequence).is_ok_and(|appended| appended.duplicate))
+            .collect();
+        let remembered = if is_clean { 1 } else { 5 };
+        let expected: Vec<bool> = (0..7).map(|sequence| sequence >= 7 - remembered).collect();
+        assert_eq!(known, expected, "is_clean {is_clean}");
+        assert!(!produce(&log, 0, 7).expect("the next").duplicate);
+    }
+}
