@@ -363,7 +363,7 @@ impl UnifiedLog {
                 }
                 Ok(())
             })?;
-            self.rewrite_txn_indexes(&segments, listing, from, &aborted)?;
+            self.rewrite_txn_indexes(writer, &segments, listing, from, &aborted)?;
         }
         state.advance_to(end);
         state.remove_expired(self.shared.env.clock.wall_ms(), self.shared.settings.producer_id_expiration_ms);
@@ -374,6 +374,7 @@ impl UnifiedLog {
     /// Entries from `from` on are those that were just found.
     fn rewrite_txn_indexes(
         &self,
+        writer: &mut Writer,
         segments: &[Arc<Segment>],
         listing: &Listing,
         from: Offset,
@@ -395,6 +396,9 @@ impl UnifiedLog {
                     disk.open(&path, ottla_env::OpenMode::ReadWrite)?.sync_data()?;
                 }
                 disk.sync_dir(&self.folder)?;
+            } else if !self.was_clean && !entries.is_empty() {
+                // Perhaps only in the page cache, as the markers are: they are promised together.
+                writer.unsynced_txn_indexes.push(base);
             }
         }
         Ok(())

@@ -174,6 +174,8 @@ impl Metadata {
         if let Some(thread) = thread {
             thread.join();
         }
+        // Nobody is told anything any more; some of them hold what holds this.
+        drop(std::mem::take(&mut *self.shared.listeners.lock()));
     }
 
     /// Queues a decision and waits for its answer.

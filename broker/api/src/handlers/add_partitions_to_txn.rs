@@ -4,6 +4,7 @@
 //! - v2: PRODUCER_FENCED (KIP-588). v3: flexible. v4: the batched form of brokers (KIP-890). v5: KIP-890 too.
 
 use ottla_coordinator::transaction::{PartitionSet, TransactionVersion};
+use ottla_env::BoxFuture;
 use ottla_model::{ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, TopicName};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::add_partitions_to_txn_request::{
@@ -15,7 +16,7 @@ use ottla_protocol::messages::add_partitions_to_txn_response::{
 use ottla_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse};
 
 use super::prelude::*;
-use crate::transactions::{fenced_for, partition};
+use crate::transactions::{all, fenced_for, partition};
 
 pub const API: Api = Api { key: ApiKey::AddPartitionsToTxn, min: 0, max: 5, class: Class::Forwarded, admit };
 
@@ -33,15 +34,14 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     park(async move {
         let version = request.version();
         if version >= BATCHED_VERSION_MIN {
-            let mut results = Vec::with_capacity(body.transactions.len());
-            for transaction in &body.transactions {
-                let topics = add(&broker, &access, transaction, version).await;
-                results.push(
+            let works = body.transactions.iter().map(|one| -> BoxFuture<'_, _> {
+                Box::pin(async {
                     AddPartitionsToTxnResult::default()
-                        .with_transactional_id(transaction.transactional_id.clone())
-                        .with_topic_results(topics),
-                );
-            }
+                        .with_transactional_id(one.transactional_id.clone())
+                        .with_topic_results(add(&broker, &access, one, version).await)
+                })
+            });
+            let results = all(works.collect()).await;
             return request
                 .answer(&AddPartitionsToTxnResponse::default().with_results_by_transaction(results));
         }

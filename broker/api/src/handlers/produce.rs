@@ -336,9 +336,14 @@ fn append_one(write: &Write<'_>, topic: &HostedTopic, data: &PartitionProduceDat
     }
     let bytes = records.len() as u64;
     let wall_ms = broker.env.clock.wall_ms();
+    let is_verified = unverified.contains_key(&partition.name);
+    let origin = match is_verified && telling_of(request.version()) == Telling::Adding {
+        true => AppendOrigin::TransactionalClient,
+        false => AppendOrigin::Client,
+    };
     let appended = partition
-        .append(records, AppendOrigin::Client, wall_ms)
-        .map_err(|error| Box::new(append_failed(partition, &error)))?;
+        .append(records, origin, wall_ms)
+        .map_err(|error| Box::new(append_failed(partition, &error, is_verified)))?;
     topic.metrics.bytes_in.inc_by(bytes);
     topic.metrics.messages_in.inc_by((appended.info.last_offset - appended.info.base_offset) as u64 + 1);
     let answer = PartitionProduceResponse::default()
@@ -406,10 +411,13 @@ fn failed(index: i32, error: ErrorCode) -> PartitionProduceResponse {
         .with_log_start_offset(-1)
 }
 
-fn append_failed(partition: &Partition, error: &AppendError) -> PartitionProduceResponse {
+fn append_failed(partition: &Partition, error: &AppendError, is_verified: bool) -> PartitionProduceResponse {
     let code = errors::append_error(error);
     let mut answer = failed(partition.index().0, code);
+    // In Kafka the epoch of a write that is verified is looked at before it is appended.
+    let is_told_before = is_verified && code == ErrorCode::InvalidProducerEpoch;
     if errors::tells_log_start(code)
+        && !is_told_before
         && let Ok(log) = partition.log()
     {
         answer.log_start_offset = log.log_start_offset().0;
