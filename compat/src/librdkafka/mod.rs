@@ -169,6 +169,9 @@ fn select(plan: &Plan, tests: &[Test], rows: &Rows) -> Outcome<Vec<Unit>> {
             return fail(format!("librdkafka {} has no test {unknown}", plan.version.name()));
         }
         units.retain(|unit| wanted.contains(unit.number.as_str()));
+        if plan.against == Against::Kafka && units.iter().any(|unit| !unit.client_only) {
+            units.retain(|unit| !unit.client_only);
+        }
         return Ok(units);
     }
     let waits = |name: &String| rows.get(name).is_some_and(|row| row.waits.is_some());
@@ -267,6 +270,8 @@ mod tests {
         plan.against = Against::Kafka;
         assert_eq!(labels(&plan, &rows), [("0001".to_owned(), false), ("0002".to_owned(), false)]);
         plan.tests = vec!["0002_c".to_owned()];
+        assert_eq!(labels(&plan, &rows), [("0002".to_owned(), false)]);
+        plan.against = Against::Ottla;
         assert_eq!(labels(&plan, &rows), [("0002".to_owned(), false), ("0002".to_owned(), true)]);
     }
 
