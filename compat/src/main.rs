@@ -89,13 +89,14 @@ struct LibrdkafkaArguments {
     /// Let the tests send fewer messages; some long ones then do nothing.
     #[arg(long)]
     quick: bool,
-    /// Write the results into compat/ledger/librdkafka.toml.
+    /// Write the results into the ledger of that version below compat/ledger.
     #[arg(long)]
     ledger: bool,
     /// A configuration line for the broker.
     #[arg(long = "override", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Numbers of tests; all when none is given, but for those that wait for something in Ottla.
+    /// Numbers of tests; all when none is given, but for those that wait for something in Ottla (and on Kafka for
+    /// those that never leave the client).
     tests: Vec<String>,
 }
 
@@ -257,7 +258,8 @@ fn run_clients(
 fn run_librdkafka(arguments: LibrdkafkaArguments) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
     let LibrdkafkaArguments { against, version, quick, ledger, overrides, tests } = arguments;
-    let plan = librdkafka::Plan { against, version, tests, overrides, quick, ledger };
+    let mode = if quick { librdkafka::rows::Mode::Quick } else { librdkafka::rows::Mode::Whole };
+    let plan = librdkafka::Plan { against, version, tests, overrides, mode, ledger };
     Ok(if librdkafka::run(&plan)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
