@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Outcome, While, fail};
 use crate::places::{ScratchDir, repository_dir};
-use crate::process::{POLL_INTERVAL, Process, run};
+use crate::process::{Process, run};
 
 /// What every broker under test can be asked, whoever wrote it.
 pub trait Broker: Send {
@@ -56,6 +56,10 @@ pub struct BrokerOptions {
     pub port: Option<u16>,
     /// `key=value`, in Kafka's words; a later one wins.
     pub overrides: Vec<String>,
+    /// A program with arguments that runs `ottla` (a tool that counts or traces); none for Kafka.
+    pub under: Vec<String>,
+    /// Variables for `ottla` beyond those of this process.
+    pub environment: Vec<(String, String)>,
 }
 
 impl BrokerOptions {
@@ -79,6 +83,8 @@ pub fn start(against: Against, options: &BrokerOptions) -> Outcome<Box<dyn Broke
     })
 }
 
+/// A start takes some milliseconds and is measured: a wait that looks less often would be most of it.
+const READY_POLL_INTERVAL: Duration = Duration::from_millis(1);
 /// The longest wait for `ottla` to say that it is ready, generous for a loaded machine.
 const OTTLA_READY_LIMIT: Duration = Duration::from_secs(20);
 const OTTLA_STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -89,6 +95,8 @@ pub struct OttlaServer {
     binary: PathBuf,
     process: Option<Process>,
     overrides: Vec<String>,
+    under: Vec<String>,
+    environment: Vec<(String, String)>,
     log_dir: PathBuf,
     ready_path: PathBuf,
     output_path: PathBuf,
@@ -108,6 +116,8 @@ impl OttlaServer {
             binary,
             process: None,
             overrides: options.overrides.clone(),
+            under: options.under.clone(),
+            environment: options.environment.clone(),
             log_dir: options.log_dir.clone().unwrap_or_else(|| scratch.path().join("data")),
             ready_path: scratch.path().join("ready.json"),
             output_path: scratch.path().join("broker.log"),
@@ -132,8 +142,16 @@ impl OttlaServer {
 
     fn spawn(&mut self) -> Outcome<()> {
         let _ = fs::remove_file(&self.ready_path);
-        let mut command = Command::new(&self.binary);
+        let mut command = match self.under.split_first() {
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(&self.binary);
+                command
+            }
+            None => Command::new(&self.binary),
+        };
         command
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .args(["--override", &format!("listeners=PLAINTEXT://127.0.0.1:{}", self.listener_port)])
             .args(["--override", "ottla.http.listener=127.0.0.1:0"])
             .args(["--override", &format!("log.dirs={}", self.log_dir.display())]);
@@ -180,7 +198,7 @@ fn wait_for_ready_file(process: &mut Process, ready_path: &Path) -> Outcome<serd
                 process.last_output(30)
             ));
         }
-        std::thread::sleep(POLL_INTERVAL);
+        std::thread::sleep(READY_POLL_INTERVAL);
     }
 }
 

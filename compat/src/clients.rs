@@ -13,7 +13,7 @@ use crate::failure::{Outcome, While, fail};
 use crate::places::{cache_dir, compat_dir};
 use crate::process::{find, require, run};
 use crate::steps::{Setting, Steps};
-use crate::{kcat, scenario, tools, words};
+use crate::{kcat, scenario, tools, transactions, words};
 
 /// A download or a build that takes longer than this has stalled.
 const PREPARE_LIMIT: Duration = Duration::from_secs(600);
@@ -36,6 +36,13 @@ enum Kind {
     Kcat,
     Tools,
     Words,
+}
+
+impl Kind {
+    /// Whether its program has the verbs about transactions.
+    fn has_transactions(self) -> bool {
+        matches!(self, Kind::Java(_) | Kind::Go(_) | Kind::Python("confluent-kafka"))
+    }
 }
 
 /// The slowest come first, so that they do not run alone at the end.
@@ -91,7 +98,13 @@ impl Prepared {
             Kind::Kcat => kcat::play(setting, steps),
             Kind::Tools => tools::play(setting, steps),
             Kind::Words => words::play(setting, steps),
-            _ => scenario::play(&self.program, setting, steps),
+            kind => {
+                scenario::play(&self.program, setting, steps)?;
+                if !kind.has_transactions() {
+                    return Ok(());
+                }
+                transactions::play(&self.program, setting, steps)
+            }
         }
     }
 }
@@ -125,45 +138,96 @@ fn sources_text(sources: &[PathBuf]) -> Outcome<Vec<u8>> {
 }
 
 fn prepare_java(version: &str, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
-    require("java", "Java 17 or newer (apt: default-jdk)")?;
-    require("javac", "a Java compiler (apt: default-jdk)")?;
     let folder = compat_dir().join("clients/java");
-    let (name, cache) = (format!("java-{version}"), cache_dir()?.join(format!("java-{version}")));
-    let sources = [
-        folder.join("pom.xml"),
-        folder.join("src/Client.java"),
-        folder.join(format!("src-{version}/AlterConfig.java")),
-    ];
-    let class_path = format!("{}/libs/*", cache.display());
-    if !is_current(&name, &sources)? {
-        require("mvn", "Maven (apt: maven)")?;
-        say(&format!("kafka-clients {version} through Maven"));
-        let mut fetch = Command::new("mvn");
-        fetch
-            .args(["-q", "-B", "-f"])
-            .arg(&sources[0])
-            .arg("org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies")
-            .arg(format!("-Dclient.version={version}"))
-            .arg("-DincludeScope=runtime")
-            .arg(format!("-DoutputDirectory={}/libs", cache.display()));
-        prepare(&format!("{name}-mvn"), &mut fetch)?;
-        let mut compile = Command::new("javac");
-        compile.arg("-d").arg(cache.join("classes")).args(["-cp", &class_path]).args(&sources[1..]);
-        prepare(&format!("{name}-javac"), &mut compile)?;
-        mark_current(&name, &sources)?;
+    let own = folder.join(format!("src-{version}"));
+    JavaProgram {
+        name: format!("java-{version}"),
+        about: format!("kafka-clients {version}"),
+        sources: vec![
+            folder.join("pom.xml"),
+            folder.join("src/Client.java"),
+            folder.join("src/Transactions.java"),
+            own.join("AlterConfig.java"),
+            own.join("SendOffsets.java"),
+        ],
+        maven_arguments: vec![format!("-Dclient.version={version}")],
+        main_class: "Client",
+        heap_mib: 256,
     }
-    let arguments = [
-        "java",
-        "-Xmx256m",
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-        "-cp",
-    ];
-    let mut command: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-    command.push(format!("{}/classes:{class_path}", cache.display()).into());
-    command.push("Client".into());
-    Ok(command)
+    .prepare(say)
+}
+
+/// The program of `cargo compat eos`: Kafka Streams, the copier, and their surroundings.
+pub(crate) fn prepare_eos(say: &dyn Fn(&str)) -> Outcome<Program> {
+    let folder = compat_dir().join("clients/java-eos");
+    let source = |name: &str| folder.join(format!("src/{name}.java"));
+    let program = JavaProgram {
+        name: "java-eos".to_owned(),
+        about: "Kafka Streams 4.3.1".to_owned(),
+        sources: vec![
+            folder.join("pom.xml"),
+            source("Eos"),
+            source("Look"),
+            source("Feed"),
+            source("Copier"),
+            source("WordCount"),
+        ],
+        maven_arguments: Vec::new(),
+        main_class: "Eos",
+        heap_mib: 384,
+    };
+    Ok(Program { name: program.name.clone(), command: program.prepare(say)? })
+}
+
+/// A program of a few Java files and the libraries that its pom names.
+struct JavaProgram {
+    name: String,
+    about: String,
+    /// The pom first.
+    sources: Vec<PathBuf>,
+    maven_arguments: Vec<String>,
+    main_class: &'static str,
+    heap_mib: u32,
+}
+
+impl JavaProgram {
+    /// Fetches the libraries and compiles when a source has changed; the answer starts it.
+    fn prepare(&self, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+        require("java", "Java 17 or newer (apt: default-jdk)")?;
+        require("javac", "a Java compiler (apt: default-jdk)")?;
+        let (name, cache) = (&self.name, cache_dir()?.join(&self.name));
+        let class_path = format!("{}/libs/*", cache.display());
+        if !is_current(name, &self.sources)? {
+            require("mvn", "Maven (apt: maven)")?;
+            say(&format!("{} through Maven", self.about));
+            let mut fetch = Command::new("mvn");
+            fetch
+                .args(["-q", "-B", "-f"])
+                .arg(&self.sources[0])
+                .arg("org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies")
+                .args(&self.maven_arguments)
+                .arg("-DincludeScope=runtime")
+                .arg(format!("-DoutputDirectory={}/libs", cache.display()));
+            prepare(&format!("{name}-mvn"), &mut fetch)?;
+            let mut compile = Command::new("javac");
+            compile.arg("-d").arg(cache.join("classes")).args(["-cp", &class_path]).args(&self.sources[1..]);
+            prepare(&format!("{name}-javac"), &mut compile)?;
+            mark_current(name, &self.sources)?;
+        }
+        let heap = format!("-Xmx{}m", self.heap_mib);
+        let arguments = [
+            "java",
+            &heap,
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-cp",
+        ];
+        let mut command: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        command.push(format!("{}/classes:{class_path}", cache.display()).into());
+        command.push(self.main_class.into());
+        Ok(command)
+    }
 }
 
 fn prepare_rdkafka(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {

@@ -35,6 +35,8 @@ pub enum Event {
         value: String,
     },
     Exists(bool),
+    /// How far a program has come that goes on by itself.
+    Count(u64),
     Left,
     /// Something a person may want to read that changes nothing.
     Note(String),
@@ -70,6 +72,7 @@ impl Event {
             "config" => rest
                 .split_once(' ')
                 .map(|(key, value)| Event::Config { key: key.to_owned(), value: value.to_owned() }),
+            "count" => rest.parse().ok().map(Event::Count),
             "exists" => rest.parse().ok().map(Event::Exists),
             _ => None,
         };

@@ -2,20 +2,20 @@
 //! shell: arguments in, tables out.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
-use ottla_compat::bench;
+use ottla_compat::bench::{self, scene::Scale};
 use ottla_compat::broker::{Against, Broker as _, BrokerOptions};
 use ottla_compat::clients::CLIENTS;
 use ottla_compat::crash::{self, Part};
 use ottla_compat::failure::{Failure, Outcome};
 use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
-use ottla_compat::{librdkafka, process, reference};
+use ottla_compat::{eos, instructions, librdkafka, process, reference};
 
 /// Unmodified Kafka clients and tools against a broker.
 #[derive(Parser)]
@@ -45,10 +45,23 @@ enum Task {
     Full(Selection),
     /// Kill the broker under load, damage the tails of its logs, fill its disk.
     Crash(CrashArguments),
+    /// Kill the broker under a Kafka Streams application and under transactional copiers; count every record.
+    Eos(EosArguments),
     /// Run librdkafka's own test suite, unmodified.
     Librdkafka(LibrdkafkaArguments),
     /// Measure Ottla and Apache Kafka under the same loads, one after the other.
     Bench(BenchArguments),
+    /// Count the instructions that Ottla executes for one request of each kind (needs valgrind).
+    Instructions {
+        /// Also write the table to this file.
+        #[arg(long)]
+        write: Option<PathBuf>,
+        /// Keep what callgrind wrote in this folder.
+        #[arg(long)]
+        keep: Option<PathBuf>,
+        /// Words that the names of the requests hold; all when none is given.
+        names: Vec<String>,
+    },
     /// Name the clients.
     List,
 }
@@ -76,13 +89,14 @@ struct LibrdkafkaArguments {
     /// Let the tests send fewer messages; some long ones then do nothing.
     #[arg(long)]
     quick: bool,
-    /// Write the results into compat/ledger/librdkafka.toml.
+    /// Write the results into the ledger of that version below compat/ledger.
     #[arg(long)]
     ledger: bool,
     /// A configuration line for the broker.
     #[arg(long = "override", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Numbers of tests; all when none is given, but for those that wait for something in Ottla.
+    /// Numbers of tests; all when none is given, but for those that wait for something in Ottla (and on Kafka for
+    /// those that never leave the client).
     tests: Vec<String>,
 }
 
@@ -109,13 +123,38 @@ struct CrashArguments {
 }
 
 #[derive(clap::Args)]
+struct EosArguments {
+    /// The broker under test.
+    #[arg(long, value_enum, default_value_t = Against::Ottla)]
+    against: Against,
+    /// How often the broker is killed, in each part.
+    #[arg(long, default_value_t = 10)]
+    kills: u32,
+    /// How long a transaction of the Streams application may be.
+    #[arg(long, default_value_t = 100)]
+    commit_interval_ms: u32,
+    /// What repeats the choices of a run; taken from the clock when not given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// A configuration line for the broker.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Some parts only; both when none is given.
+    #[arg(value_enum)]
+    parts: Vec<eos::Part>,
+}
+
+#[derive(clap::Args)]
 struct BenchArguments {
-    /// A second of warm-up and two of load, for errors rather than figures.
+    /// Short spans, little data, cold JVMs: a look at the figures.
     #[arg(long)]
     quick: bool,
-    /// How often the order Kafka, Ottla, Ottla, Kafka is gone through.
-    #[arg(long, default_value_t = 1)]
-    rounds: u32,
+    /// Everything on Ottla alone and as small as can be, for errors rather than figures; a part of `quick`.
+    #[arg(long)]
+    smoke: bool,
+    /// Measurements of each broker in each workload; five when not given, and one in a short run.
+    #[arg(long)]
+    rounds: Option<u32>,
     /// One broker alone.
     #[arg(long, value_enum)]
     only: Option<Against>,
@@ -143,14 +182,19 @@ fn run(task: Task) -> Outcome<ExitCode> {
         }
         Task::Bench(arguments) => bench_brokers(arguments),
         Task::Crash(arguments) => crash_broker(arguments),
-        Task::Quick(selection) => run_clients(selection, Amounts::QUICK, librdkafka::Plan::short),
-        Task::Full(selection) => run_clients(selection, Amounts::FULL, librdkafka::Plan::whole),
+        Task::Quick(selection) => run_quick(selection),
+        Task::Full(selection) => {
+            run_clients(selection, Amounts::FULL, librdkafka::Plan::whole, eos::Plan::whole)
+        }
+        Task::Eos(arguments) => run_eos(arguments),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
+        Task::Instructions { write, keep, names } => count_instructions(&names, keep.as_deref(), write),
         Task::List => {
             for client in CLIENTS {
                 println!("{:16} {}", client.name, client.about);
             }
             println!("{:16} librdkafka's own test suite", librdkafka::NAME);
+            println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -168,19 +212,44 @@ fn serve_kafka(options: &BrokerOptions) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-type SuitePlan = fn(Against, Vec<String>) -> librdkafka::Plan;
+/// The clients, and when all of them are asked for on Ottla the benchmark's smoke run as well.
+fn run_quick(selection: Selection) -> Outcome<ExitCode> {
+    let benches = selection.names.is_empty() && selection.against == Against::Ottla;
+    let code = run_clients(selection, Amounts::QUICK, librdkafka::Plan::short, eos::Plan::short)?;
+    if !benches {
+        return Ok(code);
+    }
+    println!("\nthe benchmark's smoke run");
+    let clean = is_clean(&bench::run(&bench::Plan::smoke())?);
+    Ok(if clean { code } else { ExitCode::FAILURE })
+}
 
-fn run_clients(selection: Selection, amounts: Amounts, suite: SuitePlan) -> Outcome<ExitCode> {
+type SuitePlan = fn(Against, Vec<String>) -> librdkafka::Plan;
+type EosPlan = fn(Against, Vec<String>, u64) -> eos::Plan;
+
+fn run_clients(
+    selection: Selection,
+    amounts: Amounts,
+    suite: SuitePlan,
+    under_kills: EosPlan,
+) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
     let Selection { against, overrides, mut names } = selection;
     let all = names.is_empty();
-    let suite_named = names.iter().any(|name| name == librdkafka::NAME);
-    names.retain(|name| name != librdkafka::NAME);
+    let mut take = |named: &str| {
+        let count = names.len();
+        names.retain(|name| name != named);
+        all || names.len() < count
+    };
+    let (suite_wanted, eos_wanted) = (take(librdkafka::NAME), take(eos::NAME));
     let mut clean = true;
     if all || !names.is_empty() {
         clean &= runner::run(&Plan { against, names, amounts, overrides: overrides.clone() })?;
     }
-    if all || suite_named {
+    if eos_wanted {
+        clean &= eos::run(&under_kills(against, overrides.clone(), clock_seed()))?;
+    }
+    if suite_wanted {
         clean &= librdkafka::run(&suite(against, overrides))?;
     }
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -189,29 +258,67 @@ fn run_clients(selection: Selection, amounts: Amounts, suite: SuitePlan) -> Outc
 fn run_librdkafka(arguments: LibrdkafkaArguments) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
     let LibrdkafkaArguments { against, version, quick, ledger, overrides, tests } = arguments;
-    let plan = librdkafka::Plan { against, version, tests, overrides, quick, ledger };
+    let mode = if quick { librdkafka::rows::Mode::Quick } else { librdkafka::rows::Mode::Whole };
+    let plan = librdkafka::Plan { against, version, tests, overrides, mode, ledger };
     Ok(if librdkafka::run(&plan)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn bench_brokers(arguments: BenchArguments) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
-    let BenchArguments { quick, rounds, only, write, workloads } = arguments;
-    let report = bench::run(&bench::Plan { quick, rounds, only, workloads })?;
+    let BenchArguments { quick, smoke, rounds, only, write, workloads } = arguments;
+    let mut plan = bench::Plan { scale: Scale::FULL, only, workloads };
+    if smoke {
+        plan = bench::Plan {
+            workloads: plan.workloads,
+            only: only.or(Some(Against::Ottla)),
+            ..bench::Plan::smoke()
+        };
+    } else if quick {
+        plan.scale = Scale::QUICK;
+    }
+    plan.scale.rounds = rounds.unwrap_or(plan.scale.rounds);
+    let report = bench::run(&plan)?;
     println!("{}", report.text);
     if let Some(path) = write {
-        std::fs::write(path, report.text)?;
+        std::fs::write(path, &report.text)?;
     }
+    Ok(if is_clean(&report) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Says what failed; a time never does.
+fn is_clean(report: &bench::Report) -> bool {
     for failure in &report.failures {
         eprintln!("error: {failure}");
     }
-    Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    report.failures.is_empty()
+}
+
+fn count_instructions(names: &[String], keep: Option<&Path>, write: Option<PathBuf>) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let table = instructions::run(names, keep)?;
+    println!("{table}");
+    if let Some(path) = write {
+        std::fs::write(path, table)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn crash_broker(arguments: CrashArguments) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
     let CrashArguments { against, rounds, tail_rounds, seed, overrides, parts } = arguments;
-    let clock_seed = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
     let seed = seed.unwrap_or_else(clock_seed);
     let clean = crash::run(&crash::Plan { against, rounds, tail_rounds, seed, parts, overrides })?;
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_eos(arguments: EosArguments) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let EosArguments { against, kills, commit_interval_ms, seed, overrides, parts } = arguments;
+    let seed = seed.unwrap_or_else(clock_seed);
+    let clean = eos::run(&eos::Plan { against, kills, commit_interval_ms, seed, parts, overrides })?;
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn clock_seed() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs())
 }

@@ -26,11 +26,11 @@ pub struct Plan {
 
 /// One client's row of the table.
 #[derive(Debug)]
-struct Row {
-    name: &'static str,
-    prepared_in: Duration,
-    played_in: Duration,
-    steps: Steps,
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) prepared_in: Duration,
+    pub(crate) played_in: Duration,
+    pub(crate) steps: Steps,
 }
 
 /// Runs what the plan names; true when nothing failed.
@@ -150,7 +150,7 @@ fn summary(row: &Row) -> String {
 }
 
 /// Prints a line a client, the failures in full, and the count; true when nothing failed.
-fn print_table(rows: &[Row], took: Duration) -> bool {
+pub(crate) fn print_table(rows: &[Row], took: Duration) -> bool {
     let (mut passed_count, mut failed_count) = (0, 0);
     println!();
     for row in rows {

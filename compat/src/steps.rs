@@ -12,13 +12,22 @@ pub struct Amounts {
     pub records_per_codec: usize,
     pub records_per_group_phase: usize,
     pub records_for_perf_tools: usize,
+    pub records_per_transaction: usize,
 }
 
 impl Amounts {
-    pub const QUICK: Self =
-        Self { records_per_codec: 60, records_per_group_phase: 300, records_for_perf_tools: 20_000 };
-    pub const FULL: Self =
-        Self { records_per_codec: 2_000, records_per_group_phase: 20_000, records_for_perf_tools: 500_000 };
+    pub const QUICK: Self = Self {
+        records_per_codec: 60,
+        records_per_group_phase: 300,
+        records_for_perf_tools: 20_000,
+        records_per_transaction: 30,
+    };
+    pub const FULL: Self = Self {
+        records_per_codec: 2_000,
+        records_per_group_phase: 20_000,
+        records_for_perf_tools: 500_000,
+        records_per_transaction: 1_500,
+    };
 }
 
 /// What a scenario is given.

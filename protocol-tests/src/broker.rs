@@ -25,6 +25,34 @@ pub const SETTINGS: [&str; 7] = [
     "log.initial.task.delay.ms=600000",
 ];
 
+/// Brokers of this build, as scripts ask for them: one for all that ask for nothing, and one for each other.
+#[derive(Debug, Default)]
+pub struct Started {
+    plain: Option<Broker>,
+    own: Vec<Broker>,
+}
+
+impl Started {
+    pub fn address(&mut self, settings: &[String]) -> Outcome<String> {
+        if settings.is_empty() {
+            if self.plain.is_none() {
+                self.plain = Some(Broker::start(&[])?);
+            }
+            return Ok(self.plain.iter().map(|broker| broker.bootstrap.clone()).collect());
+        }
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        let broker = Broker::start(&settings)?;
+        let address = broker.bootstrap.clone();
+        self.own.push(broker);
+        Ok(address)
+    }
+
+    /// What they have printed so far.
+    pub fn log(&self) -> String {
+        self.plain.iter().chain(&self.own).map(Broker::log).collect::<Vec<_>>().join("\n")
+    }
+}
+
 /// One broker process with a directory that vanishes.
 #[derive(Debug)]
 pub struct Broker {

@@ -69,6 +69,10 @@ impl Normaliser {
             "clusterId" => return json!("<cluster>"),
             "logDir" => return json!("<directory>"),
             "documentation" => return json!("<text>"),
+            // Kafka prints the object of a request that is not authorized.
+            "errorMessage" if text.starts_with("Request Request(") => {
+                return json!("Request <request> is not authorized.");
+            }
             _ => {}
         }
         let mut out = String::new();
@@ -112,10 +116,15 @@ fn uuid_position(text: &str) -> Option<usize> {
 }
 
 /// The fields that tell elements of a list apart, the first ones found on an element are its name.
-const IDENTITY_FIELDS: [&str; 17] = [
+const IDENTITY_FIELDS: [&str; 22] = [
     "apiKey",
     "resourceType",
     "resourceName",
+    "patternType",
+    "principal",
+    "operation",
+    "permissionType",
+    "user",
     "topicName",
     "topic",
     "name",

@@ -11,9 +11,14 @@ use crate::compare::{self, Allowed, Difference};
 use crate::runner::{self, Exchange};
 use crate::script::{self, Step};
 
+/// Where a script finds its broker: the address for given settings.
+pub type Brokers<'a> = dyn FnMut(&[String]) -> Outcome<String> + 'a;
+
 #[derive(Debug)]
 pub struct Script {
     pub name: String,
+    /// Its broker's own settings.
+    pub settings: Vec<String>,
     pub steps: Vec<Step>,
 }
 
@@ -52,7 +57,7 @@ impl Library {
             .map(|name| {
                 let text = self.read(&format!("scripts/{name}.oracle"))?;
                 let steps = script::parse(&text).map_err(|error| format!("{name}: {error}"))?;
-                Ok(Script { name, steps })
+                Ok(Script { name, settings: script::settings(&text), steps })
             })
             .collect()
     }
@@ -61,13 +66,13 @@ impl Library {
         compare::parse_allowed(&self.read("scripts/allowed.txt")?)
     }
 
-    /// Writes down what the broker at `address` answers; the number of exchanges comes back.
-    pub fn record(&self, address: &str, prefix: &str) -> Outcome<usize> {
+    /// Writes down what `brokers` answer; the number of exchanges comes back.
+    pub fn record(&self, brokers: &mut Brokers<'_>, prefix: &str) -> Outcome<usize> {
         std::fs::create_dir_all(self.dir.join("scripts/recorded")).map_err(|error| error.to_string())?;
         let mut count = 0;
         for script in self.scripts(prefix)? {
-            let exchanges =
-                runner::play(address, &script.steps).map_err(|error| format!("{}: {error}", script.name))?;
+            let exchanges = runner::play(&brokers(&script.settings)?, &script.steps)
+                .map_err(|error| format!("{}: {error}", script.name))?;
             count += exchanges.len();
             let mut text = String::new();
             for exchange in exchanges {
@@ -92,14 +97,14 @@ impl Library {
             .collect()
     }
 
-    /// Plays the scripts against `address` and compares with the record.
-    pub fn check(&self, address: &str, prefix: &str) -> Outcome<Report> {
+    /// Plays the scripts against `brokers` and compares with the record.
+    pub fn check(&self, brokers: &mut Brokers<'_>, prefix: &str) -> Outcome<Report> {
         let rules = self.allowed()?;
         let mut report = Report::default();
         let mut used = BTreeSet::new();
         for script in self.scripts(prefix)? {
             let expected = self.recorded(&script.name)?;
-            let found = match runner::play(address, &script.steps) {
+            let found = match runner::play(&brokers(&script.settings)?, &script.steps) {
                 Ok(found) => found,
                 Err(error) => {
                     report.stopped.push(format!("{}: {error}", script.name));

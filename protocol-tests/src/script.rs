@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! # a comment
+//! broker KEY=VALUE                               this script wants a broker of its own, with this setting
 //! topic NAME [partitions=N] [config=value]...   created and ready to serve; its id is $NAME from here on
 //! delete-topic NAME                              gone for every client
 //! group NAME                                     its coordinator is there
@@ -73,6 +74,11 @@ struct Block {
     steps: Vec<Step>,
 }
 
+/// What a script asks of its broker. One that asks for nothing is played on the broker of all such scripts.
+pub fn settings(text: &str) -> Vec<String> {
+    text.lines().filter_map(|line| Some(line.strip_prefix("broker ")?.trim().to_owned())).collect()
+}
+
 /// Reads a whole script.
 pub fn parse(text: &str) -> Outcome<Vec<Step>> {
     let mut lines = text.lines().enumerate();
@@ -81,7 +87,8 @@ pub fn parse(text: &str) -> Outcome<Vec<Step>> {
     while let Some((index, line)) = lines.next() {
         let number = index + 1;
         let mut statement = line.trim().to_owned();
-        if statement.is_empty() || statement.starts_with('#') {
+        let is_setting = line.starts_with("broker ");
+        if statement.is_empty() || statement.starts_with('#') || is_setting {
             continue;
         }
         while !relaxed::is_whole(&statement) {
@@ -217,7 +224,7 @@ pub fn look_up<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
 mod tests {
     use serde_json::json;
 
-    use super::{Action, Check, look_up, parse};
+    use super::{Action, Check, look_up, parse, settings};
 
     #[test]
     fn a_body_may_span_lines_and_checks_follow_their_step() {
@@ -229,6 +236,13 @@ mod tests {
             matches!(&steps[0].action, Action::Ask { body, .. } if *body == json!({"topics": [{"name": "a"}]}))
         );
         assert_eq!(steps[0].checks, [Check::Save { name: "id".into(), path: "topics.0.topicId".into() }]);
+    }
+
+    #[test]
+    fn a_script_may_want_a_broker_of_its_own() {
+        let text = "# a script\nbroker a.b=c d\nHeartbeat 0 {}\n";
+        assert_eq!(settings(text), ["a.b=c d"]);
+        assert_eq!(parse(text).expect("steps").len(), 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The oracle: every script is played against this broker and held against the recorded answers of Apache Kafka 4.3.1.
 //! shell: starts the broker, opens sockets.
 
-use ottla_protocol_tests::broker::Broker;
+use ottla_protocol_tests::broker::Started;
 use ottla_protocol_tests::codec;
 use ottla_protocol_tests::golden;
 use ottla_protocol_tests::oracle::Library;
@@ -9,15 +9,16 @@ use ottla_protocol_tests::schema::Schemas;
 
 #[test]
 fn answers_are_those_of_apache_kafka() {
-    let broker = Broker::start(&[]).expect("a broker");
-    let report = Library::open().check(&broker.bootstrap, "").expect("scripts and recorded answers");
+    let mut brokers = Started::default();
+    let report = Library::open().check(&mut |settings| brokers.address(settings), "");
+    let report = report.expect("scripts and recorded answers");
     let text = report.lines().join("\n");
-    assert!(report.is_clean(), "{text}\n\n{}", broker.log());
+    assert!(report.is_clean(), "{text}\n\n{}", brokers.log());
     assert!(report.exchange_count >= 1_000, "{text}");
 }
 
 /// The APIs that this broker promises to serve whole.
-const SERVED: [&str; 33] = [
+const SERVED: [&str; 38] = [
     "ApiVersions",
     "Metadata",
     "Produce",
@@ -51,6 +52,11 @@ const SERVED: [&str; 33] = [
     "ListPartitionReassignments",
     "UpdateFeatures",
     "DescribeQuorum",
+    "DescribeAcls",
+    "CreateAcls",
+    "DeleteAcls",
+    "DescribeUserScramCredentials",
+    "AlterUserScramCredentials",
 ];
 
 /// The record itself tells which versions were asked for: all of them, for every API.

@@ -13,6 +13,7 @@ use ottla_model::BrokerId;
 use ottla_network::ConnectionInfo;
 use ottla_protocol::messages::BrokerId as WireBrokerId;
 use ottla_replica::ReplicaManager;
+use ottla_security::Authorizer;
 
 use crate::fetch_session::FetchSessions;
 use crate::metrics::ApiMetrics;
@@ -31,6 +32,8 @@ pub struct Broker {
     pub sessions: FetchSessions,
     pub producer_ids: ProducerIds,
     pub metrics: Arc<ApiMetrics>,
+    /// `None` lets everybody do everything.
+    pub authorizer: Option<Arc<Authorizer>>,
 }
 
 impl Broker {
@@ -44,6 +47,7 @@ impl Broker {
         groups: Arc<GroupCoordinator>,
         transactions: Arc<TransactionCoordinator>,
         metrics: Arc<ApiMetrics>,
+        authorizer: Option<Authorizer>,
     ) -> Broker {
         Broker {
             node_id: BrokerId(config.node_id),
@@ -57,6 +61,7 @@ impl Broker {
             groups,
             transactions,
             metrics,
+            authorizer: authorizer.map(Arc::new),
         }
     }
 
@@ -74,12 +79,3 @@ impl Broker {
         (host, i32::from(port))
     }
 }
-
-/// Operations a client may do where there is no authorizer (`authorizer.class.name` unset): all of
-/// them, as a bit field of Kafka's AclOperation codes (protocol facts: cluster 8096, topic 3576,
-/// group 3400).
-pub const CLUSTER_OPERATIONS: i32 = 8096;
-pub const TOPIC_OPERATIONS: i32 = 3576;
-pub const GROUP_OPERATIONS: i32 = 3400;
-/// "Not asked for."
-pub const OPERATIONS_OMITTED: i32 = i32::MIN;

@@ -31,6 +31,7 @@ macro_rules! top_level_error {
 
 top_level_error!(
     AddOffsetsToTxnResponse,
+    DescribeAclsResponse,
     ApiVersionsResponse,
     DescribeClusterResponse,
     DescribeQuorumResponse,
@@ -78,5 +79,9 @@ error_counts! {
         r.markers.iter().flat_map(|m| &m.topics).flat_map(|t| &t.partitions).for_each(|p| each(p.error_code));
     }
     DescribeTransactionsResponse: |r, each| { r.transaction_states.iter().for_each(|t| each(t.error_code)); }
+    CreateAclsResponse: |r, each| { r.results.iter().for_each(|a| each(a.error_code)); }
+    DeleteAclsResponse: |r, each| { r.filter_results.iter().for_each(|f| each(f.error_code)); }
+    DescribeUserScramCredentialsResponse: |r, each| { each(r.error_code); r.results.iter().for_each(|u| each(u.error_code)); }
+    AlterUserScramCredentialsResponse: |r, each| { r.results.iter().for_each(|u| each(u.error_code)); }
     ElectLeadersResponse: |r, each| { each(r.error_code); }
 }

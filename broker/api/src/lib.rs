@@ -9,8 +9,10 @@
 //! - I2. A body reaches a message type only through the guard (`Request::decode`).
 //! - I3. Engine errors become codes in `errors` alone.
 
+pub mod access;
 pub mod auto_create;
 pub mod blocking;
+pub mod config_access;
 pub mod context;
 pub mod dispatch;
 pub mod error_counts;

@@ -43,7 +43,7 @@ impl Api {
 }
 
 /// Every API that is served, by key. An API that is not here is not advertised.
-pub static ROWS: [&Api; 40] = [
+pub static ROWS: [&Api; 45] = [
     &handlers::produce::API,
     &handlers::fetch::API,
     &handlers::list_offsets::API,
@@ -68,6 +68,9 @@ pub static ROWS: [&Api; 40] = [
     &handlers::end_txn::API,
     &handlers::write_txn_markers::API,
     &handlers::txn_offset_commit::API,
+    &handlers::describe_acls::API,
+    &handlers::create_acls::API,
+    &handlers::delete_acls::API,
     &handlers::describe_configs::API,
     &handlers::alter_configs::API,
     &handlers::describe_log_dirs::API,
@@ -77,6 +80,8 @@ pub static ROWS: [&Api; 40] = [
     &handlers::incremental_alter_configs::API,
     &handlers::list_partition_reassignments::API,
     &handlers::offset_delete::API,
+    &handlers::describe_user_scram_credentials::API,
+    &handlers::alter_user_scram_credentials::API,
     &handlers::describe_quorum::API,
     &handlers::update_features::API,
     &handlers::describe_cluster::API,

@@ -2,10 +2,12 @@
 //! Shell.
 
 use std::collections::BTreeMap;
+use std::task::Poll;
 
 use ottla_coordinator::GroupCoordinator;
 use ottla_coordinator::runtime::Durable;
 use ottla_coordinator::transaction::PartitionSet;
+use ottla_env::BoxFuture;
 use ottla_log::AppendOrigin;
 use ottla_model::{ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, TopicName, TopicPartition};
 use ottla_records::EndTxnMarker;
@@ -72,6 +74,22 @@ pub fn fenced_for(error: ErrorCode, knows_fenced: bool) -> ErrorCode {
         ErrorCode::ProducerFenced if !knows_fenced => ErrorCode::InvalidProducerEpoch,
         other => other,
     }
+}
+
+/// What becomes of several works, in their order; each is begun before any is waited for.
+pub async fn all<T>(works: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    let mut works: Vec<(Option<BoxFuture<'_, T>>, Option<T>)> =
+        works.into_iter().map(|work| (Some(work), None)).collect();
+    std::future::poll_fn(|context| {
+        for (work, done) in &mut works {
+            if let Some(Poll::Ready(outcome)) = work.as_mut().map(|work| work.as_mut().poll(context)) {
+                (*work, *done) = (None, Some(outcome));
+            }
+        }
+        if works.iter().all(|(work, _)| work.is_none()) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    works.into_iter().filter_map(|(_, done)| done).collect()
 }
 
 /// How much a write that is verified may be told, by its version (KIP-890).

@@ -37,6 +37,6 @@ pub use listing::render_config_listing;
 pub use load::load;
 pub use nearest::nearest_key;
 pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synonym, Validation, Visibility};
-pub use settings::{BrokerConfig, BrokerSettings, ConfigMap, Durability, Given, Origin};
+pub use settings::{AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, Given, Origin};
 pub use topic_config::{CleanupPolicy, CompressionType, ConfigSources, TimestampType, TopicConfig};
 pub use value::{ConfigValue, parse as parse_value};

@@ -95,6 +95,7 @@ fn is_for_a_plugin(name: &str) -> bool {
     ["config.providers.", "rsm.config.", "rlmm.config.", "metrics.context."]
         .iter()
         .any(|prefix| name.starts_with(prefix))
+        || [startup::SUPER_USERS, startup::ALLOW_EVERYONE].contains(&name)
 }
 
 fn unknown(name: &str, entry: &Given) -> Warning {

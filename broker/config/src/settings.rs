@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::broker;
 use crate::error::ConfigError;
 use crate::listeners::{self, Listener, ProtocolMap};
+use crate::startup;
 use crate::value::{self, ConfigValue};
 
 /// Keys with their texts, as the metadata log holds them.
@@ -54,6 +55,14 @@ pub enum Durability {
     SurviveOne,
     Os,
     Fsync,
+}
+
+/// The keys of the authorizer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizerSettings {
+    /// Principals with semicolons between.
+    pub super_users: String,
+    pub allow_everyone_if_no_acl_found: bool,
 }
 
 /// The configuration as a value: a clone is one reference.
@@ -278,6 +287,17 @@ impl BrokerSettings {
         self.given.contains_key(name)
             || self.dynamic_broker.contains_key(name)
             || self.dynamic_cluster_default.contains_key(name)
+    }
+
+    /// What the authorizer is told, if there is to be one.
+    pub fn authorizer(&self) -> Option<AuthorizerSettings> {
+        let given = |key: &str| self.given.get(key).map(|given| given.value.trim()).unwrap_or_default();
+        let is_wanted = self.get_str("authorizer.class.name") == Some(startup::STANDARD_AUTHORIZER);
+        is_wanted.then(|| AuthorizerSettings {
+            super_users: given(startup::SUPER_USERS).to_owned(),
+            // Java's Boolean.parseBoolean.
+            allow_everyone_if_no_acl_found: given(startup::ALLOW_EVERYONE).eq_ignore_ascii_case("true"),
+        })
     }
 
     /// The static values as they were given.

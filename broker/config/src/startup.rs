@@ -5,12 +5,19 @@ use crate::error::ConfigError;
 use crate::listeners::SecurityProtocol;
 use crate::settings::{BrokerConfig, BrokerSettings};
 
+/// Kafka's own authorizer, whose rules this broker has.
+pub(crate) const STANDARD_AUTHORIZER: &str = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
+/// Keys of the authorizer: it reads them itself, so that they are no broker keys.
+pub(crate) const SUPER_USERS: &str = "super.users";
+pub(crate) const ALLOW_EVERYONE: &str = "allow.everyone.if.no.acl.found";
+
 pub(crate) fn check(config: &BrokerConfig) -> Result<(), ConfigError> {
     roles(config)?;
     quorum(config)?;
     client_listeners(config)?;
     advertised(config)?;
     inter_broker(config)?;
+    authorizer(config)?;
     protection(config)?;
     plugins(config)?;
     limits(config)
@@ -106,11 +113,32 @@ fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// The one authorizer there is, and the names that may do everything.
+fn authorizer(config: &BrokerSettings) -> Result<(), ConfigError> {
+    let key = "authorizer.class.name";
+    let name = config.get_str(key).unwrap_or_default();
+    if !name.is_empty() && name != STANDARD_AUTHORIZER {
+        let why = format!("a Java class cannot be run here; allowed: {STANDARD_AUTHORIZER}, or nothing");
+        return Err(refuse(key, config, why));
+    }
+    if let Some(given) = config.given.get(SUPER_USERS) {
+        let mut users = given.value.split(';').map(str::trim).filter(|user| !user.is_empty());
+        if let Some(user) = users.find(|user| !user.contains(':')) {
+            let message = format!(
+                "{SUPER_USERS} is refused: expected a string in format principalType:principalName but got \
+                 {user} (given by {})",
+                given.origin
+            );
+            return Err(ConfigError::invalid_config(message).about(SUPER_USERS));
+        }
+    }
+    Ok(())
+}
+
 /// Whoever asks for protection gets it or no broker.
 fn protection(config: &BrokerSettings) -> Result<(), ConfigError> {
     let wanted = |key: &str| config.value(key).text().is_some_and(|text| !text.is_empty());
     for (key, what) in [
-        ("authorizer.class.name", "authorization is not there yet"),
         ("client.quota.callback.class", "client quotas are not there yet"),
         ("create.topic.policy.class.name", "a Java policy cannot be run here, and none would be in force"),
         ("alter.config.policy.class.name", "a Java policy cannot be run here, and none would be in force"),

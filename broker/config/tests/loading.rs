@@ -161,7 +161,9 @@ fn nothing_is_half_secure() {
         "listeners=EXT://:9093\nlistener.security.protocol.map=EXT:SASL_PLAINTEXT",
         &["EXT", "SASL_PLAINTEXT", "not there yet"],
     );
-    refused("authorizer.class.name=x.Y", &["authorizer.class.name", "x.Y", "not there yet"]);
+    let old = "kafka.security.authorizer.AclAuthorizer";
+    refused(&format!("authorizer.class.name={old}"), &["authorizer.class.name", old, "StandardAuthorizer"]);
+    refused("super.users=User:a;bob", &["super.users", "bob"]);
     refused("client.quota.callback.class=x.Y", &["client.quota.callback.class"]);
     refused("quota.producer.default=1024", &["quota.producer.default", "quotas are not there yet"]);
     refused("max.connection.creation.rate=10", &["max.connection.creation.rate"]);
@@ -177,6 +179,20 @@ fn nothing_is_half_secure() {
     for harmless in ["authorizer.class.name=", "quota.window.num=5", "ssl.keystore.location=/x"] {
         assert!(file(harmless).is_ok(), "{harmless}");
     }
+}
+
+#[test]
+fn the_authorizer_is_kafka_s_own_and_reads_its_own_keys() {
+    let standard = "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer";
+    let (config, warnings) =
+        file(&format!("{standard}\nsuper.users=User:a;User:b\nallow.everyone.if.no.acl.found= TRUE"))
+            .unwrap();
+    let settings = config.authorizer().expect("an authorizer");
+    assert_eq!((&*settings.super_users, settings.allow_everyone_if_no_acl_found), ("User:a;User:b", true));
+    assert!(warnings.is_empty());
+    let closed = file(standard).unwrap().0.authorizer().expect("an authorizer");
+    assert_eq!((&*closed.super_users, closed.allow_everyone_if_no_acl_found), ("", false));
+    assert_eq!(file("super.users=User:a").unwrap().0.authorizer(), None);
 }
 
 #[test]

@@ -31,6 +31,13 @@ pub struct Entry {
     pub len: u64,
 }
 
+/// A name in a folder and whether it is a folder itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Name {
+    pub text: String,
+    pub is_dir: bool,
+}
+
 /// Room on the device that holds a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Space {
@@ -43,6 +50,15 @@ pub trait Disk: Send + Sync {
     fn exists(&self, path: &Path) -> bool;
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
     fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>>;
+    /// The names alone. Cheaper than `read_dir` where a folder has many: nothing is asked about each.
+    fn read_names(&self, path: &Path) -> io::Result<Vec<Name>> {
+        let name = |entry: Entry| Name { text: entry.name, is_dir: entry.is_dir };
+        Ok(self.read_dir(path)?.into_iter().map(name).collect())
+    }
+    /// The length of a file that need not be open.
+    fn file_len(&self, path: &Path) -> io::Result<u64> {
+        self.open(path, OpenMode::Read)?.len()
+    }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     fn remove_dir_all(&self, path: &Path) -> io::Result<()>;

@@ -6,6 +6,7 @@
 
 use std::io::IoSlice;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use ottla_env::OpenMode;
@@ -34,10 +35,18 @@ use crate::unified_log::{UnifiedLog, Writer};
 pub enum AppendOrigin {
     /// A produce request: one batch, offsets from 0, no control batch, sequences checked.
     Client,
+    /// The same of a transaction's second generation: a producer that nobody knows begins at sequence 0.
+    TransactionalClient,
     /// A coordinator of this broker: group and transaction state, transaction markers.
     Coordinator,
     /// The cluster's own log. May use the room kept for a full disk.
     Internal,
+}
+
+impl AppendOrigin {
+    fn is_client(self) -> bool {
+        matches!(self, AppendOrigin::Client | AppendOrigin::TransactionalClient)
+    }
 }
 
 /// What an append stored, or found stored before.
@@ -114,7 +123,7 @@ impl UnifiedLog {
                 self.partition, config.segment_bytes
             )));
         }
-        if origin == AppendOrigin::Client {
+        if origin.is_client() {
             self.dir.admit(bytes as u64).map_err(AppendError::NoSpace)?;
         }
 
@@ -127,9 +136,12 @@ impl UnifiedLog {
         {
             return Err(AppendError::FencedLeaderEpoch { given: leader_epoch.0, latest: latest.epoch.0 });
         }
-        let from_client = origin == AppendOrigin::Client;
+        let from_client = origin.is_client();
         let mut next = self.log_end_offset();
         for batch in &mut prepared {
+            if origin == AppendOrigin::TransactionalClient {
+                writer.producers.check_beginning(&batch.fields, next, &self.partition)?;
+            }
             let checked = writer.producers.check(
                 &batch.fields,
                 batch.marker.as_ref(),
@@ -216,7 +228,7 @@ impl UnifiedLog {
         origin: AppendOrigin,
         now_ms: i64,
     ) -> Result<PreparedBatches, AppendError> {
-        let from_client = origin == AppendOrigin::Client;
+        let from_client = origin.is_client();
         let rules = ValidationRules {
             from_client,
             max_message_bytes: if origin == AppendOrigin::Internal {
@@ -369,8 +381,9 @@ impl UnifiedLog {
     fn note_aborted(&self, active: &Segment, aborted: &AbortedTxn) {
         let path = names::segment_file(&self.folder, active.base_offset(), names::TXN_INDEX_SUFFIX);
         if let Err(error) = txn_index::append(&*self.shared.env.disk, &path, aborted) {
-            // Readers would see the aborted records as committed: nothing more may be served.
+            // Readers would see the aborted records as committed: those of committed records get no more.
             self.dir.fail(&format!("writing {}", path.display()), &error);
+            self.lacks_aborted.store(true, Ordering::Release);
         }
     }
 
@@ -527,7 +540,7 @@ impl UnifiedLog {
                 self.take_snapshot(writer)?;
             }
         }
-        let segment = Arc::new(Segment::new(&self.folder, base_offset, 0, now_ms, true));
+        let segment = Arc::new(Segment::new(&self.folder, base_offset, now_ms));
         if let Err(error) = segment.create_file(files).and_then(|file| file.set_len(0)) {
             return Err(self.dir.write_failed("making a segment", &error));
         }

@@ -31,6 +31,15 @@ enum Job {
     Run(Work),
 }
 
+impl Job {
+    fn perform(self) {
+        match self {
+            Job::Run(work) => work(),
+            Job::Flush(log) => log.take_flush_turn(),
+        }
+    }
+}
+
 /// Where a log is in the queue.
 #[derive(Default)]
 pub(crate) struct FlushTurn {
@@ -86,11 +95,14 @@ impl Flusher {
                 self.ready.wait(&mut queue);
             };
             drop(queue);
-            match job {
-                Job::Run(work) => work(),
-                Job::Flush(log) => log.take_flush_turn(),
-            }
+            job.perform();
         }
+    }
+
+    /// Does the first job of the queue; false when there is none.
+    pub fn work_once(&self) -> bool {
+        let job = self.queue.lock().jobs.pop_front();
+        job.map(Job::perform).is_some()
     }
 
     pub fn close(&self) {

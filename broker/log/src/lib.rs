@@ -14,6 +14,7 @@ pub mod config;
 mod error;
 mod flusher;
 mod index;
+mod index_repair;
 mod leader_epochs;
 mod log_dir;
 mod lookup;

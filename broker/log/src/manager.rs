@@ -172,6 +172,12 @@ impl LogManager {
         *self.background.lock() = Some(task);
     }
 
+    /// Does on the caller's thread what a thread of the flusher would do next; false when nothing waits.
+    /// For a world that has no such threads. May block.
+    pub fn flush_next(&self) -> bool {
+        self.shared.flusher.work_once()
+    }
+
     /// Hands the background's work to a thread that may block, unless the last round still runs.
     fn schedule_tick(self: &Arc<Self>) {
         if self.is_ticking.swap(true, Ordering::AcqRel) {
@@ -515,5 +521,7 @@ impl Drop for LogManager {
     fn drop(&mut self) {
         self.shared.cleaner.close();
         self.shared.flusher.close();
+        // They hold what holds them.
+        drop(std::mem::take(&mut *self.shared.dirty.lock()));
     }
 }

@@ -195,6 +195,24 @@ impl ProducerState {
         Ok(Checked::New)
     }
 
+    /// A producer of the second generation has an epoch for each transaction: what it begins with here,
+    /// when nothing is known of it, is its first batch (KIP-890).
+    pub fn check_beginning(
+        &self,
+        header: &BatchHeader,
+        offset: Offset,
+        partition: &dyn std::fmt::Display,
+    ) -> Result<(), ProducerRefusal> {
+        let first = header.base_sequence.0;
+        if first == 0 || !header.has_producer_id() || self.producers.contains_key(&header.producer_id) {
+            return Ok(());
+        }
+        let id = header.producer_id.0;
+        Err(ProducerRefusal::OutOfOrderSequence(format!(
+            "Invalid sequence number for producer {id} at offset {offset} in partition {partition}: {first} (incoming seq. number). Expected sequence 0 for transactions v2 idempotent producer with no existing state."
+        )))
+    }
+
     /// Takes in a batch that is in the log; its offsets are final.
     pub fn apply(&mut self, header: &BatchHeader, marker: Option<&EndTxnMarker>) -> Option<CompletedTxn> {
         self.end_offset = header.next_offset();
@@ -342,6 +360,37 @@ mod tests {
         assert!(matches!(check(&state, &header(2, 0, 1, 1)), Err(ProducerRefusal::InvalidProducerEpoch(_))));
         assert!(matches!(check(&state, &header(4, 5, 1, 1)), Err(ProducerRefusal::OutOfOrderSequence(_))));
         assert_eq!(check(&state, &header(4, 0, 1, 1)), Ok(Checked::New));
+    }
+
+    #[test]
+    fn a_producer_of_the_second_generation_begins_at_zero_where_nobody_knows_it() {
+        let mut state = ProducerState::default();
+        let begins = |state: &ProducerState, sequence| {
+            state.check_beginning(&header(0, sequence, 1, 0), Offset(0), &"t-0").is_ok()
+        };
+        assert!(begins(&state, 0));
+        assert!(!begins(&state, 5));
+        state.apply(&header(0, 0, 1, 0), None);
+        // From here on its sequence is judged.
+        assert!(begins(&state, 5));
+        assert!(matches!(check(&state, &header(0, 5, 1, 1)), Err(ProducerRefusal::OutOfOrderSequence(_))));
+    }
+
+    #[test]
+    fn silent_producers_are_forgotten_and_those_with_an_open_transaction_are_not() {
+        let mut state = ProducerState::default();
+        state.apply(&header(0, 0, 1, 0), None);
+        let mut builder =
+            BatchBuilder::new().transactional().producer(ProducerId(8), ProducerEpoch(0), Sequence(0));
+        builder.append(1, None, Some(b"v"), &[]);
+        let bytes = builder.base_offset(Offset(1)).build();
+        state.apply(BatchView::first(&bytes).expect("a batch").header(), None);
+        state.remove_expired(100, 100);
+        assert_eq!(state.entries().len(), 2, "not yet");
+        state.remove_expired(101, 100);
+        assert!(state.entry(ProducerId(7)).is_none() && state.entry(ProducerId(8)).is_some());
+        // A producer that is forgotten may go on with any sequence.
+        assert_eq!(check(&state, &header(0, 41, 1, 2)), Ok(Checked::New));
     }
 
     #[test]

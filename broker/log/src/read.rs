@@ -2,6 +2,7 @@
 //! Shell.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use ottla_env::File;
@@ -262,6 +263,9 @@ impl UnifiedLog {
     /// Aborted transactions that touch `from..bound`, for a read_committed reader.
     pub fn aborted_transactions(&self, from: Offset, bound: Offset) -> Result<Vec<AbortedTxn>, ReadError> {
         self.check_readable()?;
+        if self.lacks_aborted.load(Ordering::Acquire) {
+            self.dir.check()?;
+        }
         let segments = self.segments.load();
         let first = segments.partition_point(|segment| segment.base_offset() <= from).saturating_sub(1);
         let mut found = Vec::new();

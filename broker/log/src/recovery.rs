@@ -10,19 +10,19 @@ use std::io;
 use std::sync::Arc;
 
 use ottla_env::File;
+use ottla_env::disk::Name;
 use ottla_model::Offset;
 use ottla_records::{BatchHeader, BatchView, EndTxnMarker};
 
 use crate::checkpoint;
 use crate::cleaner::swap;
-use crate::index::{OffsetEntry, TimeEntry};
 use crate::leader_epochs::LeaderEpochs;
 use crate::log_dir::WriteFailure;
 use crate::names;
 use crate::positions::Position;
 use crate::producer_snapshot;
 use crate::producer_state::ProducerState;
-use crate::scan::{HeaderScan, verify};
+use crate::scan::verify;
 use crate::segment::Segment;
 use crate::txn_index::{self, AbortedTxn};
 use crate::unified_log::{UnifiedLog, Writer};
@@ -36,10 +36,39 @@ pub struct LoadReport {
     pub rebuilt_indexes: usize,
 }
 
-/// What a folder lists.
-struct Listing {
-    /// Base offsets with the bytes of their `.log`.
-    segments: Vec<(Offset, u64)>,
+/// What a folder lists: asked once, so that a start with many folders asks little.
+#[derive(Default)]
+pub(crate) struct Listing {
+    /// Base offsets of the files of each kind, in order.
+    segments: Vec<Offset>,
+    indexes: Vec<Offset>,
+    time_indexes: Vec<Offset>,
+    txn_indexes: Vec<Offset>,
+    /// The offsets as of which producer state was kept, in order.
+    snapshots: Vec<Offset>,
+}
+
+impl Listing {
+    fn of(names_found: &[Name]) -> Listing {
+        let of_kind = |suffix| {
+            let files = names_found.iter().filter(|name| !name.is_dir);
+            let mut offsets: Vec<Offset> =
+                files.filter_map(|name| names::offset_of(&name.text, suffix)).collect();
+            offsets.sort_unstable();
+            offsets
+        };
+        Listing {
+            segments: of_kind(names::LOG_SUFFIX),
+            indexes: of_kind(names::INDEX_SUFFIX),
+            time_indexes: of_kind(names::TIME_INDEX_SUFFIX),
+            txn_indexes: of_kind(names::TXN_INDEX_SUFFIX),
+            snapshots: of_kind(names::SNAPSHOT_SUFFIX),
+        }
+    }
+}
+
+fn has(offsets: &[Offset], offset: Offset) -> bool {
+    offsets.binary_search(&offset).is_ok()
 }
 
 impl UnifiedLog {
@@ -54,11 +83,7 @@ impl UnifiedLog {
         self.read_topic_id(writer)?;
         let epochs = self.read_epochs();
         let now_ms = self.shared.env.clock.wall_ms();
-        let mut segments: Vec<Arc<Segment>> = listing
-            .segments
-            .iter()
-            .map(|(base, size)| Arc::new(Segment::new(&self.folder, *base, *size, now_ms, false)))
-            .collect();
+        let mut segments = self.found_segments(&listing, now_ms)?;
         if let Some(start) = checkpointed_start {
             let below = segments.windows(2).take_while(|pair| pair[1].base_offset() <= start).count();
             for segment in segments.drain(..below) {
@@ -89,8 +114,8 @@ impl UnifiedLog {
         writer.active = segments.last().cloned();
         self.segments.store(Arc::new(segments));
         self.set_log_start(log_start);
-        self.drop_snapshots_above(end)?;
-        self.rebuild_producers(writer, log_start, end)?;
+        self.drop_snapshots_above(&listing, end)?;
+        self.rebuild_producers(writer, &listing, log_start, end)?;
         self.publish_loaded(writer, end);
         if report.truncated_bytes > 0 || report.dropped_segments > 0 {
             tracing::debug!(partition = %self.partition, ?report, "recovered");
@@ -127,34 +152,43 @@ impl UnifiedLog {
     /// `None`: there is no folder yet.
     fn list_folder(&self) -> io::Result<Option<Listing>> {
         let disk = &self.shared.env.disk;
-        let mut entries = match disk.read_dir(&self.folder) {
-            Ok(entries) => entries,
+        let mut names_found = match disk.read_names(&self.folder) {
+            Ok(names_found) => names_found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        if swap::finish_interrupted(&**disk, &self.folder, &entries)? {
-            entries = disk.read_dir(&self.folder)?;
+        if swap::finish_interrupted(&**disk, &self.folder, &names_found)? {
+            names_found = disk.read_names(&self.folder)?;
         }
-        let mut segments: Vec<(Offset, u64)> = entries
-            .iter()
-            .filter(|entry| !entry.is_dir)
-            .filter_map(|entry| Some((names::offset_of(&entry.name, names::LOG_SUFFIX)?, entry.len)))
-            .collect();
-        segments.sort_unstable();
-        for entry in &entries {
-            let is_stray = names::STRAY_SUFFIXES.iter().any(|suffix| entry.name.ends_with(suffix))
+        let listing = Listing::of(&names_found);
+        for name in &names_found {
+            let is_stray = names::STRAY_SUFFIXES.iter().any(|suffix| name.text.ends_with(suffix))
                 || [names::INDEX_SUFFIX, names::TIME_INDEX_SUFFIX, names::TXN_INDEX_SUFFIX].iter().any(
                     |suffix| {
-                        names::offset_of(&entry.name, suffix).is_some_and(|base| {
-                            segments.binary_search_by_key(&base, |(base, _)| *base).is_err()
-                        })
+                        names::offset_of(&name.text, suffix).is_some_and(|base| !has(&listing.segments, base))
                     },
                 );
-            if is_stray && !entry.is_dir {
-                disk.remove_file(&self.folder.join(&entry.name))?;
+            if is_stray && !name.is_dir {
+                disk.remove_file(&self.folder.join(&name.text))?;
             }
         }
-        Ok(Some(Listing { segments }))
+        Ok(Some(listing))
+    }
+
+    fn found_segments(&self, listing: &Listing, now_ms: i64) -> io::Result<Vec<Arc<Segment>>> {
+        let mut segments = Vec::with_capacity(listing.segments.len());
+        for base in &listing.segments {
+            let path = names::segment_file(&self.folder, *base, names::LOG_SUFFIX);
+            let size = match self.shared.env.disk.file_len(&path) {
+                Ok(size) => size,
+                // Removed while the folder was read: simply not there.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let indexes = [has(&listing.indexes, *base), has(&listing.time_indexes, *base)];
+            segments.push(Arc::new(Segment::found(&self.folder, *base, size, now_ms, indexes)));
+        }
+        Ok(segments)
     }
 
     fn read_topic_id(&self, writer: &mut Writer) -> io::Result<()> {
@@ -292,67 +326,11 @@ impl UnifiedLog {
         Ok((repair.next.max(segment.base_offset()), right == size))
     }
 
-    /// Makes both indexes right up to the recovery point, walking headers from their last entry
-    /// that fits; the entries of what is scanned next are then added behind.
-    fn repair_indexes(
-        &self,
-        segment: &Arc<Segment>,
-        file: &dyn File,
-        recovery_point: Offset,
-        report: &mut LoadReport,
-    ) -> io::Result<Repair> {
-        let files = &self.shared.files;
-        let size = segment.size_bytes();
-        segment.index.truncate(files, |entry| entry.position < size && entry.offset < recovery_point)?;
-        let last = segment.index.last(files)?;
-        let is_right = match last {
-            Some(entry) => segment.is_at(file, size, entry)?,
-            None => true,
-        };
-        let bound = last.map_or(segment.base_offset(), |entry| entry.offset);
-        segment.time_index.truncate(files, |entry| entry.offset <= bound)?;
-        let last_time = segment.time_index.last(files)?;
-        // Timestamps mostly grow, so the last entries of both speak of one batch; if not, the time
-        // index may have lost some, and only the batches know.
-        let is_time_right = last_time.map_or(last.is_none(), |time| time.offset >= bound);
-        let mut repair = Repair {
-            position: 0,
-            next: segment.base_offset(),
-            bytes_since_entry: 0,
-            index_interval_bytes: self.config.load().index_interval_bytes,
-        };
-        if let (Some(entry), true, true) = (last, is_right, is_time_right) {
-            repair.position = entry.position;
-            segment.set_max_timestamp(last_time);
-        } else {
-            if last.is_some() || last_time.is_some() {
-                report.rebuilt_indexes += 1;
-            }
-            segment.index.truncate(files, |_| false)?;
-            segment.time_index.truncate(files, |_| false)?;
-            segment.set_max_timestamp(None);
-        }
-        let from_entry = repair.position;
-        let mut scan = HeaderScan::new(file, repair.position, size);
-        while let Some((position, header)) = scan.next()? {
-            if header.next_offset() > recovery_point || header.base_offset < repair.next {
-                break;
-            }
-            if position == from_entry && last.is_some() && from_entry > 0 {
-                // The entry itself is in the index already.
-                segment.note_timestamp(header.max_timestamp, header.last_offset());
-                repair.step(position, &header);
-            } else {
-                repair.note(self, segment, position, &header)?;
-            }
-        }
-        Ok(repair)
-    }
-
     /// State as of `end`, from the last snapshot that fits and the batches behind it.
     pub(crate) fn rebuild_producers(
         &self,
         writer: &mut Writer,
+        listing: &Listing,
         log_start: Offset,
         end: Offset,
     ) -> io::Result<()> {
@@ -368,7 +346,7 @@ impl UnifiedLog {
         } else {
             self.dir.recovery_point(&self.partition).max(self.flushed_point()).min(end)
         };
-        let mut state = self.read_snapshot(writer, first_base, believed)?.unwrap_or_default();
+        let mut state = self.read_snapshot(writer, listing, first_base, believed)?.unwrap_or_default();
         let from = state.end_offset().max(first_base);
         let mut aborted: Vec<(Offset, AbortedTxn)> = Vec::new();
         if from < end {
@@ -385,7 +363,7 @@ impl UnifiedLog {
                 }
                 Ok(())
             })?;
-            self.rewrite_txn_indexes(&segments, from, &aborted)?;
+            self.rewrite_txn_indexes(writer, &segments, listing, from, &aborted)?;
         }
         state.advance_to(end);
         state.remove_expired(self.shared.env.clock.wall_ms(), self.shared.settings.producer_id_expiration_ms);
@@ -396,7 +374,9 @@ impl UnifiedLog {
     /// Entries from `from` on are those that were just found.
     fn rewrite_txn_indexes(
         &self,
+        writer: &mut Writer,
         segments: &[Arc<Segment>],
+        listing: &Listing,
         from: Offset,
         aborted: &[(Offset, AbortedTxn)],
     ) -> io::Result<()> {
@@ -405,7 +385,8 @@ impl UnifiedLog {
         for segment in segments.iter().skip(first) {
             let base = segment.base_offset();
             let path = names::segment_file(&self.folder, base, names::TXN_INDEX_SUFFIX);
-            let before = txn_index::read(disk, &path)?;
+            let is_there = has(&listing.txn_indexes, base);
+            let before = if is_there { txn_index::read(disk, &path)? } else { Vec::new() };
             let mut entries: Vec<AbortedTxn> =
                 before.iter().filter(|entry| entry.last_offset < from).copied().collect();
             entries.extend(aborted.iter().filter(|(segment, _)| *segment == base).map(|(_, entry)| *entry));
@@ -415,23 +396,17 @@ impl UnifiedLog {
                     disk.open(&path, ottla_env::OpenMode::ReadWrite)?.sync_data()?;
                 }
                 disk.sync_dir(&self.folder)?;
+            } else if !self.was_clean && !entries.is_empty() {
+                // Perhaps only in the page cache, as the markers are: they are promised together.
+                writer.unsynced_txn_indexes.push(base);
             }
         }
         Ok(())
     }
 
-    fn snapshots(&self) -> Vec<Offset> {
-        let mut offsets: Vec<Offset> = self
-            .shared
-            .env
-            .disk
-            .read_dir(&self.folder)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|entry| names::offset_of(&entry.name, names::SNAPSHOT_SUFFIX))
-            .collect();
-        offsets.sort_unstable();
-        offsets
+    /// What the folder lists now; nothing when it can't be read.
+    pub(crate) fn listing(&self) -> Listing {
+        Listing::of(&self.shared.env.disk.read_names(&self.folder).unwrap_or_default())
     }
 
     fn snapshot_path(&self, offset: Offset) -> std::path::PathBuf {
@@ -440,10 +415,14 @@ impl UnifiedLog {
 
     /// Snapshots of a future that did not survive. Gone for good before another future is written:
     /// one that came back would speak of producers that never wrote these records.
-    pub(crate) fn drop_snapshots_above(&self, end: Offset) -> io::Result<()> {
+    pub(crate) fn drop_snapshots_above(&self, listing: &Listing, end: Offset) -> io::Result<()> {
         let mut is_any_removed = false;
-        for offset in self.snapshots().into_iter().filter(|offset| *offset > end) {
-            self.shared.env.disk.remove_file(&self.snapshot_path(offset))?;
+        for offset in listing.snapshots.iter().filter(|offset| **offset > end) {
+            match self.shared.env.disk.remove_file(&self.snapshot_path(*offset)) {
+                // It went with its segment after the folder was listed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => result?,
+            }
             is_any_removed = true;
         }
         if is_any_removed { self.shared.env.disk.sync_dir(&self.folder) } else { Ok(()) }
@@ -458,11 +437,13 @@ impl UnifiedLog {
     fn read_snapshot(
         &self,
         writer: &mut Writer,
+        listing: &Listing,
         first: Offset,
         end: Offset,
     ) -> io::Result<Option<ProducerState>> {
         writer.last_snapshot = None;
-        for offset in self.snapshots().into_iter().rev().filter(|offset| (first..=end).contains(offset)) {
+        let fits = |offset: &Offset| (first..=end).contains(offset);
+        for offset in listing.snapshots.iter().rev().copied().filter(fits) {
             let bytes = match self.shared.env.disk.read(&self.snapshot_path(offset)) {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -513,7 +494,8 @@ impl UnifiedLog {
     fn prune_snapshots(&self, newest: Offset) {
         let segments = self.segments.load();
         let mut between: Vec<Offset> = self
-            .snapshots()
+            .listing()
+            .snapshots
             .into_iter()
             .filter(|offset| *offset < newest && !segments.iter().any(|s| s.base_offset() == *offset))
             .collect();
@@ -521,48 +503,6 @@ impl UnifiedLog {
         for offset in between {
             self.remove_snapshot(offset);
         }
-    }
-}
-
-/// How far a walk over a segment came, and what the indexes still need.
-struct Repair {
-    position: u64,
-    next: Offset,
-    bytes_since_entry: u64,
-    index_interval_bytes: u64,
-}
-
-impl Repair {
-    fn step(&mut self, position: u64, header: &BatchHeader) {
-        let bytes = header.size_bytes() as u64;
-        self.position = position + bytes;
-        self.next = header.next_offset();
-        self.bytes_since_entry += bytes;
-    }
-
-    fn note(
-        &mut self,
-        log: &UnifiedLog,
-        segment: &Segment,
-        position: u64,
-        header: &BatchHeader,
-    ) -> io::Result<()> {
-        let files = &log.shared.files;
-        segment.note_timestamp(header.max_timestamp, header.last_offset());
-        if self.bytes_since_entry > self.index_interval_bytes {
-            segment.index.append(OffsetEntry { offset: header.last_offset(), position }, files)?;
-            if let Some(max) = segment.max_timestamp(files)?
-                && max.timestamp >= 0
-                && segment.time_index.last(files)?.is_none_or(|last| max.timestamp > last.timestamp)
-            {
-                segment
-                    .time_index
-                    .append(TimeEntry { timestamp: max.timestamp, offset: max.offset }, files)?;
-            }
-            self.bytes_since_entry = 0;
-        }
-        self.step(position, header);
-        Ok(())
     }
 }
 

@@ -107,7 +107,9 @@ pub fn verify(
                     let size = header.size_bytes();
                     if to - from >= size {
                         let batch = &buffer[from..from + size];
-                        if crc32c::crc32c(&batch[21..]) != header.crc || !on_batch(position, &header, batch) {
+                        if ottla_records::checksum::crc32c(&batch[21..]) != header.crc
+                            || !on_batch(position, &header, batch)
+                        {
                             return Ok(position);
                         }
                         from += size;
@@ -126,6 +128,10 @@ pub fn verify(
             }
             let rest = (end - position) - to as u64;
             let room = rest.min((buffer.len() - to) as u64) as usize;
+            if room == 0 {
+                shrink(buffer);
+                return Ok(position);
+            }
             let read = file.read_at(&mut buffer[to..to + room], position + to as u64)?;
             if read == 0 {
                 shrink(buffer);

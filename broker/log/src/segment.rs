@@ -50,20 +50,26 @@ const RESERVE_FROM_BYTES: u64 = 1 << 20;
 const RESERVE_BYTES_MAX: u64 = 16 << 20;
 
 impl Segment {
-    /// `size_bytes`: of the file as it was found; 0 for one that is made.
-    pub fn new(
+    /// One that is made: none of its files is there.
+    pub fn new(folder: &Path, base_offset: Offset, created_ms: i64) -> Segment {
+        Segment::found(folder, base_offset, 0, created_ms, [false; 2])
+    }
+
+    /// One that a folder lists: the bytes of its `.log`, and whether its offset index and its time
+    /// index are there as well.
+    pub(crate) fn found(
         folder: &Path,
         base_offset: Offset,
         size_bytes: u64,
         created_ms: i64,
-        is_new: bool,
+        [has_index, has_time_index]: [bool; 2],
     ) -> Segment {
         let slot = |suffix| FileSlot::new(names::segment_file(folder, base_offset, suffix));
         Segment {
             base_offset,
             log: slot(names::LOG_SUFFIX),
-            index: Index::new(base_offset, slot(names::INDEX_SUFFIX), is_new),
-            time_index: Index::new(base_offset, slot(names::TIME_INDEX_SUFFIX), is_new),
+            index: Index::new(base_offset, slot(names::INDEX_SUFFIX), !has_index),
+            time_index: Index::new(base_offset, slot(names::TIME_INDEX_SUFFIX), !has_time_index),
             size_bytes: AtomicU64::new(size_bytes),
             max_timestamp: Mutex::new(None),
             checked_from: AtomicU64::new(size_bytes),
@@ -87,7 +93,7 @@ impl Segment {
             log: slot(names::LOG_SUFFIX, log),
             index: Index::new(base_offset, slot(names::INDEX_SUFFIX, index), true),
             time_index: Index::new(base_offset, slot(names::TIME_INDEX_SUFFIX, time_index), true),
-            ..Segment::new(folder, base_offset, 0, created_ms, true)
+            ..Segment::new(folder, base_offset, created_ms)
         }
     }
 

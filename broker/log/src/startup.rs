@@ -55,16 +55,16 @@ pub(crate) fn find_partitions(
 ) -> std::io::Result<Vec<Arc<UnifiedLog>>> {
     let mut logs = Vec::new();
     let config = Arc::new(LogConfig::default());
-    for entry in shared.env.disk.read_dir(dir.path())? {
+    for entry in shared.env.disk.read_names(dir.path())? {
         if !entry.is_dir {
             continue;
         }
-        if entry.name.ends_with(names::DELETE_DIR_SUFFIX) {
-            let (disk, folder) = (shared.env.disk.clone(), dir.path().join(&entry.name));
+        if entry.text.ends_with(names::DELETE_DIR_SUFFIX) {
+            let (disk, folder) = (shared.env.disk.clone(), dir.path().join(&entry.text));
             shared.flusher.run(Box::new(move || remove_folder(&*disk, &folder)));
-        } else if entry.name == names::CLUSTER_METADATA_FOLDER {
+        } else if entry.text == names::CLUSTER_METADATA_FOLDER {
             // The metadata room's own: its segments and snapshots follow other rules.
-        } else if let Some(partition) = TopicPartition::parse(&entry.name) {
+        } else if let Some(partition) = TopicPartition::parse(&entry.text) {
             let log = UnifiedLog::new(partition, dir.clone(), shared.clone(), config.clone(), was_clean);
             logs.push(Arc::new(log));
         }

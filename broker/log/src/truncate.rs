@@ -102,9 +102,10 @@ impl UnifiedLog {
         self.set_flushed(self.flushed_offset().min(end));
         writer.unflushed_bytes = 0;
         writer.unflushed_records = 0;
+        let listing = self.listing();
         let rebuilt = self
-            .drop_snapshots_above(end)
-            .and_then(|()| self.rebuild_producers(writer, self.log_start_offset(), end));
+            .drop_snapshots_above(&listing, end)
+            .and_then(|()| self.rebuild_producers(writer, &listing, self.log_start_offset(), end));
         rebuilt.map_err(|error| {
             ChangeError::from(self.dir.fail(&format!("reading {}", self.folder.display()), &error))
         })?;
@@ -139,7 +140,7 @@ impl UnifiedLog {
         let had_folder = writer.active.take().is_some();
         self.set_log_start(offset);
         self.set_log_end(offset);
-        self.drop_snapshots_above(Offset(-1)).map_err(|error| {
+        self.drop_snapshots_above(&self.listing(), Offset(-1)).map_err(|error| {
             ChangeError::from(self.dir.fail(&format!("truncating {}", self.folder.display()), &error))
         })?;
         if had_folder || offset.0 > 0 {

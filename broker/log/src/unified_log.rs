@@ -61,6 +61,8 @@ pub struct UnifiedLog {
     /// Somebody asked for this log with a configuration. One that a start found and nobody asked for
     /// has none of its own: nothing is removed by a default that may not be its topic's.
     is_claimed: AtomicBool,
+    /// An aborted transaction is missing in the index of those: its directory is offline.
+    pub(crate) lacks_aborted: AtomicBool,
     /// Whether `shared.dirty` knows of this log.
     pub(crate) is_dirty: AtomicBool,
     log_start: AtomicI64,
@@ -130,6 +132,7 @@ impl UnifiedLog {
             is_loaded: AtomicBool::new(false),
             is_deleted: AtomicBool::new(false),
             is_claimed: AtomicBool::new(false),
+            lacks_aborted: AtomicBool::new(false),
             is_dirty: AtomicBool::new(false),
             log_start: AtomicI64::new(0),
             log_end: AtomicI64::new(0),

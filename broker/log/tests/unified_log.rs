@@ -510,6 +510,43 @@ fn a_deleted_partition_is_gone_and_its_name_is_free() {
 }
 
 #[test]
+fn a_kill_after_a_clean_stop_leaves_the_indexes_of_a_short_log_alone() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let manager = open(&disk);
+    let log = log_of(&manager, LogConfig::default());
+    for n in 0..3 {
+        append(&log, batch_at(NOW + n, &["v", "w"])).expect("stored");
+    }
+    manager.clean_shutdown();
+    drop((log, manager));
+    let time_index = PathBuf::from("/data/t-0/00000000000000000000.timeindex");
+    let at_stop = disk.read(&time_index).expect("there");
+    assert_eq!(at_stop.len(), 12, "one entry");
+    drop(open(&disk));
+    let recover = || {
+        let dirs = vec![PathBuf::from("/data")];
+        let (manager, report) = LogManager::open(env_on(disk.clone()), dirs, settings()).expect("opens");
+        (manager, report.dirs[0].total.rebuilt_indexes)
+    };
+    let (manager, rebuilt) = recover();
+    assert_eq!((rebuilt, disk.read(&time_index).expect("there")), (0, at_stop.clone()));
+    let log = log_of(&manager, LogConfig::default());
+    assert_eq!(log.max_timestamp().expect("readable").map(|max| max.timestamp), Some(NOW + 2));
+    drop((log, manager));
+    // One that says what no batch says goes.
+    let mut wrong = at_stop;
+    wrong[7] ^= 1;
+    disk.write_atomically(&time_index, &wrong).expect("memory");
+    let (manager, _) = recover();
+    assert_eq!(disk.read(&time_index).expect("there"), []);
+    let log = log_of(&manager, LogConfig::default());
+    assert_eq!(
+        log.offset_for_timestamp(NOW + 2).expect("readable").map(|found| found.offset),
+        Some(Offset(4))
+    );
+}
+
+#[test]
 fn a_second_user_of_the_directory_is_refused() {
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
     let manager = open(&disk);

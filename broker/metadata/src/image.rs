@@ -10,6 +10,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use ottla_model::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName};
 use ottla_protocol::records::metadata::{MetadataRecord, RegisterBrokerRecord, RegisterControllerRecord};
+use ottla_security::{Acls, ScramCredentials};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
@@ -80,8 +81,10 @@ pub struct Image {
     pub(crate) configs: OrdMap<ConfigResource, Overrides>,
     pub(crate) next_producer_id: i64,
     pub(crate) producer_ids: Option<Arc<MetadataRecord>>,
-    /// Quotas, ACLs, SCRAM credentials, delegation tokens: kept as they came for the rooms that will
-    /// own their meaning, so that adopting Kafka's log loses nothing.
+    pub(crate) acls: Arc<Acls>,
+    pub(crate) scram: ScramCredentials,
+    /// Quotas and delegation tokens: kept as they came for the rooms that will own their meaning, so
+    /// that adopting Kafka's log loses nothing.
     pub(crate) others: OrdMap<Vec<u8>, Arc<MetadataRecord>>,
 }
 
@@ -173,6 +176,8 @@ impl Image {
             configs: OrdMap::new(),
             next_producer_id: 0,
             producer_ids: None,
+            acls: Arc::default(),
+            scram: ScramCredentials::default(),
             others: OrdMap::new(),
         }
     }
@@ -294,6 +299,15 @@ impl Image {
 
     pub fn is_active(&self, id: BrokerId) -> bool {
         self.brokers.get(&id).is_some_and(|broker| !broker.fenced && !broker.in_controlled_shutdown)
+    }
+
+    /// Who may do what, as the authorizer reads it.
+    pub fn acls(&self) -> &Arc<Acls> {
+        &self.acls
+    }
+
+    pub fn scram_credentials(&self) -> &ScramCredentials {
+        &self.scram
     }
 
     /// The first producer id that no block holds.

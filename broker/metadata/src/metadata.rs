@@ -13,11 +13,14 @@ use ottla_log::LogManager;
 use ottla_model::TopicName;
 use ottla_model::limits::METADATA_EVENTS_QUEUED_MAX;
 use ottla_protocol::messages::{
-    AlterConfigsRequest, AlterConfigsResponse, CreatePartitionsRequest, CreatePartitionsResponse,
-    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
-    DescribeQuorumRequest, DescribeQuorumResponse, ElectLeadersRequest, ElectLeadersResponse,
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest,
-    ListPartitionReassignmentsResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
+    AlterConfigsRequest, AlterConfigsResponse, AlterUserScramCredentialsRequest,
+    AlterUserScramCredentialsResponse, CreateAclsRequest, CreateAclsResponse, CreatePartitionsRequest,
+    CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteAclsRequest,
+    DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeQuorumRequest,
+    DescribeQuorumResponse, DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse,
+    ElectLeadersRequest, ElectLeadersResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
+    UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -26,7 +29,8 @@ use crate::controller::features::{Feature, decide_update_features};
 use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_ids};
 use crate::controller::registration::Registration;
 use crate::controller::{
-    ApiError, Decision, Rules, TopicIds, configs, create_topics, delete_topics, elections, partitions, quorum,
+    ApiError, Decision, Rules, TopicIds, acls, configs, create_topics, delete_topics, elections, partitions,
+    quorum, scram,
 };
 use crate::controller_loop::ControllerLoop;
 use crate::delta::{Delta, ImageListener};
@@ -170,6 +174,8 @@ impl Metadata {
         if let Some(thread) = thread {
             thread.join();
         }
+        // Nobody is told anything any more; some of them hold what holds this.
+        drop(std::mem::take(&mut *self.shared.listeners.lock()));
     }
 
     /// Queues a decision and waits for its answer.
@@ -263,6 +269,35 @@ impl Metadata {
         version: i16,
     ) -> Result<UpdateFeaturesResponse, OperationError> {
         self.decide(move |image, rules, _| Ok(decide_update_features(image, rules, &request, version))).await
+    }
+
+    pub async fn create_acls(
+        &self,
+        request: CreateAclsRequest,
+    ) -> Result<CreateAclsResponse, OperationError> {
+        self.decide(move |image, _, ids| acls::decide_create_acls(image, &request, ids)).await
+    }
+
+    pub async fn delete_acls(
+        &self,
+        request: DeleteAclsRequest,
+    ) -> Result<DeleteAclsResponse, OperationError> {
+        self.decide(move |image, _, _| acls::decide_delete_acls(image, &request)).await
+    }
+
+    pub async fn alter_user_scram_credentials(
+        &self,
+        request: AlterUserScramCredentialsRequest,
+    ) -> Result<AlterUserScramCredentialsResponse, OperationError> {
+        self.decide(move |image, _, _| Ok(scram::decide_alter_user_scram_credentials(image, &request))).await
+    }
+
+    /// What may be told of SCRAM credentials, from memory.
+    pub fn describe_user_scram_credentials(
+        &self,
+        request: &DescribeUserScramCredentialsRequest,
+    ) -> DescribeUserScramCredentialsResponse {
+        scram::describe_user_scram_credentials(&self.image(), request)
     }
 
     /// The next thousand producer ids; they are never given out again.

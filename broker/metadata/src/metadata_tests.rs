@@ -14,7 +14,12 @@ use ottla_env::memory::{Faults, FaultyDisk};
 use ottla_env::{Disk, Env, File, OpenMode, memory};
 use ottla_log::{LogManager, LogManagerSettings};
 use ottla_model::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicName};
-use ottla_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest, DescribeQuorumRequest};
+use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
+use ottla_protocol::messages::create_acls_request::AclCreation;
+use ottla_protocol::messages::{
+    AlterUserScramCredentialsRequest, CreateAclsRequest, CreateTopicsRequest, DeleteTopicsRequest,
+    DescribeQuorumRequest,
+};
 use parking_lot::Mutex;
 
 use crate::controller::testing::{IntoStr, features, topic};
@@ -120,6 +125,40 @@ fn a_new_folder_becomes_a_cluster_and_a_restart_finds_it() {
         again.stop().await;
         assert_eq!(create(&again, "late").await, Err(OperationError::Stopping));
     });
+}
+
+#[test]
+fn acls_and_credentials_survive_a_loss_of_power() {
+    let disk = Arc::new(FaultyDisk::new(9));
+    let env = world(9, disk.clone());
+    let metadata = start(&env);
+    let acl = AclCreation::default()
+        .with_resource_type(2)
+        .with_resource_name("t".into_str())
+        .with_resource_pattern_type(4)
+        .with_principal("User:a".into_str())
+        .with_host("*".into_str())
+        .with_operation(3)
+        .with_permission_type(2);
+    let credential = ScramCredentialUpsertion::default()
+        .with_name("a".into_str())
+        .with_mechanism(2)
+        .with_iterations(4096)
+        .with_salt(Bytes::from_static(b"salt"))
+        .with_salted_password(Bytes::from_static(b"password"));
+    run(async {
+        let created = metadata.create_acls(CreateAclsRequest::default().with_creations(vec![acl])).await;
+        assert!(created.is_ok_and(|response| response.results[0].error_code == 0));
+        let request = AlterUserScramCredentialsRequest::default().with_upsertions(vec![credential]);
+        let altered = metadata.alter_user_scram_credentials(request).await;
+        assert!(altered.is_ok_and(|response| response.results[0].error_code == 0));
+    });
+    let before = metadata.image().clone();
+    disk.lose_power();
+    let after = start(&env).image().clone();
+    assert_eq!((after.acls().count(), after.acls()), (1, before.acls()));
+    assert!(after.scram_credentials().of_user("a").is_some());
+    assert_eq!(after.scram_credentials(), before.scram_credentials());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use ottla_protocol::records::metadata::{
 };
 
 use crate::controller::features::METADATA_VERSION;
+use crate::controller::{acls, scram};
 use crate::image::{ConfigResource, Image, Overrides, PartitionImage, ResourceType, TopicImage};
 
 /// Everything but topics, the finalized features first as Kafka's snapshots have them.
@@ -28,6 +29,9 @@ pub fn records_of_cluster(image: &Image) -> Vec<MetadataRecord> {
         records.extend(records_of_overrides(resource, overrides));
     }
     records.extend(image.producer_ids.as_deref().cloned());
+    records.extend(image.acls.iter().map(|(id, binding)| acls::record_of(id, binding).into()));
+    let credentials = image.scram.iter();
+    records.extend(credentials.map(|(name, mechanism, it)| scram::record_of(name, mechanism, it).into()));
     records.extend(image.others.values().map(|record| (**record).clone()));
     records
 }

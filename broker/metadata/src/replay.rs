@@ -8,8 +8,10 @@ use ottla_protocol::records::metadata::{
     BrokerRegistrationChangeRecord, ConfigRecord, MetadataRecord, PartitionChangeRecord, PartitionRecord,
     TopicRecord,
 };
+use ottla_security::ScramMechanism;
 use smallvec::SmallVec;
 
+use crate::controller::{acls, scram};
 use crate::delta::Delta;
 use crate::image::{
     ConfigResource, Image, Overrides, PartitionImage, RarePartitionFacts, Replicas, ResourceType, TopicImage,
@@ -99,11 +101,27 @@ fn apply(image: &mut Image, delta: &mut Delta, record: MetadataRecord) {
             image.next_producer_id = ids.next_producer_id;
             image.producer_ids = Some(Arc::new(record));
         }
+        MetadataRecord::AccessControlEntry(record) => {
+            delta.others_changed = true;
+            Arc::make_mut(&mut image.acls).insert(record.id, acls::binding_of(&record));
+        }
+        MetadataRecord::RemoveAccessControlEntry(record) => {
+            delta.others_changed = true;
+            Arc::make_mut(&mut image.acls).remove(record.id);
+        }
+        MetadataRecord::UserScramCredential(record) => {
+            delta.others_changed = true;
+            if let Some((mechanism, credential)) = scram::credential_of(&record) {
+                image.scram.insert(&record.name, mechanism, credential);
+            }
+        }
+        MetadataRecord::RemoveUserScramCredential(record) => {
+            delta.others_changed = true;
+            if let Some(mechanism) = ScramMechanism::from_code(record.mechanism) {
+                image.scram.remove(&record.name, mechanism);
+            }
+        }
         MetadataRecord::ClientQuota(_)
-        | MetadataRecord::AccessControlEntry(_)
-        | MetadataRecord::RemoveAccessControlEntry(_)
-        | MetadataRecord::UserScramCredential(_)
-        | MetadataRecord::RemoveUserScramCredential(_)
         | MetadataRecord::DelegationToken(_)
         | MetadataRecord::RemoveDelegationToken(_) => replay_other(image, delta, record),
         // Nothing of ZooKeeper's time is kept; transactions are the caller's.
@@ -363,14 +381,6 @@ fn replay_other(image: &mut Image, delta: &mut Delta, record: MetadataRecord) {
             }
             parts.push(quota.key.as_bytes());
             (key("quota", &parts), quota.remove)
-        }
-        MetadataRecord::AccessControlEntry(entry) => (key("acl", &[entry.id.as_bytes()]), false),
-        MetadataRecord::RemoveAccessControlEntry(entry) => (key("acl", &[entry.id.as_bytes()]), true),
-        MetadataRecord::UserScramCredential(credential) => {
-            (key("scram", &[credential.name.as_bytes(), &[credential.mechanism as u8]]), false)
-        }
-        MetadataRecord::RemoveUserScramCredential(credential) => {
-            (key("scram", &[credential.name.as_bytes(), &[credential.mechanism as u8]]), true)
         }
         MetadataRecord::DelegationToken(token) => (key("token", &[token.token_id.as_bytes()]), false),
         MetadataRecord::RemoveDelegationToken(token) => (key("token", &[token.token_id.as_bytes()]), true),

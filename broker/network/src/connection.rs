@@ -124,6 +124,8 @@ pub(crate) struct Connection {
     /// Why nothing more is taken in; the connection closes once all before is answered.
     ending: Option<CloseReason>,
     moved: Moved,
+    /// The last read left room: another one would find nothing.
+    is_socket_empty: bool,
     closed: CloseReason,
 }
 
@@ -146,6 +148,7 @@ impl Connection {
             task: None,
             ending: None,
             moved: Moved::default(),
+            is_socket_empty: false,
             // What it is when the task is dropped with the runtime.
             closed: CloseReason::Shutdown,
         }
@@ -164,15 +167,15 @@ impl Connection {
                 return Poll::Ready(reason);
             }
             let polled = self.answers.poll_woken(WOKEN_PER_ROUND_MAX);
-            let wrote = match self.write(context, &mut work) {
-                Ok(wrote) => wrote,
-                Err(reason) => return Poll::Ready(reason),
-            };
+            if let Err(reason) = self.write(context, &mut work) {
+                return Poll::Ready(reason);
+            }
             let read = match self.read_some(context, &mut work) {
                 Ok(read) => read,
                 Err(reason) => return Poll::Ready(reason),
             };
-            if !(read || wrote || polled > 0) {
+            // What was written needs no other round: reading came after it.
+            if !(read || polled > 0) {
                 self.answers.release_if_empty();
                 return Poll::Pending;
             }
@@ -203,9 +206,8 @@ impl Connection {
         }
     }
 
-    /// Sends what can be sent. True when anything was.
-    fn write(&mut self, context: &mut Context<'_>, work: &mut Work) -> Result<bool, CloseReason> {
-        let mut progress = false;
+    /// Sends what can be sent.
+    fn write(&mut self, context: &mut Context<'_>, work: &mut Work) -> Result<(), CloseReason> {
         while !self.answers.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let result = match self.answers.outgoing(&mut slices) {
@@ -224,7 +226,7 @@ impl Connection {
                 }
             };
             match result {
-                Poll::Pending => return Ok(progress),
+                Poll::Pending => return Ok(()),
                 // A file that became shorter has nothing to send where its length was promised.
                 Poll::Ready(Ok(0)) => {
                     tracing::warn!(
@@ -235,12 +237,11 @@ impl Connection {
                     return Err(CloseReason::Error);
                 }
                 Poll::Ready(Ok(sent)) => {
-                    progress = true;
                     self.moved.bytes_out += sent;
                     self.answers.on_sent(sent);
                     work.moved(sent);
                     if work.is_done() {
-                        return Ok(progress);
+                        return Ok(());
                     }
                 }
                 Poll::Ready(Err(error)) => {
@@ -251,7 +252,7 @@ impl Connection {
         }
         match self.ending {
             Some(reason) if self.answers.is_empty() => Err(reason),
-            _going_on => Ok(progress),
+            _going_on => Ok(()),
         }
     }
 
@@ -270,7 +271,7 @@ impl Connection {
         let mut progress = false;
         while self.read(context, work)? {
             progress = true;
-            if work.is_done() || work.bytes <= enough {
+            if self.is_socket_empty || work.is_done() || work.bytes <= enough {
                 break;
             }
         }
@@ -312,6 +313,7 @@ impl Connection {
             Poll::Ready(Ok(count)) => {
                 self.moved.bytes_in += count;
                 self.reader.on_read(count, room);
+                self.is_socket_empty = count < room;
                 work.moved(count);
                 self.admit(work);
                 Ok(true)

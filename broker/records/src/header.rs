@@ -19,6 +19,7 @@
 //! @61  records                         compressed as one block when a codec is set
 //! ```
 
+use crate::checksum::crc32c_of_two;
 use ottla_model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence};
 
 use crate::compression::CompressionType;
@@ -252,5 +253,5 @@ pub fn assign_timestamp(
 /// The CRC-32C of a batch in two pieces.
 #[inline]
 pub fn checksum(header: &[u8; HEADER_BYTES], records: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&header[ATTRIBUTES_AT..]), records)
+    crc32c_of_two(&header[ATTRIBUTES_AT..], records)
 }

@@ -1,9 +1,10 @@
 //! The v2 record batch: checked views, checksums, codecs, control batches, building and validation.
 //! Core. Bytes in, bytes out; time is an argument.
 //!
-//! Reading order: `header` (the layout), `view`, `record`, `compression`, `control`, `builder`, `validate`.
+//! Reading order: `header` (the layout), `checksum`, `view`, `record`, `compression`, `control`, `builder`, `validate`.
 
 pub mod builder;
+pub mod checksum;
 pub mod compression;
 pub mod control;
 pub mod header;

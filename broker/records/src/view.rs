@@ -1,6 +1,7 @@
 //! Checked views of whole batches in a buffer, without copying.
 //! Core.
 
+use crate::checksum;
 use crate::compression::{CodecError, decompress_into};
 use crate::header::{
     ATTRIBUTES_AT, BatchHeader, CRC_AT, HEADER_BYTES, LENGTH_AT, LOG_OVERHEAD_BYTES, MAGIC, MAGIC_AT,
@@ -67,7 +68,7 @@ impl<'a> BatchView<'a> {
 
     #[inline]
     pub fn verify_checksum(&self) -> Result<(), BatchError> {
-        let computed = crc32c::crc32c(&self.bytes[ATTRIBUTES_AT..]);
+        let computed = checksum::crc32c(&self.bytes[ATTRIBUTES_AT..]);
         if computed == self.header.crc {
             Ok(())
         } else {

@@ -3,3 +3,4 @@
 
 pub mod groups_follow;
 pub mod groups_log;
+pub mod transactions;

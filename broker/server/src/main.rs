@@ -8,7 +8,6 @@ mod listeners;
 mod ready;
 mod serve;
 mod settings;
-mod transactions;
 mod wiring;
 
 use std::io::Write;
@@ -16,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ottla_config::{BrokerConfig, Warning};
-use ottla_server::{groups_follow, groups_log};
+use ottla_server::{groups_follow, groups_log, transactions};
 
 use crate::args::{Arguments, Command, Sources, parse_override};
 

@@ -12,6 +12,7 @@ use ottla_model::TopicId;
 use ottla_network::NetworkSettings;
 use ottla_records::{Codec, CompressionType};
 use ottla_replica::Durability;
+use ottla_security::Authorizer;
 
 use crate::identity::Identity;
 
@@ -52,6 +53,14 @@ pub fn network(env: &Env, config: &BrokerConfig) -> NetworkSettings {
         memory_budget_bytes: config.memory_budget_bytes as usize,
         ..NetworkSettings::default()
     }
+}
+
+/// Who decides what clients may do; `None` where everybody may do everything.
+pub fn authorizer(config: &BrokerConfig) -> Result<Option<Authorizer>, String> {
+    let Some(settings) = config.authorizer() else { return Ok(None) };
+    Authorizer::new(&settings.super_users, settings.allow_everyone_if_no_acl_found)
+        .map(Some)
+        .map_err(|error| error.to_string())
 }
 
 /// Without a directory there is nothing to sync: memory is as durable as it gets.

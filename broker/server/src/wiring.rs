@@ -119,6 +119,7 @@ pub async fn start(
         groups.clone(),
         transactions.clone(),
         api_metrics,
+        settings::authorizer(&config)?,
     );
     let ready = Arc::new(AtomicBool::new(false));
     let bound = Listeners::bind(&env, &listeners::specs(&config)).map_err(|error| error.to_string())?;

@@ -8,10 +8,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
 use ottla_api::groups::Topics;
+use ottla_api::metrics::ApiMetrics;
+use ottla_api::{Broker, Dispatch};
 use ottla_config::BrokerConfig;
+use ottla_coordinator::transaction::{ProducerIdSource, TransactionCoordinator, TransactionSettings};
 use ottla_coordinator::{GroupCoordinator, GroupSettings};
 use ottla_env::memory::{Faults, FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
-use ottla_env::{Clock, Env};
+use ottla_env::{Clock, Env, Tasks};
 use ottla_log::{LogManager, LogManagerSettings};
 use ottla_metadata::controller::features::{Feature, METADATA_VERSION};
 use ottla_metadata::{Metadata, MetadataOptions, Registration};
@@ -22,10 +25,19 @@ use ottla_replica::metrics::ReplicaMetrics;
 use ottla_replica::{Durability, ReplicaManager};
 use ottla_server::groups_follow::GroupsFollow;
 use ottla_server::groups_log::{self, GroupsLog};
+use ottla_server::transactions::{Ids, Markers, TransactionsFollow};
 use prometheus::Registry;
 
 /// Offsets are kept so long by an empty group of a simulated broker.
 pub const OFFSETS_RETENTION_MS: u64 = 3_600_000;
+
+/// Transactions are looked after by calls of `tick`, not by time.
+const TRANSACTION_SETTINGS: TransactionSettings = TransactionSettings {
+    timeout_max_ms: 900_000,
+    id_expiration_ms: 1 << 40,
+    abort_interval_ms: 1_000,
+    expiration_interval_ms: 3_600_000,
+};
 
 /// How a life of the broker ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +52,9 @@ pub struct Rooms {
     pub metadata: Arc<Metadata>,
     pub replicas: Arc<ReplicaManager>,
     pub groups: Arc<GroupCoordinator>,
+    pub transactions: Arc<TransactionCoordinator>,
+    /// Takes whole requests, as the network hands them over.
+    pub door: Dispatch,
 }
 
 /// A broker and the world it lives in.
@@ -47,7 +62,10 @@ pub struct World {
     pub rng: SeededRng,
     pub disk: FaultyDisk,
     pub clock: MemoryClock,
-    config: BrokerConfig,
+    pub config: BrokerConfig,
+    tasks: Arc<dyn Tasks>,
+    /// Files are synced when `LogManager::flush_next` is called, and not at once.
+    flushes_later: bool,
     rooms: Option<Rooms>,
 }
 
@@ -79,7 +97,16 @@ pub fn wire(text: &str) -> StrBytes {
 
 impl World {
     pub fn new(seed: u64) -> World {
-        let given = [("node.id", "1"), ("offsets.topic.num.partitions", "2"), ("log.dirs", "/data")];
+        World::with_tasks(seed, Arc::new(ThreadTasks), false)
+    }
+
+    pub fn with_tasks(seed: u64, tasks: Arc<dyn Tasks>, flushes_later: bool) -> World {
+        let given = [
+            ("node.id", "1"),
+            ("offsets.topic.num.partitions", "2"),
+            ("transaction.state.log.num.partitions", "2"),
+            ("log.dirs", "/data"),
+        ];
         let given: Vec<(String, String)> =
             given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let (config, _warnings) = ottla_config::load(None, &[], &given).expect("a valid configuration");
@@ -88,6 +115,8 @@ impl World {
             disk: FaultyDisk::new(seed ^ 0x5eed),
             clock: MemoryClock::new(1_700_000_000_000),
             config,
+            tasks,
+            flushes_later,
             rooms: None,
         };
         world.open();
@@ -109,10 +138,10 @@ impl World {
             disk: Arc::new(self.disk.clone()),
             net: Arc::new(NoNet),
             rng: Arc::new(SeededRng::new(self.rng.below(u64::MAX))),
-            tasks: Arc::new(ThreadTasks),
+            tasks: self.tasks.clone(),
         };
         let settings = LogManagerSettings {
-            flusher_threads: 0,
+            flusher_threads: usize::from(self.flushes_later),
             is_background_on: false,
             recovery_threads: 1,
             reserve_bytes: 4096,
@@ -122,12 +151,15 @@ impl World {
         };
         let (logs, recovery) = LogManager::open(env.clone(), vec![PathBuf::from("/data")], settings)
             .expect("the directory opens");
-        let feature = Feature { name: METADATA_VERSION.to_owned(), min: 7, max: 30, finalized: 30 };
+        let features = vec![
+            Feature { name: METADATA_VERSION.to_owned(), min: 7, max: 30, finalized: 30 },
+            Feature { name: "transaction.version".to_owned(), min: 0, max: 2, finalized: 2 },
+        ];
         let options = MetadataOptions {
             logs: Some(logs.clone()),
             cluster_id: "AAAAAAAAAAAAAAAAAAAAAQ".to_owned(),
             config: self.config.clone(),
-            features: vec![feature],
+            features: features.clone(),
             sync: true,
             unclean_stop: recovery.dirs.iter().any(|dir| !dir.was_clean),
         };
@@ -142,8 +174,39 @@ impl World {
             GroupSettings { offsets_retention_ms: OFFSETS_RETENTION_MS as i64, ..GroupSettings::default() };
         let groups = GroupCoordinator::new(settings, log, env.clock.clone(), env.rng.clone());
         metadata.subscribe(Arc::new(GroupsFollow(groups.clone())));
+        let ids = Arc::new(Ids::new(metadata.clone()));
+        let transactions = TransactionCoordinator::new(
+            TRANSACTION_SETTINGS,
+            Arc::new(GroupsLog::new(
+                groups_log::TRANSACTIONS_TOPIC,
+                replicas.clone(),
+                metadata.clone(),
+                Codec::None,
+            )),
+            Arc::new(Markers { replicas: replicas.clone(), groups: groups.clone() }),
+            ids.clone(),
+            env.clock.clone(),
+            env.tasks.clone(),
+        );
+        metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
         metadata.start(&Registration::default()).expect("the controller starts");
-        self.rooms = Some(Rooms { logs, metadata, replicas, groups });
+        let door = Broker::new(
+            env,
+            self.config.clone(),
+            features,
+            metadata.clone(),
+            replicas.clone(),
+            groups.clone(),
+            transactions.clone(),
+            Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics")),
+            None,
+        );
+        let door = Dispatch::new(Arc::new(door));
+        self.rooms = Some(Rooms { logs, metadata, replicas, groups, transactions, door });
+        if self.flushes_later {
+            // From here on nobody waits for the controller's thread, and a seed repeats.
+            self.ask(ids.next()).expect("a block of producer ids");
+        }
     }
 
     /// Waits for an answer of the controller, and until it has done what it does behind an answer.
@@ -160,6 +223,7 @@ impl World {
         self.disk.set_faults(Faults::default());
         match end {
             End::Clean => {
+                rooms.transactions.unload_all();
                 rooms.groups.unload_all();
                 wait(rooms.metadata.stop());
                 rooms.logs.clean_shutdown();

@@ -55,6 +55,9 @@ func main() {
 }
 
 func perform(ctx context.Context, words []string) error {
+	if verb, known := transactionVerbs[words[0]]; known {
+		return verb(ctx, words[1:])
+	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap))
 	if err != nil {
 		return err

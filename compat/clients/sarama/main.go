@@ -59,6 +59,9 @@ func newConfig() *sarama.Config {
 }
 
 func perform(words []string) error {
+	if verb, known := transactionVerbs[words[0]]; known {
+		return verb(words[1:])
+	}
 	switch words[0] {
 	case "codecs":
 		say("codecs none,gzip,snappy,lz4,zstd")

@@ -1,7 +1,7 @@
 //! Requests encoded once and sent many times: the load costs its sender little more than the copy into the socket.
 //! core: values only.
 
-use crate::crash::batch::{Origin, write};
+use crate::crash::batch::{Origin, write, write_keyed};
 use crate::places::now_ms;
 use crate::wire::Body;
 
@@ -46,6 +46,15 @@ pub fn batch(record_count: usize, value_bytes: usize) -> Vec<u8> {
         })
         .collect();
     write(&values, Origin::NOBODY, now_ms())
+}
+
+/// A batch of small records whose keys are the numbers from `first_key` on.
+pub fn keyed_batch(first_key: usize, record_count: usize, value_bytes: usize) -> Vec<u8> {
+    let value = vec![0xA5; value_bytes];
+    let keyed: Vec<_> = (first_key..first_key + record_count)
+        .map(|key| (Some(format!("key-{key:010}").into_bytes()), value.clone()))
+        .collect();
+    write_keyed(&keyed, Origin::NOBODY, now_ms())
 }
 
 /// Produce v8 of one batch to one partition.

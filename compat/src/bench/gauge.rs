@@ -35,6 +35,22 @@ pub fn memory_mib(pid: u32, field: &str) -> Outcome<f64> {
         .ok_or_else(|| Failure(format!("{path} has no {field}")))
 }
 
+/// The descriptors that a process holds open.
+pub fn open_files(pid: u32) -> Outcome<usize> {
+    let path = format!("/proc/{pid}/fd");
+    Ok(fs::read_dir(&path).while_doing(|| format!("listing {path}"))?.count())
+}
+
+/// The time this thread ran so far, in seconds; finer than what is known of a whole process.
+pub fn own_thread_seconds() -> Outcome<f64> {
+    const PATH: &str = "/proc/thread-self/schedstat";
+    let text = fs::read_to_string(PATH).while_doing(|| format!("reading {PATH}"))?;
+    let nanos = text.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
+    nanos
+        .map(|nanos| nanos / 1e9)
+        .ok_or_else(|| Failure(format!("{PATH} says nothing of the time used: {text}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

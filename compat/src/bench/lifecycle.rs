@@ -6,80 +6,97 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::frames::{self, Frame};
-use super::gauge::{cpu_seconds, memory_mib};
-use super::load;
+use super::gauge::{cpu_seconds, memory_mib, open_files};
+use super::load::{pump, until_answered};
+use super::scene::{Bout, Filled, PATIENCE, Rows, Scale, Side, TOPIC, create_topic, fill, start};
 use super::table::{Figure, Measured};
-use super::workloads::{TOPIC, fill, start};
+use super::workloads::sides;
 use crate::broker::{Against, Broker};
 use crate::failure::{Failure, Outcome, While, fail};
 use crate::wire::{Answer, Body, Connection};
 
-const PATIENCE: Duration = Duration::from_secs(180);
-
-/// Asks until the answer has no error in it: a coordinator or a leader may need a moment.
-pub fn until_answered(address: &str, frame: &Frame) -> Outcome<()> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match load::ask_once(address, frame) {
-            Err(failure) if Instant::now() >= deadline => return Err(failure),
-            Err(_) => std::thread::sleep(Duration::from_millis(1)),
-            Ok(()) => return Ok(()),
-        }
-    }
-}
+const PARTITIONS_A_TOPIC: i32 = 100;
+/// How long a broker that nobody talks to is watched.
+const IDLE_SPAN: Duration = Duration::from_secs(4);
 
 fn millis(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
 }
 
 /// From the start of the process to the first acknowledged record.
-fn time_to_first_produce(broker: &mut dyn Broker) -> Outcome<Measured> {
+fn time_to_first_produce(row: &'static str, broker: &mut dyn Broker) -> Outcome<Rows> {
+    let first = frames::produce(TOPIC, 0, 1, &frames::batch(1, 100));
     let start = Instant::now();
     broker.restart()?;
-    until_answered(broker.bootstrap(), &frames::produce(TOPIC, 0, 1, &frames::batch(1, 100)))?;
-    Ok(Measured::default()
+    until_answered(broker.bootstrap(), &first, PATIENCE)?;
+    let measured = Measured::default()
         .with(Figure::TimeMs, millis(start))
         .with(Figure::CpuSeconds, cpu_seconds(broker.pid())?)
-        .with(Figure::MemoryMib, memory_mib(broker.pid(), "VmHWM")?))
+        .with(Figure::MemoryMib, memory_mib(broker.pid(), "VmHWM")?);
+    Ok(vec![(row, measured)])
 }
 
-pub fn start_empty(against: Against) -> Outcome<Measured> {
-    let mut broker = start(against, &[], 1)?;
+fn start_with_topic(against: Against, partitions: i32) -> Outcome<Box<dyn Broker>> {
+    let broker = start(against, &[])?;
+    create_topic(broker.as_ref(), TOPIC, partitions)?;
+    Ok(broker)
+}
+
+pub fn start_empty(against: Against, _scale: &Scale) -> Outcome<Rows> {
+    let mut broker = start_with_topic(against, 1)?;
     broker.stop()?;
-    time_to_first_produce(broker.as_mut())
+    time_to_first_produce("start-empty", broker.as_mut())
+}
+
+fn start_with_data(against: Against, scale: &Scale) -> Outcome<Box<dyn Broker>> {
+    let broker = start_with_topic(against, 4)?;
+    fill(broker.as_ref(), TOPIC, 4, scale.part(Filled::GIGABYTE))?;
+    Ok(broker)
+}
+
+pub fn start_clean(against: Against, scale: &Scale) -> Outcome<Rows> {
+    let mut broker = start_with_data(against, scale)?;
+    broker.stop()?;
+    time_to_first_produce("start-clean-1gb", broker.as_mut())
 }
 
 /// A gigabyte in four partitions.
-pub fn kill_with_data(against: Against) -> Outcome<Measured> {
-    let mut broker = start(against, &[], 4)?;
-    fill(broker.as_ref(), 4, 3_815)?;
+pub fn kill_with_data(against: Against, scale: &Scale) -> Outcome<Rows> {
+    let mut broker = start_with_data(against, scale)?;
     broker.kill9()?;
-    time_to_first_produce(broker.as_mut())
+    time_to_first_produce("kill-1gb", broker.as_mut())
 }
 
-pub fn kill_with_partitions(against: Against) -> Outcome<Measured> {
-    let mut broker = start(against, &[], 1)?;
-    create_partitions(broker.as_ref(), 110)?;
+pub fn kill_with_partitions(against: Against, scale: &Scale) -> Outcome<Rows> {
+    let mut broker = start_with_topic(against, 1)?;
+    let topics = scale.part(110);
+    create_partitions(broker.as_ref(), topics)?;
     let one = frames::batch(1, 100);
-    for topic in 0..110 {
-        for partition in 0..100 {
-            let frame = frames::produce(&topic_name(topic), partition, 1, &one);
-            until_answered(broker.bootstrap(), &frame)?;
+    for topic in 0..topics {
+        let frames: Vec<Frame> = (0..PARTITIONS_A_TOPIC)
+            .map(|partition| frames::produce(&topic_name(topic), partition, 1, &one))
+            .collect();
+        let deadline = Instant::now() + PATIENCE;
+        // A leader that Metadata names may need another moment.
+        while let Err(failure) = pump(broker.bootstrap(), &frames, frames.len()) {
+            if Instant::now() >= deadline {
+                return Err(failure);
+            }
         }
     }
     broker.kill9()?;
-    time_to_first_produce(broker.as_mut())
+    time_to_first_produce("kill-11000-partitions", broker.as_mut())
 }
 
-fn topic_name(index: usize) -> String {
-    format!("many-{index}")
+pub fn topic_name(index: usize) -> String {
+    format!("many-{index:04}")
 }
 
 /// Topics of a hundred partitions each, created one after the other, until Metadata gives each partition a leader.
-fn create_partitions(broker: &dyn Broker, topics: usize) -> Outcome<()> {
+pub fn create_partitions(broker: &dyn Broker, topics: usize) -> Outcome<()> {
     let mut connection = Connection::open(broker.bootstrap(), PATIENCE)?;
     for topic in 0..topics {
-        connection.create_topic(&topic_name(topic), 100, &[])?;
+        connection.create_topic(&topic_name(topic), PARTITIONS_A_TOPIC, &[])?;
     }
     let deadline = Instant::now() + PATIENCE;
     for topic in 0..topics {
@@ -102,7 +119,7 @@ fn are_all_led(connection: &mut Connection, topic: &str) -> Outcome<bool> {
     }
     let (_cluster, _controller, _topics) = (answer.string()?, answer.i32()?, answer.i32()?);
     let (code, _name, _internal, partitions) = (answer.i16()?, answer.string()?, answer.i8()?, answer.i32()?);
-    if code != 0 || partitions != 100 {
+    if code != 0 || partitions != PARTITIONS_A_TOPIC {
         return Ok(false);
     }
     for _ in 0..partitions {
@@ -119,71 +136,109 @@ fn are_all_led(connection: &mut Connection, topic: &str) -> Outcome<bool> {
     Ok(true)
 }
 
-pub fn partitions(against: Against, topics: usize) -> Outcome<Measured> {
-    let broker = start(against, &[], 1)?;
+/// Partitions that nobody has written to yet: until all are led, at rest, and after a restart.
+#[allow(clippy::cast_precision_loss, reason = "figures for people")]
+pub fn partitions(row: &'static str, against: Against, scale: &Scale, topics: usize) -> Outcome<Rows> {
+    let (mut broker, topics) = (start_with_topic(against, 1)?, scale.part(topics));
     let (cpu_before, memory_before) = (cpu_seconds(broker.pid())?, memory_mib(broker.pid(), "VmRSS")?);
     let start = Instant::now();
     create_partitions(broker.as_ref(), topics)?;
-    Ok(Measured::default()
-        .with(Figure::TimeMs, millis(start))
-        .with(Figure::CpuSeconds, cpu_seconds(broker.pid())? - cpu_before)
-        .with(Figure::MemoryMib, memory_mib(broker.pid(), "VmRSS")? - memory_before))
+    let (time_ms, cpu) = (millis(start), cpu_seconds(broker.pid())? - cpu_before);
+    let (idle_before, idle_start) = (cpu_seconds(broker.pid())?, Instant::now());
+    std::thread::sleep(IDLE_SPAN.min(scale.span.measured * 2));
+    let idle = (cpu_seconds(broker.pid())? - idle_before) / idle_start.elapsed().as_secs_f64();
+    let added = memory_mib(broker.pid(), "VmRSS")? - memory_before;
+    let count = topics as f64 * f64::from(PARTITIONS_A_TOPIC);
+    let measured = Measured::default()
+        .with(Figure::TimeMs, time_ms)
+        .with(Figure::CpuSeconds, cpu)
+        .with(Figure::MemoryMib, added)
+        .with(Figure::MemoryKibEach, added * 1024.0 / count)
+        .with(Figure::OpenFiles, open_files(broker.pid())? as f64)
+        .with(Figure::IdleCpuPercent, idle * 100.0);
+    broker.stop()?;
+    let restarted = time_to_first_produce(row, broker.as_mut())?;
+    let restart_ms = restarted.iter().filter_map(|(_, figures)| figures.0.get(&Figure::TimeMs)).sum();
+    Ok(vec![(row, measured.with(Figure::RestartMs, restart_ms))])
 }
 
-pub fn idle_memory(against: Against) -> Outcome<Measured> {
-    let broker = start(against, &[], 1)?;
-    std::thread::sleep(Duration::from_secs(3));
-    Ok(Measured::default().with(Figure::MemoryMib, memory_mib(broker.pid(), "VmRSS")?))
+pub fn idle_memory(against: Against, scale: &Scale) -> Outcome<Rows> {
+    let broker = start_with_topic(against, 1)?;
+    let (cpu_before, start) = (cpu_seconds(broker.pid())?, Instant::now());
+    std::thread::sleep(IDLE_SPAN.min(scale.span.measured * 2));
+    let idle = (cpu_seconds(broker.pid())? - cpu_before) / start.elapsed().as_secs_f64();
+    let measured = Measured::default()
+        .with(Figure::MemoryMib, memory_mib(broker.pid(), "VmRSS")?)
+        .with(Figure::IdleCpuPercent, idle * 100.0);
+    Ok(vec![("idle-memory", measured)])
 }
 
 /// Connections that each asked once and stay open; the memory is what all of them added.
-pub fn connections(against: Against) -> Outcome<Measured> {
-    const COUNT: u32 = 5_000;
-    let broker = start(against, &["max.connections.per.ip=10000"], 1)?;
+#[allow(clippy::cast_precision_loss, reason = "figures for people")]
+pub fn connections(against: Against, scale: &Scale) -> Outcome<Rows> {
+    let count = scale.part(5_000);
+    let broker = start(against, &["max.connections.per.ip=10000"])?;
     let (cpu_before, memory_before) = (cpu_seconds(broker.pid())?, memory_mib(broker.pid(), "VmRSS")?);
     let (start, mut open) = (Instant::now(), Vec::new());
-    for _ in 0..COUNT {
+    for _ in 0..count {
         let mut connection = Connection::open(broker.bootstrap(), PATIENCE)?;
         connection.ask(18, 0, Body::default())?;
         open.push(connection);
     }
-    let seconds = start.elapsed().as_secs_f64();
-    Ok(Measured::default()
-        .with(Figure::PerSecond, f64::from(COUNT) / seconds)
+    let (seconds, count) = (start.elapsed().as_secs_f64(), count as f64);
+    let added = memory_mib(broker.pid(), "VmRSS")? - memory_before;
+    let measured = Measured::default()
+        .with(Figure::PerSecond, count / seconds)
         .with(Figure::CpuSeconds, cpu_seconds(broker.pid())? - cpu_before)
-        .with(Figure::MemoryMib, memory_mib(broker.pid(), "VmRSS")? - memory_before))
+        .with(Figure::MemoryMib, added)
+        .with(Figure::MemoryKibEach, added * 1024.0 / count);
+    Ok(vec![("connections-5000", measured)])
 }
 
-/// A gigabyte in four partitions, out of the page cache, read to its end by four consumers; each broker has read
-/// the same log before, so that its code is warm.
+/// A gigabyte in four partitions, out of the page cache before each bout, read to its end by four consumers.
+pub fn fetch_cold(scale: &Scale, of: &[Against]) -> Outcome<Vec<Side>> {
+    sides(of, &[], |broker| {
+        create_topic(broker, TOPIC, 4)?;
+        let filled = fill(broker, TOPIC, 4, scale.part(Filled::GIGABYTE))?;
+        Ok(reading_cold(filled))
+    })
+}
+
 #[allow(clippy::cast_precision_loss, reason = "figures for people")]
-pub fn fetch_cold(against: Against) -> Outcome<Measured> {
-    let broker = start(against, &[], 4)?;
-    let filled = fill(broker.as_ref(), 4, 3_815)?;
-    let read_all = || -> Outcome<u64> {
-        let readers: Vec<_> = (0..4)
-            .map(|partition| {
-                let (address, fetch) = (broker.bootstrap().to_owned(), filled.fetch(partition));
-                let (bytes, records, end) = (filled.batch_bytes, filled.batch_records, filled.end_offset);
-                std::thread::spawn(move || load::drain(&address, fetch, bytes, records, end))
-            })
-            .collect();
-        let mut bytes = 0;
-        for reader in readers {
-            bytes += reader.join().map_err(|_| Failure("a reader panicked".to_owned()))??;
+fn reading_cold(filled: Filled) -> Bout {
+    Box::new(move |broker, span| {
+        let begin = Instant::now();
+        loop {
+            evict(broker.log_dir())?;
+            let own = std::process::id();
+            let (cpu_before, own_before) = (cpu_seconds(broker.pid())?, cpu_seconds(own)?);
+            let start = Instant::now();
+            let bytes = read_all(broker, &filled)? as f64;
+            let measured = Measured::default()
+                .with(Figure::MegabytesPerSecond, bytes / 1e6 / start.elapsed().as_secs_f64())
+                .with(Figure::CpuSecondsPerGb, (cpu_seconds(broker.pid())? - cpu_before) / (bytes / 1e9))
+                .with(Figure::GeneratorCpuSecondsPerGb, (cpu_seconds(own)? - own_before) / (bytes / 1e9))
+                .with(Figure::MemoryMib, memory_mib(broker.pid(), "VmHWM")?);
+            // A warm-up has no ramp and reads until its time is over; a measurement reads once.
+            if !span.ramp.is_zero() || begin.elapsed() >= span.measured {
+                return Ok(vec![("fetch-cold", measured)]);
+            }
         }
-        Ok(bytes)
+    })
+}
+
+fn read_all(broker: &dyn Broker, filled: &Filled) -> Outcome<u64> {
+    let reader = |partition| {
+        let (address, fetch) = (broker.bootstrap().to_owned(), filled.fetch(partition));
+        let (batches, end) = (filled.batches, filled.end_offset);
+        std::thread::spawn(move || batches.drain(&address, fetch, end))
     };
-    for _ in 0..3 {
-        read_all()?;
+    let readers: Vec<_> = (0..4).map(reader).collect();
+    let mut bytes = 0;
+    for reader in readers {
+        bytes += reader.join().map_err(|_| Failure("a reader panicked".to_owned()))??;
     }
-    evict(broker.log_dir())?;
-    let (cpu_before, start) = (cpu_seconds(broker.pid())?, Instant::now());
-    let bytes = read_all()? as f64;
-    Ok(Measured::default()
-        .with(Figure::MegabytesPerSecond, bytes / 1e6 / start.elapsed().as_secs_f64())
-        .with(Figure::CpuSecondsPerGb, (cpu_seconds(broker.pid())? - cpu_before) / (bytes / 1e9))
-        .with(Figure::MemoryMib, memory_mib(broker.pid(), "VmHWM")?))
+    Ok(bytes)
 }
 
 /// Writes every file below the directory to the disk and forgets its pages.

@@ -2,114 +2,156 @@
 //! each answer.
 //! shell: sockets, threads, the clock.
 
-use std::collections::VecDeque;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use super::answers::{Answers, number_at};
+use super::clients::Client;
 use super::frames::{FetchFrame, Frame};
 use super::gauge::cpu_seconds;
 use crate::failure::{Failure, Outcome, While, fail};
 
-const WARMING: u8 = 0;
+/// Before it, at 0, the load ramps up.
 const MEASURING: u8 = 1;
 const ENDED: u8 = 2;
 
 /// No answer for so long is a failure of the broker.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Larger than most answers, so that one read takes many of them.
-const READ_BYTES: usize = 256 << 10;
-/// As far into an answer as a code or a length may lie.
-const HEAD_BYTES: usize = 128;
+/// How often a span looks whether enough bytes went through.
+const LOOK_INTERVAL: Duration = Duration::from_millis(2);
+/// A thread tells the others of its bytes in portions, so that they do not fight for one word of memory.
+const PORTION_BYTES: u64 = 4 << 20;
 
 /// What one kind of load brought while it was measured.
 #[derive(Debug)]
 pub struct Load {
     pub seconds: f64,
     pub broker_cpu_seconds: f64,
+    pub generator_cpu_seconds: f64,
     pub requests: u64,
     pub bytes: u64,
-    /// In nanoseconds.
+    /// In nanoseconds, from the moment a request was due to its answer.
     pub latency: Histogram<u64>,
+    /// The same to the moment a consumer had the record; empty where none reads along.
+    pub end_to_end: Histogram<u64>,
 }
 
+/// Where a span stands, shared by its threads.
+#[derive(Debug, Default)]
+pub struct Stage {
+    phase: AtomicU8,
+    bytes: AtomicU64,
+}
+
+impl Stage {
+    pub fn is_over(&self) -> bool {
+        self.phase.load(Ordering::Relaxed) == ENDED
+    }
+
+    fn is_measured(&self) -> bool {
+        self.phase.load(Ordering::Relaxed) == MEASURING
+    }
+}
+
+/// What one thread counted.
 #[derive(Debug)]
-struct Tally {
-    requests: u64,
-    bytes: u64,
-    latency: Histogram<u64>,
+pub struct Tally {
+    stage: Arc<Stage>,
+    untold: u64,
+    pub requests: u64,
+    pub bytes: u64,
+    pub latency: Histogram<u64>,
+    pub end_to_end: Histogram<u64>,
+}
+
+/// Up to a minute: the clients have lost patience by then.
+fn histogram() -> Outcome<Histogram<u64>> {
+    Histogram::new_with_bounds(1, 60_000_000_000, 3).while_doing(|| "making a histogram".to_owned())
+}
+
+pub fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Tally {
-    fn new() -> Outcome<Self> {
-        // Up to a minute: the clients have lost patience by then.
-        let latency = Histogram::new_with_bounds(1, 60_000_000_000, 3)
-            .while_doing(|| "making a histogram".to_owned())?;
-        Ok(Self { requests: 0, bytes: 0, latency })
+    pub fn new(stage: &Arc<Stage>) -> Outcome<Self> {
+        let stage = stage.clone();
+        Ok(Self { stage, untold: 0, requests: 0, bytes: 0, latency: histogram()?, end_to_end: histogram()? })
     }
 
-    fn note(&mut self, phase: &AtomicU8, bytes: usize, since: Instant) {
-        if phase.load(Ordering::Relaxed) == MEASURING {
+    pub fn note(&mut self, bytes: usize, since: Instant) {
+        self.untold += bytes as u64;
+        if self.untold >= PORTION_BYTES {
+            self.stage.bytes.fetch_add(self.untold, Ordering::Relaxed);
+            self.untold = 0;
+        }
+        if self.stage.is_measured() {
             self.requests += 1;
             self.bytes += bytes as u64;
-            let nanos = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            self.latency.saturating_record(nanos);
+            self.latency.saturating_record(nanos(since.elapsed()));
         }
+    }
+
+    /// A record that arrived at a consumer.
+    pub fn arrived(&mut self, since: Instant) {
+        if self.stage.is_measured() {
+            self.end_to_end.saturating_record(nanos(since.elapsed()));
+        }
+    }
+
+    fn add(&mut self, other: &Self) -> Outcome<()> {
+        self.requests += other.requests;
+        self.bytes += other.bytes;
+        self.latency.add(&other.latency).while_doing(|| "adding histograms".to_owned())?;
+        self.end_to_end.add(&other.end_to_end).while_doing(|| "adding histograms".to_owned())
     }
 }
 
-/// How long a load runs before it counts, and how long it counts.
+/// How long a load runs before it counts, how long it counts, and after how many bytes it ends early.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
-    pub warmup: Duration,
+    pub ramp: Duration,
     pub measured: Duration,
-}
-
-/// One connection of a load.
-#[derive(Debug)]
-pub enum Client {
-    /// The same request again and again, this many on their way at once.
-    Repeat { frame: Frame, window: usize },
-    /// The same request on a schedule that no slow answer delays, this many a second; a request is late from the
-    /// moment it was due.
-    Paced { frame: Frame, per_second: u32 },
-    /// Reads a log of equal batches from its start, over and over.
-    Reader { fetch: FetchFrame, batch_bytes: usize, batch_records: i64, end_offset: i64 },
-    /// Reads what arrives; its requests count as none, its bytes do.
-    Tail { fetch: FetchFrame, batch_bytes: usize, batch_records: i64 },
+    pub bytes_max: u64,
 }
 
 /// Runs every client against the broker at once.
 pub fn run(address: &str, pid: u32, clients: Vec<Client>, span: Span) -> Outcome<Load> {
-    let phase = Arc::new(AtomicU8::new(WARMING));
+    let stage = Arc::new(Stage::default());
     let mut threads: Vec<JoinHandle<Outcome<Tally>>> = Vec::new();
     for client in clients {
-        let (stream, phase) = (connect(address)?, phase.clone());
-        threads.push(std::thread::spawn(move || client.run(stream, &phase)));
+        let (address, stage) = (address.to_owned(), stage.clone());
+        threads.push(std::thread::spawn(move || client.run(&address, &stage)));
     }
-    std::thread::sleep(span.warmup);
-    let (cpu_before, start) = (cpu_seconds(pid)?, Instant::now());
-    phase.store(MEASURING, Ordering::Relaxed);
-    std::thread::sleep(span.measured);
-    phase.store(ENDED, Ordering::Relaxed);
-    let (seconds, broker_cpu_seconds) = (start.elapsed().as_secs_f64(), cpu_seconds(pid)? - cpu_before);
-    let mut sum = Tally::new()?;
+    std::thread::sleep(span.ramp);
+    let own = std::process::id();
+    let (cpu_before, own_before, start) = (cpu_seconds(pid)?, cpu_seconds(own)?, Instant::now());
+    stage.phase.store(MEASURING, Ordering::Relaxed);
+    while start.elapsed() < span.measured && stage.bytes.load(Ordering::Relaxed) < span.bytes_max {
+        if threads.iter().any(JoinHandle::is_finished) {
+            break;
+        }
+        std::thread::sleep(LOOK_INTERVAL);
+    }
+    stage.phase.store(ENDED, Ordering::Relaxed);
+    let seconds = start.elapsed().as_secs_f64();
+    let (broker_cpu_seconds, generator_cpu_seconds) =
+        (cpu_seconds(pid)? - cpu_before, cpu_seconds(own)? - own_before);
+    let mut sum = Tally::new(&stage)?;
     for thread in threads {
-        let tally = thread.join().map_err(|_| Failure("a thread of the load panicked".to_owned()))??;
-        sum.requests += tally.requests;
-        sum.bytes += tally.bytes;
-        sum.latency.add(&tally.latency).while_doing(|| "adding histograms".to_owned())?;
+        sum.add(&thread.join().map_err(|_| Failure("a thread of the load panicked".to_owned()))??)?;
     }
     if sum.bytes == 0 {
         return fail("nothing was answered while it was measured");
     }
-    let Tally { requests, bytes, latency } = sum;
-    Ok(Load { seconds, broker_cpu_seconds, requests, bytes, latency })
+    let Tally { requests, bytes, latency, end_to_end, .. } = sum;
+    Ok(Load { seconds, broker_cpu_seconds, generator_cpu_seconds, requests, bytes, latency, end_to_end })
 }
 
 pub fn connect(address: &str) -> Outcome<TcpStream> {
@@ -122,223 +164,75 @@ pub fn connect(address: &str) -> Outcome<TcpStream> {
 
 /// One request and its answer, to prepare something.
 pub fn ask_once(address: &str, frame: &Frame) -> Outcome<()> {
-    let mut stream = connect(address)?;
-    stream.write_all(&frame.bytes)?;
-    let mut answers = Answers::new();
-    while answers.read(&mut stream, frame, |_, _| ())? == 0 {}
-    Ok(())
+    pump(address, std::slice::from_ref(frame), 1)
 }
 
-impl Client {
-    fn run(self, stream: TcpStream, phase: &Arc<AtomicU8>) -> Outcome<Tally> {
-        match self {
-            Self::Repeat { frame, window } => repeat(stream, &frame, window, phase),
-            Self::Paced { frame, per_second } => paced(stream, frame, per_second, phase),
-            Self::Reader { fetch, batch_bytes, batch_records, end_offset } => {
-                read_log(stream, fetch, batch_bytes, batch_records, Some(end_offset), phase)
-            }
-            Self::Tail { fetch, batch_bytes, batch_records } => {
-                let mut tally = read_log(stream, fetch, batch_bytes, batch_records, None, phase)?;
-                tally.requests = 0;
-                tally.latency.reset();
-                Ok(tally)
-            }
-        }
-    }
-}
-
-/// The answers of one connection, taken apart without keeping more than their first bytes.
-struct Answers {
-    buffer: Vec<u8>,
-    head: Vec<u8>,
-    /// Bytes of the current answer beyond `head` that are still to come.
-    rest: usize,
-}
-
-impl Answers {
-    fn new() -> Self {
-        Self { buffer: vec![0; READ_BYTES], head: Vec::with_capacity(HEAD_BYTES), rest: 0 }
-    }
-
-    /// Reads once and tells of each answer that ended: its head, and its size as a whole.
-    fn read(
-        &mut self,
-        stream: &mut TcpStream,
-        asked: &Frame,
-        mut ended: impl FnMut(&[u8], usize),
-    ) -> Outcome<usize> {
-        let count = stream.read(&mut self.buffer).while_doing(|| "reading an answer".to_owned())?;
-        if count == 0 {
-            return fail("the broker closed the connection");
-        }
-        let (mut bytes, mut answers) = (&self.buffer[..count], 0);
-        while !bytes.is_empty() {
-            if self.rest > 0 {
-                let skipped = self.rest.min(bytes.len());
-                bytes = &bytes[skipped..];
-                self.rest -= skipped;
-            } else {
-                let wanted = if self.head.len() < 4 { 4 } else { size_of_answer(&self.head).min(HEAD_BYTES) };
-                let taken = (wanted - self.head.len()).min(bytes.len());
-                self.head.extend_from_slice(&bytes[..taken]);
-                bytes = &bytes[taken..];
-                if self.head.len() < 4 || self.head.len() < size_of_answer(&self.head).min(HEAD_BYTES) {
-                    continue;
-                }
-                self.rest = size_of_answer(&self.head) - self.head.len();
-            }
-            if self.rest == 0 {
-                check(&self.head, asked)?;
-                ended(&self.head, size_of_answer(&self.head));
-                self.head.clear();
-                answers += 1;
-            }
-        }
-        Ok(answers)
-    }
-}
-
-fn size_of_answer(head: &[u8]) -> usize {
-    4 + number_at(head, 0)
-}
-
-fn number_at(head: &[u8], position: usize) -> usize {
-    head.get(position..position + 4)
-        .and_then(|bytes| bytes.try_into().ok())
-        .and_then(|bytes| usize::try_from(i32::from_be_bytes(bytes)).ok())
-        .unwrap_or(0)
-}
-
-fn check(head: &[u8], asked: &Frame) -> Outcome<()> {
-    let Some(position) = asked.error_position else { return Ok(()) };
-    match head.get(position..position + 2) {
-        Some([0, 0]) => Ok(()),
-        code => fail(format!("the broker answered with error {code:?}")),
-    }
-}
-
-fn repeat(mut stream: TcpStream, frame: &Frame, window: usize, phase: &AtomicU8) -> Outcome<Tally> {
-    let (mut tally, mut answers) = (Tally::new()?, Answers::new());
-    // As many copies as one write may carry: a burst costs one system call.
-    let burst = frame.bytes.repeat(window);
-    let mut sent_at: VecDeque<Instant> = VecDeque::with_capacity(window);
+/// Asks until the answer has no error in it: a coordinator or a leader may need a moment.
+pub fn until_answered(address: &str, frame: &Frame, patience: Duration) -> Outcome<()> {
+    let deadline = Instant::now() + patience;
     loop {
-        let ended = phase.load(Ordering::Relaxed) == ENDED;
-        if ended && sent_at.is_empty() {
-            return Ok(tally);
+        match ask_once(address, frame) {
+            Err(failure) if Instant::now() >= deadline => return Err(failure),
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            Ok(()) => return Ok(()),
         }
-        let room = window - sent_at.len();
-        if !ended && room > 0 {
-            let now = Instant::now();
-            stream.write_all(&burst[..room * frame.bytes.len()]).while_doing(|| "sending".to_owned())?;
-            sent_at.extend(std::iter::repeat_n(now, room));
-        }
-        answers.read(&mut stream, frame, |_, _| {
-            if let Some(since) = sent_at.pop_front() {
-                tally.note(phase, frame.bytes.len(), since);
-            }
-        })?;
     }
 }
 
-fn paced(mut stream: TcpStream, frame: Frame, per_second: u32, phase: &Arc<AtomicU8>) -> Outcome<Tally> {
-    let (start, gap) = (Instant::now(), Duration::from_secs(1) / per_second);
-    let mut writer = stream.try_clone()?;
-    let (sender_frame, sender_phase) = (frame.clone(), phase.clone());
-    let sender = std::thread::spawn(move || -> Outcome<u32> {
-        let mut sent = 0;
-        while sender_phase.load(Ordering::Relaxed) != ENDED {
-            let due = u32::try_from(start.elapsed().as_nanos() / gap.as_nanos()).unwrap_or(u32::MAX);
-            while sent <= due {
-                writer.write_all(&sender_frame.bytes).while_doing(|| "sending".to_owned())?;
-                sent += 1;
-            }
-            std::thread::sleep((start + gap * sent).saturating_duration_since(Instant::now()));
-        }
-        // Its answer wakes the reader, who then sees the end.
-        writer.write_all(&sender_frame.bytes).while_doing(|| "sending".to_owned())?;
-        Ok(sent)
-    });
-    let (mut tally, mut answers, mut answered) = (Tally::new()?, Answers::new(), 0_u32);
-    while phase.load(Ordering::Relaxed) != ENDED {
-        answers.read(&mut stream, &frame, |_, _| {
-            tally.note(phase, frame.bytes.len(), start + gap * answered);
-            answered += 1;
-        })?;
-    }
-    sender.join().map_err(|_| Failure("the sender panicked".to_owned()))??;
-    Ok(tally)
-}
-
-fn read_log(
-    mut stream: TcpStream,
-    mut fetch: FetchFrame,
-    batch_bytes: usize,
-    batch_records: i64,
-    end_offset: Option<i64>,
-    phase: &AtomicU8,
-) -> Outcome<Tally> {
-    let (mut tally, mut answers, mut offset) = (Tally::new()?, Answers::new(), 0);
-    while phase.load(Ordering::Relaxed) != ENDED {
-        fetch.seek(offset);
-        let now = Instant::now();
-        stream.write_all(&fetch.frame.bytes).while_doing(|| "sending".to_owned())?;
-        let mut batches = None;
-        while batches.is_none() {
-            answers.read(&mut stream, &fetch.frame, |head, size| {
-                tally.note(phase, size, now);
-                batches = Some(number_at(head, fetch.length_position) / batch_bytes);
-            })?;
-        }
-        offset += i64::try_from(batches.unwrap_or(0)).unwrap_or(0) * batch_records;
-        match end_offset {
-            Some(end) if offset >= end => offset = 0,
-            Some(_) if batches == Some(0) => return fail(format!("nothing to read at offset {offset}")),
-            _ => {}
-        }
-    }
-    Ok(tally)
-}
-
-/// Sends a request so many times, a few at once, and waits for every answer.
-pub fn pump(address: &str, frame: &Frame, count: usize) -> Outcome<()> {
+/// Sends requests in turn, so many in all and a few at once, and waits for every answer.
+pub fn pump(address: &str, frames: &[Frame], count: usize) -> Outcome<()> {
     const WINDOW: usize = 4;
-    let (mut stream, mut answers) = (connect(address)?, Answers::new());
+    let (mut stream, mut answers) = (connect(address)?, Answers::small());
     let (mut sent, mut answered) = (0, 0);
     while answered < count {
         while sent < count && sent < answered + WINDOW {
-            stream.write_all(&frame.bytes).while_doing(|| "sending".to_owned())?;
+            stream.write_all(&frames[sent % frames.len()].bytes).while_doing(|| "sending".to_owned())?;
             sent += 1;
         }
-        answered += answers.read(&mut stream, frame, |_, _| ())?;
+        answered += answers.read(&mut stream, &frames[0], |_, _| ())?;
     }
     Ok(())
 }
 
-/// Reads a log of equal batches from its start to its end, once; the bytes that came.
-pub fn drain(
-    address: &str,
-    mut fetch: FetchFrame,
-    batch_bytes: usize,
-    batch_records: i64,
-    end_offset: i64,
-) -> Outcome<u64> {
-    let (mut stream, mut answers) = (connect(address)?, Answers::new());
-    let (mut offset, mut bytes) = (0, 0);
-    while offset < end_offset {
-        fetch.seek(offset);
+/// A log of equal batches: how large one is, and how many records it holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Batches {
+    pub bytes: usize,
+    pub records: i64,
+}
+
+impl Batches {
+    /// Asks for records and says how many came, with the size of the answer.
+    pub fn fetch(
+        self,
+        stream: &mut TcpStream,
+        answers: &mut Answers,
+        fetch: &FetchFrame,
+    ) -> Outcome<(i64, usize)> {
         stream.write_all(&fetch.frame.bytes).while_doing(|| "sending".to_owned())?;
-        let mut batches = None;
-        while batches.is_none() {
-            answers.read(&mut stream, &fetch.frame, |head, size| {
-                bytes += size as u64;
-                batches = Some(number_at(head, fetch.length_position) / batch_bytes);
+        let mut came = None;
+        while came.is_none() {
+            answers.read(stream, &fetch.frame, |head, size| {
+                let batches = number_at(head, fetch.length_position) / self.bytes;
+                came = Some((i64::try_from(batches).unwrap_or(0) * self.records, size));
             })?;
         }
-        match batches {
-            Some(count) if count > 0 => offset += i64::try_from(count).unwrap_or(0) * batch_records,
-            _ => return fail(format!("nothing to read at offset {offset}")),
-        }
+        Ok(came.unwrap_or_default())
     }
-    Ok(bytes)
+
+    /// Reads a log from its start to its end, once; the bytes that came.
+    pub fn drain(self, address: &str, mut fetch: FetchFrame, end_offset: i64) -> Outcome<u64> {
+        let (mut stream, mut answers) = (connect(address)?, Answers::large());
+        let (mut offset, mut bytes) = (0, 0);
+        while offset < end_offset {
+            fetch.seek(offset);
+            let (records, size) = self.fetch(&mut stream, &mut answers, &fetch)?;
+            bytes += size as u64;
+            offset += records;
+            if records == 0 {
+                return fail(format!("nothing to read at offset {offset}"));
+            }
+        }
+        Ok(bytes)
+    }
 }

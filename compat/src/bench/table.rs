@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter, Result};
 
+use hdrhistogram::Histogram;
+
+use super::limits::Limits;
 use super::load::Load;
-use super::workloads::Workload;
+use super::rows::{ROWS, Row};
 use crate::broker::Against;
 
-/// What is measured; the order is that of the columns.
+/// What is measured; the order is that of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Figure {
     MegabytesPerSecond,
@@ -22,9 +25,16 @@ pub enum Figure {
     TimeMs,
     CpuSeconds,
     MemoryMib,
+    MemoryKibEach,
+    OpenFiles,
+    IdleCpuPercent,
+    RestartMs,
+    LogGigabytes,
+    GeneratorCpuSecondsPerGb,
+    GeneratorCpuMicrosPerRequest,
 }
 
-const FIGURES: [(Figure, &str); 11] = [
+const FIGURES: [(Figure, &str); 18] = [
     (Figure::MegabytesPerSecond, "MB/s"),
     (Figure::PerSecond, "per s"),
     (Figure::P50Ms, "p50 ms"),
@@ -36,9 +46,16 @@ const FIGURES: [(Figure, &str); 11] = [
     (Figure::TimeMs, "time ms"),
     (Figure::CpuSeconds, "CPU s"),
     (Figure::MemoryMib, "memory MiB"),
+    (Figure::MemoryKibEach, "memory KiB each"),
+    (Figure::OpenFiles, "open files"),
+    (Figure::IdleCpuPercent, "idle CPU %"),
+    (Figure::RestartMs, "restart ms"),
+    (Figure::LogGigabytes, "log GB"),
+    (Figure::GeneratorCpuSecondsPerGb, "generator CPU s/GB"),
+    (Figure::GeneratorCpuMicrosPerRequest, "generator CPU us/req"),
 ];
 
-/// The figures of one workload on one broker.
+/// The figures of one row on one broker.
 #[derive(Debug, Clone, Default)]
 pub struct Measured(pub BTreeMap<Figure, f64>);
 
@@ -49,38 +66,40 @@ impl Measured {
         self
     }
 
-    /// Everything that a load tells; CPU seconds per million requests are microseconds per request.
+    /// A load of which the bytes count: its requests are large.
     #[allow(clippy::cast_precision_loss, reason = "figures for people")]
-    pub fn of(load: &Load) -> Self {
-        let ms = |quantile| load.latency.value_at_quantile(quantile) as f64 / 1e6;
-        let mut measured = Self::default()
+    pub fn of_bytes(load: &Load) -> Self {
+        let gigabytes = load.bytes as f64 / 1e9;
+        Self::default()
             .with(Figure::MegabytesPerSecond, load.bytes as f64 / 1e6 / load.seconds)
-            .with(Figure::CpuSecondsPerGb, load.broker_cpu_seconds / (load.bytes as f64 / 1e9));
-        if load.requests > 0 {
-            let requests = load.requests as f64;
-            measured = measured
-                .with(Figure::PerSecond, requests / load.seconds)
-                .with(Figure::CpuMicrosPerRequest, load.broker_cpu_seconds * 1e6 / requests)
-                .with(Figure::P50Ms, ms(0.5))
-                .with(Figure::P99Ms, ms(0.99))
-                .with(Figure::P999Ms, ms(0.999))
-                .with(Figure::MaxMs, load.latency.max() as f64 / 1e6);
-        }
-        measured
+            .with(Figure::CpuSecondsPerGb, load.broker_cpu_seconds / gigabytes)
+            .with(Figure::GeneratorCpuSecondsPerGb, load.generator_cpu_seconds / gigabytes)
+            .with_latency(&load.latency)
     }
 
-    fn median(of: &[Self]) -> Self {
-        let mut median = Self::default();
-        for (figure, _) in FIGURES {
-            let mut values: Vec<f64> = of.iter().filter_map(|one| one.0.get(&figure).copied()).collect();
-            values.sort_by(f64::total_cmp);
-            let middle = values.len() / 2;
-            if let Some(value) = values.get(middle) {
-                let below = values.get(middle.saturating_sub(1 - values.len() % 2)).unwrap_or(value);
-                median.0.insert(figure, f64::midpoint(*below, *value));
-            }
+    /// A load of which the requests count; CPU seconds per million requests are microseconds per request.
+    #[allow(clippy::cast_precision_loss, reason = "figures for people")]
+    pub fn of_requests(load: &Load) -> Self {
+        let requests = load.requests as f64;
+        Self::default()
+            .with(Figure::PerSecond, requests / load.seconds)
+            .with(Figure::CpuMicrosPerRequest, load.broker_cpu_seconds * 1e6 / requests)
+            .with(Figure::GeneratorCpuMicrosPerRequest, load.generator_cpu_seconds * 1e6 / requests)
+            .with_latency(&load.latency)
+    }
+
+    /// Nanoseconds in, milliseconds out.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "figures for people")]
+    pub fn with_latency(self, latency: &Histogram<u64>) -> Self {
+        if latency.is_empty() {
+            return self;
         }
-        median
+        let ms = |quantile| latency.value_at_quantile(quantile) as f64 / 1e6;
+        self.with(Figure::P50Ms, ms(0.5))
+            .with(Figure::P99Ms, ms(0.99))
+            .with(Figure::P999Ms, ms(0.999))
+            .with(Figure::MaxMs, latency.max() as f64 / 1e6)
     }
 }
 
@@ -95,11 +114,13 @@ impl Display for Measured {
 }
 
 /// Three digits that mean something.
-struct Short(f64);
+#[derive(Debug, Clone, Copy)]
+pub struct Short(pub f64);
 
 impl Display for Short {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let decimals = match self.0.abs() {
+            0.0 => 0,
             0.0..0.1 => 4,
             0.1..1.0 => 3,
             1.0..10.0 => 2,
@@ -110,68 +131,109 @@ impl Display for Short {
     }
 }
 
-/// Every measurement of a run.
-#[derive(Debug)]
-pub struct Table {
-    limits: String,
-    rows: Vec<(&'static Workload, Against, Measured)>,
+/// The middle of some measurements, and how far they lie apart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Spread {
+    median: f64,
+    least: f64,
+    most: f64,
+    count: usize,
 }
 
-impl Table {
-    pub fn new(limits: String) -> Self {
-        Self { limits, rows: Vec::new() }
-    }
-
-    pub fn add(&mut self, workload: &'static Workload, against: Against, measured: Measured) {
-        self.rows.push((workload, against, measured));
-    }
-
-    fn of(&self, workload: &Workload, against: Against) -> Vec<Measured> {
-        let rows = self.rows.iter().filter(|row| row.0.name == workload.name && row.1 == against);
-        rows.map(|row| row.2.clone()).collect()
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let (least, most, middle) = (*values.first()?, *values.last()?, values.len() / 2);
+        let below = values[middle.saturating_sub(1 - values.len() % 2)];
+        Some(Self { median: f64::midpoint(below, values[middle]), least, most, count: values.len() })
     }
 }
 
-impl Display for Table {
+impl Display for Spread {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        write!(f, "{}\n| workload | broker | runs |", self.limits)?;
-        for (_, name) in FIGURES {
-            write!(f, " {name} |")?;
-        }
-        writeln!(f, "\n|{}", " --- |".repeat(FIGURES.len() + 3))?;
-        let mut workloads: Vec<&Workload> = self.rows.iter().map(|row| row.0).collect();
-        workloads.dedup_by_key(|workload| workload.name);
-        for workload in workloads {
-            let brokers = [Against::Kafka, Against::Ottla].map(|against| {
-                let all = self.of(workload, against);
-                (against, all.len(), Measured::median(&all))
-            });
-            for (against, runs, median) in brokers.iter().filter(|broker| broker.1 > 0) {
-                row(f, workload.name, &against.to_string(), &runs.to_string(), &median.0)?;
-            }
-            let [(_, kafka_runs, kafka), (_, ottla_runs, ottla)] = &brokers;
-            if *kafka_runs > 0 && *ottla_runs > 0 {
-                let ratios = ottla.0.iter().filter_map(|(figure, value)| {
-                    let base = kafka.0.get(figure).filter(|base| **base > 0.0)?;
-                    Some((*figure, value / base))
-                });
-                row(f, workload.name, "ratio", "", &ratios.collect())?;
-            }
-            writeln!(f, "| | target: {} | |{}", workload.target, " |".repeat(FIGURES.len()))?;
+        write!(f, "{}", Short(self.median))?;
+        if self.count > 1 {
+            write!(f, " ({}..{})", Short(self.least), Short(self.most))?;
         }
         Ok(())
     }
 }
 
-fn row(f: &mut Formatter<'_>, name: &str, broker: &str, runs: &str, of: &BTreeMap<Figure, f64>) -> Result {
-    write!(f, "| {name} | {broker} | {runs} |")?;
-    for (figure, _) in FIGURES {
-        match of.get(&figure) {
-            Some(value) => write!(f, " {} |", Short(*value))?,
-            None => write!(f, " |")?,
-        }
+/// Every measurement of a run.
+#[derive(Debug)]
+pub struct Table {
+    limits: Limits,
+    rows: Vec<(&'static str, Against, Measured)>,
+    notes: Vec<String>,
+}
+
+impl Table {
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, rows: Vec::new(), notes: Vec::new() }
     }
-    writeln!(f)
+
+    pub fn add(&mut self, row: &'static str, against: Against, measured: Measured) {
+        self.rows.push((row, against, measured));
+    }
+
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    fn spread(&self, row: &str, against: Against, figure: Figure) -> Option<Spread> {
+        let of_row = self.rows.iter().filter(|(name, of, _)| *name == row && *of == against);
+        Spread::of(of_row.filter_map(|(_, _, measured)| measured.0.get(&figure).copied()).collect())
+    }
+
+    fn write_row(&self, f: &mut Formatter<'_>, row: &Row) -> Result {
+        let (mut name, mut target) = (row.name, row.target);
+        for (figure, figure_name) in FIGURES {
+            let kafka = self.spread(row.name, Against::Kafka, figure);
+            let ottla = self.spread(row.name, Against::Ottla, figure);
+            if kafka.is_none() && ottla.is_none() {
+                continue;
+            }
+            let cell = |spread: Option<Spread>| spread.map(|spread| spread.to_string()).unwrap_or_default();
+            let ratio = match (kafka, ottla) {
+                (Some(kafka), Some(ottla)) if kafka.median > 0.0 => {
+                    Short(ottla.median / kafka.median).to_string()
+                }
+                _ => String::new(),
+            };
+            let limit = row.limits.iter().find(|(of, _)| *of == figure).map(|(_, limit)| limit(&self.limits));
+            writeln!(
+                f,
+                "| {name} | {figure_name} | {} | {} | {ratio} | {} | {target} |",
+                cell(kafka),
+                cell(ottla),
+                limit.map(|limit| Short(limit).to_string()).unwrap_or_default()
+            )?;
+            // Said once, at the first line of a row.
+            (name, target) = ("", "");
+        }
+        Ok(())
+    }
+}
+
+impl Display for Table {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        writeln!(f, "{}", self.limits)?;
+        writeln!(
+            f,
+            "| workload | figure | Kafka | Ottla | ratio | limit of the machine | target (ratio, or as said) |"
+        )?;
+        writeln!(f, "|{}", " --- |".repeat(7))?;
+        for row in ROWS {
+            self.write_row(f, row)?;
+        }
+        if !self.notes.is_empty() {
+            writeln!(f, "\nNotes:\n")?;
+        }
+        for note in &self.notes {
+            writeln!(f, "- {note}")?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -180,12 +242,23 @@ mod tests {
 
     #[test]
     fn the_median_of_two_lies_between_them_and_of_three_is_one_of_them() {
-        let one = |value| Measured::default().with(Figure::TimeMs, value);
-        let median = |values: &[f64]| {
-            Measured::median(&values.iter().map(|value| one(*value)).collect::<Vec<_>>()).0[&Figure::TimeMs]
-        };
-        assert!((median(&[1.0, 3.0]) - 2.0).abs() < 1e-9);
-        assert!((median(&[9.0, 1.0, 3.0]) - 3.0).abs() < 1e-9);
-        assert!((median(&[4.0]) - 4.0).abs() < 1e-9);
+        let median = |values: &[f64]| Spread::of(values.to_vec()).map(|spread| spread.median);
+        assert_eq!(median(&[1.0, 3.0]), Some(2.0));
+        assert_eq!(median(&[9.0, 1.0, 3.0]), Some(3.0));
+        assert_eq!(median(&[4.0]), Some(4.0));
+        assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn a_row_says_its_spread_its_ratio_and_its_limit_once_each() {
+        let mut table = Table::new(Limits { echo_us: 0.5, ..Limits::default() });
+        let name = "storm-metadata";
+        for (against, value) in [(Against::Kafka, 40.0), (Against::Kafka, 44.0), (Against::Ottla, 2.1)] {
+            table.add(name, against, Measured::default().with(Figure::CpuMicrosPerRequest, value));
+        }
+        let text = table.to_string();
+        assert!(text.contains(
+            "| storm-metadata | CPU us/req | 42.0 (40.0..44.0) | 2.10 | 0.0500 | 0.500 | CPU us/req at most 0.12 |"
+        ));
     }
 }

@@ -1,208 +1,250 @@
-//! The loads by name: what each sends, and what is asked of Ottla under it.
-//! shell: starts a broker for each, drives it.
+//! The workloads by name, and the loads among them: what each sends while the brokers take turns.
+//! shell: drives brokers.
 
 use std::time::Duration;
 
-use super::frames::{self, FetchFrame, Frame};
-use super::gauge::memory_mib;
-use super::lifecycle;
-use super::load::{self, Client, Span};
-use super::table::{Figure, Measured};
-use crate::broker::{self, Against, Broker, BrokerOptions};
+use super::clients::Client;
+use super::frames::{self, Frame};
+use super::load::{self, Batches, Span};
+use super::scene::{
+    Bout, Filled, PATIENCE, Rows, Scale, Side, TOPIC, create_topic, delete_topic, drive, fill, start,
+    with_peak,
+};
+use super::table::Measured;
+use super::{cleaner, foreign, groups, growth, lifecycle};
+use crate::broker::{Against, Broker};
 use crate::failure::{Outcome, fail};
 use crate::wire::{Answer, Body, Connection};
 
-/// One load or event that both brokers are put through.
+/// How often an event is measured on a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// As often as everything else.
+    Rounds,
+    Once,
+    Never,
+}
+
+/// How a workload is measured.
+#[derive(Debug)]
+pub enum Kind {
+    /// All sides are up at once and take turns.
+    Turns(fn(&Scale, &[Against]) -> Outcome<Vec<Side>>),
+    /// Something that happens to a broker of its own.
+    Event { run: fn(Against, &Scale) -> Outcome<Rows>, on_kafka: Times, on_ottla: Times },
+}
+
+/// One load or event that the brokers are put through.
 #[derive(Debug)]
 pub struct Workload {
     pub name: &'static str,
-    /// Ottla against Apache Kafka, as the project wants it.
-    pub target: &'static str,
-    pub run: fn(Against, Span) -> Outcome<Measured>,
+    /// Too long or too large to be run unless it is asked for.
+    pub named_only: bool,
+    pub kind: Kind,
 }
 
-const fn workload(
-    name: &'static str,
-    target: &'static str,
-    run: fn(Against, Span) -> Outcome<Measured>,
-) -> Workload {
-    Workload { name, target, run }
+const fn turns(name: &'static str, sides: fn(&Scale, &[Against]) -> Outcome<Vec<Side>>) -> Workload {
+    Workload { name, named_only: false, kind: Kind::Turns(sides) }
 }
+
+const fn event(
+    name: &'static str,
+    on_kafka: Times,
+    on_ottla: Times,
+    run: fn(Against, &Scale) -> Outcome<Rows>,
+) -> Workload {
+    Workload { name, named_only: false, kind: Kind::Event { run, on_kafka, on_ottla } }
+}
+
+use Times::{Never, Once, Rounds};
 
 pub const WORKLOADS: &[Workload] = &[
-    workload("produce-64k", "CPU s/GB at most 0.25, MB/s at least 2", |against, span| {
-        produce(against, span, &[], Shape { acks: 1, ..BIG })
+    turns("produce-64k", |_, of| sides(of, &[], |_| Ok(producing("produce-64k", BIG)))),
+    turns("produce-100x100", |_, of| sides(of, &[], |_| Ok(producing("produce-100x100", MIDDLE)))),
+    turns("produce-tiny", |_, of| sides(of, &[], |_| Ok(producing("produce-tiny", TINY)))),
+    turns("acks-all-64k", |_, of| {
+        sides(of, SYNCED, |_| Ok(producing("acks-all-64k", Shape { acks: -1, ..BIG })))
     }),
-    workload("produce-100x100", "CPU s/GB at most 0.15", |against, span| {
-        produce(against, span, &[], Shape { records: 100, value_bytes: 100, window: 16, ..BIG })
+    turns("acks-all-64k-kafka-unsynced", |_, of| {
+        let all = Shape { acks: -1, ..BIG };
+        sides(of, &[], move |_| Ok(producing("acks-all-64k-kafka-unsynced", all)))
     }),
-    workload("produce-tiny", "CPU us/req at most 0.12", |against, span| {
-        produce(against, span, &[], Shape { records: 1, value_bytes: 100, window: 64, ..BIG })
-    }),
-    workload("acks-all-64k", "MB/s at least 1.3", |against, span| {
-        produce(against, span, SYNCED, Shape { acks: -1, ..BIG })
-    }),
-    workload("acks-all-64-producers", "per s at least 8", |against, span| {
+    turns("acks-all-64-producers", |_, of| {
         let alone = Shape { acks: -1, records: 1, window: 1, connections: 64, partitions: 8, ..BIG };
-        produce(against, span, SYNCED, alone)
+        sides(of, SYNCED, move |_| Ok(producing("acks-all-64-producers", alone)))
     }),
-    workload("fetch-hot-1", "CPU s/GB at most 0.45", |against, span| fetch_hot(against, span, 1)),
-    workload("fetch-hot-4", "CPU s/GB at most 0.45", |against, span| fetch_hot(against, span, 4)),
-    workload("fetch-hot-16", "CPU s/GB at most 0.45", |against, span| fetch_hot(against, span, 16)),
-    workload("fetch-cold", "at least 0.85 of the disk", |against, _| lifecycle::fetch_cold(against)),
-    workload("produce-and-tail", "CPU s/GB moved at most 0.4", produce_and_tail),
-    workload("storm-metadata", "CPU us/req at most 0.12", |against, span| {
-        storm(against, span, |_| Ok(frames::metadata(TOPIC)))
+    turns("fetch-hot-1", |scale, of| fetch_hot("fetch-hot-1", scale, of, 1, false)),
+    turns("fetch-hot-4", |scale, of| fetch_hot("fetch-hot-4", scale, of, 4, false)),
+    turns("fetch-hot-16", |scale, of| fetch_hot("fetch-hot-16", scale, of, 16, false)),
+    turns("fetch-hot-4-discarded", |scale, of| fetch_hot("fetch-hot-4-discarded", scale, of, 4, true)),
+    turns("fetch-cold", lifecycle::fetch_cold),
+    turns("produce-and-tail", |_, of| sides(of, &[], |_| Ok(produce_and_tail()))),
+    turns("storm-metadata", |_, of| storm("storm-metadata", of, |_| Ok(frames::metadata(TOPIC)))),
+    turns("storm-api-versions", |_, of| storm("storm-api-versions", of, |_| Ok(frames::api_versions()))),
+    turns("storm-offset-commit", |_, of| {
+        storm("storm-offset-commit", of, |_| Ok(frames::offset_commit("bench-commits", TOPIC)))
     }),
-    workload("storm-api-versions", "CPU us/req at most 0.12", |against, span| {
-        storm(against, span, |_| Ok(frames::api_versions()))
+    turns("storm-heartbeat", |_, of| storm("storm-heartbeat", of, member)),
+    turns("open-loop-1k", |_, of| open_loop("open-loop-1k", "open-loop-1k-e2e", of, 1_000)),
+    turns("open-loop-10k", |_, of| open_loop("open-loop-10k", "open-loop-10k-e2e", of, 10_000)),
+    turns("group-500-members", groups::sides_of),
+    turns("kafka-producer-perf-test", foreign::producer_perf),
+    turns("kafka-consumer-perf-test", foreign::consumer_perf),
+    turns("kafka-e2e-latency", foreign::end_to_end_latency),
+    turns("rdkafka-performance-produce", foreign::rdkafka_produce),
+    turns("rdkafka-performance-consume", foreign::rdkafka_consume),
+    turns("growth-partitions", growth::partitions),
+    Workload { named_only: true, ..turns("growth-50gb", growth::log) },
+    event("memory-budget", Never, Rounds, growth::memory_budget),
+    event("log-cleaner", Once, Once, cleaner::run),
+    event("partitions-10000", Once, Rounds, |against, scale| {
+        lifecycle::partitions("partitions-10000", against, scale, 100)
     }),
-    workload("storm-offset-commit", "CPU us/req at most 0.12", |against, span| {
-        storm(against, span, |_| Ok(frames::offset_commit("bench-commits", TOPIC)))
+    event("partitions-100000", Never, Once, |against, scale| {
+        lifecycle::partitions("partitions-100000", against, scale, 1_000)
     }),
-    workload("storm-heartbeat", "CPU us/req at most 0.12", |against, span| storm(against, span, member)),
-    workload("open-loop-1k", "p50 at most 0.4, p99 and p99.9 at most 0.3", |against, span| {
-        open_loop(against, span, 1_000)
-    }),
-    workload("open-loop-10k", "p50 at most 0.4, p99 and p99.9 at most 0.3", |against, span| {
-        open_loop(against, span, 10_000)
-    }),
-    workload("partitions-10000", "time at most 1 s, CPU at most 1 s", |against, _| {
-        lifecycle::partitions(against, 100)
-    }),
-    workload("start-empty", "time at most 0.012", |against, _| lifecycle::start_empty(against)),
-    workload("kill-1gb", "at most 500 ms", |against, _| lifecycle::kill_with_data(against)),
-    workload("kill-11000-partitions", "at most 1 s", |against, _| lifecycle::kill_with_partitions(against)),
-    workload("idle-memory", "at most 20 MiB", |against, _| lifecycle::idle_memory(against)),
-    workload("connections-5000", "per s at least 3, at most 16 KiB each", |against, _| {
-        lifecycle::connections(against)
-    }),
+    event("start-empty", Rounds, Rounds, lifecycle::start_empty),
+    event("start-clean-1gb", Once, Rounds, lifecycle::start_clean),
+    event("kill-1gb", Once, Rounds, lifecycle::kill_with_data),
+    event("kill-11000-partitions", Once, Rounds, lifecycle::kill_with_partitions),
+    event("idle-memory", Once, Rounds, lifecycle::idle_memory),
+    event("connections-5000", Rounds, Rounds, lifecycle::connections),
 ];
 
-pub const TOPIC: &str = "bench";
 const SYNCED: &[&str] = &["log.flush.interval.messages=1"];
 
 /// What a producing load looks like.
 #[derive(Debug, Clone, Copy)]
-struct Shape {
-    acks: i16,
-    records: usize,
-    value_bytes: usize,
-    connections: usize,
-    partitions: i32,
+pub struct Shape {
+    pub acks: i16,
+    pub records: usize,
+    pub value_bytes: usize,
+    pub connections: usize,
+    pub partitions: i32,
     /// Requests of one connection on their way at once.
-    window: usize,
+    pub window: usize,
 }
 
 /// 64 KiB of records of 1 KiB, on four connections to four partitions.
-const BIG: Shape =
-    Shape { acks: 1, records: 64, value_bytes: 1_010, connections: 4, partitions: 4, window: 4 };
+const BIG: Shape = Shape {
+    acks: 1,
+    records: Filled::RECORDS,
+    value_bytes: Filled::VALUE_BYTES,
+    connections: 4,
+    partitions: 4,
+    window: 4,
+};
+const MIDDLE: Shape = Shape { records: 100, value_bytes: 100, window: 16, ..BIG };
+const TINY: Shape = Shape { records: 1, value_bytes: 100, window: 64, ..BIG };
 
-pub fn start(against: Against, overrides: &[&str], partitions: i32) -> Outcome<Box<dyn Broker>> {
-    let started = broker::start(against, &BrokerOptions::with(overrides))?;
-    let mut connection = Connection::open(started.bootstrap(), Duration::from_secs(30))?;
-    connection.create_topic(TOPIC, partitions, &[])?;
-    for partition in 0..partitions {
-        connection.list_offset(TOPIC, partition, -1)?;
-    }
-    Ok(started)
+/// The same bout on each broker, prepared on each.
+pub fn sides(
+    of: &[Against],
+    overrides: &[&str],
+    prepare: impl Fn(&dyn Broker) -> Outcome<Bout>,
+) -> Outcome<Vec<Side>> {
+    let side = |against: &Against| {
+        let broker = start(*against, overrides)?;
+        let bout = prepare(broker.as_ref())?;
+        Ok(Side { against: *against, broker, bout, warmer: None })
+    };
+    of.iter().map(side).collect()
 }
 
-fn producers(shape: Shape) -> Vec<Client> {
+fn producers(topic: &str, shape: Shape) -> Vec<Client> {
     let batch = frames::batch(shape.records, shape.value_bytes);
     (0..shape.connections)
         .map(|index| {
             let partition = i32::try_from(index).unwrap_or(0) % shape.partitions;
-            let frame = frames::produce(TOPIC, partition, shape.acks, &batch);
+            let frame = frames::produce(topic, partition, shape.acks, &batch);
             Client::Repeat { frame, window: shape.window }
         })
         .collect()
 }
 
-fn drive(broker: &dyn Broker, clients: Vec<Client>, span: Span) -> Outcome<Measured> {
-    let load = load::run(broker.bootstrap(), broker.pid(), clients, span)?;
-    Ok(Measured::of(&load).with(Figure::MemoryMib, memory_mib(broker.pid(), "VmHWM")?))
+/// Each bout has a topic of its own, which is deleted after it.
+pub fn with_fresh_topic(
+    row: &'static str,
+    partitions: i32,
+    mut bout: impl FnMut(&dyn Broker, &str, Span) -> Outcome<Rows> + 'static,
+) -> Bout {
+    let mut serial = 0;
+    Box::new(move |broker, span| {
+        serial += 1;
+        let topic = format!("{row}-{serial:03}");
+        create_topic(broker, &topic, partitions)?;
+        let rows = bout(broker, &topic, span)?;
+        delete_topic(broker, &topic)?;
+        Ok(rows)
+    })
 }
 
-fn produce(against: Against, span: Span, overrides: &[&str], shape: Shape) -> Outcome<Measured> {
-    let broker = start(against, overrides, shape.partitions)?;
-    drive(broker.as_ref(), producers(shape), span)
+fn producing(row: &'static str, shape: Shape) -> Bout {
+    with_fresh_topic(row, shape.partitions, move |broker, topic, span| {
+        let load = drive(broker, producers(topic, shape), span)?;
+        let few = shape.records == 1;
+        let measured = if few { Measured::of_requests(&load) } else { Measured::of_bytes(&load) };
+        Ok(vec![(row, with_peak(measured, broker)?)])
+    })
 }
 
-/// Batches of one size in every partition, and how to read them.
-#[derive(Debug)]
-pub struct Filled {
-    pub batch_bytes: usize,
-    pub batch_records: i64,
-    pub end_offset: i64,
-}
-
-impl Filled {
-    pub const RECORDS: usize = 64;
-    const FETCHED_BATCHES: usize = 15;
-
-    pub fn fetch(&self, partition: i32) -> FetchFrame {
-        let bytes_max = i32::try_from(self.batch_bytes * Self::FETCHED_BATCHES).unwrap_or(i32::MAX);
-        FetchFrame::new(TOPIC, partition, bytes_max, 500)
-    }
-}
-
-/// Puts so many batches of 64 KiB into each of the partitions.
-pub fn fill(broker: &dyn Broker, partitions: i32, batches: usize) -> Outcome<Filled> {
-    let batch = frames::batch(Filled::RECORDS, BIG.value_bytes);
-    for partition in 0..partitions {
-        load::pump(broker.bootstrap(), &frames::produce(TOPIC, partition, 1, &batch), batches)?;
-    }
-    let batch_records = i64::try_from(Filled::RECORDS).unwrap_or(0);
-    let end_offset = i64::try_from(batches).unwrap_or(0) * batch_records;
-    Ok(Filled { batch_bytes: batch.len(), batch_records, end_offset })
-}
-
-fn fetch_hot(against: Against, span: Span, consumers: i32) -> Outcome<Measured> {
+fn fetch_hot(
+    row: &'static str,
+    scale: &Scale,
+    of: &[Against],
+    consumers: i32,
+    discards: bool,
+) -> Outcome<Vec<Side>> {
     const PARTITIONS: i32 = 4;
-    let broker = start(against, &[], PARTITIONS)?;
-    let filled = fill(broker.as_ref(), PARTITIONS, 2_000)?;
-    let readers = (0..consumers).map(|index| Client::Reader {
-        fetch: filled.fetch(index % PARTITIONS),
-        batch_bytes: filled.batch_bytes,
-        batch_records: filled.batch_records,
-        end_offset: filled.end_offset,
-    });
-    drive(broker.as_ref(), readers.collect(), span)
+    sides(of, &[], |broker| {
+        create_topic(broker, TOPIC, PARTITIONS)?;
+        let filled = fill(broker, TOPIC, PARTITIONS, scale.part(2_000))?;
+        Ok(Box::new(move |broker, span| {
+            let reader = |index: i32| Client::Reader {
+                fetch: filled.fetch(index % PARTITIONS),
+                batches: filled.batches,
+                end_offset: filled.end_offset,
+                discards,
+            };
+            let span = Span { bytes_max: u64::MAX, ..span };
+            let load = drive(broker, (0..consumers).map(reader).collect(), span)?;
+            Ok(vec![(row, with_peak(Measured::of_bytes(&load), broker)?)])
+        }))
+    })
 }
 
-fn produce_and_tail(against: Against, span: Span) -> Outcome<Measured> {
+fn produce_and_tail() -> Bout {
+    const ROW: &str = "produce-and-tail";
     let shape = Shape { connections: 1, partitions: 1, ..BIG };
-    let broker = start(against, &[], shape.partitions)?;
-    let mut clients = producers(shape);
-    let filled = Filled {
-        batch_bytes: frames::batch(shape.records, shape.value_bytes).len(),
-        batch_records: i64::try_from(shape.records).unwrap_or(0),
-        end_offset: 0,
-    };
-    clients.extend((0..3).map(|_| Client::Tail {
-        fetch: filled.fetch(0),
-        batch_bytes: filled.batch_bytes,
-        batch_records: filled.batch_records,
-    }));
-    drive(broker.as_ref(), clients, span)
+    with_fresh_topic(ROW, 1, move |broker, topic, span| {
+        let (mut clients, filled) = (producers(topic, shape), Filled::empty(topic));
+        clients.extend((0..3).map(|_| Client::Tail { fetch: filled.fetch(0), batches: filled.batches }));
+        // Most of what moves is read.
+        let load = drive(broker, clients, Span { bytes_max: span.bytes_max.saturating_mul(4), ..span })?;
+        Ok(vec![(ROW, with_peak(Measured::of_bytes(&load), broker)?)])
+    })
 }
 
-fn storm(against: Against, span: Span, frame: fn(&dyn Broker) -> Outcome<Frame>) -> Outcome<Measured> {
-    let broker = start(against, &[], 4)?;
-    // Asking for the coordinator is what makes the topic of the offsets.
-    let mut connection = Connection::open(broker.bootstrap(), Duration::from_secs(30))?;
-    connection.ask(10, 0, Body::default().string("bench-commits"))?;
-    let frame = frame(broker.as_ref())?;
-    lifecycle::until_answered(broker.bootstrap(), &frame)?;
-    let clients = (0..4).map(|_| Client::Repeat { frame: frame.clone(), window: 64 }).collect();
-    drive(broker.as_ref(), clients, span)
+fn storm(row: &'static str, of: &[Against], frame: fn(&dyn Broker) -> Outcome<Frame>) -> Outcome<Vec<Side>> {
+    sides(of, &[], |broker| {
+        create_topic(broker, TOPIC, 4)?;
+        // Asking for the coordinator is what makes the topic of the offsets.
+        let mut connection = Connection::open(broker.bootstrap(), PATIENCE)?;
+        connection.ask(10, 0, Body::default().string("bench-commits"))?;
+        let frame = frame(broker)?;
+        load::until_answered(broker.bootstrap(), &frame, PATIENCE)?;
+        Ok(Box::new(move |broker, span| {
+            let clients = (0..4).map(|_| Client::Repeat { frame: frame.clone(), window: 64 }).collect();
+            let load = drive(broker, clients, Span { bytes_max: u64::MAX, ..span })?;
+            Ok(vec![(row, with_peak(Measured::of_requests(&load), broker)?)])
+        }))
+    })
 }
 
 /// A group of one member, whose heartbeats are sent.
-fn member(broker: &dyn Broker) -> Outcome<Frame> {
+pub fn member(broker: &dyn Broker) -> Outcome<Frame> {
     const GROUP: &str = "bench-beats";
-    lifecycle::until_answered(broker.bootstrap(), &frames::offset_commit("bench-first", TOPIC))?;
+    load::until_answered(broker.bootstrap(), &frames::offset_commit("bench-first", TOPIC), PATIENCE)?;
     let mut connection = Connection::open(broker.bootstrap(), Duration::from_secs(30))?;
     let body = Body::default().string(GROUP).i32(1_800_000).i32(60_000).string("").string("consumer");
     let answer = connection.ask(11, 2, body.i32(1).string("range").bytes(b""))?;
@@ -221,8 +263,37 @@ fn member(broker: &dyn Broker) -> Outcome<Frame> {
     }
 }
 
-fn open_loop(against: Against, span: Span, per_second: u32) -> Outcome<Measured> {
-    let broker = start(against, &[], 1)?;
-    let frame = frames::produce(TOPIC, 0, 1, &frames::batch(1, 100));
-    drive(broker.as_ref(), vec![Client::Paced { frame, per_second }], span)
+/// A schedule of records and a consumer that reads along. So thin a load would leave a JVM cold: it is warmed up by one
+/// that sends as fast as it can.
+fn open_loop(
+    row: &'static str,
+    end_to_end_row: &'static str,
+    of: &[Against],
+    per_second: u32,
+) -> Outcome<Vec<Side>> {
+    let mut sides = sides(of, &[], |_| Ok(paced(row, end_to_end_row, per_second)))?;
+    for side in &mut sides {
+        side.warmer = Some(with_fresh_topic("warm-up", 1, |broker, topic, span| {
+            let shape = Shape { connections: 2, partitions: 1, window: 4, ..TINY };
+            let (mut clients, filled) = (producers(topic, shape), Filled::empty(topic));
+            clients.push(Client::Tail { fetch: filled.fetch(0), batches: one_record() });
+            drive(broker, clients, span)?;
+            Ok(Vec::new())
+        }));
+    }
+    Ok(sides)
+}
+
+fn one_record() -> Batches {
+    Batches { bytes: frames::batch(1, TINY.value_bytes).len(), records: 1 }
+}
+
+fn paced(row: &'static str, end_to_end_row: &'static str, per_second: u32) -> Bout {
+    with_fresh_topic(row, 1, move |broker, topic, span| {
+        let frame = frames::produce(topic, 0, 1, &frames::batch(1, TINY.value_bytes));
+        let reader = Some((Filled::empty(topic).fetch(0), one_record()));
+        let load = drive(broker, vec![Client::Paced { frame, per_second, reader }], span)?;
+        let measured = with_peak(Measured::of_requests(&load), broker)?;
+        Ok(vec![(row, measured), (end_to_end_row, Measured::default().with_latency(&load.end_to_end))])
+    })
 }

@@ -37,19 +37,31 @@ pub struct Served {
 
 /// A batch of records without keys or headers, uncompressed.
 pub fn write(values: &[Vec<u8>], origin: Origin, timestamp_ms: i64) -> Vec<u8> {
+    let unkeyed: Vec<_> = values.iter().map(|value| (None, value.clone())).collect();
+    write_keyed(&unkeyed, origin, timestamp_ms)
+}
+
+/// The same with keys, where there are any.
+pub fn write_keyed(keyed: &[(Option<Vec<u8>>, Vec<u8>)], origin: Origin, timestamp_ms: i64) -> Vec<u8> {
     let mut records = Vec::new();
-    for (delta, value) in values.iter().enumerate() {
+    for (delta, (key, value)) in keyed.iter().enumerate() {
         let mut record = vec![0];
         put_varint(&mut record, 0);
         put_varint(&mut record, i64::try_from(delta).unwrap_or(0));
-        put_varint(&mut record, -1);
+        match key {
+            Some(key) => {
+                put_varint(&mut record, i64::try_from(key.len()).unwrap_or(0));
+                record.extend(key);
+            }
+            None => put_varint(&mut record, -1),
+        }
         put_varint(&mut record, i64::try_from(value.len()).unwrap_or(0));
         record.extend(value);
         put_varint(&mut record, 0);
         put_varint(&mut records, i64::try_from(record.len()).unwrap_or(0));
         records.extend(record);
     }
-    let count = i32::try_from(values.len()).unwrap_or(i32::MAX);
+    let count = i32::try_from(keyed.len()).unwrap_or(i32::MAX);
     let mut checked = Body::default()
         .i16(0)
         .i32(count - 1)
@@ -166,6 +178,12 @@ mod tests {
             .collect();
         assert_eq!(served, Ok(expected));
         assert_eq!(places(&bytes).len(), 2);
+    }
+
+    #[test]
+    fn a_key_does_not_hide_its_value() {
+        let bytes = write_keyed(&[(Some(b"key".to_vec()), b"value".to_vec())], Origin::NOBODY, 5);
+        assert_eq!(read(&bytes, 0), Ok(vec![Served { offset: 0, value: b"value".to_vec() }]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
 pub(crate) mod batch;
-mod dice;
+pub(crate) mod dice;
 mod disk;
 mod kill;
 mod tails;

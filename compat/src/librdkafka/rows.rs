@@ -1,13 +1,15 @@
 //! The ledger of librdkafka's suite: a row a test with its results here and on Apache Kafka, as a TOML file.
 //! core: text in, rows out, and back.
 //!
-//! The file holds one table a test and only these keys, each a string but for `seconds`:
+//! The file holds one table a test and only these keys, each a string but for `seconds` and `client_only`:
 //!
 //! ```toml
 //! [0012_produce_consume]
 //! ottla = "passed"     # passed, failed, skipped (by the test itself) or not run
 //! kafka = "passed"     # the same on Apache Kafka 4.3.1
 //! seconds = 3          # of the last run on Ottla, or on Apache Kafka where there is none
+//! mode = "whole"       # whole, or quick where the suite left out its longer steps (-Q); of both results
+//! client_only = true   # no broker takes part, so one run stands for both
 //! waits = "…"          # what Ottla lacks; the row is not run there unless it is named
 //! reason = "…"         # why neither passes
 //! ```
@@ -43,12 +45,36 @@ impl Verdict {
     }
 }
 
+/// How much of itself the suite did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Mode {
+    /// `-Q`: fewer messages, and subtests that are not marked as quick are left out.
+    #[default]
+    Quick,
+    Whole,
+}
+
+impl Mode {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::Whole => "whole",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        [Self::Quick, Self::Whole].into_iter().find(|mode| mode.name() == name)
+    }
+}
+
 /// One test of the suite.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Row {
     pub ottla: Verdict,
     pub kafka: Verdict,
     pub seconds: u64,
+    pub mode: Mode,
+    pub client_only: bool,
     pub waits: Option<String>,
     pub reason: Option<String>,
 }
@@ -83,9 +109,19 @@ pub fn parse(text: &str) -> Outcome<Rows> {
             row.seconds = seconds;
             continue;
         }
+        if key == "client_only" {
+            let Ok(client_only) = value.parse() else { return fail(bad()) };
+            row.client_only = client_only;
+            continue;
+        }
         let Some(text) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
             return fail(bad());
         };
+        if key == "mode" {
+            let Some(mode) = Mode::parse(text) else { return fail(bad()) };
+            row.mode = mode;
+            continue;
+        }
         match (key, Verdict::parse(text)) {
             ("ottla", Some(verdict)) => row.ottla = verdict,
             ("kafka", Some(verdict)) => row.kafka = verdict,
@@ -98,18 +134,23 @@ pub fn parse(text: &str) -> Outcome<Rows> {
 }
 
 /// The file's text; quotes and backslashes in notes become apostrophes and slashes, so that no escapes are needed.
-pub fn print(rows: &Rows) -> String {
-    let mut text = String::from(
-        "# librdkafka's own tests: results on Ottla and on Apache Kafka 4.3.1.\n\
-         # `cargo compat librdkafka --ledger [--against kafka]` writes results; waits and reason are kept.\n",
+pub fn print(rows: &Rows, version: &str) -> String {
+    let mut text = format!(
+        "# librdkafka {version}'s own tests: results on Ottla and on Apache Kafka 4.3.1.\n\
+         # `cargo compat librdkafka --version {version} --ledger [--against kafka]` writes results; \
+         waits and reason are kept.\n",
     );
     for (name, row) in rows {
         text.push_str(&format!(
-            "\n[{name}]\nottla = \"{}\"\nkafka = \"{}\"\nseconds = {}\n",
+            "\n[{name}]\nottla = \"{}\"\nkafka = \"{}\"\nseconds = {}\nmode = \"{}\"\n",
             row.ottla.name(),
             row.kafka.name(),
-            row.seconds
+            row.seconds,
+            row.mode.name()
         ));
+        if row.client_only {
+            text.push_str("client_only = true\n");
+        }
         for (key, note) in [("waits", &row.waits), ("reason", &row.reason)] {
             if let Some(note) = note {
                 text.push_str(&format!("{key} = \"{}\"\n", note.replace('"', "'").replace('\\', "/")));
@@ -129,11 +170,13 @@ mod tests {
             ottla: Verdict::NotRun,
             kafka: Verdict::Passed,
             seconds: 12,
+            mode: Mode::Whole,
+            client_only: true,
             waits: Some("share groups are not served yet".to_owned()),
             reason: None,
         };
         let rows = Rows::from([("0001_multiobj".to_owned(), Row::default()), ("0170_x".to_owned(), row)]);
-        assert_eq!(parse(&print(&rows)), Ok(rows));
+        assert_eq!(parse(&print(&rows, "2.15.1")), Ok(rows));
     }
 
     #[test]

@@ -26,6 +26,48 @@ const DEVELOPMENT_PACKAGES: [(&str, &str); 7] = [
     ("rapidjson-dev", "rapidjson/rapidjson.h"),
 ];
 
+/// Fetches Debian's source package by way of lists of its own, so that the machine's sources stay as they are.
+const DEBIAN_SOURCE: &str = r#"
+mkdir -p apt/parts apt/lists/partial
+for list in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
+    if [ -e "$list" ]; then
+        sed -e 's/^Types:.*/Types: deb-src/' -e 's/^deb /deb-src /' "$list" > "apt/parts/$(basename "$list" .list)"
+    fi
+done
+[ ! -e apt/parts/sources ] || mv apt/parts/sources apt/parts/debian.list
+own="-o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=$PWD/apt/parts -o Dir::State::Lists=$PWD/apt/lists
+    -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=$(id -un)"
+apt-get $own update
+apt-get $own source -y librdkafka=2.0.2-1
+"#;
+
+/// One entry of the suite's table of tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Test {
+    pub name: String,
+    /// It never leaves the client (unit tests, the client's mock cluster), so which broker runs is the same to it.
+    pub client_only: bool,
+    pub scenario: Scenario,
+}
+
+/// What a test asks of its cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scenario {
+    Default,
+    /// Topics are not created on their own.
+    NoAutoCreate,
+}
+
+impl Scenario {
+    /// The suite's own word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::NoAutoCreate => "noautocreate",
+        }
+    }
+}
+
 /// A librdkafka whose tests are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Version {
@@ -82,8 +124,8 @@ pub fn tests_dir(version: Version, say: &dyn Fn(&str)) -> Outcome<PathBuf> {
             )?;
         }
         Version::Old => {
-            require("apt-get", "librdkafka's source package needs Debian's apt-get with a deb-src source")?;
-            step("apt-get source", "apt-get source -y librdkafka=2.0.2-1", FETCH_LIMIT)?;
+            require("apt-get", "librdkafka's source package needs Debian's apt-get")?;
+            step("apt-get source", DEBIAN_SOURCE, FETCH_LIMIT)?;
         }
     }
     let build =
@@ -117,29 +159,52 @@ pub fn kafka_path(work_dir: &Path) -> Outcome<PathBuf> {
 }
 
 /// Every test of the suite but manual ones (from 8000), as its table of tests has them.
-pub fn test_names(tests_dir: &Path) -> Outcome<Vec<String>> {
+pub fn tests(tests_dir: &Path) -> Outcome<Vec<Test>> {
     let path = tests_dir.join("test.c");
     let text = fs::read_to_string(&path).while_doing(|| format!("reading {}", path.display()))?;
-    let names = names_in(&text);
-    if names.is_empty() { fail(format!("no tests in {}", path.display())) } else { Ok(names) }
+    let tests = tests_in(&text);
+    if tests.is_empty() { fail(format!("no tests in {}", path.display())) } else { Ok(tests) }
 }
 
-fn names_in(text: &str) -> Vec<String> {
+fn tests_in(text: &str) -> Vec<Test> {
     let is_name_byte = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    text.lines()
-        .filter_map(|line| line.trim_start().strip_prefix("_TEST("))
-        .map(|rest| rest.chars().take_while(|c| is_name_byte(*c)).collect::<String>())
-        .filter(|name| name.starts_with(|c: char| c.is_ascii_digit()) && !name.starts_with('8'))
+    text.split("_TEST(")
+        .skip(1)
+        .map(|entry| {
+            let name: String = entry.chars().take_while(|c| is_name_byte(*c)).collect();
+            let scenario = if entry.contains(".scenario = \"noautocreate\"") {
+                Scenario::NoAutoCreate
+            } else {
+                Scenario::Default
+            };
+            Test { name, client_only: entry.contains("TEST_F_LOCAL"), scenario }
+        })
+        .filter(|test| test.name.starts_with(|c: char| c.is_ascii_digit()) && !test.name.starts_with('8'))
+        // A comment above the table shows how an entry looks.
+        .filter(|test| test.name.contains('_'))
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::names_in;
+    use super::{Scenario, Test, tests_in};
+
+    fn test(name: &str, client_only: bool, scenario: Scenario) -> Test {
+        Test { name: name.to_owned(), client_only, scenario }
+    }
 
     #[test]
-    fn the_table_of_tests_names_them_without_manual_ones() {
-        let text = "#define _TEST(name, f) \\\n    _TEST(0001_multiobj, 0),\n    _TEST(0011_batch,\n  0),\n    _TEST(8000_idle, F),";
-        assert_eq!(names_in(text), ["0001_multiobj", "0011_batch"]);
+    fn the_table_of_tests_says_what_each_needs_and_leaves_manual_ones_out() {
+        let text = "#define _TEST(name, f) \\\n *  _TEST(00...., ...,\n    _TEST(0001_multiobj, 0),\n    \
+            _TEST(0011_batch_local,\n  TEST_F_LOCAL),\n _TEST(0107_again, 0,\n .scenario = \"noautocreate\"),\n \
+            _TEST(8000_idle, F),";
+        assert_eq!(
+            tests_in(text),
+            [
+                test("0001_multiobj", false, Scenario::Default),
+                test("0011_batch_local", true, Scenario::Default),
+                test("0107_again", false, Scenario::NoAutoCreate),
+            ]
+        );
     }
 }

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use ottla_compat::broker::{Broker as _, BrokerOptions};
 use ottla_compat::reference::{KafkaServer, libs_dir};
 use ottla_protocol_tests::Outcome;
-use ottla_protocol_tests::broker::{Broker, SETTINGS};
+use ottla_protocol_tests::broker::{SETTINGS, Started};
 use ottla_protocol_tests::oracle::{Library, Report};
 use ottla_protocol_tests::{runner, schema_source};
 
@@ -75,20 +75,22 @@ fn run(task: Task) -> Outcome<bool> {
             Ok(true)
         }
         Task::Record { kafka, prefix } => {
-            let mut server = None;
-            let address = address_of_kafka(kafka, &mut server)?;
-            let count = library.record(&address, &prefix)?;
+            let mut servers = KafkaServers { given: kafka, ..KafkaServers::default() };
+            let count = library.record(&mut |settings| servers.address(settings), &prefix)?;
             println!("{count} exchanges recorded");
             Ok(true)
         }
         Task::Check { against, live_kafka, prefix } => {
-            let mut server = None;
-            let mut ottla = None;
-            let address = match against {
-                None if !live_kafka => ottla.insert(Broker::start(&[])?).bootstrap.clone(),
-                against => address_of_kafka(against, &mut server)?,
-            };
-            let report = library.check(&address, &prefix)?;
+            let mut ottla = Started::default();
+            let mut servers = KafkaServers { given: against, ..KafkaServers::default() };
+            let is_other = live_kafka || servers.given.is_some();
+            let report = library.check(
+                &mut |settings| match is_other {
+                    true => servers.address(settings),
+                    false => ottla.address(settings),
+                },
+                &prefix,
+            )?;
             print_report(&report);
             Ok(report.is_clean())
         }
@@ -103,14 +105,32 @@ fn run(task: Task) -> Outcome<bool> {
     }
 }
 
-fn address_of_kafka(given: Option<String>, server: &mut Option<KafkaServer>) -> Outcome<String> {
-    match given {
-        Some(address) => Ok(address),
-        None => {
-            let started =
-                KafkaServer::start(&BrokerOptions::with(&SETTINGS)).map_err(|error| error.to_string())?;
-            Ok(server.insert(started).bootstrap().to_owned())
+/// Apache Kafka as scripts ask for it: one server for all that ask for nothing, and one for each other.
+#[derive(Default)]
+struct KafkaServers {
+    /// One that runs already: every script is played there.
+    given: Option<String>,
+    plain: Option<KafkaServer>,
+    own: Vec<KafkaServer>,
+}
+
+impl KafkaServers {
+    fn address(&mut self, settings: &[String]) -> Outcome<String> {
+        if let Some(address) = &self.given {
+            return Ok(address.clone());
         }
+        if let Some(plain) = self.plain.as_ref().filter(|_| settings.is_empty()) {
+            return Ok(plain.bootstrap().to_owned());
+        }
+        let mut options = BrokerOptions::with(&SETTINGS);
+        options.overrides.extend(settings.iter().cloned());
+        let started = KafkaServer::start(&options).map_err(|error| error.to_string())?;
+        let address = started.bootstrap().to_owned();
+        match settings.is_empty() {
+            true => self.plain = Some(started),
+            false => self.own.push(started),
+        }
+        Ok(address)
     }
 }
 

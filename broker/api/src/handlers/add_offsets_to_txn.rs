@@ -15,6 +15,14 @@ pub const API: Api = Api { key: ApiKey::AddOffsetsToTxn, min: 0, max: 4, class: 
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: AddOffsetsToTxnRequest = request.decode()?;
+    let access = Access::of(broker, &request);
+    let refuse = |error: ErrorCode| AddOffsetsToTxnResponse::default().with_error_code(error.code());
+    if !access.transactional_id(AclOperation::Write, &body.transactional_id) {
+        return request.ready(&refuse(ErrorCode::TransactionalIdAuthorizationFailed));
+    }
+    if !access.group(AclOperation::Read, &body.group_id) {
+        return request.ready(&refuse(ErrorCode::GroupAuthorizationFailed));
+    }
     let broker = broker.clone();
     park(async move {
         let error = add(&broker, &body).await.err().unwrap_or(ErrorCode::None);

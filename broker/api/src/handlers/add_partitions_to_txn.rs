@@ -4,7 +4,8 @@
 //! - v2: PRODUCER_FENCED (KIP-588). v3: flexible. v4: the batched form of brokers (KIP-890). v5: KIP-890 too.
 
 use ottla_coordinator::transaction::{PartitionSet, TransactionVersion};
-use ottla_model::{ErrorCode, PartitionIndex, ProducerEpoch, ProducerId};
+use ottla_env::BoxFuture;
+use ottla_model::{ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, TopicName};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::add_partitions_to_txn_request::{
     AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
@@ -15,7 +16,7 @@ use ottla_protocol::messages::add_partitions_to_txn_response::{
 use ottla_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse};
 
 use super::prelude::*;
-use crate::transactions::{fenced_for, partition};
+use crate::transactions::{all, fenced_for, partition};
 
 pub const API: Api = Api { key: ApiKey::AddPartitionsToTxn, min: 0, max: 5, class: Class::Forwarded, admit };
 
@@ -24,19 +25,23 @@ const BATCHED_VERSION_MIN: i16 = 4;
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: AddPartitionsToTxnRequest = request.decode()?;
+    let access = Access::of(broker, &request);
+    if request.version() >= BATCHED_VERSION_MIN && !access.cluster(AclOperation::ClusterAction) {
+        let error = ErrorCode::ClusterAuthorizationFailed.code();
+        return request.ready(&AddPartitionsToTxnResponse::default().with_error_code(error));
+    }
     let broker = broker.clone();
     park(async move {
         let version = request.version();
         if version >= BATCHED_VERSION_MIN {
-            let mut results = Vec::with_capacity(body.transactions.len());
-            for transaction in &body.transactions {
-                let topics = add(&broker, transaction, version).await;
-                results.push(
+            let works = body.transactions.iter().map(|one| -> BoxFuture<'_, _> {
+                Box::pin(async {
                     AddPartitionsToTxnResult::default()
-                        .with_transactional_id(transaction.transactional_id.clone())
-                        .with_topic_results(topics),
-                );
-            }
+                        .with_transactional_id(one.transactional_id.clone())
+                        .with_topic_results(add(&broker, &access, one, version).await)
+                })
+            });
+            let results = all(works.collect()).await;
             return request
                 .answer(&AddPartitionsToTxnResponse::default().with_results_by_transaction(results));
         }
@@ -45,22 +50,32 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             .with_producer_id(body.v3_and_below_producer_id)
             .with_producer_epoch(body.v3_and_below_producer_epoch)
             .with_topics(body.v3_and_below_topics);
-        let topics = add(&broker, &one, version).await;
+        let topics = add(&broker, &access, &one, version).await;
         request.answer(&AddPartitionsToTxnResponse::default().with_results_by_topic_v3_and_below(topics))
     })
 }
 
 async fn add(
     broker: &Broker,
+    access: &Access,
     transaction: &AddPartitionsToTxnTransaction,
     version: i16,
 ) -> Vec<AddPartitionsToTxnTopicResult> {
+    // The batched form is for brokers, who may add anything.
+    let is_client = version < BATCHED_VERSION_MIN;
+    if is_client && !access.transactional_id(AclOperation::Write, &transaction.transactional_id) {
+        return results(&transaction.topics, |_, _| ErrorCode::TransactionalIdAuthorizationFailed);
+    }
+    let may_write = |topic: &str| {
+        !is_client || (!TopicName::new(topic).is_internal() && access.topic(AclOperation::Write, topic))
+    };
     let image = broker.image();
     let is_known = |topic: &str, index: i32| image.partition(topic, PartitionIndex(index)).is_some();
     let named = || transaction.topics.iter().flat_map(|t| t.partitions.iter().map(move |p| (&*t.name, *p)));
-    if named().any(|(topic, index)| !is_known(topic, index)) {
+    if named().any(|(topic, index)| !may_write(topic) || !is_known(topic, index)) {
         // All or nothing: what could be added is told that it was not tried.
         return results(&transaction.topics, |topic, index| match is_known(topic, index) {
+            _ if !may_write(topic) => ErrorCode::TopicAuthorizationFailed,
             true => ErrorCode::OperationNotAttempted,
             false => ErrorCode::UnknownTopicOrPartition,
         });

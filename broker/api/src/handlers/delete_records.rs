@@ -5,6 +5,7 @@
 
 use ottla_model::{ErrorCode, Offset};
 use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::delete_records_request::DeleteRecordsTopic;
 use ottla_protocol::messages::delete_records_response::{
     DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
 };
@@ -20,13 +21,27 @@ pub const API: Api = Api { key: ApiKey::DeleteRecords, min: 0, max: 2, class: Cl
 const HIGH_WATERMARK: i64 = -1;
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
-    let body: DeleteRecordsRequest = request.decode()?;
+    let mut body: DeleteRecordsRequest = request.decode()?;
+    let access = Access::of(broker, &request);
+    let unauthorized =
+        access.take_refused(&mut body.topics, |topic| access.topic(AclOperation::Delete, &topic.name));
     let broker = broker.clone();
     park(async move {
         let env = broker.env.clone();
-        let response = blocking::run(&env, move || delete(&broker, &body)).await;
+        let mut response = blocking::run(&env, move || delete(&broker, &body)).await;
+        response.topics.extend(unauthorized.iter().map(refused));
         request.answer(&response)
     })
+}
+
+fn refused(topic: &DeleteRecordsTopic) -> DeleteRecordsTopicResult {
+    let partitions = topic.partitions.iter().map(|partition| {
+        DeleteRecordsPartitionResult::default()
+            .with_partition_index(partition.partition_index)
+            .with_low_watermark(-1)
+            .with_error_code(ErrorCode::TopicAuthorizationFailed.code())
+    });
+    DeleteRecordsTopicResult::default().with_name(topic.name.clone()).with_partitions(partitions.collect())
 }
 
 fn delete(broker: &Broker, body: &DeleteRecordsRequest) -> DeleteRecordsResponse {

@@ -9,7 +9,7 @@ use ottla_protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use ottla_protocol::messages::{DescribeClusterRequest, DescribeClusterResponse};
 
 use super::prelude::*;
-use crate::context::{CLUSTER_OPERATIONS, OPERATIONS_OMITTED};
+use crate::access::OPERATIONS_OMITTED;
 
 pub const API: Api = Api { key: ApiKey::DescribeCluster, min: 0, max: 2, class: Class::Inline, admit };
 
@@ -42,8 +42,10 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         .with_host(text(&host))
         .with_port(port)
         .with_rack(broker.config.rack.as_deref().map(text));
-    let operations =
-        if body.include_cluster_authorized_operations { CLUSTER_OPERATIONS } else { OPERATIONS_OMITTED };
+    let operations = match body.include_cluster_authorized_operations {
+        true => Access::of(broker, &request).cluster_operations(),
+        false => OPERATIONS_OMITTED,
+    };
     let response = DescribeClusterResponse::default()
         .with_endpoint_type(BROKERS)
         .with_cluster_id(text(broker.image().cluster_id()))

@@ -19,6 +19,8 @@ use ottla_protocol::messages::describe_configs_response::{
 use ottla_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 
 use super::prelude::*;
+use crate::access::text_of;
+use crate::config_access;
 
 pub const API: Api = Api { key: ApiKey::DescribeConfigs, min: 1, max: 4, class: Class::Inline, admit };
 
@@ -28,11 +30,15 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeConfigsRequest = request.decode()?;
     let image = broker.image();
     let config = broker.replicas.effective_config();
+    let access = Access::of(broker, &request);
     let results = body
         .resources
         .iter()
         .map(|resource| {
-            let described = describe(broker, &image, &config, resource);
+            let (kind, name) = (resource.resource_type, &resource.resource_name);
+            let described = config_access::check(&access, AclOperation::DescribeConfigs, kind, name)
+                .map_err(|error| (error, text_of(error).to_owned()))
+                .and_then(|()| describe(broker, &image, &config, resource));
             let result = DescribeConfigsResult::default()
                 .with_resource_type(resource.resource_type)
                 .with_resource_name(resource.resource_name.clone());

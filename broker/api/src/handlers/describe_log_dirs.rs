@@ -20,6 +20,10 @@ pub const API: Api = Api { key: ApiKey::DescribeLogDirs, min: 1, max: 5, class: 
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeLogDirsRequest = request.decode()?;
+    if !Access::of(broker, &request).cluster(AclOperation::Describe) {
+        let error_code = ErrorCode::ClusterAuthorizationFailed.code();
+        return request.ready(&DescribeLogDirsResponse { error_code, ..Default::default() });
+    }
     let asked: Option<HashSet<(String, i32)>> = body.topics.map(|topics| {
         topics
             .iter()

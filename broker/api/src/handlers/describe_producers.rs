@@ -1,7 +1,7 @@
 //! DescribeProducers (key 61), version 0: who produces to a partition (KIP-664).
 //! Core over the log's door.
 
-use ottla_model::ErrorCode;
+use ottla_model::{ErrorCode, TopicName};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::describe_producers_response::{
     PartitionResponse, ProducerState, TopicResponse,
@@ -10,6 +10,7 @@ use ottla_protocol::messages::{DescribeProducersRequest, DescribeProducersRespon
 use ottla_replica::{Partition, Unavailable};
 
 use super::prelude::*;
+use crate::access::text_of;
 use crate::errors;
 
 pub const API: Api = Api { key: ApiKey::DescribeProducers, min: 0, max: 0, class: Class::Inline, admit };
@@ -17,18 +18,29 @@ pub const API: Api = Api { key: ApiKey::DescribeProducers, min: 0, max: 0, class
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeProducersRequest = request.decode()?;
     let hosted = broker.replicas.hosted();
+    let access = Access::of(broker, &request);
     let topics = body
         .topics
         .iter()
         .map(|topic| {
-            let found = hosted.by_name(topic.name.as_str());
+            let name = topic.name.as_str();
+            let (refusal, why) = if TopicName::new(name).validate().is_err() {
+                (ErrorCode::InvalidTopicException, "The topic has an invalid name.")
+            } else if !access.topic(AclOperation::Read, name) {
+                let error = ErrorCode::TopicAuthorizationFailed;
+                (error, text_of(error))
+            } else {
+                (ErrorCode::UnknownTopicOrPartition, errors::NOT_HOSTED)
+            };
+            let may_see = refusal == ErrorCode::UnknownTopicOrPartition;
+            let found = hosted.by_name(name).filter(|_| may_see);
             let partitions = topic
                 .partition_indexes
                 .iter()
                 .map(|index| {
                     let outcome = found
                         .and_then(|topic| topic.partition(*index))
-                        .ok_or(ErrorCode::UnknownTopicOrPartition)
+                        .ok_or(refusal)
                         .and_then(|partition| producers(partition));
                     match outcome {
                         Ok(active) => PartitionResponse::default()
@@ -37,7 +49,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
                         Err(error) => PartitionResponse::default()
                             .with_partition_index(*index)
                             .with_error_code(error.code())
-                            .with_error_message(found.is_none().then(|| text(errors::NOT_HOSTED))),
+                            .with_error_message(found.is_none().then(|| text(why))),
                     }
                 })
                 .collect();

@@ -12,7 +12,7 @@ use ottla_protocol::messages::{
 };
 
 use super::prelude::*;
-use crate::context::{OPERATIONS_OMITTED, TOPIC_OPERATIONS};
+use crate::access::OPERATIONS_OMITTED;
 
 pub const API: Api =
     Api { key: ApiKey::DescribeTopicPartitions, min: 0, max: 0, class: Class::Inline, admit };
@@ -28,13 +28,12 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     };
     names.sort();
     names.dedup();
+    let access = Access::of(broker, &request);
     if let Some(cursor) = &body.cursor
         && (cursor.partition_index < 0
             || (!all && !names.iter().any(|name| name.as_str() == cursor.topic_name.as_str())))
     {
-        let refused = names.iter().map(|name| {
-            unknown(name, ErrorCode::InvalidRequest).with_topic_authorized_operations(OPERATIONS_OMITTED)
-        });
+        let refused = names.iter().map(|name| unknown(name, ErrorCode::InvalidRequest, OPERATIONS_OMITTED));
         return request.ready(&DescribeTopicPartitionsResponse::default().with_topics(refused.collect()));
     }
     let mut first_partition = 0;
@@ -44,6 +43,12 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         if names.first().is_some_and(|name| name.as_str() == from) {
             first_partition = cursor.partition_index.max(0) as usize;
         }
+    }
+    // What may not be looked at is not told to be there.
+    let mut hidden =
+        access.take_refused(&mut names, |name| access.topic(AclOperation::Describe, name.as_str()));
+    if all {
+        hidden.clear();
     }
     let limit = body.response_partition_limit.min(broker.config.request_partition_size_limit).max(1);
     let mut left = limit as usize;
@@ -60,7 +65,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
                     Ok(()) => ErrorCode::UnknownTopicOrPartition,
                     Err(_) => ErrorCode::InvalidTopicException,
                 };
-                topics.push(unknown(&name, error));
+                topics.push(unknown(&name, error, access.topic_operations(name.as_str())));
             }
             continue;
         };
@@ -68,12 +73,16 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         let page: Vec<_> = topic.partitions.iter().enumerate().skip(skipped).take(left).collect();
         left -= page.len();
         let end = skipped + page.len();
-        topics.push(describe(topic, page));
+        topics.push(describe(topic, page, access.topic_operations(name.as_str())));
         if end < topic.partitions.len() {
             next_cursor = Some(cursor(&name, end as i32));
             break;
         }
     }
+    topics.extend(hidden.iter().map(|name| {
+        let error = ErrorCode::TopicAuthorizationFailed;
+        unknown(name, error, OPERATIONS_OMITTED).with_is_internal(false)
+    }));
     let response =
         DescribeTopicPartitionsResponse::default().with_topics(topics).with_next_cursor(next_cursor);
     request.ready(&response)
@@ -85,17 +94,18 @@ fn cursor(name: &TopicName, partition_index: i32) -> Cursor {
         .with_partition_index(partition_index)
 }
 
-fn unknown(name: &TopicName, error: ErrorCode) -> DescribeTopicPartitionsResponseTopic {
+fn unknown(name: &TopicName, error: ErrorCode, operations: i32) -> DescribeTopicPartitionsResponseTopic {
     DescribeTopicPartitionsResponseTopic::default()
         .with_error_code(error.code())
         .with_name(Some(WireTopicName(text(name.as_str()))))
         .with_is_internal(name.is_internal())
-        .with_topic_authorized_operations(TOPIC_OPERATIONS)
+        .with_topic_authorized_operations(operations)
 }
 
 fn describe(
     topic: &TopicImage,
     page: Vec<(usize, &Arc<PartitionImage>)>,
+    operations: i32,
 ) -> DescribeTopicPartitionsResponseTopic {
     let ids = |brokers: &[ottla_model::BrokerId]| brokers.iter().map(|id| BrokerId(id.0)).collect::<Vec<_>>();
     let partitions = page
@@ -119,5 +129,5 @@ fn describe(
         .with_topic_id(topic.id.0)
         .with_is_internal(topic.internal)
         .with_partitions(partitions)
-        .with_topic_authorized_operations(TOPIC_OPERATIONS)
+        .with_topic_authorized_operations(operations)
 }

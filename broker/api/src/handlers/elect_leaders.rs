@@ -3,24 +3,30 @@
 //!
 //! - v1: unclean elections (KIP-460). v2: flexible.
 
+use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use ottla_protocol::messages::{ElectLeadersRequest, ElectLeadersResponse};
 
 use super::prelude::*;
+use crate::access::text_of;
 use crate::errors::operation_error;
 
 pub const API: Api = Api { key: ApiKey::ElectLeaders, min: 0, max: 2, class: Class::Forwarded, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: ElectLeadersRequest = request.decode()?;
+    if !Access::of(broker, &request).cluster(AclOperation::Alter) {
+        let error = ErrorCode::ClusterAuthorizationFailed;
+        return request.ready(&refused(&body, request.version(), error.code(), message(text_of(error))));
+    }
     let broker = broker.clone();
     park(async move {
         let response = match broker.metadata.elect_leaders(body.clone()).await {
             Ok(response) => response,
             Err(error) => {
                 let (error, why) = operation_error(&error);
-                refused(&body, error.code(), why.map(StrBytes::from_string))
+                refused(&body, request.version(), error.code(), why.map(StrBytes::from_string))
             }
         };
         request.answer(&response)
@@ -28,7 +34,12 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
 }
 
 /// Every part of the request gets the same code and text.
-fn refused(body: &ElectLeadersRequest, error: i16, why: Option<StrBytes>) -> ElectLeadersResponse {
+fn refused(
+    body: &ElectLeadersRequest,
+    version: i16,
+    error: i16,
+    why: Option<StrBytes>,
+) -> ElectLeadersResponse {
     let results = body.topic_partitions.iter().flatten().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
             PartitionResult::default()
@@ -40,5 +51,9 @@ fn refused(body: &ElectLeadersRequest, error: i16, why: Option<StrBytes>) -> Ele
             .with_topic(topic.topic.clone())
             .with_partition_result(partitions.collect())
     });
-    ElectLeadersResponse::default().with_error_code(error).with_replica_election_results(results.collect())
+    // An error for all has a place since v1.
+    let error_for_all = if version >= 1 { error } else { 0 };
+    ElectLeadersResponse::default()
+        .with_error_code(error_for_all)
+        .with_replica_election_results(results.collect())
 }

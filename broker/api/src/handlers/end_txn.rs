@@ -16,6 +16,10 @@ pub const API: Api = Api { key: ApiKey::EndTxn, min: 0, max: 5, class: Class::Fo
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: EndTxnRequest = request.decode()?;
+    if !Access::of(broker, &request).transactional_id(AclOperation::Write, &body.transactional_id) {
+        let error = ErrorCode::TransactionalIdAuthorizationFailed.code();
+        return request.ready(&EndTxnResponse::default().with_error_code(error));
+    }
     let broker = broker.clone();
     park(async move {
         let bumps = request.version() >= 5;

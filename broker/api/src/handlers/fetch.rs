@@ -56,7 +56,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         | FetchContext::Incremental { partitions, .. } => partitions,
         FetchContext::Refused(_) => unreachable!("answered above"),
     };
-    let plan = plan(broker, request.version(), &body, partitions);
+    let access = Access::of(broker, &request);
+    let plan = plan(broker, &access, request.version(), &body, partitions);
     let first = read(&plan.reads, plan.isolation, plan.max_bytes);
     if plan.max_wait.is_zero() || plan.reads.is_empty() || is_enough(&plan, &first) {
         return Ok(ottla_network::Admitted::Ready(respond(broker, &request, context, plan, first)));
@@ -125,14 +126,40 @@ fn find(hosted: &Hosted, key: &FetchKey) -> Result<Arc<HostedTopic>, ErrorCode> 
     }
 }
 
-fn plan(broker: &Broker, version: i16, body: &FetchRequest, partitions: &[(FetchKey, FetchParams)]) -> Plan {
+/// A topic by its id is looked up before it is asked who may read it; one by its name after.
+fn may_fetch(
+    access: &Access,
+    is_follower: bool,
+    key: &FetchKey,
+    place: Result<Arc<HostedTopic>, ErrorCode>,
+) -> Result<Arc<HostedTopic>, ErrorCode> {
+    let is_allowed = match (&key.topic, &place) {
+        _ if is_follower => access.cluster(AclOperation::ClusterAction),
+        (FetchTopic::Name(name), _) => access.topic(AclOperation::Read, name.as_str()),
+        (FetchTopic::Id(_), Ok(topic)) => access.topic(AclOperation::Read, topic.name.as_str()),
+        (FetchTopic::Id(_), Err(_)) => true,
+    };
+    if is_allowed { place } else { Err(ErrorCode::TopicAuthorizationFailed) }
+}
+
+fn plan(
+    broker: &Broker,
+    access: &Access,
+    version: i16,
+    body: &FetchRequest,
+    partitions: &[(FetchKey, FetchParams)],
+) -> Plan {
     let hosted = broker.replicas.hosted();
     let mut reads = Vec::with_capacity(partitions.len());
     let replica_id = if version >= 15 { body.replica_state.replica_id.0 } else { body.replica_id.0 };
     let asked = partitions
         .iter()
         .map(|(key, params)| {
-            let place = find(&hosted, key).and_then(|topic| {
+            let mut place = find(&hosted, key);
+            if access.is_limited() {
+                place = may_fetch(access, replica_id >= 0, key, place);
+            }
+            let place = place.and_then(|topic| {
                 if replica_id >= 0 {
                     // No other broker is a replica of anything here.
                     return Err(ErrorCode::NotLeaderOrFollower);

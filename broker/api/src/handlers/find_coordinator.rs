@@ -12,6 +12,7 @@ use ottla_protocol::messages::find_coordinator_response::Coordinator;
 use ottla_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordinatorResponse};
 
 use super::prelude::*;
+use crate::access::text_of;
 
 pub const API: Api = Api { key: ApiKey::FindCoordinator, min: 0, max: 6, class: Class::Forwarded, admit };
 
@@ -24,14 +25,23 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let version = request.version();
     let keys = if version >= 4 { body.coordinator_keys } else { vec![body.key] };
     let key_type = if version >= 1 { body.key_type } else { GROUP };
-    let asks = keys.iter().any(|key| version < 4 || !key.is_empty());
+    let access = Access::of(broker, &request);
+    let is_for_shares = key_type == SHARE && version >= 6 && !keys.is_empty();
+    if is_for_shares && !access.cluster(AclOperation::ClusterAction) {
+        return request.ready(&refused(&keys, ErrorCode::ClusterAuthorizationFailed));
+    }
+    let can_ask =
+        |key: &StrBytes| (version < 4 || !key.is_empty()) && may_find(&access, key_type, key).is_ok();
+    let asks = keys.iter().any(can_ask);
     let is_there = match key_type {
         GROUP => broker.groups.partition_for("").is_some(),
         TRANSACTION => broker.transactions.is_topic_there(),
         _ => true,
     };
     if !asks || is_there {
-        return request.ready(&answer(broker, &request.connection, version, key_type, &keys, Ok(())));
+        let outcome_of =
+            |key: &str| may_find(&access, key_type, key).and_then(|()| outcome(key_type, key, Ok(())));
+        return request.ready(&answer(broker, &request.connection, version, &keys, outcome_of));
     }
     let broker = broker.clone();
     park(async move {
@@ -40,7 +50,9 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             _ => broker.transactions.ensure_topic().await,
         };
         let connection = request.connection.clone();
-        request.answer(&answer(&broker, &connection, version, key_type, &keys, available))
+        let outcome_of =
+            |key: &str| may_find(&access, key_type, key).and_then(|()| outcome(key_type, key, available));
+        request.answer(&answer(&broker, &connection, version, &keys, outcome_of))
     })
 }
 
@@ -48,13 +60,12 @@ fn answer(
     broker: &Broker,
     connection: &ConnectionInfo,
     version: i16,
-    key_type: i8,
     keys: &[StrBytes],
-    available: Result<(), ErrorCode>,
+    outcome_of: impl Fn(&str) -> Result<(), ErrorCode>,
 ) -> FindCoordinatorResponse {
     let coordinators: Vec<Coordinator> = keys
         .iter()
-        .map(|key| match outcome(key_type, key, available) {
+        .map(|key| match outcome_of(key) {
             Ok(()) => {
                 let (host, port) = broker.endpoint(connection);
                 Coordinator::default()
@@ -79,6 +90,29 @@ fn answer(
         .with_node_id(one.node_id)
         .with_host(one.host)
         .with_port(one.port)
+}
+
+fn may_find(access: &Access, key_type: i8, key: &str) -> Result<(), ErrorCode> {
+    match key_type {
+        GROUP if !access.group(AclOperation::Describe, key) => Err(ErrorCode::GroupAuthorizationFailed),
+        TRANSACTION if !access.transactional_id(AclOperation::Describe, key) => {
+            Err(ErrorCode::TransactionalIdAuthorizationFailed)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Every key gets the same code.
+fn refused(keys: &[StrBytes], error: ErrorCode) -> FindCoordinatorResponse {
+    let coordinators = keys.iter().map(|key| {
+        Coordinator::default()
+            .with_key(key.clone())
+            .with_node_id(BrokerId(-1))
+            .with_port(-1)
+            .with_error_code(error.code())
+            .with_error_message(message(text_of(error)))
+    });
+    FindCoordinatorResponse::default().with_coordinators(coordinators.collect())
 }
 
 fn outcome(key_type: i8, key: &str, available: Result<(), ErrorCode>) -> Result<(), ErrorCode> {

@@ -3,8 +3,9 @@
 //!
 //! - v1: throttle time. v3: static members (KIP-345). v4: flexible.
 
+use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;
-use ottla_protocol::messages::HeartbeatRequest;
+use ottla_protocol::messages::{HeartbeatRequest, HeartbeatResponse};
 
 use super::prelude::*;
 use crate::groups;
@@ -13,6 +14,10 @@ pub const API: Api = Api { key: ApiKey::Heartbeat, min: 0, max: 4, class: Class:
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: HeartbeatRequest = request.decode()?;
+    if !Access::of(broker, &request).group(AclOperation::Read, &body.group_id) {
+        let error = ErrorCode::GroupAuthorizationFailed.code();
+        return request.ready(&HeartbeatResponse::default().with_error_code(error));
+    }
     let reply = broker.groups.heartbeat(&body);
     groups::relay(request, reply)
 }

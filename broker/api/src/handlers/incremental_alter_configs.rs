@@ -8,6 +8,8 @@ use ottla_protocol::messages::incremental_alter_configs_response::AlterConfigsRe
 use ottla_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
 use super::prelude::*;
+use crate::access::text_of;
+use crate::config_access::take_unauthorized;
 use crate::errors::operation_error;
 
 pub const API: Api =
@@ -16,9 +18,23 @@ pub const API: Api =
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: IncrementalAlterConfigsRequest = request.decode()?;
     let broker = broker.clone();
+    let access = Access::of(&broker, &request);
     park(async move {
-        let response = match broker.metadata.incremental_alter_configs(body.clone()).await {
-            Ok(response) => response,
+        let mut allowed = body.clone();
+        let unauthorized = take_unauthorized(&access, &mut allowed.resources, |resource| {
+            (resource.resource_type, &resource.resource_name)
+        });
+        let response = match broker.metadata.incremental_alter_configs(allowed).await {
+            Ok(mut response) => {
+                response.responses.extend(unauthorized.into_iter().map(|(resource, error)| {
+                    AlterConfigsResourceResponse::default()
+                        .with_error_code(error.code())
+                        .with_error_message(message(text_of(error)))
+                        .with_resource_type(resource.resource_type)
+                        .with_resource_name(resource.resource_name)
+                }));
+                response
+            }
             Err(error) => {
                 let (error, why) = operation_error(&error);
                 refused(&body, error.code(), why.map(StrBytes::from_string))

@@ -15,6 +15,14 @@ pub const API: Api = Api { key: ApiKey::InitProducerId, min: 0, max: 5, class: C
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: InitProducerIdRequest = request.decode()?;
+    let access = Access::of(broker, &request);
+    if let Some(id) = &body.transactional_id {
+        if !access.transactional_id(AclOperation::Write, id) {
+            return request.ready(&refused(ErrorCode::TransactionalIdAuthorizationFailed));
+        }
+    } else if !access.cluster(AclOperation::IdempotentWrite) && !access.some_topic(AclOperation::Write) {
+        return request.ready(&refused(ErrorCode::ClusterAuthorizationFailed));
+    }
     let known_id = body.producer_id.0 != -1;
     let known_epoch = body.producer_epoch != -1;
     if known_id != known_epoch {

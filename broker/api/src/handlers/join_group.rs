@@ -4,8 +4,9 @@
 //! - v1: rebalance timeout. v2: throttle time. v4: MEMBER_ID_REQUIRED (KIP-394). v5: static members
 //!   (KIP-345). v6: flexible. v7: protocol type (KIP-559). v8: reason (KIP-800). v9: SkipAssignment.
 
+use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;
-use ottla_protocol::messages::JoinGroupRequest;
+use ottla_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 
 use super::prelude::*;
 use crate::groups;
@@ -14,6 +15,19 @@ pub const API: Api = Api { key: ApiKey::JoinGroup, min: 0, max: 9, class: Class:
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: JoinGroupRequest = request.decode()?;
+    if !Access::of(broker, &request).group(AclOperation::Read, &body.group_id) {
+        return request.ready(&refused(request.version(), ErrorCode::GroupAuthorizationFailed));
+    }
     let reply = broker.groups.join_group(&groups::context(&request), &body);
     groups::relay(request, reply)
+}
+
+/// `JoinGroupRequest.getErrorResponse`.
+fn refused(version: i16, error: ErrorCode) -> JoinGroupResponse {
+    // Null came with v7.
+    let protocol_name = (version < 7).then(StrBytes::default);
+    JoinGroupResponse::default()
+        .with_error_code(error.code())
+        .with_generation_id(-1)
+        .with_protocol_name(protocol_name)
 }

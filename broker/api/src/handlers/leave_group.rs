@@ -4,8 +4,9 @@
 //! - v1: throttle time. v3: several members, by instance id too (KIP-345). v4: flexible. v5: reason
 //!   (KIP-800).
 
+use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;
-use ottla_protocol::messages::LeaveGroupRequest;
+use ottla_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
 
 use super::prelude::*;
 use crate::groups;
@@ -14,6 +15,10 @@ pub const API: Api = Api { key: ApiKey::LeaveGroup, min: 0, max: 5, class: Class
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: LeaveGroupRequest = request.decode()?;
+    if !Access::of(broker, &request).group(AclOperation::Read, &body.group_id) {
+        let error = ErrorCode::GroupAuthorizationFailed.code();
+        return request.ready(&LeaveGroupResponse::default().with_error_code(error));
+    }
     let reply = broker.groups.leave_group(&groups::context(&request), &body);
     groups::relay(request, reply)
 }

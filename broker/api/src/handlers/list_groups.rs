@@ -12,5 +12,10 @@ pub const API: Api = Api { key: ApiKey::ListGroups, min: 0, max: 5, class: Class
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: ListGroupsRequest = request.decode()?;
-    request.ready(&broker.groups.list_groups(&body))
+    let mut response = broker.groups.list_groups(&body);
+    let access = Access::of(broker, &request);
+    if access.is_limited() && !access.cluster(AclOperation::Describe) {
+        response.groups.retain(|group| access.group(AclOperation::Describe, &group.group_id));
+    }
+    request.ready(&response)
 }

@@ -35,19 +35,36 @@ struct Found {
     leader_epoch: i32,
 }
 
+/// `ListOffsetsRequest.CONSUMER_REPLICA_ID`.
+const CONSUMER_REPLICA_ID: i32 = -1;
+
 const NOTHING: Found = Found { timestamp: -1, offset: -1, leader_epoch: -1 };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: ListOffsetsRequest = request.decode()?;
     let version = request.version();
-    let committed_only = body.isolation_level == 1;
+    // A replica, or who says to be one, is told the end whatever isolation it asks for.
+    let committed_only = body.isolation_level == 1 && body.replica_id == CONSUMER_REPLICA_ID;
     let hosted = broker.replicas.hosted();
+    let access = Access::of(broker, &request);
     let doubled = named_twice(&body);
     let mut told = HashSet::new();
     let topics = body
         .topics
         .iter()
         .map(|topic| {
+            if !access.topic(AclOperation::Describe, &topic.name) {
+                let refuse = |asked: &ListOffsetsPartition| {
+                    let refused = Err(ErrorCode::TopicAuthorizationFailed);
+                    partition_response(asked.partition_index, version, refused)
+                };
+                let partitions = topic.partitions.iter().map(refuse).collect();
+                return ListOffsetsTopicResponse {
+                    name: topic.name.clone(),
+                    partitions,
+                    ..Default::default()
+                };
+            }
             let partitions = topic
                 .partitions
                 .iter()

@@ -7,7 +7,7 @@
 //! - v9: flexible. v10: topic ids (KIP-516). v11: no cluster operations. v12: topics by id alone.
 //! - v13: top-level error (KIP-1102).
 
-use ottla_metadata::TopicImage;
+use ottla_metadata::{Image, TopicImage};
 use ottla_model::{ErrorCode, TopicId, TopicName};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -17,8 +17,8 @@ use ottla_protocol::messages::metadata_response::{
 use ottla_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, TopicName as WireTopicName};
 
 use super::prelude::*;
+use crate::access::OPERATIONS_OMITTED;
 use crate::auto_create;
-use crate::context::{CLUSTER_OPERATIONS, OPERATIONS_OMITTED, TOPIC_OPERATIONS};
 
 pub const API: Api = Api { key: ApiKey::Metadata, min: 0, max: 13, class: Class::Inline, admit };
 
@@ -26,8 +26,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: MetadataRequest = request.decode()?;
     let version = request.version();
     let image = broker.image();
-    let operations =
-        if body.include_topic_authorized_operations { TOPIC_OPERATIONS } else { OPERATIONS_OMITTED };
+    let access = Access::of(broker, &request);
     if version < 12
         && body.topics.iter().flatten().any(|topic| topic.name.is_none() || !topic.topic_id.is_nil())
     {
@@ -44,8 +43,21 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     };
     // Where one topic is named by id, names are not looked at (`KafkaApis.handleTopicMetadataRequest`).
     let by_id = asked.is_some_and(|topics| topics.iter().any(|topic| !topic.topic_id.is_nil()));
+    let may_create_missing =
+        broker.config.auto_create_topics_enable && (body.allow_auto_topic_creation || version < 4);
+    let view = View {
+        image: &image,
+        may_create_anything: !access.is_limited() || access.cluster(AclOperation::Create),
+        access: &access,
+        tells_operations: body.include_topic_authorized_operations,
+        may_create_missing,
+    };
     let topics = match asked {
-        None => image.topics().map(|topic| describe(topic, operations)).collect(),
+        None => image
+            .topics()
+            .filter(|topic| access.topic(AclOperation::Describe, topic.name.as_str()))
+            .map(|topic| describe(topic, view.operations(topic.name.as_str())))
+            .collect(),
         Some(asked) => {
             let mut missing = Vec::new();
             let mut answers: Vec<MetadataResponseTopic> = Vec::with_capacity(asked.len());
@@ -56,9 +68,9 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
                 if (by_id && topic.topic_id.is_nil()) || !seen.insert(place) {
                     continue;
                 }
-                answers.push(answer_topic(&image, topic, operations, &mut missing));
+                answers.push(view.answer_topic(topic, &mut missing));
             }
-            if body.allow_auto_topic_creation || version < 4 {
+            if may_create_missing {
                 auto_create::start(broker, missing);
             }
             answers
@@ -72,8 +84,10 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             .with_port(port)
             .with_rack(broker.config.rack.as_deref().map(text)),
     ];
-    let cluster_operations =
-        if body.include_cluster_authorized_operations { CLUSTER_OPERATIONS } else { OPERATIONS_OMITTED };
+    let cluster_operations = match body.include_cluster_authorized_operations {
+        true => access.cluster_operations(),
+        false => OPERATIONS_OMITTED,
+    };
     let response = MetadataResponse::default()
         .with_brokers(brokers)
         .with_cluster_id(Some(text(image.cluster_id())))
@@ -83,31 +97,68 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     request.ready(&response)
 }
 
-fn answer_topic(
-    image: &ottla_metadata::Image,
-    asked: &MetadataRequestTopic,
-    operations: i32,
-    missing: &mut Vec<TopicName>,
-) -> MetadataResponseTopic {
-    let id = TopicId(asked.topic_id);
-    match &asked.name {
-        Some(name) if id.is_zero() => match image.topic(name.as_str()) {
-            Some(topic) => describe(topic, operations),
-            None => {
-                let ours = TopicName::new(name.as_str());
-                let error = if ours.validate().is_ok() {
-                    missing.push(ours.clone());
-                    ErrorCode::UnknownTopicOrPartition
-                } else {
-                    ErrorCode::InvalidTopicException
-                };
-                unknown(Some(name.clone()), TopicId::ZERO, error, ours.is_internal())
-            }
-        },
-        _ => match image.topic_by_id(id) {
-            Some(topic) => describe(topic, operations),
-            None => unknown(None, id, ErrorCode::UnknownTopicId, false),
-        },
+/// What the client may see, and make.
+struct View<'a> {
+    image: &'a Image,
+    access: &'a Access,
+    tells_operations: bool,
+    may_create_missing: bool,
+    /// Whether it may create in the whole cluster.
+    may_create_anything: bool,
+}
+
+impl View<'_> {
+    fn operations(&self, topic: &str) -> i32 {
+        match self.tells_operations {
+            true => self.access.topic_operations(topic),
+            false => OPERATIONS_OMITTED,
+        }
+    }
+
+    fn answer_topic(
+        &self,
+        asked: &MetadataRequestTopic,
+        missing: &mut Vec<TopicName>,
+    ) -> MetadataResponseTopic {
+        let id = TopicId(asked.topic_id);
+        match &asked.name {
+            Some(name) if id.is_zero() => self.answer_name(name, missing),
+            _ => match self.image.topic_by_id(id) {
+                Some(topic) if !self.access.topic(AclOperation::Describe, topic.name.as_str()) => {
+                    unknown(None, id, ErrorCode::TopicAuthorizationFailed, false)
+                }
+                Some(topic) => describe(topic, self.operations(topic.name.as_str())),
+                None => unknown(None, id, ErrorCode::UnknownTopicId, false),
+            },
+        }
+    }
+
+    fn answer_name(&self, name: &WireTopicName, missing: &mut Vec<TopicName>) -> MetadataResponseTopic {
+        if !self.access.topic(AclOperation::Describe, name) {
+            // Whether it is there is not told.
+            let error = ErrorCode::TopicAuthorizationFailed;
+            return unknown(Some(name.clone()), TopicId::ZERO, error, false);
+        }
+        if let Some(topic) = self.image.topic(name.as_str()) {
+            return describe(topic, self.operations(topic.name.as_str()));
+        }
+        let ours = TopicName::new(name.as_str());
+        let may_be_made = !self.may_create_missing
+            || self.may_create_anything
+            || self.access.topic(AclOperation::Create, name);
+        if !may_be_made {
+            let error = ErrorCode::TopicAuthorizationFailed;
+            return unknown(Some(name.clone()), TopicId::ZERO, error, ours.is_internal());
+        }
+        let error = match ours.validate() {
+            Ok(()) => ErrorCode::UnknownTopicOrPartition,
+            Err(_) => ErrorCode::InvalidTopicException,
+        };
+        if error == ErrorCode::UnknownTopicOrPartition {
+            missing.push(ours.clone());
+        }
+        unknown(Some(name.clone()), TopicId::ZERO, error, ours.is_internal())
+            .with_topic_authorized_operations(self.operations(name))
     }
 }
 

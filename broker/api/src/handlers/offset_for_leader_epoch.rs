@@ -20,10 +20,25 @@ pub const API: Api = Api { key: ApiKey::OffsetForLeaderEpoch, min: 2, max: 4, cl
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: OffsetForLeaderEpochRequest = request.decode()?;
     let hosted = broker.replicas.hosted();
+    let access = Access::of(broker, &request);
+    let may_see = |topic: &str| {
+        !access.is_limited()
+            || access.cluster(AclOperation::ClusterAction)
+            || access.topic(AclOperation::Describe, topic)
+    };
     let topics = body
         .topics
         .iter()
         .map(|topic| {
+            if !may_see(&topic.topic) {
+                let refuse = |asked: &OffsetForLeaderPartition| {
+                    failed(asked.partition, ErrorCode::TopicAuthorizationFailed)
+                };
+                let partitions = topic.partitions.iter().map(refuse).collect();
+                return OffsetForLeaderTopicResult::default()
+                    .with_topic(topic.topic.clone())
+                    .with_partitions(partitions);
+            }
             let found = hosted.by_name(topic.topic.as_str());
             let partitions = topic
                 .partitions

@@ -5,6 +5,9 @@ pub use std::sync::Arc;
 
 pub use ottla_protocol::StrBytes;
 
+pub use ottla_security::AclOperation;
+
+pub use crate::access::Access;
 pub use crate::context::Broker;
 pub use crate::request::{Handled, Request, park};
 pub use crate::table::{self, Api, Class};

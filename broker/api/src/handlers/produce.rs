@@ -49,27 +49,29 @@ struct Waiting {
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: ProduceRequest = request.decode()?;
     keep_last_of_each_partition(&mut body);
+    let unauthorized = match take_unauthorized(broker, &request, &mut body) {
+        Ok(unauthorized) => unauthorized,
+        Err(response) => return finish(request, body.acks, response, Vec::new()),
+    };
     let part = match part_of_transaction(broker, &body, request.version()) {
         Ok(part) => part,
         Err(error) => {
-            let responses = body.topic_data.iter().map(|topic| refuse_topic(topic, error)).collect();
-            return finish(
-                request,
-                body.acks,
-                ProduceResponse::default().with_responses(responses),
-                Vec::new(),
-            );
+            let mut response = refuse_all(&body, error);
+            response.responses.extend(unauthorized);
+            return finish(request, body.acks, response, Vec::new());
         }
     };
     let Some(part) = part else {
-        let (response, waiting) = append_all(broker, &request, &body, &BTreeMap::new());
+        let (mut response, waiting) = append_all(broker, &request, &body, &BTreeMap::new());
+        response.responses.extend(unauthorized);
         return finish(request, body.acks, response, waiting);
     };
     let (partitions, telling) = (part.partitions.clone(), telling_of(request.version()));
     let (acks, door) = (body.acks, broker.clone());
     let written = broker.transactions.write_in_transaction(part, move |verified| {
         let unverified = to_client(outcomes(&partitions, verified, telling), telling);
-        let (response, waiting) = append_all(&door, &request, &body, &unverified);
+        let (mut response, waiting) = append_all(&door, &request, &body, &unverified);
+        response.responses.extend(unauthorized);
         (request, response, waiting)
     });
     match written {
@@ -82,6 +84,45 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             }
         }),
     }
+}
+
+/// Takes out the topics that may not be written, with their answers; an `Err` refuses the request whole.
+fn take_unauthorized(
+    broker: &Broker,
+    request: &Request,
+    body: &mut ProduceRequest,
+) -> Result<Vec<TopicProduceResponse>, ProduceResponse> {
+    let access = Access::of(broker, request);
+    if !access.is_limited() {
+        return Ok(Vec::new());
+    }
+    let is_transactional = |data: &PartitionProduceData| {
+        let records = data.records.as_deref().unwrap_or_default();
+        let header = records.first_chunk().map(BatchHeader::parse);
+        header.is_some_and(|header| header.attributes.is_transactional())
+    };
+    if let Some(id) = &body.transactional_id
+        && body.topic_data.iter().flat_map(|topic| &topic.partition_data).any(is_transactional)
+        && !access.transactional_id(AclOperation::Write, id)
+    {
+        return Err(refuse_all(body, ErrorCode::TransactionalIdAuthorizationFailed));
+    }
+    let hosted = broker.replicas.hosted();
+    let by_id = request.version() >= 13;
+    let unauthorized = access.take_refused(&mut body.topic_data, |topic| match by_id {
+        // An id that nobody has is told as such.
+        true => hosted
+            .by_id(TopicId(topic.topic_id))
+            .is_none_or(|topic| access.topic(AclOperation::Write, topic.name.as_str())),
+        false => access.topic(AclOperation::Write, &topic.name),
+    });
+    let error = ErrorCode::TopicAuthorizationFailed;
+    Ok(unauthorized.iter().map(|topic| refuse_topic(topic, error)).collect())
+}
+
+fn refuse_all(body: &ProduceRequest, error: ErrorCode) -> ProduceResponse {
+    let responses = body.topic_data.iter().map(|topic| refuse_topic(topic, error)).collect();
+    ProduceResponse::default().with_responses(responses)
 }
 
 fn finish(request: Request, acks: i16, response: ProduceResponse, waiting: Vec<Waiting>) -> Handled {
@@ -295,9 +336,14 @@ fn append_one(write: &Write<'_>, topic: &HostedTopic, data: &PartitionProduceDat
     }
     let bytes = records.len() as u64;
     let wall_ms = broker.env.clock.wall_ms();
+    let is_verified = unverified.contains_key(&partition.name);
+    let origin = match is_verified && telling_of(request.version()) == Telling::Adding {
+        true => AppendOrigin::TransactionalClient,
+        false => AppendOrigin::Client,
+    };
     let appended = partition
-        .append(records, AppendOrigin::Client, wall_ms)
-        .map_err(|error| Box::new(append_failed(partition, &error)))?;
+        .append(records, origin, wall_ms)
+        .map_err(|error| Box::new(append_failed(partition, &error, is_verified)))?;
     topic.metrics.bytes_in.inc_by(bytes);
     topic.metrics.messages_in.inc_by((appended.info.last_offset - appended.info.base_offset) as u64 + 1);
     let answer = PartitionProduceResponse::default()
@@ -365,10 +411,13 @@ fn failed(index: i32, error: ErrorCode) -> PartitionProduceResponse {
         .with_log_start_offset(-1)
 }
 
-fn append_failed(partition: &Partition, error: &AppendError) -> PartitionProduceResponse {
+fn append_failed(partition: &Partition, error: &AppendError, is_verified: bool) -> PartitionProduceResponse {
     let code = errors::append_error(error);
     let mut answer = failed(partition.index().0, code);
+    // In Kafka the epoch of a write that is verified is looked at before it is appended.
+    let is_told_before = is_verified && code == ErrorCode::InvalidProducerEpoch;
     if errors::tells_log_start(code)
+        && !is_told_before
         && let Ok(log) = partition.log()
     {
         answer.log_start_offset = log.log_start_offset().0;

@@ -3,8 +3,9 @@
 //!
 //! - v1: throttle time. v3: static members (KIP-345). v4: flexible. v5: protocol type and name (KIP-559).
 
+use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;
-use ottla_protocol::messages::SyncGroupRequest;
+use ottla_protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 
 use super::prelude::*;
 use crate::groups;
@@ -13,6 +14,12 @@ pub const API: Api = Api { key: ApiKey::SyncGroup, min: 0, max: 5, class: Class:
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: SyncGroupRequest = request.decode()?;
+    // A request without its protocol is refused for that first, by the coordinator.
+    let is_whole = request.version() < 5 || (body.protocol_type.is_some() && body.protocol_name.is_some());
+    if is_whole && !Access::of(broker, &request).group(AclOperation::Read, &body.group_id) {
+        let error = ErrorCode::GroupAuthorizationFailed.code();
+        return request.ready(&SyncGroupResponse::default().with_error_code(error));
+    }
     let reply = broker.groups.sync_group(&groups::context(&request), &body);
     groups::relay(request, reply)
 }

@@ -9,6 +9,7 @@ use ottla_coordinator::runtime::Durable;
 use ottla_coordinator::transaction::Joining;
 use ottla_model::{ErrorCode, ProducerEpoch, ProducerId};
 use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestTopic;
 use ottla_protocol::messages::txn_offset_commit_response::{
     TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
 };
@@ -23,7 +24,21 @@ pub const API: Api = Api { key: ApiKey::TxnOffsetCommit, min: 0, max: 5, class: 
 type Committed = Result<(Vec<ErrorCode>, Durable), ErrorCode>;
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
-    let body: TxnOffsetCommitRequest = request.decode()?;
+    let mut body: TxnOffsetCommitRequest = request.decode()?;
+    let access = Access::of(broker, &request);
+    if !access.transactional_id(AclOperation::Write, &body.transactional_id) {
+        let refused = respond(&body.topics, &Err(ErrorCode::TransactionalIdAuthorizationFailed));
+        return request.ready(&refused);
+    }
+    if !access.group(AclOperation::Read, &body.group_id) {
+        return request.ready(&respond(&body.topics, &Err(ErrorCode::GroupAuthorizationFailed)));
+    }
+    let unauthorized =
+        access.take_refused(&mut body.topics, |topic| access.topic(AclOperation::Read, &topic.name));
+    let refused = respond(&unauthorized, &Err(ErrorCode::TopicAuthorizationFailed));
+    if body.topics.is_empty() && !unauthorized.is_empty() {
+        return request.ready(&refused);
+    }
     let broker = broker.clone();
     park(async move {
         let body = Arc::new(body);
@@ -40,7 +55,9 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             ErrorCode::CoordinatorLoadInProgress if version < 2 => ErrorCode::CoordinatorNotAvailable,
             other => other,
         });
-        request.answer(&respond(&body, &errors))
+        let mut response = respond(&body.topics, &errors);
+        response.topics.extend(refused.topics);
+        request.answer(&response)
     })
 }
 
@@ -81,7 +98,7 @@ async fn commit(broker: &Arc<Broker>, body: Arc<TxnOffsetCommitRequest>, version
 }
 
 fn respond(
-    body: &TxnOffsetCommitRequest,
+    asked: &[TxnOffsetCommitRequestTopic],
     errors: &Result<Vec<ErrorCode>, ErrorCode>,
 ) -> TxnOffsetCommitResponse {
     let mut place = 0;
@@ -93,8 +110,8 @@ fn respond(
         place += 1;
         error
     };
-    let mut topics = Vec::with_capacity(body.topics.len());
-    for topic in &body.topics {
+    let mut topics = Vec::with_capacity(asked.len());
+    for topic in asked {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in &topic.partitions {
             partitions.push(

@@ -3,16 +3,22 @@
 //!
 //! - v1: upgrade types and validate-only (KIP-778). v2: one error for all.
 
+use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::{UpdateFeaturesRequest, UpdateFeaturesResponse};
 
 use super::prelude::*;
+use crate::access::text_of;
 use crate::errors::operation_error;
 
 pub const API: Api = Api { key: ApiKey::UpdateFeatures, min: 0, max: 2, class: Class::Forwarded, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: UpdateFeaturesRequest = request.decode()?;
+    if !Access::of(broker, &request).cluster(AclOperation::Alter) {
+        let error = ErrorCode::ClusterAuthorizationFailed;
+        return request.ready(&refused(&body, error.code(), message(text_of(error))));
+    }
     let broker = broker.clone();
     park(async move {
         let response = match broker.metadata.update_features(body.clone(), request.version()).await {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use ottla_model::{ErrorCode, ProducerEpoch, ProducerId};
+use ottla_model::{ErrorCode, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::write_txn_markers_request::WritableTxnMarker;
 use ottla_protocol::messages::write_txn_markers_response::{
@@ -21,6 +21,10 @@ pub const API: Api = Api { key: ApiKey::WriteTxnMarkers, min: 1, max: 2, class: 
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: WriteTxnMarkersRequest = request.decode()?;
+    let access = Access::of(broker, &request);
+    if !access.cluster(AclOperation::Alter) && !access.cluster(AclOperation::ClusterAction) {
+        return request.ready(&refused(&body, ErrorCode::ClusterAuthorizationFailed));
+    }
     let broker = broker.clone();
     park(async move {
         // One result for each producer, as Kafka keeps them in a map.
@@ -39,6 +43,31 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     })
 }
 
+/// Every partition gets the same code.
+fn refused(body: &WriteTxnMarkersRequest, error: ErrorCode) -> WriteTxnMarkersResponse {
+    let markers = body.markers.iter().map(|marker| {
+        let topics = marker.topics.iter().map(|topic| WritableTxnMarkerTopicResult {
+            name: topic.name.clone(),
+            partitions: topic
+                .partition_indexes
+                .iter()
+                .map(|index| WritableTxnMarkerPartitionResult {
+                    partition_index: *index,
+                    error_code: error.code(),
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        });
+        WritableTxnMarkerResult {
+            producer_id: marker.producer_id,
+            topics: topics.collect(),
+            ..Default::default()
+        }
+    });
+    WriteTxnMarkersResponse { markers: markers.collect(), ..Default::default() }
+}
+
 async fn write(broker: &Broker, request: &WritableTxnMarker) -> Vec<WritableTxnMarkerTopicResult> {
     let wall_ms = broker.env.clock.wall_ms();
     let marker = EndTxnMarker {
@@ -53,10 +82,11 @@ async fn write(broker: &Broker, request: &WritableTxnMarker) -> Vec<WritableTxnM
         for index in &topic.partition_indexes {
             let name = partition(&topic.name, *index);
             let (replicas, groups) = (&broker.replicas, &broker.groups);
-            written.push((
-                *index,
-                write_marker(replicas, groups, &name, producer.0, producer.1, marker, wall_ms),
-            ));
+            let outcome = match request.transaction_version >= 2 && is_stale(broker, &name, producer) {
+                true => Err(ErrorCode::InvalidProducerEpoch),
+                false => write_marker(replicas, groups, &name, producer.0, producer.1, marker, wall_ms),
+            };
+            written.push((*index, outcome));
         }
         let mut partitions = Vec::with_capacity(written.len());
         for (partition_index, outcome) in written {
@@ -79,4 +109,17 @@ async fn write(broker: &Broker, request: &WritableTxnMarker) -> Vec<WritableTxnM
         });
     }
     topics
+}
+
+/// The second generation ends a transaction with a newer epoch than its batches have (KIP-1228); the same
+/// one is a repetition, if nothing is open.
+fn is_stale(broker: &Broker, name: &TopicPartition, producer: (ProducerId, ProducerEpoch)) -> bool {
+    let Some(partition) = broker.replicas.partition(name.topic.as_str(), name.partition.0) else {
+        return false;
+    };
+    let Ok(log) = partition.log() else { return false };
+    let known = log.producers().into_iter().find(|(id, _)| *id == producer.0);
+    known.is_some_and(|(_, entry)| {
+        producer.1 < entry.epoch || (producer.1 == entry.epoch && entry.current_txn_first_offset.is_some())
+    })
 }

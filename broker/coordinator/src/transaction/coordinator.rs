@@ -124,11 +124,13 @@ impl TransactionCoordinator {
             tracing::error!(partition, %error, "the transactions of a partition could not be loaded");
             shard.close();
         })?;
-        let ending: Vec<_> = core
+        let mut ending: Vec<_> = core
             .iter()
             .filter(|(_, value)| value.state.is_ending())
             .map(|(id, value)| (Box::<str>::from(id), value.clone()))
             .collect();
+        // In the order of the ids, so that the same past has the same future.
+        ending.sort_by(|a, b| a.0.cmp(&b.0));
         let offsets: Vec<_> = ending
             .iter()
             .map(|(id, _)| core.entry(id).map_or(Offset::ZERO, |entry| entry.last_record_offset))
@@ -395,14 +397,16 @@ impl Shard {
         }
     }
 
-    /// The ids for which this holds.
+    /// The ids for which this holds, in order.
     pub(super) fn select(&self, holds: impl Fn(&TransactionMetadata) -> bool) -> Vec<Box<str>> {
-        match &*self.phase.lock() {
+        let mut found: Vec<Box<str>> = match &*self.phase.lock() {
             Phase::Active(core) => {
                 core.iter().filter(|(_, value)| holds(value)).map(|(id, _)| Box::from(id)).collect()
             }
             Phase::Loading | Phase::Gone => Vec::new(),
-        }
+        };
+        found.sort_unstable();
+        found
     }
 
     /// Writes a tombstone, if this still holds.

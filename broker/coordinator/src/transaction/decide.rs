@@ -108,11 +108,12 @@ fn renew(
     Ok(Decided::Next(next))
 }
 
-/// The abort of an ongoing transaction under a new epoch, which no client gets: its producer is fenced.
+/// The abort of an ongoing transaction under a new epoch: its producer is fenced, but for the one that says
+/// what it has and so gets that epoch (KIP-360).
 pub fn fence(present: &TransactionMetadata, wall_ms: i64) -> TransactionMetadata {
     TransactionMetadata {
         producer_epoch: ProducerEpoch(present.producer_epoch.0.saturating_add(1)),
-        last_producer_epoch: ProducerEpoch::NONE,
+        last_producer_epoch: present.producer_epoch,
         state: TransactionState::PrepareAbort,
         last_update_timestamp_ms: wall_ms,
         client_version: TransactionVersion::V2,
@@ -228,8 +229,7 @@ fn end_with_bump(
     wall_ms: i64,
 ) -> Decision {
     let epoch = ending.producer_epoch;
-    let is_retry_over_new_id = present.client_version.supports_epoch_bump()
-        && present.previous_producer_id == ending.producer_id
+    let is_retry_over_new_id = present.previous_producer_id == ending.producer_id
         && epoch.0 == i16::MAX - 1
         && present.producer_epoch.0 == 0;
     let is_retry = is_retry_over_new_id || present.is_end_retried(epoch);
@@ -295,7 +295,6 @@ pub fn complete(present: &TransactionMetadata, wall_ms: i64) -> TransactionMetad
         ..present.clone()
     };
     if present.client_version.supports_epoch_bump() {
-        next.last_producer_epoch = present.producer_epoch;
         next.previous_producer_id = present.producer_id;
         next.next_producer_id = ProducerId::NONE;
         if !present.next_producer_id.is_none() {

@@ -100,7 +100,6 @@ pub fn is_epoch_exhausted(epoch: ProducerEpoch) -> bool {
 impl TransactionMetadata {
     /// The producer's epoch was raised by the end that it now asks for again.
     pub fn is_end_retried(&self, epoch: ProducerEpoch) -> bool {
-        self.client_version.supports_epoch_bump()
-            && i32::from(self.producer_epoch.0) == i32::from(epoch.0) + 1
+        i32::from(self.producer_epoch.0) == i32::from(epoch.0) + 1
     }
 }

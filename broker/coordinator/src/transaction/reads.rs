@@ -12,6 +12,7 @@ use ottla_protocol::messages::{
 
 use super::coordinator::{Phase, TransactionCoordinator};
 use super::metadata::TransactionState;
+use crate::java_hash::in_hash_order;
 use crate::wire::text;
 
 impl TransactionCoordinator {
@@ -35,10 +36,10 @@ impl TransactionCoordinator {
         let mut phase = shard.phase.lock();
         let value = phase.core()?.get(transactional_id).ok_or(ErrorCode::TransactionalIdNotFound)?;
         let mut topics: Vec<TopicData> = Vec::new();
-        for one in &value.partitions {
-            match topics.last_mut() {
-                Some(last) if *last.topic.0 == *one.topic.as_str() => last.partitions.push(one.partition.0),
-                _ => topics.push(
+        for one in in_hash_order(value.partitions.iter()) {
+            match topics.iter_mut().find(|topic| *topic.topic.0 == *one.topic.as_str()) {
+                Some(topic) => topic.partitions.push(one.partition.0),
+                None => topics.push(
                     TopicData::default()
                         .with_topic(TopicName(text(one.topic.as_str())))
                         .with_partitions(vec![one.partition.0]),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::disk::{Disk, Entry, File, OpenMode, Space};
+use crate::disk::{Disk, Entry, File, Name, OpenMode, Space};
 
 pub struct RealDisk;
 
@@ -54,6 +54,22 @@ impl Disk for RealDisk {
             entries.push(Entry { name, is_dir: metadata.is_dir(), len: metadata.len() });
         }
         Ok(entries)
+    }
+
+    fn read_names(&self, path: &Path) -> io::Result<Vec<Name>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            // The listing itself says what most file systems know; the others are asked.
+            let Ok(kind) = entry.file_type() else { continue };
+            let Ok(text) = entry.file_name().into_string() else { continue };
+            names.push(Name { text, is_dir: kind.is_dir() });
+        }
+        Ok(names)
+    }
+
+    fn file_len(&self, path: &Path) -> io::Result<u64> {
+        fs::metadata(path).map(|metadata| metadata.len())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

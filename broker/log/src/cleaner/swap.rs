@@ -19,7 +19,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ottla_env::disk::Entry;
+use ottla_env::disk::Name;
 use ottla_env::{Disk, File, OpenMode};
 use ottla_model::Offset;
 
@@ -252,10 +252,10 @@ impl UnifiedLog {
 }
 
 /// Finishes what a crash interrupted. Returns whether the folder looks different now.
-pub(crate) fn finish_interrupted(disk: &dyn Disk, folder: &Path, entries: &[Entry]) -> io::Result<bool> {
+pub(crate) fn finish_interrupted(disk: &dyn Disk, folder: &Path, names_found: &[Name]) -> io::Result<bool> {
     let bases = |state: &str| -> Vec<Offset> {
-        let base = |entry: &Entry| names::offset_of(entry.name.strip_suffix(state)?, names::LOG_SUFFIX);
-        entries.iter().filter_map(base).collect()
+        let base = |name: &Name| names::offset_of(name.text.strip_suffix(state)?, names::LOG_SUFFIX);
+        names_found.iter().filter_map(base).collect()
     };
     let mut is_changed = false;
     for base in bases(SWAP_SUFFIX) {
@@ -270,8 +270,8 @@ pub(crate) fn finish_interrupted(disk: &dyn Disk, folder: &Path, entries: &[Entr
                 &file(folder, base, suffix, SWAP_SUFFIX),
             )?;
         }
-        for entry in entries {
-            if let Some(other) = names::offset_of(&entry.name, names::LOG_SUFFIX)
+        for name in names_found {
+            if let Some(other) = names::offset_of(&name.text, names::LOG_SUFFIX)
                 && other > base
                 && other < next
             {
@@ -289,10 +289,10 @@ pub(crate) fn finish_interrupted(disk: &dyn Disk, folder: &Path, entries: &[Entr
         disk.sync_dir(folder)?;
         tracing::info!(folder = %folder.display(), %base, "finished an interrupted cleaning");
     }
-    let is_left = |entry: &&Entry| entry.name.ends_with(SWAP_SUFFIX) || entry.name.ends_with(CLEANED_SUFFIX);
-    for entry in entries.iter().filter(is_left) {
+    let is_left = |name: &&Name| name.text.ends_with(SWAP_SUFFIX) || name.text.ends_with(CLEANED_SUFFIX);
+    for name in names_found.iter().filter(is_left) {
         is_changed = true;
-        remove_if_there(disk, &folder.join(&entry.name))?;
+        remove_if_there(disk, &folder.join(&name.text))?;
     }
     Ok(is_changed)
 }

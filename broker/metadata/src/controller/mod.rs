@@ -4,6 +4,7 @@
 //! Codes and texts are Apache Kafka 4.3.1's (`ReplicationControlManager`,
 //! `ConfigurationControlManager`, `ControllerApis`). Who may do it is asked before, by the caller.
 
+pub mod acls;
 pub mod configs;
 pub mod create_topics;
 pub mod delete_topics;
@@ -15,6 +16,7 @@ pub mod producer_ids;
 pub mod quorum;
 pub mod registration;
 pub mod rules;
+pub mod scram;
 #[cfg(test)]
 pub(crate) mod testing;
 

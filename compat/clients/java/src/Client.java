@@ -37,10 +37,12 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 /** The Java client's hand of the scenario; the verbs are told in compat/README.md. */
 public final class Client {
     private final String bootstrap;
+    private final Transactions transactions;
     private final BufferedReader commands = new BufferedReader(new InputStreamReader(System.in));
 
     private Client(String bootstrap) {
         this.bootstrap = bootstrap;
+        this.transactions = new Transactions(bootstrap);
     }
 
     public static void main(String[] args) throws Exception {
@@ -104,7 +106,9 @@ public final class Client {
                 admin.deleteTopics(Collections.singletonList(words[1])).all().get();
                 break;
             default:
-                throw new IllegalArgumentException("unknown verb " + words[0]);
+                if (!transactions.perform(words)) {
+                    throw new IllegalArgumentException("unknown verb " + words[0]);
+                }
         }
     }
 
@@ -225,7 +229,7 @@ public final class Client {
         }
     }
 
-    private static void sayRecord(ConsumerRecord<byte[], byte[]> record) {
+    static void sayRecord(ConsumerRecord<byte[], byte[]> record) {
         CRC32 crc = new CRC32();
         int length = -1;
         if (record.value() != null) {

@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -127,7 +127,104 @@ def alter_config(topic, key, value):
     finish(ADMIN.incremental_alter_configs([resource]))
 
 
+# Producers for transactions by their names, and the consumers that feed them.
+PRODUCERS = {}
+CONSUMERS = {}
+
+
+def transactional(name, transactional_id):
+    producer = Producer({"bootstrap.servers": BOOTSTRAP, "transactional.id": transactional_id})
+    PRODUCERS[name] = producer
+    producer.init_transactions(30)
+
+
+def send(name, topic, first, count):
+    errors = []
+    for number in range(int(first), int(first) + int(count)):
+        PRODUCERS[name].produce(
+            topic,
+            partition=number % 3,
+            key=f"k{number}".encode(),
+            value=str(number).encode(),
+            on_delivery=lambda error, _message: error is not None and errors.append(error),
+        )
+    if PRODUCERS[name].flush(30) or errors:
+        raise RuntimeError(f"not delivered: {errors[:1]}")
+
+
+def copy(name, transactional_id, source, target, group, count):
+    transactional(name, transactional_id)
+    consumer = CONSUMERS[name] = Consumer({
+        "bootstrap.servers": BOOTSTRAP,
+        "group.id": group,
+        "isolation.level": "read_committed",
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+    })
+    consumer.subscribe([source])
+    producer = PRODUCERS[name]
+    producer.begin_transaction()
+    offsets, taken = {}, 0
+    while taken < int(count):
+        for message in consumer.consume(int(count) - taken, 0.1):
+            if message.error():
+                contract.say("note", message.error())
+                continue
+            producer.produce(target, partition=message.partition(), key=message.key(), value=message.value())
+            offsets[message.partition()] = message.offset() + 1
+            taken += 1
+    if producer.flush(30):
+        raise RuntimeError("not delivered")
+    positions = [TopicPartition(source, partition, offset) for partition, offset in offsets.items()]
+    producer.send_offsets_to_transaction(positions, consumer.consumer_group_metadata(), 30)
+
+
+def close(name):
+    """What was opened for one copy ends with its transaction."""
+    if name in CONSUMERS:
+        CONSUMERS.pop(name).close()
+        del PRODUCERS[name]
+
+
+def commit_transaction(name):
+    PRODUCERS[name].commit_transaction(30)
+    close(name)
+
+
+def abort_transaction(name):
+    PRODUCERS[name].abort_transaction(30)
+    close(name)
+
+
+def read(topic, isolation, _count):
+    consumer = Consumer({
+        "bootstrap.servers": BOOTSTRAP,
+        "group.id": "unused",
+        "isolation.level": isolation,
+        "enable.partition.eof": True,
+        "enable.auto.commit": False,
+    })
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in contract.PARTITIONS])
+    waiting = set(contract.PARTITIONS)
+    while waiting:
+        for message in consumer.consume(500, 0.1):
+            if message.error() is None:
+                say_message(message)
+            elif message.error().code() == KafkaError._PARTITION_EOF:
+                waiting.discard(message.partition())
+            else:
+                contract.say("note", message.error())
+    consumer.close()
+
+
 VERBS = {
+    "transactional": transactional,
+    "begin": lambda name: PRODUCERS[name].begin_transaction(),
+    "send": send,
+    "copy": copy,
+    "commit": commit_transaction,
+    "abort": abort_transaction,
+    "read": read,
     "codecs": lambda: contract.say("codecs", ",".join(contract.CODECS)),
     "create": lambda topic, count: finish(ADMIN.create_topics([NewTopic(topic, int(count), 1)])),
     "produce": produce,

@@ -166,6 +166,42 @@ fn late_transactions_are_aborted_and_idle_ids_forgotten() {
     assert!(decide::is_expired(&fresh(), 100, 1_100));
 }
 
+/// What Apache Kafka 4.3.1 answered to the same calls (12-fencing.oracle).
+#[test]
+fn a_fenced_producer_that_says_what_it_has_gets_the_epoch_of_the_fence() {
+    let fenced = next(decide::init_producer_id(Some(&open(TransactionVersion::V0)), 1, None, None, 9));
+    let done = decide::complete(&fenced, 10);
+    let named = |present: &TransactionMetadata, epoch| {
+        decide::init_producer_id(Some(present), 60_000, Some((PID, ProducerEpoch(epoch))), None, 11)
+    };
+    // The same again for the same question; and the next for who has it.
+    let renewed = next(named(&done, 0));
+    assert_eq!(renewed.producer_epoch.0, 1);
+    assert_eq!(next(named(&renewed, 0)).producer_epoch.0, 1);
+    assert_eq!(next(named(&renewed, 1)).producer_epoch.0, 2);
+    // In the second generation the abort that fenced it is the one it may ask for.
+    assert_eq!(end(&done, 0, false, 2), Ok(Decided::Same));
+    assert_eq!(end(&done, 0, true, 2), Err(ErrorCode::InvalidTxnState));
+    assert_eq!(end(&done, 0, false, 0), Err(ErrorCode::ProducerFenced));
+    // A restart forgets who had which epoch, as Kafka's records do.
+    let loaded = TransactionMetadata { last_producer_epoch: ProducerEpoch::NONE, ..done };
+    assert_eq!(named(&loaded, 0), Err(ErrorCode::ProducerFenced));
+}
+
+#[test]
+fn fencing_at_the_last_epoch_leads_to_a_new_producer_id() {
+    let last = ProducerEpoch(i16::MAX - 1);
+    let present = TransactionMetadata { producer_epoch: last, ..open(TransactionVersion::V0) };
+    let fenced = next(decide::init_producer_id(Some(&present), 1, None, None, 9));
+    assert_eq!((fenced.producer_id, fenced.producer_epoch.0), (PID, i16::MAX));
+    let done = decide::complete(&fenced, 10);
+    assert_eq!(decide::init_producer_id(Some(&done), 1, None, None, 11), Ok(Decided::NeedsProducerId));
+    let new = next(decide::init_producer_id(Some(&done), 1, None, Some(ProducerId(9)), 11));
+    assert_eq!((new.producer_id.0, new.producer_epoch.0, new.previous_producer_id), (9, 0, PID));
+    let late = decide::time_out(&present, i64::MAX).map(|next| (next.state, next.producer_epoch.0));
+    assert_eq!(late, Some((TransactionState::PrepareAbort, i16::MAX)));
+}
+
 #[test]
 fn records_survive_a_round_trip() {
     for value in [Some(fresh()), Some(open(TransactionVersion::V2)), None] {

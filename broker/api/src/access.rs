@@ -1,0 +1,127 @@
+//! What the one who sent a request may do: the authorizer's answers, as handlers ask for them.
+//! Core. Where no authorizer is configured (`authorizer.class.name` unset) everything is allowed, and
+//! asking costs one branch.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ottla_model::ErrorCode;
+use ottla_security::{AclOperation, Acls, Asking, Authorizer, CLUSTER_NAME, KafkaPrincipal, ResourceType};
+
+use crate::context::Broker;
+use crate::request::Request;
+
+/// Operations a client may do where there is no authorizer: all of them, as a bit field of Kafka's
+/// AclOperation codes.
+const CLUSTER_OPERATIONS: i32 = 8096;
+const TOPIC_OPERATIONS: i32 = 3576;
+const GROUP_OPERATIONS: i32 = 3400;
+/// What is told of ACLs where nobody would read them.
+pub const NO_AUTHORIZER: &str = "No Authorizer is configured.";
+/// "Not asked for."
+pub const OPERATIONS_OMITTED: i32 = i32::MIN;
+
+/// The ACLs in force when the request came, and who asks.
+#[derive(Clone)]
+pub struct Access(Option<Limited>);
+
+#[derive(Clone)]
+struct Limited {
+    authorizer: Arc<Authorizer>,
+    acls: Arc<Acls>,
+    host: IpAddr,
+}
+
+impl Limited {
+    fn asking(&self) -> Asking<'_> {
+        // Nobody can say who they are yet: no listener asks (docs/exceptions/security.md).
+        Asking { principal: &KafkaPrincipal::ANONYMOUS, host: self.host }
+    }
+
+    fn is_allowed(&self, operation: AclOperation, resource_type: ResourceType, name: &str) -> bool {
+        self.authorizer.is_allowed(&self.acls, self.asking(), operation, resource_type, name)
+    }
+
+    fn operations(&self, resource_type: ResourceType, name: &str) -> i32 {
+        self.authorizer.operations(&self.acls, self.asking(), resource_type, name)
+    }
+}
+
+impl Access {
+    pub fn of(broker: &Broker, request: &Request) -> Access {
+        Access(broker.authorizer.as_ref().map(|authorizer| Limited {
+            authorizer: authorizer.clone(),
+            acls: broker.metadata.image().acls().clone(),
+            host: request.connection.peer_addr.ip().to_canonical(),
+        }))
+    }
+
+    /// Whether anything can be refused at all: what only sorts out what is not allowed is left out
+    /// when it can't.
+    pub fn is_limited(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Takes out what is not allowed.
+    pub fn take_refused<T>(&self, items: &mut Vec<T>, is_allowed: impl Fn(&T) -> bool) -> Vec<T> {
+        match self.is_limited() {
+            true => items.extract_if(.., |item| !is_allowed(item)).collect(),
+            false => Vec::new(),
+        }
+    }
+
+    pub fn topic(&self, operation: AclOperation, name: &str) -> bool {
+        self.is_allowed(operation, ResourceType::Topic, name)
+    }
+
+    pub fn group(&self, operation: AclOperation, name: &str) -> bool {
+        self.is_allowed(operation, ResourceType::Group, name)
+    }
+
+    pub fn transactional_id(&self, operation: AclOperation, id: &str) -> bool {
+        self.is_allowed(operation, ResourceType::TransactionalId, id)
+    }
+
+    pub fn cluster(&self, operation: AclOperation) -> bool {
+        self.is_allowed(operation, ResourceType::Cluster, CLUSTER_NAME)
+    }
+
+    fn is_allowed(&self, operation: AclOperation, resource_type: ResourceType, name: &str) -> bool {
+        self.0.as_ref().is_none_or(|limited| limited.is_allowed(operation, resource_type, name))
+    }
+
+    /// Whether there may be a topic that the operation is allowed on.
+    pub fn some_topic(&self, operation: AclOperation) -> bool {
+        self.0.as_ref().is_none_or(|limited| {
+            let Limited { authorizer, acls, .. } = limited;
+            authorizer.is_allowed_by_resource_type(acls, limited.asking(), operation, ResourceType::Topic)
+        })
+    }
+
+    /// The operations on the cluster: none where it may not be looked at.
+    pub fn cluster_operations(&self) -> i32 {
+        match &self.0 {
+            None => CLUSTER_OPERATIONS,
+            Some(_) if !self.cluster(AclOperation::Describe) => 0,
+            Some(limited) => limited.operations(ResourceType::Cluster, CLUSTER_NAME),
+        }
+    }
+
+    pub fn topic_operations(&self, name: &str) -> i32 {
+        self.0.as_ref().map_or(TOPIC_OPERATIONS, |limited| limited.operations(ResourceType::Topic, name))
+    }
+
+    pub fn group_operations(&self, name: &str) -> i32 {
+        self.0.as_ref().map_or(GROUP_OPERATIONS, |limited| limited.operations(ResourceType::Group, name))
+    }
+}
+
+/// Kafka's own text of a refusal.
+pub fn text_of(error: ErrorCode) -> &'static str {
+    match error {
+        ErrorCode::TopicAuthorizationFailed => "Topic authorization failed.",
+        ErrorCode::GroupAuthorizationFailed => "Group authorization failed.",
+        ErrorCode::TransactionalIdAuthorizationFailed => "Transactional Id authorization failed.",
+        _ => "Cluster authorization failed.",
+    }
+}

@@ -1,0 +1,97 @@
+//! The rows of the table: what is asked of Ottla in each, and the limit of the machine that stands beside a figure.
+//! core: values only.
+
+use super::limits::Limits;
+use super::table::Figure;
+
+/// A figure and the limit of the machine that it is held against.
+pub type Limit = (Figure, fn(&Limits) -> f64);
+
+/// One row.
+#[derive(Debug)]
+pub struct Row {
+    pub name: &'static str,
+    /// Ottla against Apache Kafka, as the project wants it.
+    pub target: &'static str,
+    pub limits: &'static [Limit],
+}
+
+const fn row(name: &'static str, target: &'static str, limits: &'static [Limit]) -> Row {
+    Row { name, target, limits }
+}
+
+const PRODUCE: &[Limit] = &[
+    (Figure::MegabytesPerSecond, |limits| limits.generator.gb_per_second * 1e3),
+    (Figure::CpuSecondsPerGb, Limits::produce_cpu),
+];
+const REQUEST: &[Limit] = &[
+    (Figure::PerSecond, |limits| limits.echo_per_second),
+    (Figure::CpuMicrosPerRequest, |limits| limits.echo_us),
+];
+const FETCH: &[Limit] = &[
+    (Figure::MegabytesPerSecond, |limits| limits.sendfile.gb_per_second * 1e3),
+    (Figure::CpuSecondsPerGb, |limits| limits.sendfile.cpu_seconds_per_gb),
+];
+const SYNCED: &[Limit] = &[
+    (Figure::MegabytesPerSecond, |limits| limits.synced_1m.gb_per_second * 1e3),
+    (Figure::CpuSecondsPerGb, Limits::produce_cpu),
+];
+const ALONE: &[Limit] = &[(Figure::P50Ms, |limits| limits.echo_alone_ms)];
+const OPEN_LOOP: &str = "p50 at most 0.4, p99 and p99.9 at most 0.3";
+
+pub const ROWS: &[Row] = &[
+    row("produce-64k", "CPU s/GB at most 0.25, MB/s at least 2", PRODUCE),
+    row("produce-100x100", "CPU s/GB at most 0.15", PRODUCE),
+    row("produce-tiny", "CPU us/req at most 0.12", REQUEST),
+    row("acks-all-64k", "MB/s at least 1.3", SYNCED),
+    row("acks-all-64k-kafka-unsynced", "MB/s at least 0.75 (Kafka without fsync)", SYNCED),
+    row(
+        "acks-all-64-producers",
+        "per s at least 8",
+        &[(Figure::PerSecond, |limits| limits.syncs_per_second)],
+    ),
+    row("fetch-hot-1", "CPU s/GB at most 0.45", FETCH),
+    row("fetch-hot-4", "CPU s/GB at most 0.45", FETCH),
+    row("fetch-hot-16", "CPU s/GB at most 0.45", FETCH),
+    row("fetch-hot-4-discarded", "", FETCH),
+    row(
+        "fetch-cold",
+        "at least 0.85 of the disk",
+        &[(Figure::MegabytesPerSecond, |limits| limits.cold_read.gb_per_second * 1e3)],
+    ),
+    row(
+        "produce-and-tail",
+        "CPU s/GB moved at most 0.4",
+        &[(Figure::CpuSecondsPerGb, |limits| {
+            (limits.produce_cpu() + 3.0 * limits.sendfile.cpu_seconds_per_gb) / 4.0
+        })],
+    ),
+    row("storm-metadata", "CPU us/req at most 0.12", REQUEST),
+    row("storm-api-versions", "CPU us/req at most 0.12", REQUEST),
+    row("storm-offset-commit", "CPU us/req at most 0.12", REQUEST),
+    row("storm-heartbeat", "CPU us/req at most 0.12", REQUEST),
+    row("open-loop-1k", OPEN_LOOP, ALONE),
+    row("open-loop-1k-e2e", OPEN_LOOP, ALONE),
+    row("open-loop-10k", OPEN_LOOP, ALONE),
+    row("open-loop-10k-e2e", OPEN_LOOP, ALONE),
+    row("group-500-members", "time and CPU at most 0.5", &[]),
+    row("kafka-producer-perf-test", "CPU s/GB at most 0.3", PRODUCE),
+    row("kafka-consumer-perf-test", "", FETCH),
+    row("kafka-e2e-latency", "", ALONE),
+    row("rdkafka-performance-produce", "CPU s/GB at most 0.3", PRODUCE),
+    row("rdkafka-performance-consume", "", FETCH),
+    row("log-cleaner", "", &[]),
+    row("partitions-10000", "time at most 1 s, CPU at most 1 s, +50 MiB, idle CPU under 0.5 %", &[]),
+    row("partitions-100000", "at most 8 KiB each, no descriptor each, restart under 3 s", &[]),
+    row("start-empty", "time at most 0.012 (50 ms)", &[]),
+    row("start-clean-1gb", "time at most 0.012 (50 ms)", &[]),
+    row("kill-1gb", "at most 500 ms", &[]),
+    row("kill-11000-partitions", "at most 1 s", &[]),
+    row("idle-memory", "at most 20 MiB", &[]),
+    row("connections-5000", "per s at least 3, at most 16 KiB each", &[]),
+    row("memory-budget", "below the budget, 64 KiB a connection and the idle memory: 290 MiB", &[]),
+    row("growth-1-partition", "", PRODUCE),
+    row("growth-10000-partitions", "CPU s/GB within 15 % of the row above", PRODUCE),
+    row("growth-empty-log", "", PRODUCE),
+    row("growth-50gb-log", "CPU s/GB within 15 % of the row above", PRODUCE),
+];
