@@ -3,4 +3,5 @@
 
 pub mod groups_follow;
 pub mod groups_log;
+pub mod share;
 pub mod transactions;

@@ -15,8 +15,8 @@ use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMet
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker as ApiBroker, Dispatch};
 use ottla_config::BrokerConfig;
-use ottla_coordinator::GroupCoordinator;
 use ottla_coordinator::transaction::TransactionCoordinator;
+use ottla_coordinator::{GroupCoordinator, ShareCoordinator};
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
@@ -31,7 +31,7 @@ use crate::figures::Figures;
 use crate::groups_follow::GroupsFollow;
 use crate::groups_log::{self, GroupsLog};
 use crate::transactions::{Ids, Markers, TransactionsFollow};
-use crate::{identity, listeners, settings};
+use crate::{identity, listeners, settings, share};
 
 /// A broker that serves.
 pub struct Broker {
@@ -44,6 +44,8 @@ pub struct Broker {
     group_timers: TaskHandle,
     transactions: Arc<TransactionCoordinator>,
     transaction_timers: TaskHandle,
+    share_state: Arc<ShareCoordinator>,
+    share_timers: [TaskHandle; 2],
     metadata: Arc<Metadata>,
     logs: Arc<LogManager>,
     ready: Arc<AtomicBool>,
@@ -103,9 +105,11 @@ pub async fn start(
         env.tasks.clone(),
     );
     metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
+    let (share_state, share_partitions) = share::rooms(&env, &config, &metadata, &replicas);
     metadata.start(&settings::registration(&env, &config, &identity)).map_err(|error| error.to_string())?;
     let group_timers = groups.start_timers(&*env.tasks);
     let transaction_timers = transactions.start_timers();
+    let share_timers = [share_state.start_timers(&*env.tasks), share_partitions.start_timers(&*env.tasks)];
     let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
     let figures = Figures::register(&registry, logs.clone(), replicas.clone(), groups.clone(), env.clone())
@@ -118,6 +122,8 @@ pub async fn start(
         replicas.clone(),
         groups.clone(),
         transactions.clone(),
+        share_state.clone(),
+        share_partitions,
         api_metrics,
         settings::authorizer(&config)?,
     );
@@ -159,6 +165,8 @@ pub async fn start(
         group_timers,
         transactions,
         transaction_timers,
+        share_state,
+        share_timers,
         metadata,
         logs,
         ready,
@@ -202,6 +210,8 @@ impl Broker {
         if let Some(admin) = self.admin {
             admin.shutdown().await;
         }
+        self.share_timers.iter().for_each(TaskHandle::abort);
+        self.share_state.unload_all();
         self.transaction_timers.abort();
         self.transactions.unload_all();
         self.group_timers.abort();
