@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ottla_config::{BrokerConfig, Warning};
-use ottla_server::{groups_follow, groups_log, transactions};
+use ottla_server::{groups_follow, groups_log, share, transactions};
 
 use crate::args::{Arguments, Command, Sources, parse_override};
 

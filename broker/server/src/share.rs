@@ -24,10 +24,11 @@ pub fn rooms(
     replicas: &Arc<ReplicaManager>,
 ) -> (Arc<ShareCoordinator>, Arc<SharePartitionManager>) {
     let log = GroupsLog::new(groups_log::SHARE_TOPIC, replicas.clone(), metadata.clone(), Codec::None);
-    let state = ShareCoordinator::new(settings(config), Arc::new(log), env.clock.clone());
+    let state = ShareCoordinator::new(settings(config), Arc::new(log), env.clock.clone(), env.tasks.clone());
     let configs = Arc::new(Configs { metadata: metadata.clone(), replicas: replicas.clone() });
     let sessions_max = number(config, "group.share.max.share.sessions", 2000) as usize;
-    let partitions = SharePartitionManager::new(state.clone(), configs, env.clock.clone(), sessions_max);
+    let (clock, tasks) = (env.clock.clone(), env.tasks.clone());
+    let partitions = SharePartitionManager::new(state.clone(), configs, clock, tasks, sessions_max);
     metadata.subscribe(Arc::new(ShareFollow { state: state.clone(), partitions: partitions.clone() }));
     (state, partitions)
 }

@@ -16,7 +16,7 @@ use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker as ApiBroker, Dispatch};
 use ottla_config::BrokerConfig;
 use ottla_coordinator::transaction::TransactionCoordinator;
-use ottla_coordinator::{GroupCoordinator, ShareCoordinator};
+use ottla_coordinator::{GroupCoordinator, ShareCoordinator, SharePartitionManager};
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
@@ -45,7 +45,7 @@ pub struct Broker {
     transactions: Arc<TransactionCoordinator>,
     transaction_timers: TaskHandle,
     share_state: Arc<ShareCoordinator>,
-    share_timers: [TaskHandle; 2],
+    share_partitions: Arc<SharePartitionManager>,
     metadata: Arc<Metadata>,
     logs: Arc<LogManager>,
     ready: Arc<AtomicBool>,
@@ -109,7 +109,6 @@ pub async fn start(
     metadata.start(&settings::registration(&env, &config, &identity)).map_err(|error| error.to_string())?;
     let group_timers = groups.start_timers(&*env.tasks);
     let transaction_timers = transactions.start_timers();
-    let share_timers = [share_state.start_timers(&*env.tasks), share_partitions.start_timers(&*env.tasks)];
     let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
     let figures = Figures::register(&registry, logs.clone(), replicas.clone(), groups.clone(), env.clone())
@@ -123,7 +122,7 @@ pub async fn start(
         groups.clone(),
         transactions.clone(),
         share_state.clone(),
-        share_partitions,
+        share_partitions.clone(),
         api_metrics,
         settings::authorizer(&config)?,
     );
@@ -166,7 +165,7 @@ pub async fn start(
         transactions,
         transaction_timers,
         share_state,
-        share_timers,
+        share_partitions,
         metadata,
         logs,
         ready,
@@ -210,7 +209,7 @@ impl Broker {
         if let Some(admin) = self.admin {
             admin.shutdown().await;
         }
-        self.share_timers.iter().for_each(TaskHandle::abort);
+        self.share_partitions.close();
         self.share_state.unload_all();
         self.transaction_timers.abort();
         self.transactions.unload_all();

@@ -2,7 +2,7 @@
 //! Shell. A shard's lock is its loop, as with groups: decide, append, replay, let go; waiting is outside.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{BoxFuture, Clock, Tasks};
@@ -61,7 +61,11 @@ pub struct ShareCoordinator {
     settings: ShareCoordinatorSettings,
     log: Arc<dyn CoordinatorLog>,
     clock: Arc<dyn Clock>,
+    tasks: Arc<dyn Tasks>,
     shards: RwLock<HashMap<i32, Arc<Shard>>>,
+    /// Runs once there is a shard: who has no share groups has no task.
+    timers: Mutex<Option<TaskHandle>>,
+    me: Weak<ShareCoordinator>,
 }
 
 impl ShareCoordinator {
@@ -69,8 +73,17 @@ impl ShareCoordinator {
         settings: ShareCoordinatorSettings,
         log: Arc<dyn CoordinatorLog>,
         clock: Arc<dyn Clock>,
+        tasks: Arc<dyn Tasks>,
     ) -> Arc<ShareCoordinator> {
-        Arc::new(ShareCoordinator { settings, log, clock, shards: RwLock::new(HashMap::new()) })
+        Arc::new_cyclic(|me| ShareCoordinator {
+            settings,
+            log,
+            clock,
+            tasks,
+            shards: RwLock::new(HashMap::new()),
+            timers: Mutex::new(None),
+            me: me.clone(),
+        })
     }
 
     pub fn is_topic_there(&self) -> bool {
@@ -106,10 +119,12 @@ impl ShareCoordinator {
             shard.close();
         })?;
         *shard.phase.lock() = Phase::Active(core);
+        self.start_timers();
         Ok(())
     }
 
     pub fn unload_all(&self) {
+        drop(self.timers.lock().take());
         for shard in std::mem::take(&mut *self.shards.write()).into_values() {
             shard.close();
         }
@@ -253,11 +268,13 @@ impl ShareCoordinator {
         }
     }
 
-    /// Starts the task that snapshots cold state and deletes records that no state needs; dropping the
-    /// handle ends it.
-    pub fn start_timers(self: &Arc<Self>, tasks: &dyn Tasks) -> TaskHandle {
-        let coordinator = Arc::clone(self);
-        tasks.spawn("share state timers", Box::pin(async move { coordinator.run_timers().await }))
+    /// Starts the task that snapshots cold state and deletes records that no state needs.
+    fn start_timers(&self) {
+        let Some(coordinator) = self.me.upgrade() else { return };
+        self.timers.lock().get_or_insert_with(|| {
+            let work = async move { coordinator.run_timers().await };
+            self.tasks.spawn("share state timers", Box::pin(work))
+        });
     }
 
     async fn run_timers(&self) {

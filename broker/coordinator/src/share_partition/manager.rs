@@ -4,10 +4,11 @@
 //! partitions, one share partition, the persister's shard.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
-use ottla_env::Clock;
+use ottla_env::tasks::TaskHandle;
+use ottla_env::{Clock, Tasks};
 use ottla_model::{ErrorCode, GroupId, MemberId, TopicId};
 use ottla_replica::Partition;
 use ottla_replica::wake::WaitList;
@@ -65,6 +66,9 @@ pub struct SharePartitionManager {
     /// Wakes the timer task when a lock ends before the one it sleeps for.
     pub(super) wake: Notify,
     pub(super) armed_us: AtomicU64,
+    pub(super) tasks: Arc<dyn Tasks>,
+    pub(super) timers: Mutex<Option<TaskHandle>>,
+    pub(super) me: Weak<SharePartitionManager>,
 }
 
 impl SharePartitionManager {
@@ -72,9 +76,10 @@ impl SharePartitionManager {
         persister: Arc<ShareCoordinator>,
         configs: Arc<dyn ShareGroupConfigs>,
         clock: Arc<dyn Clock>,
+        tasks: Arc<dyn Tasks>,
         sessions_max: usize,
     ) -> Arc<SharePartitionManager> {
-        Arc::new(SharePartitionManager {
+        Arc::new_cyclic(|me| SharePartitionManager {
             persister,
             configs,
             clock,
@@ -82,6 +87,9 @@ impl SharePartitionManager {
             cells: RwLock::new(HashMap::new()),
             wake: Notify::new(),
             armed_us: AtomicU64::new(NEVER),
+            tasks,
+            timers: Mutex::new(None),
+            me: me.clone(),
         })
     }
 
@@ -217,6 +225,8 @@ impl SharePartitionManager {
             next_deadline_us: AtomicU64::new(NEVER),
         });
         cells.insert(key.clone(), Arc::clone(&cell));
+        drop(cells);
+        self.start_timers();
         Ok(cell)
     }
 

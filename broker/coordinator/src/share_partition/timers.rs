@@ -5,16 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ottla_env::tasks::TaskHandle;
-use ottla_env::{Monotonic, Tasks};
+use ottla_env::Monotonic;
 
 use super::manager::{Cell, NEVER, SharePartitionManager};
 
 impl SharePartitionManager {
-    /// Starts the task; it ends when the handle is dropped.
-    pub fn start_timers(self: &Arc<Self>, tasks: &dyn Tasks) -> TaskHandle {
-        let manager = Arc::clone(self);
-        tasks.spawn("share lock timers", Box::pin(async move { manager.run_timers().await }))
+    /// Starts the task; whoever has no share partition has none.
+    pub(super) fn start_timers(&self) {
+        let Some(manager) = self.me.upgrade() else { return };
+        self.timers.lock().get_or_insert_with(|| {
+            self.tasks.spawn("share lock timers", Box::pin(async move { manager.run_timers().await }))
+        });
+    }
+
+    /// Ends the task.
+    pub fn close(&self) {
+        drop(self.timers.lock().take());
     }
 
     async fn run_timers(&self) {
