@@ -23,15 +23,7 @@ pub type DeletingShareGroup = Option<Assignment>;
 
 impl From<ErrorCode> for GroupError {
     fn from(code: ErrorCode) -> GroupError {
-        let message = match code {
-            ErrorCode::CoordinatorLoadInProgress => {
-                "The coordinator is loading and hence can't process requests."
-            }
-            ErrorCode::NotCoordinator => "This is not the correct coordinator.",
-            ErrorCode::CoordinatorNotAvailable => "The coordinator is not available.",
-            other => other.name(),
-        };
-        GroupError { code, message: message.to_owned() }
+        GroupError { code, message: code.message().to_owned() }
     }
 }
 
@@ -151,6 +143,13 @@ impl GroupCoordinator {
                 None => (Effects::default(), None),
             })
         })
+    }
+
+    pub fn is_share_group(&self, group_id: &str) -> bool {
+        let found = self
+            .shard_for(group_id)
+            .and_then(|shard| self.turn(&shard, |turnstile| turnstile.core().is_share_group(group_id)));
+        found.unwrap_or(false)
     }
 
     /// Topics came, went or grew: share groups look at what they read with their next heartbeat.

@@ -4,6 +4,9 @@
 
 use std::collections::BTreeMap;
 
+/// Delivery count and state, the lesser first.
+type Delivery = (i16, i8);
+
 /// The records from `first_offset` to `last_offset`, both included.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StateBatch {
@@ -15,7 +18,7 @@ pub struct StateBatch {
 }
 
 impl StateBatch {
-    fn delivery(&self) -> (i16, i8) {
+    fn delivery(&self) -> Delivery {
         (self.delivery_count, self.delivery_state)
     }
 }
@@ -33,7 +36,7 @@ pub fn combine(so_far: &[StateBatch], new: &[StateBatch], start_offset: i64) -> 
         return batches;
     }
     // How many ranges of each delivery begin or end at an offset.
-    let mut edges: BTreeMap<i64, Vec<((i16, i8), bool)>> = BTreeMap::new();
+    let mut edges: BTreeMap<i64, Vec<(Delivery, bool)>> = BTreeMap::new();
     for batch in &batches {
         edges.entry(batch.first_offset).or_default().push((batch.delivery(), true));
         edges.entry(batch.last_offset + 1).or_default().push((batch.delivery(), false));

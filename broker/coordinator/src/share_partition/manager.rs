@@ -232,7 +232,7 @@ impl SharePartitionManager {
 
     /// Where a group begins that has read nothing of the partition.
     fn reset_offset(&self, key: &SharePartitionKey, partition: &Partition) -> Result<i64, AcknowledgeError> {
-        let failed = |code: ErrorCode| AcknowledgeError { code, message: code.to_string() };
+        let failed = |code: ErrorCode| AcknowledgeError { code, message: code.message().to_owned() };
         let log = partition.log().map_err(|unavailable| failed(unavailable.code()))?;
         let found = match self.configs.of(key.group.as_str()).auto_offset_reset {
             AutoOffsetReset::Latest => return Ok(log.log_end_offset().0),
@@ -258,7 +258,7 @@ impl SharePartitionManager {
         let Some(cell) = self.cell(key) else {
             return Err(AcknowledgeError {
                 code: ErrorCode::UnknownTopicOrPartition,
-                message: ErrorCode::UnknownTopicOrPartition.to_string(),
+                message: ErrorCode::UnknownTopicOrPartition.message().to_owned(),
             });
         };
         let limits = self.limits(key.group.as_str());
@@ -355,5 +355,5 @@ fn persister_error(error: StateError) -> AcknowledgeError {
         ErrorCode::FencedLeaderEpoch | ErrorCode::FencedStateEpoch => ErrorCode::NotLeaderOrFollower,
         _ => ErrorCode::UnknownServerError,
     };
-    AcknowledgeError { code, message: error.message.map_or_else(|| error.code.to_string(), str::to_owned) }
+    AcknowledgeError { code, message: error.message.unwrap_or_else(|| error.code.message()).to_owned() }
 }

@@ -156,6 +156,10 @@ impl GroupShard {
         }
     }
 
+    pub fn is_share_group(&self, group_id: &str) -> bool {
+        matches!(self.groups.get(group_id), Some(Group::Share(_)))
+    }
+
     fn empty_share_group(&self, group_id: &str) -> Result<&ShareGroup, GroupError> {
         let group = self.share_group(group_id)?;
         match group.is_empty() {
