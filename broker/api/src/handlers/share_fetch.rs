@@ -145,9 +145,8 @@ fn prepare(
     body: &ShareFetchRequest,
     context: &ShareFetchContext,
 ) -> (Option<ShareFetch>, Vec<FetchedPartition>) {
-    let (wanted, unknown) = match context {
-        ShareFetchContext::First { partitions } => (partitions, ErrorCode::UnknownTopicOrPartition),
-        ShareFetchContext::Next { partitions, .. } => (partitions, ErrorCode::UnknownTopicId),
+    let wanted = match context {
+        ShareFetchContext::First { partitions } | ShareFetchContext::Next { partitions, .. } => partitions,
         ShareFetchContext::Final => return (None, Vec::new()),
     };
     let hosted = broker.replicas.hosted();
@@ -155,7 +154,7 @@ fn prepare(
     let mut partitions: Vec<Arc<Partition>> = Vec::with_capacity(wanted.len());
     for (topic_id, index) in wanted {
         let found = match hosted.by_id(*topic_id) {
-            None => Err(unknown),
+            None => Err(ErrorCode::UnknownTopicId),
             Some(topic) if !access.topic(AclOperation::Read, topic.name.as_str()) => {
                 Err(ErrorCode::TopicAuthorizationFailed)
             }

@@ -115,7 +115,7 @@ impl GroupShard {
             self.groups.insert(group.clone(), Group::Classic(ClassicGroup::new(group, wall_ms)));
         }
         if let Some(Group::Share(_)) = self.groups.get(group_id) {
-            turn.answer_join_error(waiter, &joiner.member_id, ErrorCode::GroupIdNotFound);
+            turn.answer_join_error(waiter, "", ErrorCode::InconsistentGroupProtocol);
         } else if let Some(Group::Classic(group)) = self.groups.get_mut(group_id) {
             group.on_join(&mut turn, joiner, waiter, random);
             if is_new && turn.effects.records.is_empty() {

@@ -83,7 +83,8 @@ impl ShareGroup {
     pub fn new(group_id: GroupId) -> ShareGroup {
         ShareGroup {
             group_id,
-            epoch: 0,
+            // As in Kafka: the first member's is 2.
+            epoch: 1,
             metadata_hash: 0,
             members: BTreeMap::new(),
             assignment_epoch: 0,

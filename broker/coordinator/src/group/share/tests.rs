@@ -167,16 +167,16 @@ fn assignment(topics: &[(TopicId, &[i32])]) -> Assignment {
 fn a_topic_is_assigned_once_its_share_state_is_there() {
     let mut lab = Lab::new();
     let joined = lab.beat("m", 0, Some(&["t"])).unwrap();
-    assert_eq!((joined.member_epoch, joined.heartbeat_interval_ms), (1, 5_000));
+    assert_eq!((joined.member_epoch, joined.heartbeat_interval_ms), (2, 5_000));
     assert_eq!(joined.assignment, Some(Assignment::new()), "there is no share state yet");
     let wanted = joined.initialize.unwrap();
     assert_eq!(wanted.topics, BTreeMap::from([(TOPIC, BTreeMap::from([(0, -1), (1, -1)]))]));
-    assert_eq!(lab.beat("m", 1, None).unwrap().initialize, None, "it is being set up");
+    assert_eq!(lab.beat("m", 2, None).unwrap().initialize, None, "it is being set up");
     let effects = lab.shard.on_share_state_initialized(GROUP, &wanted.partitions(), &lab.topics);
     lab.perform(effects);
-    assert_eq!(lab.settle("m", 1), (2, Some(assignment(&[(TOPIC, &[0, 1])]))));
-    assert_eq!(lab.beat("m", 2, None).unwrap().assignment, None, "it knows");
-    assert_eq!(lab.beat("m", 2, Some(&["t"])).unwrap().assignment, Some(assignment(&[(TOPIC, &[0, 1])])));
+    assert_eq!(lab.settle("m", 2), (3, Some(assignment(&[(TOPIC, &[0, 1])]))));
+    assert_eq!(lab.beat("m", 3, None).unwrap().assignment, None, "it knows");
+    assert_eq!(lab.beat("m", 3, Some(&["t"])).unwrap().assignment, Some(assignment(&[(TOPIC, &[0, 1])])));
 }
 
 #[test]
@@ -185,19 +185,19 @@ fn share_state_that_was_refused_is_asked_for_again() {
     let wanted = lab.beat("m", 0, Some(&["t"])).unwrap().initialize.unwrap();
     let effects = lab.shard.on_share_state_refused(GROUP, &wanted.partitions());
     lab.perform(effects);
-    assert!(lab.beat("m", 1, None).unwrap().initialize.is_some());
+    assert!(lab.beat("m", 2, None).unwrap().initialize.is_some());
     // And what is never heard of again after a while.
     lab.advance(29_999);
-    assert!(lab.beat("m", 1, None).unwrap().initialize.is_none());
+    assert!(lab.beat("m", 2, None).unwrap().initialize.is_none());
     lab.advance(1);
-    assert!(lab.beat("m", 1, None).unwrap().initialize.is_some());
+    assert!(lab.beat("m", 2, None).unwrap().initialize.is_some());
 }
 
 #[test]
 fn partitions_are_spread_over_members_and_shared_when_there_are_too_few() {
     let mut lab = Lab::new();
     lab.join("a", &["t"]);
-    lab.settle("a", 1);
+    lab.settle("a", 2);
     let b = lab.join("b", &["t"]);
     let (_, of_b) = lab.settle("b", b.member_epoch);
     let of_b = of_b.or(b.assignment).unwrap();
@@ -212,7 +212,7 @@ fn partitions_are_spread_over_members_and_shared_when_there_are_too_few() {
 fn a_topic_that_grows_is_set_up_and_assigned() {
     let mut lab = Lab::new();
     lab.join("m", &["t"]);
-    let (epoch, _) = lab.settle("m", 1);
+    let (epoch, _) = lab.settle("m", 2);
     lab.topics = Topics(3);
     lab.shard.refresh_share_groups();
     let outcome = lab.beat("m", epoch, None).unwrap();
@@ -231,7 +231,7 @@ fn who_is_not_known_or_has_another_epoch_is_told_so() {
     lab.join("m", &["t"]);
     assert_eq!(lab.refused("stranger", 1), ErrorCode::UnknownMemberId);
     assert_eq!(lab.refused("m", 9), ErrorCode::FencedMemberEpoch);
-    let (epoch, _) = lab.settle("m", 1);
+    let (epoch, _) = lab.settle("m", 2);
     assert_eq!(lab.refused("m", epoch - 1), ErrorCode::None, "the answer to the last one may have been lost");
     assert!(lab.beat("m", 0, Some(&["t"])).is_ok(), "it may join again");
 }
@@ -271,7 +271,7 @@ fn members_leave_by_word_or_by_silence() {
 fn a_restart_finds_the_group_as_it_was() {
     let mut lab = Lab::new();
     lab.join("m", &["t"]);
-    let (epoch, _) = lab.settle("m", 1);
+    let (epoch, _) = lab.settle("m", 2);
     let mut shard = GroupShard::new(Arc::new(GroupSettings::default()));
     for (offset, record) in (0..).zip(&lab.log) {
         shard.replay(Offset(offset), None, record.clone());
@@ -346,7 +346,7 @@ fn a_group_goes_after_its_share_state() {
 fn a_group_is_described_with_what_its_members_have() {
     let mut lab = Lab::new();
     lab.join("m", &["t"]);
-    lab.settle("m", 1);
+    lab.settle("m", 2);
     let described = lab.shard.describe_share(GROUP, &lab.topics).unwrap();
     assert_eq!((described.group_state.as_str(), described.assignor_name.as_str()), ("Stable", "simple"));
     let [member] = described.members.as_slice() else { panic!("one member") };
