@@ -26,6 +26,8 @@ pub struct ShareFetch {
     pub bytes_min: usize,
     pub bytes_max: usize,
     cells: Vec<Arc<Cell>>,
+    /// So many of them, the first, were there before this fetch.
+    known_count: usize,
     /// What cannot be served; part of every answer.
     failed: Vec<FetchedPartition>,
 }
@@ -84,15 +86,18 @@ impl ShareFetch {
 impl SharePartitionManager {
     /// Finds the share partitions of a fetch, in the order in which they are served.
     pub fn prepare(&self, fetch: ShareFetchRequest<'_>) -> ShareFetch {
-        let (mut cells, mut failed) = (Vec::with_capacity(fetch.partitions.len()), Vec::new());
+        let (mut cells, mut fresh) = (Vec::with_capacity(fetch.partitions.len()), Vec::new());
+        let mut failed = Vec::new();
         for partition in fetch.partitions {
             let key = SharePartitionKey {
                 group: fetch.group.clone(),
                 topic_id: partition.topic_id,
                 partition: partition.name.partition.0,
             };
+            let is_known = self.cell(&key).is_some();
             match self.cell_for(&key, partition) {
-                Ok(cell) => cells.push(cell),
+                Ok(cell) if is_known => cells.push(cell),
+                Ok(cell) => fresh.push(cell),
                 Err(error) => failed.push(FetchedPartition::failed(
                     key.topic_id,
                     key.partition,
@@ -101,6 +106,8 @@ impl SharePartitionManager {
                 )),
             }
         }
+        let known_count = cells.len();
+        cells.extend(fresh);
         ShareFetch {
             group: fetch.group.clone(),
             member: fetch.member.clone(),
@@ -110,19 +117,33 @@ impl SharePartitionManager {
             bytes_min: fetch.bytes_min,
             bytes_max: fetch.bytes_max,
             cells,
+            known_count,
             failed,
         }
     }
 
     /// Takes what is there, if it is enough or if it is too late to wait for more.
+    ///
+    /// In Kafka share partitions come to be one after another, and the first with records answers the fetch
+    /// that waits for them: clients' tests count on that.
     pub fn look(&self, fetch: &ShareFetch, woken: Woken) -> Option<Vec<FetchedPartition>> {
+        let all = fetch.cells.len();
+        let first = if woken == Woken::Deadline { all } else { fetch.known_count.clamp(1, all) };
+        (first..=all).find_map(|count| self.look_at(fetch, &fetch.cells[..count], woken))
+    }
+
+    fn look_at(
+        &self,
+        fetch: &ShareFetch,
+        cells: &[Arc<Cell>],
+        woken: Woken,
+    ) -> Option<Vec<FetchedPartition>> {
         let limits = self.limits(fetch.group.as_str());
         let isolation = match self.configs.of(fetch.group.as_str()).is_read_committed {
             true => FetchIsolation::ReadCommitted,
             false => FetchIsolation::ReadUncommitted,
         };
-        let open: Vec<(&Arc<Cell>, i64)> = fetch
-            .cells
+        let open: Vec<(&Arc<Cell>, i64)> = cells
             .iter()
             .filter_map(|cell| {
                 let at = cell.turn(|core| core.can_acquire(&limits).then(|| core.next_fetch_offset()));
