@@ -35,7 +35,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** Something of everything that a data directory can hold. */
 final class Fill {
-    private static final long FIRST_TIMESTAMP = 1_750_000_000_000L;
+    /** Not so long ago that producers of these times would be forgotten; the same for all that a run looks at. */
+    static final long FIRST_TIMESTAMP = System.currentTimeMillis() - 3_600_000;
 
     private final String bootstrap;
     private final int count;
@@ -129,7 +130,9 @@ final class Fill {
         new Random(3).nextBytes(value);
         try (KafkaProducer<byte[], byte[]> producer = producer("batch.size", "65536")) {
             for (int number = 0; number < 1_600; number++) {
-                producer.send(new ProducerRecord<>("compacted", bytes("key" + number % 60), value));
+                // Of every part of the log something stays.
+                String key = number % 100 == 0 ? "only" + number : "key" + number % 60;
+                producer.send(new ProducerRecord<>("compacted", bytes(key), value));
             }
             for (int number = 0; number < 20; number++) {
                 producer.send(new ProducerRecord<>("compacted", bytes("key" + number), null));

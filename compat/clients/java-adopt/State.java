@@ -121,7 +121,7 @@ final class State {
     private void offsets(Admin admin, List<TopicPartition> partitions) throws Exception {
         Map<String, OffsetSpec> specs = new TreeMap<>(Map.of("earliest", OffsetSpec.earliest(), "latest",
             OffsetSpec.latest(), "max-timestamp", OffsetSpec.maxTimestamp(), "by-time",
-            OffsetSpec.forTimestamp(1_750_000_000_100L)));
+            OffsetSpec.forTimestamp(Fill.FIRST_TIMESTAMP + 100)));
         for (IsolationLevel isolation : IsolationLevel.values()) {
             for (Map.Entry<String, OffsetSpec> spec : specs.entrySet()) {
                 Map<TopicPartition, OffsetSpec> asked = new TreeMap<>(
@@ -131,8 +131,8 @@ final class State {
                     new org.apache.kafka.clients.admin.ListOffsetsOptions(isolation)).all().get();
                 for (TopicPartition partition : asked.keySet()) {
                     var found = answer.get(partition);
-                    lines.add("offset " + isolation.name() + " " + spec.getKey() + " " + partition + " " + found.offset() + " "
-                        + found.timestamp());
+                    lines.add("offset " + isolation.name() + " " + spec.getKey() + " " + partition + " "
+                        + found.offset() + " " + found.timestamp());
                 }
             }
         }

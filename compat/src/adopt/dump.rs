@@ -14,12 +14,11 @@ const LIMIT: Duration = Duration::from_secs(180);
 const HEAP_MIB: u32 = 512;
 
 /// What the tool says, in any of its ways, when it does not like what it reads.
-const COMPLAINTS: [&str; 12] = [
+const COMPLAINTS: [&str; 11] = [
     "Mismatches in",
     "mismatch",
     "out of order",
     "Out of order",
-    "Non-consecutive",
     "isvalid: false",
     "orrupt",
     "Exception",
@@ -28,6 +27,9 @@ const COMPLAINTS: [&str; 12] = [
     "Error",
     "could not",
 ];
+
+/// What it says of every log from which compaction has taken records, Apache Kafka's own included.
+const GAP: &str = "Non-consecutive";
 
 /// Runs the tool in each of its ways and expects no complaint.
 pub(super) fn all(data_dir: &Path, work_dir: &Path) -> Outcome<()> {
@@ -42,7 +44,11 @@ pub(super) fn all(data_dir: &Path, work_dir: &Path) -> Outcome<()> {
         command.arg(DUMP_LOG).args(way).args(["--files", &paths.join(",")]);
         let printed = capture(name, &mut command, None, work_dir, LIMIT)?;
         let text = format!("{}\n{}", printed.output, printed.errors);
-        if let Some(line) = text.lines().find(|line| COMPLAINTS.iter().any(|word| line.contains(word))) {
+        let is_complaint = |line: &&str| {
+            COMPLAINTS.iter().any(|word| line.contains(word))
+                || (line.contains(GAP) && !line.contains("/compacted-"))
+        };
+        if let Some(line) = text.lines().find(is_complaint) {
             return fail(format!("{name}: the tool complains: {line}\n{}", last_lines_of(&text, 10)));
         }
         match signs.iter().find(|sign| !text.contains(*sign)) {
@@ -65,12 +71,17 @@ pub(super) fn all(data_dir: &Path, work_dir: &Path) -> Outcome<()> {
     run("indexes", &[], &ends(&[".index", ".timeindex"]), &["offset: ", "timestamp: "])?;
     run("sanity", &["--index-sanity-check"], &ends(&[".index", ".timeindex"]), &["passed sanity check"])?;
     run("states", &[], &ends(&[".snapshot", ".txnindex"]), &["producerId: ", "lastStableOffset: "])?;
-    run("groups", &["--offsets-decoder"], &files.offsets, &["offset_commit", "classic-group"])?;
+    run(
+        "groups",
+        &["--offsets-decoder"],
+        &files.offsets,
+        &[r#"{"type":"1","data":{"group":"classic-group","topic":"plain""#],
+    )?;
     run(
         "transactions",
         &["--transaction-log-decoder"],
         &files.transactions,
-        &["transaction_metadata", "Ongoing"],
+        &[r#"{"type":"0","data":{"transactionalId":"open-to-commit""#],
     )?;
     run("metadata", &["--cluster-metadata-decoder"], &files.metadata, &["TOPIC_RECORD", "LeaderChange"])
 }
