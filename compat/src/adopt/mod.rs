@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use crate::adopt::hand::Hand;
 use crate::adopt::state::Facts;
 use crate::broker::{self, Against, Broker, BrokerOptions};
+use crate::contract::Program;
 use crate::crash::batch::{self, Origin};
 use crate::failure::{Outcome, fail};
 use crate::places::{ScratchDir, now_ms};
@@ -30,12 +31,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SETTLE_LIMIT: Duration = Duration::from_secs(20);
 const ADOPT_LIMIT: Duration = Duration::from_secs(60);
 
-/// ACLs need an authorizer; a cleaner that looks often has cleaned before the copy is made.
-const OVERRIDES: [&str; 4] = [
+/// ACLs need an authorizer. A cleaner that looks often has cleaned before the copy is made.
+const OVERRIDES: [&str; 5] = [
     "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "super.users=User:ANONYMOUS",
     "log.cleaner.backoff.ms=300",
     "group.initial.rebalance.delay.ms=0",
+    // Kafka's metadata is then a snapshot and what follows it.
+    "metadata.log.max.snapshot.interval.ms=3000",
 ];
 
 /// Where the data comes from.
@@ -73,23 +76,18 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     broker::build_ottla()?;
     let program = hand::prepare(&|what| println!("{NAME}: {what}"))?;
     let mut work = ScratchDir::new(NAME)?;
-    let mut rows = Vec::new();
-    for part in PARTS.iter().filter(|part| plan.parts.is_empty() || plan.parts.contains(part)) {
-        let (name, play): (_, fn(&mut Stage<'_>, &mut Steps) -> Outcome<()>) = match part {
-            Part::Kafka => ("from-kafka", from_kafka),
-            Part::Ottla => ("from-ottla", from_ottla),
-        };
-        let work_dir = work.path().join(name);
-        std::fs::create_dir_all(&work_dir)?;
-        let mut steps = Steps::default();
-        let part_begin = Instant::now();
-        let mut stage = Stage { program: &program, work_dir, records: plan.records };
-        if let Err(failure) = play(&mut stage, &mut steps)
-            && !steps.steps.iter().any(|step| matches!(step.ending, Ending::Failed(_)))
-        {
-            let _ = steps.step::<()>("begin", || Err(failure));
-        }
-        rows.push(Row { name, prepared_in: Duration::ZERO, played_in: part_begin.elapsed(), steps });
+    let parts: Vec<Part> =
+        PARTS.into_iter().filter(|part| plan.parts.is_empty() || plan.parts.contains(part)).collect();
+    // Both mostly wait for a Kafka to start.
+    let rows: Vec<Row> = std::thread::scope(|scope| {
+        let running: Vec<_> = parts
+            .iter()
+            .map(|part| scope.spawn(|| run_part(*part, &program, work.path(), plan.records)))
+            .collect();
+        running.into_iter().filter_map(|part| part.join().ok()).collect()
+    });
+    if rows.len() < parts.len() {
+        return fail("a part panicked");
     }
     let clean = print_table(&rows, begin.elapsed());
     if !clean {
@@ -99,8 +97,25 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     Ok(clean)
 }
 
+fn run_part(part: Part, program: &Program, work_dir: &Path, records: u32) -> Row {
+    let (name, play): (_, fn(&Stage<'_>, &mut Steps) -> Outcome<()>) = match part {
+        Part::Kafka => ("from-kafka", from_kafka),
+        Part::Ottla => ("from-ottla", from_ottla),
+    };
+    let (mut steps, begin) = (Steps::default(), Instant::now());
+    let stage = Stage { program, work_dir: work_dir.join(name), records };
+    let played =
+        std::fs::create_dir_all(&stage.work_dir).map_err(Into::into).and_then(|()| play(&stage, &mut steps));
+    if let Err(failure) = played
+        && !steps.steps.iter().any(|step| matches!(step.ending, Ending::Failed(_)))
+    {
+        let _ = steps.step::<()>("begin", || Err(failure));
+    }
+    Row { name, prepared_in: Duration::ZERO, played_in: begin.elapsed(), steps }
+}
+
 struct Stage<'a> {
-    program: &'a crate::contract::Program,
+    program: &'a Program,
     work_dir: PathBuf,
     records: u32,
 }
@@ -223,7 +238,7 @@ impl Repeater {
     }
 }
 
-fn from_kafka(stage: &mut Stage<'_>, steps: &mut Steps) -> Outcome<()> {
+fn from_kafka(stage: &Stage<'_>, steps: &mut Steps) -> Outcome<()> {
     let (kafka_dir, ottla_dir) = (stage.path("kafka-data"), stage.path("ottla-data"));
     let mut kafka = steps.step("start-kafka", || stage.start(Against::Kafka, "kafka", &kafka_dir, None))?;
     let bootstrap = kafka.bootstrap().to_owned();
@@ -265,7 +280,7 @@ fn from_kafka(stage: &mut Stage<'_>, steps: &mut Steps) -> Outcome<()> {
     steps.step("stop", || back.stop())
 }
 
-fn from_ottla(stage: &mut Stage<'_>, steps: &mut Steps) -> Outcome<()> {
+fn from_ottla(stage: &Stage<'_>, steps: &mut Steps) -> Outcome<()> {
     let (ottla_dir, kafka_dir) = (stage.path("ottla-data"), stage.path("kafka-data"));
     let mut ottla = steps.step("start-ottla", || stage.start(Against::Ottla, "ottla", &ottla_dir, None))?;
     let bootstrap = ottla.bootstrap().to_owned();
