@@ -38,6 +38,10 @@ final class Fill {
     /** Not so long ago that producers of these times would be forgotten; the same for all that a run looks at. */
     static final long FIRST_TIMESTAMP = System.currentTimeMillis() - 3_600_000;
 
+    /** A time near the end of what was produced. For one in deleted records Apache Kafka finds nothing as long as
+     * their segment lies there, though later records do. */
+    static long askedTimestamp = FIRST_TIMESTAMP;
+
     private final String bootstrap;
     private final int count;
     /** What only Apache Kafka serves is done too. */
@@ -47,6 +51,7 @@ final class Fill {
         this.bootstrap = bootstrap;
         this.count = count;
         this.isKafka = isKafka;
+        askedTimestamp = FIRST_TIMESTAMP + count - 10;
     }
 
     void run() throws Exception {

@@ -121,7 +121,7 @@ final class State {
     private void offsets(Admin admin, List<TopicPartition> partitions) throws Exception {
         Map<String, OffsetSpec> specs = new TreeMap<>(Map.of("earliest", OffsetSpec.earliest(), "latest",
             OffsetSpec.latest(), "max-timestamp", OffsetSpec.maxTimestamp(), "by-time",
-            OffsetSpec.forTimestamp(Fill.FIRST_TIMESTAMP + 100)));
+            OffsetSpec.forTimestamp(Fill.askedTimestamp)));
         for (IsolationLevel isolation : IsolationLevel.values()) {
             for (Map.Entry<String, OffsetSpec> spec : specs.entrySet()) {
                 Map<TopicPartition, OffsetSpec> asked = new TreeMap<>(
