@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -47,6 +47,8 @@ pub struct Load {
 pub struct Stage {
     phase: AtomicU8,
     bytes: AtomicU64,
+    /// Whether any thread was answered since it is measured.
+    is_answered: AtomicBool,
 }
 
 impl Stage {
@@ -92,6 +94,9 @@ impl Tally {
             self.untold = 0;
         }
         if self.stage.is_measured() {
+            if self.requests == 0 {
+                self.stage.is_answered.store(true, Ordering::Relaxed);
+            }
             self.requests += 1;
             self.bytes += bytes as u64;
             self.latency.saturating_record(nanos(since.elapsed()));
@@ -113,7 +118,8 @@ impl Tally {
     }
 }
 
-/// How long a load runs before it counts, how long it counts, and after how many bytes it ends early.
+/// How long a load runs before it counts, how long it counts, and after how many bytes of these it ends early. It
+/// counts on until something was answered: a slow machine is no error.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
     pub ramp: Duration,
@@ -132,8 +138,11 @@ pub fn run(address: &str, pid: u32, clients: Vec<Client>, span: Span) -> Outcome
     std::thread::sleep(span.ramp);
     let own = std::process::id();
     let (cpu_before, own_before, start) = (cpu_seconds(pid)?, cpu_seconds(own)?, Instant::now());
+    let bytes_max = span.bytes_max.saturating_add(stage.bytes.load(Ordering::Relaxed));
     stage.phase.store(MEASURING, Ordering::Relaxed);
-    while start.elapsed() < span.measured && stage.bytes.load(Ordering::Relaxed) < span.bytes_max {
+    let is_on = || start.elapsed() < span.measured && stage.bytes.load(Ordering::Relaxed) < bytes_max;
+    let is_mute = || !stage.is_answered.load(Ordering::Relaxed) && start.elapsed() < PATIENCE;
+    while is_on() || is_mute() {
         if threads.iter().any(JoinHandle::is_finished) {
             break;
         }
