@@ -244,7 +244,7 @@ fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository_dir().join("target"), PathBuf::from)
 }
 
-fn ottla_binary() -> Outcome<PathBuf> {
+pub(crate) fn ottla_binary() -> Outcome<PathBuf> {
     let path =
         std::env::var_os("OTTLA_BINARY").map_or_else(|| target_dir().join("release/ottla"), PathBuf::from);
     // The broker is started in a folder of its own, where a relative path names something else.

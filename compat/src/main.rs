@@ -15,7 +15,7 @@ use ottla_compat::crash::{self, Part};
 use ottla_compat::failure::{Failure, Outcome};
 use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
-use ottla_compat::{eos, instructions, librdkafka, process, reference};
+use ottla_compat::{adopt, eos, instructions, librdkafka, process, reference};
 
 /// Unmodified Kafka clients and tools against a broker.
 #[derive(Parser)]
@@ -47,6 +47,8 @@ enum Task {
     Crash(CrashArguments),
     /// Kill the broker under a Kafka Streams application and under transactional copiers; count every record.
     Eos(EosArguments),
+    /// Move a data directory from Apache Kafka to Ottla and back, and compare everything that it holds.
+    Adopt(AdoptArguments),
     /// Run librdkafka's own test suite, unmodified.
     Librdkafka(LibrdkafkaArguments),
     /// Measure Ottla and Apache Kafka under the same loads, one after the other.
@@ -145,6 +147,16 @@ struct EosArguments {
 }
 
 #[derive(clap::Args)]
+struct AdoptArguments {
+    /// Records of each codec, and a measure for everything else.
+    #[arg(long, default_value_t = adopt::Plan::whole().records)]
+    records: u32,
+    /// Where the data comes from; both when none is given.
+    #[arg(value_enum)]
+    parts: Vec<adopt::Part>,
+}
+
+#[derive(clap::Args)]
 struct BenchArguments {
     /// Short spans, little data, cold JVMs: a look at the figures.
     #[arg(long)]
@@ -184,7 +196,17 @@ fn run(task: Task) -> Outcome<ExitCode> {
         Task::Crash(arguments) => crash_broker(arguments),
         Task::Quick(selection) => run_quick(selection),
         Task::Full(selection) => {
-            run_clients(selection, Amounts::FULL, librdkafka::Plan::whole, eos::Plan::whole)
+            let more = More {
+                suite: librdkafka::Plan::whole,
+                under_kills: eos::Plan::whole,
+                moves: adopt::Plan::whole,
+            };
+            run_clients(selection, Amounts::FULL, &more)
+        }
+        Task::Adopt(AdoptArguments { records, parts }) => {
+            process::end_children_on_signal()?;
+            let clean = adopt::run(&adopt::Plan { records, parts })?;
+            Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Task::Eos(arguments) => run_eos(arguments),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
@@ -195,6 +217,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
             }
             println!("{:16} librdkafka's own test suite", librdkafka::NAME);
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
+            println!("{:16} a data directory that moves between Apache Kafka and Ottla", adopt::NAME);
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -215,7 +238,9 @@ fn serve_kafka(options: &BrokerOptions) -> Outcome<ExitCode> {
 /// The clients, and when all of them are asked for on Ottla the benchmark's smoke run as well.
 fn run_quick(selection: Selection) -> Outcome<ExitCode> {
     let benches = selection.names.is_empty() && selection.against == Against::Ottla;
-    let code = run_clients(selection, Amounts::QUICK, librdkafka::Plan::short, eos::Plan::short)?;
+    let more =
+        More { suite: librdkafka::Plan::short, under_kills: eos::Plan::short, moves: adopt::Plan::short };
+    let code = run_clients(selection, Amounts::QUICK, &more)?;
     if !benches {
         return Ok(code);
     }
@@ -224,15 +249,14 @@ fn run_quick(selection: Selection) -> Outcome<ExitCode> {
     Ok(if clean { code } else { ExitCode::FAILURE })
 }
 
-type SuitePlan = fn(Against, Vec<String>) -> librdkafka::Plan;
-type EosPlan = fn(Against, Vec<String>, u64) -> eos::Plan;
+/// What is run beside the clients, and how much of it.
+struct More {
+    suite: fn(Against, Vec<String>) -> librdkafka::Plan,
+    under_kills: fn(Against, Vec<String>, u64) -> eos::Plan,
+    moves: fn() -> adopt::Plan,
+}
 
-fn run_clients(
-    selection: Selection,
-    amounts: Amounts,
-    suite: SuitePlan,
-    under_kills: EosPlan,
-) -> Outcome<ExitCode> {
+fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
     let Selection { against, overrides, mut names } = selection;
     let all = names.is_empty();
@@ -242,15 +266,20 @@ fn run_clients(
         all || names.len() < count
     };
     let (suite_wanted, eos_wanted) = (take(librdkafka::NAME), take(eos::NAME));
+    // It needs both brokers, so it is asked for with Ottla alone.
+    let moves_wanted = take(adopt::NAME) && against == Against::Ottla;
     let mut clean = true;
     if all || !names.is_empty() {
         clean &= runner::run(&Plan { against, names, amounts, overrides: overrides.clone() })?;
     }
     if eos_wanted {
-        clean &= eos::run(&under_kills(against, overrides.clone(), clock_seed()))?;
+        clean &= eos::run(&(more.under_kills)(against, overrides.clone(), clock_seed()))?;
     }
     if suite_wanted {
-        clean &= librdkafka::run(&suite(against, overrides))?;
+        clean &= librdkafka::run(&(more.suite)(against, overrides))?;
+    }
+    if moves_wanted {
+        clean &= adopt::run(&(more.moves)())?;
     }
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -9,9 +9,10 @@ pub fn string_hash(text: &str) -> i32 {
     text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
 }
 
-/// The partition that holds a group's records (Kafka's `Utils.abs`: the sign bit is dropped).
-pub fn partition_for(group_id: &str, partition_count: i32) -> i32 {
-    (string_hash(group_id) & i32::MAX) % partition_count.max(1)
+/// The partition that holds the records of a group or a transactional id. Kafka's `Utils.abs`: the absolute
+/// value, and 0 for the one number that has none.
+pub fn partition_for(id: &str, partition_count: i32) -> i32 {
+    string_hash(id).checked_abs().unwrap_or(0) % partition_count.max(1)
 }
 
 /// `TopicPartition.hashCode`, spread as a `HashMap` spreads it.
@@ -74,5 +75,7 @@ mod tests {
     fn a_group_is_placed_as_kafka_places_it() {
         assert_eq!(partition_for("hello", 50), 22);
         assert_eq!(partition_for("polygenelubricants", 50), 0);
+        // A negative hash, seen in a directory of Apache Kafka's.
+        assert_eq!(partition_for("closed", 5), 2);
     }
 }

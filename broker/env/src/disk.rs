@@ -10,6 +10,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+/// Bytes that a copy moves at a time.
+const COPY_BYTES: usize = 1 << 20;
+
 /// How a file is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OpenMode {
@@ -74,6 +77,23 @@ pub trait Disk: Send + Sync {
         let mut bytes = vec![0; file.len()? as usize];
         file.read_exact_at(&mut bytes, 0)?;
         Ok(bytes)
+    }
+
+    /// Copies a file of any length; when this returns the copy's bytes are on the device. Its name is so
+    /// after `sync_dir`. Returns the length.
+    fn copy_file(&self, from: &Path, to: &Path) -> io::Result<u64> {
+        let (source, target) = (self.open(from, OpenMode::Read)?, self.open(to, OpenMode::Truncate)?);
+        let mut chunk = vec![0; COPY_BYTES];
+        let mut position = 0;
+        loop {
+            let count = source.read_at(&mut chunk, position)?;
+            if count == 0 {
+                target.sync_data()?;
+                return Ok(position);
+            }
+            target.write_all_at(&chunk[..count], position)?;
+            position += count as u64;
+        }
     }
 
     /// Replaces a small file so that a crash leaves the old or the new one, whole: a temporary

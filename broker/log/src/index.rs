@@ -89,6 +89,8 @@ struct State<E> {
     tail: Vec<E>,
     /// The last entry, once known.
     last: Option<E>,
+    /// Whether the file is there; it is made by the first entry.
+    is_made: bool,
 }
 
 impl<E: IndexEntry> Index<E> {
@@ -98,7 +100,7 @@ impl<E: IndexEntry> Index<E> {
         Index {
             base,
             slot,
-            state: Mutex::new(State { written, tail: Vec::new(), last: None }),
+            state: Mutex::new(State { written, tail: Vec::new(), last: None, is_made: !is_new }),
             _entry: PhantomData,
         }
     }
@@ -177,7 +179,22 @@ impl<E: IndexEntry> Index<E> {
         files.get(&self.slot, OpenMode::Create)?.write_all_at(&bytes, written * E::BYTES as u64)?;
         state.written = Some(written + state.tail.len() as u64);
         state.tail = Vec::new();
+        state.is_made = true;
         Ok(())
+    }
+
+    /// Makes an empty file where no entry has made one.
+    pub fn make(&self, files: &OpenFiles) -> io::Result<()> {
+        let mut state = self.state.lock();
+        if !state.is_made {
+            files.get(&self.slot, OpenMode::Create)?;
+            state.is_made = true;
+        }
+        Ok(())
+    }
+
+    pub fn is_made(&self) -> bool {
+        self.state.lock().is_made
     }
 
     /// The last entry for which `is_before` holds; it must hold for a prefix of all entries.

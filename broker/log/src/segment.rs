@@ -367,7 +367,9 @@ impl Segment {
 
     pub(crate) fn flush_indexes(&self, files: &OpenFiles) -> io::Result<()> {
         self.index.flush(files)?;
-        self.time_index.flush(files)
+        self.time_index.flush(files)?;
+        // Kafka's log tool reads a time index together with the other one, and fails when that is missing.
+        if self.time_index.is_made() { self.index.make(files) } else { Ok(()) }
     }
 }
 

@@ -310,6 +310,16 @@ impl Image {
         &self.scram
     }
 
+    /// What is kept and has no meaning here yet: quotas, delegation tokens.
+    pub fn others(&self) -> impl Iterator<Item = &MetadataRecord> {
+        self.others.values().map(|record| &**record)
+    }
+
+    /// Nodes that registered as controllers.
+    pub fn controllers(&self) -> impl Iterator<Item = BrokerId> {
+        self.controllers.keys().copied()
+    }
+
     /// The first producer id that no block holds.
     pub fn next_producer_id(&self) -> i64 {
         self.next_producer_id

@@ -3,12 +3,13 @@
 //! the door, `controller_loop` owns the thread that decides, commits, publishes and answers.
 //!
 //! Reading order: `image`, `delta`, `replay`, `controller`, `metadata`, `controller_loop`,
-//! `metadata_log`, `snapshot`, `store`, `upkeep`.
+//! `metadata_log`, `snapshot`, `store`, `upkeep`; `folder` reads what another process wrote.
 
 mod batch;
 pub mod controller;
 mod controller_loop;
 pub mod delta;
+mod folder;
 pub mod image;
 mod metadata;
 mod metadata_log;
@@ -26,6 +27,7 @@ pub use controller::features::Feature;
 pub use controller::producer_ids::{PRODUCER_IDS_PER_BLOCK, ProducerIdBlock};
 pub use controller::registration::Registration;
 pub use delta::{Delta, ImageListener};
+pub use folder::{FolderContents, FolderError, read_folder};
 pub use image::{ConfigResource, Image, Overrides, PartitionImage, Replicas, ResourceType, TopicImage};
 pub use metadata::{Metadata, MetadataOptions, OpenError, OperationError};
 pub use metadata_log::{CommitError, LogOpenError, metadata_partition};

@@ -47,6 +47,18 @@ pub fn read(disk: &dyn Disk, folder: &Path) -> Result<Option<QuorumState>, Strin
     }
 }
 
+/// Who the file of a static quorum names as voters; nobody when it names none or is not there.
+pub fn voters(disk: &dyn Disk, folder: &Path) -> std::io::Result<Vec<BrokerId>> {
+    let path = folder.join(FILE_NAME);
+    if !disk.exists(&path) {
+        return Ok(Vec::new());
+    }
+    let json: serde_json::Value = serde_json::from_slice(&disk.read(&path)?)?;
+    let voters = json.get("currentVoters").and_then(serde_json::Value::as_array);
+    let id = |voter: &serde_json::Value| i32::try_from(voter.get("voterId")?.as_i64()?).ok().map(BrokerId);
+    Ok(voters.into_iter().flatten().filter_map(id).collect())
+}
+
 pub fn write(disk: &dyn Disk, folder: &Path, state: &QuorumState) -> std::io::Result<()> {
     let QuorumState { leader_id, leader_epoch } = state;
     let text = format!(

@@ -49,13 +49,14 @@ pub struct ResponseBuilder {
     pub buffer: BytesMut,
     done: Vec<Chunk>,
     done_len: usize,
+    done_file_len: usize,
 }
 
 impl ResponseBuilder {
     pub fn with_capacity(body_bytes: usize) -> ResponseBuilder {
         let mut buffer = BytesMut::with_capacity(LENGTH_PREFIX_BYTES + body_bytes);
         buffer.put_i32(0);
-        ResponseBuilder { buffer, done: Vec::new(), done_len: 0 }
+        ResponseBuilder { buffer, done: Vec::new(), done_len: 0, done_file_len: 0 }
     }
 
     /// Adds a part that is sent as it is.
@@ -65,10 +66,18 @@ impl ResponseBuilder {
         }
         let bytes = self.buffer.split().freeze();
         self.done_len += bytes.len() + chunk.len();
+        if matches!(chunk, Chunk::File { .. }) {
+            self.done_file_len += chunk.len();
+        }
         if !bytes.is_empty() {
             self.done.push(Chunk::Bytes(bytes));
         }
         self.done.push(chunk);
+    }
+
+    /// Bytes of memory the response holds so far.
+    pub fn memory_bytes(&self) -> usize {
+        self.done_len - self.done_file_len + self.buffer.len()
     }
 
     /// Writes the length prefix. `None` when the body is longer than a frame can say.

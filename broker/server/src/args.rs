@@ -46,6 +46,23 @@ pub enum Command {
     Config(Sources),
     /// Print what a client on each listener will be told, and why.
     ExplainListeners(Sources),
+    /// Take over the data of a cleanly stopped Apache Kafka (one node, broker and controller in one). What is
+    /// there is copied and stays as it was.
+    Adopt(Adopt),
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Adopt {
+    /// All log.dirs of that Kafka, and its metadata.log.dir if it is another.
+    #[arg(value_name = "DIR", required = true)]
+    pub dirs: Vec<PathBuf>,
+    /// Where each of them goes, in the same order: empty, or not there yet. The log.dirs that `ottla` would
+    /// use without a file when not given.
+    #[arg(long = "data-dir", value_name = "OURS")]
+    pub data_dirs: Vec<PathBuf>,
+    /// Only say whether it can be taken over; nothing is written.
+    #[arg(long, conflicts_with = "data_dirs")]
+    pub check: bool,
 }
 
 /// Splits `KEY=VALUE`.
@@ -79,6 +96,20 @@ mod tests {
             Ok(vec![("node.id".into(), "3".into()), ("log.dirs".into(), "/tmp/a=b".into())])
         );
         assert!(parse_override("novalue").is_err());
+    }
+
+    #[test]
+    fn an_adoption_names_its_directories() {
+        let line = ["ottla", "adopt", "/kafka/a", "/kafka/b", "--data-dir", "/a", "--data-dir", "/b"];
+        let Some(Command::Adopt(adopt)) = Arguments::try_parse_from(line).expect("a valid line").command
+        else {
+            panic!("another command");
+        };
+        assert_eq!((adopt.dirs.len(), adopt.data_dirs.len(), adopt.check), (2, 2, false));
+        assert!(Arguments::try_parse_from(["ottla", "adopt"]).is_err());
+        assert!(
+            Arguments::try_parse_from(["ottla", "adopt", "/kafka", "--check", "--data-dir", "/a"]).is_err()
+        );
     }
 
     #[test]

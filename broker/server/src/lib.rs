@@ -1,6 +1,8 @@
-//! The parts of the process that a simulated world wires as well.
+//! The parts of the process that others need too: what a simulated world wires as well, and the adoption of
+//! a Kafka's data.
 //! Shell.
 
+pub mod adopt;
 pub mod groups_follow;
 pub mod groups_log;
 pub mod share;

@@ -11,19 +11,22 @@ mod settings;
 mod wiring;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use ottla_config::{BrokerConfig, Warning};
-use ottla_server::{groups_follow, groups_log, share, transactions};
+use ottla_env::real::RealDisk;
+use ottla_server::{adopt, groups_follow, groups_log, share, transactions};
 
-use crate::args::{Arguments, Command, Sources, parse_override};
+use crate::args::{Adopt, Arguments, Command, Sources, parse_override};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match &arguments.command {
         Some(Command::Config(sources)) => print_config(sources),
         Some(Command::ExplainListeners(sources)) => explain_listeners(sources),
+        Some(Command::Adopt(asked)) => adopt_directories(asked),
         None => serve::run(&arguments.serve),
     };
     match outcome {
@@ -64,6 +67,20 @@ fn print_config(sources: &Sources) -> Result<(), String> {
 fn explain_listeners(sources: &Sources) -> Result<(), String> {
     let (config, _warnings) = load(sources)?;
     show(&listeners::explain(&config))
+}
+
+fn adopt_directories(asked: &Adopt) -> Result<(), String> {
+    let data_dirs = match asked.data_dirs.as_slice() {
+        [] => {
+            let (config, _warnings) = load(&Sources { properties: None, overrides: Vec::new() })?;
+            config.log_dirs.iter().map(PathBuf::from).collect()
+        }
+        given => given.to_vec(),
+    };
+    let plan = adopt::Plan { sources: asked.dirs.clone(), data_dirs, check_only: asked.check };
+    let features = settings::features();
+    let served = |name: &str| features.iter().find(|feature| feature.name == name).map_or(0, |f| f.max);
+    show(&adopt::adopt(&RealDisk, &plan, served).map_err(|error| error.to_string())?)
 }
 
 /// Prints for a person, who may have seen enough (`ottla config | head`).

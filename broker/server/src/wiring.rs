@@ -31,7 +31,7 @@ use crate::figures::Figures;
 use crate::groups_follow::GroupsFollow;
 use crate::groups_log::{self, GroupsLog};
 use crate::transactions::{Ids, Markers, TransactionsFollow};
-use crate::{identity, listeners, settings, share};
+use crate::{adopt, identity, listeners, settings, share};
 
 /// A broker that serves.
 pub struct Broker {
@@ -60,6 +60,7 @@ pub async fn start(
     let registry = Registry::new();
     let metrics = |error: prometheus::Error| format!("metrics: {error}");
     let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
+    adopt::refuse_unfinished(&*env.disk, &dirs)?;
     let (logs, recovery) = LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config))
         .map_err(|error| error.to_string())?;
     let identity = identity::of_directories(&env, &dirs, &config)?;

@@ -236,6 +236,26 @@ fn an_unchanged_server_properties_of_a_kraft_node_starts_it() {
 }
 
 #[test]
+fn a_directory_half_taken_over_does_not_start_and_a_stranger_s_is_refused() {
+    let folder = Folder::new();
+    let data = folder.join("data");
+    std::fs::create_dir_all(&data).expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.arg("adopt").arg(&data).arg("--data-dir").arg(folder.join("ours"));
+    let text = fails(command);
+    assert!(text.contains("it has no meta.properties"), "{text}");
+    assert!(!folder.join("ours").exists());
+
+    std::fs::write(data.join(".ottla-adopting"), "copying\n").expect("written");
+    let mut command = ottla();
+    command.arg("--override").arg(format!("log.dirs={}", data.display()));
+    let text = fails(command);
+    assert!(text.contains("`ottla adopt` was cut off here"), "{text}");
+    assert!(!data.join("meta.properties").exists());
+}
+
+#[test]
 fn the_configuration_and_the_listeners_are_explained() {
     let config = Command::new(env!("CARGO_BIN_EXE_ottla")).arg("config").output().expect("it runs");
     let text = String::from_utf8(config.stdout).expect("text");

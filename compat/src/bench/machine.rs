@@ -23,6 +23,10 @@ const PIECE_BYTES: usize = 1 << 20;
 const PIECE_MIB: u64 = 1;
 const PIECES_AT_ONCE: u64 = 256;
 const IN_VAIN_MAX: u32 = 3;
+/// What stays free while all other free pages are written to, so that nobody is short of memory.
+const UNTOUCHED_MIB: u64 = 96;
+/// Touching more than this takes too long, and no measurement needs it.
+const TOUCHED_MIB_MAX: u64 = 2_048;
 /// A terabyte: what is read again after so much else has long left the cache.
 const HOLE_PIECES: u64 = 1 << 20;
 /// A machine on which others free memory all the time is never full: enough is enough.
@@ -73,7 +77,7 @@ impl Filler {
             fadvise(&self.hole, 0, None, advice).while_doing(|| "advising the kernel".to_owned())?;
             self.fill_while_it_helps()?;
         }
-        Ok(())
+        touch_free_pages()
     }
 
     fn fill_while_it_helps(&mut self) -> Outcome<()> {
@@ -96,6 +100,15 @@ impl Filler {
         }
         Ok(())
     }
+}
+
+/// Makes the host find the pages that are free now, so that no broker pays for it.
+fn touch_free_pages() -> Outcome<()> {
+    let mib = meminfo_mib("MemFree")?.saturating_sub(UNTOUCHED_MIB).min(TOUCHED_MIB_MAX);
+    let bytes = usize::try_from(mib << 20).while_doing(|| "counting the free memory".to_owned())?;
+    // Zeros would be a promise of the kernel, not pages.
+    std::hint::black_box(vec![1_u8; bytes]);
+    Ok(())
 }
 
 /// Writes back what is dirty, so that one broker's load is not paid by the next one's.

@@ -13,6 +13,7 @@
 use std::time::Duration;
 
 use bytes::BufMut;
+use ottla_env::File;
 use ottla_log::ReadData;
 use ottla_model::{ErrorCode, TopicId, TopicName};
 use ottla_network::{Answer, Chunk, ResponseBuilder};
@@ -25,6 +26,11 @@ use crate::fetch_session::{FetchContext, FetchKey, FetchParams, FetchTopic, Sess
 use crate::wire;
 
 pub const API: Api = Api { key: ApiKey::Fetch, min: 4, max: 18, class: Class::Parked, admit };
+
+/// Slices of files up to this length are copied into the response.
+const COPIED_SLICE_BYTES_MAX: usize = 8 << 10;
+/// Once a response holds so much, nothing more is copied into it: what waits for a slow client waits in files.
+const COPIED_RESPONSE_BYTES_MAX: usize = 32 << 10;
 
 /// One partition of the fetch: what is asked, and where it is served.
 struct Asked {
@@ -413,10 +419,32 @@ fn put_node_endpoints(broker: &Broker, request: &Request, builder: &mut Response
     buffer.put_slice(&endpoints);
 }
 
+/// Reads a short slice into the response: one system call more, where sending it from the file costs two and a path
+/// through the kernel that only pays for itself with longer ones. False: it is to be sent from the file.
+fn copy_records(builder: &mut ResponseBuilder, file: &dyn File, position: u64, len: usize) -> bool {
+    // A file in memory is sent as it is.
+    let is_short = len <= COPIED_SLICE_BYTES_MAX && builder.memory_bytes() + len <= COPIED_RESPONSE_BYTES_MAX;
+    let buffer = &mut builder.buffer;
+    let start = buffer.len();
+    if !is_short || file.std_file().is_none() {
+        return false;
+    }
+    buffer.resize(start + len, 0);
+    let is_copied = file.read_exact_at(&mut buffer[start..], position).is_ok();
+    if !is_copied {
+        // Sending it meets the same failure, and closes the connection.
+        buffer.truncate(start);
+    }
+    is_copied
+}
+
 fn push_records(builder: &mut ResponseBuilder, data: &ReadData) {
     match data {
         ReadData::Empty => {}
         ReadData::File { file, position, len } => {
+            if copy_records(builder, &**file, *position, *len) {
+                return;
+            }
             builder.push(Chunk::File { file: file.clone(), position: *position, len: *len });
         }
         ReadData::Memory(chunks) => {
@@ -424,5 +452,70 @@ fn push_records(builder: &mut ResponseBuilder, data: &ReadData) {
                 builder.push(Chunk::Bytes(bytes.clone()));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::BufMut;
+    use ottla_env::disk::{Disk, OpenMode};
+    use ottla_env::real::RealDisk;
+
+    use super::*;
+
+    /// A file of the machine whose byte at each place is the place's lowest byte.
+    fn file(name: &str, len: usize) -> Arc<dyn File> {
+        let path = std::env::temp_dir().join(format!("ottla-fetch-{}-{name}", std::process::id()));
+        let file = RealDisk.open(&path, OpenMode::Truncate).unwrap_or_else(|error| panic!("{error}"));
+        RealDisk.remove_file(&path).unwrap_or_else(|error| panic!("{error}"));
+        file.write_all_at(&content(0, len), 0).unwrap_or_else(|error| panic!("{error}"));
+        file
+    }
+
+    fn content(from: usize, len: usize) -> Vec<u8> {
+        (from..from + len).map(|place| (place % 256) as u8).collect()
+    }
+
+    #[test]
+    fn short_slices_are_copied_and_long_ones_sent_from_the_file() {
+        let file = file("lengths", COPIED_SLICE_BYTES_MAX + 2);
+        for len in [1, COPIED_SLICE_BYTES_MAX, COPIED_SLICE_BYTES_MAX + 1] {
+            let mut builder = ResponseBuilder::with_capacity(16);
+            builder.buffer.put_u8(7);
+            push_records(&mut builder, &ReadData::File { file: file.clone(), position: 1, len });
+            builder.buffer.put_u8(9);
+            let response = builder.finish().unwrap_or_else(|| panic!("it fits into a frame"));
+            assert_eq!(response.len(), 4 + 1 + len + 1);
+            let is_copied = response.rest.is_empty();
+            assert_eq!(is_copied, len <= COPIED_SLICE_BYTES_MAX);
+            if is_copied {
+                let expected = [&[7][..], &content(1, len), &[9]].concat();
+                assert_eq!(&response.head[4..], expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_response_holds_only_so_much_of_files_in_memory() {
+        let file = file("many", COPIED_SLICE_BYTES_MAX);
+        let mut builder = ResponseBuilder::with_capacity(16);
+        for _ in 0..100 {
+            let slice = ReadData::File { file: file.clone(), position: 0, len: COPIED_SLICE_BYTES_MAX };
+            push_records(&mut builder, &slice);
+        }
+        let response = builder.finish().unwrap_or_else(|| panic!("it fits into a frame"));
+        assert_eq!(response.len(), 4 + 100 * COPIED_SLICE_BYTES_MAX);
+        assert!(response.memory_bytes() <= COPIED_RESPONSE_BYTES_MAX, "{}", response.memory_bytes());
+        assert!(response.memory_bytes() > COPIED_RESPONSE_BYTES_MAX - COPIED_SLICE_BYTES_MAX - 4);
+    }
+
+    #[test]
+    fn what_a_file_no_longer_has_is_left_to_the_sending() {
+        let mut builder = ResponseBuilder::with_capacity(16);
+        push_records(&mut builder, &ReadData::File { file: file("cut", 10), position: 5, len: 6 });
+        let response = builder.finish().unwrap_or_else(|| panic!("it fits into a frame"));
+        assert_eq!((response.head.len(), response.rest.len(), response.len()), (4, 1, 10));
     }
 }
