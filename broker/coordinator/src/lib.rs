@@ -1,6 +1,7 @@
-//! State machines kept in internal topics: consumer groups of the classic protocol, their offsets, and
-//! transactions.
-//! Core (`group/`, `record`, `timers`, most of `transaction/`) and shell (`runtime/`).
+//! State machines kept in internal topics: consumer groups of the classic protocol, their offsets, share
+//! groups, and transactions.
+//! Core (`group/`, `record`, `timers`, most of `share/`, `share_partition/` and `transaction/`) and shell
+//! (`runtime/`).
 //!
 //! A call decides on a shard's state and returns records and answers; the shell appends the records to
 //! the shard's partition of `__consumer_offsets`, replays them, and lets the answers go when they are
