@@ -59,7 +59,7 @@ pub enum AutoOffsetReset {
 }
 
 /// What holds for one share group: its own settings over the broker's.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ShareGroupConfig {
     /// `share.session.timeout.ms`.
     pub session_timeout_ms: i32,

@@ -1,8 +1,8 @@
 //! Share groups' outside: the share coordinator's topic in the metadata image, and the groups' settings.
 //! Shell. Subscribed behind the replica room: a partition is led before its share state loads.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_config::BrokerConfig;
 use ottla_coordinator::share::ShareCoordinatorSettings;
@@ -25,7 +25,11 @@ pub fn rooms(
 ) -> (Arc<ShareCoordinator>, Arc<SharePartitionManager>) {
     let log = GroupsLog::new(groups_log::SHARE_TOPIC, replicas.clone(), metadata.clone(), Codec::None);
     let state = ShareCoordinator::new(settings(config), Arc::new(log), env.clock.clone(), env.tasks.clone());
-    let configs = Arc::new(Configs { metadata: metadata.clone(), replicas: replicas.clone() });
+    let configs = Arc::new(Configs {
+        metadata: metadata.clone(),
+        replicas: replicas.clone(),
+        of_broker: Mutex::default(),
+    });
     let sessions_max = number(config, "group.share.max.share.sessions", 2000) as usize;
     let (clock, tasks) = (env.clock.clone(), env.tasks.clone());
     let partitions = SharePartitionManager::new(state.clone(), configs, clock, tasks, sessions_max);
@@ -84,38 +88,88 @@ impl ImageListener for ShareFollow {
 struct Configs {
     metadata: Arc<Metadata>,
     replicas: Arc<ReplicaManager>,
+    /// The broker's, and of which configuration they are.
+    of_broker: Mutex<Option<(Arc<BrokerConfig>, ShareGroupConfig)>>,
+}
+
+impl Configs {
+    fn of_broker(&self) -> ShareGroupConfig {
+        let config = self.replicas.effective_config();
+        let mut known = self.of_broker.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((of, settings)) if Arc::ptr_eq(of, &config) => *settings,
+            _ => {
+                let settings = broker_settings(&config);
+                *known = Some((config, settings));
+                settings
+            }
+        }
+    }
 }
 
 impl ShareGroupConfigs for Configs {
     fn of(&self, group_id: &str) -> ShareGroupConfig {
+        let settings = self.of_broker();
         let overrides = self.metadata.image().group_overrides(group_id);
-        let config = self.replicas.effective_config();
-        let default = ShareGroupConfig::default();
-        let number = |name: &str, otherwise: i32| -> i32 {
-            let own = overrides.get(name).and_then(|text| text.parse().ok());
-            own.unwrap_or_else(|| number(&config, &format!("group.{name}"), i64::from(otherwise)) as i32)
-        };
-        ShareGroupConfig {
-            session_timeout_ms: number("share.session.timeout.ms", default.session_timeout_ms),
-            heartbeat_interval_ms: number("share.heartbeat.interval.ms", default.heartbeat_interval_ms),
-            assignment_interval_ms: number("share.assignment.interval.ms", default.assignment_interval_ms),
-            record_lock_duration_ms: number("share.record.lock.duration.ms", default.record_lock_duration_ms),
-            delivery_count_limit: number("share.delivery.count.limit", default.delivery_count_limit),
-            partition_record_locks_max: number(
-                "share.partition.max.record.locks",
-                default.partition_record_locks_max,
-            ),
-            auto_offset_reset: overrides
-                .get("share.auto.offset.reset")
-                .map_or(AutoOffsetReset::Latest, |text| auto_offset_reset(text)),
-            is_read_committed: overrides
-                .get("share.isolation.level")
-                .is_some_and(|level| level.eq_ignore_ascii_case("read_committed")),
-            is_renew_enabled: overrides
-                .get("share.renew.acknowledge.enable")
-                .is_none_or(|text| !text.eq_ignore_ascii_case("false")),
+        match overrides.is_empty() {
+            true => settings,
+            false => overridden(settings, &overrides),
         }
     }
+}
+
+fn broker_settings(config: &BrokerConfig) -> ShareGroupConfig {
+    let default = ShareGroupConfig::default();
+    let number = |name: &str, otherwise: i32| number(config, name, i64::from(otherwise)) as i32;
+    ShareGroupConfig {
+        session_timeout_ms: number("group.share.session.timeout.ms", default.session_timeout_ms),
+        heartbeat_interval_ms: number("group.share.heartbeat.interval.ms", default.heartbeat_interval_ms),
+        assignment_interval_ms: number("group.share.assignment.interval.ms", default.assignment_interval_ms),
+        record_lock_duration_ms: number(
+            "group.share.record.lock.duration.ms",
+            default.record_lock_duration_ms,
+        ),
+        delivery_count_limit: number("group.share.delivery.count.limit", default.delivery_count_limit),
+        partition_record_locks_max: number(
+            "group.share.partition.max.record.locks",
+            default.partition_record_locks_max,
+        ),
+        ..default
+    }
+}
+
+fn overridden(mut settings: ShareGroupConfig, overrides: &BTreeMap<String, String>) -> ShareGroupConfig {
+    for (name, value) in overrides {
+        let number = |otherwise: i32| value.parse().unwrap_or(otherwise);
+        let settings = &mut settings;
+        match name.as_str() {
+            "share.session.timeout.ms" => settings.session_timeout_ms = number(settings.session_timeout_ms),
+            "share.heartbeat.interval.ms" => {
+                settings.heartbeat_interval_ms = number(settings.heartbeat_interval_ms);
+            }
+            "share.assignment.interval.ms" => {
+                settings.assignment_interval_ms = number(settings.assignment_interval_ms);
+            }
+            "share.record.lock.duration.ms" => {
+                settings.record_lock_duration_ms = number(settings.record_lock_duration_ms);
+            }
+            "share.delivery.count.limit" => {
+                settings.delivery_count_limit = number(settings.delivery_count_limit);
+            }
+            "share.partition.max.record.locks" => {
+                settings.partition_record_locks_max = number(settings.partition_record_locks_max);
+            }
+            "share.auto.offset.reset" => settings.auto_offset_reset = auto_offset_reset(value),
+            "share.isolation.level" => {
+                settings.is_read_committed = value.eq_ignore_ascii_case("read_committed");
+            }
+            "share.renew.acknowledge.enable" => {
+                settings.is_renew_enabled = !value.eq_ignore_ascii_case("false");
+            }
+            _ => {}
+        }
+    }
+    settings
 }
 
 fn auto_offset_reset(text: &str) -> AutoOffsetReset {
@@ -151,6 +205,19 @@ fn duration_ms(text: &str) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_s_own_settings_stand_over_the_broker_s() {
+        let own = [("share.session.timeout.ms", "50000"), ("share.isolation.level", "read_committed")];
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let settings = overridden(ShareGroupConfig::default(), &own);
+        let expected = ShareGroupConfig {
+            session_timeout_ms: 50_000,
+            is_read_committed: true,
+            ..ShareGroupConfig::default()
+        };
+        assert_eq!(settings, expected);
+    }
 
     #[test]
     fn a_group_begins_where_its_setting_says() {

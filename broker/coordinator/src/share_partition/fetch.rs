@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ottla_env::Monotonic;
 use ottla_log::{ReadData, ReadSlice};
 use ottla_model::{ErrorCode, GroupId, MemberId, TopicId};
 use ottla_records::header::HEADER_BYTES;
@@ -14,6 +15,8 @@ use ottla_replica::{FetchIsolation, Partition, PartitionRead, ReadRequest, Woken
 use super::aborted::AbortedTransaction;
 use super::acquire::{Acquire, AcquiredRange, FetchedBatch};
 use super::manager::{Cell, SharePartitionManager};
+use super::partition::{Limits, SharePartition};
+use crate::settings::ShareGroupConfig;
 use crate::share::SharePartitionKey;
 
 /// What a member asks for, and the share partitions that it is served from.
@@ -129,17 +132,19 @@ impl SharePartitionManager {
     pub fn look(&self, fetch: &ShareFetch, woken: Woken) -> Option<Vec<FetchedPartition>> {
         let all = fetch.cells.len();
         let first = if woken == Woken::Deadline { all } else { fetch.known_count.clamp(1, all) };
-        (first..=all).find_map(|count| self.look_at(fetch, &fetch.cells[..count], woken))
+        let config = self.configs.of(fetch.group.as_str());
+        (first..=all).find_map(|count| self.look_at(fetch, &config, &fetch.cells[..count], woken))
     }
 
     fn look_at(
         &self,
         fetch: &ShareFetch,
+        config: &ShareGroupConfig,
         cells: &[Arc<Cell>],
         woken: Woken,
     ) -> Option<Vec<FetchedPartition>> {
-        let limits = self.limits(fetch.group.as_str());
-        let isolation = match self.configs.of(fetch.group.as_str()).is_read_committed {
+        let limits = Limits::from(config);
+        let isolation = match config.is_read_committed {
             true => FetchIsolation::ReadCommitted,
             false => FetchIsolation::ReadUncommitted,
         };
@@ -163,7 +168,8 @@ impl SharePartitionManager {
             return None;
         }
         let mut answers = Vec::with_capacity(open.len() + fetch.failed.len());
-        let mut left = fetch.records_max;
+        let mut taking =
+            Taking { fetch, limits: &limits, now: self.clock.monotonic(), records_max: fetch.records_max };
         for ((cell, at), found) in open.into_iter().zip(reads) {
             let taken = cell.turn(|core| {
                 // Another fetch may have been here since: what it took is not read for us again.
@@ -171,28 +177,37 @@ impl SharePartitionManager {
                     let again = read_request(cell, core.next_fetch_offset(), share_bytes);
                     let at = again.fetch_offset;
                     let found = read(&[again], isolation, share_bytes).into_iter().next();
-                    return self.take(fetch, cell, core, at, found?, left);
+                    return taking.take(cell, core, at, found?);
                 }
-                self.take(fetch, cell, core, at, found, left)
+                taking.take(cell, core, at, found)
             });
             let Some(Some((answer, count))) = taken else { continue };
-            left = left.saturating_sub(i32::try_from(count).unwrap_or(i32::MAX));
+            taking.records_max = taking.records_max.saturating_sub(i32::try_from(count).unwrap_or(i32::MAX));
             self.ring_if_earlier(cell);
             answers.push(answer);
         }
         answers.extend(fetch.failed.iter().cloned());
         Some(answers)
     }
+}
 
+/// A fetch on its way from partition to partition.
+struct Taking<'a> {
+    fetch: &'a ShareFetch,
+    limits: &'a Limits,
+    now: Monotonic,
+    /// How many records it may still take.
+    records_max: i32,
+}
+
+impl Taking<'_> {
     /// Makes what a read found the member's.
     fn take(
         &self,
-        fetch: &ShareFetch,
         cell: &Cell,
-        core: &mut super::SharePartition,
+        core: &mut SharePartition,
         at: i64,
         found: PartitionRead,
-        records_max: i32,
     ) -> Option<(FetchedPartition, i64)> {
         let (topic_id, partition) = (cell.key.topic_id, cell.key.partition);
         let nothing = |error: ErrorCode| {
@@ -228,14 +243,14 @@ impl SharePartitionManager {
             })
             .collect();
         let request = Acquire {
-            member: &fetch.member,
-            is_record_limit: fetch.is_record_limit,
-            batch_records: fetch.batch_records,
-            records_max,
+            member: &self.fetch.member,
+            is_record_limit: self.fetch.is_record_limit,
+            batch_records: self.fetch.batch_records,
+            records_max: self.records_max,
             fetch_offset: at,
-            now: self.clock.monotonic(),
+            now: self.now,
         };
-        let acquired = core.acquire(&request, &fetched, &aborted, &self.limits(fetch.group.as_str()));
+        let acquired = core.acquire(&request, &fetched, &aborted, self.limits);
         let (Some(first), Some(last)) = (acquired.ranges.first(), acquired.ranges.last()) else {
             return nothing(ErrorCode::None);
         };

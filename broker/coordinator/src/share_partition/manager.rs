@@ -98,13 +98,7 @@ impl SharePartitionManager {
     }
 
     pub(super) fn limits(&self, group_id: &str) -> Limits {
-        let config = self.configs.of(group_id);
-        Limits {
-            delivery_count_limit: config.delivery_count_limit,
-            record_locks_max: config.partition_record_locks_max,
-            lock_duration_ms: i64::from(config.record_lock_duration_ms),
-            is_renew_enabled: config.is_renew_enabled,
-        }
+        Limits::from(&self.configs.of(group_id))
     }
 
     pub(super) fn ring_if_earlier(&self, cell: &Cell) {

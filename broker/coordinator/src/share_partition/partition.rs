@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use ottla_env::Monotonic;
 
 use super::in_flight::{InFlightBatch, InFlightState, RecordState, States};
+use crate::settings::ShareGroupConfig;
 use crate::share::{SharePartitionState, StateBatch, StateWrite};
 
 /// The settings of the group that a call is held to.
@@ -16,6 +17,17 @@ pub struct Limits {
     pub record_locks_max: i32,
     pub lock_duration_ms: i64,
     pub is_renew_enabled: bool,
+}
+
+impl From<&ShareGroupConfig> for Limits {
+    fn from(config: &ShareGroupConfig) -> Limits {
+        Limits {
+            delivery_count_limit: config.delivery_count_limit,
+            record_locks_max: config.partition_record_locks_max,
+            lock_duration_ms: i64::from(config.record_lock_duration_ms),
+            is_renew_enabled: config.is_renew_enabled,
+        }
+    }
 }
 
 /// Where the state that was read at the start had holes: records that were acquired, and of which
