@@ -1,6 +1,8 @@
 //! Apache Kafka's own command lines, as the main classes of its jars, one process each as a person runs them.
 //! shell: child processes and files.
 
+mod share;
+
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -45,6 +47,8 @@ pub fn play(setting: &Setting, steps: &mut Steps) -> Outcome<()> {
     steps.step("configs", || tools.configs())?;
     steps.step("console-producer", || tools.console_producer())?;
     steps.step("console-consumer", || tools.console_consumer())?;
+    steps.step("share-consumer", || tools.share_consumer())?;
+    steps.step("share-groups", || tools.share_groups())?;
     steps.step("groups-describe", || tools.describe_group())?;
     steps.step("groups-reset", || tools.reset_group())?;
     steps.step("get-offsets", || tools.get_offsets())?;

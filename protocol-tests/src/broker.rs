@@ -60,6 +60,8 @@ pub struct Broker {
     child: Option<Child>,
     pid: u32,
     dir: PathBuf,
+    /// What the test set beside [`SETTINGS`].
+    settings: Vec<String>,
     /// `host:port` of its listener.
     pub bootstrap: String,
 }
@@ -72,30 +74,49 @@ impl Broker {
             std::env::var("WIRE_BROKER").ok().as_deref().and_then(|named| named.split_once('@'))
         {
             let pid = pid.parse().map_err(|_| format!("`{pid}` is no process id"))?;
-            return Ok(Self { child: None, pid, dir: PathBuf::new(), bootstrap: bootstrap.to_owned() });
+            let (dir, bootstrap) = (PathBuf::new(), bootstrap.to_owned());
+            return Ok(Self { child: None, pid, dir, settings: Vec::new(), bootstrap });
         }
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("ottla-wire-{}-{serial}", std::process::id()));
         std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-        let ready_path = dir.join("ready.json");
-        let log = std::fs::File::create(dir.join("broker.log")).map_err(|error| error.to_string())?;
+        let settings = more.iter().map(|setting| (*setting).to_owned()).collect();
+        let mut broker = Self { child: None, pid: 0, dir, settings, bootstrap: String::new() };
+        broker.launch()?;
+        Ok(broker)
+    }
+
+    /// Ends it in the middle of whatever it does (`kill -9`) and starts it on what is left, at another port.
+    pub fn kill_and_start_again(&mut self) -> Outcome<()> {
+        let mut child = self.child.take().ok_or("a broker that is only visited can't be killed")?;
+        child.kill().map_err(|error| error.to_string())?;
+        child.wait().map_err(|error| error.to_string())?;
+        self.launch()
+    }
+
+    fn launch(&mut self) -> Outcome<()> {
+        let ready_path = self.dir.join("ready.json");
+        // What the process before it wrote would be taken for its own.
+        let _ = std::fs::remove_file(&ready_path);
+        let log = std::fs::File::create(self.dir.join("broker.log")).map_err(|error| error.to_string())?;
         let errors = log.try_clone().map_err(|error| error.to_string())?;
         raise_file_limit();
         let mut command = Command::new(binary()?);
         command.args(["--override", "listeners=PLAINTEXT://127.0.0.1:0"]);
         command.args(["--override", "ottla.http.listener=127.0.0.1:0"]);
-        command.args(["--override", &format!("log.dirs={}", dir.join("data").display())]);
-        for setting in SETTINGS.iter().filter(|setting| !is_kafka_only(setting)).chain(more) {
+        command.args(["--override", &format!("log.dirs={}", self.dir.join("data").display())]);
+        let settings = self.settings.iter().map(String::as_str);
+        for setting in SETTINGS.into_iter().filter(|setting| !is_kafka_only(setting)).chain(settings) {
             command.args(["--override", setting]);
         }
-        command.arg("--ready-file").arg(&ready_path).current_dir(&dir);
+        command.arg("--ready-file").arg(&ready_path).current_dir(&self.dir);
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let child = command.spawn().map_err(|error| format!("starting ottla: {error}"))?;
-        let pid = child.id();
-        let mut broker = Self { child: Some(child), pid, dir, bootstrap: String::new() };
-        broker.bootstrap = broker.wait_until_ready(&ready_path)?;
-        Ok(broker)
+        self.pid = child.id();
+        self.child = Some(child);
+        self.bootstrap = self.wait_until_ready(&ready_path)?;
+        Ok(())
     }
 
     fn wait_until_ready(&mut self, ready_path: &Path) -> Outcome<String> {
@@ -144,6 +165,9 @@ impl Drop for Broker {
         if let Some(child) = &mut self.child {
             let _ = child.kill();
             let _ = child.wait();
+        }
+        // One that is only visited has no directory here.
+        if !self.dir.as_os_str().is_empty() {
             let _ = std::fs::remove_dir_all(&self.dir);
         }
     }

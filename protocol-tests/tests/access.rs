@@ -207,6 +207,55 @@ fn of_groups() -> Vec<Refusal> {
     ]
 }
 
+fn of_share_groups() -> Vec<Refusal> {
+    let member = |more: Value| {
+        let mut body = json!({"groupId": "g", "memberId": "m"});
+        body.as_object_mut()
+            .into_iter()
+            .for_each(|body| body.extend(more.as_object().cloned().unwrap_or_default()));
+        body
+    };
+    let state = json!({"groupId": "g", "topics": [{"topicId": "11111111-2222-3333-4444-555555555555", "partitions": [{"partition": 0}]}]});
+    let of_state = |api: &'static str, versions: &'static [(i16, i16)]| {
+        refusal(api, versions, state.clone(), ("results.0.partitions.0.errorCode", Some(CLUSTER)))
+    };
+    let joins = json!({"memberEpoch": 0, "subscribedTopicNames": ["t"]});
+    vec![
+        refusal("ShareGroupHeartbeat", &[(1, 1)], member(joins), ("errorCode", Some(GROUP))),
+        refusal(
+            "ShareGroupDescribe",
+            &[(1, 1)],
+            json!({"groupIds": ["g"]}),
+            ("groups.0.errorCode", Some(GROUP)),
+        ),
+        refusal("ShareFetch", &[(1, 2)], member(json!({"topics": []})), ("errorCode", Some(GROUP))),
+        refusal("ShareAcknowledge", &[(1, 2)], member(json!({"topics": []})), ("errorCode", Some(GROUP))),
+        of_state("InitializeShareGroupState", &[(0, 0)]),
+        of_state("ReadShareGroupState", &[(0, 0)]),
+        of_state("WriteShareGroupState", &[(0, 1)]),
+        of_state("DeleteShareGroupState", &[(0, 0)]),
+        of_state("ReadShareGroupStateSummary", &[(0, 1)]),
+        refusal(
+            "DescribeShareGroupOffsets",
+            &[(0, 1)],
+            json!({"groups": [{"groupId": "g", "topics": null}]}),
+            ("groups.0.errorCode", Some(GROUP)),
+        ),
+        refusal(
+            "AlterShareGroupOffsets",
+            &[(0, 0)],
+            json!({"groupId": "g", "topics": []}),
+            ("errorCode", Some(GROUP)),
+        ),
+        refusal(
+            "DeleteShareGroupOffsets",
+            &[(0, 0)],
+            json!({"groupId": "g", "topics": []}),
+            ("errorCode", Some(GROUP)),
+        ),
+    ]
+}
+
 fn of_transactions() -> Vec<Refusal> {
     let write = json!([{"name": "t", "partitionData": [{"index": 0, "records": {"records": 1, "producerId": 5, "producerEpoch": 0, "baseSequence": 0, "attributes": 16}}]}]);
     let old = json!({"v3AndBelowTransactionalId": "x", "v3AndBelowProducerId": 5, "v3AndBelowProducerEpoch": 0, "v3AndBelowTopics": [{"name": "t", "partitions": [0]}]});
@@ -392,7 +441,7 @@ fn whoever_may_do_nothing_is_told_so_by_every_api() {
         told["apiKeys"].as_array().into_iter().flatten().filter_map(|key| key["apiKey"].as_i64()).collect();
     unasked.retain(|key| *key != 18);
     for Refusal { api: name, versions, body, expected: (path, code) } in
-        [of_data(), of_groups(), of_transactions(), of_administration()].concat()
+        [of_data(), of_groups(), of_share_groups(), of_transactions(), of_administration()].concat()
     {
         unasked.retain(|key| *key != i64::from(api(name).key));
         for version in versions.iter().flat_map(|(first, last)| *first..=*last) {

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use ottla_config::BrokerConfig;
-use ottla_coordinator::GroupCoordinator;
 use ottla_coordinator::transaction::TransactionCoordinator;
+use ottla_coordinator::{GroupCoordinator, ShareCoordinator, SharePartitionManager};
 use ottla_env::Env;
 use ottla_metadata::controller::features::Feature;
 use ottla_metadata::{Image, Metadata};
@@ -29,6 +29,8 @@ pub struct Broker {
     pub replicas: Arc<ReplicaManager>,
     pub groups: Arc<GroupCoordinator>,
     pub transactions: Arc<TransactionCoordinator>,
+    pub share_state: Arc<ShareCoordinator>,
+    pub share_partitions: Arc<SharePartitionManager>,
     pub sessions: FetchSessions,
     pub producer_ids: ProducerIds,
     pub metrics: Arc<ApiMetrics>,
@@ -46,6 +48,8 @@ impl Broker {
         replicas: Arc<ReplicaManager>,
         groups: Arc<GroupCoordinator>,
         transactions: Arc<TransactionCoordinator>,
+        share_state: Arc<ShareCoordinator>,
+        share_partitions: Arc<SharePartitionManager>,
         metrics: Arc<ApiMetrics>,
         authorizer: Option<Authorizer>,
     ) -> Broker {
@@ -60,6 +64,8 @@ impl Broker {
             replicas,
             groups,
             transactions,
+            share_state,
+            share_partitions,
             metrics,
             authorizer: authorizer.map(Arc::new),
         }

@@ -63,5 +63,7 @@ impl Handler for Dispatch {
         }
     }
 
-    fn on_close(&self, _connection: &Arc<ConnectionInfo>) {}
+    fn on_close(&self, connection: &Arc<ConnectionInfo>) {
+        self.broker.share_partitions.on_disconnect(connection.id);
+    }
 }

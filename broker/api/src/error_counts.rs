@@ -43,6 +43,7 @@ top_level_error!(
     ListGroupsResponse,
     ListTransactionsResponse,
     ListPartitionReassignmentsResponse,
+    ShareGroupHeartbeatResponse,
     SyncGroupResponse,
     UpdateFeaturesResponse,
 );
@@ -83,5 +84,16 @@ error_counts! {
     DeleteAclsResponse: |r, each| { r.filter_results.iter().for_each(|f| each(f.error_code)); }
     DescribeUserScramCredentialsResponse: |r, each| { each(r.error_code); r.results.iter().for_each(|u| each(u.error_code)); }
     AlterUserScramCredentialsResponse: |r, each| { r.results.iter().for_each(|u| each(u.error_code)); }
+    ShareGroupDescribeResponse: |r, each| { r.groups.iter().for_each(|g| each(g.error_code)); }
+    ShareFetchResponse: |r, each| { each(r.error_code); r.responses.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    ShareAcknowledgeResponse: |r, each| { each(r.error_code); r.responses.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    InitializeShareGroupStateResponse: |r, each| { r.results.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    ReadShareGroupStateResponse: |r, each| { r.results.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    WriteShareGroupStateResponse: |r, each| { r.results.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    DeleteShareGroupStateResponse: |r, each| { r.results.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    ReadShareGroupStateSummaryResponse: |r, each| { r.results.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    DescribeShareGroupOffsetsResponse: |r, each| { r.groups.iter().for_each(|g| each(g.error_code)); }
+    AlterShareGroupOffsetsResponse: |r, each| { each(r.error_code); r.responses.iter().flat_map(|t| &t.partitions).for_each(|p| each(p.error_code)); }
+    DeleteShareGroupOffsetsResponse: |r, each| { each(r.error_code); r.responses.iter().for_each(|t| each(t.error_code)); }
     ElectLeadersResponse: |r, each| { each(r.error_code); }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use ottla_coordinator::client_quirks::first_rebalance_wait_ms;
+use ottla_coordinator::topic_hash::topic_hash;
 use ottla_coordinator::{Reply, RequestContext, TopicLookup};
 use ottla_metadata::Image;
 use ottla_model::{PartitionIndex, TopicId, TopicName};
@@ -47,5 +48,20 @@ impl TopicLookup for Topics {
 
     fn has_partition(&self, name: &str, partition: i32) -> bool {
         self.0.partition(name, PartitionIndex(partition)).is_some()
+    }
+
+    fn partition_count(&self, id: TopicId) -> Option<i32> {
+        self.0.topic_by_id(id).map(|topic| topic.partitions.len() as i32)
+    }
+
+    fn topic_hash(&self, name: &str) -> i64 {
+        let Some(topic) = self.0.topic(name) else { return 0 };
+        let rack_of = |id| self.0.broker(id)?.rack.as_ref().map(|rack| rack.to_string());
+        let racks: Vec<Vec<String>> = topic
+            .partitions
+            .iter()
+            .map(|partition| partition.replicas.iter().filter_map(|id| rack_of(*id)).collect())
+            .collect();
+        topic_hash(topic.id, name, &racks)
     }
 }

@@ -24,6 +24,7 @@ pub mod handlers;
 pub mod metrics;
 pub mod producer_ids;
 pub mod request;
+pub mod share;
 pub mod table;
 pub mod transactions;
 pub mod wire;

@@ -43,7 +43,7 @@ impl Api {
 }
 
 /// Every API that is served, by key. An API that is not here is not advertised.
-pub static ROWS: [&Api; 45] = [
+pub static ROWS: [&Api; 57] = [
     &handlers::produce::API,
     &handlers::fetch::API,
     &handlers::list_offsets::API,
@@ -89,6 +89,18 @@ pub static ROWS: [&Api; 45] = [
     &handlers::describe_transactions::API,
     &handlers::list_transactions::API,
     &handlers::describe_topic_partitions::API,
+    &handlers::share_group_heartbeat::API,
+    &handlers::share_group_describe::API,
+    &handlers::share_fetch::API,
+    &handlers::share_acknowledge::API,
+    &handlers::initialize_share_group_state::API,
+    &handlers::read_share_group_state::API,
+    &handlers::write_share_group_state::API,
+    &handlers::delete_share_group_state::API,
+    &handlers::read_share_group_state_summary::API,
+    &handlers::describe_share_group_offsets::API,
+    &handlers::alter_share_group_offsets::API,
+    &handlers::delete_share_group_offsets::API,
 ];
 
 /// The row of a key.

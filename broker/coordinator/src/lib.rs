@@ -1,6 +1,7 @@
-//! State machines kept in internal topics: consumer groups of the classic protocol, their offsets, and
-//! transactions.
-//! Core (`group/`, `record`, `timers`, most of `transaction/`) and shell (`runtime/`).
+//! State machines kept in internal topics: consumer groups of the classic protocol, their offsets, share
+//! groups, and transactions.
+//! Core (`group/`, `record`, `timers`, most of `share/`, `share_partition/` and `transaction/`) and shell
+//! (`runtime/`).
 //!
 //! A call decides on a shard's state and returns records and answers; the shell appends the records to
 //! the shard's partition of `__consumer_offsets`, replays them, and lets the answers go when they are
@@ -12,11 +13,16 @@ pub mod java_hash;
 pub mod record;
 pub mod runtime;
 pub mod settings;
+pub mod share;
+pub mod share_partition;
 mod subscription;
 pub mod timers;
+pub mod topic_hash;
 pub mod transaction;
 pub mod wire;
 
 pub use record::codec::CoordinatorRecord;
 pub use runtime::{CoordinatorLog, GroupCoordinator, LoadSummary, Reply, RequestContext, TopicLookup};
-pub use settings::GroupSettings;
+pub use settings::{AutoOffsetReset, GroupSettings, ShareGroupConfig, ShareGroupConfigs};
+pub use share::ShareCoordinator;
+pub use share_partition::SharePartitionManager;

@@ -21,6 +21,12 @@ pub struct GroupSettings {
     pub offsets_retention_check_interval_ms: i64,
     /// How long a member that just joined may wait for its first rebalance; no Kafka setting either.
     pub new_member_join_timeout_ms: i64,
+    /// `group.share.session.timeout.ms`, for members that a restart finds.
+    pub share_session_timeout_ms: i32,
+    /// `group.share.max.size`.
+    pub share_members_max: i32,
+    /// `group.share.initialize.retry.interval.ms`.
+    pub share_initialize_retry_interval_ms: i64,
 }
 
 impl Default for GroupSettings {
@@ -34,6 +40,64 @@ impl Default for GroupSettings {
             offsets_retention_ms: 7 * 24 * 60 * 60 * 1000,
             offsets_retention_check_interval_ms: 600_000,
             new_member_join_timeout_ms: 5 * 60 * 1000,
+            share_session_timeout_ms: 45_000,
+            share_members_max: 200,
+            share_initialize_retry_interval_ms: 30_000,
         }
     }
+}
+
+/// Where a share group begins to read a partition (`share.auto.offset.reset`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AutoOffsetReset {
+    Latest,
+    Earliest,
+    /// So long before now.
+    ByDuration {
+        duration_ms: i64,
+    },
+}
+
+/// What holds for one share group: its own settings over the broker's.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ShareGroupConfig {
+    /// `share.session.timeout.ms`.
+    pub session_timeout_ms: i32,
+    /// `share.heartbeat.interval.ms`.
+    pub heartbeat_interval_ms: i32,
+    /// `share.assignment.interval.ms`.
+    pub assignment_interval_ms: i32,
+    /// `share.record.lock.duration.ms`.
+    pub record_lock_duration_ms: i32,
+    /// `share.delivery.count.limit`.
+    pub delivery_count_limit: i32,
+    /// `share.partition.max.record.locks`.
+    pub partition_record_locks_max: i32,
+    /// `share.auto.offset.reset`.
+    pub auto_offset_reset: AutoOffsetReset,
+    /// `share.isolation.level`.
+    pub is_read_committed: bool,
+    /// `share.renew.acknowledge.enable`.
+    pub is_renew_enabled: bool,
+}
+
+impl Default for ShareGroupConfig {
+    fn default() -> ShareGroupConfig {
+        ShareGroupConfig {
+            session_timeout_ms: 45_000,
+            heartbeat_interval_ms: 5_000,
+            assignment_interval_ms: 1_000,
+            record_lock_duration_ms: 30_000,
+            delivery_count_limit: 5,
+            partition_record_locks_max: 2_000,
+            auto_offset_reset: AutoOffsetReset::Latest,
+            is_read_committed: false,
+            is_renew_enabled: true,
+        }
+    }
+}
+
+/// The settings of share groups, as they are now.
+pub trait ShareGroupConfigs: Send + Sync {
+    fn of(&self, group_id: &str) -> ShareGroupConfig;
 }

@@ -186,6 +186,55 @@ impl ErrorCode {
     }
 }
 
+impl ErrorCode {
+    /// Kafka's own text of an error, where an answer carries it; the name of any other.
+    pub fn message(self) -> &'static str {
+        match self {
+            ErrorCode::UnknownServerError => {
+                "The server experienced an unexpected error when processing the request."
+            }
+            ErrorCode::UnknownTopicOrPartition => "This server does not host this topic-partition.",
+            ErrorCode::LeaderNotAvailable => {
+                "There is no leader for this topic-partition as we are in the middle of a leadership election."
+            }
+            ErrorCode::NotLeaderOrFollower => {
+                "For requests intended only for the leader, this error indicates that the broker is not the current \
+                 leader. For requests intended for any replica, this error indicates that the broker is not a replica \
+                 of the topic partition."
+            }
+            ErrorCode::CoordinatorLoadInProgress => {
+                "The coordinator is loading and hence can't process requests."
+            }
+            ErrorCode::CoordinatorNotAvailable => "The coordinator is not available.",
+            ErrorCode::NotCoordinator => "This is not the correct coordinator.",
+            ErrorCode::InvalidGroupId => "The group id is invalid.",
+            ErrorCode::TopicAuthorizationFailed => "Topic authorization failed.",
+            ErrorCode::GroupAuthorizationFailed => "Group authorization failed.",
+            ErrorCode::ClusterAuthorizationFailed => "Cluster authorization failed.",
+            ErrorCode::UnsupportedVersion => "The version of API is not supported.",
+            ErrorCode::InvalidRequest => {
+                "This most likely occurs because of a request being malformed by the client library or the message was \
+                 sent to an incompatible broker. See the broker logs for more details."
+            }
+            ErrorCode::TransactionalIdAuthorizationFailed => "Transactional Id authorization failed.",
+            ErrorCode::KafkaStorageError => "Disk error when trying to access log file on the disk.",
+            ErrorCode::NonEmptyGroup => "The group is not empty.",
+            ErrorCode::GroupIdNotFound => "The group id does not exist.",
+            ErrorCode::FencedLeaderEpoch => {
+                "The leader epoch in the request is older than the epoch on the broker."
+            }
+            ErrorCode::UnknownTopicId => "This server does not host this topic ID.",
+            ErrorCode::InvalidRecordState => {
+                "The record state is invalid. The acknowledgement of delivery could not be completed."
+            }
+            ErrorCode::FencedStateEpoch => {
+                "The share coordinator rejected the request because the share-group state epoch did not match."
+            }
+            other => other.name(),
+        }
+    }
+}
+
 impl std::fmt::Display for ErrorCode {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(self.name())

@@ -8,13 +8,14 @@ use std::task::{Context, Poll};
 use ottla_env::BoxFuture;
 
 use crate::partition::Partition;
-use crate::wake::WaiterId;
+use crate::wake::{WaitList, WaiterId};
 
 /// One waiting fetch. Registered with all its partitions before it looks, so that no append is
 /// missed between the look and the wait; leaves all lists when dropped.
 pub struct TailWait {
     id: WaiterId,
     partitions: Vec<Arc<Partition>>,
+    others: Vec<Arc<WaitList>>,
     deadline: BoxFuture<'static, ()>,
     expired: bool,
 }
@@ -28,7 +29,13 @@ pub enum Woken {
 
 impl TailWait {
     pub fn new(partitions: Vec<Arc<Partition>>, deadline: BoxFuture<'static, ()>) -> TailWait {
-        TailWait { id: WaiterId::next(), partitions, deadline, expired: false }
+        TailWait { id: WaiterId::next(), partitions, others: Vec::new(), deadline, expired: false }
+    }
+
+    /// Looks also when one of these lists is woken: something other than an append may bring records.
+    pub fn also(mut self, others: Vec<Arc<WaitList>>) -> TailWait {
+        self.others = others;
+        self
     }
 
     /// Looks with `look` now and after every append, until it finds something or the deadline
@@ -44,6 +51,9 @@ impl TailWait {
     ) -> Poll<Option<T>> {
         for partition in &self.partitions {
             partition.readers.join(self.id, context.waker());
+        }
+        for list in &self.others {
+            list.join(self.id, context.waker());
         }
         if !self.expired {
             self.expired = Pin::new(&mut self.deadline).poll(context).is_ready();
@@ -61,6 +71,9 @@ impl Drop for TailWait {
     fn drop(&mut self) {
         for partition in &self.partitions {
             partition.readers.leave(self.id);
+        }
+        for list in &self.others {
+            list.leave(self.id);
         }
     }
 }

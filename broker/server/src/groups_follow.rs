@@ -17,6 +17,12 @@ impl ImageListener for GroupsFollow {
         if let Some(topic) = image.topic(groups_log::TOPIC) {
             self.load_new_partitions(delta, topic, image);
         }
+        if !delta.topics_created.is_empty()
+            || !delta.partitions_added.is_empty()
+            || !delta.topics_deleted.is_empty()
+        {
+            self.0.on_topics_changed();
+        }
         if !delta.topics_deleted.is_empty() {
             self.0.on_topics_deleted(&delta.topics_deleted);
         }

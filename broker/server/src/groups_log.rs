@@ -17,6 +17,9 @@ pub const TOPIC: &str = "__consumer_offsets";
 /// The topic that keeps the transactions.
 pub const TRANSACTIONS_TOPIC: &str = "__transaction_state";
 
+/// The topic that keeps the state of share groups.
+pub const SHARE_TOPIC: &str = "__share_group_state";
+
 /// Bytes read in one go while a coordinator loads (`offsets.load.buffer.size`).
 const LOAD_BYTES_MAX: usize = 5 << 20;
 
@@ -119,5 +122,14 @@ impl CoordinatorLog for GroupsLog {
             ErrorCode::KafkaStorageError
         })?;
         Ok((bytes, slice.next_offset))
+    }
+
+    fn delete_before(&self, partition: i32, before: Offset) -> Result<(), ErrorCode> {
+        let partition = self.partition(partition)?;
+        let log = partition.log().map_err(Unavailable::code)?;
+        if before <= log.log_start_offset() {
+            return Ok(());
+        }
+        log.delete_records(before).map(|_| ()).map_err(|error| ottla_api::errors::change_error(&error))
     }
 }

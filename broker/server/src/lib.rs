@@ -5,4 +5,5 @@
 pub mod adopt;
 pub mod groups_follow;
 pub mod groups_log;
+pub mod share;
 pub mod transactions;

@@ -82,6 +82,7 @@ pub fn offsets_codec(config: &BrokerConfig) -> Codec {
 }
 
 pub fn groups(config: &BrokerConfig) -> GroupSettings {
+    let number = |name, otherwise| crate::share::number(config, name, otherwise);
     GroupSettings {
         session_timeout_min_ms: config.group_session_timeout_ms_min,
         session_timeout_max_ms: config.group_session_timeout_ms_max,
@@ -92,6 +93,9 @@ pub fn groups(config: &BrokerConfig) -> GroupSettings {
         offset_metadata_max: i32::try_from(config.offset_metadata_bytes_max).unwrap_or(i32::MAX),
         offsets_retention_ms: config.offsets_retention_ms,
         offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,
+        share_session_timeout_ms: number("group.share.session.timeout.ms", 45_000) as i32,
+        share_members_max: number("group.share.max.size", 200) as i32,
+        share_initialize_retry_interval_ms: number("group.share.initialize.retry.interval.ms", 30_000),
         ..GroupSettings::default()
     }
 }
@@ -111,6 +115,7 @@ pub fn features() -> Vec<Feature> {
     vec![
         Feature { name: METADATA_VERSION.to_owned(), min: 7, max: 30, finalized: 30 },
         Feature { name: "transaction.version".to_owned(), min: 0, max: 2, finalized: 2 },
+        Feature { name: "share.version".to_owned(), min: 0, max: 1, finalized: 1 },
     ]
 }
 

@@ -15,8 +15,8 @@ use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMet
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker as ApiBroker, Dispatch};
 use ottla_config::BrokerConfig;
-use ottla_coordinator::GroupCoordinator;
 use ottla_coordinator::transaction::TransactionCoordinator;
+use ottla_coordinator::{GroupCoordinator, ShareCoordinator, SharePartitionManager};
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
@@ -31,7 +31,7 @@ use crate::figures::Figures;
 use crate::groups_follow::GroupsFollow;
 use crate::groups_log::{self, GroupsLog};
 use crate::transactions::{Ids, Markers, TransactionsFollow};
-use crate::{adopt, identity, listeners, settings};
+use crate::{adopt, identity, listeners, settings, share};
 
 /// A broker that serves.
 pub struct Broker {
@@ -44,6 +44,8 @@ pub struct Broker {
     group_timers: TaskHandle,
     transactions: Arc<TransactionCoordinator>,
     transaction_timers: TaskHandle,
+    share_state: Arc<ShareCoordinator>,
+    share_partitions: Arc<SharePartitionManager>,
     metadata: Arc<Metadata>,
     logs: Arc<LogManager>,
     ready: Arc<AtomicBool>,
@@ -104,6 +106,7 @@ pub async fn start(
         env.tasks.clone(),
     );
     metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
+    let (share_state, share_partitions) = share::rooms(&env, &config, &metadata, &replicas);
     metadata.start(&settings::registration(&env, &config, &identity)).map_err(|error| error.to_string())?;
     let group_timers = groups.start_timers(&*env.tasks);
     let transaction_timers = transactions.start_timers();
@@ -119,6 +122,8 @@ pub async fn start(
         replicas.clone(),
         groups.clone(),
         transactions.clone(),
+        share_state.clone(),
+        share_partitions.clone(),
         api_metrics,
         settings::authorizer(&config)?,
     );
@@ -160,6 +165,8 @@ pub async fn start(
         group_timers,
         transactions,
         transaction_timers,
+        share_state,
+        share_partitions,
         metadata,
         logs,
         ready,
@@ -203,6 +210,8 @@ impl Broker {
         if let Some(admin) = self.admin {
             admin.shutdown().await;
         }
+        self.share_partitions.close();
+        self.share_state.unload_all();
         self.transaction_timers.abort();
         self.transactions.unload_all();
         self.group_timers.abort();

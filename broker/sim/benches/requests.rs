@@ -61,6 +61,8 @@ fn dispatch(world: &World) -> Dispatch {
         env.clock.clone(),
         env.tasks.clone(),
     );
+    let (share_state, share_partitions) =
+        ottla_server::share::rooms(&env, &world.config, &rooms.metadata, &rooms.replicas);
     let metrics = Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics"));
     let broker = Broker::new(
         env,
@@ -70,6 +72,8 @@ fn dispatch(world: &World) -> Dispatch {
         rooms.replicas.clone(),
         rooms.groups.clone(),
         transactions,
+        share_state,
+        share_partitions,
         metrics,
         None,
     );

@@ -189,6 +189,8 @@ impl World {
             env.tasks.clone(),
         );
         metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
+        let (share_state, share_partitions) =
+            ottla_server::share::rooms(&env, &self.config, &metadata, &replicas);
         metadata.start(&Registration::default()).expect("the controller starts");
         let door = Broker::new(
             env,
@@ -198,6 +200,8 @@ impl World {
             replicas.clone(),
             groups.clone(),
             transactions.clone(),
+            share_state,
+            share_partitions,
             Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics")),
             None,
         );

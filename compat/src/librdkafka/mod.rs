@@ -135,9 +135,8 @@ fn cluster(plan: &Plan, scenario: Scenario) -> Vec<String> {
     // Some tests deny things to everyone and look whether they are denied.
     lines.push(AUTHORIZER.to_owned());
     lines.push("allow.everyone.if.no.acl.found=true".to_owned());
-    if plan.against == Against::Kafka {
-        lines.push("group.share.min.record.lock.duration.ms=1000".to_owned());
-    }
+    // Tests of share groups wait for locks to end.
+    lines.push("group.share.min.record.lock.duration.ms=1000".to_owned());
     lines.extend(plan.overrides.iter().cloned());
     lines
 }

@@ -172,7 +172,7 @@ mod tests {
             seconds: 12,
             mode: Mode::Whole,
             client_only: true,
-            waits: Some("share groups are not served yet".to_owned()),
+            waits: Some("TLS is not served yet".to_owned()),
             reason: None,
         };
         let rows = Rows::from([("0001_multiobj".to_owned(), Row::default()), ("0170_x".to_owned(), row)]);

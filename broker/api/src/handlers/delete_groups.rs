@@ -1,36 +1,64 @@
-//! DeleteGroups (key 42), versions 0-2: empty groups go, with their offsets (KIP-229).
-//! Core over the coordinator's door.
+//! DeleteGroups (key 42), versions 0-2: empty groups go, with their offsets (KIP-229), and of share
+//! groups the share state first (KIP-932).
+//! Core over the coordinators' doors.
 //!
 //! - v1: throttle time. v2: flexible.
 
-use ottla_model::ErrorCode;
+use ottla_model::{ErrorCode, GroupId};
 use ottla_protocol::api_key::ApiKey;
-use ottla_protocol::messages::DeleteGroupsRequest;
 use ottla_protocol::messages::delete_groups_response::DeletableGroupResult;
+use ottla_protocol::messages::{DeleteGroupsRequest, DeleteGroupsResponse};
 
 use super::prelude::*;
-use crate::groups;
+use crate::groups::{self, Topics};
+use crate::share;
 
 pub const API: Api = Api { key: ApiKey::DeleteGroups, min: 0, max: 2, class: Class::Forwarded, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: DeleteGroupsRequest = request.decode()?;
     let access = Access::of(broker, &request);
-    let mut refused =
+    let refused =
         access.take_refused(&mut body.groups_names, |group| access.group(AclOperation::Delete, group));
-    let reply = broker.groups.delete_groups(&body);
-    if refused.is_empty() {
+    let refused: Vec<_> =
+        refused.into_iter().map(|group| (group, ErrorCode::GroupAuthorizationFailed)).collect();
+    if !body.groups_names.iter().any(|group| broker.groups.is_share_group(group)) {
+        let reply = broker.groups.delete_groups(&body).map(|response| with_refused(response, refused));
         return groups::relay(request, reply);
     }
-    refused.sort();
-    refused.dedup();
-    let reply = reply.map(move |mut response| {
-        response.results.extend(refused.into_iter().map(|group| {
-            DeletableGroupResult::default()
-                .with_group_id(group)
-                .with_error_code(ErrorCode::GroupAuthorizationFailed.code())
-        }));
-        response
-    });
-    groups::relay(request, reply)
+    let broker = broker.clone();
+    park(async move {
+        let mut refused = refused;
+        let (shares, mut others): (Vec<_>, Vec<_>) =
+            body.groups_names.into_iter().partition(|group| broker.groups.is_share_group(group));
+        for group in shares {
+            match delete_share_state(&broker, &GroupId::new(&group)).await {
+                Ok(()) => others.push(group),
+                Err(error) => refused.push((group, error)),
+            }
+        }
+        let reply = broker.groups.delete_groups(&DeleteGroupsRequest::default().with_groups_names(others));
+        request.answer(&with_refused(reply.into_future().await, refused))
+    })
+}
+
+async fn delete_share_state(broker: &Broker, group: &GroupId) -> Result<(), ErrorCode> {
+    let topics = Topics(broker.image());
+    let begun = broker.groups.deleting_share_group(group.as_str(), &topics).into_future().await;
+    let Some(partitions) = begun.map_err(|error| error.code)? else { return Ok(()) };
+    let answers = share::delete(broker, group, &partitions).await;
+    broker.share_partitions.on_group_deleted(group);
+    share::first_error(&answers).map_or(Ok(()), |error| Err(error.code))
+}
+
+fn with_refused(
+    mut response: DeleteGroupsResponse,
+    mut refused: Vec<(ottla_protocol::messages::GroupId, ErrorCode)>,
+) -> DeleteGroupsResponse {
+    refused.sort_by(|a, b| a.0.cmp(&b.0));
+    refused.dedup_by(|a, b| a.0 == b.0);
+    response.results.extend(refused.into_iter().map(|(group, error)| {
+        DeletableGroupResult::default().with_group_id(group).with_error_code(error.code())
+    }));
+    response
 }

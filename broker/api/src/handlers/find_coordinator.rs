@@ -30,12 +30,15 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     if is_for_shares && !access.cluster(AclOperation::ClusterAction) {
         return request.ready(&refused(&keys, ErrorCode::ClusterAuthorizationFailed));
     }
-    let can_ask =
-        |key: &StrBytes| (version < 4 || !key.is_empty()) && may_find(&access, key_type, key).is_ok();
+    let can_ask = |key: &StrBytes| {
+        let is_named = version < 4 || !key.is_empty();
+        is_named && may_find(&access, key_type, key).is_ok() && (key_type != SHARE || is_share_key(key))
+    };
     let asks = keys.iter().any(can_ask);
     let is_there = match key_type {
         GROUP => broker.groups.partition_for("").is_some(),
         TRANSACTION => broker.transactions.is_topic_there(),
+        SHARE => !is_for_shares || broker.share_state.is_topic_there(),
         _ => true,
     };
     if !asks || is_there {
@@ -47,6 +50,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     park(async move {
         let available = match key_type {
             GROUP => broker.groups.ensure_topic().await,
+            SHARE => broker.share_state.ensure_topic().await,
             _ => broker.transactions.ensure_topic().await,
         };
         let connection = request.connection.clone();
@@ -119,7 +123,7 @@ fn outcome(key_type: i8, key: &str, available: Result<(), ErrorCode>) -> Result<
     match key_type {
         GROUP | TRANSACTION => available,
         SHARE if !is_share_key(key) => Err(ErrorCode::InvalidRequest),
-        SHARE => Err(ErrorCode::CoordinatorNotAvailable),
+        SHARE => available,
         _ => Err(ErrorCode::InvalidRequest),
     }
 }

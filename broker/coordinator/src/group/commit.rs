@@ -108,6 +108,7 @@ impl GroupShard {
     ) -> Result<(Vec<Record>, Vec<ErrorCode>), ErrorCode> {
         match self.groups.get(committer.group_id) {
             Some(Group::Classic(group)) => group.validate_transactional_commit(committer)?,
+            Some(Group::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
             None if committer.generation_id < 0 => {}
             None => return Err(ErrorCode::IllegalGeneration),
         }
@@ -167,6 +168,7 @@ impl GroupShard {
         };
         match self.groups.get_mut(committer.group_id) {
             Some(Group::Classic(group)) => group.on_offset_commit(&mut turn, committer)?,
+            Some(Group::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
             // The first commit of a simple consumer makes its group, by the replay of its record.
             None if committer.generation_id < 0 => {}
             None if committer.api_version >= 9 => return Err(ErrorCode::GroupIdNotFound),

@@ -28,6 +28,8 @@ impl GroupShard {
                 ClassicGroupState::Dead => return Err(ErrorCode::GroupIdNotFound),
                 _ => return Err(ErrorCode::NonEmptyGroup),
             },
+            Some(Group::Share(group)) if !group.is_empty() => return Err(ErrorCode::NonEmptyGroup),
+            Some(Group::Share(group)) => return Ok(group.delete()),
         }
         let group = GroupId::new(group_id);
         let mut effects = Effects::default();
@@ -50,7 +52,7 @@ impl GroupShard {
         topics: &[OffsetDeletePartitions],
     ) -> Result<(Effects, OffsetDeleteResponse), ErrorCode> {
         let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
-        let Group::Classic(classic) = group;
+        let classic = group.as_classic().ok_or(ErrorCode::GroupIdNotFound)?;
         match classic.state() {
             ClassicGroupState::Dead => return Err(ErrorCode::GroupIdNotFound),
             ClassicGroupState::Empty => {}
@@ -96,6 +98,9 @@ impl GroupShard {
     /// another id, and its offsets stay.
     pub fn on_topics_deleted(&mut self, topics: &[(TopicName, TopicId)]) -> Effects {
         let mut effects = Effects { split: true, ..Effects::default() };
+        for group in self.groups.values().filter_map(Group::as_share) {
+            effects.records.extend(group.without_topics(topics));
+        }
         for (topic, id) in topics {
             for (group, partition) in self.offsets.of_topic(topic.as_str(), *id) {
                 effects.records.push(Record::OffsetCommit {

@@ -40,22 +40,28 @@ impl GroupShard {
     pub fn describe(&self, group_id: &str, api_version: i16) -> DescribedGroup {
         match self.groups.get(group_id) {
             Some(Group::Classic(group)) => group.describe(),
-            None => {
+            absent => {
+                let why = match absent {
+                    Some(_) => format!("Group {group_id} is not a classic group."),
+                    None => format!("Group {group_id} not found."),
+                };
                 let absent = DescribedGroup::default()
                     .with_group_id(text(group_id).into())
                     .with_group_state(text(ClassicGroupState::Dead.name()));
                 if api_version < 6 {
                     return absent;
                 }
-                absent
-                    .with_error_code(ErrorCode::GroupIdNotFound.code())
-                    .with_error_message(Some(text(&format!("Group {group_id} not found."))))
+                absent.with_error_code(ErrorCode::GroupIdNotFound.code()).with_error_message(Some(text(&why)))
             }
         }
     }
 
-    pub fn states(&self) -> impl Iterator<Item = ClassicGroupState> {
-        self.groups.values().map(|Group::Classic(group)| group.state())
+    /// Kafka's names of the states that the groups are in.
+    pub fn states(&self) -> impl Iterator<Item = &'static str> {
+        self.groups.values().map(|group| match group {
+            Group::Classic(group) => group.state().name(),
+            Group::Share(group) => group.state_name(),
+        })
     }
 
     /// The groups in one of the states and of one of the types; empty filters let all through.
@@ -64,11 +70,15 @@ impl GroupShard {
         let wanted_states: Vec<String> = states.iter().map(|name| name.trim().to_lowercase()).collect();
         self.groups
             .values()
-            .filter_map(|Group::Classic(group)| {
-                let state = group.state.name().to_lowercase();
-                let is_wanted = (wanted_states.is_empty() || wanted_states.contains(&state))
-                    && (wanted_types.is_empty() || wanted_types.iter().any(|name| name == "classic"));
-                is_wanted.then(|| group.list())
+            .map(|group| match group {
+                Group::Classic(group) => group.list(),
+                Group::Share(group) => group.list(),
+            })
+            .filter(|listed| {
+                let is_in = |wanted: &[String], is: &str| {
+                    wanted.is_empty() || wanted.iter().any(|name| name.eq_ignore_ascii_case(is))
+                };
+                is_in(&wanted_states, &listed.group_state) && is_in(&wanted_types, &listed.group_type)
             })
             .collect()
     }

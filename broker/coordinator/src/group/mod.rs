@@ -1,6 +1,6 @@
 //! Groups and their offsets: one shard's state machine, cut by operation.
 //! Core. Reading order: `turn`, `member`, `classic`, `join`, `rebalance`, `sync`, `heartbeat`, `leave`,
-//! `describe`, `offsets`, `commit`, `fetch`, `delete`, `tick`, `shard`.
+//! `describe`, `offsets`, `commit`, `fetch`, `delete`, `tick`, `shard`; then `share`, the groups of KIP-932.
 //!
 //! Invariants:
 //! - I1. What a restart must find (`ClassicGroup::stored`, `Offsets`) is changed by replay alone.
@@ -19,9 +19,12 @@ mod member;
 pub mod offsets;
 mod rebalance;
 pub mod shard;
+pub mod share;
 mod sync;
 mod tick;
 pub mod turn;
+
+use ottla_model::Offset;
 
 pub use classic::{ClassicGroup, ClassicGroupState};
 pub use commit::{Committer, OffsetToCommit};
@@ -31,17 +34,21 @@ pub use join::Joiner;
 pub use leave::Leaver;
 pub use member::Protocol;
 pub use shard::GroupShard;
+pub use share::ShareGroup;
 pub use turn::{Answer, Effects, Response, Then, Waiter};
 
 /// A group by the protocol that runs it.
+#[allow(clippy::large_enum_variant)] // Most groups are classic: a box would cost each of them.
 pub enum Group {
     Classic(ClassicGroup),
+    Share(ShareGroup),
 }
 
 impl Group {
     pub fn is_empty(&self) -> bool {
         match self {
             Group::Classic(group) => group.is_in_state(ClassicGroupState::Empty),
+            Group::Share(group) => group.is_empty(),
         }
     }
 
@@ -49,6 +56,42 @@ impl Group {
     pub fn is_subscribed_to_topic(&self, topic: &str) -> bool {
         match self {
             Group::Classic(group) => group.is_subscribed_to_topic(topic),
+            Group::Share(group) => group.is_subscribed_to_topic(topic),
+        }
+    }
+
+    pub fn as_classic(&self) -> Option<&ClassicGroup> {
+        match self {
+            Group::Classic(group) => Some(group),
+            Group::Share(_) => None,
+        }
+    }
+
+    pub fn as_classic_mut(&mut self) -> Option<&mut ClassicGroup> {
+        match self {
+            Group::Classic(group) => Some(group),
+            Group::Share(_) => None,
+        }
+    }
+
+    pub fn as_share(&self) -> Option<&ShareGroup> {
+        match self {
+            Group::Share(group) => Some(group),
+            Group::Classic(_) => None,
+        }
+    }
+
+    fn last_record_offset(&self) -> Option<Offset> {
+        match self {
+            Group::Classic(group) => group.last_record_offset,
+            Group::Share(group) => group.last_record_offset,
+        }
+    }
+
+    fn set_last_record_offset(&mut self, offset: Offset) {
+        match self {
+            Group::Classic(group) => group.last_record_offset = Some(offset),
+            Group::Share(group) => group.last_record_offset = Some(offset),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ottla_env::Monotonic;
-use ottla_model::{ErrorCode, GroupId, Offset};
+use ottla_model::{ErrorCode, GroupId, MemberId, Offset};
 
 use super::Group;
 use super::classic::ClassicGroup;
@@ -23,6 +23,8 @@ pub struct GroupShard {
     pub(super) groups: HashMap<GroupId, Group>,
     pub(super) offsets: Offsets,
     pub(super) timers: Timers,
+    /// Sessions of share group members whose first record is about to be replayed.
+    pub(super) share_sessions_to_come: HashMap<(GroupId, MemberId), Monotonic>,
     /// Until the log has been read, groups are what their records say; after that, the other way round.
     is_loaded: bool,
     last_replayed_offset: Option<Offset>,
@@ -48,6 +50,7 @@ impl GroupShard {
             groups: HashMap::new(),
             offsets: Offsets::default(),
             timers: Timers::default(),
+            share_sessions_to_come: HashMap::new(),
             is_loaded: false,
             last_replayed_offset: None,
         }
@@ -58,7 +61,16 @@ impl GroupShard {
     }
 
     pub fn classic_group(&self, group_id: &str) -> Option<&ClassicGroup> {
-        self.groups.get(group_id).map(|Group::Classic(group)| group)
+        self.groups.get(group_id).and_then(Group::as_classic)
+    }
+
+    /// The topics of the cluster have changed.
+    pub fn refresh_share_groups(&mut self) {
+        for group in self.groups.values_mut() {
+            if let Group::Share(group) = group {
+                group.request_refresh();
+            }
+        }
     }
 
     pub fn group_ids(&self) -> impl Iterator<Item = &GroupId> {
@@ -78,7 +90,7 @@ impl GroupShard {
     /// a group that is not there the last of all, which may be the one that deleted it.
     pub fn last_record_offset(&self, group_id: &str) -> Option<Offset> {
         match self.groups.get(group_id) {
-            Some(Group::Classic(group)) => group.last_record_offset,
+            Some(group) => group.last_record_offset(),
             None => self.last_replayed_offset,
         }
     }
@@ -102,7 +114,9 @@ impl GroupShard {
             let group = GroupId::new(group_id);
             self.groups.insert(group.clone(), Group::Classic(ClassicGroup::new(group, wall_ms)));
         }
-        if let Some(Group::Classic(group)) = self.groups.get_mut(group_id) {
+        if let Some(Group::Share(_)) = self.groups.get(group_id) {
+            turn.answer_join_error(waiter, "", ErrorCode::InconsistentGroupProtocol);
+        } else if let Some(Group::Classic(group)) = self.groups.get_mut(group_id) {
             group.on_join(&mut turn, joiner, waiter, random);
             if is_new && turn.effects.records.is_empty() {
                 // Even a group without a generation is there after a restart, as on Kafka.
@@ -134,7 +148,7 @@ impl GroupShard {
         let mut turn = turn!(self, now, wall_ms);
         match self.groups.get_mut(&**request.group_id) {
             Some(Group::Classic(group)) => group.on_sync(&mut turn, request, waiter),
-            None => turn.answer_sync_error(waiter, ErrorCode::UnknownMemberId),
+            _ => turn.answer_sync_error(waiter, ErrorCode::UnknownMemberId),
         }
         turn.effects
     }
@@ -153,7 +167,7 @@ impl GroupShard {
             Some(Group::Classic(group)) => {
                 group.on_heartbeat(&mut turn, member_id, instance_id, generation_id)
             }
-            None => Err(ErrorCode::UnknownMemberId),
+            _ => Err(ErrorCode::UnknownMemberId),
         }
     }
 
@@ -167,7 +181,7 @@ impl GroupShard {
         let mut turn = turn!(self, now, wall_ms);
         let response = match self.groups.get_mut(group_id) {
             Some(Group::Classic(group)) => group.on_leave(&mut turn, leavers),
-            None => LeaveGroupResponse::default().with_members(
+            _ => LeaveGroupResponse::default().with_members(
                 leavers.into_iter().map(|leaver| leaver.answer(ErrorCode::UnknownMemberId)).collect(),
             ),
         };
@@ -214,10 +228,11 @@ impl GroupShard {
                 let value = value.map(|value| CommittedOffset { record_offset: offset, ..value });
                 self.offsets.replay_offset_commit((group, topic, partition), value, producer_id);
             }
+            Record::Share { group, record } => self.replay_share(group, record),
         }
         self.last_replayed_offset = Some(offset);
-        if let Some(Group::Classic(group)) = self.groups.get_mut(&group_id) {
-            group.last_record_offset = Some(offset);
+        if let Some(group) = self.groups.get_mut(&group_id) {
+            group.set_last_record_offset(offset);
         }
     }
 
@@ -225,8 +240,8 @@ impl GroupShard {
     pub fn replay_end_transaction_marker(&mut self, offset: Offset, producer_id: i64, is_commit: bool) {
         for group_id in self.offsets.groups_of_transaction(producer_id) {
             // What is told of the group from now on rests on the marker.
-            if let Some(Group::Classic(group)) = self.groups.get_mut(&group_id) {
-                group.last_record_offset = Some(offset);
+            if let Some(group) = self.groups.get_mut(&group_id) {
+                group.set_last_record_offset(offset);
             }
         }
         self.offsets.replay_end_transaction_marker(producer_id, is_commit);
@@ -235,13 +250,14 @@ impl GroupShard {
 
     fn replay_group_metadata(&mut self, group_id: GroupId, value: Option<Arc<GroupMetadata>>) {
         let Some(stored) = value else {
-            if let Some(Group::Classic(mut group)) = self.groups.remove(&group_id) {
+            if let Some(Group::Classic(group)) = self.groups.get_mut(&group_id) {
                 // Only empty groups are deleted; what is left are ids that were given and never used.
                 for (_, timer) in std::mem::take(&mut group.pending_join_members) {
                     self.timers.cancel(&mut Some(timer));
                 }
                 self.timers.cancel(&mut group.join_timer);
                 self.timers.cancel(&mut group.sync_timer);
+                self.groups.remove(&group_id);
             }
             return;
         };
@@ -267,8 +283,11 @@ impl GroupShard {
     pub fn on_loaded(&mut self, now: Monotonic, wall_ms: i64) -> Effects {
         self.is_loaded = true;
         let mut turn = turn!(self, now, wall_ms);
-        for Group::Classic(group) in self.groups.values_mut() {
-            group.on_loaded(&mut turn);
+        for group in self.groups.values_mut() {
+            match group {
+                Group::Classic(group) => group.on_loaded(&mut turn),
+                Group::Share(group) => group.on_loaded(&mut turn),
+            }
         }
         let effects = turn.effects;
         self.schedule_offset_expiration(now);
@@ -278,7 +297,7 @@ impl GroupShard {
     /// The partition is no longer led here: whoever waits is sent away.
     pub fn on_unloaded(&mut self, now: Monotonic, wall_ms: i64) -> Effects {
         let mut turn = turn!(self, now, wall_ms);
-        for Group::Classic(group) in self.groups.values_mut() {
+        for group in self.groups.values_mut().filter_map(Group::as_classic_mut) {
             group.on_unloaded(&mut turn);
         }
         turn.effects

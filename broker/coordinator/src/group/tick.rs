@@ -36,13 +36,19 @@ impl GroupShard {
         else {
             return Some(turn.effects);
         };
-        if let Some(Group::Classic(group)) = self.groups.get_mut(group_id) {
-            match &key {
+        match self.groups.get_mut(group_id) {
+            Some(Group::Classic(group)) => match &key {
                 TimerKey::Member(_, member_id) => group.on_session_timer(&mut turn, member_id.as_str()),
                 TimerKey::Join(_) => group.on_join_timer(&mut turn),
                 TimerKey::Sync(_) => group.on_sync_timer(&mut turn),
                 TimerKey::OffsetExpiration => {}
+            },
+            Some(Group::Share(group)) => {
+                if let TimerKey::Member(_, member_id) = &key {
+                    group.on_session_timer(&mut turn, member_id);
+                }
             }
+            None => {}
         }
         Some(turn.effects)
     }
@@ -56,6 +62,10 @@ impl GroupShard {
     pub fn cleanup_group_metadata(&self, wall_ms: i64) -> Effects {
         let mut effects = Effects { split: true, ..Effects::default() };
         for (group_id, group) in &self.groups {
+            // A share group has no offsets, and stays until somebody deletes it.
+            if group.as_share().is_some() {
+                continue;
+            }
             let are_all_expired = self.expire_offsets(group_id, group, wall_ms, &mut effects);
             if are_all_expired && group.is_empty() {
                 effects.records.push(Record::GroupMetadata { group: group_id.clone(), value: None });
@@ -68,8 +78,7 @@ impl GroupShard {
     fn expire_offsets(&self, group_id: &GroupId, group: &Group, wall_ms: i64, effects: &mut Effects) -> bool {
         let has_pending = self.offsets.has_pending(group_id.as_str());
         let Some(topics) = self.offsets.of_group(group_id.as_str()) else { return !has_pending };
-        let Group::Classic(classic) = group;
-        let Some(basis) = classic.expiration_basis() else { return false };
+        let Some(basis) = group.as_classic().and_then(ClassicGroup::expiration_basis) else { return false };
         let mut are_all_expired = true;
         for (topic, partitions) in topics {
             let is_subscribed = group.is_subscribed_to_topic(topic.as_str());

@@ -20,7 +20,7 @@ use ottla_protocol::records::group::{
 use ottla_protocol::records::{RecordSet, decode_key, decode_value, encode_key, encode_value};
 use ottla_protocol::{DecodeError, EncodeError};
 
-use super::{CommittedOffset, GroupMetadata, MemberMetadata, Record};
+use super::{CommittedOffset, GroupMetadata, MemberMetadata, Record, share};
 use crate::wire::text;
 
 const GROUP_METADATA_VALUE_VERSION: i16 = 3;
@@ -69,6 +69,7 @@ pub fn encode(record: &Record) -> Result<CoordinatorRecord, EncodeError> {
             });
             Ok(CoordinatorRecord { key: encode_key(&key)?, value: value.transpose()? })
         }
+        Record::Share { group, record } => share::encode(group, record),
     }
 }
 
@@ -115,7 +116,15 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, DecodeError> 
     };
     let is_kept = matches!(
         key,
-        GroupKey::GroupMetadata(_) | GroupKey::OffsetCommit(_) | GroupKey::LegacyOffsetCommit(_)
+        GroupKey::GroupMetadata(_)
+            | GroupKey::OffsetCommit(_)
+            | GroupKey::LegacyOffsetCommit(_)
+            | GroupKey::ShareGroupMemberMetadata(_)
+            | GroupKey::ShareGroupMetadata(_)
+            | GroupKey::ShareGroupTargetAssignmentMetadata(_)
+            | GroupKey::ShareGroupTargetAssignmentMember(_)
+            | GroupKey::ShareGroupCurrentMemberAssignment(_)
+            | GroupKey::ShareGroupStatePartitionMetadata(_)
     );
     if !is_kept {
         return Ok(Decoded::Other);
@@ -153,7 +162,10 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, DecodeError> 
                 Some(_) => Decoded::Other,
             }
         }
-        _ => Decoded::Other,
+        (key, value) => match share::decode(key, value) {
+            Some((group, record)) => Decoded::Record(Record::Share { group, record }),
+            None => Decoded::Other,
+        },
     })
 }
 

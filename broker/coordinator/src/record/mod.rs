@@ -2,6 +2,7 @@
 //! Core. Replay takes these; `codec` turns them into Kafka's bytes and back.
 
 pub mod codec;
+pub mod share;
 
 use std::sync::Arc;
 
@@ -13,12 +14,15 @@ use ottla_model::{GroupId, MemberId, Offset, TopicId, TopicName};
 pub enum Record {
     GroupMetadata { group: GroupId, value: Option<Arc<GroupMetadata>> },
     OffsetCommit { group: GroupId, topic: TopicName, partition: i32, value: Option<CommittedOffset> },
+    Share { group: GroupId, record: share::ShareRecord },
 }
 
 impl Record {
     pub fn group(&self) -> &GroupId {
         match self {
-            Record::GroupMetadata { group, .. } | Record::OffsetCommit { group, .. } => group,
+            Record::GroupMetadata { group, .. }
+            | Record::OffsetCommit { group, .. }
+            | Record::Share { group, .. } => group,
         }
     }
 }

@@ -60,7 +60,7 @@ impl GroupCoordinator {
             // A shard that is not loaded has no groups to count.
             let _ = self.turn(&shard, |turnstile| {
                 for state in turnstile.core().states() {
-                    *counts.entry(state.name()).or_default() += 1;
+                    *counts.entry(state).or_default() += 1;
                 }
             });
         }

@@ -36,6 +36,11 @@ pub trait CoordinatorLog: Send + Sync {
     /// Whole batches from `from` on, and the offset to go on with; no bytes at the end of the log. May
     /// block.
     fn read(&self, partition: i32, from: Offset) -> Result<(Bytes, Offset), ErrorCode>;
+
+    /// Deletes the records before an offset. A log may keep them: they are only of no use any more.
+    fn delete_before(&self, _partition: i32, _before: Offset) -> Result<(), ErrorCode> {
+        Ok(())
+    }
 }
 
 /// What a client is told when the log refuses (Kafka's `CoordinatorOperationExceptionHelper`).

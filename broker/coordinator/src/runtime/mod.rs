@@ -13,6 +13,7 @@ mod log;
 mod membership;
 mod offsets;
 mod shard;
+mod share_groups;
 mod timers;
 mod transactions;
 
@@ -23,6 +24,7 @@ pub use coordinator::GroupCoordinator;
 pub use load::LoadSummary;
 pub use log::CoordinatorLog;
 pub(crate) use log::response_error;
+pub use share_groups::{DeletingShareGroup, ShareHeartbeatReply};
 pub use transactions::Durable;
 
 /// Who asks.
@@ -64,6 +66,12 @@ pub trait TopicLookup {
     fn topic_id(&self, name: &str) -> Option<TopicId>;
     fn topic_name(&self, id: TopicId) -> Option<TopicName>;
     fn has_partition(&self, name: &str, partition: i32) -> bool;
+
+    /// How many partitions a topic has.
+    fn partition_count(&self, id: TopicId) -> Option<i32>;
+
+    /// Kafka's hash of a topic's shape; 0 of one that is not there.
+    fn topic_hash(&self, name: &str) -> i64;
 }
 
 #[cfg(test)]

@@ -119,8 +119,29 @@ impl Rules {
                 "uncompressed",
                 config.transaction_topic_segment_bytes,
             ),
+            "__share_group_state" => {
+                let number = |name: &str| config.value(name).text().and_then(|text| text.parse().ok());
+                let codec = number("share.coordinator.state.topic.compression.codec").unwrap_or(0);
+                let codecs = ["none", "gzip", "snappy", "lz4", "zstd"];
+                (
+                    number("share.coordinator.state.topic.num.partitions").unwrap_or(50),
+                    number("share.coordinator.state.topic.replication.factor").unwrap_or(3) as i16,
+                    codecs.get(codec as usize).copied().unwrap_or("none"),
+                    number("share.coordinator.state.topic.segment.bytes").unwrap_or(104_857_600),
+                )
+            }
             _ => return None,
         };
+        if name.as_str() == "__share_group_state" {
+            // The coordinator deletes what it does not need: as Kafka's, the log itself deletes nothing.
+            let configs = vec![
+                ("cleanup.policy", "delete".to_owned()),
+                ("compression.type", if compression == "none" { "producer" } else { compression }.to_owned()),
+                ("segment.bytes", segment_bytes.to_string()),
+                ("retention.ms", "-1".to_owned()),
+            ];
+            return Some(InternalTopic { partitions, replication_factor, configs });
+        }
         let mut configs = vec![
             ("cleanup.policy", "compact".to_owned()),
             ("compression.type", compression.to_owned()),

@@ -134,6 +134,14 @@ impl TopicLookup for Topics {
     fn has_partition(&self, name: &str, partition: i32) -> bool {
         name == "t" && (0..2).contains(&partition)
     }
+
+    fn partition_count(&self, _: TopicId) -> Option<i32> {
+        Some(1)
+    }
+
+    fn topic_hash(&self, _: &str) -> i64 {
+        1
+    }
 }
 
 struct Lab {
@@ -526,6 +534,14 @@ fn offsets_that_a_full_device_did_not_forget_are_not_those_of_the_next_topic_of_
         }
         fn has_partition(&self, name: &str, partition: i32) -> bool {
             name == "t" && partition == 0
+        }
+
+        fn partition_count(&self, _: TopicId) -> Option<i32> {
+            Some(1)
+        }
+
+        fn topic_hash(&self, _: &str) -> i64 {
+            1
         }
     }
     let lab = Lab::new();

@@ -1,0 +1,162 @@
+//! The APIs of share groups at the group coordinator's door. What needs the share coordinator too is
+//! put together by the room above: here a group only says what is to be done there.
+//! Shell.
+
+use ottla_model::{ErrorCode, TopicId, TopicName};
+use ottla_protocol::messages::share_group_describe_response::DescribedGroup;
+
+use super::coordinator::GroupCoordinator;
+use super::{Reply, TopicLookup};
+use crate::group::share::{
+    AlteredOffsets, DeletedOffsets, GroupError, OffsetsToAlter, ShareHeartbeat, ShareHeartbeatOutcome,
+};
+use crate::group::turn::Effects;
+use crate::record::share::Assignment;
+use crate::settings::ShareGroupConfig;
+use crate::wire::text;
+
+/// What a heartbeat is answered; leaving has no outcome.
+pub type ShareHeartbeatReply = Result<Option<ShareHeartbeatOutcome>, GroupError>;
+
+/// The share state that goes before its group does.
+pub type DeletingShareGroup = Option<Assignment>;
+
+impl From<ErrorCode> for GroupError {
+    fn from(code: ErrorCode) -> GroupError {
+        GroupError { code, message: code.message().to_owned() }
+    }
+}
+
+impl GroupCoordinator {
+    pub fn share_heartbeat(
+        &self,
+        beat: &ShareHeartbeat<'_>,
+        topics: &dyn TopicLookup,
+        config: &ShareGroupConfig,
+    ) -> Reply<ShareHeartbeatReply> {
+        const LEAVES: i32 = -1;
+        self.share_turn(beat.group_id, |core, now, wall_ms| match beat.member_epoch {
+            LEAVES => {
+                core.on_share_leave(beat.group_id, beat.member_id, topics).map(|effects| (effects, None))
+            }
+            _ => {
+                let (effects, outcome) = core.on_share_heartbeat(beat, topics, config, now, wall_ms)?;
+                Ok((effects, Some(outcome)))
+            }
+        })
+    }
+
+    /// One turn on one group whose answer rests on the group's records.
+    fn share_turn<R: Send + 'static>(
+        &self,
+        group_id: &str,
+        decide: impl FnOnce(
+            &mut crate::group::GroupShard,
+            ottla_env::Monotonic,
+            i64,
+        ) -> Result<(Effects, R), GroupError>,
+    ) -> Reply<Result<R, GroupError>> {
+        let shard = match self.shard_for(group_id) {
+            Ok(shard) => shard,
+            Err(error) => return Reply::Now(Err(error.into())),
+        };
+        let outcome = self.turn(&shard, |turnstile| {
+            let (now, wall_ms) = (turnstile.now, turnstile.wall_ms);
+            let (effects, result) = decide(turnstile.core(), now, wall_ms)?;
+            turnstile.perform(effects)?;
+            Ok((result, turnstile.core().last_record_offset(group_id)))
+        });
+        match outcome.map_err(GroupError::from).and_then(|outcome| outcome) {
+            Err(error) => Reply::Now(Err(error)),
+            Ok((result, after)) => self.reply_after(&shard, after, Ok(result), |error| Err(error.into())),
+        }
+    }
+
+    pub fn describe_share_group(&self, group_id: &str, topics: &dyn TopicLookup) -> Reply<DescribedGroup> {
+        let described = self.share_turn(group_id, |core, _, _| {
+            Ok((Effects::default(), core.describe_share(group_id, topics)?))
+        });
+        let group_id = group_id.to_owned();
+        described.map(move |described| {
+            described.unwrap_or_else(|error| {
+                DescribedGroup::default()
+                    .with_group_id(text(&group_id).into())
+                    .with_error_code(error.code.code())
+                    .with_error_message(Some(text(&error.message)))
+            })
+        })
+    }
+
+    /// The share coordinator took the state, or refused it.
+    pub fn share_state_initialized(
+        &self,
+        group_id: &str,
+        partitions: &Assignment,
+        is_there: bool,
+        topics: &dyn TopicLookup,
+    ) -> Reply<Result<(), GroupError>> {
+        self.share_turn(group_id, |core, _, _| {
+            let effects = match is_there {
+                true => core.on_share_state_initialized(group_id, partitions, topics),
+                false => core.on_share_state_refused(group_id, partitions),
+            };
+            Ok((effects, ()))
+        })
+    }
+
+    pub fn initialized_share_partitions(&self, group_id: &str) -> Reply<Result<Assignment, GroupError>> {
+        self.share_turn(group_id, |core, _, _| {
+            Ok((Effects::default(), core.initialized_share_partitions(group_id)))
+        })
+    }
+
+    pub fn alter_share_offsets(
+        &self,
+        group_id: &str,
+        topics: &[OffsetsToAlter],
+    ) -> Reply<Result<AlteredOffsets, GroupError>> {
+        self.share_turn(group_id, |core, _, wall_ms| core.on_alter_share_offsets(group_id, topics, wall_ms))
+    }
+
+    pub fn delete_share_offsets(
+        &self,
+        group_id: &str,
+        names: &[TopicName],
+        topics: &dyn TopicLookup,
+    ) -> Reply<Result<DeletedOffsets, GroupError>> {
+        self.share_turn(group_id, |core, _, _| core.on_delete_share_offsets(group_id, names, topics))
+    }
+
+    pub fn share_offsets_deleted(&self, group_id: &str, ids: &[TopicId]) -> Reply<Result<(), GroupError>> {
+        self.share_turn(group_id, |core, _, _| Ok((core.on_share_offsets_deleted(group_id, ids), ())))
+    }
+
+    /// Begins the deletion of a share group; `None` when nothing has to go before it.
+    pub fn deleting_share_group(
+        &self,
+        group_id: &str,
+        topics: &dyn TopicLookup,
+    ) -> Reply<Result<DeletingShareGroup, GroupError>> {
+        self.share_turn(group_id, |core, _, _| {
+            Ok(match core.on_delete_share_group(group_id, topics)? {
+                Some((effects, partitions)) => (effects, Some(partitions)),
+                None => (Effects::default(), None),
+            })
+        })
+    }
+
+    pub fn is_share_group(&self, group_id: &str) -> bool {
+        let found = self
+            .shard_for(group_id)
+            .and_then(|shard| self.turn(&shard, |turnstile| turnstile.core().is_share_group(group_id)));
+        found.unwrap_or(false)
+    }
+
+    /// Topics came, went or grew: share groups look at what they read with their next heartbeat.
+    pub fn on_topics_changed(&self) {
+        for shard in self.all_shards() {
+            // What is not loaded looks at it anyway.
+            let _ = self.turn(&shard, |turnstile| turnstile.core().refresh_share_groups());
+        }
+    }
+}

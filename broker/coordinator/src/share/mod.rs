@@ -1,0 +1,20 @@
+//! The share coordinator: how far each share group is in each partition, kept in `__share_group_state`.
+//! Core, but for `coordinator`, which is its shell.
+//!
+//! Reading order: `combine` (ranges of records and their delivery), `state` (one share partition, and
+//! the partitions of one shard), `codec` (its records), then the shell.
+//!
+//! Invariants:
+//! - I1. `ShareStateShard::replay` alone changes what a restart must find.
+//! - I2. What a reader is told rests on records that are durable.
+
+pub mod codec;
+pub mod combine;
+pub mod coordinator;
+pub mod state;
+#[cfg(test)]
+mod tests;
+
+pub use combine::StateBatch;
+pub use coordinator::{ShareCoordinator, ShareCoordinatorSettings};
+pub use state::{SharePartitionKey, SharePartitionState, StateError, StateSummary, StateWrite};

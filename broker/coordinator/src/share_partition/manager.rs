@@ -1,0 +1,359 @@
+//! All share partitions that are led here, and the operations at their door.
+//! Shell. A share partition's lock is its loop: decide, let the persister take it, keep it; waiting for
+//! the persister's record to be durable is outside. Locks are taken in this order: the list of share
+//! partitions, one share partition, the persister's shard.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use ottla_env::tasks::TaskHandle;
+use ottla_env::{Clock, Tasks};
+use ottla_model::{ErrorCode, GroupId, MemberId, TopicId};
+use ottla_replica::Partition;
+use ottla_replica::wake::WaitList;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+
+use super::acknowledge::{AcknowledgeError, Acknowledgement};
+use super::partition::{Change, Limits, SharePartition};
+use super::session::{SessionKey, SessionPartition, ShareFetchContext, ShareSessions};
+use crate::runtime::Durable;
+use crate::settings::{AutoOffsetReset, ShareGroupConfigs};
+use crate::share::{ShareCoordinator, SharePartitionKey, StateError};
+
+pub(super) const NEVER: u64 = u64::MAX;
+
+/// One share partition and its lock.
+pub struct Cell {
+    pub(super) key: SharePartitionKey,
+    pub(super) partition: Arc<Partition>,
+    /// Fetches that wait for records to become available.
+    pub(super) waiters: Arc<WaitList>,
+    /// `None` once it was fenced: a later one goes on from what was stored.
+    core: Mutex<Option<SharePartition>>,
+    next_deadline_us: AtomicU64,
+}
+
+impl Cell {
+    /// One turn; `None` when the share partition is fenced.
+    pub(super) fn turn<R>(&self, call: impl FnOnce(&mut SharePartition) -> R) -> Option<R> {
+        let mut core = self.core.lock();
+        let core = core.as_mut()?;
+        let result = call(core);
+        let next_us = core.next_lock_deadline().map_or(NEVER, |deadline| deadline.0.as_micros() as u64);
+        self.next_deadline_us.store(next_us, Ordering::SeqCst);
+        Some(result)
+    }
+
+    pub(super) fn next_deadline_us(&self) -> u64 {
+        self.next_deadline_us.load(Ordering::SeqCst)
+    }
+
+    fn fence(&self) {
+        *self.core.lock() = None;
+        self.next_deadline_us.store(NEVER, Ordering::SeqCst);
+        self.waiters.wake_all();
+    }
+}
+
+pub struct SharePartitionManager {
+    pub(super) persister: Arc<ShareCoordinator>,
+    pub(super) configs: Arc<dyn ShareGroupConfigs>,
+    pub(super) clock: Arc<dyn Clock>,
+    sessions: Mutex<ShareSessions>,
+    cells: RwLock<HashMap<SharePartitionKey, Arc<Cell>>>,
+    /// Wakes the timer task when a lock ends before the one it sleeps for.
+    pub(super) wake: Notify,
+    pub(super) armed_us: AtomicU64,
+    pub(super) tasks: Arc<dyn Tasks>,
+    pub(super) timers: Mutex<Option<TaskHandle>>,
+    pub(super) me: Weak<SharePartitionManager>,
+}
+
+impl SharePartitionManager {
+    pub fn new(
+        persister: Arc<ShareCoordinator>,
+        configs: Arc<dyn ShareGroupConfigs>,
+        clock: Arc<dyn Clock>,
+        tasks: Arc<dyn Tasks>,
+        sessions_max: usize,
+    ) -> Arc<SharePartitionManager> {
+        Arc::new_cyclic(|me| SharePartitionManager {
+            persister,
+            configs,
+            clock,
+            sessions: Mutex::new(ShareSessions::new(sessions_max)),
+            cells: RwLock::new(HashMap::new()),
+            wake: Notify::new(),
+            armed_us: AtomicU64::new(NEVER),
+            tasks,
+            timers: Mutex::new(None),
+            me: me.clone(),
+        })
+    }
+
+    pub fn configs(&self) -> &dyn ShareGroupConfigs {
+        &*self.configs
+    }
+
+    pub(super) fn limits(&self, group_id: &str) -> Limits {
+        let config = self.configs.of(group_id);
+        Limits {
+            delivery_count_limit: config.delivery_count_limit,
+            record_locks_max: config.partition_record_locks_max,
+            lock_duration_ms: i64::from(config.record_lock_duration_ms),
+            is_renew_enabled: config.is_renew_enabled,
+        }
+    }
+
+    pub(super) fn ring_if_earlier(&self, cell: &Cell) {
+        if cell.next_deadline_us() < self.armed_us.load(Ordering::SeqCst) {
+            self.wake.notify_one();
+        }
+    }
+
+    pub fn session_count(&self) -> usize {
+        self.sessions.lock().count()
+    }
+
+    pub fn open_session(
+        &self,
+        key: &SessionKey,
+        epoch: i32,
+        connection: u64,
+        partitions: &[SessionPartition],
+        forgotten: &[SessionPartition],
+        has_acknowledgements: bool,
+    ) -> Result<ShareFetchContext, ErrorCode> {
+        let mut sessions = self.sessions.lock();
+        sessions.open(key, epoch, connection, partitions, forgotten, has_acknowledgements)
+    }
+
+    pub fn acknowledge_session(&self, key: &SessionKey, epoch: i32) -> Result<(), ErrorCode> {
+        self.sessions.lock().acknowledge(key, epoch)
+    }
+
+    /// Which of the answers leave; `None` when the session went on meanwhile.
+    pub fn tell_session(
+        &self,
+        key: &SessionKey,
+        epoch: i32,
+        answers: impl Iterator<Item = (SessionPartition, bool, bool)>,
+    ) -> Option<Vec<bool>> {
+        self.sessions.lock().tell(key, epoch, answers)
+    }
+
+    /// A session ends: what its member still has is available again.
+    pub fn release_session(&self, key: &SessionKey) {
+        let partitions = self.sessions.lock().remove(key);
+        self.release(key, &partitions.unwrap_or_default());
+    }
+
+    /// A connection ends, and with it the session that was made over it.
+    pub fn on_disconnect(&self, connection: u64) {
+        let ended = self.sessions.lock().on_disconnect(connection);
+        if let Some((key, partitions)) = ended.left {
+            self.release(&key, &partitions);
+        }
+        if let Some(group) = ended.emptied {
+            self.fence_where(|key| key.group == group);
+        }
+    }
+
+    fn release(&self, session: &SessionKey, partitions: &[SessionPartition]) {
+        let limits = self.limits(session.group.as_str());
+        for (topic_id, partition) in partitions {
+            let key = SharePartitionKey {
+                group: session.group.clone(),
+                topic_id: *topic_id,
+                partition: *partition,
+            };
+            let Some(cell) = self.cell(&key) else { continue };
+            let released = cell.turn(|core| {
+                let change = core.release(session.member.as_str(), &limits);
+                self.persist(&cell, core, change).err()
+            });
+            if let Some(Some(error)) = released {
+                // Their locks will end.
+                tracing::warn!(share_partition = %key, code = %error.code, "records of a member that left stay locked");
+                self.fence_if_lost(&cell, &error);
+            }
+        }
+    }
+
+    pub(super) fn cell(&self, key: &SharePartitionKey) -> Option<Arc<Cell>> {
+        self.cells.read().get(key).cloned()
+    }
+
+    pub(super) fn all_cells(&self) -> Vec<Arc<Cell>> {
+        self.cells.read().values().cloned().collect()
+    }
+
+    /// The share partition, restored from what was stored if it is not there yet.
+    pub(super) fn cell_for(
+        &self,
+        key: &SharePartitionKey,
+        partition: &Arc<Partition>,
+    ) -> Result<Arc<Cell>, AcknowledgeError> {
+        if let Some(cell) = self.cell(key) {
+            return Ok(cell);
+        }
+        let mut cells = self.cells.write();
+        if let Some(cell) = cells.get(key) {
+            return Ok(Arc::clone(cell));
+        }
+        let leader_epoch = partition.leader_epoch().0;
+        // What was read rests on records that are durable, or that answer for themselves later.
+        let (stored, _durable) = self.persister.read(key, leader_epoch).map_err(persister_error)?;
+        let start_offset = match stored.start_offset {
+            -1 => self.reset_offset(key, partition)?,
+            offset => offset,
+        };
+        let core = SharePartition::restore(&stored, start_offset, leader_epoch).map_err(|_| {
+            tracing::error!(share_partition = %key, "the stored state of a share partition makes no sense");
+            AcknowledgeError {
+                code: ErrorCode::UnknownServerError,
+                message: format!("Failed to initialize the share partition {key}"),
+            }
+        })?;
+        let cell = Arc::new(Cell {
+            key: key.clone(),
+            partition: Arc::clone(partition),
+            waiters: Arc::new(WaitList::default()),
+            core: Mutex::new(Some(core)),
+            next_deadline_us: AtomicU64::new(NEVER),
+        });
+        cells.insert(key.clone(), Arc::clone(&cell));
+        drop(cells);
+        self.start_timers();
+        Ok(cell)
+    }
+
+    /// Where a group begins that has read nothing of the partition.
+    fn reset_offset(&self, key: &SharePartitionKey, partition: &Partition) -> Result<i64, AcknowledgeError> {
+        let failed = |code: ErrorCode| AcknowledgeError { code, message: code.message().to_owned() };
+        let log = partition.log().map_err(|unavailable| failed(unavailable.code()))?;
+        let found = match self.configs.of(key.group.as_str()).auto_offset_reset {
+            AutoOffsetReset::Latest => return Ok(log.log_end_offset().0),
+            AutoOffsetReset::Earliest => return Ok(log.log_start_offset().0),
+            AutoOffsetReset::ByDuration { duration_ms } => {
+                log.offset_for_timestamp(self.clock.wall_ms().saturating_sub(duration_ms))
+            }
+        };
+        let found = found.map_err(|error| failed(ottla_replica::read::read_error(&error)))?;
+        found.map(|place| place.offset.0).ok_or_else(|| AcknowledgeError {
+            code: ErrorCode::OffsetNotAvailable,
+            message: format!("Offset for timestamp not found for topic partition: {}", partition.name),
+        })
+    }
+
+    /// A member says what became of records that it has.
+    pub fn acknowledge(
+        &self,
+        key: &SharePartitionKey,
+        member: &MemberId,
+        acknowledgements: &[Acknowledgement],
+    ) -> Result<Durable, AcknowledgeError> {
+        let Some(cell) = self.cell(key) else {
+            return Err(AcknowledgeError {
+                code: ErrorCode::UnknownTopicOrPartition,
+                message: ErrorCode::UnknownTopicOrPartition.message().to_owned(),
+            });
+        };
+        let limits = self.limits(key.group.as_str());
+        let now = self.clock.monotonic();
+        let outcome = cell.turn(|core| {
+            let change = core.acknowledge(member.as_str(), acknowledgements, &limits, now)?;
+            self.persist(&cell, core, change)
+        });
+        // A renewal moves deadlines too.
+        self.ring_if_earlier(&cell);
+        let outcome = outcome.unwrap_or_else(|| Err(fenced(&cell)));
+        if let Err(error) = &outcome {
+            self.fence_if_lost(&cell, error);
+        }
+        outcome
+    }
+
+    /// Lets the persister take a change, and keeps or undoes it. Wakes who waits for what came free.
+    pub(super) fn persist(
+        &self,
+        cell: &Cell,
+        core: &mut SharePartition,
+        change: Change,
+    ) -> Result<Durable, AcknowledgeError> {
+        if change.batches.is_empty() {
+            return Ok(None);
+        }
+        match self.persister.write(&cell.key, &core.write_of(change.batches.clone())) {
+            Ok(durable) => {
+                if core.commit(change) {
+                    cell.waiters.wake_all();
+                }
+                Ok(durable)
+            }
+            Err(error) => {
+                core.roll_back(change);
+                Err(persister_error(error))
+            }
+        }
+    }
+
+    /// A share partition that is not ours any more is forgotten; the next fetch reads what is stored.
+    pub(super) fn fence_if_lost(&self, cell: &Arc<Cell>, error: &AcknowledgeError) {
+        let is_lost = matches!(
+            error.code,
+            ErrorCode::NotLeaderOrFollower | ErrorCode::GroupIdNotFound | ErrorCode::UnknownTopicOrPartition
+        );
+        if is_lost {
+            tracing::info!(share_partition = %cell.key, reason = %error.message, "a share partition is fenced");
+            self.fence_where(|key| *key == cell.key);
+        }
+    }
+
+    fn fence_where(&self, is_lost: impl Fn(&SharePartitionKey) -> bool) {
+        let lost: Vec<Arc<Cell>> = {
+            let mut cells = self.cells.write();
+            let keys: Vec<_> = cells.keys().filter(|key| is_lost(key)).cloned().collect();
+            keys.iter().filter_map(|key| cells.remove(key)).collect()
+        };
+        for cell in lost {
+            cell.fence();
+        }
+    }
+
+    /// The stored state of a group's topics was changed from outside.
+    pub fn on_state_changed(&self, group: &GroupId, topics: &HashSet<TopicId>) {
+        self.fence_where(|key| key.group == *group && topics.contains(&key.topic_id));
+    }
+
+    /// A group is deleted.
+    pub fn on_group_deleted(&self, group: &GroupId) {
+        self.fence_where(|key| key.group == *group);
+    }
+
+    pub fn on_topics_deleted(&self, topics: &HashSet<TopicId>) {
+        self.fence_where(|key| topics.contains(&key.topic_id));
+    }
+}
+
+fn fenced(cell: &Cell) -> AcknowledgeError {
+    AcknowledgeError {
+        code: ErrorCode::LeaderNotAvailable,
+        message: format!("Share partition is fenced {}", cell.key),
+    }
+}
+
+/// What a client hears of the persister's refusal (`SharePartition.fetchPersisterError`).
+fn persister_error(error: StateError) -> AcknowledgeError {
+    let code = match error.code {
+        ErrorCode::NotCoordinator
+        | ErrorCode::CoordinatorNotAvailable
+        | ErrorCode::CoordinatorLoadInProgress => ErrorCode::CoordinatorNotAvailable,
+        code @ (ErrorCode::GroupIdNotFound | ErrorCode::UnknownTopicOrPartition) => code,
+        ErrorCode::FencedLeaderEpoch | ErrorCode::FencedStateEpoch => ErrorCode::NotLeaderOrFollower,
+        _ => ErrorCode::UnknownServerError,
+    };
+    AcknowledgeError { code, message: error.message.unwrap_or_else(|| error.code.message()).to_owned() }
+}
