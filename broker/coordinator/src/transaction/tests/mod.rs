@@ -2,6 +2,7 @@
 //! Core.
 
 mod histories;
+mod time;
 
 use ottla_model::{ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, TopicName, TopicPartition};
 
