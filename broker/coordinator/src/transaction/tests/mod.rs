@@ -1,6 +1,7 @@
 //! Tests of the rules, operation by operation.
 //! Core.
 
+mod golden;
 mod histories;
 mod time;
 
