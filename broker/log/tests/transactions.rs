@@ -17,8 +17,12 @@ const NOW: i64 = 1_700_000_000_000;
 const PRODUCER: ProducerId = ProducerId(5);
 
 fn open(disk: &FaultyDisk) -> (Arc<LogManager>, Arc<UnifiedLog>) {
+    open_at(disk, NOW)
+}
+
+fn open_at(disk: &FaultyDisk, now_ms: i64) -> (Arc<LogManager>, Arc<UnifiedLog>) {
     let env = Env {
-        clock: Arc::new(MemoryClock::new(NOW)),
+        clock: Arc::new(MemoryClock::new(now_ms)),
         disk: Arc::new(disk.clone()) as Arc<dyn Disk>,
         net: Arc::new(NoNet),
         rng: Arc::new(SeededRng::new(1)),
@@ -119,4 +123,42 @@ fn a_producers_last_batch_is_known_again_from_a_snapshot_and_five_from_the_recor
         assert_eq!(known, expected, "is_clean {is_clean}");
         assert!(!produce(&log, 0, 7).expect("the next").duplicate);
     }
+}
+
+/// An idempotent batch without a transaction.
+fn produce_plain(log: &Arc<UnifiedLog>, id: ProducerId, sequence: i32) -> Result<AppendInfo, AppendError> {
+    let mut builder = BatchBuilder::new().producer(id, ProducerEpoch(0), Sequence(sequence));
+    builder.append(NOW, None, Some(b"v"), &[]);
+    log.append(builder.build(), LeaderEpoch(0), AppendOrigin::Client, NOW)
+}
+
+fn known(log: &UnifiedLog) -> Vec<ProducerId> {
+    log.producers().iter().map(|(id, _)| *id).collect()
+}
+
+#[test]
+fn producers_are_forgotten_a_day_after_their_last_batch_but_for_open_transactions() {
+    const DAY_MS: i64 = 86_400_000;
+    let silent = ProducerId(9);
+    let disk = FaultyDisk::new(4);
+    let (manager, log) = open(&disk);
+    produce_plain(&log, silent, 0).expect("stored");
+    produce(&log, 0, 0).expect("stored");
+    log.flush().expect("synced");
+    manager.run_retention(NOW + DAY_MS - 1);
+    assert_eq!(known(&log), [PRODUCER, silent]);
+    // Who is known is held to its sequence; who is not may go on with any.
+    assert!(matches!(produce_plain(&log, silent, 7), Err(AppendError::OutOfOrderSequence(_))));
+    manager.clean_shutdown();
+    drop((log, manager));
+    // A start counts the time that passed, also from a snapshot.
+    let (manager, log) = open_at(&disk, NOW + DAY_MS);
+    assert_eq!(known(&log), [PRODUCER]);
+    produce_plain(&log, silent, 7).expect("nobody knows it");
+    assert_eq!(known(&log), [PRODUCER, silent]);
+    manager.run_retention(NOW + DAY_MS);
+    assert_eq!(known(&log), [PRODUCER]);
+    end(&log, 0, true);
+    manager.run_retention(NOW + DAY_MS);
+    assert_eq!(known(&log), [ProducerId(0); 0]);
 }

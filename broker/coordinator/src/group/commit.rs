@@ -79,18 +79,11 @@ impl ClassicGroup {
         if self.is_in_state(ClassicGroupState::Dead) {
             return Err(ErrorCode::CoordinatorNotAvailable);
         }
-        if committer.member_id.is_empty()
-            && committer.group_instance_id.is_none()
-            && committer.generation_id < 0
-        {
+        let is_named = !committer.member_id.is_empty() || committer.group_instance_id.is_some();
+        if committer.generation_id < 0 && (!is_named || self.is_in_state(ClassicGroupState::Empty)) {
             return Ok(());
         }
-        if committer.generation_id >= 0
-            || !committer.member_id.is_empty()
-            || committer.group_instance_id.is_some()
-        {
-            self.validate_member(committer.member_id, committer.group_instance_id)?;
-        }
+        self.validate_member(committer.member_id, committer.group_instance_id)?;
         match committer.generation_id == self.generation_id {
             true => Ok(()),
             false => Err(ErrorCode::IllegalGeneration),

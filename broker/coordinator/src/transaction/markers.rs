@@ -69,16 +69,32 @@ impl TransactionCoordinator {
             let again = Monotonic(self.clock.monotonic().0 + RETRY_PAUSE);
             self.clock.sleep_until(again).await;
         }
-        let completed = self.step(shard, &transactional_id, |present, wall_ms| match present {
+        // A full device refuses the record for a while; until it is there the producer has to wait.
+        while let Err(error) = self.complete(shard, &transactional_id, prepared) {
+            tracing::warn!(%transactional_id, %error, "a transaction's completion was refused; it is tried again");
+            if shard.is_gone() {
+                // Whoever loads the partition next finds the decision and completes it.
+                return;
+            }
+            let again = Monotonic(self.clock.monotonic().0 + RETRY_PAUSE);
+            self.clock.sleep_until(again).await;
+        }
+    }
+
+    /// Records that every marker is there.
+    fn complete(
+        self: &Arc<Self>,
+        shard: &Arc<Shard>,
+        transactional_id: &str,
+        prepared: &TransactionMetadata,
+    ) -> Result<(), ErrorCode> {
+        let completed = self.step(shard, transactional_id, |present, wall_ms| match present {
             Some(present) if present == prepared => {
                 Ok(decide::Decided::Next(decide::complete(present, wall_ms)))
             }
             _ => Ok(decide::Decided::Same),
         });
-        if let Err(error) = completed {
-            // Whoever loads the partition next finds the decision and completes it.
-            tracing::warn!(%transactional_id, %error, "a transaction's completion could not be recorded");
-        }
+        completed.map(drop)
     }
 
     /// Returns the partitions whose marker is not durable.

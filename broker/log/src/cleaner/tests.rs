@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ottla_env::memory::{FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
-use ottla_env::{Disk, Env, OpenMode};
+use ottla_env::{BoxFuture, Clock, Disk, Env, Monotonic, OpenMode};
 use ottla_model::{LeaderEpoch, Offset, TopicId, TopicPartition};
 use ottla_records::{BatchBuilder, batches};
 
@@ -34,8 +35,12 @@ fn config() -> LogConfig {
 }
 
 fn open(disk: &FaultyDisk, config: LogConfig, cleaner: CleanerSettings) -> World {
+    open_at(disk, config, cleaner, Arc::new(MemoryClock::new(NOW_MS)))
+}
+
+fn open_at(disk: &FaultyDisk, config: LogConfig, cleaner: CleanerSettings, clock: Arc<dyn Clock>) -> World {
     let env = Env {
-        clock: Arc::new(MemoryClock::new(NOW_MS)),
+        clock,
         disk: Arc::new(disk.clone()),
         net: Arc::new(NoNet),
         rng: Arc::new(SeededRng::new(1)),
@@ -261,4 +266,79 @@ fn half_made_files_are_removed_at_the_start() {
     assert_eq!(left, ["00000000000000000007.log"]);
     let entries = disk.read_names(folder).expect("a folder");
     assert!(!finish_interrupted(&disk, folder, &entries).expect("done"), "nothing to do");
+}
+
+#[test]
+fn a_log_with_both_policies_is_compacted_and_loses_what_is_too_old() {
+    let both = CleanupPolicy { delete: true, compact: true };
+    let config = LogConfig { cleanup_policy: both, retention_ms: 10_000, ..config() };
+    let world = world(config.clone());
+    world.append(&[("a", Some("1")), ("b", Some("1")), ("a", Some("2")), ("a", Some("3"))]);
+    world.append(&[("c", Some("1")), ("a", Some("4")), ("d", Some("1"))]);
+    world.log.flush().expect("flushed");
+    world.log.on_high_watermark(world.log.log_end_offset());
+    world.manager.clean(NOW_MS).expect("it is all dirty");
+    let cleaned = ["1:b=1", "4:c=1", "5:a=4", "6:d=1"];
+    assert_eq!(world.contents(), cleaned);
+    assert_eq!(world.manager.run_retention(NOW_MS + 10_000), 0, "the last values are young");
+    assert_eq!(world.contents(), cleaned);
+    // Of a compacted log the last values stay however old they are; with both policies they go.
+    let compact = CleanupPolicy { delete: false, compact: true };
+    world.log.set_config(Arc::new(LogConfig { cleanup_policy: compact, ..config.clone() }));
+    assert_eq!(world.manager.run_retention(NOW_MS + 10_001), 0);
+    world.log.set_config(Arc::new(config));
+    assert!(world.manager.run_retention(NOW_MS + 10_001) > 0);
+    assert_eq!(world.contents(), [""; 0]);
+    assert_eq!(world.log.log_start_offset(), Offset(7));
+}
+
+/// Time passes only by being asked for.
+struct AskedClock(MemoryClock);
+
+impl Clock for AskedClock {
+    fn wall_ms(&self) -> i64 {
+        self.0.wall_ms()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.0.advance(Duration::from_millis(20));
+        self.0.monotonic()
+    }
+
+    fn sleep_until(&self, deadline: Monotonic) -> BoxFuture<'static, ()> {
+        self.0.sleep_until(deadline)
+    }
+}
+
+#[test]
+fn a_cleaner_thread_keeps_to_its_speed() {
+    const BYTES_PER_SECOND: u64 = 1_000;
+    let cleaner = CleanerSettings {
+        threads: 1,
+        io_bytes_per_second_max: BYTES_PER_SECOND as f64,
+        ..CleanerSettings::default()
+    };
+    let clean = |is_throttled| {
+        let clock = MemoryClock::new(NOW_MS);
+        let asked = Arc::new(AskedClock(clock.clone()));
+        let world = open_at(&FaultyDisk::new(1), config(), cleaner.clone(), asked);
+        for _ in 0..40 {
+            world.append(&[("a", Some("1")), ("b", Some("2"))]);
+        }
+        let (shared, before_ms) = (world.log.shared.clone(), clock.wall_ms());
+        let stats = std::thread::scope(|scope| {
+            let thread = scope.spawn(|| super::clean_dirtiest(&shared, NOW_MS, is_throttled).expect("dirty"));
+            while !thread.is_finished() {
+                shared.cleaner.tick(NOW_MS, &cleaner);
+                std::thread::yield_now();
+            }
+            thread.join().expect("cleaned")
+        });
+        (stats.mapped_bytes + stats.read_bytes + stats.written_bytes, clock.wall_ms() - before_ms)
+    };
+    let (bytes, took_ms) = clean(true);
+    // For the last segment that was read nobody rests any more.
+    let least_ms = (bytes - 220) * 1_000 / BYTES_PER_SECOND;
+    assert!(took_ms >= least_ms as i64, "{bytes} bytes in {took_ms} ms");
+    assert!(clean(false).1 < took_ms / 10, "who calls the cleaner himself does not wait");
 }

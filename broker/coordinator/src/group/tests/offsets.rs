@@ -280,6 +280,63 @@ fn a_clock_set_back_neither_expires_nor_revives() {
     assert_eq!(lab.state(), ClassicGroupState::Empty);
 }
 
+/// KIP-447. What is expected here is what Kafka 4.3.1's `ClassicGroup.validateOffsetCommit` does.
+#[test]
+fn a_transactional_producer_that_names_its_member_is_held_to_it() {
+    let mut lab = Lab::new(GroupSettings::default());
+    let refusal = |lab: &mut Lab, committer: Committer<'_>| {
+        let outcome = lab.shard.on_transactional_commit(&committer, &[], lab.wall_ms);
+        outcome.err()
+    };
+    let as_instance = |generation_id, member_id| Committer {
+        group_instance_id: Some("i"),
+        ..committer(generation_id, member_id)
+    };
+    // Nobody knows the group: only who belongs to no generation may begin it.
+    assert_eq!(refusal(&mut lab, committer(-1, "")), None);
+    assert_eq!(refusal(&mut lab, committer(3, "who")), Some(ErrorCode::IllegalGeneration));
+    let ids = lab.stable(2);
+    assert_eq!(refusal(&mut lab, committer(1, &ids[0])), None);
+    // Producers of old say nothing of a group, whoever is in it.
+    assert_eq!(refusal(&mut lab, committer(-1, "")), None);
+    // A zombie: its member went, or is of an earlier generation.
+    assert_eq!(refusal(&mut lab, committer(1, "who")), Some(ErrorCode::UnknownMemberId));
+    assert_eq!(refusal(&mut lab, committer(1, "")), Some(ErrorCode::UnknownMemberId));
+    assert_eq!(refusal(&mut lab, committer(0, &ids[0])), Some(ErrorCode::IllegalGeneration));
+    assert_eq!(refusal(&mut lab, committer(-1, &ids[0])), Some(ErrorCode::IllegalGeneration));
+    assert_eq!(refusal(&mut lab, as_instance(1, &ids[0])), Some(ErrorCode::UnknownMemberId));
+    // The rebalance does not matter, the generation does: the present one until all have joined.
+    lab.join(joiner(&ids[0]));
+    assert_eq!(refusal(&mut lab, committer(1, &ids[1])), None);
+    lab.join(joiner(&ids[1]));
+    assert_eq!(refusal(&mut lab, committer(1, &ids[1])), Some(ErrorCode::IllegalGeneration));
+    assert_eq!(refusal(&mut lab, committer(2, &ids[1])), None);
+    // From an empty group nobody can be a zombie, unless it says which generation it is of.
+    lab.sync_all(&ids, 2);
+    for id in &ids {
+        assert_eq!(lab.leave(id, None), 0);
+    }
+    assert_eq!(lab.state(), ClassicGroupState::Empty);
+    assert_eq!(refusal(&mut lab, committer(-1, &ids[0])), None);
+    assert_eq!(refusal(&mut lab, committer(2, &ids[0])), Some(ErrorCode::UnknownMemberId));
+}
+
+#[test]
+fn a_static_member_that_was_replaced_commits_in_no_transaction() {
+    let mut lab = Lab::new(GroupSettings::default());
+    let token = lab.join(static_joiner("", "i"));
+    lab.tick();
+    let old = lab.joined(token).member_id.to_string();
+    let generation = lab.group().generation_id;
+    lab.sync(&old, generation, &[(&old, "a")]);
+    let as_instance =
+        |member_id| Committer { group_instance_id: Some("i"), ..committer(generation, member_id) };
+    assert!(lab.shard.on_transactional_commit(&as_instance(&old), &[], 0).is_ok());
+    lab.join(static_joiner("", "i"));
+    let refused = lab.shard.on_transactional_commit(&as_instance(&old), &[], 0).err();
+    assert_eq!(refused, Some(ErrorCode::FencedInstanceId));
+}
+
 #[test]
 fn offsets_of_an_open_transaction_are_unstable() {
     let mut lab = Lab::new(GroupSettings::default());

@@ -1,7 +1,9 @@
 //! Tests of the rules, operation by operation.
 //! Core.
 
+mod golden;
 mod histories;
+mod time;
 
 use ottla_model::{ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, TopicName, TopicPartition};
 

@@ -26,7 +26,8 @@ import java.util.TreeMap;
 
 /**
  * Writes golden bytes: every request, response and record that Kafka defines, in every released
- * version, as Kafka's own generated classes write it.
+ * version, as Kafka's own generated classes write it; and what comes of the calls in the golden script of
+ * a partition's producers.
  *
  * <p>Arguments: the Maven repository, the folder to write.
  */
@@ -53,6 +54,8 @@ public final class Main {
         for (String set : RECORD_JARS.keySet()) {
             records(repository, set, out.resolve("records"));
         }
+        Path script = out.resolve("../../../broker/log/tests/golden/producer_state.txt").normalize();
+        ProducerStates.main(new String[] {script.toString()});
     }
 
     private static List<Schema> load(Path repository, String artifacts) throws Exception {
