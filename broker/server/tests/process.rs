@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -115,9 +115,19 @@ impl Running {
 }
 
 fn fails(mut command: Command) -> String {
-    let Output { status, stderr, .. } = command.output().expect("it runs");
-    assert!(!status.success());
-    String::from_utf8(stderr).expect("text")
+    let mut child = command.spawn().expect("it runs");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(status) = child.try_wait().expect("the child can be asked") {
+            assert!(!status.success());
+            return stderr_of(child);
+        }
+        if Instant::now() >= deadline {
+            child.kill().expect("killed");
+            panic!("it should end, and runs: {}", stderr_of(child));
+        }
+        std::thread::yield_now();
+    }
 }
 
 /// One Metadata v1 request for all topics, and the length of its answer.
