@@ -13,6 +13,7 @@ use tokio::sync::{Notify, oneshot};
 use super::Reply;
 use super::log::CoordinatorLog;
 use super::shard::{CommitWait, NEVER, Parked, Shard, Turnstile};
+use crate::group::WatchedOffset;
 use crate::java_hash;
 use crate::record::CommittedOffset;
 use crate::settings::GroupSettings;
@@ -149,8 +150,38 @@ impl GroupCoordinator {
         }
     }
 
-    /// Shows every committed offset: what group lag is measured from. A shard is locked while it shows
-    /// its own.
+    /// Committed offsets for people who watch: at most `most`, those of groups with members first, and
+    /// how many there are in all. Shards are locked one by one for a piece each, so that no request waits
+    /// longer than for another request.
+    pub fn watch_offsets(&self, most: usize) -> (Vec<WatchedOffset>, usize) {
+        let (shards, mut all) = (self.all_shards(), 0);
+        for shard in &shards {
+            all += self.turn(shard, |turnstile| turnstile.core().offsets().count()).unwrap_or(0);
+        }
+        let mut watched = Vec::with_capacity(all.min(most));
+        for with_members in [true, false] {
+            for shard in &shards {
+                let mut after = None;
+                loop {
+                    let room = most - watched.len();
+                    if room == 0 {
+                        return (watched, all);
+                    }
+                    // A shard that is being loaded or was given away shows nothing.
+                    let piece = self.turn(shard, |turnstile| {
+                        turnstile.core().watch_offsets(after.as_ref(), with_members, room, &mut watched)
+                    });
+                    after = piece.ok().flatten();
+                    if after.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        (watched, all)
+    }
+
+    /// Shows every committed offset. A shard is locked while it shows its own.
     pub fn for_each_offset(&self, mut visit: impl FnMut(&GroupId, &TopicName, i32, &CommittedOffset)) {
         for shard in self.all_shards() {
             let _ = self.turn(&shard, |turnstile| {
