@@ -119,9 +119,7 @@ impl ReplicaManager {
         for (hosted, partition) in partitions.iter().zip(topic.partitions.iter()) {
             hosted.set_leader_epoch(partition.leader_epoch);
         }
-        let metrics = known
-            .map(|known| known.metrics.clone())
-            .unwrap_or_else(|| Arc::new(self.metrics.topic(topic.name.as_str())));
+        let metrics = known.map(|known| known.metrics.clone()).unwrap_or_default();
         Arc::new(HostedTopic { name: topic.name.clone(), id: topic.id, partitions, metrics, config })
     }
 
@@ -153,7 +151,6 @@ impl ReplicaManager {
             partition.mark_deleted();
             self.delete_folder(&partition.name);
         }
-        self.metrics.forget_topic(topic.name.as_str());
     }
 
     fn reconfigure(&self, topic: &TopicImage, hosted: &HostedTopic) {
