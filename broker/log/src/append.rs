@@ -136,6 +136,10 @@ impl UnifiedLog {
         {
             return Err(AppendError::FencedLeaderEpoch { given: leader_epoch.0, latest: latest.epoch.0 });
         }
+        let appends_from = self.appends_from.load(Ordering::Acquire);
+        if leader_epoch.0 < appends_from {
+            return Err(AppendError::FencedLeaderEpoch { given: leader_epoch.0, latest: appends_from });
+        }
         let from_client = origin.is_client();
         let mut next = self.log_end_offset();
         for batch in &mut prepared {

@@ -9,7 +9,7 @@
 //! - I4. Readers take no lock that a writer holds while it writes.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -72,6 +72,8 @@ pub struct UnifiedLog {
     first_unstable: AtomicI64,
     /// What the replica room last said; no old segment above it is deleted.
     high_watermark: AtomicI64,
+    /// The first leader epoch that may append; changed with the writer's lock held.
+    pub(crate) appends_from: AtomicI32,
     pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
     pub(crate) positions: Mutex<Positions>,
     pub(crate) writer: Mutex<Writer>,
@@ -139,6 +141,7 @@ impl UnifiedLog {
             flushed: AtomicI64::new(0),
             first_unstable: AtomicI64::new(-1),
             high_watermark: AtomicI64::new(i64::MAX),
+            appends_from: AtomicI32::new(0),
             segments: ArcSwap::from_pointee(Vec::new()),
             positions: Mutex::default(),
             writer: Mutex::default(),
@@ -338,6 +341,12 @@ impl UnifiedLog {
         if writer.epochs.assign(epoch, end) {
             writer.are_epochs_dirty = true;
         }
+    }
+
+    /// Refuses appends of leader epochs before `epoch` from now on; those that were let in are complete.
+    pub fn fence_appends_before(&self, epoch: LeaderEpoch) {
+        let _writer = self.writer.lock();
+        self.appends_from.fetch_max(epoch.0, Ordering::AcqRel);
     }
 
     /// For DescribeProducers.
