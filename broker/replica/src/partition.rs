@@ -261,7 +261,33 @@ impl Partition {
         acks: Acks,
         wall_ms: i64,
     ) -> Result<Appended, AppendRefused> {
+        self.append_led(self.led(-1)?, records, origin, acks, wall_ms)
+    }
+
+    /// The same, if the partition is led under this epoch and no other.
+    pub fn append_in(
+        self: &Arc<Self>,
+        epoch: LeaderEpoch,
+        records: Bytes,
+        origin: AppendOrigin,
+        acks: Acks,
+        wall_ms: i64,
+    ) -> Result<Appended, AppendRefused> {
         let led = self.led(-1)?;
+        if led.epoch() != epoch {
+            return Err(Unavailable::NotLeader.into());
+        }
+        self.append_led(led, records, origin, acks, wall_ms)
+    }
+
+    fn append_led(
+        self: &Arc<Self>,
+        led: Led<'_>,
+        records: Bytes,
+        origin: AppendOrigin,
+        acks: Acks,
+        wall_ms: i64,
+    ) -> Result<Appended, AppendRefused> {
         let (leader, log) = (led.leader(), led.log());
         if acks == Acks::All && leader.is_under_min_isr(self.topic.min_isr()) {
             return Err(AppendRefused::NotEnoughReplicas);
