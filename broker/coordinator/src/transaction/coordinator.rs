@@ -65,7 +65,7 @@ pub struct TransactionCoordinator {
     pub(super) markers: Arc<dyn TransactionMarkers>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tasks: Arc<dyn Tasks>,
-    ids: Arc<dyn ProducerIdSource>,
+    pub(super) ids: Arc<dyn ProducerIdSource>,
     shards: RwLock<HashMap<i32, Arc<Shard>>>,
     /// By producer: the end of the queue of produce requests that wait (see `produce`).
     pub(super) queues: Mutex<HashMap<ProducerId, oneshot::Receiver<()>>>,

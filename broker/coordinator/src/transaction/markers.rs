@@ -9,7 +9,7 @@ use ottla_model::{ErrorCode, Offset, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_records::EndTxnMarker;
 
 use super::codec::TransactionRecord;
-use super::coordinator::{Shard, TransactionCoordinator};
+use super::coordinator::{Shard, Step, TransactionCoordinator};
 use super::decide;
 use super::metadata::{PartitionSet, TransactionMetadata, TransactionState};
 use crate::runtime::Durable;
@@ -143,15 +143,8 @@ impl TransactionCoordinator {
     pub fn tick(self: &Arc<Self>, expires_ids: bool) {
         for shard in self.all_shards() {
             let wall_ms = self.clock.wall_ms();
-            let late = shard.select(|value| decide::time_out(value, wall_ms).is_some());
-            for id in late {
-                let aborted = self.step(&shard, &id, |present, wall_ms| {
-                    Ok(match present.and_then(|present| decide::time_out(present, wall_ms)) {
-                        Some(next) => decide::Decided::Next(next),
-                        None => decide::Decided::Same,
-                    })
-                });
-                tracing::info!(transactional_id = %id, outcome = ?aborted.map(|_| ()), "a transaction is aborted: it took longer than its timeout");
+            for id in shard.select(|value| decide::is_late(value, wall_ms)) {
+                self.time_out(&shard, id);
             }
             if expires_ids {
                 let expiration_ms = self.settings.id_expiration_ms;
@@ -165,6 +158,34 @@ impl TransactionCoordinator {
                     );
                 }
             }
+        }
+    }
+
+    /// Aborts one transaction that is open for too long; a new producer id is fetched first where it needs one.
+    fn time_out(self: &Arc<Self>, shard: &Arc<Shard>, id: Box<str>) {
+        let aborted = self.step(shard, &id, |present, wall_ms| decide::time_out(present, None, wall_ms));
+        if matches!(aborted, Ok(Step::NeedsProducerId)) {
+            let (coordinator, shard) = (Arc::clone(self), Arc::clone(shard));
+            let work = async move {
+                // A refusal is met again at the next tick.
+                let Ok(spare) = coordinator.ids.next().await else { return };
+                let late = |present: Option<&_>, wall_ms| decide::time_out(present, Some(spare), wall_ms);
+                report_late(&id, &coordinator.step(&shard, &id, late));
+            };
+            self.tasks.spawn("transaction timeout", Box::pin(work)).detach();
+            return;
+        }
+        report_late(&id, &aborted);
+    }
+}
+
+fn report_late(id: &str, aborted: &Result<Step, ErrorCode>) {
+    match aborted {
+        Ok(_) => {
+            tracing::info!(transactional_id = %id, "a transaction is aborted: it took longer than its timeout")
+        }
+        Err(error) => {
+            tracing::warn!(transactional_id = %id, %error, "a transaction that took too long could not be aborted; it is tried again")
         }
     }
 }
