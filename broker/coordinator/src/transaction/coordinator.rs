@@ -139,7 +139,7 @@ impl TransactionCoordinator {
         *shard.phase.lock() = Phase::Active(core);
         for ((id, value), offset) in ending.iter().zip(offsets) {
             // No client waits for it.
-            let _ = self.finish(&shard, id, value, offset);
+            drop(self.finish(&shard, id, value, offset));
         }
         Ok(())
     }
