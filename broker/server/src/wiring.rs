@@ -110,6 +110,7 @@ pub async fn start(
     metadata.start(&settings::registration(&env, &config, &identity)).map_err(|error| error.to_string())?;
     let group_timers = groups.start_timers(&*env.tasks);
     let transaction_timers = transactions.start_timers();
+    crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
     let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
     let figures = Figures::register(&registry, logs.clone(), replicas.clone(), groups.clone(), env.clone())
