@@ -120,6 +120,7 @@ pub async fn start(
     // A client that connects finds its groups loaded.
     loader.until_idle().await;
     let transaction_timers = transactions.start_timers();
+    crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
     let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
     let figures = Figures::register(&registry, logs.clone(), replicas.clone(), groups.clone(), env.clone())
