@@ -1,4 +1,4 @@
-//! One topic's effective configuration as its logs obey it.
+//! The effective configuration as the logs and their cleaner obey it.
 //! Core.
 
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ottla_config::{
     BrokerConfig, CompressionType, ConfigSources, TimestampType as ConfigTimestampType, TopicConfig,
 };
-use ottla_log::{CleanupPolicy, LogConfig, TopicCompression};
+use ottla_log::{CleanerSettings, CleanupPolicy, LogConfig, TopicCompression};
 use ottla_metadata::{Image, TopicImage};
 use ottla_records::{Codec, TimestampType};
 
@@ -15,6 +15,19 @@ pub fn effective_broker_config(fixed: &BrokerConfig, image: &Image) -> BrokerCon
     let of_this_broker = image.broker_dynamic(Some(ottla_model::BrokerId(fixed.node_id)));
     let of_all_brokers = image.broker_dynamic(None);
     fixed.with_dynamic(&of_this_broker, &of_all_brokers)
+}
+
+/// What the log cleaner obeys.
+pub fn cleaner_settings(broker: &BrokerConfig) -> CleanerSettings {
+    CleanerSettings {
+        is_enabled: broker.log_cleaner_enable,
+        threads: usize::try_from(broker.log_cleaner_threads).unwrap_or(0),
+        backoff_ms: broker.log_cleaner_backoff_ms,
+        dedupe_buffer_bytes: u64::try_from(broker.log_cleaner_dedupe_buffer_bytes).unwrap_or(0),
+        dedupe_buffer_load_factor: broker.log_cleaner_io_buffer_load_factor,
+        io_buffer_bytes: usize::try_from(broker.log_cleaner_io_buffer_bytes).unwrap_or(0),
+        io_bytes_per_second_max: broker.log_cleaner_io_bytes_per_second_max,
+    }
 }
 
 /// What a topic's replicas obey.

@@ -10,7 +10,7 @@ use ottla_metadata::{Delta, Image, ImageListener, ResourceType, TopicImage};
 use ottla_model::{BrokerId, ErrorCode, PartitionIndex, TopicId, TopicName, TopicPartition};
 
 use crate::acknowledge::Durability;
-use crate::config::{effective_broker_config, topic_settings};
+use crate::config::{cleaner_settings, effective_broker_config, topic_settings};
 use crate::metrics::{ReplicaMetrics, TopicMetrics};
 use crate::partition::Partition;
 use crate::partition_map::PartitionMap;
@@ -230,7 +230,9 @@ impl ImageListener for ReplicaManager {
         let brokers_changed =
             delta.configs_changed.iter().any(|resource| resource.resource_type == ResourceType::Broker);
         if brokers_changed {
-            self.effective.store(Arc::new(effective_broker_config(&self.fixed, image)));
+            let effective = effective_broker_config(&self.fixed, image);
+            self.logs.set_cleaner_settings(cleaner_settings(&effective));
+            self.effective.store(Arc::new(effective));
         }
         let mut hosted = Hosted::clone(&self.hosted.load());
         for (name, id) in &delta.topics_deleted {

@@ -8,9 +8,9 @@ use ottla_log::AppendOrigin;
 use ottla_protocol::messages::create_topics_request::CreatableTopic;
 use ottla_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest};
 use ottla_records::BatchBuilder;
-use ottla_replica::{Acks, AppendRefused, Unavailable};
+use ottla_replica::{Acks, AppendRefused, NotAcknowledged, Unavailable};
 use ottla_sim::cluster_history::ClusterHistory;
-use ottla_sim::rooms::{World, wire};
+use ottla_sim::rooms::{World, wait, wire};
 use ottla_sim::{run_seeds, with_trace};
 
 #[test]
@@ -23,7 +23,7 @@ fn what_was_answered_is_in_force_after_every_history() {
 }
 
 #[test]
-fn an_append_to_a_partition_whose_topic_is_gone_is_answered_so() {
+fn an_append_that_waits_when_its_topic_is_deleted_is_answered_that_the_topic_is_gone() {
     let world = World::new(1);
     let metadata = world.rooms().metadata.clone();
     let topic = CreatableTopic::default()
@@ -37,8 +37,9 @@ fn an_append_to_a_partition_whose_topic_is_gone_is_answered_so() {
         batch.append(world.clock.wall_ms(), None, Some(b"value"), &[]);
         partition.append(batch.build(), AppendOrigin::Client, Acks::All, world.clock.wall_ms())
     };
-    assert!(append().is_ok_and(|appended| appended.pending.is_none()), "it is synced at once");
+    let pending = append().expect("a good batch").pending.expect("nobody has asked for a sync");
     let names = DeleteTopicsRequest::default().with_topic_names(vec![wire("t").into()]);
     world.ask(metadata.delete_topics(names, 5)).expect("deleted");
+    assert_eq!(wait(pending.acknowledged()), Err(NotAcknowledged::Deleted));
     assert!(matches!(append(), Err(AppendRefused::Unavailable(Unavailable::Deleted))));
 }

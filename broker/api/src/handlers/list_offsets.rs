@@ -149,7 +149,8 @@ fn look_up(
         LATEST if !led.is_latest_known() => return Err(ErrorCode::OffsetNotAvailable),
         LATEST => Found { timestamp: -1, offset: visible_end.0, leader_epoch },
         EARLIEST | EARLIEST_LOCAL => {
-            let (start, epoch) = log.earliest().map_err(|error| errors::read_error(&error))?;
+            let first = if timestamp == EARLIEST { log.earliest() } else { log.earliest_local() };
+            let (start, epoch) = first.map_err(|error| errors::read_error(&error))?;
             Found { timestamp: -1, offset: start.0, leader_epoch: epoch.map_or(-1, |epoch| epoch.0) }
         }
         LATEST_TIERED | EARLIEST_PENDING_UPLOAD => NOTHING,
