@@ -160,13 +160,14 @@ impl Figures {
     /// `None` for a partition that is not here any more.
     fn lag(&self, place: WatchedOffset, now_ms: i64) -> Option<Lag> {
         let partition = self.replicas.partition(place.topic.as_str(), place.partition)?;
-        let log = partition.log().ok()?;
+        let led = partition.led(-1).ok()?;
+        let (log, end) = (led.log(), led.high_watermark());
         let from = Offset(place.offset).max(log.log_start_offset());
-        let records = (log.log_end_offset() - from).max(0);
+        let records = (end - from).max(0);
         let seconds = match records {
             0 => 0.0,
             // The oldest record the group has not committed tells since when it is behind.
-            _ => batch_timestamp(log, from)
+            _ => batch_timestamp(log, from, end)
                 .map_or(0.0, |timestamp| (now_ms - timestamp).max(0) as f64 / 1000.0),
         };
         Some(Lag { place, records, seconds })
@@ -174,8 +175,8 @@ impl Figures {
 }
 
 /// The time of the batch that holds an offset, from its header alone.
-fn batch_timestamp(log: &UnifiedLog, offset: Offset) -> Option<i64> {
-    let limits = ReadLimits { max_bytes: 0, bound: log.log_end_offset(), min_one_batch: true };
+fn batch_timestamp(log: &UnifiedLog, offset: Offset, end: Offset) -> Option<i64> {
+    let limits = ReadLimits { max_bytes: 0, bound: end, min_one_batch: true };
     let mut header = [0; HEADER_BYTES];
     match log.read(offset, limits).ok()?.data {
         ReadData::Empty => return None,
