@@ -34,7 +34,7 @@ fn answers_leave_in_the_order_of_requests() {
     connection.send(&request(4, b'R', 0));
     assert_eq!(*world.script.admitted.lock(), [1, 2, 3, 4], "the wait of one does not stop the next");
     world.script.answer(3, Answer::Respond(answer(3, 0)));
-    assert_eq!(connection.receive_ids(), []);
+    assert_eq!(connection.receive_ids(), [] as [i32; 0]);
     world.script.answer(1, Answer::Respond(answer(1, 0)));
     assert_eq!(connection.receive_ids(), [1, 2, 3, 4]);
     assert!(!connection.is_closed());
@@ -75,7 +75,7 @@ fn silence_is_silent_and_later_answers_go_on() {
     let world = world();
     let mut connection = world.connect();
     connection.send(&request(1, b'S', 0));
-    assert_eq!(connection.receive_ids(), []);
+    assert_eq!(connection.receive_ids(), [] as [i32; 0]);
     connection.send(&request(2, b'P', 0));
     connection.send(&request(3, b'R', 0));
     world.script.answer(2, Answer::Silent);
@@ -102,7 +102,7 @@ fn a_parked_answer_may_close() {
     let mut connection = world.connect();
     connection.send(&[request(1, b'P', 0), request(2, b'R', 0)].concat());
     world.script.answer(1, Answer::Close("not a leader and acks=0"));
-    assert_eq!(connection.receive_ids(), []);
+    assert_eq!(connection.receive_ids(), [] as [i32; 0]);
     assert!(connection.is_closed());
 }
 
@@ -263,7 +263,7 @@ fn a_trickle_that_holds_up_the_others_is_closed() {
     let mut other = world.connect();
     let frame = request_of_len(2, b'R', 200_000);
     let sent = frame.len() - other.send(&frame);
-    assert_eq!(other.receive_ids(), []);
+    assert_eq!(other.receive_ids(), [] as [i32; 0]);
     world.shared.on_tick();
     world.shared.on_tick();
     trickle.run();
@@ -318,7 +318,7 @@ fn nothing_is_admitted_beside_an_exclusive_request() {
     connection.send(&requests.concat());
     assert_eq!(*world.script.admitted.lock(), [1, 2], "the frames behind it wait, though they have arrived");
     world.script.answer(2, Answer::Respond(answer(2, 0)));
-    assert_eq!(connection.receive_ids(), [], "the first is not answered yet");
+    assert_eq!(connection.receive_ids(), [] as [i32; 0], "the first is not answered yet");
     assert_eq!(*world.script.admitted.lock(), [1, 2, 3, 4], "its answer is known, that is enough");
     world.script.answer(1, Answer::Respond(answer(1, 0)));
     assert_eq!(connection.receive_ids(), [1, 2, 3, 4]);
@@ -332,7 +332,11 @@ fn a_request_may_wait_until_every_earlier_answer_has_left() {
     connection.send(&requests.concat());
     world.script.answer(2, Answer::Respond(answer(2, 0)));
     connection.run();
-    assert_eq!(*world.script.begun.lock(), [], "the answers before it are not with the client yet");
+    assert_eq!(
+        *world.script.begun.lock(),
+        [] as [i32; 0],
+        "the answers before it are not with the client yet"
+    );
     assert_eq!(connection.receive_ids(), [1, 2]);
     assert_eq!((&*world.script.begun.lock(), &*world.script.admitted.lock()), (&vec![3], &vec![1, 2, 3]));
     world.script.answer(3, Answer::Respond(answer(3, 0)));
@@ -370,7 +374,7 @@ fn a_delayed_close_reads_nothing_more_then_answers_and_closes() {
     world.script.answer(1, Answer::Respond(answer(1, 0)));
     assert_eq!(connection.receive_ids(), [1]);
     world.clock.advance(Duration::from_millis(99));
-    assert_eq!((connection.receive_ids(), connection.is_closed()), (vec![], false));
+    assert_eq!((connection.receive_ids(), connection.is_closed()), (Vec::<i32>::new(), false));
     world.clock.advance(Duration::from_millis(1));
     assert_eq!((connection.receive_ids(), connection.is_closed()), (vec![2], true));
     assert_eq!(*world.script.admitted.lock(), [1, 2]);

@@ -18,7 +18,7 @@ use crate::response::Response;
 pub struct ListenerInfo {
     /// The listener's name (`PLAINTEXT`, or what the protocol map gives).
     pub name: String,
-    /// What clients are told, when configured; otherwise each is told the address it dialled.
+    /// The advertised address, when configured; otherwise each client gets the address it dialled.
     pub advertised: Option<(String, u16)>,
     /// Where it listens, with the port that was picked.
     pub bound: SocketAddr,
@@ -32,7 +32,7 @@ pub struct ConnectionInfo {
     pub peer_addr: SocketAddr,
     /// The address the client dialled.
     pub local_addr: SocketAddr,
-    /// Name and version of the client's software, once ApiVersions told them (KIP-511).
+    /// Name and version of the client's software, once ApiVersions reported them (KIP-511).
     pub software: OnceLock<(String, String)>,
     identity: ArcSwapOption<Identity>,
 }
@@ -66,7 +66,7 @@ impl ConnectionInfo {
         self.identity.store(Some(identity));
     }
 
-    /// The host and port this client is told to reach this broker at.
+    /// The host and port at which this client reaches this broker.
     pub fn advertised(&self) -> (String, u16) {
         match &self.listener.advertised {
             Some((host, port)) => (host.clone(), *port),

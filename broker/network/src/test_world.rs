@@ -1,5 +1,5 @@
 //! For the tests of this room: a scripted handler, a connection polled by hand, a clock set by hand.
-//! Shell's stand-in.
+//! Shell: a stand-in for tests.
 
 use std::collections::HashMap;
 use std::io;

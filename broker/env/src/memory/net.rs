@@ -1,6 +1,6 @@
 //! A network inside the process: byte streams between two ends, with bounded room and no hidden
 //! order. What arrives is decided by who is polled, so it is as deterministic as its callers.
-//! Shell's stand-in.
+//! Shell: a stand-in for tests.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, IoSlice};
