@@ -290,6 +290,7 @@ impl UnifiedLog {
             }
             report.scanned_bytes += right - scan_from;
         }
+        assert!(scan_from <= right && right <= size, "scanned {scan_from} to {right} of {size} bytes");
         if right < size {
             report.truncated_bytes += size - right;
             file.set_len(right)?;
@@ -356,6 +357,7 @@ impl UnifiedLog {
             self.rewrite_txn_indexes(writer, &segments, listing, from, &aborted)?;
         }
         state.advance_to(end);
+        assert_eq!(state.end_offset(), end, "producers of batches that the log does not have");
         state.remove_expired(self.shared.env.clock.wall_ms(), self.shared.settings.producer_id_expiration_ms);
         self.producers.set_found(&mut writer.turn, state, last_snapshot);
         Ok(())
