@@ -11,6 +11,7 @@ pub mod checkpoint;
 mod cleaner;
 mod close;
 pub mod config;
+mod damage;
 mod error;
 mod flusher;
 mod index;
