@@ -69,6 +69,7 @@ impl Upkeep {
 
     /// Starts a job if one is due and takes in the one that ended.
     pub fn run_due(&mut self, log: &mut MetadataLog, image: &Arc<Image>) {
+        assert!(image.metadata_offset() < log.commit_offset(), "only committed facts are kept");
         self.finish_ended(log);
         let appended = log.bytes_since_snapshot().saturating_sub(self.bytes_seen);
         self.bytes_since_store += appended;
