@@ -127,6 +127,10 @@ pub trait File: Send + Sync {
     /// room for them at once. The length stays. Only a hint: it fails silently.
     fn reserve(&self, _position: u64, _bytes: u64) {}
 
+    /// Begins to bring these bytes to the device and waits for none of them, so that a later sync has
+    /// less to do. Only a hint: it fails silently and proves nothing.
+    fn start_write_out(&self, _position: u64, _bytes: u64) {}
+
     /// Waits until the bytes written so far (and the length) are on the device.
     fn sync_data(&self) -> io::Result<()>;
 

@@ -77,14 +77,15 @@ impl Figures {
         });
         for (group, topic, index, committed) in all {
             let Some(partition) = self.replicas.partition(topic.as_str(), index) else { continue };
-            let Ok(log) = partition.log() else { continue };
+            let Ok(led) = partition.led(-1) else { continue };
+            let (log, end) = (led.log(), led.high_watermark());
             let from = committed.max(log.log_start_offset());
-            let records = (log.log_end_offset() - from).max(0);
+            let records = (end - from).max(0);
             let seconds = if records == 0 {
                 0.0
             } else {
                 // The oldest record the group has not committed tells since when it is behind.
-                batch_timestamp(log, from)
+                batch_timestamp(log, from, end)
                     .map_or(0.0, |timestamp| (now_ms - timestamp).max(0) as f64 / 1000.0)
             };
             let index = index.to_string();
@@ -96,8 +97,8 @@ impl Figures {
 }
 
 /// The time of the batch that holds an offset, from its header alone.
-fn batch_timestamp(log: &UnifiedLog, offset: Offset) -> Option<i64> {
-    let limits = ReadLimits { max_bytes: 0, bound: log.log_end_offset(), min_one_batch: true };
+fn batch_timestamp(log: &UnifiedLog, offset: Offset, end: Offset) -> Option<i64> {
+    let limits = ReadLimits { max_bytes: 0, bound: end, min_one_batch: true };
     let mut header = [0; HEADER_BYTES];
     match log.read(offset, limits).ok()?.data {
         ReadData::Empty => return None,

@@ -482,6 +482,20 @@ fn parked_requests_are_answered_when_the_shard_goes() {
 }
 
 #[test]
+fn what_metrics_show_of_offsets_is_bounded_and_begins_with_groups_that_have_members() {
+    let lab = Lab::new();
+    lab.commit(9, "", -1).now();
+    let (watched, all) = lab.coordinator.watch_offsets(usize::MAX >> 1);
+    let places: Vec<String> = watched
+        .iter()
+        .map(|one| format!("{} {}-{} {}", one.group, one.topic, one.partition, one.offset))
+        .collect();
+    assert_eq!((places, all), (vec!["g t-0 42".to_owned(), "g t-1 42".to_owned()], 2));
+    assert_eq!(lab.coordinator.watch_offsets(1).0.len(), 1);
+    assert_eq!(lab.coordinator.watch_offsets(0), (Vec::new(), 2));
+}
+
+#[test]
 fn lag_is_measured_from_what_is_shown_and_deleted_topics_are_not() {
     let lab = Lab::new();
     lab.commit(9, "", -1).now();
