@@ -262,7 +262,7 @@ mod tests {
         damage
     }
 
-    fn flip(batch: &mut Vec<u8>) {
+    fn flip(batch: &mut [u8]) {
         let middle = batch.len() / 2;
         batch[middle] ^= 1;
     }
@@ -283,16 +283,20 @@ mod tests {
     #[test]
     fn a_whole_batch_behind_a_damaged_one_is_the_disk_s_doing() {
         for number in 0..9 {
-            let damage = damaged(10, number, flip);
+            let damage = damaged(10, number, |batch| flip(batch));
             assert_eq!(damage.cause(Some(LeaderEpoch(2)), false), Cause::Device, "batch {number}");
             assert_eq!(damage.behind.batches, 9 - number as u64);
             assert_eq!(damage.behind.last_offset, Offset(9));
         }
         // Also when quorum-state is lost: more than one change was answered.
         for number in 0..8 {
-            assert_eq!(damaged(10, number, flip).cause(None, false), Cause::Device, "batch {number}");
+            assert_eq!(
+                damaged(10, number, |batch| flip(batch)).cause(None, false),
+                Cause::Device,
+                "batch {number}"
+            );
         }
-        let text = damaged(10, 1, flip).describe();
+        let text = damaged(10, 1, |batch| flip(batch)).describe();
         assert!(text.starts_with(&format!("{PATH} is damaged at byte ")), "{text}");
         assert!(text.contains("where offset 1 should be (Record is corrupt"), "{text}");
         assert!(text.contains("8 whole batches with 8 records, up to offset 9"), "{text}");
@@ -319,16 +323,16 @@ mod tests {
     fn the_beginning_of_an_epoch_that_never_answered_may_be_torn_in_any_order() {
         // The second epoch has written its first change, and quorum-state does not say it yet.
         for number in [5, 6] {
-            let damage = damaged(8, number, flip);
+            let damage = damaged(8, number, |batch| flip(batch));
             assert_eq!(damage.cause(Some(LeaderEpoch(1)), false), Cause::Unfinished, "batch {number}");
             assert_eq!(damage.cause(Some(LeaderEpoch(2)), false), Cause::Device, "batch {number}");
         }
         // What is before it was synced by the process before.
-        let damage = damaged(8, 4, flip);
+        let damage = damaged(8, 4, |batch| flip(batch));
         assert_eq!(damage.cause(Some(LeaderEpoch(1)), false), Cause::Device);
         // A first start has no quorum-state at all.
-        assert_eq!(damaged(3, 1, flip).cause(None, false), Cause::Unfinished);
-        assert_eq!(damaged(4, 1, flip).cause(None, false), Cause::Device);
+        assert_eq!(damaged(3, 1, |batch| flip(batch)).cause(None, false), Cause::Unfinished);
+        assert_eq!(damaged(4, 1, |batch| flip(batch)).cause(None, false), Cause::Device);
     }
 
     #[test]

@@ -154,7 +154,7 @@ fn a_damaged_snapshot_stops_the_start_when_the_log_before_it_is_gone() {
         let mut damaged = whole.clone();
         damaged[whole.len() / 6 + third * whole.len() / 3] ^= 1;
         std::fs::write(&snapshot, damaged).expect("written");
-        let error = reopened().err().expect("it does not open");
+        let error = reopened().expect_err("it does not open");
         let is_gap = matches!(error, OpenError::Log(LogOpenError::Gap { known: Offset::ZERO, .. }));
         assert!(is_gap, "{error}");
     }
