@@ -115,7 +115,7 @@ impl Running {
 }
 
 fn fails(mut command: Command) -> String {
-    let mut child = command.spawn().expect("it runs");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         if let Some(status) = child.try_wait().expect("the child can be asked") {
