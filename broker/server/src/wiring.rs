@@ -140,8 +140,7 @@ pub async fn start(
     crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
     let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
-    let figures = Figures::register(&registry, logs.clone(), replicas.clone(), groups.clone(), env.clone())
-        .map_err(metrics)?;
+    let figures = Figures::new(replicas.clone(), groups.clone(), env.clone(), config.metrics_series_max);
     let broker = ApiBroker::new(
         env.clone(),
         config.clone(),
@@ -169,10 +168,8 @@ pub async fn start(
     let sources = AdminSources {
         registry,
         ready: Arc::new(move || is_ready.load(Ordering::Acquire)),
-        refresh: Arc::new(move || {
-            process.refresh();
-            figures.refresh();
-        }),
+        refresh: Arc::new(move || process.refresh()),
+        figures: Arc::new(move |text| figures.write(text)),
         about,
     };
     let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));
