@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ottla_env::memory::{FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Disk, Env};
@@ -19,8 +20,12 @@ const PARTITIONS: [&str; 4] =
     ["t-0", "__consumer_offsets-0", "__transaction_state-0", "__share_group_state-0"];
 
 fn open(disk: &FaultyDisk) -> Arc<LogManager> {
+    open_at(disk, MemoryClock::new(NOW))
+}
+
+fn open_at(disk: &FaultyDisk, clock: MemoryClock) -> Arc<LogManager> {
     let env = Env {
-        clock: Arc::new(MemoryClock::new(NOW)),
+        clock: Arc::new(clock),
         disk: Arc::new(disk.clone()),
         net: Arc::new(NoNet),
         rng: Arc::new(SeededRng::new(1)),
@@ -69,14 +74,16 @@ fn file(name: &str) -> PathBuf {
 /// Records in every partition, all on the device; then the process is gone.
 fn written(seed: u64, is_clean: bool, is_checkpointed: bool) -> FaultyDisk {
     let disk = FaultyDisk::new(seed);
-    let manager = open(&disk);
+    let clock = MemoryClock::new(NOW);
+    let manager = open_at(&disk, clock.clone());
     for name in PARTITIONS {
         let log = log(&manager, name);
         (0..BATCHES).for_each(|_| append(&log).expect("stored"));
         log.flush().expect("synced");
     }
     if is_checkpointed {
-        manager.tick(NOW + 10_000);
+        clock.advance(Duration::from_secs(10));
+        manager.tick();
         manager.checkpoint();
     }
     if is_clean {
