@@ -166,9 +166,7 @@ impl ReplicaManager {
         if partitions.is_empty() {
             return None;
         }
-        let metrics = known
-            .map(|known| known.metrics.clone())
-            .unwrap_or_else(|| Arc::new(self.metrics.topic(topic.name.as_str())));
+        let metrics = known.map(|known| known.metrics.clone()).unwrap_or_default();
         Some(Arc::new(HostedTopic { name: topic.name.clone(), id: topic.id, partitions, metrics, logs }))
     }
 
@@ -213,7 +211,6 @@ impl ReplicaManager {
             partition.mark_deleted();
             self.delete_folder(&partition.name);
         }
-        self.metrics.forget_topic(topic.name.as_str());
     }
 
     fn reconfigure(&self, topic: &TopicImage, hosted: &HostedTopic) {

@@ -56,12 +56,22 @@ pub struct Broker {
     ready: Arc<AtomicBool>,
 }
 
+/// What the command line says beside the configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StartOptions {
+    /// Everything is kept in memory.
+    pub ephemeral: bool,
+    /// A damaged metadata log is cut, and does not stop the start.
+    pub accept_metadata_loss: bool,
+}
+
 pub async fn start(
     env: Env,
     machine_disk: Arc<dyn Disk>,
     config: BrokerConfig,
-    ephemeral: bool,
+    options: StartOptions,
 ) -> Result<Broker, String> {
+    let StartOptions { ephemeral, accept_metadata_loss } = options;
     let registry = Registry::new();
     let metrics = |error: prometheus::Error| format!("metrics: {error}");
     let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
@@ -79,9 +89,16 @@ pub async fn start(
             features: features.clone(),
             sync: settings::durability(&config, ephemeral) != Durability::Os,
             unclean_stop: recovery.dirs.iter().any(|dir| !dir.was_clean),
+            accept_loss: accept_metadata_loss,
         },
     )
-    .map_err(|error| error.to_string())?;
+    .map_err(|error| {
+        if recovery.dirs.iter().all(|dir| dir.was_clean) {
+            // Nothing was written: the next start is to find it as clean as this one did.
+            logs.clean_shutdown();
+        }
+        error.to_string()
+    })?;
     let replica_metrics = Arc::new(ReplicaMetrics::new(&registry).map_err(metrics)?);
     let sync_seconds = replica_metrics.sync_seconds.clone();
     logs.on_sync(Arc::new(move |took| sync_seconds.observe(took.as_secs_f64())));
@@ -123,8 +140,7 @@ pub async fn start(
     crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
     let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
-    let figures = Figures::register(&registry, logs.clone(), replicas.clone(), groups.clone(), env.clone())
-        .map_err(metrics)?;
+    let figures = Figures::new(replicas.clone(), groups.clone(), env.clone(), config.metrics_series_max);
     let broker = ApiBroker::new(
         env.clone(),
         config.clone(),
@@ -152,10 +168,8 @@ pub async fn start(
     let sources = AdminSources {
         registry,
         ready: Arc::new(move || is_ready.load(Ordering::Acquire)),
-        refresh: Arc::new(move || {
-            process.refresh();
-            figures.refresh();
-        }),
+        refresh: Arc::new(move || process.refresh()),
+        figures: Arc::new(move |text| figures.write(text)),
         about,
     };
     let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));

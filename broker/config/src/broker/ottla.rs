@@ -16,6 +16,8 @@ pub(crate) static OTTLA: &[ConfigRow] = &[
         .doc("Where metrics and health are served over HTTP, as host:port; port 0 is a free port, empty switches it off. When it is not set and its port is taken, a free one serves."),
     row("ottla.memory.budget.bytes", Long, Some("268435456"), at_least(16_777_216), ReadOnly, Medium).used()
         .doc("Bytes that requests and answers in flight may hold over all connections; beyond it sockets are not read."),
+    row("ottla.metrics.series.max", Int, Some("10000"), at_least(0), ReadOnly, Medium).used()
+        .doc("Series that one metric of topics, partitions or groups shows at most; groups with members and topics in use come first."),
 ];
 
 /// A default that is not Kafka's.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ottla_env::{BoxFuture, Clock, Monotonic, Rng, Tasks};
 use ottla_model::topic::GROUP_METADATA_TOPIC;
-use ottla_model::{ErrorCode, GroupId, Offset, TopicId, TopicName};
+use ottla_model::{ErrorCode, Offset, TopicId, TopicName};
 use ottla_protocol::{DecodeError, EncodeError};
 
 use super::loader::Loader;
@@ -13,8 +13,8 @@ use super::log::CoordinatorLog;
 use super::runtime::CoordinatorRuntime;
 use crate::group::turn::{Answer, Effects};
 use crate::group::{GroupShard, Response, Then, WatchedOffset};
+use crate::record::Record;
 use crate::record::codec::{self, CoordinatorRecord, Decoded};
-use crate::record::{CommittedOffset, Record};
 use crate::settings::GroupSettings;
 use crate::shard::CoordinatorShard;
 
@@ -101,17 +101,6 @@ impl GroupCoordinator {
             }
         }
         (watched, all)
-    }
-
-    /// Shows every committed offset. A shard is locked while it shows its own.
-    pub fn for_each_offset(&self, mut visit: impl FnMut(&GroupId, &TopicName, i32, &CommittedOffset)) {
-        for shard in self.runtime.all_shards() {
-            let _ = self.runtime.turn(&shard, |guard| {
-                for (group, topic, partition, value) in guard.core().offsets().iter() {
-                    visit(group, topic, partition, value);
-                }
-            });
-        }
     }
 }
 
