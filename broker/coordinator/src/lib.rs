@@ -16,9 +16,11 @@ pub mod settings;
 pub mod shard;
 pub mod share;
 pub mod share_partition;
+mod small_map;
 mod subscription;
 pub mod timers;
 pub mod topic_hash;
+pub mod topic_lookup;
 pub mod transaction;
 pub mod wire;
 

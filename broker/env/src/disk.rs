@@ -1,5 +1,5 @@
 //! Files and folders, as little as the broker needs of them.
-//! Shell's door. Calls are synchronous: a write goes to the page cache and returns; only `sync_*`
+//! Shell: interfaces that `real/` and `memory/` implement. Calls are synchronous: a write goes to the page cache and returns; only `sync_*`
 //! wait for the device, and those are called from threads that may block.
 
 use std::any::Any;

@@ -138,6 +138,10 @@ impl UnifiedLog {
         {
             return Err(AppendError::FencedLeaderEpoch { given: leader_epoch.0, latest: latest.epoch.0 });
         }
+        let appends_from = self.appends_from.load(Ordering::Acquire);
+        if leader_epoch.0 < appends_from {
+            return Err(AppendError::FencedLeaderEpoch { given: leader_epoch.0, latest: appends_from });
+        }
         if let Some(found) = self.assign_offsets(&mut prepared, leader_epoch, origin)? {
             return Ok(self.duplicate_of(&found, &config));
         }

@@ -12,7 +12,7 @@
 //! - I4. Readers take no lock that is held while a file is written or synced (`tests/readers.rs`).
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use crate::bounds::Bounds;
 use crate::checkpoint::EpochEntry;
 use crate::cleaner::{Cleaner, CleaningMark};
 use crate::config::{LogConfig, LogManagerSettings};
+use crate::damage::is_damage;
 use crate::epochs::Epochs;
 use crate::error::{AppendError, ReadError, StorageFailure};
 use crate::flusher::{FlushListener, FlushTurn, Flusher};
@@ -62,6 +63,8 @@ pub struct UnifiedLog {
     /// Whether the last stop left this folder in order.
     pub(crate) was_clean: bool,
     is_loaded: AtomicBool,
+    /// Why nothing of this log is served: its bytes are damaged where they were on the device.
+    damage: OnceLock<StorageFailure>,
     is_deleted: AtomicBool,
     /// Somebody asked for this log with a configuration. One that a start found and nobody asked for
     /// has none of its own: nothing is removed by a default that may not be its topic's.
@@ -71,6 +74,8 @@ pub struct UnifiedLog {
     /// Whether `shared.dirty` knows of this log.
     pub(crate) is_dirty: AtomicBool,
     pub(crate) bounds: Bounds,
+    /// The first leader epoch that may append; changed with the writer's lock held.
+    pub(crate) appends_from: AtomicI32,
     pub(crate) segments: SegmentList,
     pub(crate) producers: Producers,
     pub(crate) epochs: Epochs,
@@ -98,11 +103,13 @@ impl UnifiedLog {
             topic_id: Mutex::new(TopicId::ZERO),
             was_clean,
             is_loaded: AtomicBool::new(false),
+            damage: OnceLock::new(),
             is_deleted: AtomicBool::new(false),
             is_claimed: AtomicBool::new(false),
             lacks_aborted: AtomicBool::new(false),
             is_dirty: AtomicBool::new(false),
             bounds: Bounds::default(),
+            appends_from: AtomicI32::new(0),
             segments: SegmentList::default(),
             producers: Producers::default(),
             epochs: Epochs::default(),
@@ -164,11 +171,22 @@ impl UnifiedLog {
             return Ok(LoadReport::default());
         }
         self.dir.check()?;
-        let report = self
-            .load(&mut writer)
-            .map_err(|error| self.dir.fail(&format!("reading {}", self.folder.display()), &error))?;
+        if let Some(damage) = self.damage.get() {
+            return Err(damage.clone());
+        }
+        let report = self.load(&mut writer).map_err(|error| self.load_failed(&error))?;
         self.is_loaded.store(true, Ordering::Release);
         Ok(report)
+    }
+
+    /// Damage closes this log alone, until a restart; a failed read its whole directory.
+    fn load_failed(&self, error: &std::io::Error) -> StorageFailure {
+        if !is_damage(error) {
+            return self.dir.fail(&format!("reading {}", self.folder.display()), error);
+        }
+        tracing::error!("{} is not served: {error}", self.partition);
+        let failure = StorageFailure { dir: self.folder.clone(), reason: error.to_string() };
+        self.damage.get_or_init(|| failure).clone()
     }
 
     /// For a start after an unclean stop. A folder that can't be read has taken its directory
@@ -283,6 +301,12 @@ impl UnifiedLog {
         let mut writer = self.writer.lock();
         let end = self.bounds.log_end();
         self.epochs.assign(&mut writer.turn, epoch, end);
+    }
+
+    /// Refuses appends of leader epochs before `epoch` from now on; those that were let in are complete.
+    pub fn fence_appends_before(&self, epoch: LeaderEpoch) {
+        let _writer = self.writer.lock();
+        self.appends_from.fetch_max(epoch.0, Ordering::AcqRel);
     }
 
     /// For DescribeProducers.

@@ -30,10 +30,20 @@ pub fn cleaner_settings(broker: &BrokerConfig) -> CleanerSettings {
     }
 }
 
-/// What a topic's logs obey: its overrides over the broker's values.
-pub fn log_config(broker: &BrokerConfig, topic: &TopicImage) -> Arc<LogConfig> {
+/// What a topic's replicas obey.
+pub struct TopicSettings {
+    pub log: Arc<LogConfig>,
+    pub min_insync_replicas: i32,
+}
+
+/// A topic's overrides over the broker's values.
+pub fn topic_settings(broker: &BrokerConfig, topic: &TopicImage) -> TopicSettings {
     let topic = TopicConfig::effective(&ConfigSources { broker, overrides: &topic.overrides });
-    Arc::new(LogConfig {
+    TopicSettings { min_insync_replicas: topic.min_insync_replicas, log: Arc::new(log_config(&topic)) }
+}
+
+fn log_config(topic: &TopicConfig) -> LogConfig {
+    LogConfig {
         segment_bytes: topic.segment_bytes as u64,
         segment_ms: topic.segment_ms,
         segment_jitter_ms: topic.segment_jitter_ms,
@@ -52,7 +62,7 @@ pub fn log_config(broker: &BrokerConfig, topic: &TopicImage) -> Arc<LogConfig> {
             delete: topic.cleanup_policy.delete,
             compact: topic.cleanup_policy.compact,
         },
-        compression: compression(&topic),
+        compression: compression(topic),
         delete_retention_ms: topic.delete_retention_ms,
         file_delete_delay_ms: topic.file_delete_delay_ms,
         flush_messages: topic.flush_messages,
@@ -61,7 +71,7 @@ pub fn log_config(broker: &BrokerConfig, topic: &TopicImage) -> Arc<LogConfig> {
         max_compaction_lag_ms: topic.max_compaction_lag_ms,
         min_cleanable_dirty_ratio: topic.min_cleanable_dirty_ratio,
         preallocate: topic.preallocate,
-    })
+    }
 }
 
 fn compression(topic: &TopicConfig) -> TopicCompression {

@@ -5,6 +5,7 @@
 //! and coordinators follow its image, and only then are the listeners bound: a port accepts only
 //! when everything behind it is ready.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ use crate::figures::Figures;
 use crate::transactions::{Ids, Markers, TransactionsFollow};
 use crate::{adopt, identity, listeners, settings, share};
 
+const HTTP_LISTENER: &str = "ottla.http.listener";
+
 /// A broker that serves.
 pub struct Broker {
     config: BrokerConfig,
@@ -53,12 +56,22 @@ pub struct Broker {
     ready: Arc<AtomicBool>,
 }
 
+/// What the command line says beside the configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StartOptions {
+    /// Everything is kept in memory.
+    pub ephemeral: bool,
+    /// A damaged metadata log is cut, and does not stop the start.
+    pub accept_metadata_loss: bool,
+}
+
 pub async fn start(
     env: Env,
     machine_disk: Arc<dyn Disk>,
     config: BrokerConfig,
-    ephemeral: bool,
+    options: StartOptions,
 ) -> Result<Broker, String> {
+    let StartOptions { ephemeral, accept_metadata_loss } = options;
     let registry = Registry::new();
     let metrics = |error: prometheus::Error| format!("metrics: {error}");
     let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
@@ -76,9 +89,16 @@ pub async fn start(
             features: features.clone(),
             sync: settings::durability(&config, ephemeral) != Durability::Os,
             unclean_stop: recovery.dirs.iter().any(|dir| !dir.was_clean),
+            accept_loss: accept_metadata_loss,
         },
     )
-    .map_err(|error| error.to_string())?;
+    .map_err(|error| {
+        if recovery.dirs.iter().all(|dir| dir.was_clean) {
+            // Nothing was written: the next start is to find it as clean as this one did.
+            logs.clean_shutdown();
+        }
+        error.to_string()
+    })?;
     let replica_metrics = Arc::new(ReplicaMetrics::new(&registry).map_err(metrics)?);
     let sync_seconds = replica_metrics.sync_seconds.clone();
     logs.on_sync(Arc::new(move |took| sync_seconds.observe(took.as_secs_f64())));
@@ -120,8 +140,7 @@ pub async fn start(
     crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
     let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
-    let figures = Figures::register(&registry, logs.clone(), replicas.clone(), groups.clone(), env.clone())
-        .map_err(metrics)?;
+    let figures = Figures::new(replicas.clone(), groups.clone(), env.clone(), config.metrics_series_max);
     let broker = ApiBroker::new(
         env.clone(),
         config.clone(),
@@ -149,10 +168,8 @@ pub async fn start(
     let sources = AdminSources {
         registry,
         ready: Arc::new(move || is_ready.load(Ordering::Acquire)),
-        refresh: Arc::new(move || {
-            process.refresh();
-            figures.refresh();
-        }),
+        refresh: Arc::new(move || process.refresh()),
+        figures: Arc::new(move |text| figures.write(text)),
         about,
     };
     let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));
@@ -181,15 +198,24 @@ pub async fn start(
     })
 }
 
-/// Where HTTP is asked for; `None` when it is switched off.
+/// Binds the HTTP listener; `None` when it is switched off. A port that nobody configured stops no
+/// start: when it is taken (a second broker on this machine), a free one serves.
 fn bind_admin(env: &Env, config: &BrokerConfig) -> Result<Option<BoundAdminServer>, String> {
     let Some(address) = &config.http_listener else { return Ok(None) };
-    let failed = |why: &dyn std::fmt::Display| format!("ottla.http.listener={address}: {why}");
+    let failed = |why: &dyn std::fmt::Display| format!("{HTTP_LISTENER}={address}: {why}");
     let (host, port) = address.rsplit_once(':').ok_or_else(|| failed(&"HOST:PORT is expected"))?;
     let port: u16 = port.parse().map_err(|error| failed(&error))?;
     let addrs = env.net.resolve(host, port).map_err(|error| failed(&error))?;
-    let addr = addrs.into_iter().next().ok_or_else(|| failed(&"the name has no address"))?;
-    AdminServer::bind(env, addr).map(Some).map_err(|error| failed(&error))
+    let mut addr = addrs.into_iter().next().ok_or_else(|| failed(&"the name has no address"))?;
+    match AdminServer::bind(env, addr) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse && !config.is_set(HTTP_LISTENER) => {
+            addr.set_port(0);
+            let bound = AdminServer::bind(env, addr).map_err(|error| failed(&error))?;
+            tracing::info!("{address} is taken: metrics and health are served at {}", bound.addr());
+            Ok(Some(bound))
+        }
+        bound => bound.map(Some).map_err(|error| failed(&error)),
+    }
 }
 
 impl Broker {

@@ -1,10 +1,10 @@
-//! The process as whoever starts it sees it: ready line, refusals, signals, what a stop leaves behind.
+//! The process as its operator sees it: ready line, refusals, signals, what a stop leaves behind.
 //! Shell.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -38,18 +38,26 @@ struct Running {
 }
 
 fn ottla() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).env_remove("CLUSTER_ID");
-    command.args(["--override", "listeners=PLAINTEXT://127.0.0.1:0"]);
+    let mut command = ottla_with_its_own_http_port();
     command.args(["--override", "ottla.http.listener=127.0.0.1:0"]);
     command
 }
 
+fn ottla_with_its_own_http_port() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).env_remove("CLUSTER_ID");
+    command.args(["--override", "listeners=PLAINTEXT://127.0.0.1:0"]);
+    command
+}
+
 fn start(folder: &Folder, extra: &[&str]) -> Running {
+    start_command(ottla(), folder, extra)
+}
+
+fn start_command(mut command: Command, folder: &Folder, extra: &[&str]) -> Running {
     let ready_file = folder.join("ready");
     // A ready file of an earlier run says nothing about this one.
     let _old = std::fs::remove_file(&ready_file);
-    let mut command = ottla();
     command.arg("--override").arg(format!("log.dirs={}", folder.join("data").display()));
     command.arg("--ready-file").arg(&ready_file).args(extra);
     let mut child = command.spawn().expect("the broker starts");
@@ -107,9 +115,19 @@ impl Running {
 }
 
 fn fails(mut command: Command) -> String {
-    let Output { status, stderr, .. } = command.output().expect("it runs");
-    assert!(!status.success());
-    String::from_utf8(stderr).expect("text")
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(status) = child.try_wait().expect("the child can be asked") {
+            assert!(!status.success());
+            return stderr_of(child);
+        }
+        if Instant::now() >= deadline {
+            child.kill().expect("killed");
+            panic!("it should end, and runs: {}", stderr_of(child));
+        }
+        std::thread::yield_now();
+    }
 }
 
 /// One Metadata v1 request for all topics, and the length of its answer.
@@ -125,6 +143,92 @@ fn ask_metadata(address: &str) -> usize {
     stream.read_exact(&mut answer).expect("the whole answer");
     assert_eq!(&answer[..4], &[0, 0, 0, 7], "the correlation id comes back");
     answer.len()
+}
+
+/// Creates a topic of one partition (CreateTopics v2); its error code.
+fn create_topic(address: &str, name: &str) -> i16 {
+    let mut frame = vec![0, 19, 0, 2, 0, 0, 0, 8, 0xff, 0xff, 0, 0, 0, 1];
+    frame.extend_from_slice(&(name.len() as i16).to_be_bytes());
+    frame.extend_from_slice(name.as_bytes());
+    // One partition, one replica, no assignments, no configs; 10 s; not only validated.
+    frame.extend_from_slice(&[0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x27, 0x10, 0]);
+    let mut stream = TcpStream::connect(address).expect("the port accepts");
+    stream.write_all(&(frame.len() as i32).to_be_bytes()).expect("sent");
+    stream.write_all(&frame).expect("sent");
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).expect("an answer");
+    let mut answer = vec![0; i32::from_be_bytes(length) as usize];
+    stream.read_exact(&mut answer).expect("the whole answer");
+    // Correlation id, throttle time, one topic, its name, the code.
+    let at = 4 + 4 + 4 + 2 + name.len();
+    i16::from_be_bytes([answer[at], answer[at + 1]])
+}
+
+/// What a start that fails says.
+fn refusal(folder: &Folder, extra: &[&str]) -> String {
+    let mut command = ottla();
+    command.arg("--override").arg(format!("log.dirs={}", folder.join("data").display())).args(extra);
+    fails(command)
+}
+
+#[test]
+fn a_damaged_metadata_log_stops_the_start_until_its_loss_is_accepted() {
+    const EXISTS: i16 = 36;
+    let folder = Folder::new();
+    let running = start(&folder, &[]);
+    let names: Vec<String> = (0..12).map(|number| format!("topic-{number}")).collect();
+    for name in &names {
+        assert_eq!(create_topic(running.address("bootstrap"), name), 0);
+    }
+    assert_eq!(create_topic(running.address("bootstrap"), &names[0]), EXISTS);
+    running.kill();
+    let log = folder.join("data/__cluster_metadata-0/00000000000000000000.log");
+    let whole = std::fs::read(&log).expect("the log");
+    for third in 0..3 {
+        let mut damaged = whole.clone();
+        damaged[whole.len() / 6 + third * whole.len() / 3] ^= 4;
+        std::fs::write(&log, &damaged).expect("written");
+        let text = refusal(&folder, &[]);
+        assert!(text.contains("00000000000000000000.log is damaged at byte "), "{text}");
+        assert!(text.contains("topic-11") && text.contains("--accept-metadata-loss"), "{text}");
+        assert_eq!(std::fs::read(&log).expect("the log"), damaged);
+    }
+    let running = start(&folder, &["--accept-metadata-loss"]);
+    assert_eq!(create_topic(running.address("bootstrap"), &names[0]), EXISTS);
+    assert_eq!(create_topic(running.address("bootstrap"), &names[11]), 0);
+    let (_, text) = running.stop();
+    assert!(text.contains("a copy is in "), "{text}");
+    let running = start(&folder, &[]);
+    assert_eq!(create_topic(running.address("bootstrap"), &names[11]), EXISTS);
+    running.stop();
+}
+
+#[test]
+fn a_cluster_whose_id_is_lost_or_damaged_does_not_start_under_another() {
+    let folder = Folder::new();
+    let running = start(&folder, &[]);
+    assert_eq!(create_topic(running.address("bootstrap"), "t"), 0);
+    running.kill();
+    let path = folder.join("data/meta.properties");
+    let whole = std::fs::read_to_string(&path).expect("meta.properties");
+    for third in 0..3 {
+        let mut damaged = whole.clone().into_bytes();
+        damaged[whole.len() / 6 + third * whole.len() / 3] ^= 1;
+        std::fs::write(&path, damaged).expect("written");
+        let text = refusal(&folder, &[]);
+        assert!(text.contains("meta.properties: "), "{text}");
+    }
+    std::fs::remove_file(&path).expect("removed");
+    let text = refusal(&folder, &[]);
+    assert!(text.contains("meta.properties is missing") && text.contains("CLUSTER_ID"), "{text}");
+    assert!(!path.exists());
+    let id = whole.lines().find_map(|line| line.strip_prefix("cluster.id=")).expect("an id");
+    let mut command = ottla();
+    command.env("CLUSTER_ID", id);
+    let running = start_command(command, &folder, &[]);
+    assert_eq!(create_topic(running.address("bootstrap"), "t"), 36);
+    running.stop();
+    assert!(std::fs::read_to_string(&path).expect("written anew").contains(&format!("cluster.id={id}")));
 }
 
 #[test]
@@ -168,6 +272,44 @@ fn a_second_broker_on_the_same_directory_is_refused() {
     assert!(error.contains("another process"), "{error}");
     assert!(error.contains(folder.join("data").to_str().expect("UTF-8")), "{error}");
     running.stop();
+}
+
+/// Holds the port that HTTP has when nobody configures it, or finds that another process holds it.
+fn take_the_http_port() -> Option<TcpListener> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        match TcpListener::bind("127.0.0.1:9644") {
+            Ok(held) => return Some(held),
+            // Another run of this test lets it go soon; a broker of this machine's does not.
+            Err(_taken) if Instant::now() < deadline => std::thread::yield_now(),
+            Err(_taken) => return None,
+        }
+    }
+}
+
+#[test]
+fn a_taken_http_port_that_nobody_configured_is_replaced_by_a_free_one() {
+    let _held = take_the_http_port();
+    let folder = Folder::new();
+    let running = start_command(ottla_with_its_own_http_port(), &folder, &[]);
+    let http = running.address("http").to_owned();
+    assert!(http.starts_with("127.0.0.1:") && !http.ends_with(":9644"), "{http}");
+    assert!(running.http_get("/health/ready").starts_with("HTTP/1.1 200"));
+    let (_, log) = running.stop();
+    let line = format!("127.0.0.1:9644 is taken: metrics and health are served at {http}");
+    assert_eq!(log.matches(&line).count(), 1, "{log}");
+}
+
+#[test]
+fn a_taken_http_port_that_was_configured_stops_the_start() {
+    let held = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let setting = format!("ottla.http.listener={}", held.local_addr().expect("bound"));
+    let folder = Folder::new();
+    let mut command = ottla_with_its_own_http_port();
+    command.arg("--override").arg(format!("log.dirs={}", folder.join("data").display()));
+    command.args(["--override", &setting]);
+    let error = fails(command);
+    assert!(error.contains(&setting), "{error}");
 }
 
 #[test]
