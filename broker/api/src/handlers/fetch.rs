@@ -15,13 +15,14 @@ use std::time::Duration;
 use bytes::BufMut;
 use ottla_env::File;
 use ottla_log::ReadData;
-use ottla_model::{ErrorCode, TopicId, TopicName};
+use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, TopicId, TopicName};
 use ottla_network::{Answer, Chunk, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::FetchRequest;
 use ottla_replica::{FetchIsolation, Hosted, HostedTopic, PartitionRead, ReadRequest, TailWait, Woken, read};
 
 use super::prelude::*;
+use crate::cluster::{LeaderHints, Node};
 use crate::fetch_session::{FetchContext, FetchKey, FetchParams, FetchTopic, SessionRequest, Told};
 use crate::wire;
 
@@ -43,6 +44,7 @@ struct Plan {
     asked: Vec<Asked>,
     /// The reads of those that are served, in order of `Asked::place`.
     reads: Vec<ReadRequest>,
+    is_follower: bool,
     isolation: FetchIsolation,
     max_bytes: usize,
     min_bytes: usize,
@@ -192,6 +194,7 @@ fn plan(
     Plan {
         asked,
         reads,
+        is_follower: replica_id >= 0,
         isolation: match body.isolation_level {
             1 => FetchIsolation::ReadCommitted,
             _ => FetchIsolation::ReadUncommitted,
@@ -209,6 +212,7 @@ fn respond(
     plan: Plan,
     reads: Vec<PartitionRead>,
 ) -> Answer {
+    let is_follower = plan.is_follower;
     let mut reads: Vec<Option<PartitionRead>> = reads.into_iter().map(Some).collect();
     let mut answers: Vec<(Asked, PartitionRead)> = plan
         .asked
@@ -257,7 +261,7 @@ fn respond(
             topic.metrics.bytes_out.inc_by(read.record_bytes() as u64);
         }
     }
-    encode(broker, request, session_id, &answers)
+    encode(broker, request, session_id, is_follower, &answers)
 }
 
 fn told(read: &PartitionRead) -> Told {
@@ -289,14 +293,20 @@ fn put_head(builder: &mut ResponseBuilder, version: i16, error: ErrorCode, sessi
 }
 
 /// Partitions of one topic that follow each other in the answers stand under one topic entry.
-fn encode(broker: &Broker, request: &Request, session_id: i32, answers: &[(Asked, PartitionRead)]) -> Answer {
+fn encode(
+    broker: &Broker,
+    request: &Request,
+    session_id: i32,
+    is_follower: bool,
+    answers: &[(Asked, PartitionRead)],
+) -> Answer {
     let version = request.version();
     let flexible = version >= 12;
     let mut builder = request.response(24 + 96 * answers.len());
     put_head(&mut builder, version, ErrorCode::None, session_id);
     let topics = group_by_topic(answers);
     wire::put_array_len(&mut builder.buffer, topics.len(), flexible);
-    let mut hint = false;
+    let mut hints = LeaderHints::of(broker, &request.connection);
     for group in &topics {
         match &answers[group.start].0.key.topic {
             FetchTopic::Name(name) => wire::put_string(&mut builder.buffer, name.as_str(), flexible),
@@ -304,12 +314,14 @@ fn encode(broker: &Broker, request: &Request, session_id: i32, answers: &[(Asked
         }
         wire::put_array_len(&mut builder.buffer, group.len(), flexible);
         for (asked, read) in &answers[group.clone()] {
-            hint |= put_partition(broker, &mut builder, version, asked, read);
+            put_partition(&mut hints, &mut builder, version, asked, read);
         }
         wire::put_no_tags(&mut builder.buffer, flexible);
     }
     if flexible {
-        put_node_endpoints(broker, request, &mut builder, hint && version >= 16);
+        // A follower knows where brokers are.
+        let hinted = if is_follower { Vec::new() } else { hints.nodes() };
+        put_tags(&mut builder, &hinted);
     }
     let errors: Vec<ErrorCode> =
         answers.iter().map(|(_, read)| read.error).filter(|error| !error.is_none()).collect();
@@ -327,14 +339,13 @@ fn group_by_topic(answers: &[(Asked, PartitionRead)]) -> Vec<std::ops::Range<usi
     groups
 }
 
-/// Writes one partition; true when it carries a leader hint.
 fn put_partition(
-    broker: &Broker,
+    hints: &mut LeaderHints<'_>,
     builder: &mut ResponseBuilder,
     version: i16,
     asked: &Asked,
     read: &PartitionRead,
-) -> bool {
+) {
     let flexible = version >= 12;
     let buffer = &mut builder.buffer;
     buffer.put_i32(asked.key.partition);
@@ -363,22 +374,22 @@ fn put_partition(
         push_records(builder, &slice.data);
     }
     if !flexible {
-        return false;
+        return;
     }
-    let fenced = matches!(read.error, ErrorCode::FencedLeaderEpoch | ErrorCode::NotLeaderOrFollower);
-    let hint = (fenced && version >= 16).then_some(()).and(asked.place.as_ref().ok());
-    put_partition_tags(broker, builder, asked, read, hint.map(|(topic, _)| topic))
+    let is_moved = matches!(read.error, ErrorCode::FencedLeaderEpoch | ErrorCode::NotLeaderOrFollower);
+    let leader = match &asked.key.topic {
+        FetchTopic::Id(id) if is_moved && version >= 16 => hints.add_by_id(*id, asked.key.partition),
+        _ => None,
+    };
+    put_partition_tags(builder, read, leader);
 }
 
 fn put_partition_tags(
-    broker: &Broker,
     builder: &mut ResponseBuilder,
-    asked: &Asked,
     read: &PartitionRead,
-    hint: Option<&Arc<HostedTopic>>,
-) -> bool {
-    let leader_epoch = hint.and_then(|topic| topic.partition(asked.key.partition)).map(|p| p.leader_epoch());
-    let count = u32::from(read.diverging.is_some()) + u32::from(leader_epoch.is_some());
+    leader: Option<(BrokerId, LeaderEpoch)>,
+) {
+    let count = u32::from(read.diverging.is_some()) + u32::from(leader.is_some());
     let buffer = &mut builder.buffer;
     wire::put_uvarint(buffer, count);
     if let Some((epoch, end)) = read.diverging {
@@ -389,35 +400,25 @@ fn put_partition_tags(
         buffer.put_i64(end.0);
         buffer.put_u8(0);
     }
-    if let Some(epoch) = leader_epoch {
+    if let Some((leader, epoch)) = leader {
         // tag 1: CurrentLeader { leader_id i32, leader_epoch i32, tags }
         wire::put_uvarint(buffer, 1);
         wire::put_uvarint(buffer, 9);
-        buffer.put_i32(broker.node_id.0);
+        buffer.put_i32(leader.0);
         buffer.put_i32(epoch.0);
         buffer.put_u8(0);
     }
-    leader_epoch.is_some()
 }
 
 /// The response's tags: tag 0, NodeEndpoints, when a leader was hinted at.
-fn put_node_endpoints(broker: &Broker, request: &Request, builder: &mut ResponseBuilder, hint: bool) {
+fn put_tags(builder: &mut ResponseBuilder, hinted: &[Node]) {
     let buffer = &mut builder.buffer;
-    if !hint {
-        buffer.put_u8(0);
+    if hinted.is_empty() {
+        wire::put_no_tags(buffer, true);
         return;
     }
-    let (host, port) = broker.endpoint(&request.connection);
     let mut endpoints = bytes::BytesMut::new();
-    wire::put_array_len(&mut endpoints, 1, true);
-    endpoints.put_i32(broker.node_id.0);
-    wire::put_string(&mut endpoints, &host, true);
-    endpoints.put_i32(port);
-    match broker.config.rack.as_deref() {
-        Some(rack) => wire::put_string(&mut endpoints, rack, true),
-        None => endpoints.put_u8(0),
-    }
-    endpoints.put_u8(0);
+    wire::put_node_endpoints(&mut endpoints, hinted);
     wire::put_uvarint(buffer, 1);
     wire::put_uvarint(buffer, 0);
     wire::put_uvarint(buffer, endpoints.len() as u32);
