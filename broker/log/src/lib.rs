@@ -43,6 +43,7 @@ pub use flusher::FlushListener;
 pub use log_dir::DirFailureListener;
 pub use lookup::TimestampOffset;
 pub use manager::{DirRecovery, DirState, LogManager, RecoveryReport};
+pub use positions::Position;
 pub use read::{ReadData, ReadLimits, ReadSlice};
 pub use recovery::LoadReport;
 pub use txn_index::AbortedTxn;

@@ -34,6 +34,8 @@ pub enum ReadData {
 pub struct ReadSlice {
     pub data: ReadData,
     pub bytes: usize,
+    /// How many bytes Kafka would send: `bytes`, and the part of the next batch that the limit cuts off.
+    pub counted_bytes: usize,
     /// Where a reader of all of it continues.
     pub next_offset: Offset,
     pub log_start_offset: Offset,
@@ -43,7 +45,14 @@ pub struct ReadSlice {
 
 impl ReadSlice {
     fn empty(at: Offset, log_start_offset: Offset, is_cut: bool) -> ReadSlice {
-        ReadSlice { data: ReadData::Empty, bytes: 0, next_offset: at, log_start_offset, is_cut }
+        ReadSlice {
+            data: ReadData::Empty,
+            bytes: 0,
+            counted_bytes: 0,
+            next_offset: at,
+            log_start_offset,
+            is_cut,
+        }
     }
 
     /// The bytes themselves, for who must look into them. Copies where they are in a file.
@@ -195,13 +204,40 @@ impl UnifiedLog {
             }
         }
         let len = (checked - start) as usize;
+        // The batch behind a cut is longer than what is left of the limit.
+        let counted_bytes = if is_cut { len.max(limits.max_bytes.min((limit - start) as usize)) } else { len };
         Ok(Some(ReadSlice {
             data: ReadData::File { file, position: start, len },
             bytes: len,
+            counted_bytes,
             next_offset,
             log_start_offset,
             is_cut,
         }))
+    }
+
+    /// Where the first batch that ends at or after `offset` begins; for the log's end, where the next batch will
+    /// (`UnifiedLog.convertToOffsetMetadataOrThrow`).
+    pub fn position_of(&self, offset: Offset) -> Result<Position, ReadError> {
+        self.check_readable()?;
+        let (log_start_offset, log_end_offset) = (self.log_start_offset(), self.log_end_offset());
+        if offset < log_start_offset || offset > log_end_offset {
+            return Err(ReadError::OffsetOutOfRange { offset, log_start_offset, log_end_offset });
+        }
+        let found = self.retry_replaced(|| {
+            let segments = self.segments.load();
+            let Some((mut index, mut position)) = self.locate(&segments, offset)? else {
+                // The first append makes the first segment.
+                return Ok(Position { offset, segment: log_end_offset, position: 0 });
+            };
+            // Offsets may end before a segment does (compaction, truncation): go on with the next.
+            while position >= segments[index].size_bytes() && index + 1 < segments.len() {
+                index += 1;
+                position = 0;
+            }
+            Ok(Position { offset, segment: segments[index].base_offset(), position })
+        });
+        found.map_err(|error| self.lookup_failed(&error))
     }
 
     /// The segment (by place in the list) and position of the first batch that ends at or after

@@ -14,7 +14,7 @@ use ottla_log::{
 use ottla_model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
 use parking_lot::Mutex;
 
-use crate::wake::{FlushGate, StorageFailed, WaitList};
+use crate::wake::{FlushGate, LogPlace, StorageFailed, WaitList};
 
 /// When an acknowledgement to all in-sync replicas may leave (`ottla.durability`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -175,10 +175,18 @@ impl Partition {
         })?;
         let info = log.append(records, self.leader_epoch(), origin, wall_ms)?;
         log.on_high_watermark(log.log_end_offset());
-        self.readers.wake_all();
+        self.wake_readers(log);
         // A duplicate is acknowledged under the same rule: what it repeats must survive.
         let end = if info.duplicate { log.log_end_offset() } else { info.last_offset + 1 };
         Ok(Appended { info, end })
+    }
+
+    /// Wakes the fetches that wait for the log to be as long as it is now.
+    fn wake_readers(&self, log: &UnifiedLog) {
+        if self.readers.is_waited_for() {
+            let reached = log.position_of(log.log_end_offset());
+            self.readers.wake(reached.map_or(LogPlace::END, LogPlace::from));
+        }
     }
 
     /// Whether an acknowledgement to all in-sync replicas waits for the disk here.
