@@ -1,41 +1,22 @@
-//! Engine errors as Kafka's codes, once, without a wildcard.
+//! What goes with an error code in an answer: texts, offsets, record errors. The codes of logs and
+//! replicas are those of `ottla_replica::error_codes`.
 //! Core.
 
-pub use ottla_replica::read::read_error;
+pub use ottla_replica::error_codes::{
+    append_refused, change_error, not_acknowledged, read_error, unavailable,
+};
 
-use ottla_log::{AppendError, ChangeError};
+use ottla_log::AppendError;
 use ottla_metadata::OperationError;
 use ottla_model::ErrorCode;
-use ottla_records::InvalidKind;
+use ottla_replica::AppendRefused;
 
 /// `Errors.UNKNOWN_TOPIC_OR_PARTITION`'s own text, where Kafka sends it.
 pub const NOT_HOSTED: &str = "This server does not host this topic-partition.";
 
-/// `ProduceResponse` codes of a refused append.
-pub fn append_error(error: &AppendError) -> ErrorCode {
-    match error {
-        AppendError::Invalid(invalid) => match invalid.kind {
-            InvalidKind::InvalidRecord => ErrorCode::InvalidRecord,
-            InvalidKind::CorruptMessage => ErrorCode::CorruptMessage,
-            InvalidKind::MessageTooLarge => ErrorCode::MessageTooLarge,
-            InvalidKind::InvalidTimestamp => ErrorCode::InvalidTimestamp,
-            InvalidKind::UnsupportedCompressionType => ErrorCode::UnsupportedCompressionType,
-        },
-        AppendError::BatchTooLarge(_) => ErrorCode::RecordListTooLarge,
-        AppendError::OutOfOrderSequence(_) => ErrorCode::OutOfOrderSequenceNumber,
-        AppendError::InvalidProducerEpoch(_) => ErrorCode::InvalidProducerEpoch,
-        AppendError::InvalidTxnState(_) => ErrorCode::InvalidTxnState,
-        AppendError::TransactionCoordinatorFenced(_) => ErrorCode::TransactionCoordinatorFenced,
-        AppendError::FencedLeaderEpoch { .. } => ErrorCode::FencedLeaderEpoch,
-        AppendError::UnexpectedOffset { .. } => ErrorCode::UnknownServerError,
-        AppendError::NoSpace(_) | AppendError::Storage(_) => ErrorCode::KafkaStorageError,
-        AppendError::Deleted => ErrorCode::UnknownTopicOrPartition,
-    }
-}
-
-/// Whether a refused append tells where the log starts: Kafka does, but for the errors it expects of a
+/// Whether the answer to a refused append carries the log's start: Kafka does, but for the errors it expects of a
 /// client or a disk (`ReplicaManager.appendToLocalLog`).
-pub fn tells_log_start(code: ErrorCode) -> bool {
+pub fn has_log_start(code: ErrorCode) -> bool {
     !matches!(
         code,
         ErrorCode::UnknownTopicOrPartition
@@ -49,7 +30,8 @@ pub fn tells_log_start(code: ErrorCode) -> bool {
 
 /// The text that goes with a refused append: as in Kafka where records are named, and where only a
 /// text can say what is wrong (a full disk, a directory that failed).
-pub fn append_text(error: &AppendError) -> Option<String> {
+pub fn append_text(refused: &AppendRefused) -> Option<String> {
+    let AppendRefused::Log(error) = refused else { return None };
     match error {
         AppendError::NoSpace(_) | AppendError::Storage(_) => Some(error.to_string()),
         AppendError::Invalid(invalid) if !invalid.record_errors.is_empty() => Some(error.to_string()),
@@ -58,7 +40,8 @@ pub fn append_text(error: &AppendError) -> Option<String> {
 }
 
 /// Records that a refused batch names, with a text each (KIP-467).
-pub fn record_errors(error: &AppendError) -> Vec<(i32, String)> {
+pub fn record_errors(refused: &AppendRefused) -> Vec<(i32, String)> {
+    let AppendRefused::Log(error) = refused else { return Vec::new() };
     match error {
         AppendError::Invalid(invalid) => {
             invalid.record_errors.iter().map(|one| (one.batch_index, one.message.clone())).collect()
@@ -73,15 +56,6 @@ pub fn record_errors(error: &AppendError) -> Vec<(i32, String)> {
         | AppendError::NoSpace(_)
         | AppendError::Storage(_)
         | AppendError::Deleted => Vec::new(),
-    }
-}
-
-/// Codes of a refused change of a log's bounds.
-pub fn change_error(error: &ChangeError) -> ErrorCode {
-    match error {
-        ChangeError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
-        ChangeError::Storage(_) | ChangeError::NoSpace(_) => ErrorCode::KafkaStorageError,
-        ChangeError::Deleted => ErrorCode::UnknownTopicOrPartition,
     }
 }
 

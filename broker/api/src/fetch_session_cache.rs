@@ -92,8 +92,7 @@ impl Shard {
             self.remove(oldest);
             return true;
         }
-        let evictable =
-            if is_privileged { &self.evictable_by_privileged } else { &self.evictable_by_all };
+        let evictable = if is_privileged { &self.evictable_by_privileged } else { &self.evictable_by_all };
         match evictable.first().copied() {
             Some(least) if (is_privileged, partition_count, 0) >= least => {
                 self.remove(least.2);

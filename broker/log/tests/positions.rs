@@ -8,7 +8,8 @@ use bytes::Bytes;
 use ottla_env::memory::{MemoryClock, MemoryDisk, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Disk, Env};
 use ottla_log::{
-    AppendOrigin, LogConfig, LogManager, LogManagerSettings, Position, ReadError, ReadLimits, ReadSlice, UnifiedLog,
+    AppendOrigin, LogConfig, LogManager, LogManagerSettings, Position, ReadError, ReadLimits, ReadSlice,
+    UnifiedLog,
 };
 use ottla_model::{LeaderEpoch, Offset, TopicId, TopicPartition};
 use ottla_records::BatchBuilder;

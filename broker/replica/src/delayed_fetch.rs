@@ -54,14 +54,11 @@ impl DelayedFetch {
 
     /// `None`: this partition alone is a reason to answer.
     fn available(&self, request: &ReadRequest, start: &Position) -> Option<Available> {
-        let partition = &request.partition;
-        if partition.is_deleted() || partition.check_epoch(request.current_leader_epoch).is_err() {
-            return None;
-        }
-        let log = partition.log().ok()?;
+        let led = request.partition.led(request.current_leader_epoch).ok()?;
+        let log = led.log();
         let end_offset = match self.isolation {
-            FetchIsolation::ReadUncommitted => partition.high_watermark().ok()?,
-            FetchIsolation::ReadCommitted => partition.last_stable_offset().ok()?,
+            FetchIsolation::ReadUncommitted => led.high_watermark(),
+            FetchIsolation::ReadCommitted => led.last_stable_offset(),
         };
         if is_diverging(log, request) || start.offset > end_offset {
             return None;
@@ -82,8 +79,8 @@ impl DelayedFetch {
 }
 
 fn start_of(request: &ReadRequest) -> Option<Position> {
-    let log = request.partition.log().ok()?;
-    log.position_of(Offset(request.fetch_offset)).ok()
+    let led = request.partition.led(request.current_leader_epoch).ok()?;
+    led.log().position_of(Offset(request.fetch_offset)).ok()
 }
 
 /// Whether the reader's log has parted from ours (KIP-595).

@@ -1,4 +1,4 @@
-//! Lists of waiters: who is woken by an append, and who by a flush.
+//! Lists of waiters that an append wakes; those that wait for a flush are in `flush_gate`.
 //! Core. Knows no time: deadlines belong to the waiting request.
 //!
 //! Invariants:
@@ -7,11 +7,10 @@
 //!   waiter's place looks at one of them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering, fence};
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::task::Waker;
 
 use ottla_log::Position;
-use ottla_model::Offset;
 use parking_lot::Mutex;
 
 /// Names one waiting request in every list it waits in.
@@ -120,84 +119,6 @@ impl WaitList {
     }
 }
 
-/// How far a partition's log is known to survive, and who waits for it to get further.
-pub struct FlushGate {
-    durable: AtomicI64,
-    failed: AtomicBool,
-    waiters: Mutex<BTreeMap<FlushWaiter, Waker>>,
-}
-
-/// What is waited for, and who waits: the two halves of its waker, equal when one `will_wake` for the other.
-type FlushWaiter = (i64, usize, usize);
-
-fn flush_waiter(until: Offset, waker: &Waker) -> FlushWaiter {
-    (until.0, waker.data().addr(), std::ptr::from_ref(waker.vtable()).addr())
-}
-
-/// The log directory failed: what was not durable before will not become so.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct StorageFailed;
-
-impl FlushGate {
-    pub fn new(durable: Offset) -> FlushGate {
-        FlushGate {
-            durable: AtomicI64::new(durable.0),
-            failed: AtomicBool::new(false),
-            waiters: Mutex::default(),
-        }
-    }
-
-    /// Everything below `offset` survives any single failure from now on.
-    pub fn on_flush(&self, offset: Offset) {
-        self.durable.fetch_max(offset.0, Ordering::SeqCst);
-        let (mut first, mut others) = (None, Vec::new());
-        {
-            let mut waiters = self.waiters.lock();
-            while let Some(waiter) = waiters.first_entry()
-                && waiter.key().0 <= offset.0
-            {
-                match first {
-                    None => first = Some(waiter.remove()),
-                    Some(_) => others.push(waiter.remove()),
-                }
-            }
-        }
-        first.into_iter().chain(others).for_each(Waker::wake);
-    }
-
-    /// Nothing more becomes durable here.
-    pub fn on_failure(&self) {
-        self.failed.store(true, Ordering::SeqCst);
-        let woken = std::mem::take(&mut *self.waiters.lock());
-        woken.into_values().for_each(Waker::wake);
-    }
-
-    pub fn is_durable(&self, until: Offset) -> bool {
-        self.durable.load(Ordering::SeqCst) >= until.0
-    }
-
-    /// Ready when everything below `until` survives, or never will.
-    pub fn poll_durable(&self, until: Offset, context: &mut Context<'_>) -> Poll<Result<(), StorageFailed>> {
-        if let Some(done) = self.settled(until) {
-            return Poll::Ready(done);
-        }
-        let waker = context.waker();
-        self.waiters.lock().entry(flush_waiter(until, waker)).or_insert_with(|| waker.clone());
-        // A flush between the first look and the registration has woken nobody.
-        match self.settled(until) {
-            Some(done) => Poll::Ready(done),
-            None => Poll::Pending,
-        }
-    }
-
-    fn settled(&self, until: Offset) -> Option<Result<(), StorageFailed>> {
-        if self.is_durable(until) {
-            return Some(Ok(()));
-        }
-        self.failed.load(Ordering::SeqCst).then_some(Err(StorageFailed))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -280,33 +201,5 @@ mod tests {
         list.change(place(0, 20), place(0, 30), id);
         list.wake_all();
         assert_eq!(counter.count(), 1);
-    }
-
-    #[test]
-    fn a_flush_wakes_only_those_it_satisfies() {
-        let (counter, waker) = counted();
-        let mut context = Context::from_waker(&waker);
-        let gate = FlushGate::new(Offset(5));
-        assert_eq!(gate.poll_durable(Offset(5), &mut context), Poll::Ready(Ok(())));
-        assert_eq!(gate.poll_durable(Offset(7), &mut context), Poll::Pending);
-        assert_eq!(gate.poll_durable(Offset(9), &mut context), Poll::Pending);
-        gate.on_flush(Offset(8));
-        assert_eq!(counter.0.load(Ordering::SeqCst), 1);
-        assert_eq!(gate.poll_durable(Offset(7), &mut context), Poll::Ready(Ok(())));
-        gate.on_failure();
-        assert_eq!(gate.poll_durable(Offset(9), &mut context), Poll::Ready(Err(StorageFailed)));
-    }
-
-    #[test]
-    fn a_task_that_looks_again_is_woken_once_and_each_task_by_itself() {
-        let ((one, one_waker), (two, two_waker)) = (counted(), counted());
-        let gate = FlushGate::new(Offset(0));
-        for waker in [&one_waker, &one_waker, &two_waker, &one_waker] {
-            assert_eq!(gate.poll_durable(Offset(7), &mut Context::from_waker(waker)), Poll::Pending);
-        }
-        gate.on_flush(Offset(6));
-        assert_eq!((one.count(), two.count()), (0, 0));
-        gate.on_flush(Offset(7));
-        assert_eq!((one.count(), two.count()), (1, 1));
     }
 }

@@ -3,7 +3,5 @@
 //! Shell.
 
 pub mod adopt;
-pub mod groups_follow;
-pub mod groups_log;
 pub mod share;
 pub mod transactions;

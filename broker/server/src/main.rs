@@ -2,6 +2,7 @@
 //! Shell.
 
 mod args;
+mod cleaner_metrics;
 mod figures;
 mod identity;
 mod listeners;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use ottla_config::{BrokerConfig, Warning};
 use ottla_env::real::RealDisk;
-use ottla_server::{adopt, groups_follow, groups_log, share, transactions};
+use ottla_server::{adopt, share, transactions};
 
 use crate::args::{Adopt, Arguments, Command, Sources, parse_override};
 

@@ -5,6 +5,7 @@
 //! and coordinators follow its image, and only then are the listeners bound: a port accepts only
 //! when everything behind it is ready.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,11 +17,15 @@ use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker as ApiBroker, Dispatch};
 use ottla_config::BrokerConfig;
 use ottla_coordinator::transaction::TransactionCoordinator;
-use ottla_coordinator::{GroupCoordinator, ShareCoordinator, SharePartitionManager};
+use ottla_coordinator::{
+    CoordinatorListener, GroupCoordinator, Loader, PartitionLog, ShareCoordinator, SharePartitionManager,
+};
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
 use ottla_metadata::{Metadata, MetadataOptions};
+use ottla_model::BrokerId;
+use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_network::{ListenerInfo, Listeners, NetworkMetrics, NetworkServer};
 use ottla_records::Codec;
 use ottla_replica::metrics::ReplicaMetrics;
@@ -28,10 +33,10 @@ use ottla_replica::{Durability, ReplicaManager};
 use prometheus::Registry;
 
 use crate::figures::Figures;
-use crate::groups_follow::GroupsFollow;
-use crate::groups_log::{self, GroupsLog};
 use crate::transactions::{Ids, Markers, TransactionsFollow};
 use crate::{adopt, identity, listeners, settings, share};
+
+const HTTP_LISTENER: &str = "ottla.http.listener";
 
 /// A broker that serves.
 pub struct Broker {
@@ -41,7 +46,7 @@ pub struct Broker {
     network: NetworkServer,
     admin: Option<AdminServer>,
     groups: Arc<GroupCoordinator>,
-    group_timers: TaskHandle,
+    loader: Arc<Loader>,
     transactions: Arc<TransactionCoordinator>,
     transaction_timers: TaskHandle,
     share_state: Arc<ShareCoordinator>,
@@ -83,37 +88,42 @@ pub async fn start(
     let durability = settings::durability(&config, ephemeral);
     let replicas = Arc::new(ReplicaManager::new(logs.clone(), config.clone(), durability, replica_metrics));
     metadata.subscribe(replicas.clone());
-    let groups_log = Arc::new(GroupsLog::new(
-        groups_log::TOPIC,
-        replicas.clone(),
-        metadata.clone(),
-        settings::offsets_codec(&config),
-    ));
-    let groups =
-        GroupCoordinator::new(settings::groups(&config), groups_log, env.clock.clone(), env.rng.clone());
-    metadata.subscribe(Arc::new(GroupsFollow(groups.clone())));
+    let loader = Loader::new(env.tasks.clone());
+    let coordinator_log =
+        |topic, codec| Arc::new(PartitionLog::new(topic, replicas.clone(), metadata.clone(), codec));
+    let groups = GroupCoordinator::new(
+        settings::groups(&config),
+        coordinator_log(GROUP_METADATA_TOPIC, settings::offsets_codec(&config)),
+        env.clock.clone(),
+        env.rng.clone(),
+        loader.clone(),
+    );
+    let (share_state, share_partitions) = share::rooms(&env, &config, &metadata, &replicas, &loader);
+    metadata.subscribe(Arc::new(CoordinatorListener {
+        node_id: BrokerId(config.node_id),
+        groups: groups.clone(),
+        share_state: share_state.clone(),
+        share_partitions: share_partitions.clone(),
+    }));
     let transactions = TransactionCoordinator::new(
         settings::transactions(&config),
-        Arc::new(GroupsLog::new(
-            groups_log::TRANSACTIONS_TOPIC,
-            replicas.clone(),
-            metadata.clone(),
-            Codec::None,
-        )),
+        coordinator_log(TRANSACTION_STATE_TOPIC, Codec::None),
         Arc::new(Markers { replicas: replicas.clone(), groups: groups.clone() }),
         Arc::new(Ids::new(metadata.clone())),
         env.clock.clone(),
         env.tasks.clone(),
     );
     metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
-    let (share_state, share_partitions) = share::rooms(&env, &config, &metadata, &replicas);
     metadata.start(&settings::registration(&env, &config, &identity)).map_err(|error| error.to_string())?;
-    let group_timers = groups.start_timers(&*env.tasks);
+    groups.start_timers(&*env.tasks);
+    share_state.start_timers(&*env.tasks);
+    // A client that connects finds its groups loaded.
+    loader.until_idle().await;
     let transaction_timers = transactions.start_timers();
+    crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
     let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
-    let figures = Figures::register(&registry, logs.clone(), replicas.clone(), groups.clone(), env.clone())
-        .map_err(metrics)?;
+    let figures = Figures::new(replicas.clone(), groups.clone(), env.clone(), config.metrics_series_max);
     let broker = ApiBroker::new(
         env.clone(),
         config.clone(),
@@ -141,10 +151,8 @@ pub async fn start(
     let sources = AdminSources {
         registry,
         ready: Arc::new(move || is_ready.load(Ordering::Acquire)),
-        refresh: Arc::new(move || {
-            process.refresh();
-            figures.refresh();
-        }),
+        refresh: Arc::new(move || process.refresh()),
+        figures: Arc::new(move |text| figures.write(text)),
         about,
     };
     let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));
@@ -162,7 +170,7 @@ pub async fn start(
         network,
         admin,
         groups,
-        group_timers,
+        loader,
         transactions,
         transaction_timers,
         share_state,
@@ -173,15 +181,24 @@ pub async fn start(
     })
 }
 
-/// Where HTTP is asked for; `None` when it is switched off.
+/// Binds the HTTP listener; `None` when it is switched off. A port that nobody configured stops no
+/// start: when it is taken (a second broker on this machine), a free one serves.
 fn bind_admin(env: &Env, config: &BrokerConfig) -> Result<Option<BoundAdminServer>, String> {
     let Some(address) = &config.http_listener else { return Ok(None) };
-    let failed = |why: &dyn std::fmt::Display| format!("ottla.http.listener={address}: {why}");
+    let failed = |why: &dyn std::fmt::Display| format!("{HTTP_LISTENER}={address}: {why}");
     let (host, port) = address.rsplit_once(':').ok_or_else(|| failed(&"HOST:PORT is expected"))?;
     let port: u16 = port.parse().map_err(|error| failed(&error))?;
     let addrs = env.net.resolve(host, port).map_err(|error| failed(&error))?;
-    let addr = addrs.into_iter().next().ok_or_else(|| failed(&"the name has no address"))?;
-    AdminServer::bind(env, addr).map(Some).map_err(|error| failed(&error))
+    let mut addr = addrs.into_iter().next().ok_or_else(|| failed(&"the name has no address"))?;
+    match AdminServer::bind(env, addr) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse && !config.is_set(HTTP_LISTENER) => {
+            addr.set_port(0);
+            let bound = AdminServer::bind(env, addr).map_err(|error| failed(&error))?;
+            tracing::info!("{address} is taken: metrics and health are served at {}", bound.addr());
+            Ok(Some(bound))
+        }
+        bound => bound.map(Some).map_err(|error| failed(&error)),
+    }
 }
 
 impl Broker {
@@ -211,11 +228,11 @@ impl Broker {
             admin.shutdown().await;
         }
         self.share_partitions.close();
-        self.share_state.unload_all();
+        self.share_state.close();
         self.transaction_timers.abort();
         self.transactions.unload_all();
-        self.group_timers.abort();
-        self.groups.unload_all();
+        self.groups.close();
+        self.loader.close();
         self.metadata.stop().await;
         self.logs.clean_shutdown();
     }

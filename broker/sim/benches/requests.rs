@@ -3,15 +3,17 @@
 
 use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker, Dispatch};
 use ottla_coordinator::transaction::{TransactionCoordinator, TransactionSettings};
+use ottla_coordinator::{Loader, PartitionLog};
 use ottla_env::Env;
 use ottla_env::memory::{NoNet, SeededRng, ThreadTasks};
+use ottla_model::topic::TRANSACTION_STATE_TOPIC;
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo};
 use ottla_protocol::messages::create_topics_request::CreatableTopic;
 use ottla_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -22,7 +24,6 @@ use ottla_protocol::messages::{
 };
 use ottla_protocol::{ApiKey, Encode};
 use ottla_records::{BatchBuilder, Codec};
-use ottla_server::groups_log::{self, GroupsLog};
 use ottla_server::transactions::{Ids, Markers};
 use ottla_sim::rooms::{World, wait, wire};
 use prometheus::Registry;
@@ -47,8 +48,8 @@ fn dispatch(world: &World) -> Dispatch {
         abort_interval_ms: 10_000,
         expiration_interval_ms: 3_600_000,
     };
-    let transactions_log = GroupsLog::new(
-        groups_log::TRANSACTIONS_TOPIC,
+    let transactions_log = PartitionLog::new(
+        TRANSACTION_STATE_TOPIC,
         rooms.replicas.clone(),
         rooms.metadata.clone(),
         Codec::None,
@@ -61,8 +62,9 @@ fn dispatch(world: &World) -> Dispatch {
         env.clock.clone(),
         env.tasks.clone(),
     );
+    let loader = Loader::new(env.tasks.clone());
     let (share_state, share_partitions) =
-        ottla_server::share::rooms(&env, &world.config, &rooms.metadata, &rooms.replicas);
+        ottla_server::share::rooms(&env, &world.config, &rooms.metadata, &rooms.replicas, &loader);
     let metrics = Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics"));
     let broker = Broker::new(
         env,
@@ -83,13 +85,7 @@ fn dispatch(world: &World) -> Dispatch {
 fn connection() -> Arc<ConnectionInfo> {
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 9092));
     let listener = ListenerInfo { name: "PLAINTEXT".to_owned(), advertised: None, bound: here };
-    Arc::new(ConnectionInfo {
-        id: 1,
-        listener: Arc::new(listener),
-        peer_addr: here,
-        local_addr: here,
-        software: OnceLock::new(),
-    })
+    Arc::new(ConnectionInfo::new(1, Arc::new(listener), here, here))
 }
 
 fn frame(key: ApiKey, version: i16, request: &impl Encode) -> Bytes {
@@ -108,7 +104,7 @@ fn frame(key: ApiKey, version: i16, request: &impl Encode) -> Bytes {
 fn answer(dispatch: &Dispatch, connection: &Arc<ConnectionInfo>, frame: &Bytes) -> usize {
     match dispatch.admit(connection, frame.clone()) {
         Admitted::Ready(Answer::Respond(response)) => response.len(),
-        Admitted::Ready(_) | Admitted::Parked(_) => panic!("answered at once"),
+        _later => panic!("answered at once"),
     }
 }
 

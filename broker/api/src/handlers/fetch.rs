@@ -20,7 +20,8 @@ use ottla_network::{Answer, Chunk, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::FetchRequest;
 use ottla_replica::{
-    DelayedFetch, FetchIsolation, Hosted, HostedTopic, Look, Partition, PartitionRead, ReadRequest, TailWait, Woken, read,
+    DelayedFetch, FetchIsolation, Hosted, HostedTopic, Look, Partition, PartitionRead, ReadRequest, TailWait,
+    Woken, read,
 };
 
 use super::prelude::*;
@@ -46,8 +47,13 @@ struct Requested {
 /// Where a partition is served.
 enum Place {
     /// Its read is in the plan.
-    Served { topic: Arc<HostedTopic> },
-    Refused { topic: FetchTopic, error: ErrorCode },
+    Served {
+        topic: Arc<HostedTopic>,
+    },
+    Refused {
+        topic: FetchTopic,
+        error: ErrorCode,
+    },
 }
 
 impl Requested {
@@ -165,16 +171,19 @@ fn session_request(body: &mut FetchRequest, version: i16) -> SessionRequest {
 /// A topic id is looked up, and one that is not there by the name that the session knows of it: a topic of that name
 /// may have been made again.
 fn find(hosted: &Hosted, wanted: &Wanted<'_>) -> Result<Arc<HostedTopic>, ErrorCode> {
+    let index = wanted.key.partition;
     match &wanted.key.topic {
         FetchTopic::Name(name) => {
-            hosted.by_name(name.as_str()).cloned().ok_or(ErrorCode::UnknownTopicOrPartition)
+            hosted.by_name(name.as_str()).cloned().ok_or_else(|| hosted.not_hosted(name.as_str(), index))
         }
         FetchTopic::Id(id) => hosted.by_id(*id).cloned().ok_or_else(|| {
-            let Some(name) = wanted.name else { return ErrorCode::UnknownTopicId };
-            let is_there = |topic: &Arc<HostedTopic>| topic.partition(wanted.key.partition).is_some();
-            match hosted.by_name(name.as_str()).is_some_and(is_there) {
-                true => ErrorCode::InconsistentTopicId,
-                false => ErrorCode::UnknownTopicOrPartition,
+            match (hosted.not_hosted_by_id(*id, index), wanted.name) {
+                (ErrorCode::UnknownTopicId, Some(name)) => {
+                    let again = hosted.by_name(name.as_str()).and_then(|topic| topic.partition(index));
+                    let inconsistent = again.map(|_| ErrorCode::InconsistentTopicId);
+                    inconsistent.unwrap_or_else(|| hosted.not_hosted(name.as_str(), index))
+                }
+                (error, _) => error,
             }
         }),
     }
@@ -200,13 +209,7 @@ fn may_fetch(
     if is_allowed { place } else { Err(ErrorCode::TopicAuthorizationFailed) }
 }
 
-fn plan(
-    broker: &Broker,
-    access: &Access,
-    version: i16,
-    body: &FetchRequest,
-    context: &FetchContext,
-) -> Plan {
+fn plan(broker: &Broker, access: &Access, version: i16, body: &FetchRequest, context: &FetchContext) -> Plan {
     let hosted = broker.replicas.hosted();
     let replica_id = if version >= 15 { body.replica_state.replica_id.0 } else { body.replica_id.0 };
     let is_follower = replica_id >= 0;
@@ -224,8 +227,10 @@ fn plan(
                 // No other broker is a replica of anything here.
                 return Err(ErrorCode::NotLeaderOrFollower);
             }
-            let partition =
-                topic.partition(key.partition).cloned().ok_or(ErrorCode::UnknownTopicOrPartition)?;
+            let partition = topic
+                .partition(key.partition)
+                .cloned()
+                .ok_or_else(|| hosted.not_hosted(topic.name.as_str(), key.partition))?;
             reads.push(ReadRequest {
                 partition,
                 fetch_offset: params.fetch_offset,

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use ottla_env::memory::{MemoryClock, SeededRng};
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
 use ottla_env::{BoxFuture, Tasks};
-use ottla_model::{ErrorCode, Offset, ProducerEpoch, ProducerId, TopicPartition};
+use ottla_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_records::{BatchBuilder, EndTxnMarker};
 use parking_lot::Mutex;
 
@@ -72,15 +72,21 @@ impl CoordinatorLog for Outside {
         Box::pin(async { Ok(()) })
     }
 
-    fn append(&self, _: i32, records: &[CoordinatorRecord], wall_ms: i64) -> Result<Offset, ErrorCode> {
+    fn append(
+        &self,
+        _: i32,
+        epoch: LeaderEpoch,
+        records: &[CoordinatorRecord],
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
         let mut batch = BatchBuilder::new();
         for record in records {
             batch.append(wall_ms, Some(&record.key), record.value.as_deref(), &[]);
         }
-        self.append_batch(0, batch.build(), wall_ms)
+        self.append_batch(0, epoch, batch.build(), wall_ms)
     }
 
-    fn append_batch(&self, _: i32, batch: Bytes, _: i64) -> Result<Offset, ErrorCode> {
+    fn append_batch(&self, _: i32, _: LeaderEpoch, batch: Bytes, _: i64) -> Result<Offset, ErrorCode> {
         let mut disk = self.0.disk.lock();
         let offset = disk.log.len() as i64;
         let mut bytes = batch.to_vec();
@@ -89,8 +95,8 @@ impl CoordinatorLog for Outside {
         Ok(Offset(offset))
     }
 
-    fn leader_epoch(&self, _: i32) -> i32 {
-        *self.0.epoch.lock()
+    fn leader_epoch(&self, _: i32) -> LeaderEpoch {
+        LeaderEpoch(*self.0.epoch.lock())
     }
 
     fn committed(&self, _: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
@@ -217,6 +223,9 @@ async fn transact(
     version: TransactionVersion,
 ) -> Option<(ProducerId, ProducerEpoch)> {
     let adds = version.supports_epoch_bump();
+    if adds && world.rng.chance(200) {
+        return Some(abort_at_once(coordinator, id, producer).await);
+    }
     let transaction = {
         let mut facts = world.facts.lock();
         let number = facts.len() as u64;
@@ -277,6 +286,24 @@ async fn transact(
     let next = coordinator.end_transaction(id, ending).await.ok()?;
     world.facts.lock().entry(transaction).or_default().is_answered = true;
     Some(next)
+}
+
+/// A transaction that is aborted before anything was written in it, right behind the end of the one before. No other
+/// instance has the id, and nothing is open that could take too long: the producer must not be refused for good.
+async fn abort_at_once(
+    coordinator: &Arc<TransactionCoordinator>,
+    id: &'static str,
+    (producer_id, producer_epoch): (ProducerId, ProducerEpoch),
+) -> (ProducerId, ProducerEpoch) {
+    let version = TransactionVersion::V2;
+    loop {
+        let ending = Ending { producer_id, producer_epoch, is_commit: false, version };
+        match coordinator.end_transaction(id, ending).await {
+            Ok(next) => return next,
+            Err(ErrorCode::ConcurrentTransactions) => std::future::poll_fn(once()).await,
+            Err(error) => panic!("a live producer of {id} is refused: {error}"),
+        }
+    }
 }
 
 impl History {

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_env::memory::MemoryClock;
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
 use ottla_env::{BoxFuture, Clock, Tasks};
-use ottla_model::{ErrorCode, Offset, ProducerEpoch, ProducerId, TopicPartition};
+use ottla_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_protocol::messages::{ListTransactionsRequest, TransactionalId};
 use ottla_records::{BatchBuilder, EndTxnMarker};
 use parking_lot::Mutex;
@@ -41,15 +41,21 @@ impl CoordinatorLog for Outside {
         Box::pin(async { Ok(()) })
     }
 
-    fn append(&self, _: i32, records: &[CoordinatorRecord], wall_ms: i64) -> Result<Offset, ErrorCode> {
+    fn append(
+        &self,
+        _: i32,
+        epoch: LeaderEpoch,
+        records: &[CoordinatorRecord],
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
         let mut batch = BatchBuilder::new();
         for record in records {
             batch.append(wall_ms, Some(&record.key), record.value.as_deref(), &[]);
         }
-        self.append_batch(0, batch.build(), wall_ms)
+        self.append_batch(0, epoch, batch.build(), wall_ms)
     }
 
-    fn append_batch(&self, _: i32, batch: Bytes, _: i64) -> Result<Offset, ErrorCode> {
+    fn append_batch(&self, _: i32, _: LeaderEpoch, batch: Bytes, _: i64) -> Result<Offset, ErrorCode> {
         let one_less = |left: usize| left.checked_sub(1);
         if self.0.refusals.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).is_ok() {
             return Err(ErrorCode::KafkaStorageError);
@@ -62,8 +68,8 @@ impl CoordinatorLog for Outside {
         Ok(Offset(offset))
     }
 
-    fn leader_epoch(&self, _: i32) -> i32 {
-        0
+    fn leader_epoch(&self, _: i32) -> LeaderEpoch {
+        LeaderEpoch(0)
     }
 
     fn committed(&self, _: i32, _: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
@@ -231,14 +237,48 @@ async fn a_tombstone_that_is_refused_is_written_at_the_next_turn() {
     assert_eq!(lab.listed(), 0);
 }
 
+type Ended = Result<(ProducerId, ProducerEpoch), ErrorCode>;
+
+/// An EndTxn whose answer is looked for by hand.
+struct Ends(BoxFuture<'static, Ended>);
+
+impl Ends {
+    async fn new(lab: &Lab, is_commit: bool) -> Ends {
+        let (producer_id, producer_epoch) = lab.begin(60_000).await;
+        let ending = Ending { producer_id, producer_epoch, is_commit, version: TransactionVersion::V0 };
+        let coordinator = lab.coordinator.clone();
+        Ends(Box::pin(async move { coordinator.end_transaction(ID, ending).await }))
+    }
+
+    fn is_answered(&mut self) -> bool {
+        match self.0.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => answer.map(|_| true).expect("decided"),
+            Poll::Pending => false,
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_end_is_answered_when_its_markers_are_there() {
+    let lab = Lab::new();
+    let mut ends = Ends::new(&lab, true).await;
+    assert!(!ends.is_answered(), "its producer would begin again and have to come back");
+    assert_eq!((lab.state().as_str(), lab.world.markers.lock().len()), ("PrepareCommit", 0));
+    lab.run_tasks();
+    assert!(ends.is_answered());
+    assert_eq!((lab.state().as_str(), lab.world.markers.lock().len()), ("CompleteCommit", 2));
+}
+
 #[tokio::test]
 async fn a_completion_that_a_full_device_refuses_is_recorded_later() {
     let lab = Lab::new();
-    let (producer_id, producer_epoch) = lab.begin(60_000).await;
-    let ending = Ending { producer_id, producer_epoch, is_commit: true, version: TransactionVersion::V0 };
-    lab.coordinator.end_transaction(ID, ending).await.expect("decided");
+    let mut ends = Ends::new(&lab, true).await;
+    assert!(!ends.is_answered());
     lab.world.refusals.store(3, Ordering::Release);
-    lab.run_tasks();
+    lab.pass(49);
+    assert!(!ends.is_answered());
+    lab.pass(1);
+    assert!(ends.is_answered(), "what was decided is not held back any longer");
     assert_eq!((lab.world.markers.lock().len(), lab.state().as_str()), (2, "PrepareCommit"));
     for _ in 0..3 {
         lab.pass(100);
