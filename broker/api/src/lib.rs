@@ -23,6 +23,7 @@ mod fetch_session_cache;
 pub mod groups;
 pub mod handlers;
 pub mod metrics;
+pub mod missing_answers;
 pub mod owned_tasks;
 pub mod producer_ids;
 pub mod request;
