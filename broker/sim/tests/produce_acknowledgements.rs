@@ -56,6 +56,7 @@ impl Lab {
         match handler.admit(&wire::info(0), wire::frame(ApiKey::Produce, VERSION, &request)) {
             Admitted::Ready(answer) => Produced::Answered(partition_of(&answer)),
             Admitted::Parked(answer) => Produced::Waiting(answer),
+            Admitted::Exclusive(_) | Admitted::ExclusiveAfterEarlier(_) => panic!("Produce holds nothing up"),
         }
     }
 
