@@ -9,9 +9,8 @@ use ottla_model::ErrorCode;
 use ottla_network::{Admitted, Answer, ConnectionInfo, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::header::RequestHeader;
-use ottla_protocol::{Decode, Encode, versions};
+use ottla_protocol::{Decode, Encode, ErrorCodes, versions};
 
-use crate::error_counts::ErrorCounts;
 use crate::metrics::ApiMetrics;
 
 /// Why a request gets no answer: its connection is closed instead, as Kafka does.
@@ -69,12 +68,12 @@ impl Request {
     }
 
     /// Encodes a response in the request's version and counts the request with its errors.
-    pub fn answer<T: Encode + ErrorCounts>(&self, response: &T) -> Answer {
+    pub fn answer<T: Encode + ErrorCodes>(&self, response: &T) -> Answer {
         self.answer_in_version(response, self.version())
     }
 
     /// As `answer`, in another version than the request's (the ApiVersions fallback).
-    pub fn answer_in_version<T: Encode + ErrorCounts>(&self, response: &T, version: i16) -> Answer {
+    pub fn answer_in_version<T: Encode + ErrorCodes>(&self, response: &T, version: i16) -> Answer {
         let mut builder = ResponseBuilder::with_capacity(96);
         builder.buffer.put_i32(self.header.correlation_id);
         if versions::response_header_version(self.key, version) >= 1 {
@@ -92,9 +91,13 @@ impl Request {
         let Some(finished) = builder.finish() else {
             return Answer::Close("the response is longer than a frame can say");
         };
-        let mut codes = Vec::new();
-        response.errors(&mut |code| codes.push(code));
-        self.count(codes.into_iter());
+        let mut failures = Vec::new();
+        response.error_codes(version, &mut |code| {
+            if code != 0 {
+                failures.push(code);
+            }
+        });
+        self.count(failures.into_iter());
         Answer::Respond(finished)
     }
 
@@ -105,7 +108,7 @@ impl Request {
     }
 
     /// Answers now.
-    pub fn ready<T: Encode + ErrorCounts>(&self, response: &T) -> Handled {
+    pub fn ready<T: Encode + ErrorCodes>(&self, response: &T) -> Handled {
         Ok(Admitted::Ready(self.answer(response)))
     }
 

@@ -12,7 +12,7 @@ use crate::access::text_of;
 use crate::config_access::take_unauthorized;
 use crate::errors::operation_error;
 
-pub const API: Api = Api { key: ApiKey::AlterConfigs, min: 0, max: 2, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::AlterConfigs, min: 0, max: 2, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: AlterConfigsRequest = request.decode()?;

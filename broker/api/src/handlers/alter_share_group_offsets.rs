@@ -18,8 +18,7 @@ use ottla_protocol::messages::{AlterShareGroupOffsetsRequest, AlterShareGroupOff
 use super::prelude::*;
 use crate::share;
 
-pub const API: Api =
-    Api { key: ApiKey::AlterShareGroupOffsets, min: 0, max: 0, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::AlterShareGroupOffsets, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: AlterShareGroupOffsetsRequest = request.decode()?;

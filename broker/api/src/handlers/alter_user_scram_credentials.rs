@@ -12,8 +12,7 @@ use super::prelude::*;
 use crate::access::text_of;
 use crate::errors::operation_error;
 
-pub const API: Api =
-    Api { key: ApiKey::AlterUserScramCredentials, min: 0, max: 0, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::AlterUserScramCredentials, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: AlterUserScramCredentialsRequest = request.decode()?;

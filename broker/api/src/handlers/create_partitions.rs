@@ -14,7 +14,7 @@ use ottla_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse
 use super::prelude::*;
 use crate::errors::operation_error;
 
-pub const API: Api = Api { key: ApiKey::CreatePartitions, min: 0, max: 3, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::CreatePartitions, min: 0, max: 3, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: CreatePartitionsRequest = request.decode()?;

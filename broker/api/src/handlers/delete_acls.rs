@@ -13,7 +13,7 @@ use crate::access::{NO_AUTHORIZER, text_of};
 use crate::errors::operation_error;
 use crate::request::Refusal;
 
-pub const API: Api = Api { key: ApiKey::DeleteAcls, min: 1, max: 3, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::DeleteAcls, min: 1, max: 3, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DeleteAclsRequest = request.decode()?;

@@ -13,7 +13,7 @@ use super::prelude::*;
 use crate::groups::{self, Topics};
 use crate::share;
 
-pub const API: Api = Api { key: ApiKey::DeleteGroups, min: 0, max: 2, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::DeleteGroups, min: 0, max: 2, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: DeleteGroupsRequest = request.decode()?;

@@ -12,8 +12,7 @@ use ottla_protocol::messages::{DeleteShareGroupStateRequest, DeleteShareGroupSta
 use super::prelude::*;
 use crate::share;
 
-pub const API: Api =
-    Api { key: ApiKey::DeleteShareGroupState, min: 0, max: 0, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::DeleteShareGroupState, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DeleteShareGroupStateRequest = request.decode()?;

@@ -22,7 +22,7 @@ use super::prelude::*;
 use crate::access::text_of;
 use crate::config_access;
 
-pub const API: Api = Api { key: ApiKey::DescribeConfigs, min: 1, max: 4, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::DescribeConfigs, min: 1, max: 4, admit };
 
 type Described = Result<Vec<ConfigEntry>, (ErrorCode, String)>;
 

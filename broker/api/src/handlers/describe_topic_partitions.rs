@@ -14,8 +14,7 @@ use ottla_protocol::messages::{
 use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
 
-pub const API: Api =
-    Api { key: ApiKey::DescribeTopicPartitions, min: 0, max: 0, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::DescribeTopicPartitions, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeTopicPartitionsRequest = request.decode()?;

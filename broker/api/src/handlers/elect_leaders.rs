@@ -12,7 +12,7 @@ use super::prelude::*;
 use crate::access::text_of;
 use crate::errors::operation_error;
 
-pub const API: Api = Api { key: ApiKey::ElectLeaders, min: 0, max: 2, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::ElectLeaders, min: 0, max: 2, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: ElectLeadersRequest = request.decode()?;

@@ -25,7 +25,7 @@ use super::prelude::*;
 use crate::fetch_session::{FetchContext, FetchKey, FetchParams, FetchTopic, SessionRequest, Told};
 use crate::wire;
 
-pub const API: Api = Api { key: ApiKey::Fetch, min: 4, max: 18, class: Class::Parked, admit };
+pub const API: Api = Api { key: ApiKey::Fetch, min: 4, max: 18, admit };
 
 /// Slices of files up to this length are copied into the response.
 const COPIED_SLICE_BYTES_MAX: usize = 8 << 10;

@@ -14,7 +14,7 @@ use ottla_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordinator
 use super::prelude::*;
 use crate::access::text_of;
 
-pub const API: Api = Api { key: ApiKey::FindCoordinator, min: 0, max: 6, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::FindCoordinator, min: 0, max: 6, admit };
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;

@@ -14,8 +14,7 @@ use ottla_protocol::messages::{InitializeShareGroupStateRequest, InitializeShare
 use super::prelude::*;
 use crate::share;
 
-pub const API: Api =
-    Api { key: ApiKey::InitializeShareGroupState, min: 0, max: 0, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::InitializeShareGroupState, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: InitializeShareGroupStateRequest = request.decode()?;

@@ -20,7 +20,7 @@ use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
 use crate::auto_create;
 
-pub const API: Api = Api { key: ApiKey::Metadata, min: 0, max: 13, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::Metadata, min: 0, max: 13, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: MetadataRequest = request.decode()?;

@@ -15,7 +15,7 @@ use ottla_replica::{Partition, Unavailable};
 
 use super::prelude::*;
 
-pub const API: Api = Api { key: ApiKey::OffsetForLeaderEpoch, min: 2, max: 4, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::OffsetForLeaderEpoch, min: 2, max: 4, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: OffsetForLeaderEpochRequest = request.decode()?;

@@ -14,7 +14,7 @@ use ottla_protocol::messages::{ReadShareGroupStateRequest, ReadShareGroupStateRe
 use super::prelude::*;
 use crate::share;
 
-pub const API: Api = Api { key: ApiKey::ReadShareGroupState, min: 0, max: 0, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::ReadShareGroupState, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: ReadShareGroupStateRequest = request.decode()?;

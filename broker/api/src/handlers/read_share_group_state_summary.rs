@@ -14,8 +14,7 @@ use ottla_protocol::messages::{ReadShareGroupStateSummaryRequest, ReadShareGroup
 use super::prelude::*;
 use crate::share;
 
-pub const API: Api =
-    Api { key: ApiKey::ReadShareGroupStateSummary, min: 0, max: 1, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::ReadShareGroupStateSummary, min: 0, max: 1, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: ReadShareGroupStateSummaryRequest = request.decode()?;

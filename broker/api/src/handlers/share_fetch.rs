@@ -21,7 +21,7 @@ use super::prelude::*;
 use crate::share::{self, AcknowledgeMode, Acknowledged, PartitionAcknowledgements};
 use crate::wire;
 
-pub const API: Api = Api { key: ApiKey::ShareFetch, min: 1, max: 2, class: Class::Parked, admit };
+pub const API: Api = Api { key: ApiKey::ShareFetch, min: 1, max: 2, admit };
 
 const RECORD_LIMIT: i8 = 1;
 

@@ -13,8 +13,7 @@ use ottla_protocol::messages::{WriteShareGroupStateRequest, WriteShareGroupState
 use super::prelude::*;
 use crate::share;
 
-pub const API: Api =
-    Api { key: ApiKey::WriteShareGroupState, min: 0, max: 1, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::WriteShareGroupState, min: 0, max: 1, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: WriteShareGroupStateRequest = request.decode()?;
