@@ -21,12 +21,14 @@ pub mod fetch_session;
 pub mod groups;
 mod handlers;
 pub mod metrics;
+mod partition_answer;
 pub mod producer_ids;
 pub mod request;
 pub mod share;
+mod share_state;
 pub mod table;
 pub mod transactions;
 pub mod wire;
 
-pub use context::Broker;
+pub use context::{Broker, Rooms};
 pub use dispatch::Dispatch;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes};
 use ottla_env::{Clock, Monotonic};
+use ottla_metadata::OperationError;
 use ottla_model::ErrorCode;
 use ottla_network::{Admitted, Answer, ConnectionInfo, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::header::RequestHeader;
-use ottla_protocol::{Decode, Encode, ErrorCodes, versions};
+use ottla_protocol::{Decode, Encode, ErrorCodes, StrBytes, versions};
 
+use crate::errors::operation_error;
 use crate::metrics::ApiMetrics;
 
 /// Why a request gets no answer: its connection is closed instead, as Kafka does.
@@ -116,6 +118,22 @@ impl Request {
         let took = self.received.until(self.clock.monotonic());
         self.metrics.on_answer(self.header.api_key, took, errors);
     }
+}
+
+/// Leaves the decision to the controller, and answers what it says. `refused` is the answer to every part of the
+/// request when the controller has none of its own.
+pub fn forward_to_controller<R: Encode + ErrorCodes + Send>(
+    request: Request,
+    decision: impl Future<Output = Result<R, OperationError>> + Send + 'static,
+    refused: impl FnOnce(ErrorCode, Option<StrBytes>) -> R + Send + 'static,
+) -> Handled {
+    park(async move {
+        let response = decision.await.unwrap_or_else(|error| {
+            let (error, why) = operation_error(&error);
+            refused(error, why.map(StrBytes::from_string))
+        });
+        request.answer(&response)
+    })
 }
 
 /// Parks a request: the answer comes from a future. A panic in it closes the one connection.

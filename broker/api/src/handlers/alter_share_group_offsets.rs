@@ -1,6 +1,5 @@
-//! AlterShareGroupOffsets (key 91), version 0: an administrator sets where an empty share group goes on
-//! (KIP-932).
-//! Core over the doors of the group coordinator and the share coordinator.
+//! AlterShareGroupOffsets (key 91), version 0: sets where an empty share group goes on (KIP-932).
+//! Core over the group coordinator and the share coordinator.
 //!
 //! - v0 only.
 

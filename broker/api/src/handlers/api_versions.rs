@@ -1,5 +1,4 @@
-//! ApiVersions (key 18), versions 0-4: which APIs and versions this broker serves, derived from the
-//! table, and which features.
+//! ApiVersions (key 18), versions 0-4: which APIs, versions and features this broker serves.
 //! Core.
 //!
 //! - v0-v2: keys only (v1 adds throttle time).

@@ -29,7 +29,7 @@ type Described = Result<Vec<ConfigEntry>, (ErrorCode, String)>;
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeConfigsRequest = request.decode()?;
     let image = broker.image();
-    let config = broker.replicas.effective_config();
+    let config = broker.dynamic_config.current();
     let access = Access::of(broker, &request);
     let results = body
         .resources

@@ -8,11 +8,12 @@ use ottla_protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
 use ottla_protocol::messages::{
-    BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, TopicName as WireTopicName,
+    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, TopicName as WireTopicName,
 };
 
 use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
+use crate::partition_answer::PartitionAnswer;
 
 pub const API: Api = Api { key: ApiKey::DescribeTopicPartitions, min: 0, max: 0, admit };
 
@@ -106,19 +107,17 @@ fn describe(
     page: Vec<(usize, &Arc<PartitionImage>)>,
     operations: i32,
 ) -> DescribeTopicPartitionsResponseTopic {
-    let ids = |brokers: &[ottla_model::BrokerId]| brokers.iter().map(|id| BrokerId(id.0)).collect::<Vec<_>>();
     let partitions = page
         .into_iter()
         .map(|(index, partition)| {
-            let error =
-                if partition.leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable };
+            let answer = PartitionAnswer::of(partition);
             DescribeTopicPartitionsResponsePartition::default()
-                .with_error_code(error.code())
+                .with_error_code(answer.error.code())
                 .with_partition_index(index as i32)
-                .with_leader_id(BrokerId(partition.leader.map_or(-1, |leader| leader.0)))
-                .with_leader_epoch(partition.leader_epoch.0)
-                .with_replica_nodes(ids(&partition.replicas))
-                .with_isr_nodes(ids(&partition.isr))
+                .with_leader_id(answer.leader_id)
+                .with_leader_epoch(answer.leader_epoch)
+                .with_replica_nodes(answer.replicas)
+                .with_isr_nodes(answer.isr)
                 .with_eligible_leader_replicas(Some(Vec::new()))
                 .with_last_known_elr(Some(Vec::new()))
         })

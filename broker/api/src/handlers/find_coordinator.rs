@@ -1,6 +1,5 @@
-//! FindCoordinator (key 10), versions 0-6: who coordinates a group or a transactional id. On one
-//! node: this broker, once the coordinator's topic is there.
-//! Shell (the first call creates the topic).
+//! FindCoordinator (key 10), versions 0-6: who coordinates a group or a transactional id.
+//! Shell (the first call creates the topic). On one node: this broker, once the coordinator's topic is there.
 //!
 //! - v1: key types. v3: flexible. v4: several keys (KIP-699). v5: TRANSACTION_ABORTABLE (KIP-890).
 //! - v6: share groups (KIP-932).

@@ -19,6 +19,7 @@ use ottla_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, Topi
 use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
 use crate::auto_create;
+use crate::partition_answer::PartitionAnswer;
 
 pub const API: Api = Api { key: ApiKey::Metadata, min: 0, max: 13, admit };
 
@@ -189,21 +190,19 @@ fn unknown(
 }
 
 fn describe(topic: &Arc<TopicImage>, operations: i32) -> MetadataResponseTopic {
-    let ids = |brokers: &[ottla_model::BrokerId]| brokers.iter().map(|id| BrokerId(id.0)).collect::<Vec<_>>();
     let partitions = topic
         .partitions
         .iter()
         .enumerate()
         .map(|(index, partition)| {
-            let error =
-                if partition.leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable };
+            let answer = PartitionAnswer::of(partition);
             MetadataResponsePartition::default()
-                .with_error_code(error.code())
+                .with_error_code(answer.error.code())
                 .with_partition_index(index as i32)
-                .with_leader_id(BrokerId(partition.leader.map_or(-1, |leader| leader.0)))
-                .with_leader_epoch(partition.leader_epoch.0)
-                .with_replica_nodes(ids(&partition.replicas))
-                .with_isr_nodes(ids(&partition.isr))
+                .with_leader_id(answer.leader_id)
+                .with_leader_epoch(answer.leader_epoch)
+                .with_replica_nodes(answer.replicas)
+                .with_isr_nodes(answer.isr)
         })
         .collect();
     MetadataResponseTopic::default()

@@ -1,6 +1,5 @@
-//! OffsetForLeaderEpoch (key 23), versions 2-4: where a reign ended, so that a reader can tell whether
-//! its log parted from ours.
-//! Core over the log's door.
+//! OffsetForLeaderEpoch (key 23), versions 2-4: where a leader epoch ended.
+//! Core over the log's interface. A reader tells by it whether its log parted from this one.
 //!
 //! - v2: current leader epoch (KIP-320), throttle time. v3: replica id. v4: flexible.
 

@@ -1,5 +1,4 @@
-//! ShareFetch (key 78), versions 1-2: records for a member of a share group, and acknowledgements of
-//! earlier ones (KIP-932).
+//! ShareFetch (key 78), versions 1-2: records for a member of a share group, and acknowledgements (KIP-932).
 //! Shell. Records go from file to socket as with Fetch: the response is encoded here.
 //!
 //! - v1: KIP-932. v2: renewals of locks (KIP-1222), and exact record limits (KIP-1206).
