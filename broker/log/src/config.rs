@@ -46,7 +46,6 @@ pub struct LogConfig {
     pub min_compaction_lag_ms: i64,
     pub max_compaction_lag_ms: i64,
     pub min_cleanable_dirty_ratio: f64,
-    pub preallocate: bool,
 }
 
 impl LogConfig {
@@ -84,7 +83,6 @@ impl Default for LogConfig {
             min_compaction_lag_ms: 0,
             max_compaction_lag_ms: i64::MAX,
             min_cleanable_dirty_ratio: 0.5,
-            preallocate: false,
         }
     }
 }

@@ -9,6 +9,7 @@ mod batch;
 pub mod controller;
 mod controller_loop;
 pub mod delta;
+mod dynamic_config;
 mod folder;
 pub mod image;
 mod metadata;

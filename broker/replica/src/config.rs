@@ -7,15 +7,8 @@ use ottla_config::{
     BrokerConfig, CompressionType, ConfigSources, TimestampType as ConfigTimestampType, TopicConfig,
 };
 use ottla_log::{CleanupPolicy, LogConfig, TopicCompression};
-use ottla_metadata::{Image, TopicImage};
+use ottla_metadata::TopicImage;
 use ottla_records::{Codec, TimestampType};
-
-/// The broker's own configuration with what was changed at run time laid over it.
-pub fn effective_broker_config(fixed: &BrokerConfig, image: &Image) -> BrokerConfig {
-    let of_this_broker = image.broker_dynamic(Some(ottla_model::BrokerId(fixed.node_id)));
-    let of_all_brokers = image.broker_dynamic(None);
-    fixed.with_dynamic(&of_this_broker, &of_all_brokers)
-}
 
 /// What a topic's logs obey: its overrides over the broker's values.
 pub fn log_config(broker: &BrokerConfig, topic: &TopicImage) -> Arc<LogConfig> {
@@ -47,7 +40,6 @@ pub fn log_config(broker: &BrokerConfig, topic: &TopicImage) -> Arc<LogConfig> {
         min_compaction_lag_ms: topic.min_compaction_lag_ms,
         max_compaction_lag_ms: topic.max_compaction_lag_ms,
         min_cleanable_dirty_ratio: topic.min_cleanable_dirty_ratio,
-        preallocate: topic.preallocate,
     })
 }
 

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use ottla_config::BrokerConfig;
+use ottla_config::DynamicBrokerConfig;
 use ottla_log::{LogConfig, LogError, LogManager};
 use ottla_metadata::{Delta, Image, ImageListener, ResourceType, TopicImage};
 use ottla_model::{PartitionIndex, TopicId, TopicName, TopicPartition};
 
-use crate::config::{effective_broker_config, log_config};
+use crate::config::log_config;
 use crate::metrics::{ReplicaMetrics, TopicMetrics};
 use crate::partition::{Durability, OpenLog, Partition};
 
@@ -55,10 +55,7 @@ impl Hosted {
 
 pub struct ReplicaManager {
     logs: Arc<LogManager>,
-    /// What the broker was started with.
-    fixed: BrokerConfig,
-    /// The same with what was changed at run time.
-    effective: ArcSwap<BrokerConfig>,
+    config: Arc<DynamicBrokerConfig>,
     durability: Durability,
     hosted: ArcSwap<Hosted>,
     pub metrics: Arc<ReplicaMetrics>,
@@ -67,12 +64,11 @@ pub struct ReplicaManager {
 impl ReplicaManager {
     pub fn new(
         logs: Arc<LogManager>,
-        config: BrokerConfig,
+        config: Arc<DynamicBrokerConfig>,
         durability: Durability,
         metrics: Arc<ReplicaMetrics>,
     ) -> ReplicaManager {
-        let effective = ArcSwap::from_pointee(config.clone());
-        ReplicaManager { logs, fixed: config, effective, durability, hosted: ArcSwap::default(), metrics }
+        ReplicaManager { logs, config, durability, hosted: ArcSwap::default(), metrics }
     }
 
     /// What is hosted now; a snapshot.
@@ -84,11 +80,6 @@ impl ReplicaManager {
         self.hosted.load().by_name(topic)?.partition(index).cloned()
     }
 
-    /// The broker's configuration with what was changed at run time.
-    pub fn effective_config(&self) -> Arc<BrokerConfig> {
-        self.effective.load_full()
-    }
-
     pub fn logs(&self) -> &Arc<LogManager> {
         &self.logs
     }
@@ -96,7 +87,7 @@ impl ReplicaManager {
     fn host(&self, topic: &TopicImage, known: Option<&Arc<HostedTopic>>) -> Arc<HostedTopic> {
         let config = match known {
             Some(known) => known.config.clone(),
-            None => Arc::new(ArcSwap::from(log_config(&self.effective.load(), topic))),
+            None => Arc::new(ArcSwap::from(log_config(&self.config.current(), topic))),
         };
         let open_log: Arc<OpenLog> = {
             let (logs, config) = (self.logs.clone(), config.clone());
@@ -157,7 +148,7 @@ impl ReplicaManager {
     }
 
     fn reconfigure(&self, topic: &TopicImage, hosted: &HostedTopic) {
-        let config = log_config(&self.effective.load(), topic);
+        let config = log_config(&self.config.current(), topic);
         hosted.config.store(config.clone());
         for partition in &hosted.partitions {
             partition.set_config(config.clone());
@@ -169,9 +160,6 @@ impl ImageListener for ReplicaManager {
     fn on_image(&self, delta: &Delta, image: &Arc<Image>) {
         let brokers_changed =
             delta.configs_changed.iter().any(|resource| resource.resource_type == ResourceType::Broker);
-        if brokers_changed {
-            self.effective.store(Arc::new(effective_broker_config(&self.fixed, image)));
-        }
         let mut hosted = Hosted::clone(&self.hosted.load());
         for (name, id) in &delta.topics_deleted {
             if let Some(gone) = hosted.by_id.remove(id) {

@@ -1,5 +1,4 @@
-//! The group coordinator follows the metadata image: it loads the partitions of its topic when they
-//! come to be, and forgets the offsets of deleted topics.
+//! The group coordinator follows the metadata image: partitions of its topic to load, deleted topics to forget.
 //! Shell. Subscribed behind the replica room, so a partition is led before its groups load.
 
 use std::collections::BTreeSet;

@@ -1,8 +1,9 @@
 //! The configuration as each room takes it.
 //! Core.
 
-use ottla_config::{BrokerConfig, Durability as ConfiguredDurability};
+use ottla_config::{BrokerConfig, ConfigMap, Durability as ConfiguredDurability, ShareGroupConfig};
 use ottla_coordinator::GroupSettings;
+use ottla_coordinator::share::ShareCoordinatorSettings;
 use ottla_coordinator::transaction::TransactionSettings;
 use ottla_env::Env;
 use ottla_log::{CleanerSettings, LogManagerSettings};
@@ -82,7 +83,6 @@ pub fn offsets_codec(config: &BrokerConfig) -> Codec {
 }
 
 pub fn groups(config: &BrokerConfig) -> GroupSettings {
-    let number = |name, otherwise| crate::share::number(config, name, otherwise);
     GroupSettings {
         session_timeout_min_ms: config.group_session_timeout_ms_min,
         session_timeout_max_ms: config.group_session_timeout_ms_max,
@@ -91,12 +91,20 @@ pub fn groups(config: &BrokerConfig) -> GroupSettings {
             .then_some(config.group_initial_rebalance_delay_ms),
         members_max: i32::try_from(config.group_max_size).unwrap_or(i32::MAX),
         offset_metadata_max: i32::try_from(config.offset_metadata_bytes_max).unwrap_or(i32::MAX),
-        offsets_retention_ms: config.offsets_retention_ms,
+        offsets_retention_ms: config.offsets_retention_minutes * 60_000,
         offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,
-        share_session_timeout_ms: number("group.share.session.timeout.ms", 45_000) as i32,
-        share_members_max: number("group.share.max.size", 200) as i32,
-        share_initialize_retry_interval_ms: number("group.share.initialize.retry.interval.ms", 30_000),
+        share_session_timeout_ms: ShareGroupConfig::effective(config, &ConfigMap::new()).session_timeout_ms,
+        share_members_max: config.share_group_max_size,
+        share_initialize_retry_interval_ms: config.share_initialize_retry_interval_ms,
         ..GroupSettings::default()
+    }
+}
+
+pub fn share_coordinator(config: &BrokerConfig) -> ShareCoordinatorSettings {
+    ShareCoordinatorSettings {
+        updates_per_snapshot: config.share_updates_per_snapshot,
+        prune_interval_ms: config.share_prune_interval_ms,
+        cold_snapshot_interval_ms: config.share_cold_snapshot_interval_ms,
     }
 }
 

@@ -1,5 +1,4 @@
-//! The transaction coordinator's outside: its topic in the metadata image, markers in partitions,
-//! producer ids.
+//! The transaction coordinator's outside: its topic in the metadata image, markers, producer ids.
 //! Shell. Subscribed behind the replica room and the groups: a transaction that a start finds undone
 //! needs both to be completed.
 

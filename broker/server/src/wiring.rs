@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMetrics};
 use ottla_api::metrics::ApiMetrics;
-use ottla_api::{Broker as ApiBroker, Dispatch};
-use ottla_config::BrokerConfig;
+use ottla_api::{Broker as ApiBroker, Dispatch, Rooms as ApiRooms};
+use ottla_config::{BrokerConfig, DynamicBrokerConfig};
 use ottla_coordinator::transaction::TransactionCoordinator;
 use ottla_coordinator::{GroupCoordinator, ShareCoordinator, SharePartitionManager};
 use ottla_env::tasks::TaskHandle;
@@ -80,8 +80,11 @@ pub async fn start(
     let replica_metrics = Arc::new(ReplicaMetrics::new(&registry).map_err(metrics)?);
     let sync_seconds = replica_metrics.sync_seconds.clone();
     logs.on_sync(Arc::new(move |took| sync_seconds.observe(took.as_secs_f64())));
+    let dynamic_config = Arc::new(DynamicBrokerConfig::new(config.clone()));
     let durability = settings::durability(&config, ephemeral);
-    let replicas = Arc::new(ReplicaManager::new(logs.clone(), config.clone(), durability, replica_metrics));
+    let replicas =
+        Arc::new(ReplicaManager::new(logs.clone(), dynamic_config.clone(), durability, replica_metrics));
+    metadata.subscribe(dynamic_config.clone());
     metadata.subscribe(replicas.clone());
     let groups_log = Arc::new(GroupsLog::new(
         groups_log::TOPIC,
@@ -106,7 +109,7 @@ pub async fn start(
         env.tasks.clone(),
     );
     metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
-    let (share_state, share_partitions) = share::rooms(&env, &config, &metadata, &replicas);
+    let (share_state, share_partitions) = share::rooms(&env, &dynamic_config, &metadata, &replicas);
     metadata.start(&settings::registration(&env, &config, &identity)).map_err(|error| error.to_string())?;
     let group_timers = groups.start_timers(&*env.tasks);
     let transaction_timers = transactions.start_timers();
@@ -114,19 +117,19 @@ pub async fn start(
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
     let figures = Figures::register(&registry, logs.clone(), replicas.clone(), groups.clone(), env.clone())
         .map_err(metrics)?;
-    let broker = ApiBroker::new(
-        env.clone(),
-        config.clone(),
+    let broker = ApiBroker::new(ApiRooms {
+        env: env.clone(),
+        config: dynamic_config,
         features,
-        metadata.clone(),
-        replicas.clone(),
-        groups.clone(),
-        transactions.clone(),
-        share_state.clone(),
-        share_partitions.clone(),
-        api_metrics,
-        settings::authorizer(&config)?,
-    );
+        metadata: metadata.clone(),
+        replicas: replicas.clone(),
+        groups: groups.clone(),
+        transactions: transactions.clone(),
+        share_state: share_state.clone(),
+        share_partitions: share_partitions.clone(),
+        metrics: api_metrics,
+        authorizer: settings::authorizer(&config)?,
+    });
     let ready = Arc::new(AtomicBool::new(false));
     let bound = Listeners::bind(&env, &listeners::specs(&config)).map_err(|error| error.to_string())?;
     let listeners = bound.bound();

@@ -10,7 +10,7 @@ use std::thread::Thread;
 use ottla_api::groups::Topics;
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker, Dispatch};
-use ottla_config::BrokerConfig;
+use ottla_config::{BrokerConfig, DynamicBrokerConfig};
 use ottla_coordinator::transaction::{ProducerIdSource, TransactionCoordinator, TransactionSettings};
 use ottla_coordinator::{GroupCoordinator, GroupSettings};
 use ottla_env::memory::{Faults, FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
@@ -164,9 +164,11 @@ impl World {
             unclean_stop: recovery.dirs.iter().any(|dir| !dir.was_clean),
         };
         let metadata = Metadata::open(&env, options).expect("the metadata log opens");
+        let config = Arc::new(DynamicBrokerConfig::new(self.config.clone()));
         let metrics = Arc::new(ReplicaMetrics::new(&Registry::new()).expect("metrics"));
         let replicas =
-            Arc::new(ReplicaManager::new(logs.clone(), self.config.clone(), Durability::SurviveOne, metrics));
+            Arc::new(ReplicaManager::new(logs.clone(), config.clone(), Durability::SurviveOne, metrics));
+        metadata.subscribe(config.clone());
         metadata.subscribe(replicas.clone());
         let log =
             Arc::new(GroupsLog::new(groups_log::TOPIC, replicas.clone(), metadata.clone(), Codec::None));
@@ -189,22 +191,21 @@ impl World {
             env.tasks.clone(),
         );
         metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
-        let (share_state, share_partitions) =
-            ottla_server::share::rooms(&env, &self.config, &metadata, &replicas);
+        let (share_state, share_partitions) = ottla_server::share::rooms(&env, &config, &metadata, &replicas);
         metadata.start(&Registration::default()).expect("the controller starts");
-        let door = Broker::new(
+        let door = Broker::new(ottla_api::Rooms {
             env,
-            self.config.clone(),
+            config,
             features,
-            metadata.clone(),
-            replicas.clone(),
-            groups.clone(),
-            transactions.clone(),
+            metadata: metadata.clone(),
+            replicas: replicas.clone(),
+            groups: groups.clone(),
+            transactions: transactions.clone(),
             share_state,
             share_partitions,
-            Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics")),
-            None,
-        );
+            metrics: Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics")),
+            authorizer: None,
+        });
         let door = Dispatch::new(Arc::new(door));
         self.rooms = Some(Rooms { logs, metadata, replicas, groups, transactions, door });
         if self.flushes_later {

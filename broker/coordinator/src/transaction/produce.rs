@@ -1,6 +1,5 @@
-//! Writing as a part of a transaction: what is appended, is appended while its partition is known to
-//! belong to the transaction, and cannot end up behind the marker.
-//! Shell.
+//! Writing as a part of a transaction, so that no record ends up behind the marker.
+//! Shell. What is appended, is appended while its partition is known to belong to the transaction.
 //!
 //! A write that has to wait (its partition's record is not durable yet) queues behind those of the same
 //! producer that wait already, so that a producer's batches keep their order.
