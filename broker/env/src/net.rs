@@ -1,6 +1,5 @@
-//! Sockets: what a listener and a connection need, in poll form so that one task can own both
-//! directions of a connection.
-//! Shell's door.
+//! Sockets: what a listener and a connection need.
+//! Shell's interface, in poll form so that one task can own both directions of a connection.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;

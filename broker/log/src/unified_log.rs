@@ -1,6 +1,6 @@
-//! One partition's log: what everybody else holds of it. Its operations are beside this file:
-//! `append`, `read`, `flush`, `truncate`, `retention`, `lookup`, `recovery`.
-//! Shell.
+//! One partition's log: what the rest of the process holds of it.
+//! Shell. Its operations are beside this file: `append`, `read`, `flush`, `truncate`, `retention`, `lookup`,
+//! `recovery`.
 //!
 //! Invariants:
 //! - I1. `log_start <= log_end`; the bytes of every batch below `log_end` are written.

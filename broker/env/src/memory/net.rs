@@ -1,6 +1,5 @@
-//! A network inside the process: byte streams between two ends, with bounded room and no hidden
-//! order. What arrives is decided by who is polled, so it is as deterministic as its callers.
-//! Shell's stand-in.
+//! A network inside the process: byte streams between two ends, with bounded room and no hidden order.
+//! Shell's stand-in. What arrives is decided by who is polled, so it is as deterministic as its callers.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, IoSlice};
