@@ -10,7 +10,7 @@ use ottla_log::{CleanerSettings, LogManagerSettings};
 use ottla_metadata::Registration;
 use ottla_metadata::controller::features::{Feature, METADATA_VERSION};
 use ottla_model::TopicId;
-use ottla_network::NetworkSettings;
+use ottla_network::{ConnectionLimits, NetworkSettings};
 use ottla_records::{Codec, CompressionType};
 use ottla_replica::Durability;
 use ottla_security::Authorizer;
@@ -40,6 +40,14 @@ pub fn network(env: &Env, config: &BrokerConfig) -> NetworkSettings {
     NetworkSettings {
         socket_request_bytes_max: config.socket_request_bytes_max,
         connections_idle_ms_max: config.connections_idle_ms_max,
+        limits: connection_limits(env, config),
+        memory_budget_bytes: config.memory_budget_bytes as usize,
+        ..NetworkSettings::default()
+    }
+}
+
+pub fn connection_limits(env: &Env, config: &BrokerConfig) -> ConnectionLimits {
+    ConnectionLimits {
         connections_max: config.connections_max,
         connections_per_ip_max: config.connections_per_ip_max,
         connections_per_ip_max_overrides: config
@@ -51,8 +59,6 @@ pub fn network(env: &Env, config: &BrokerConfig) -> NetworkSettings {
                 addrs.into_iter().map(|addr| (addr.ip().to_canonical(), *count))
             })
             .collect(),
-        memory_budget_bytes: config.memory_budget_bytes as usize,
-        ..NetworkSettings::default()
     }
 }
 
@@ -138,5 +144,33 @@ pub fn registration(env: &Env, config: &BrokerConfig, identity: &Identity) -> Re
         rack: config.rack.clone(),
         log_dirs: identity.directory_ids.iter().map(|id| id.0).collect(),
         incarnation_id: TopicId::from_random(|| env.rng.next_16()).0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ottla_config::{DynamicMode, Effect, broker, effect_of_broker_key, fields_in_force};
+
+    /// `ottla config` says of these keys that a change takes effect while the broker runs. What a topic or a
+    /// group inherits is read anew at each change; a field of its own must be handed on by what follows the
+    /// configuration (`wiring.rs`).
+    #[test]
+    fn a_change_that_takes_effect_while_the_broker_runs_is_handed_on() {
+        let env = ottla_env::memory::env(1);
+        let started = BrokerConfig::defaults();
+        let before = connection_limits(&env, &started);
+        let changing = fields_in_force().into_iter().filter_map(|(_, key)| broker::row(key)).filter(|row| {
+            row.dynamic != DynamicMode::ReadOnly && effect_of_broker_key(row) == Effect::InForce
+        });
+        let mut count = 0;
+        for row in changing {
+            let value = if row.name.ends_with(".overrides") { "127.0.0.9:7" } else { "7" };
+            let change = ConfigMap::from([(row.name.to_owned(), value.to_owned())]);
+            let after = connection_limits(&env, &started.with_dynamic(&ConfigMap::new(), &change));
+            assert_ne!(after, before, "{}", row.name);
+            count += 1;
+        }
+        assert_eq!(count, 3);
     }
 }

@@ -119,7 +119,7 @@ pub async fn start(
         .map_err(metrics)?;
     let broker = ApiBroker::new(ApiRooms {
         env: env.clone(),
-        config: dynamic_config,
+        config: dynamic_config.clone(),
         features,
         metadata: metadata.clone(),
         replicas: replicas.clone(),
@@ -156,6 +156,8 @@ pub async fn start(
         settings::network(&env, &config),
         network_metrics,
     );
+    let (set_limits, env_of_limits) = (network.limits_setter(), env.clone());
+    dynamic_config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
     Ok(Broker {

@@ -214,11 +214,12 @@ fn every_config_field_is_read_by_a_room() {
 }
 
 /// The structs that carry settings from the configuration into a room that doesn't know it.
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("log", "LogConfig"),
     ("log", "LogManagerSettings"),
     ("log", "CleanerSettings"),
     ("network", "NetworkSettings"),
+    ("network", "ConnectionLimits"),
     ("coordinator", "GroupSettings"),
     ("coordinator", "TransactionSettings"),
     ("coordinator", "ShareCoordinatorSettings"),

@@ -52,11 +52,11 @@ keys! {
         .doc("Receive buffer of client sockets; -1 leaves it to the system.");
     pub connections_idle_ms_max: i64 = row("connections.max.idle.ms", Long, Some("600000"), Any, ReadOnly, Medium)
         .doc("A connection silent for this long is closed.");
-    pub connections_max: usize = row("max.connections", Int, Some("2147483647"), at_least(0), ClusterWide, Medium).at_start()
+    pub connections_max: usize = row("max.connections", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
         .doc("Most connections of this broker at once.");
-    pub connections_per_ip_max: usize = row("max.connections.per.ip", Int, Some("2147483647"), at_least(0), ClusterWide, Medium).at_start()
+    pub connections_per_ip_max: usize = row("max.connections.per.ip", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
         .doc("Most connections of one address at once.");
-    pub(crate) connections_per_ip_overrides_text: Text = row("max.connections.per.ip.overrides", String, Some(""), Any, ClusterWide, Medium).at_start()
+    pub(crate) connections_per_ip_overrides_text: Text = row("max.connections.per.ip.overrides", String, Some(""), Any, ClusterWide, Medium)
         .doc("Limits of single addresses, as host:count separated by commas.");
 
     // Topics and requests.
