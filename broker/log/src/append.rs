@@ -25,10 +25,11 @@ use crate::index::{OffsetEntry, TimeEntry};
 use crate::log_dir::WriteFailure;
 use crate::names;
 use crate::positions::Position;
-use crate::producer_state::{Checked, ProducerRefusal};
+use crate::producer_state::{BatchMetadata, Checked, ProducerRefusal};
 use crate::segment::Segment;
 use crate::txn_index::{self, AbortedTxn};
-use crate::unified_log::{UnifiedLog, Writer};
+use crate::unified_log::UnifiedLog;
+use crate::writer::Writer;
 
 /// Who appends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,43 +132,13 @@ impl UnifiedLog {
         if self.is_deleted() {
             return Err(AppendError::Deleted);
         }
-        if let Some(latest) = writer.epochs.latest()
+        if let Some(latest) = self.epochs.latest()
             && leader_epoch < latest.epoch
         {
             return Err(AppendError::FencedLeaderEpoch { given: leader_epoch.0, latest: latest.epoch.0 });
         }
-        let from_client = origin.is_client();
-        let mut next = self.log_end_offset();
-        for batch in &mut prepared {
-            if origin == AppendOrigin::TransactionalClient {
-                writer.producers.check_beginning(&batch.fields, next, &self.partition)?;
-            }
-            let checked = writer.producers.check(
-                &batch.fields,
-                batch.marker.as_ref(),
-                from_client,
-                next,
-                &self.partition,
-            )?;
-            if let Checked::Duplicate(found) = checked {
-                return Ok(AppendInfo {
-                    base_offset: found.first_offset(),
-                    last_offset: found.last_offset,
-                    max_timestamp: found.timestamp,
-                    log_append_time: if config.timestamp_type == TimestampType::LogAppendTime {
-                        found.timestamp
-                    } else {
-                        -1
-                    },
-                    log_start_offset: self.log_start_offset(),
-                    duplicate: true,
-                    must_flush: false,
-                    bytes: 0,
-                });
-            }
-            assign_offset(&mut batch.header, next, leader_epoch);
-            batch.fields = BatchHeader::parse(&batch.header);
-            next = batch.fields.next_offset();
+        if let Some(found) = self.assign_offsets(&mut prepared, leader_epoch, origin)? {
+            return Ok(self.duplicate_of(&found, &config));
         }
         let mut info = self.write(&mut writer, &prepared, bytes, &config, now_ms)?;
         if config.timestamp_type == TimestampType::LogAppendTime {
@@ -180,6 +151,48 @@ impl UnifiedLog {
             self.enqueue_flush();
         }
         Ok(info)
+    }
+
+    /// Judges the batches and gives them their offsets. A batch that is in the log already is the
+    /// whole answer.
+    fn assign_offsets(
+        &self,
+        prepared: &mut PreparedBatches,
+        leader_epoch: LeaderEpoch,
+        origin: AppendOrigin,
+    ) -> Result<Option<BatchMetadata>, AppendError> {
+        let mut next = self.log_end_offset();
+        self.producers.read(|state| {
+            for batch in prepared {
+                if origin == AppendOrigin::TransactionalClient {
+                    state.check_beginning(&batch.fields, next, &self.partition)?;
+                }
+                let marker = batch.marker.as_ref();
+                let checked =
+                    state.check(&batch.fields, marker, origin.is_client(), next, &self.partition)?;
+                if let Checked::Duplicate(found) = checked {
+                    return Ok(Some(found));
+                }
+                assign_offset(&mut batch.header, next, leader_epoch);
+                batch.fields = BatchHeader::parse(&batch.header);
+                next = batch.fields.next_offset();
+            }
+            Ok(None)
+        })
+    }
+
+    fn duplicate_of(&self, found: &BatchMetadata, config: &LogConfig) -> AppendInfo {
+        let has_append_time = config.timestamp_type == TimestampType::LogAppendTime;
+        AppendInfo {
+            base_offset: found.first_offset(),
+            last_offset: found.last_offset,
+            max_timestamp: found.timestamp,
+            log_append_time: if has_append_time { found.timestamp } else { -1 },
+            log_start_offset: self.log_start_offset(),
+            duplicate: true,
+            must_flush: false,
+            bytes: 0,
+        }
     }
 
     /// Appends what a leader sent to its follower: offsets and epochs are already given.
@@ -341,27 +354,26 @@ impl UnifiedLog {
         if writer.unflushed_bytes == 0 {
             writer.unflushed_since_ms = now_ms;
         }
-        let mut is_unstable_changed = false;
         let mut ends: SmallVec<[Position; 1]> = SmallVec::new();
         for batch in prepared {
             position += batch.size_bytes() as u64;
             let fields = &batch.fields;
-            if writer.epochs.assign(fields.leader_epoch, fields.base_offset) {
-                writer.are_epochs_dirty = true;
-            }
+            self.epochs.assign(&mut writer.turn, fields.leader_epoch, fields.base_offset);
             active.note_timestamp(fields.max_timestamp, fields.last_offset());
-            is_unstable_changed |= fields.attributes.is_transactional();
-            if let Some(completed) = writer.producers.apply(fields, batch.marker.as_ref())
-                && completed.is_aborted
-            {
-                self.note_aborted(active, &AbortedTxn::from(&completed));
-                if !writer.unsynced_txn_indexes.contains(&active.base_offset()) {
-                    writer.unsynced_txn_indexes.push(active.base_offset());
-                    // The file may be new.
-                    writer.are_names_unsynced = true;
-                }
-            }
             ends.push(Position { offset: fields.next_offset(), segment: active.base_offset(), position });
+        }
+        let aborted = self.producers.change(&mut writer.turn, |state| {
+            let completed =
+                prepared.iter().filter_map(|batch| state.apply(&batch.fields, batch.marker.as_ref()));
+            completed.filter(|completed| completed.is_aborted).collect::<SmallVec<[_; 1]>>()
+        });
+        for completed in &aborted {
+            self.note_aborted(active, &AbortedTxn::from(completed));
+            if !writer.unsynced_txn_indexes.contains(&active.base_offset()) {
+                writer.unsynced_txn_indexes.push(active.base_offset());
+                // The file may be new.
+                writer.are_names_unsynced = true;
+            }
         }
         active.set_size_bytes(position);
         // First where the end is, then that it is: a reader who sees the new end finds it.
@@ -370,9 +382,6 @@ impl UnifiedLog {
             positions.push_end(*end);
         }
         drop(positions);
-        if is_unstable_changed {
-            self.publish_first_unstable(writer);
-        }
         if let Some(end) = ends.last() {
             self.set_log_end(end.offset);
         }

@@ -1,7 +1,6 @@
 //! Checkpointing and closing one log: what a start needs to go on from here.
 //! Shell.
 
-use crate::checkpoint;
 use crate::error::StorageFailure;
 use crate::log_dir::{WriteFailure, is_full};
 use crate::names;
@@ -20,8 +19,7 @@ impl UnifiedLog {
         let flushed = self.flushed_offset();
         let mut writer = self.writer.lock();
         let snapshot = self.encode_snapshot(&mut writer);
-        let epochs = std::mem::take(&mut writer.are_epochs_dirty)
-            .then(|| checkpoint::write_epochs(writer.epochs.entries()));
+        let epochs = self.epochs.take_unwritten(&mut writer.turn);
         let active = writer.active.clone();
         drop(writer);
         let Some(active) = active else { return Ok(()) };
@@ -32,7 +30,9 @@ impl UnifiedLog {
                 Ok(())
             }
             Err(WriteFailure::NoSpace(_)) => {
-                self.writer.lock().are_epochs_dirty |= epochs.is_some();
+                if epochs.is_some() {
+                    self.epochs.note_unwritten();
+                }
                 Ok(())
             }
             Err(WriteFailure::Storage(failure)) => Err(failure),

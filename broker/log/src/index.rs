@@ -9,6 +9,8 @@
 //! New entries wait in memory and are written some at a time: a crash loses them, and recovery,
 //! which reads those batches anyway, makes them again. So an entry is a hint: whoever uses it
 //! checks that the batch is where it says.
+//!
+//! Invariant I1: readers take no lock that is held while the file is written.
 
 use std::io;
 use std::marker::PhantomData;
@@ -79,6 +81,8 @@ impl IndexEntry for TimeEntry {
 pub struct Index<E> {
     base: Offset,
     slot: Arc<FileSlot>,
+    /// Held over each change of the file. Readers don't take it.
+    writing: Mutex<()>,
     state: Mutex<State<E>>,
     _entry: PhantomData<E>,
 }
@@ -100,6 +104,7 @@ impl<E: IndexEntry> Index<E> {
         Index {
             base,
             slot,
+            writing: Mutex::new(()),
             state: Mutex::new(State { written, tail: Vec::new(), last: None, is_made: !is_new }),
             _entry: PhantomData,
         }
@@ -156,39 +161,47 @@ impl<E: IndexEntry> Index<E> {
         let mut state = self.state.lock();
         state.tail.push(entry);
         state.last = Some(entry);
-        if state.tail.len() >= TAIL_ENTRIES_MAX {
-            self.write_tail(&mut state, files)?;
-        }
-        Ok(())
+        let is_full = state.tail.len() >= TAIL_ENTRIES_MAX;
+        drop(state);
+        if is_full { self.write_tail(files) } else { Ok(()) }
     }
 
     /// Writes what waits in memory and gives the memory back.
     pub fn flush(&self, files: &OpenFiles) -> io::Result<()> {
-        self.write_tail(&mut self.state.lock(), files)
+        self.write_tail(files)
     }
 
-    fn write_tail(&self, state: &mut State<E>, files: &OpenFiles) -> io::Result<()> {
-        if state.tail.is_empty() {
+    /// The entries stay in the tail, where readers find them, until the file has them.
+    fn write_tail(&self, files: &OpenFiles) -> io::Result<()> {
+        let _writing = self.writing.lock();
+        let mut state = self.state.lock();
+        let count = state.tail.len();
+        if count == 0 {
             return Ok(());
         }
-        let written = self.written(state, files)?;
-        let mut bytes = Vec::with_capacity(state.tail.len() * E::BYTES);
+        let written = self.written(&mut state, files)?;
+        let mut bytes = Vec::with_capacity(count * E::BYTES);
         for entry in &state.tail {
             entry.write(self.base, &mut bytes);
         }
+        drop(state);
         files.get(&self.slot, OpenMode::Create)?.write_all_at(&bytes, written * E::BYTES as u64)?;
-        state.written = Some(written + state.tail.len() as u64);
-        state.tail = Vec::new();
+        let mut state = self.state.lock();
+        state.written = Some(written + count as u64);
+        state.tail.drain(..count);
+        if state.tail.is_empty() {
+            state.tail = Vec::new();
+        }
         state.is_made = true;
         Ok(())
     }
 
     /// Makes an empty file where no entry has made one.
     pub fn make(&self, files: &OpenFiles) -> io::Result<()> {
-        let mut state = self.state.lock();
-        if !state.is_made {
+        let _writing = self.writing.lock();
+        if !self.is_made() {
             files.get(&self.slot, OpenMode::Create)?;
-            state.is_made = true;
+            self.state.lock().is_made = true;
         }
         Ok(())
     }
@@ -245,8 +258,9 @@ impl<E: IndexEntry> Index<E> {
 
     /// Keeps the entries for which `keep` holds; it must hold for a prefix of all entries.
     pub fn truncate(&self, files: &OpenFiles, keep: impl Fn(&E) -> bool) -> io::Result<()> {
+        self.write_tail(files)?;
+        let _writing = self.writing.lock();
         let mut state = self.state.lock();
-        self.write_tail(&mut state, files)?;
         let (mut low, mut high) = (0, self.written(&mut state, files)?);
         if high == 0 {
             return Ok(());
@@ -259,10 +273,10 @@ impl<E: IndexEntry> Index<E> {
                 high = middle;
             }
         }
-        files.get(&self.slot, OpenMode::Create)?.set_len(low * E::BYTES as u64)?;
         state.written = Some(low);
         state.last = None;
-        Ok(())
+        drop(state);
+        files.get(&self.slot, OpenMode::Create)?.set_len(low * E::BYTES as u64)
     }
 }
 

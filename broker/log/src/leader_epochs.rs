@@ -28,15 +28,16 @@ impl LeaderEpochs {
         self.entries.last().copied()
     }
 
+    /// Whether `assign` would change nothing.
+    #[inline]
+    pub fn is_known(&self, epoch: LeaderEpoch, start_offset: Offset) -> bool {
+        let is_latest = |latest: &EpochEntry| latest.epoch == epoch && start_offset >= latest.start_offset;
+        epoch.0 < 0 || start_offset.0 < 0 || self.entries.last().is_some_and(is_latest)
+    }
+
     /// Notes that `epoch` has records from `start_offset` on. Says whether anything changed.
     pub fn assign(&mut self, epoch: LeaderEpoch, start_offset: Offset) -> bool {
-        if epoch.0 < 0 || start_offset.0 < 0 {
-            return false;
-        }
-        if let Some(latest) = self.latest()
-            && latest.epoch == epoch
-            && start_offset >= latest.start_offset
-        {
+        if self.is_known(epoch, start_offset) {
             return false;
         }
         // What contradicts the new entry came from a leader whose records are gone.

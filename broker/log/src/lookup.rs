@@ -49,7 +49,7 @@ impl UnifiedLog {
     pub fn earliest(&self) -> Result<(Offset, Option<LeaderEpoch>), ReadError> {
         self.check_readable()?;
         let start = self.log_start_offset();
-        Ok((start, self.writer.lock().epochs.epoch_for(start)))
+        Ok((start, self.epochs.load().epoch_for(start)))
     }
 
     fn find_timestamp(&self, timestamp: i64) -> io::Result<Option<TimestampOffset>> {

@@ -261,7 +261,8 @@ impl LogManager {
             }
             if log.is_loaded() {
                 let expiration_ms = self.shared.settings.producer_id_expiration_ms;
-                log.writer.lock().producers.remove_expired(now_ms, expiration_ms);
+                let mut writer = log.writer.lock();
+                log.producers.change(&mut writer.turn, |state| state.remove_expired(now_ms, expiration_ms));
             }
         }
         count

@@ -25,7 +25,8 @@ use crate::producer_state::ProducerState;
 use crate::scan::verify;
 use crate::segment::Segment;
 use crate::txn_index::{self, AbortedTxn};
-use crate::unified_log::{UnifiedLog, Writer};
+use crate::unified_log::UnifiedLog;
+use crate::writer::Writer;
 
 /// What putting one folder in order took.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -81,7 +82,7 @@ impl UnifiedLog {
             return Ok(report);
         };
         self.read_topic_id(writer)?;
-        let epochs = self.read_epochs();
+        self.epochs.set_found(&mut writer.turn, self.read_epochs());
         let now_ms = self.shared.env.clock.wall_ms();
         let mut segments = self.found_segments(&listing, now_ms)?;
         if let Some(start) = checkpointed_start {
@@ -90,7 +91,6 @@ impl UnifiedLog {
                 self.remove_segment_files(&segment);
             }
         }
-        writer.epochs = epochs;
         let mut end = self.recover_segments(writer, &mut segments, &mut report)?;
         // Names, too, may be only in the cache.
         writer.are_names_unsynced = !self.was_clean;
@@ -104,13 +104,13 @@ impl UnifiedLog {
                 report.dropped_segments += 1;
                 self.remove_segment_files(&segment);
             }
-            writer.epochs.clear();
+            self.epochs.clear(&mut writer.turn);
             writer.unsynced.clear();
             writer.unflushed_bytes = 0;
             end = log_start;
         }
-        writer.are_epochs_dirty |= writer.epochs.truncate_from_end(end);
-        writer.are_epochs_dirty |= writer.epochs.truncate_from_start(log_start);
+        self.epochs.truncate_from_end(&mut writer.turn, end);
+        self.epochs.truncate_from_start(&mut writer.turn, log_start);
         writer.active = segments.last().cloned();
         self.segments.store(Arc::new(segments));
         self.set_log_start(log_start);
@@ -126,7 +126,7 @@ impl UnifiedLog {
     fn publish_loaded(&self, writer: &mut Writer, end: Offset) {
         if self.segments.load().is_empty() {
             self.set_log_start(end);
-            writer.producers = ProducerState::starting_at(end);
+            self.producers.set_found(&mut writer.turn, ProducerState::starting_at(end), None);
         }
         if let Some(active) = &writer.active {
             let place =
@@ -146,7 +146,6 @@ impl UnifiedLog {
             // What is known in memory is right, and is written the next time.
             tracing::debug!(partition = %self.partition, %text, "cleaner checkpoint not written");
         }
-        self.publish_first_unstable(writer);
     }
 
     /// `None`: there is no folder yet.
@@ -289,7 +288,7 @@ impl UnifiedLog {
                 {
                     return false;
                 }
-                writer.are_epochs_dirty |= writer.epochs.assign(header.leader_epoch, header.base_offset);
+                self.epochs.assign(&mut writer.turn, header.leader_epoch, header.base_offset);
                 match repair.note(self, segment, position, header) {
                     Ok(()) => true,
                     Err(error) => {
@@ -346,7 +345,10 @@ impl UnifiedLog {
         } else {
             self.dir.recovery_point(&self.partition).max(self.flushed_point()).min(end)
         };
-        let mut state = self.read_snapshot(writer, listing, first_base, believed)?.unwrap_or_default();
+        let (mut state, last_snapshot) = match self.read_snapshot(listing, first_base, believed)? {
+            Some((offset, state)) => (state, Some(offset)),
+            None => (ProducerState::default(), None),
+        };
         let from = state.end_offset().max(first_base);
         let mut aborted: Vec<(Offset, AbortedTxn)> = Vec::new();
         if from < end {
@@ -367,7 +369,7 @@ impl UnifiedLog {
         }
         state.advance_to(end);
         state.remove_expired(self.shared.env.clock.wall_ms(), self.shared.settings.producer_id_expiration_ms);
-        writer.producers = state;
+        self.producers.set_found(&mut writer.turn, state, last_snapshot);
         Ok(())
     }
 
@@ -434,14 +436,13 @@ impl UnifiedLog {
         }
     }
 
+    /// The newest snapshot that is whole, with the offset that it speaks of.
     fn read_snapshot(
         &self,
-        writer: &mut Writer,
         listing: &Listing,
         first: Offset,
         end: Offset,
-    ) -> io::Result<Option<ProducerState>> {
-        writer.last_snapshot = None;
+    ) -> io::Result<Option<(Offset, ProducerState)>> {
         let fits = |offset: &Offset| (first..=end).contains(offset);
         for offset in listing.snapshots.iter().rev().copied().filter(fits) {
             let bytes = match self.shared.env.disk.read(&self.snapshot_path(offset)) {
@@ -450,8 +451,7 @@ impl UnifiedLog {
                 Err(error) => return Err(error),
             };
             if let Some(state) = producer_snapshot::parse(&bytes, offset) {
-                writer.last_snapshot = Some(offset);
-                return Ok(Some(state));
+                return Ok(Some((offset, state)));
             }
             self.remove_snapshot(offset);
         }
@@ -466,12 +466,8 @@ impl UnifiedLog {
     }
 
     pub(crate) fn encode_snapshot(&self, writer: &mut Writer) -> Option<(Offset, Vec<u8>)> {
-        let offset = writer.producers.end_offset();
-        if writer.active.is_none() || writer.last_snapshot.is_some_and(|last| last >= offset) {
-            return None;
-        }
-        writer.last_snapshot = Some(offset);
-        Some((offset, producer_snapshot::write(&writer.producers)))
+        writer.active.as_ref()?;
+        self.producers.encode_snapshot(&mut writer.turn)
     }
 
     pub(crate) fn write_snapshot(

@@ -10,7 +10,8 @@ use crate::log_dir::WriteFailure;
 use crate::names;
 use crate::positions::Position;
 use crate::segment::Segment;
-use crate::unified_log::{UnifiedLog, Writer};
+use crate::unified_log::UnifiedLog;
+use crate::writer::Writer;
 
 impl From<WriteFailure> for ChangeError {
     fn from(failure: WriteFailure) -> ChangeError {
@@ -48,34 +49,40 @@ impl UnifiedLog {
         }
         writer.generation += 1;
         let active = segments[kept - 1].clone();
-        self.cut(&mut writer, &segments[kept..], &active, offset).map_err(|error| {
-            ChangeError::from(self.dir.fail(&format!("truncating {}", self.folder.display()), &error))
-        })?;
+        let files = &self.shared.files;
+        let found = active.find(files, offset).map_err(|error| self.truncation_failed(&error))?;
+        let size = found.map_or(active.size_bytes(), |(position, _)| position);
+        // Readers first: none may look for a file that is about to go.
+        self.set_flushed(self.flushed_offset().min(offset));
+        self.set_log_end(offset);
         self.segments.store(Arc::new(segments[..kept].to_vec()));
-        let size = active.size_bytes();
+        active.set_size_bytes(size);
+        self.positions.lock().reset(Some(Position { offset, segment: active.base_offset(), position: size }));
+        self.cut(&segments[kept..], &active, size, offset).map_err(|error| self.truncation_failed(&error))?;
         writer.active = Some(active.clone());
         writer.active_synced_bytes = size;
         writer.unsynced.retain(|segment| segments[..kept - 1].iter().any(|kept| Arc::ptr_eq(kept, segment)));
         writer.bytes_since_index_entry = 0;
-        writer.are_epochs_dirty |= writer.epochs.truncate_from_end(offset);
-        self.positions.lock().reset(Some(Position { offset, segment: active.base_offset(), position: size }));
+        self.epochs.truncate_from_end(&mut writer.turn, offset);
         self.after_truncation(&mut writer, offset)
+    }
+
+    fn truncation_failed(&self, error: &std::io::Error) -> ChangeError {
+        self.dir.fail(&format!("truncating {}", self.folder.display()), error).into()
     }
 
     /// Removes later segments (the last first, so that a crash leaves a log without a hole) and
     /// cuts the one that stays.
     fn cut(
         &self,
-        _writer: &mut Writer,
         dropped: &[Arc<Segment>],
         active: &Segment,
+        position: u64,
         offset: Offset,
     ) -> std::io::Result<()> {
         let files = &self.shared.files;
         self.remove_for_good(dropped)?;
-        let position = active.find(files, offset)?.map_or(active.size_bytes(), |(position, _)| position);
         let file = active.file(files)?;
-        active.set_size_bytes(position);
         file.set_len(position)?;
         file.sync_data()?;
         active.forget_checked(position);
@@ -109,7 +116,6 @@ impl UnifiedLog {
         rebuilt.map_err(|error| {
             ChangeError::from(self.dir.fail(&format!("reading {}", self.folder.display()), &error))
         })?;
-        self.publish_first_unstable(writer);
         self.dir.lower_recovery_point(&self.partition, end);
         self.dir.lower_cleaned(&self.partition, end)?;
         self.dir.write_recovery_points()?;
@@ -129,20 +135,17 @@ impl UnifiedLog {
 
     fn start_again_at(self: &Arc<Self>, writer: &mut Writer, offset: Offset) -> Result<(), ChangeError> {
         writer.generation += 1;
+        // Readers first: none may look for a file that is about to go.
         let dropped = self.segments.swap(Arc::new(Vec::new()));
-        self.remove_for_good(&dropped).map_err(|error| {
-            ChangeError::from(self.dir.fail(&format!("truncating {}", self.folder.display()), &error))
-        })?;
-        writer.unsynced.clear();
-        writer.epochs.clear();
-        writer.are_epochs_dirty = true;
         self.positions.lock().reset(None);
-        let had_folder = writer.active.take().is_some();
         self.set_log_start(offset);
         self.set_log_end(offset);
-        self.drop_snapshots_above(&self.listing(), Offset(-1)).map_err(|error| {
-            ChangeError::from(self.dir.fail(&format!("truncating {}", self.folder.display()), &error))
-        })?;
+        self.remove_for_good(&dropped).map_err(|error| self.truncation_failed(&error))?;
+        writer.unsynced.clear();
+        self.epochs.clear(&mut writer.turn);
+        let had_folder = writer.active.take().is_some();
+        self.drop_snapshots_above(&self.listing(), Offset(-1))
+            .map_err(|error| self.truncation_failed(&error))?;
         if had_folder || offset.0 > 0 {
             let disk = &self.shared.env.disk;
             disk.create_dir_all(&self.folder).map_err(|error| {
@@ -186,7 +189,7 @@ impl UnifiedLog {
         let mut writer = self.writer.lock();
         if to > self.log_start_offset() {
             self.set_log_start(to);
-            writer.are_epochs_dirty |= writer.epochs.truncate_from_start(to);
+            self.epochs.truncate_from_start(&mut writer.turn, to);
         }
         Ok(())
     }

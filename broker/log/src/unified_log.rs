@@ -6,7 +6,7 @@
 //! - I1. `log_start <= log_end`; the bytes of every batch below `log_end` are written.
 //! - I2. Below `flushed` everything is on the device. It never passes `log_end`.
 //! - I3. The writer's lock is never held while a file is synced, except to truncate.
-//! - I4. Readers take no lock that a writer holds while it writes.
+//! - I4. Readers take no lock that is held while a file is written or synced (`tests/readers.rs`).
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -21,15 +21,17 @@ use parking_lot::{Mutex, RwLock};
 use crate::checkpoint::EpochEntry;
 use crate::cleaner::{Cleaner, CleaningMark};
 use crate::config::{LogConfig, LogManagerSettings};
+use crate::epochs::Epochs;
 use crate::error::{AppendError, ReadError, StorageFailure};
 use crate::flusher::{FlushListener, FlushTurn, Flusher};
-use crate::leader_epochs::LeaderEpochs;
 use crate::log_dir::LogDir;
 use crate::open_files::OpenFiles;
 use crate::positions::Positions;
-use crate::producer_state::{ProducerEntry, ProducerState};
+use crate::producer_state::ProducerEntry;
+use crate::producers::Producers;
 use crate::recovery::LoadReport;
 use crate::segment::Segment;
+use crate::writer::Writer;
 
 /// What every log of a manager shares.
 pub(crate) struct Shared {
@@ -68,48 +70,16 @@ pub struct UnifiedLog {
     log_start: AtomicI64,
     log_end: AtomicI64,
     flushed: AtomicI64,
-    /// -1: none.
-    first_unstable: AtomicI64,
     /// What the replica room last said; no old segment above it is deleted.
     high_watermark: AtomicI64,
     pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
     pub(crate) positions: Mutex<Positions>,
+    pub(crate) producers: Producers,
+    pub(crate) epochs: Epochs,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) flush_turn: FlushTurn,
     pub(crate) cleaning: CleaningMark,
     pub(crate) flush_listener: RwLock<Option<Arc<dyn FlushListener>>>,
-}
-
-/// What appends, truncations and retention change, one at a time.
-#[derive(Default)]
-pub(crate) struct Writer {
-    /// The segment that grows; `None` until the first append makes the folder.
-    pub active: Option<Arc<Segment>>,
-    pub bytes_since_index_entry: u64,
-    pub roll_jitter_ms: i64,
-    pub producers: ProducerState,
-    pub epochs: LeaderEpochs,
-    pub are_epochs_dirty: bool,
-    /// Rolled segments with bytes that may not be on the device.
-    pub unsynced: Vec<Arc<Segment>>,
-    /// Segments whose transaction index may not be on the device.
-    pub unsynced_txn_indexes: Vec<Offset>,
-    /// Bytes of the active segment that are on the device.
-    pub active_synced_bytes: u64,
-    /// New names in the folder (and the folder's own) that may not be on the device.
-    pub are_names_unsynced: bool,
-    /// The folder's own number in its directory, see `LogDir::note_folder`. 1: found at the start.
-    pub folder_number: u64,
-    pub unflushed_bytes: u64,
-    pub unflushed_records: i64,
-    /// When the oldest unflushed byte was written, on the wall clock.
-    pub unflushed_since_ms: i64,
-    /// Grows with each truncation: a flush that began before one proves nothing after it.
-    pub generation: u64,
-    pub last_snapshot: Option<Offset>,
-    pub is_topic_id_written: bool,
-    /// The file with the topic's id may not be on the device.
-    pub is_topic_id_unsynced: bool,
 }
 
 impl UnifiedLog {
@@ -137,10 +107,11 @@ impl UnifiedLog {
             log_start: AtomicI64::new(0),
             log_end: AtomicI64::new(0),
             flushed: AtomicI64::new(0),
-            first_unstable: AtomicI64::new(-1),
             high_watermark: AtomicI64::new(i64::MAX),
             segments: ArcSwap::from_pointee(Vec::new()),
             positions: Mutex::default(),
+            producers: Producers::default(),
+            epochs: Epochs::default(),
             writer: Mutex::default(),
             flush_turn: FlushTurn::default(),
             cleaning: CleaningMark::default(),
@@ -253,8 +224,8 @@ impl UnifiedLog {
     /// or of one whose marker is not below the high watermark.
     pub fn first_unstable_offset(&self) -> Option<Offset> {
         self.loaded();
-        let first = self.first_unstable.load(Ordering::Acquire);
-        (first >= 0).then(|| Offset(first.max(self.log_start.load(Ordering::Acquire))))
+        let first = self.producers.first_unstable_offset()?;
+        Some(first.max(Offset(self.log_start.load(Ordering::Acquire))))
     }
 
     /// Where read_committed readers stop, given the high watermark.
@@ -266,20 +237,11 @@ impl UnifiedLog {
     /// it are not deleted, and ended transactions below it stop holding readers back.
     pub fn on_high_watermark(&self, high_watermark: Offset) {
         self.high_watermark.store(high_watermark.0, Ordering::Release);
-        if self.first_unstable.load(Ordering::Acquire) >= 0 {
-            let mut writer = self.writer.lock();
-            writer.producers.on_high_watermark(high_watermark);
-            self.publish_first_unstable(&writer);
-        }
+        self.producers.on_high_watermark(high_watermark);
     }
 
     pub(crate) fn deletable_below(&self) -> Offset {
         Offset(self.high_watermark.load(Ordering::Acquire).min(self.log_end.load(Ordering::Acquire)))
-    }
-
-    pub(crate) fn publish_first_unstable(&self, writer: &Writer) {
-        let first = writer.producers.first_unstable_offset().map_or(-1, |offset| offset.0);
-        self.first_unstable.store(first, Ordering::Release);
     }
 
     pub(crate) fn set_log_start(&self, offset: Offset) {
@@ -313,20 +275,21 @@ impl UnifiedLog {
     /// Which epochs have records here, and from which offset on.
     pub fn leader_epochs(&self) -> Vec<EpochEntry> {
         self.loaded();
-        self.writer.lock().epochs.entries().to_vec()
+        self.epochs.load().entries().to_vec()
     }
 
     pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
         self.loaded();
-        self.writer.lock().epochs.latest().map(|entry| entry.epoch)
+        self.epochs.latest().map(|entry| entry.epoch)
     }
 
     /// The largest epoch not above `epoch` and where its records end; `None` when the log does not
     /// know (OffsetForLeaderEpoch then answers -1/-1).
     pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
         self.loaded();
-        let end = self.log_end_offset();
-        self.writer.lock().epochs.end_offset_for(epoch, end)
+        // The epochs first: an end that is read after them is behind the start of each.
+        let epochs = self.epochs.load();
+        epochs.end_offset_for(epoch, self.log_end_offset())
     }
 
     /// Notes that `epoch` starts at the end of the log, before its first record
@@ -335,22 +298,20 @@ impl UnifiedLog {
         self.loaded();
         let mut writer = self.writer.lock();
         let end = Offset(self.log_end.load(Ordering::Acquire));
-        if writer.epochs.assign(epoch, end) {
-            writer.are_epochs_dirty = true;
-        }
+        self.epochs.assign(&mut writer.turn, epoch, end);
     }
 
     /// For DescribeProducers.
     pub fn producers(&self) -> Vec<(ProducerId, ProducerEntry)> {
         self.loaded();
-        self.writer.lock().producers.entries().map(|(id, entry)| (id, entry.clone())).collect()
+        self.producers.read(|state| state.entries().map(|(id, entry)| (id, entry.clone())).collect())
     }
 
     /// Whether the producer has an open transaction here.
     pub fn has_ongoing_transaction(&self, id: ProducerId) -> bool {
         self.loaded();
-        let writer = self.writer.lock();
-        writer.producers.entry(id).is_some_and(|entry| entry.current_txn_first_offset.is_some())
+        self.producers
+            .read(|state| state.entry(id).is_some_and(|entry| entry.current_txn_first_offset.is_some()))
     }
 
     pub(crate) fn mark_deleted(&self) {

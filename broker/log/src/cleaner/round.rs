@@ -335,12 +335,11 @@ impl Round<'_> {
     }
 
     fn active_producers(&self) -> ActiveProducers {
-        let writer = self.log.writer.lock();
         let last = |entry: &crate::producer_state::ProducerEntry| LastRecord {
             data_offset: entry.batches.last().map(|batch| batch.last_offset),
             epoch: entry.epoch,
         };
-        writer.producers.entries().map(|(id, entry)| (id, last(entry))).collect()
+        self.log.producers.read(|state| state.entries().map(|(id, entry)| (id, last(entry))).collect())
     }
 }
 
