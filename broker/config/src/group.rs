@@ -61,6 +61,7 @@ static WITHOUT_EFFECT: &[ConfigRow] = &[
 static SORTED: LazyLock<Vec<&'static ConfigRow>> = LazyLock::new(|| {
     let mut rows: Vec<&'static ConfigRow> = IN_FORCE.iter().chain(WITHOUT_EFFECT).collect();
     rows.sort_by_key(|row| row.name);
+    assert!(rows.windows(2).all(|pair| pair[0].name < pair[1].name), "a key is in one table");
     rows
 });
 

@@ -170,11 +170,13 @@ impl BrokerConfig {
         }
         let group_initial_rebalance_delay_is_set = texts.contains_key("group.initial.rebalance.delay.ms");
         drop(texts);
+        assert!(values.len() == broker::rows().len(), "every key has a value");
         let in_force = KeysInForce::read(|row| match broker::index(row.name) {
             Some(index) => values[index].clone(),
             None => unreachable!("every row in force is a broker row"),
         });
         let sockets = sockets(&in_force)?;
+        assert!(in_force.node_id >= 0, "the row of node.id takes no other");
         Ok(BrokerConfig(Arc::new(BrokerSettings {
             given,
             dynamic_broker,

@@ -20,6 +20,7 @@ static SORTED: LazyLock<Vec<&'static ConfigRow>> = LazyLock::new(|| {
     let tables = [IN_FORCE, coordinator::COORDINATOR, log::LOG, node::NODE, security::SECURITY];
     let mut rows: Vec<&'static ConfigRow> = tables.into_iter().flatten().collect();
     rows.sort_by_key(|row| row.name);
+    assert!(rows.windows(2).all(|pair| pair[0].name < pair[1].name), "a key is in one table");
     rows
 });
 

@@ -302,6 +302,7 @@ impl Stream for MemoryStream {
                 pipe.bytes.extend_from_slice(&slice[..count]);
                 room -= count;
             }
+            assert!(pipe.bytes.len() <= pipe.bytes_max, "a pipe holds no more than its room");
             (Poll::Ready(Ok(pipe.bytes.len() - before)), pipe.reader.take())
         })
     }
