@@ -1,37 +1,14 @@
 //! Engine errors as Kafka's codes, once, without a wildcard.
 //! Core.
 
-pub use ottla_replica::read::read_error;
+pub use ottla_replica::errors::{append_error, change_error, read_error};
 
-use ottla_log::{AppendError, ChangeError};
+use ottla_log::AppendError;
 use ottla_metadata::OperationError;
 use ottla_model::ErrorCode;
-use ottla_records::InvalidKind;
 
 /// `Errors.UNKNOWN_TOPIC_OR_PARTITION`'s own text, where Kafka sends it.
 pub const NOT_HOSTED: &str = "This server does not host this topic-partition.";
-
-/// `ProduceResponse` codes of a refused append.
-pub fn append_error(error: &AppendError) -> ErrorCode {
-    match error {
-        AppendError::Invalid(invalid) => match invalid.kind {
-            InvalidKind::InvalidRecord => ErrorCode::InvalidRecord,
-            InvalidKind::CorruptMessage => ErrorCode::CorruptMessage,
-            InvalidKind::MessageTooLarge => ErrorCode::MessageTooLarge,
-            InvalidKind::InvalidTimestamp => ErrorCode::InvalidTimestamp,
-            InvalidKind::UnsupportedCompressionType => ErrorCode::UnsupportedCompressionType,
-        },
-        AppendError::BatchTooLarge(_) => ErrorCode::RecordListTooLarge,
-        AppendError::OutOfOrderSequence(_) => ErrorCode::OutOfOrderSequenceNumber,
-        AppendError::InvalidProducerEpoch(_) => ErrorCode::InvalidProducerEpoch,
-        AppendError::InvalidTxnState(_) => ErrorCode::InvalidTxnState,
-        AppendError::TransactionCoordinatorFenced(_) => ErrorCode::TransactionCoordinatorFenced,
-        AppendError::FencedLeaderEpoch { .. } => ErrorCode::FencedLeaderEpoch,
-        AppendError::UnexpectedOffset { .. } => ErrorCode::UnknownServerError,
-        AppendError::NoSpace(_) | AppendError::Storage(_) => ErrorCode::KafkaStorageError,
-        AppendError::Deleted => ErrorCode::UnknownTopicOrPartition,
-    }
-}
 
 /// Whether a refused append tells where the log starts: Kafka does, but for the errors it expects of a
 /// client or a disk (`ReplicaManager.appendToLocalLog`).
@@ -73,15 +50,6 @@ pub fn record_errors(error: &AppendError) -> Vec<(i32, String)> {
         | AppendError::NoSpace(_)
         | AppendError::Storage(_)
         | AppendError::Deleted => Vec::new(),
-    }
-}
-
-/// Codes of a refused change of a log's bounds.
-pub fn change_error(error: &ChangeError) -> ErrorCode {
-    match error {
-        ChangeError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
-        ChangeError::Storage(_) | ChangeError::NoSpace(_) => ErrorCode::KafkaStorageError,
-        ChangeError::Deleted => ErrorCode::UnknownTopicOrPartition,
     }
 }
 

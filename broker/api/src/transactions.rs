@@ -9,15 +9,13 @@ use ottla_coordinator::runtime::Durable;
 use ottla_coordinator::transaction::PartitionSet;
 use ottla_env::BoxFuture;
 use ottla_log::AppendOrigin;
+use ottla_model::topic::GROUP_METADATA_TOPIC;
 use ottla_model::{ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, TopicName, TopicPartition};
 use ottla_records::EndTxnMarker;
 use ottla_replica::{AllDurable, Pending, ReplicaManager};
 
 use crate::context::Broker;
 use crate::errors;
-
-/// The topic whose markers the group coordinator must see.
-pub const GROUPS_TOPIC: &str = "__consumer_offsets";
 
 /// Appends a transaction's marker to one partition.
 pub fn write_marker(
@@ -32,7 +30,7 @@ pub fn write_marker(
     let index = name.partition.0;
     let partition =
         replicas.partition(name.topic.as_str(), index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    if name.topic.as_str() == GROUPS_TOPIC {
+    if name.topic.as_str() == GROUP_METADATA_TOPIC {
         return groups.write_marker(index, producer_id, producer_epoch, marker);
     }
     let batch = marker.build(producer_id, producer_epoch);
@@ -65,7 +63,7 @@ pub async fn offsets_partition(broker: &Broker, group_id: &str) -> Result<Partit
 
 pub fn known_offsets_partition(broker: &Broker, group_id: &str) -> Option<PartitionSet> {
     let index = broker.groups.partition_for(group_id)?;
-    Some(PartitionSet::from([partition(GROUPS_TOPIC, index)]))
+    Some(PartitionSet::from([partition(GROUP_METADATA_TOPIC, index)]))
 }
 
 /// PRODUCER_FENCED came with KIP-588; clients before it know INVALID_PRODUCER_EPOCH.

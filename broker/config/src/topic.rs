@@ -30,8 +30,6 @@ keys! {
         .doc("Level used when the topic is stored as zstd.");
     pub delete_retention_ms: i64 = entry("delete.retention.ms", Long, Some("86400000"), at_least(0), ClusterWide, Medium).synonyms(&[Synonym { name: "log.cleaner.delete.retention.ms", scale: 1 }])
         .doc("How long a delete marker stays in a compacted topic.");
-    pub file_delete_delay_ms: i64 = entry("file.delete.delay.ms", Long, Some("60000"), at_least(0), ClusterWide, Medium).synonyms(&[Synonym { name: "log.segment.delete.delay.ms", scale: 1 }])
-        .doc("How long a deleted file stays on disk before it is removed.");
     pub flush_messages: i64 = entry("flush.messages", Long, Some("9223372036854775807"), at_least(1), ClusterWide, Medium).synonyms(&[Synonym { name: "log.flush.interval.messages", scale: 1 }])
         .doc("Records after which a partition is forced to disk.");
     pub flush_ms: i64 = entry("flush.ms", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).synonyms(&[Synonym { name: "log.flush.interval.ms", scale: 1 }, Synonym { name: "log.flush.scheduler.interval.ms", scale: 1 }])
@@ -73,6 +71,8 @@ keys! {
 
 #[rustfmt::skip]
 static WITHOUT_EFFECT: &[ConfigRow] = &[
+    entry("file.delete.delay.ms", Long, Some("60000"), at_least(0), ClusterWide, Medium).synonyms(&[Synonym { name: "log.segment.delete.delay.ms", scale: 1 }])
+        .doc("How long a deleted file stays on disk before it is removed."),
     entry("follower.replication.throttled.replicas", List, Some(""), Custom(validators::throttled_replicas), ClusterWide, Medium)
         .doc("Replicas throttled on the follower's side, as partition:broker, or * for all."),
     entry("leader.replication.throttled.replicas", List, Some(""), Custom(validators::throttled_replicas), ClusterWide, Medium)

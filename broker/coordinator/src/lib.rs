@@ -12,6 +12,7 @@ pub mod java_hash;
 pub mod record;
 pub mod runtime;
 pub mod settings;
+pub mod shard;
 pub mod share;
 pub mod share_partition;
 mod subscription;
@@ -21,7 +22,10 @@ pub mod transaction;
 pub mod wire;
 
 pub use record::codec::CoordinatorRecord;
-pub use runtime::{CoordinatorLog, GroupCoordinator, LoadSummary, Reply, RequestContext, TopicLookup};
+pub use runtime::{
+    CoordinatorListener, CoordinatorLog, GroupCoordinator, LoadSummary, Loader, PartitionLog, Reply,
+    RequestContext, TopicLookup,
+};
 pub use settings::{AutoOffsetReset, GroupSettings, ShareGroupConfig, ShareGroupConfigs};
 pub use share::ShareCoordinator;
 pub use share_partition::SharePartitionManager;

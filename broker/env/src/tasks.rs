@@ -1,6 +1,8 @@
 //! Concurrent work: named, with an owner that can await or end it.
 //! Shell's door.
 
+use std::time::Duration;
+
 use crate::BoxFuture;
 
 pub trait Tasks: Send + Sync {
@@ -9,6 +11,12 @@ pub trait Tasks: Send + Sync {
 
     /// Runs a function that may block on a thread of its own.
     fn spawn_thread(&self, name: &'static str, work: Box<dyn FnOnce() + Send>) -> ThreadHandle;
+
+    /// Blocks the calling thread, which must be one of its own, while the machine does something by itself
+    /// (another thread lets go of a file's lock). Not for waiting until a time: that is the clock's.
+    fn pause(&self, wait: Duration) {
+        std::thread::sleep(wait);
+    }
 }
 
 /// Ends its task when dropped, unless `detach` was called.

@@ -39,7 +39,6 @@ pub struct LogConfig {
     pub cleanup_policy: CleanupPolicy,
     pub compression: TopicCompression,
     pub delete_retention_ms: i64,
-    pub file_delete_delay_ms: i64,
     /// Records after which a flush is asked for, whoever waits.
     pub flush_messages: i64,
     pub flush_ms: i64,
@@ -77,7 +76,6 @@ impl Default for LogConfig {
             cleanup_policy: CleanupPolicy { delete: true, compact: false },
             compression: TopicCompression::Producer,
             delete_retention_ms: 24 * 3_600_000,
-            file_delete_delay_ms: 60_000,
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
             min_compaction_lag_ms: 0,

@@ -2,7 +2,7 @@
 //! Core.
 //!
 //! ```text
-//! batch: leader epoch = the controller's reign, no producer, not compressed
+//! batch: leader epoch = the controller's epoch, no producer, not compressed
 //! record: key none | value = frame version uvarint (1), api key uvarint, version uvarint, body
 //! control record: key = version i16, type i16 | value = the message alone
 //! ```
@@ -30,17 +30,51 @@ pub struct UnreadableRecord {
     pub why: String,
 }
 
+/// One batch with the offsets it takes.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    pub base: Offset,
+    /// The offset behind its last record.
+    pub next: Offset,
+    /// Empty where no log keeps it.
+    pub bytes: Bytes,
+}
+
+/// A batch that grows, record by record.
+pub struct BatchEncoder {
+    base: Offset,
+    builder: BatchBuilder,
+    buf: BytesMut,
+}
+
+impl BatchEncoder {
+    pub fn new(base: Offset, epoch: LeaderEpoch) -> BatchEncoder {
+        let builder = BatchBuilder::new().base_offset(base).leader_epoch(epoch);
+        BatchEncoder { base, builder, buf: BytesMut::new() }
+    }
+
+    pub fn append(&mut self, record: &MetadataRecord, now_ms: i64) {
+        self.buf.clear();
+        encode_framed(record, written_version(record), &mut self.buf)
+            .expect("the controller writes what a version holds");
+        self.builder.append(now_ms, None, Some(&self.buf), &[]);
+    }
+
+    pub fn size_bytes(&self) -> usize {
+        self.builder.size_bytes()
+    }
+
+    pub fn build(self) -> Batch {
+        let next = self.base + i64::from(self.builder.count());
+        Batch { base: self.base, next, bytes: self.builder.build() }
+    }
+}
+
 /// One batch of records, committed together.
 pub fn encode_batch(records: &[MetadataRecord], base: Offset, epoch: LeaderEpoch, now_ms: i64) -> Bytes {
-    let mut builder = BatchBuilder::new().base_offset(base).leader_epoch(epoch);
-    let mut buf = BytesMut::new();
-    for record in records {
-        buf.clear();
-        encode_framed(record, written_version(record), &mut buf)
-            .expect("the controller writes what a version holds");
-        builder.append(now_ms, None, Some(&buf), &[]);
-    }
-    builder.build()
+    let mut encoder = BatchEncoder::new(base, epoch);
+    records.iter().for_each(|record| encoder.append(record, now_ms));
+    encoder.build().bytes
 }
 
 /// The version that Kafka 4.3 writes at metadata.version 30: the newest, but for eligible leader

@@ -1,23 +1,29 @@
 //! The cluster's facts: records in a log, the image they make, the controller that decides.
-//! Cores (`image`, `delta`, `replay`, `batch`, `records_of`, `controller`) and shells: `metadata` is
-//! the door, `controller_loop` owns the thread that decides, commits, publishes and answers.
+//! Cores (`image`, `delta`, `replay`, `batch`, `records_of`, `controller`, `active_controller`) and
+//! shells: `metadata` is the interface, `metadata_loop` the thread that drives log, controller and publisher.
 //!
-//! Reading order: `image`, `delta`, `replay`, `controller`, `metadata`, `controller_loop`,
-//! `metadata_log`, `snapshot`, `store`, `upkeep`; `folder` reads what another process wrote.
+//! Reading order: `image`, `delta`, `replay`, `controller`, `metadata`, `metadata_loop`, `metadata_log`,
+//! `active_controller`, `publisher`, `recovery`, `snapshot`, `store`, `upkeep`; `folder` reads what another
+//! process wrote.
 
+mod active_controller;
 mod batch;
 pub mod controller;
-mod controller_loop;
 pub mod delta;
 mod dynamic_config;
 mod folder;
 pub mod image;
 mod metadata;
 mod metadata_log;
+mod metadata_loop;
 #[cfg(test)]
 mod metadata_tests;
+mod publisher;
+#[cfg(test)]
+mod publisher_tests;
 mod quorum_state;
 mod records_of;
+mod recovery;
 mod replay;
 mod snapshot;
 mod store;

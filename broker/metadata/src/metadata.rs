@@ -1,17 +1,16 @@
-//! The room's door: the published image, and the operations that change it.
-//! Shell. Operations are queued for the controller's thread (`controller_loop`), which decides,
-//! commits and publishes; the answer comes back when every listener has the new image.
+//! The room's interface: the published image, and the operations that change it.
+//! Shell. Operations are queued for the room's thread (`metadata_loop`), which decides, commits and
+//! publishes; the answer comes back when every listener has the new image.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
 use ottla_env::tasks::ThreadHandle;
 use ottla_log::LogManager;
-use ottla_model::TopicName;
 use ottla_model::limits::METADATA_EVENTS_QUEUED_MAX;
+use ottla_model::{ErrorCode, TopicName};
 use ottla_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, AlterUserScramCredentialsRequest,
     AlterUserScramCredentialsResponse, CreateAclsRequest, CreateAclsResponse, CreatePartitionsRequest,
@@ -25,17 +24,19 @@ use ottla_protocol::messages::{
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::active_controller::Decided;
 use crate::controller::features::{Feature, decide_update_features};
 use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_ids};
 use crate::controller::registration::Registration;
 use crate::controller::{
-    ApiError, Decision, Rules, TopicIds, acls, configs, create_topics, delete_topics, elections, partitions,
-    quorum, scram,
+    ApiError, Deciding, Decision, acls, configs, create_topics, delete_topics, elections, partitions, quorum,
+    scram,
 };
-use crate::controller_loop::ControllerLoop;
 use crate::delta::{Delta, ImageListener};
 use crate::image::Image;
 use crate::metadata_log::{CommitError, LogOpenError};
+use crate::metadata_loop::{Event, MetadataLoop};
+use crate::publisher::Shared;
 
 /// What a start is given.
 #[derive(Clone)]
@@ -76,45 +77,12 @@ pub enum OperationError {
     Stopping,
 }
 
-/// What readers and the controller's thread share.
-pub(crate) struct Shared {
-    pub image: ArcSwap<Image>,
-    pub listeners: Mutex<Vec<Arc<dyn ImageListener>>>,
-}
-
-impl Shared {
-    /// Makes an image the one in force and tells the listeners, in the order of subscription.
-    pub fn publish(&self, delta: &Delta, image: &Arc<Image>) {
-        let listeners = self.listeners.lock();
-        self.image.store(image.clone());
-        for listener in listeners.iter() {
-            listener.on_image(delta, image);
-        }
-    }
-}
-
-/// Sends what was decided, or why it could not be committed.
-pub(crate) type Answer = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
-
-/// A decision with the way its answer takes; made and answered on the controller's thread.
-pub(crate) struct Decided {
-    pub records: Vec<ottla_protocol::records::metadata::MetadataRecord>,
-    pub answer: Answer,
-}
-
-type Decide = Box<dyn FnOnce(&Image, &Rules, TopicIds<'_>) -> Decided + Send>;
-
-pub(crate) enum Event {
-    Decide(Decide),
-    Stop,
-}
-
 pub struct Metadata {
     shared: Arc<Shared>,
     env: Env,
     events: mpsc::Sender<Event>,
     /// Until `start`: what the thread will own.
-    waiting: Mutex<Option<(ControllerLoop, mpsc::Receiver<Event>)>>,
+    waiting: Mutex<Option<(MetadataLoop, mpsc::Receiver<Event>)>>,
     thread: Mutex<Option<ThreadHandle>>,
 }
 
@@ -122,14 +90,13 @@ impl Metadata {
     /// Reads what the disk holds; a new folder becomes a new cluster. Nothing is changed yet but
     /// through records appended for this start.
     pub fn open(env: &Env, options: MetadataOptions) -> Result<Arc<Metadata>, OpenError> {
-        let (controller, image) = ControllerLoop::open(env, options)?;
-        let shared = Arc::new(Shared { image: ArcSwap::new(image), listeners: Mutex::new(Vec::new()) });
+        let (metadata_loop, shared) = MetadataLoop::open(env, options)?;
         let (events, receiver) = mpsc::channel(METADATA_EVENTS_QUEUED_MAX);
         Ok(Arc::new(Metadata {
             shared,
             env: env.clone(),
             events,
-            waiting: Mutex::new(Some((controller, receiver))),
+            waiting: Mutex::new(Some((metadata_loop, receiver))),
             thread: Mutex::new(None),
         }))
     }
@@ -137,8 +104,8 @@ impl Metadata {
     /// Lets small logs reach what only large ones do. Before `start`.
     #[cfg(test)]
     pub(crate) fn set_upkeep_thresholds(&self, snapshot_bytes: u64, materialise_bytes: u64) {
-        if let Some((controller, _)) = self.waiting.lock().as_mut() {
-            controller.set_upkeep_thresholds(snapshot_bytes, materialise_bytes);
+        if let Some((metadata_loop, _)) = self.waiting.lock().as_mut() {
+            metadata_loop.set_upkeep_thresholds(snapshot_bytes, materialise_bytes);
         }
     }
 
@@ -157,11 +124,9 @@ impl Metadata {
 
     /// Registers this node as a broker that serves, and begins to decide.
     pub fn start(&self, registration: &Registration) -> Result<(), OpenError> {
-        let Some((mut controller, receiver)) = self.waiting.lock().take() else { return Ok(()) };
-        let shared = self.shared.clone();
-        controller.register(registration, &shared)?;
-        let thread =
-            self.env.tasks.spawn_thread("metadata", Box::new(move || controller.run(receiver, &shared)));
+        let Some((mut metadata_loop, receiver)) = self.waiting.lock().take() else { return Ok(()) };
+        metadata_loop.register(registration)?;
+        let thread = self.env.tasks.spawn_thread("metadata", Box::new(move || metadata_loop.run(receiver)));
         *self.thread.lock() = Some(thread);
         Ok(())
     }
@@ -174,24 +139,26 @@ impl Metadata {
         if let Some(thread) = thread {
             thread.join();
         }
-        // Nobody is told anything any more; some of them hold what holds this.
+        // No listener is called any more; some of them hold what holds this.
         drop(std::mem::take(&mut *self.shared.listeners.lock()));
     }
 
     /// Queues a decision and waits for its answer.
     async fn decide<R: Send + 'static>(
         &self,
-        decide: impl FnOnce(&Image, &Rules, TopicIds<'_>) -> Result<Decision<R>, ApiError> + Send + 'static,
+        decide: impl FnOnce(Deciding<'_>) -> Result<Decision<R>, ApiError> + Send + 'static,
     ) -> Result<R, OperationError> {
         let (sender, receiver) = oneshot::channel::<Result<R, OperationError>>();
-        let event = Event::Decide(Box::new(move |image, rules, topic_ids| {
-            let (records, answer) = match decide(image, rules, topic_ids) {
+        let event = Event::Decide(Box::new(move |deciding| {
+            // A node that does not lead decides nothing.
+            let decided = deciding.map_or_else(|| Err(ApiError::bare(ErrorCode::NotController)), decide);
+            let (records, answer) = match decided {
                 Ok(Decision { records, response }) => (records, Ok(response)),
                 Err(error) => (Vec::new(), Err(OperationError::Refused(error))),
             };
             let answer = move |committed: Result<(), CommitError>| {
                 let result = committed.map_err(OperationError::Commit).and(answer);
-                // Whoever asked may be gone with its connection.
+                // The connection that waits for it may be gone.
                 drop(sender.send(result));
             };
             Decided { records, answer: Box::new(answer) }
@@ -204,8 +171,10 @@ impl Metadata {
         &self,
         request: CreateTopicsRequest,
     ) -> Result<CreateTopicsResponse, OperationError> {
-        self.decide(move |image, rules, ids| create_topics::decide_create_topics(image, rules, &request, ids))
-            .await
+        self.decide(move |Deciding { image, rules, topic_ids, .. }| {
+            create_topics::decide_create_topics(image, rules, &request, topic_ids)
+        })
+        .await
     }
 
     /// Creates topics with the broker's defaults, internal ones in the shape they need. A name that
@@ -214,9 +183,9 @@ impl Metadata {
         &self,
         names: Vec<TopicName>,
     ) -> Result<CreateTopicsResponse, OperationError> {
-        self.decide(move |image, rules, ids| {
+        self.decide(move |Deciding { image, rules, topic_ids, .. }| {
             let request = create_topics::auto_create_request(image, rules, &names);
-            create_topics::decide_create_topics(image, rules, &request, ids)
+            create_topics::decide_create_topics(image, rules, &request, topic_ids)
         })
         .await
     }
@@ -226,7 +195,7 @@ impl Metadata {
         request: DeleteTopicsRequest,
         version: i16,
     ) -> Result<DeleteTopicsResponse, OperationError> {
-        self.decide(move |image, rules, _| {
+        self.decide(move |Deciding { image, rules, .. }| {
             delete_topics::decide_delete_topics(image, rules, &request, version)
         })
         .await
@@ -236,14 +205,14 @@ impl Metadata {
         &self,
         request: CreatePartitionsRequest,
     ) -> Result<CreatePartitionsResponse, OperationError> {
-        self.decide(move |image, _, _| partitions::decide_create_partitions(image, &request)).await
+        self.decide(move |Deciding { image, .. }| partitions::decide_create_partitions(image, &request)).await
     }
 
     pub async fn incremental_alter_configs(
         &self,
         request: IncrementalAlterConfigsRequest,
     ) -> Result<IncrementalAlterConfigsResponse, OperationError> {
-        self.decide(move |image, rules, _| {
+        self.decide(move |Deciding { image, rules, .. }| {
             Ok(configs::decide_incremental_alter_configs(image, rules, &request))
         })
         .await
@@ -253,14 +222,17 @@ impl Metadata {
         &self,
         request: AlterConfigsRequest,
     ) -> Result<AlterConfigsResponse, OperationError> {
-        self.decide(move |image, rules, _| Ok(configs::decide_alter_configs(image, rules, &request))).await
+        self.decide(move |Deciding { image, rules, .. }| {
+            Ok(configs::decide_alter_configs(image, rules, &request))
+        })
+        .await
     }
 
     pub async fn elect_leaders(
         &self,
         request: ElectLeadersRequest,
     ) -> Result<ElectLeadersResponse, OperationError> {
-        self.decide(move |image, _, _| elections::decide_elect_leaders(image, &request)).await
+        self.decide(move |Deciding { image, .. }| elections::decide_elect_leaders(image, &request)).await
     }
 
     pub async fn update_features(
@@ -268,31 +240,40 @@ impl Metadata {
         request: UpdateFeaturesRequest,
         version: i16,
     ) -> Result<UpdateFeaturesResponse, OperationError> {
-        self.decide(move |image, rules, _| Ok(decide_update_features(image, rules, &request, version))).await
+        self.decide(move |Deciding { image, rules, .. }| {
+            Ok(decide_update_features(image, rules, &request, version))
+        })
+        .await
     }
 
     pub async fn create_acls(
         &self,
         request: CreateAclsRequest,
     ) -> Result<CreateAclsResponse, OperationError> {
-        self.decide(move |image, _, ids| acls::decide_create_acls(image, &request, ids)).await
+        self.decide(move |Deciding { image, topic_ids, .. }| {
+            acls::decide_create_acls(image, &request, topic_ids)
+        })
+        .await
     }
 
     pub async fn delete_acls(
         &self,
         request: DeleteAclsRequest,
     ) -> Result<DeleteAclsResponse, OperationError> {
-        self.decide(move |image, _, _| acls::decide_delete_acls(image, &request)).await
+        self.decide(move |Deciding { image, .. }| acls::decide_delete_acls(image, &request)).await
     }
 
     pub async fn alter_user_scram_credentials(
         &self,
         request: AlterUserScramCredentialsRequest,
     ) -> Result<AlterUserScramCredentialsResponse, OperationError> {
-        self.decide(move |image, _, _| Ok(scram::decide_alter_user_scram_credentials(image, &request))).await
+        self.decide(move |Deciding { image, .. }| {
+            Ok(scram::decide_alter_user_scram_credentials(image, &request))
+        })
+        .await
     }
 
-    /// What may be told of SCRAM credentials, from memory.
+    /// What may be shown of SCRAM credentials, from memory.
     pub fn describe_user_scram_credentials(
         &self,
         request: &DescribeUserScramCredentialsRequest,
@@ -302,7 +283,8 @@ impl Metadata {
 
     /// The next thousand producer ids; they are never given out again.
     pub async fn allocate_producer_ids(&self) -> Result<ProducerIdBlock, OperationError> {
-        self.decide(move |image, rules, _| decide_allocate_producer_ids(image, rules.node_id)).await
+        self.decide(move |Deciding { image, rules, .. }| decide_allocate_producer_ids(image, rules.node_id))
+            .await
     }
 
     /// The reassignments under way, from memory.

@@ -1,23 +1,27 @@
-//! The log of metadata records: a partition of the log room's, `__cluster_metadata-0`.
-//! Shell.
+//! The log of metadata records, `__cluster_metadata-0`, and up to where it is committed.
+//! Shell. A partition of the log room's, or (`--ephemeral`) offsets alone.
 //!
 //! Invariants:
-//! - I1. A batch is one decision: it is there whole or not at all.
+//! - I1. A batch holds whole decisions: it is there or not. Whatever is answered was appended as one batch
+//!   and synced before the next was appended, so a crash leaves nothing whole behind a torn batch but
+//!   records of a start (`damage.rs`).
 //! - I2. After a refused append nothing of it is in the log. After a failed write or sync the log's
 //!   directory is offline: nothing more is appended until the process starts anew.
+//! - I3. `commit_offset <= end_offset`; neither goes back. The one voter commits by itself: a record that
+//!   somebody is answered for when it is synced, any other when it is appended.
+//! - I4. Offsets are contiguous, leader epochs never go back.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
 use ottla_log::{
     AppendError, AppendOrigin, ChangeError, CleanupPolicy, LogConfig, LogError, LogManager, ReadError,
     ReadLimits, StorageFailure, UnifiedLog,
 };
 use ottla_model::{LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
-use ottla_records::batches;
+use ottla_records::{BatchHeader, batches};
 
-use crate::batch::{Entry, UnreadableRecord, decode_batch};
+use crate::batch::{Batch, Entry, UnreadableRecord, decode_batch};
 
 /// Bytes of a read while replaying.
 const READ_BYTES: usize = 4 * 1024 * 1024;
@@ -75,25 +79,168 @@ fn log_config() -> LogConfig {
 }
 
 pub struct MetadataLog {
-    log: Arc<UnifiedLog>,
+    /// `None`: the facts live in memory alone.
+    kept: Option<Kept>,
     epoch: LeaderEpoch,
+    /// The offset that the next record gets.
+    end_offset: Offset,
+    /// Below it everything is committed.
+    commit_offset: Offset,
+    /// Below it everything is on the device.
+    synced_offset: Offset,
+}
+
+struct Kept {
+    log: Arc<UnifiedLog>,
     bytes_since_snapshot: u64,
 }
 
 impl MetadataLog {
-    /// The log, not yet read.
-    pub fn new(logs: &LogManager) -> Result<MetadataLog, LogOpenError> {
+    /// A log without a device.
+    pub fn in_memory() -> MetadataLog {
+        MetadataLog::starting(None)
+    }
+
+    /// The log in these directories, not yet read.
+    pub fn on_disk(logs: &LogManager) -> Result<MetadataLog, LogOpenError> {
         let log = logs.get_or_create(&metadata_partition(), TopicId::METADATA, Arc::new(log_config()))?;
-        Ok(MetadataLog { log, epoch: LeaderEpoch(0), bytes_since_snapshot: 0 })
+        Ok(MetadataLog::starting(Some(Kept { log, bytes_since_snapshot: 0 })))
+    }
+
+    fn starting(kept: Option<Kept>) -> MetadataLog {
+        let zero = Offset::ZERO;
+        MetadataLog {
+            kept,
+            epoch: LeaderEpoch(0),
+            end_offset: zero,
+            commit_offset: zero,
+            synced_offset: zero,
+        }
+    }
+
+    pub fn is_kept(&self) -> bool {
+        self.kept.is_some()
     }
 
     /// The folder that also holds snapshots and the materialised image.
-    pub fn folder(&self) -> PathBuf {
-        self.log.dir().join(metadata_partition().to_string())
+    pub fn folder(&self) -> Option<PathBuf> {
+        self.kept.as_ref().map(|kept| kept.log.dir().join(metadata_partition().to_string()))
     }
 
-    /// Hands every entry from `from` on to `on_entry`. A line says what could not be kept.
+    /// Below it everything is committed.
+    pub fn commit_offset(&self) -> Offset {
+        self.commit_offset
+    }
+
+    /// Whether a sync has passed everything that was appended.
+    pub fn is_synced(&self) -> bool {
+        self.synced_offset == self.end_offset
+    }
+
+    /// Hands every entry from `from` on to `on_entry`; what the log holds at a start is committed. A line
+    /// says what could not be kept.
     pub fn replay(
+        &mut self,
+        from: Offset,
+        on_entry: &mut dyn FnMut(Entry, Offset, LeaderEpoch),
+    ) -> Result<Option<String>, LogOpenError> {
+        let Some(kept) = &mut self.kept else { return Ok(None) };
+        let line = kept.replay(from, on_entry)?;
+        self.end_offset = kept.log.log_end_offset();
+        self.commit_offset = self.end_offset;
+        Ok(line)
+    }
+
+    /// Bytes behind `offset`, about: what a start would read. From the files' sizes alone.
+    pub fn bytes_after(&self, offset: Offset) -> u64 {
+        let Some(Kept { log, .. }) = &self.kept else { return 0 };
+        let (start, end) = (log.log_start_offset(), log.log_end_offset());
+        let all = (end - start).max(1) as u64;
+        let after = (end - start.max(offset + 1)).max(0) as u64;
+        (u128::from(log.size_bytes()) * u128::from(after) / u128::from(all)) as u64
+    }
+
+    /// The leader epoch of later appends.
+    pub fn set_epoch(&mut self, epoch: LeaderEpoch) {
+        assert!(epoch >= self.epoch, "leader epochs never go back");
+        self.epoch = epoch;
+    }
+
+    /// Bytes replayed and appended since the last snapshot.
+    pub fn bytes_since_snapshot(&self) -> u64 {
+        self.kept.as_ref().map_or(0, |kept| kept.bytes_since_snapshot)
+    }
+
+    /// Writes a batch, all or nothing. It is in the page cache when this returns, and not committed.
+    pub fn append(&mut self, batch: &Batch, now_ms: i64) -> Result<(), CommitError> {
+        if let Some(kept) = &mut self.kept {
+            let bytes = batch.bytes.clone();
+            match kept.log.append(bytes, self.epoch, AppendOrigin::Internal, now_ms) {
+                Ok(appended) => assert!(
+                    appended.base_offset == batch.base && appended.last_offset + 1 == batch.next,
+                    "a batch was decided at offset {} and appended at {}",
+                    batch.base,
+                    appended.base_offset
+                ),
+                Err(AppendError::Storage(failure)) => return Err(failure.into()),
+                Err(refused) => return Err(CommitError::Refused(refused.to_string())),
+            }
+            kept.bytes_since_snapshot += batch.bytes.len() as u64;
+        }
+        assert!(batch.base == self.end_offset && batch.next > batch.base, "offsets are contiguous");
+        self.end_offset = batch.next;
+        Ok(())
+    }
+
+    /// Waits until all that was appended is on the device.
+    pub fn sync(&mut self) -> Result<(), CommitError> {
+        if let Some(kept) = &self.kept {
+            kept.log.flush()?;
+        }
+        self.synced_offset = self.end_offset;
+        Ok(())
+    }
+
+    /// The offset that the next record gets.
+    pub fn end_offset(&self) -> Offset {
+        self.end_offset
+    }
+
+    /// Everything below `offset` is committed. Who votes decides that: the one voter of today when it has
+    /// synced what somebody is answered for (or, with `ottla.durability=os`, appended it).
+    pub fn commit_to(&mut self, offset: Offset) {
+        assert!(
+            self.commit_offset <= offset && offset <= self.end_offset,
+            "the commit offset {} can't become {offset} in a log that ends at {}",
+            self.commit_offset,
+            self.end_offset
+        );
+        self.commit_offset = offset;
+    }
+
+    /// A snapshot of everything so far is being written.
+    pub fn on_snapshot_begun(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.bytes_since_snapshot = 0;
+        }
+    }
+
+    /// Drops the records before `end`, which a snapshot now stands for; whole segments go.
+    pub fn drop_before(&mut self, end: Offset, now_ms: i64) -> Result<(), ChangeError> {
+        assert!(end <= self.commit_offset, "a snapshot holds committed records alone");
+        if let Some(Kept { log, .. }) = &self.kept
+            && end > log.log_start_offset()
+        {
+            log.delete_records(end)?;
+            log.run_retention(now_ms)?;
+        }
+        Ok(())
+    }
+}
+
+impl Kept {
+    /// As `MetadataLog::replay`.
+    fn replay(
         &mut self,
         from: Offset,
         on_entry: &mut dyn FnMut(Entry, Offset, LeaderEpoch),
@@ -111,7 +258,7 @@ impl MetadataLog {
             self.log.truncate_fully_and_start_at(from)?;
             return Ok(Some(line));
         }
-        let mut next = from;
+        let (mut next, mut last_epoch) = (from, LeaderEpoch(0));
         while next < self.log.log_end_offset() {
             let bound = self.log.log_end_offset();
             let limits = ReadLimits { max_bytes: READ_BYTES, bound, min_one_batch: true };
@@ -120,18 +267,24 @@ impl MetadataLog {
                 Err(error @ ReadError::Corrupt { .. }) => return self.cut(next, &error.to_string()),
                 Err(error) => return Err(error.into()),
             };
-            let io_error = |source| LogOpenError::Io { path: self.folder(), source };
+            let io_error = |source| LogOpenError::Io { path: self.log.dir().to_owned(), source };
             let bytes = slice.read_bytes().map_err(io_error)?;
             let before = next;
             let mut damage = None;
             for view in batches(&bytes) {
-                let view = match view.and_then(|view| view.verify_checksum().map(|()| view)) {
+                // The log has looked at the checksums of what it gave.
+                let view = match view {
                     Ok(view) => view,
                     Err(error) => {
                         damage = Some(error.to_string());
                         break;
                     }
                 };
+                damage = misplaced(view.header(), next, last_epoch);
+                if damage.is_some() {
+                    break;
+                }
+                last_epoch = view.header().leader_epoch;
                 // The first batch may begin before what a snapshot holds.
                 decode_batch(&view, &mut |entry, offset, epoch| {
                     if offset >= next {
@@ -159,63 +312,20 @@ impl MetadataLog {
             end.0 - 1
         )))
     }
+}
 
-    /// Bytes behind `offset`, about: what a start would read. From the files' sizes alone.
-    pub fn bytes_after(&self, offset: Offset) -> u64 {
-        let (start, end) = (self.log.log_start_offset(), self.log.log_end_offset());
-        let all = (end - start).max(1) as u64;
-        let after = (end - start.max(offset + 1)).max(0) as u64;
-        (u128::from(self.log.size_bytes()) * u128::from(after) / u128::from(all)) as u64
+/// Why a batch whose checksum is right can't stand where the log must go on with offset `next`: neither
+/// its offset nor its leader epoch is under the checksum.
+pub(crate) fn misplaced(header: &BatchHeader, next: Offset, last_epoch: LeaderEpoch) -> Option<String> {
+    if header.base_offset > next || header.next_offset() <= next {
+        return Some(format!(
+            "the batch holds offsets {} to {} where {next} is next",
+            header.base_offset,
+            header.last_offset()
+        ));
     }
-
-    /// The reign that later appends belong to.
-    pub fn set_epoch(&mut self, epoch: LeaderEpoch) {
-        self.epoch = epoch;
+    if header.leader_epoch < last_epoch {
+        return Some(format!("its leader epoch {} comes after {last_epoch}", header.leader_epoch));
     }
-
-    /// Bytes replayed and appended since the last snapshot.
-    pub fn bytes_since_snapshot(&self) -> u64 {
-        self.bytes_since_snapshot
-    }
-
-    /// Writes batches, all or none. They are in the page cache when this returns.
-    pub fn append(&mut self, batches: &[Bytes], now_ms: i64) -> Result<(), CommitError> {
-        let records = match batches {
-            [one] => one.clone(),
-            several => {
-                let mut joined = BytesMut::with_capacity(several.iter().map(Bytes::len).sum());
-                several.iter().for_each(|batch| joined.extend_from_slice(batch));
-                joined.freeze()
-            }
-        };
-        let bytes = records.len() as u64;
-        match self.log.append(records, self.epoch, AppendOrigin::Internal, now_ms) {
-            Ok(_appended) => {
-                self.bytes_since_snapshot += bytes;
-                Ok(())
-            }
-            Err(AppendError::Storage(failure)) => Err(failure.into()),
-            Err(refused) => Err(CommitError::Refused(refused.to_string())),
-        }
-    }
-
-    /// Waits until all that was appended is on the device.
-    pub fn sync(&mut self) -> Result<(), CommitError> {
-        self.log.flush()?;
-        Ok(())
-    }
-
-    /// A snapshot of everything so far is being written.
-    pub fn on_snapshot_begun(&mut self) {
-        self.bytes_since_snapshot = 0;
-    }
-
-    /// Drops the records before `end`, which a snapshot now stands for; whole segments go.
-    pub fn drop_before(&mut self, end: Offset, now_ms: i64) -> Result<(), ChangeError> {
-        if end > self.log.log_start_offset() {
-            self.log.delete_records(end)?;
-            self.log.run_retention(now_ms)?;
-        }
-        Ok(())
-    }
+    None
 }

@@ -1,4 +1,4 @@
-//! The door over a disk that counts, loses power, fails and fills up; and over the machine's own.
+//! The room over a disk that counts, loses power, fails and fills up; and over the machine's own.
 //! Shell. Tests only.
 
 use std::any::Any;
@@ -16,9 +16,10 @@ use ottla_log::{LogManager, LogManagerSettings};
 use ottla_model::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicName};
 use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
 use ottla_protocol::messages::create_acls_request::AclCreation;
+use ottla_protocol::messages::update_features_request::FeatureUpdateKey;
 use ottla_protocol::messages::{
     AlterUserScramCredentialsRequest, CreateAclsRequest, CreateTopicsRequest, DeleteTopicsRequest,
-    DescribeQuorumRequest,
+    DescribeQuorumRequest, UpdateFeaturesRequest,
 };
 use parking_lot::Mutex;
 
@@ -85,7 +86,7 @@ async fn create(metadata: &Metadata, name: &str) -> Result<i16, OperationError> 
     metadata.create_topics(request(&[name])).await.map(|response| response.topics[0].error_code)
 }
 
-/// An image without what two starts differ in: offset, reign, this broker's registration.
+/// An image without what two starts differ in: offset, leader epoch, this broker's registration.
 fn facts(image: &Image) -> Image {
     let mut facts = image.clone();
     facts.offset = Offset::NONE;
@@ -120,8 +121,8 @@ fn a_new_folder_becomes_a_cluster_and_a_restart_finds_it() {
     run(async {
         let block = again.allocate_producer_ids().await;
         assert!(matches!(block, Ok(ProducerIdBlock { first, .. }) if first.0 == 1000));
-        let asked = DescribeQuorumRequest::default();
-        assert_eq!(again.describe_quorum(&asked, 2).nodes.len(), 1);
+        let request = DescribeQuorumRequest::default();
+        assert_eq!(again.describe_quorum(&request, 2).nodes.len(), 1);
         again.stop().await;
         assert_eq!(create(&again, "late").await, Err(OperationError::Stopping));
     });
@@ -181,7 +182,7 @@ fn leader_epochs_rise_after_an_unclean_stop_alone() {
     assert_eq!(epoch_after(false), (Some(BrokerId(1)), 1));
 }
 
-/// Writes down what it is told, and what readers see meanwhile.
+/// Writes down what it hears, and what readers see meanwhile.
 struct Recorder {
     name: &'static str,
     seen: Arc<Mutex<Vec<(&'static str, usize)>>>,
@@ -212,6 +213,45 @@ fn listeners_have_the_image_before_the_answer_in_their_order() {
         assert_eq!(seen.lock().last(), Some(&("late", 1)));
         metadata.stop().await;
     });
+}
+
+/// Asks for a level of a feature; the code of the answer. An upgrade is 1, a safe downgrade 2.
+async fn update_feature(metadata: &Metadata, name: &str, level: i16, upgrade_type: i8) -> i16 {
+    let update = FeatureUpdateKey::default()
+        .with_feature(name.into_str())
+        .with_max_version_level(level)
+        .with_upgrade_type(upgrade_type);
+    let request = UpdateFeaturesRequest::default().with_feature_updates(vec![update]);
+    metadata.update_features(request, 1).await.expect("an answer").error_code
+}
+
+#[test]
+fn levels_of_features_stay_as_the_operator_left_them() {
+    let env = world(11, Arc::new(FaultyDisk::new(11)));
+    let on = |env: &Env| {
+        let mut options = options(Some(logs(env, Path::new(DIR))));
+        options.features[1].finalized = 2;
+        let metadata = Metadata::open(env, options).expect("it opens");
+        metadata.start(&Registration::default()).expect("it starts");
+        metadata
+    };
+    let levels = |metadata: &Metadata| {
+        let image = metadata.image();
+        ["metadata.version", "transaction.version", "group.version"].map(|name| image.feature_level(name))
+    };
+    let first = on(&env);
+    assert_eq!(levels(&first), [30, 2, 0]);
+    run(async {
+        assert_eq!(update_feature(&first, "transaction.version", 0, 2).await, 0);
+        assert_eq!(update_feature(&first, "group.version", 1, 1).await, 0);
+        first.stop().await;
+    });
+    // What a new cluster would get is not given to one that is there.
+    for _ in 0..2 {
+        let again = on(&env);
+        assert_eq!(levels(&again), [30, 0, 1]);
+        run(again.stop());
+    }
 }
 
 /// Counts the syncs of log segments.
@@ -296,7 +336,7 @@ fn a_start_syncs_nothing_and_changes_queued_together_share_one_sync() {
     run(async {
         let names: Vec<String> = (0..50).map(|index| format!("t{index}")).collect();
         let mut waiting: Vec<_> = names.iter().map(|name| Box::pin(create(&metadata, name))).collect();
-        // One poll of each queues its request; nobody decides before the start.
+        // One poll of each queues its request; nothing is decided before the start.
         for future in &mut waiting {
             let mut context = std::task::Context::from_waker(std::task::Waker::noop());
             assert!(future.as_mut().poll(&mut context).is_pending());
@@ -512,17 +552,19 @@ fn a_snapshot_stands_for_the_log_before_it() {
 
 #[test]
 fn the_materialised_image_equals_the_replayed_one_and_is_rebuilt_when_damaged() {
+    let env = on_machine();
     let folder = Folder::new("store");
     let before = fill(&folder);
     let metadata_folder = folder.0.join("__cluster_metadata-0");
     let empty = || Image::empty(before.cluster_id(), before.controller_id());
-    let stored = crate::store::load(&metadata_folder, empty()).expect("a stored image");
+    let stored = crate::store::load(&env, &metadata_folder, empty()).expect("a stored image");
     assert!(stored.topic_count() > 0 && stored.metadata_offset() <= before.metadata_offset());
     let wide = stored.topic("wide0").expect("an early topic");
     assert_eq!(Some(wide), before.topic("wide0"));
     // Brought up to date in one step it is the image.
-    crate::store::update(&metadata_folder, &before, &crate::store::Touched::Everything).expect("stored");
-    assert_eq!(crate::store::load(&metadata_folder, empty()).expect("a stored image"), *before);
+    crate::store::update(&env, &metadata_folder, &before, &crate::store::Touched::Everything)
+        .expect("stored");
+    assert_eq!(crate::store::load(&env, &metadata_folder, empty()).expect("a stored image"), *before);
 
     let log = files(&folder, "image.sled")[0].clone();
     for entry in std::fs::read_dir(&log).expect("sled's folder") {
@@ -533,6 +575,6 @@ fn the_materialised_image_equals_the_replayed_one_and_is_rebuilt_when_damaged() 
             std::fs::write(&path, bytes).expect("written");
         }
     }
-    assert!(crate::store::load(&metadata_folder, empty()).is_err());
+    assert!(crate::store::load(&env, &metadata_folder, empty()).is_err());
     assert_eq!(facts(&reopened(&folder)), facts(&before));
 }

@@ -35,10 +35,15 @@ impl Working {
         Working { image, delta: Delta::default(), pending: None }
     }
 
-    /// Applies the record at `offset`, written in the controller's reign `epoch`.
+    /// The same facts, of which nothing has changed yet.
+    pub fn without_delta(&self) -> Working {
+        let Working { image, delta: _, pending } = self;
+        Working { image: image.clone(), delta: Delta::default(), pending: pending.clone() }
+    }
+
+    /// Applies the record at `offset`, written under the controller's epoch `epoch`.
     pub fn replay(&mut self, record: MetadataRecord, offset: Offset, epoch: LeaderEpoch) {
-        self.image.offset = offset;
-        self.image.epoch = epoch;
+        self.advance(offset, epoch);
         match record {
             MetadataRecord::BeginTransaction(_) => self.pending = Some(Vec::new()),
             MetadataRecord::AbortTransaction(_) => self.pending = None,
@@ -54,8 +59,12 @@ impl Working {
         }
     }
 
-    /// A control record was written: it moves the offset and says who reigns.
+    /// A control record was written: it moves the offset and says whose epoch it is.
     pub fn replay_control(&mut self, offset: Offset, epoch: LeaderEpoch) {
+        self.advance(offset, epoch);
+    }
+
+    fn advance(&mut self, offset: Offset, epoch: LeaderEpoch) {
         self.image.offset = offset;
         self.image.epoch = epoch;
     }

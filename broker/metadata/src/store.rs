@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ottla_env::Env;
 use ottla_model::{LeaderEpoch, Offset, TopicId};
 use ottla_records::BatchView;
 
@@ -106,7 +107,7 @@ pub fn path(folder: &Path) -> PathBuf {
     folder.join(FOLDER_NAME)
 }
 
-fn open(folder: &Path) -> Result<sled::Db, StoreError> {
+fn open(env: &Env, folder: &Path) -> Result<sled::Db, StoreError> {
     let config = sled::Config::new()
         .path(path(folder))
         .cache_capacity(CACHE_BYTES)
@@ -123,7 +124,7 @@ fn open(folder: &Path) -> Result<sled::Db, StoreError> {
                 if !error.to_string().contains("could not acquire lock") {
                     return Err(sled::Error::Io(error).into());
                 }
-                std::thread::sleep(LOCK_WAIT);
+                env.tasks.pause(LOCK_WAIT);
             }
             opened => return Ok(opened?),
         }
@@ -142,8 +143,8 @@ fn topic_key(id: TopicId) -> Vec<u8> {
 }
 
 /// Brings the entries up to date with the image; one atomic step for a reader.
-pub fn update(folder: &Path, image: &Image, touched: &Touched) -> Result<(), StoreError> {
-    let db = open(folder)?;
+pub fn update(env: &Env, folder: &Path, image: &Image, touched: &Touched) -> Result<(), StoreError> {
+    let db = open(env, folder)?;
     let known = db.get(HEAD)?.and_then(|bytes| Head::parse(&bytes));
     let (mut head, topics) = match (known, touched) {
         (Some(head), Touched::Topics(topics)) => (head, topics.clone()),
@@ -182,8 +183,8 @@ pub fn update(folder: &Path, image: &Image, touched: &Touched) -> Result<(), Sto
 }
 
 /// The image as it was written, if every entry is there and whole.
-pub fn load(folder: &Path, empty: Image) -> Result<Image, StoreError> {
-    let db = open(folder)?;
+pub fn load(env: &Env, folder: &Path, empty: Image) -> Result<Image, StoreError> {
+    let db = open(env, folder)?;
     let damaged = |why: &str| StoreError(why.to_owned());
     let head = db.get(HEAD)?.ok_or_else(|| damaged("it has no head"))?;
     let head = Head::parse(&head).ok_or_else(|| damaged("its head is damaged"))?;

@@ -114,7 +114,7 @@ impl Upkeep {
             }
             let mut store_failed = false;
             if let Some(touched) = touched
-                && let Err(error) = store::update(&folder, &image, &touched)
+                && let Err(error) = store::update(&env, &folder, &image, &touched)
             {
                 tracing::warn!("the materialised metadata image could not be brought up to date: {error}");
                 store_failed = true;

@@ -6,6 +6,13 @@ use std::sync::Arc;
 
 use crate::limits::TOPIC_NAME_BYTES_MAX;
 
+/// The topic that keeps groups and their offsets (`Topic.GROUP_METADATA_TOPIC_NAME`).
+pub const GROUP_METADATA_TOPIC: &str = "__consumer_offsets";
+/// The topic that keeps transactions (`Topic.TRANSACTION_STATE_TOPIC_NAME`).
+pub const TRANSACTION_STATE_TOPIC: &str = "__transaction_state";
+/// The topic that keeps the state of share groups (`Topic.SHARE_GROUP_STATE_TOPIC_NAME`).
+pub const SHARE_GROUP_STATE_TOPIC: &str = "__share_group_state";
+
 /// A topic's name. Cheap to clone; not checked on construction, because a client may ask about any
 /// name: `validate` is what a creation must pass.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,7 +64,7 @@ impl TopicName {
 
     /// Topics the broker keeps for itself (`Topic.isInternal`).
     pub fn is_internal(&self) -> bool {
-        matches!(self.as_str(), "__consumer_offsets" | "__transaction_state" | "__share_group_state")
+        matches!(self.as_str(), GROUP_METADATA_TOPIC | TRANSACTION_STATE_TOPIC | SHARE_GROUP_STATE_TOPIC)
     }
 
     /// Names that differ only in `.` and `_` collide in metric names, so Kafka refuses the second

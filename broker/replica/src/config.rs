@@ -34,7 +34,6 @@ pub fn log_config(broker: &BrokerConfig, topic: &TopicImage) -> Arc<LogConfig> {
         },
         compression: compression(&topic),
         delete_retention_ms: topic.delete_retention_ms,
-        file_delete_delay_ms: topic.file_delete_delay_ms,
         flush_messages: topic.flush_messages,
         flush_ms: topic.flush_ms,
         min_compaction_lag_ms: topic.min_compaction_lag_ms,

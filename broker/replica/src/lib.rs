@@ -10,6 +10,7 @@
 
 pub mod config;
 pub mod durable;
+pub mod errors;
 pub mod metrics;
 pub mod partition;
 pub mod read;

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use ottla_log::{AbortedTxn, ReadError, ReadLimits, ReadSlice};
+use ottla_log::{AbortedTxn, ReadLimits, ReadSlice};
 use ottla_model::{ErrorCode, LeaderEpoch, Offset};
 
+use crate::errors::read_error;
 use crate::partition::Partition;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -139,14 +140,4 @@ fn read_one(
     }
     answer.data = Some(slice);
     answer
-}
-
-/// The code of a read that gave nothing.
-pub fn read_error(error: &ReadError) -> ErrorCode {
-    match error {
-        ReadError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
-        ReadError::Corrupt { .. } => ErrorCode::CorruptMessage,
-        ReadError::Storage(_) => ErrorCode::KafkaStorageError,
-        ReadError::Deleted => ErrorCode::UnknownTopicOrPartition,
-    }
 }

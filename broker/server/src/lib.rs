@@ -2,8 +2,6 @@
 //! Shell.
 
 pub mod adopt;
-pub mod groups_follow;
-pub mod groups_log;
 pub mod identity;
 pub mod settings;
 pub mod share;

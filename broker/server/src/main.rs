@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use ottla_config::{BrokerConfig, Warning};
 use ottla_env::real::RealDisk;
-use ottla_server::{adopt, groups_follow, groups_log, identity, settings, share, transactions};
+use ottla_server::{adopt, identity, settings, share, transactions};
 
 use crate::args::{Adopt, Arguments, Command, Sources, parse_override};
 

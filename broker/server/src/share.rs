@@ -1,65 +1,35 @@
-//! Share groups' outside: the share coordinator's topic in the metadata image, and the groups' settings.
-//! Shell. Subscribed behind the replica room: a partition is led before its share state loads.
+//! Share groups' outside: the share coordinator's topic, and the groups' settings.
+//! Shell.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_config::{BrokerConfig, ConfigMap, DynamicBrokerConfig, ShareGroupConfig};
-use ottla_coordinator::{ShareCoordinator, ShareGroupConfigs, SharePartitionManager};
+use ottla_coordinator::{Loader, PartitionLog, ShareCoordinator, ShareGroupConfigs, SharePartitionManager};
 use ottla_env::Env;
-use ottla_metadata::{Delta, Image, ImageListener, Metadata};
+use ottla_metadata::Metadata;
+use ottla_model::topic::SHARE_GROUP_STATE_TOPIC;
 use ottla_records::Codec;
 use ottla_replica::ReplicaManager;
 
-use crate::groups_log::{self, GroupsLog};
 use crate::settings;
 
-/// The share coordinator and the share partitions, following the image from here on.
+/// The share coordinator and the share partitions.
 pub fn rooms(
     env: &Env,
     config: &Arc<DynamicBrokerConfig>,
     metadata: &Arc<Metadata>,
     replicas: &Arc<ReplicaManager>,
+    loader: &Arc<Loader>,
 ) -> (Arc<ShareCoordinator>, Arc<SharePartitionManager>) {
-    let log = GroupsLog::new(groups_log::SHARE_TOPIC, replicas.clone(), metadata.clone(), Codec::None);
+    let log = PartitionLog::new(SHARE_GROUP_STATE_TOPIC, replicas.clone(), metadata.clone(), Codec::None);
     let settings = settings::share_coordinator(config.started_with());
-    let state = ShareCoordinator::new(settings, Arc::new(log), env.clock.clone(), env.tasks.clone());
+    let state = ShareCoordinator::new(settings, Arc::new(log), env.clock.clone(), loader.clone());
     let configs =
         Arc::new(Configs { metadata: metadata.clone(), config: config.clone(), of_broker: Mutex::default() });
     let sessions_max = config.started_with().share_sessions_max;
     let (clock, tasks) = (env.clock.clone(), env.tasks.clone());
     let partitions = SharePartitionManager::new(state.clone(), configs, clock, tasks, sessions_max);
-    metadata.subscribe(Arc::new(ShareFollow { state: state.clone(), partitions: partitions.clone() }));
     (state, partitions)
-}
-
-struct ShareFollow {
-    state: Arc<ShareCoordinator>,
-    partitions: Arc<SharePartitionManager>,
-}
-
-impl ImageListener for ShareFollow {
-    fn on_image(&self, delta: &Delta, image: &Arc<Image>) {
-        if let Some(topic) = image.topic(groups_log::SHARE_TOPIC) {
-            let first = match delta.partitions_added.get(&topic.id) {
-                _ if delta.topics_created.contains(&topic.id) => Some(0),
-                added => added.map(|first| first.0),
-            };
-            for partition in first.into_iter().flat_map(|first| first..topic.partitions.len() as i32) {
-                // A partition that can't be loaded has said so; its groups are told to look elsewhere.
-                let _ = self.state.load(partition);
-            }
-            if first.is_some() {
-                // A deletion is answered before the removal of its share state is on the disk.
-                self.state.forget_topics(|id| image.topic_by_id(id).is_none());
-            }
-        }
-        if !delta.topics_deleted.is_empty() {
-            let gone: HashSet<_> = delta.topics_deleted.iter().map(|(_, id)| *id).collect();
-            self.partitions.on_topics_deleted(&gone);
-            self.state.on_topics_deleted(&gone);
-        }
-    }
 }
 
 /// A group's own settings over the broker's, as they are when they are asked for.

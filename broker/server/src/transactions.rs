@@ -11,17 +11,16 @@ use ottla_coordinator::runtime::Durable;
 use ottla_coordinator::transaction::{ProducerIdSource, TransactionCoordinator, TransactionMarkers};
 use ottla_env::BoxFuture;
 use ottla_metadata::{Delta, Image, ImageListener, Metadata};
+use ottla_model::topic::TRANSACTION_STATE_TOPIC;
 use ottla_model::{ErrorCode, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_records::EndTxnMarker;
 use ottla_replica::ReplicaManager;
-
-use crate::groups_log;
 
 pub struct TransactionsFollow(pub Arc<TransactionCoordinator>);
 
 impl ImageListener for TransactionsFollow {
     fn on_image(&self, delta: &Delta, image: &Arc<Image>) {
-        let Some(topic) = image.topic(groups_log::TRANSACTIONS_TOPIC) else { return };
+        let Some(topic) = image.topic(TRANSACTION_STATE_TOPIC) else { return };
         let first = if delta.topics_created.contains(&topic.id) {
             0
         } else if let Some(first) = delta.partitions_added.get(&topic.id) {

@@ -16,11 +16,15 @@ use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker as ApiBroker, Dispatch, Rooms as ApiRooms};
 use ottla_config::{BrokerConfig, DynamicBrokerConfig};
 use ottla_coordinator::transaction::TransactionCoordinator;
-use ottla_coordinator::{GroupCoordinator, ShareCoordinator, SharePartitionManager};
+use ottla_coordinator::{
+    CoordinatorListener, GroupCoordinator, Loader, PartitionLog, ShareCoordinator, SharePartitionManager,
+};
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
 use ottla_metadata::{Metadata, MetadataOptions};
+use ottla_model::BrokerId;
+use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_network::{ListenerInfo, Listeners, NetworkMetrics, NetworkServer};
 use ottla_records::Codec;
 use ottla_replica::metrics::ReplicaMetrics;
@@ -28,8 +32,6 @@ use ottla_replica::{Durability, ReplicaManager};
 use prometheus::Registry;
 
 use crate::figures::Figures;
-use crate::groups_follow::GroupsFollow;
-use crate::groups_log::{self, GroupsLog};
 use crate::transactions::{Ids, Markers, TransactionsFollow};
 use crate::{adopt, identity, listeners, settings, share};
 
@@ -41,7 +43,7 @@ pub struct Broker {
     network: NetworkServer,
     admin: Option<AdminServer>,
     groups: Arc<GroupCoordinator>,
-    group_timers: TaskHandle,
+    loader: Arc<Loader>,
     transactions: Arc<TransactionCoordinator>,
     transaction_timers: TaskHandle,
     share_state: Arc<ShareCoordinator>,
@@ -86,32 +88,37 @@ pub async fn start(
         Arc::new(ReplicaManager::new(logs.clone(), dynamic_config.clone(), durability, replica_metrics));
     metadata.subscribe(dynamic_config.clone());
     metadata.subscribe(replicas.clone());
-    let groups_log = Arc::new(GroupsLog::new(
-        groups_log::TOPIC,
-        replicas.clone(),
-        metadata.clone(),
-        settings::offsets_codec(&config),
-    ));
-    let groups =
-        GroupCoordinator::new(settings::groups(&config), groups_log, env.clock.clone(), env.rng.clone());
-    metadata.subscribe(Arc::new(GroupsFollow(groups.clone())));
+    let loader = Loader::new(env.tasks.clone());
+    let coordinator_log =
+        |topic, codec| Arc::new(PartitionLog::new(topic, replicas.clone(), metadata.clone(), codec));
+    let groups = GroupCoordinator::new(
+        settings::groups(&config),
+        coordinator_log(GROUP_METADATA_TOPIC, settings::offsets_codec(&config)),
+        env.clock.clone(),
+        env.rng.clone(),
+        loader.clone(),
+    );
+    let (share_state, share_partitions) = share::rooms(&env, &dynamic_config, &metadata, &replicas, &loader);
+    metadata.subscribe(Arc::new(CoordinatorListener {
+        node_id: BrokerId(config.node_id),
+        groups: groups.clone(),
+        share_state: share_state.clone(),
+        share_partitions: share_partitions.clone(),
+    }));
     let transactions = TransactionCoordinator::new(
         settings::transactions(&config),
-        Arc::new(GroupsLog::new(
-            groups_log::TRANSACTIONS_TOPIC,
-            replicas.clone(),
-            metadata.clone(),
-            Codec::None,
-        )),
+        coordinator_log(TRANSACTION_STATE_TOPIC, Codec::None),
         Arc::new(Markers { replicas: replicas.clone(), groups: groups.clone() }),
         Arc::new(Ids::new(metadata.clone())),
         env.clock.clone(),
         env.tasks.clone(),
     );
     metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
-    let (share_state, share_partitions) = share::rooms(&env, &dynamic_config, &metadata, &replicas);
     metadata.start(&settings::registration(&env, &config, &identity)).map_err(|error| error.to_string())?;
-    let group_timers = groups.start_timers(&*env.tasks);
+    groups.start_timers(&*env.tasks);
+    share_state.start_timers(&*env.tasks);
+    // A client that connects finds its groups loaded.
+    loader.until_idle().await;
     let transaction_timers = transactions.start_timers();
     let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
@@ -167,7 +174,7 @@ pub async fn start(
         network,
         admin,
         groups,
-        group_timers,
+        loader,
         transactions,
         transaction_timers,
         share_state,
@@ -216,11 +223,11 @@ impl Broker {
             admin.shutdown().await;
         }
         self.share_partitions.close();
-        self.share_state.unload_all();
+        self.share_state.close();
         self.transaction_timers.abort();
         self.transactions.unload_all();
-        self.group_timers.abort();
-        self.groups.unload_all();
+        self.groups.close();
+        self.loader.close();
         self.metadata.stop().await;
         self.logs.clean_shutdown();
     }

@@ -11,8 +11,10 @@ use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker, Dispatch};
 use ottla_config::DynamicBrokerConfig;
 use ottla_coordinator::transaction::{TransactionCoordinator, TransactionSettings};
+use ottla_coordinator::{Loader, PartitionLog};
 use ottla_env::Env;
 use ottla_env::memory::{NoNet, SeededRng, ThreadTasks};
+use ottla_model::topic::TRANSACTION_STATE_TOPIC;
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo};
 use ottla_protocol::messages::create_topics_request::CreatableTopic;
 use ottla_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -23,7 +25,6 @@ use ottla_protocol::messages::{
 };
 use ottla_protocol::{ApiKey, Encode};
 use ottla_records::{BatchBuilder, Codec};
-use ottla_server::groups_log::{self, GroupsLog};
 use ottla_server::transactions::{Ids, Markers};
 use ottla_sim::rooms::{World, wait, wire};
 use prometheus::Registry;
@@ -48,8 +49,8 @@ fn dispatch(world: &World) -> Dispatch {
         abort_interval_ms: 10_000,
         expiration_interval_ms: 3_600_000,
     };
-    let transactions_log = GroupsLog::new(
-        groups_log::TRANSACTIONS_TOPIC,
+    let transactions_log = PartitionLog::new(
+        TRANSACTION_STATE_TOPIC,
         rooms.replicas.clone(),
         rooms.metadata.clone(),
         Codec::None,
@@ -63,8 +64,9 @@ fn dispatch(world: &World) -> Dispatch {
         env.tasks.clone(),
     );
     let config = Arc::new(DynamicBrokerConfig::new(world.config.clone()));
+    let loader = Loader::new(env.tasks.clone());
     let (share_state, share_partitions) =
-        ottla_server::share::rooms(&env, &config, &rooms.metadata, &rooms.replicas);
+        ottla_server::share::rooms(&env, &config, &rooms.metadata, &rooms.replicas, &loader);
     let metrics = Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics"));
     let broker = Broker::new(ottla_api::Rooms {
         env,

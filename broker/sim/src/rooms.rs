@@ -12,19 +12,19 @@ use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker, Dispatch};
 use ottla_config::{BrokerConfig, DynamicBrokerConfig};
 use ottla_coordinator::transaction::{ProducerIdSource, TransactionCoordinator, TransactionSettings};
-use ottla_coordinator::{GroupCoordinator, GroupSettings};
+use ottla_coordinator::{CoordinatorListener, GroupCoordinator, GroupSettings, Loader, PartitionLog};
 use ottla_env::memory::{Faults, FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Clock, Env, Tasks};
 use ottla_log::{LogManager, LogManagerSettings};
 use ottla_metadata::controller::features::{Feature, METADATA_VERSION};
 use ottla_metadata::{Metadata, MetadataOptions, Registration};
+use ottla_model::BrokerId;
+use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::DeleteTopicsRequest;
 use ottla_records::Codec;
 use ottla_replica::metrics::ReplicaMetrics;
 use ottla_replica::{Durability, ReplicaManager};
-use ottla_server::groups_follow::GroupsFollow;
-use ottla_server::groups_log::{self, GroupsLog};
 use ottla_server::transactions::{Ids, Markers, TransactionsFollow};
 use prometheus::Registry;
 
@@ -170,28 +170,36 @@ impl World {
             Arc::new(ReplicaManager::new(logs.clone(), config.clone(), Durability::SurviveOne, metrics));
         metadata.subscribe(config.clone());
         metadata.subscribe(replicas.clone());
-        let log =
-            Arc::new(GroupsLog::new(groups_log::TOPIC, replicas.clone(), metadata.clone(), Codec::None));
+        let loader = Loader::new(env.tasks.clone());
+        let log = |topic| Arc::new(PartitionLog::new(topic, replicas.clone(), metadata.clone(), Codec::None));
         let settings =
             GroupSettings { offsets_retention_ms: OFFSETS_RETENTION_MS as i64, ..GroupSettings::default() };
-        let groups = GroupCoordinator::new(settings, log, env.clock.clone(), env.rng.clone());
-        metadata.subscribe(Arc::new(GroupsFollow(groups.clone())));
+        let groups = GroupCoordinator::new(
+            settings,
+            log(GROUP_METADATA_TOPIC),
+            env.clock.clone(),
+            env.rng.clone(),
+            loader.clone(),
+        );
+        let (share_state, share_partitions) =
+            ottla_server::share::rooms(&env, &config, &metadata, &replicas, &loader);
+        metadata.subscribe(Arc::new(CoordinatorListener {
+            node_id: BrokerId(1),
+            groups: groups.clone(),
+            share_state: share_state.clone(),
+            share_partitions: share_partitions.clone(),
+        }));
+        wait(loader.until_idle());
         let ids = Arc::new(Ids::new(metadata.clone()));
         let transactions = TransactionCoordinator::new(
             TRANSACTION_SETTINGS,
-            Arc::new(GroupsLog::new(
-                groups_log::TRANSACTIONS_TOPIC,
-                replicas.clone(),
-                metadata.clone(),
-                Codec::None,
-            )),
+            log(TRANSACTION_STATE_TOPIC),
             Arc::new(Markers { replicas: replicas.clone(), groups: groups.clone() }),
             ids.clone(),
             env.clock.clone(),
             env.tasks.clone(),
         );
         metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
-        let (share_state, share_partitions) = ottla_server::share::rooms(&env, &config, &metadata, &replicas);
         metadata.start(&Registration::default()).expect("the controller starts");
         let door = Broker::new(ottla_api::Rooms {
             env,
@@ -229,7 +237,7 @@ impl World {
         match end {
             End::Clean => {
                 rooms.transactions.unload_all();
-                rooms.groups.unload_all();
+                rooms.groups.close();
                 wait(rooms.metadata.stop());
                 rooms.logs.clean_shutdown();
                 self.disk.kill();

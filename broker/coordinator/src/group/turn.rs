@@ -7,17 +7,12 @@ use bytes::Bytes;
 use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, GroupId, MemberId};
 
-use crate::record::Record;
+use super::shard::GroupShard;
 use crate::settings::GroupSettings;
 use crate::timers::Timers;
 use crate::wire::{JoinGroupResponse, StrBytes, SyncGroupResponse};
 
-/// A parked request: who waits, and the version its answer is written in.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Waiter {
-    pub token: u64,
-    pub api_version: i16,
-}
+pub use crate::shard::Waiter;
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum Response {
@@ -25,23 +20,9 @@ pub enum Response {
     Sync(SyncGroupResponse),
 }
 
-/// The answer to a parked request.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Answer {
-    pub waiter: Waiter,
-    pub response: Response,
-}
+pub type Answer = crate::shard::Answer<Response>;
 
-/// What a turn asks its shell to do: append the records as one batch (unless `split`), replay them, and
-/// then call `GroupShard::on_appended` with `then`. Answers leave when the records are committed.
-#[derive(Default)]
-pub struct Effects {
-    pub records: Vec<Record>,
-    pub answers: Vec<Answer>,
-    pub then: Option<Then>,
-    /// The records do not belong together and may be appended in several batches.
-    pub split: bool,
-}
+pub type Effects = crate::shard::Effects<GroupShard>;
 
 /// How a group goes on once its records are in the log, or were refused.
 #[derive(Clone, PartialEq, Debug)]

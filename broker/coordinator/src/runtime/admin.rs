@@ -8,6 +8,7 @@ use ottla_model::ErrorCode;
 use super::coordinator::GroupCoordinator;
 use super::shard::CommitWait;
 use super::{Reply, RequestContext};
+use crate::group::GroupShard;
 use crate::wire::{
     DeletableGroupResult, DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest,
     DescribeGroupsResponse, DescribedGroup, ListGroupsRequest, ListGroupsResponse, text,
@@ -21,12 +22,12 @@ impl GroupCoordinator {
     ) -> Reply<DescribeGroupsResponse> {
         let mut groups = Vec::with_capacity(request.groups.len());
         for group_id in &request.groups {
-            let described = self.shard_for(group_id).and_then(|shard| {
-                let (group, after) = self.turn(&shard, |turnstile| {
-                    let core = turnstile.core();
+            let described = self.runtime.shard_for(group_id).and_then(|shard| {
+                let (group, after) = self.runtime.turn(&shard, |guard| {
+                    let core = guard.core();
                     (core.describe(group_id, context.api_version), core.last_record_offset(group_id))
                 })?;
-                Ok((group, self.commit_wait(&shard, after)))
+                Ok((group, self.runtime.commit_wait(&shard, after)))
             });
             groups.push(described.unwrap_or_else(|error| (describe_error(group_id, error), None)));
         }
@@ -42,8 +43,8 @@ impl GroupCoordinator {
         let (states, types): (Vec<String>, Vec<String>) =
             (owned(&request.states_filter), owned(&request.types_filter));
         let mut groups = Vec::new();
-        for shard in self.all_shards() {
-            match self.turn(&shard, |turnstile| turnstile.core().list(&states, &types)) {
+        for shard in self.runtime.all_shards() {
+            match self.runtime.turn(&shard, |guard| guard.core().list(&states, &types)) {
                 Ok(mut listed) => groups.append(&mut listed),
                 Err(ErrorCode::NotCoordinator) => {}
                 Err(error) => return ListGroupsResponse::default().with_error_code(error.code()),
@@ -56,10 +57,10 @@ impl GroupCoordinator {
     /// How many groups are in each state, by Kafka's names of them; for metrics.
     pub fn count_groups(&self) -> BTreeMap<&'static str, usize> {
         let mut counts = BTreeMap::new();
-        for shard in self.all_shards() {
+        for shard in self.runtime.all_shards() {
             // A shard that is not loaded has no groups to count.
-            let _ = self.turn(&shard, |turnstile| {
-                for state in turnstile.core().states() {
+            let _ = self.runtime.turn(&shard, |guard| {
+                for state in guard.core().states() {
                     *counts.entry(state).or_default() += 1;
                 }
             });
@@ -71,13 +72,13 @@ impl GroupCoordinator {
         let mut seen = HashSet::new();
         let mut results = Vec::with_capacity(request.groups_names.len());
         for group_id in request.groups_names.iter().filter(|group_id| seen.insert(&***group_id)) {
-            let deleted = self.shard_for(group_id).and_then(|shard| {
-                let after = self.turn(&shard, |turnstile| {
-                    let effects = turnstile.core().on_delete_group(group_id)?;
-                    turnstile.perform(effects)?;
-                    Ok(turnstile.core().last_record_offset(group_id))
+            let deleted = self.runtime.shard_for(group_id).and_then(|shard| {
+                let after = self.runtime.turn(&shard, |guard| {
+                    let effects = guard.core().on_delete_group(group_id)?;
+                    guard.perform(effects)?;
+                    Ok(guard.core().last_record_offset(group_id))
                 })??;
-                Ok(self.commit_wait(&shard, after))
+                Ok(self.runtime.commit_wait(&shard, after))
             });
             let (error, wait) = match deleted {
                 Ok(wait) => (ErrorCode::None, wait),
@@ -99,7 +100,7 @@ fn describe_error(group_id: &str, error: ErrorCode) -> DescribedGroup {
 
 /// Each part of an answer after its own commit.
 fn each_after<T: Send + 'static>(
-    parts: Vec<(T, Option<CommitWait>)>,
+    parts: Vec<(T, Option<CommitWait<GroupShard>>)>,
     on_error: impl Fn(T, ErrorCode) -> T + Send + 'static,
 ) -> Reply<Vec<T>> {
     if parts.iter().all(|(_, wait)| wait.is_none()) {

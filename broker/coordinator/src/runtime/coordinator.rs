@@ -1,31 +1,26 @@
-//! The group coordinator: its shards, and how a call finds and leaves one.
+//! The group coordinator: its shards in the runtime, and what concerns all of them.
 //! Shell.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use ottla_env::{BoxFuture, Clock, Rng};
+use ottla_env::{BoxFuture, Clock, Monotonic, Rng, Tasks};
+use ottla_model::topic::GROUP_METADATA_TOPIC;
 use ottla_model::{ErrorCode, GroupId, Offset, TopicId, TopicName};
-use parking_lot::RwLock;
-use tokio::sync::{Notify, oneshot};
+use ottla_protocol::{DecodeError, EncodeError};
 
-use super::Reply;
+use super::loader::Loader;
 use super::log::CoordinatorLog;
-use super::shard::{CommitWait, NEVER, Parked, Shard, Turnstile};
-use crate::java_hash;
-use crate::record::CommittedOffset;
+use super::runtime::CoordinatorRuntime;
+use crate::group::turn::{Answer, Effects};
+use crate::group::{GroupShard, Response, Then};
+use crate::record::codec::{self, CoordinatorRecord, Decoded};
+use crate::record::{CommittedOffset, Record};
 use crate::settings::GroupSettings;
+use crate::shard::CoordinatorShard;
 
 pub struct GroupCoordinator {
-    pub(super) settings: Arc<GroupSettings>,
-    pub(super) log: Arc<dyn CoordinatorLog>,
-    pub(super) clock: Arc<dyn Clock>,
+    pub runtime: Arc<CoordinatorRuntime<GroupShard>>,
     pub(super) rng: Arc<dyn Rng>,
-    pub(super) shards: RwLock<HashMap<i32, Arc<Shard>>>,
-    /// Wakes the timer task when a deadline comes before the one it sleeps for.
-    pub(super) wake: Notify,
-    pub(super) armed_us: AtomicU64,
 }
 
 impl GroupCoordinator {
@@ -34,117 +29,45 @@ impl GroupCoordinator {
         log: Arc<dyn CoordinatorLog>,
         clock: Arc<dyn Clock>,
         rng: Arc<dyn Rng>,
+        loader: Arc<Loader>,
     ) -> Arc<GroupCoordinator> {
-        Arc::new(GroupCoordinator {
-            settings: Arc::new(settings),
-            log,
-            clock,
-            rng,
-            shards: RwLock::new(HashMap::new()),
-            wake: Notify::new(),
-            armed_us: AtomicU64::new(NEVER),
-        })
+        let perform = Box::new(|_: &_, action| match action {});
+        let runtime = CoordinatorRuntime::new(settings, log, clock, loader, perform);
+        Arc::new(GroupCoordinator { runtime, rng })
     }
 
     /// The partition of `__consumer_offsets` that holds the group; `None` while the topic does not exist.
     pub fn partition_for(&self, group_id: &str) -> Option<i32> {
-        self.log.partition_count().map(|count| java_hash::partition_for(group_id, count))
+        self.runtime.partition_for(group_id)
     }
 
     /// Makes `__consumer_offsets` on its first use (FindCoordinator answers 15 meanwhile).
     pub fn ensure_topic(&self) -> BoxFuture<'static, Result<(), ErrorCode>> {
-        self.log.ensure_topic()
+        self.runtime.ensure_topic()
     }
 
-    pub(super) fn shard_for(&self, group_id: &str) -> Result<Arc<Shard>, ErrorCode> {
-        let partition = self.partition_for(group_id).ok_or(ErrorCode::NotCoordinator)?;
-        self.shards.read().get(&partition).cloned().ok_or(ErrorCode::NotCoordinator)
+    pub fn start_timers(&self, tasks: &dyn Tasks) {
+        self.runtime.start_timers(tasks);
     }
 
-    pub(super) fn all_shards(&self) -> Vec<Arc<Shard>> {
-        let mut shards: Vec<_> = self.shards.read().values().cloned().collect();
-        shards.sort_by_key(|shard| shard.partition);
-        shards
+    /// Handles the deadlines that have passed; for simulated time.
+    pub fn tick(&self) {
+        self.runtime.tick();
     }
 
-    /// One turn of a shard.
-    pub(super) fn turn<R>(
-        &self,
-        shard: &Shard,
-        call: impl FnOnce(&mut Turnstile<'_>) -> R,
-    ) -> Result<R, ErrorCode> {
-        let mut turnstile = shard.enter(&*self.log, self.clock.monotonic(), self.clock.wall_ms())?;
-        let result = call(&mut turnstile);
-        drop(turnstile);
-        if shard.next_deadline_us() < self.armed_us.load(Ordering::SeqCst) {
-            self.wake.notify_one();
-        }
-        Ok(result)
-    }
-
-    /// The wait for a record's commit, if it is not yet committed.
-    pub(super) fn commit_wait(&self, shard: &Arc<Shard>, after: Option<Offset>) -> Option<CommitWait> {
-        let committed = self.log.committed(shard.partition, after?)?;
-        Some(CommitWait {
-            shard: Arc::clone(shard),
-            log: Arc::clone(&self.log),
-            clock: Arc::clone(&self.clock),
-            committed,
-        })
-    }
-
-    /// Lets a response go when what it rests on is committed.
-    pub(super) fn reply_after<T: Send + 'static>(
-        &self,
-        shard: &Arc<Shard>,
-        after: Option<Offset>,
-        response: T,
-        on_error: impl FnOnce(ErrorCode) -> T + Send + 'static,
-    ) -> Reply<T> {
-        match self.commit_wait(shard, after) {
-            None => Reply::Now(response),
-            Some(wait) => Reply::Later(Box::pin(async move {
-                match wait.wait().await {
-                    Ok(()) => response,
-                    Err(error) => on_error(error),
-                }
-            })),
-        }
-    }
-
-    /// Lets a parked request go when it is answered and what the answer rests on is committed.
-    pub(super) fn reply_parked<T: Send + 'static>(
-        self: &Arc<Self>,
-        shard: Arc<Shard>,
-        mut receiver: oneshot::Receiver<Parked<T>>,
-        on_error: impl FnOnce(ErrorCode) -> T + Send + 'static,
-    ) -> Reply<T> {
-        match receiver.try_recv() {
-            Ok(Parked { response, after }) => self.reply_after(&shard, after, response, on_error),
-            Err(oneshot::error::TryRecvError::Closed) => Reply::Now(on_error(ErrorCode::NotCoordinator)),
-            Err(oneshot::error::TryRecvError::Empty) => {
-                let coordinator = Arc::clone(self);
-                Reply::Later(Box::pin(async move {
-                    match receiver.await {
-                        Ok(Parked { response, after }) => {
-                            coordinator.reply_after(&shard, after, response, on_error).into_future().await
-                        }
-                        // The shard was closed with the request in it.
-                        Err(_) => on_error(ErrorCode::NotCoordinator),
-                    }
-                }))
-            }
-        }
+    /// The broker stops.
+    pub fn close(&self) {
+        self.runtime.close();
     }
 
     /// The offsets of deleted topics go with them; call once for every deletion that took effect.
     pub fn on_topics_deleted(&self, topics: &[(TopicName, TopicId)]) {
-        for shard in self.all_shards() {
-            // A shard that is not loaded has no offsets to delete, and one whose log refuses keeps them:
-            // expiry will take them later.
-            let _ = self.turn(&shard, |turnstile| {
-                let effects = turnstile.core().on_topics_deleted(topics);
-                turnstile.perform(effects)
+        for shard in self.runtime.all_shards() {
+            // A shard that is being loaded looks for deleted topics when it is, and one whose log refuses
+            // keeps the offsets: expiry will take them later.
+            let _ = self.runtime.turn(&shard, |guard| {
+                let effects = guard.core().on_topics_deleted(topics);
+                guard.perform(effects)
             });
         }
     }
@@ -152,12 +75,92 @@ impl GroupCoordinator {
     /// Shows every committed offset: what group lag is measured from. A shard is locked while it shows
     /// its own.
     pub fn for_each_offset(&self, mut visit: impl FnMut(&GroupId, &TopicName, i32, &CommittedOffset)) {
-        for shard in self.all_shards() {
-            let _ = self.turn(&shard, |turnstile| {
-                for (group, topic, partition, value) in turnstile.core().offsets().iter() {
+        for shard in self.runtime.all_shards() {
+            let _ = self.runtime.turn(&shard, |guard| {
+                for (group, topic, partition, value) in guard.core().offsets().iter() {
                     visit(group, topic, partition, value);
                 }
             });
         }
+    }
+}
+
+impl CoordinatorShard for GroupShard {
+    const TOPIC: &'static str = GROUP_METADATA_TOPIC;
+
+    type Settings = GroupSettings;
+    type Record = Record;
+    type Response = Response;
+    type Then = Then;
+    type Action = std::convert::Infallible;
+
+    fn new(settings: &Arc<GroupSettings>) -> GroupShard {
+        GroupShard::new(Arc::clone(settings))
+    }
+
+    fn encode(record: &Record) -> Result<CoordinatorRecord, EncodeError> {
+        codec::encode(record)
+    }
+
+    fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Option<Record>, DecodeError> {
+        Ok(match codec::decode(key, value)? {
+            Decoded::Record(record) => Some(record),
+            Decoded::Other => None,
+        })
+    }
+
+    fn replay(&mut self, offset: Offset, producer_id: Option<i64>, record: Record) {
+        GroupShard::replay(self, offset, producer_id, record);
+    }
+
+    fn replay_end_transaction_marker(&mut self, offset: Offset, producer_id: i64, is_commit: bool) {
+        GroupShard::replay_end_transaction_marker(self, offset, producer_id, is_commit);
+    }
+
+    fn last_record_offset(&self, group_id: &str) -> Option<Offset> {
+        GroupShard::last_record_offset(self, group_id)
+    }
+
+    fn on_loaded(&mut self, now: Monotonic, wall_ms: i64) -> Effects {
+        GroupShard::on_loaded(self, now, wall_ms)
+    }
+
+    /// A deletion is answered before the removal of the topic's offsets is on the disk: where the power
+    /// went between, they are back, and would be taken for those of the next topic of that name.
+    fn forget_missing_topics(&mut self, is_there: &dyn Fn(TopicId) -> bool) -> Effects {
+        let mut gone: Vec<_> = self
+            .offsets()
+            .iter()
+            .filter(|(.., value)| !value.topic_id.is_zero() && !is_there(value.topic_id))
+            .map(|(_, name, _, value)| (name.clone(), value.topic_id))
+            .collect();
+        gone.sort();
+        gone.dedup();
+        match gone.is_empty() {
+            true => Effects::default(),
+            false => self.on_topics_deleted(&gone),
+        }
+    }
+
+    fn on_unloaded(&mut self, now: Monotonic, wall_ms: i64) -> Vec<Answer> {
+        GroupShard::on_unloaded(self, now, wall_ms).answers
+    }
+
+    fn on_appended(
+        &mut self,
+        then: Then,
+        outcome: Result<(), ErrorCode>,
+        now: Monotonic,
+        wall_ms: i64,
+    ) -> Effects {
+        GroupShard::on_appended(self, then, outcome, now, wall_ms)
+    }
+
+    fn next_deadline(&self) -> Option<Monotonic> {
+        GroupShard::next_deadline(self)
+    }
+
+    fn on_tick(&mut self, now: Monotonic, wall_ms: i64) -> Option<Effects> {
+        GroupShard::on_tick(self, now, wall_ms)
     }
 }

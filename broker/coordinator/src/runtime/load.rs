@@ -1,76 +1,157 @@
 //! A shard comes and goes with the leadership of its partition.
-//! Shell.
+//! Shell. What has to be read is read by the loader's thread; meanwhile a call is answered
+//! COORDINATOR_LOAD_IN_PROGRESS.
 
 use std::sync::Arc;
 
-use ottla_model::{ErrorCode, Offset};
+use ottla_model::{ErrorCode, LeaderEpoch, Offset};
 use ottla_records::{BatchView, EndTxnMarker, batches};
 
-use super::coordinator::GroupCoordinator;
+use super::loader::Load;
+use super::runtime::CoordinatorRuntime;
 use super::shard::Shard;
-use crate::group::GroupShard;
-use crate::record::codec::{self, Decoded};
+use crate::shard::CoordinatorShard;
 
 /// What a load found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LoadSummary {
     pub records: u64,
     /// Records of kinds that this release does not keep.
     pub records_of_other_kinds: u64,
     /// Records that could not be read.
     pub records_damaged: u64,
-    pub groups: usize,
+    /// The first of them, and what is wrong with it.
+    pub first_damage: Option<(Offset, String)>,
 }
 
-impl GroupCoordinator {
-    /// Reads a partition of `__consumer_offsets` and answers for its groups from then on; meanwhile they
-    /// are told COORDINATOR_LOAD_IN_PROGRESS. Blocks as long as the log is long.
-    pub fn load(&self, partition: i32) -> Result<LoadSummary, ErrorCode> {
-        let shard = Arc::new(Shard::loading(partition));
-        let before = self.shards.write().insert(partition, Arc::clone(&shard));
-        if let Some(before) = before {
-            before.close(&*self.log, self.clock.monotonic(), self.clock.wall_ms());
+struct ShardLoad<S: CoordinatorShard> {
+    runtime: Arc<CoordinatorRuntime<S>>,
+    shard: Arc<Shard<S>>,
+}
+
+impl<S: CoordinatorShard> Load for ShardLoad<S> {
+    fn is_stale(&self) -> bool {
+        self.shard.has_ended()
+    }
+
+    fn run(self: Box<Self>) {
+        // A load that failed is logged, and its clients are sent to look for the coordinator.
+        let _summary = self.runtime.read_shard(&self.shard);
+    }
+}
+
+impl<S: CoordinatorShard> CoordinatorRuntime<S> {
+    /// This node leads the partition from now on, under this epoch (Kafka's `scheduleLoadOperation`).
+    /// Does not wait for the device.
+    pub fn load(self: &Arc<Self>, partition: i32, epoch: LeaderEpoch) {
+        let Some(shard) = self.begin(partition, epoch) else { return };
+        if self.outside.log.is_empty(partition) {
+            self.activate(&shard, S::new(&self.settings));
+        } else {
+            self.loader.submit(Box::new(ShardLoad { runtime: Arc::clone(self), shard }));
         }
-        let loaded = self.read_shard(partition).and_then(|(core, summary)| {
-            shard.activate(core, &*self.log, self.clock.monotonic(), self.clock.wall_ms())?;
-            Ok(summary)
-        });
-        match &loaded {
-            Ok(summary) => tracing::debug!(partition, ?summary, "loaded the groups of a partition"),
-            Err(error) => {
-                tracing::error!(partition, %error, "the groups of a partition could not be loaded");
-                shard.close(&*self.log, self.clock.monotonic(), self.clock.wall_ms());
+    }
+
+    /// The same, and blocks until it is done. `None` when the epoch is known already.
+    pub fn load_now(
+        self: &Arc<Self>,
+        partition: i32,
+        epoch: LeaderEpoch,
+    ) -> Option<Result<LoadSummary, ErrorCode>> {
+        self.begin(partition, epoch).map(|shard| self.read_shard(&shard))
+    }
+
+    /// Makes the shard of a new epoch and ends that of the older one. `None` when the epoch is known.
+    fn begin(&self, partition: i32, epoch: LeaderEpoch) -> Option<Arc<Shard<S>>> {
+        let shard = Arc::new(Shard::loading(partition, epoch, Arc::clone(&self.outside)));
+        let before = {
+            let mut shards = self.shards.write();
+            if shards.get(&partition).is_some_and(|known| known.epoch >= epoch) {
+                return None;
             }
+            shards.insert(partition, Arc::clone(&shard))
+        };
+        if let Some(before) = before {
+            // Before the log is read: nothing is appended or answered under the old epoch from here on.
+            before.close();
+            assert!(before.has_ended(), "a partition has one shard that answers");
         }
-        self.wake.notify_one();
-        loaded
+        Some(shard)
     }
 
-    /// The partition is led elsewhere, or the broker stops.
-    pub fn unload(&self, partition: i32) {
-        let shard = self.shards.write().remove(&partition);
-        if let Some(shard) = shard {
-            shard.close(&*self.log, self.clock.monotonic(), self.clock.wall_ms());
+    /// The partition is led elsewhere from now on, under this epoch.
+    pub fn unload(&self, partition: i32, epoch: LeaderEpoch) {
+        let ended = {
+            let mut shards = self.shards.write();
+            match shards.get(&partition) {
+                Some(shard) if shard.epoch <= epoch => shards.remove(&partition),
+                _ => None,
+            }
+        };
+        if let Some(shard) = ended {
+            shard.close();
         }
     }
 
+    /// The topic is gone, or the broker stops.
     pub fn unload_all(&self) {
         let shards = std::mem::take(&mut *self.shards.write());
         for shard in shards.into_values() {
-            shard.close(&*self.log, self.clock.monotonic(), self.clock.wall_ms());
+            shard.close();
         }
     }
 
-    fn read_shard(&self, partition: i32) -> Result<(GroupShard, LoadSummary), ErrorCode> {
-        let mut core = GroupShard::new(Arc::clone(&self.settings));
+    fn activate(&self, shard: &Arc<Shard<S>>, core: S) {
+        let Some(mut guard) = shard.activate(core) else { return };
+        let (now, wall_ms) = (guard.now, guard.wall_ms);
+        let effects = guard.core().on_loaded(now, wall_ms);
+        // What is refused is logged there, and done by the next load.
+        let _ = guard.perform(effects);
+        self.leave(shard, guard);
+        // A topic that was deleted before is missing in the image; one that is deleted from now on finds
+        // the shard active.
+        let log = &self.outside.log;
+        let _ = self.turn(shard, |guard| {
+            let effects = guard.core().forget_missing_topics(&|id| log.has_topic(id));
+            guard.perform(effects)
+        });
+    }
+
+    fn read_shard(&self, shard: &Arc<Shard<S>>) -> Result<LoadSummary, ErrorCode> {
+        let (topic, partition, epoch) = (S::TOPIC, shard.partition, shard.epoch.0);
+        let loaded = self.replay_log(shard);
+        match &loaded {
+            Ok((_, summary)) => {
+                if let Some((offset, error)) = &summary.first_damage {
+                    let damaged = summary.records_damaged;
+                    tracing::error!(topic, partition, damaged, %offset, error, "records cannot be read and are passed over; the first is named here");
+                }
+                tracing::debug!(topic, partition, epoch, ?summary, "a coordinator's partition is loaded");
+            }
+            Err(_) if shard.has_ended() => {}
+            Err(error) => {
+                tracing::error!(topic, partition, epoch, %error, "a coordinator's partition could not be loaded");
+                shard.close();
+            }
+        }
+        let (core, summary) = loaded?;
+        self.activate(shard, core);
+        Ok(summary)
+    }
+
+    fn replay_log(&self, shard: &Shard<S>) -> Result<(S, LoadSummary), ErrorCode> {
+        let mut core = S::new(&self.settings);
         let mut summary = LoadSummary::default();
         let (mut from, mut scratch) = (Offset::ZERO, Vec::new());
         loop {
-            let (bytes, next) = self.log.read(partition, from)?;
+            if shard.has_ended() {
+                return Err(ErrorCode::NotCoordinator);
+            }
+            let (bytes, next) = self.outside.log.read(shard.partition, from)?;
             if bytes.is_empty() {
-                summary.groups = core.group_ids().count();
                 return Ok((core, summary));
             }
+            assert!(next > from, "a load goes forward");
             for batch in batches(&bytes) {
                 let batch = batch.map_err(|_| ErrorCode::KafkaStorageError)?;
                 replay_batch(&mut core, &batch, &mut scratch, &mut summary)?;
@@ -80,8 +161,8 @@ impl GroupCoordinator {
     }
 }
 
-fn replay_batch(
-    core: &mut GroupShard,
+fn replay_batch<S: CoordinatorShard>(
+    core: &mut S,
     batch: &BatchView<'_>,
     scratch: &mut Vec<u8>,
     summary: &mut LoadSummary,
@@ -98,16 +179,20 @@ fn replay_batch(
         let record = record.map_err(|_| ErrorCode::KafkaStorageError)?;
         summary.records += 1;
         let offset = header.base_offset + i64::from(record.offset_delta);
-        let decoded = record.key.map(|key| codec::decode(key, record.value));
-        match decoded {
-            Some(Ok(Decoded::Record(record))) => core.replay(offset, producer_id, record),
-            Some(Ok(Decoded::Other)) => summary.records_of_other_kinds += 1,
-            Some(Err(error)) => {
-                summary.records_damaged += 1;
-                tracing::error!(%offset, %error, "a record of __consumer_offsets cannot be read and is passed over");
+        let damage = match record.key.map(|key| S::decode(key, record.value)) {
+            Some(Ok(Some(record))) => {
+                core.replay(offset, producer_id, record);
+                continue;
             }
-            None => summary.records_damaged += 1,
-        }
+            Some(Ok(None)) => {
+                summary.records_of_other_kinds += 1;
+                continue;
+            }
+            Some(Err(error)) => error.to_string(),
+            None => "it has no key".to_owned(),
+        };
+        summary.records_damaged += 1;
+        summary.first_damage.get_or_insert((offset, damage));
     }
     Ok(())
 }

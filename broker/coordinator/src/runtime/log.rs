@@ -1,37 +1,44 @@
-//! The door to `__consumer_offsets`, which the room above the replicas plugs in.
-//! Shell's door.
+//! A coordinator's topic, as its shards use it.
+//! Shell's interface; `partition_log` is the one of a broker.
 
 use bytes::Bytes;
 use ottla_env::BoxFuture;
-use ottla_model::{ErrorCode, Offset};
+use ottla_model::{ErrorCode, LeaderEpoch, Offset, TopicId};
 
 use crate::record::codec::CoordinatorRecord;
 
 pub trait CoordinatorLog: Send + Sync {
-    /// How many partitions the topic has; `None` while it does not exist.
-    fn partition_count(&self) -> Option<i32>;
-
     /// Makes the topic if it is not there, and completes when it can be written.
     fn ensure_topic(&self) -> BoxFuture<'static, Result<(), ErrorCode>>;
 
     /// Appends the records as one batch and returns the offset of the last. Does not wait for the device.
-    /// After an error nothing was appended.
+    /// After an error nothing was appended; NOT_LEADER_OR_FOLLOWER says that the partition is not led
+    /// under this epoch.
     fn append(
         &self,
         partition: i32,
+        epoch: LeaderEpoch,
         records: &[CoordinatorRecord],
         wall_ms: i64,
     ) -> Result<Offset, ErrorCode>;
 
     /// Appends a batch that is a producer's: offsets of a transaction, or its marker.
-    fn append_batch(&self, partition: i32, batch: Bytes, wall_ms: i64) -> Result<Offset, ErrorCode>;
-
-    /// The reign under which the partition is led, which markers carry.
-    fn leader_epoch(&self, partition: i32) -> i32;
+    fn append_batch(
+        &self,
+        partition: i32,
+        epoch: LeaderEpoch,
+        batch: Bytes,
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode>;
 
     /// Completes when the record at `offset` is committed; `None` when it already is. An error means that
     /// it may be lost: the partition is of no use any more.
     fn committed(&self, partition: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>>;
+
+    /// Whether nothing has to be read before the partition's shard can answer. Does not block.
+    fn is_empty(&self, _partition: i32) -> bool {
+        false
+    }
 
     /// Whole batches from `from` on, and the offset to go on with; no bytes at the end of the log. May
     /// block.
@@ -41,9 +48,24 @@ pub trait CoordinatorLog: Send + Sync {
     fn delete_before(&self, _partition: i32, _before: Offset) -> Result<(), ErrorCode> {
         Ok(())
     }
+
+    /// How many partitions the topic has; `None` while it does not exist.
+    fn partition_count(&self) -> Option<i32> {
+        None
+    }
+
+    /// The leader epoch of a partition.
+    fn leader_epoch(&self, _partition: i32) -> LeaderEpoch {
+        LeaderEpoch(0)
+    }
+
+    /// Whether the cluster has a topic of this id.
+    fn has_topic(&self, _id: TopicId) -> bool {
+        true
+    }
 }
 
-/// What a client is told when the log refuses (Kafka's `CoordinatorOperationExceptionHelper`).
+/// What a client is answered when the log refuses (Kafka's `CoordinatorOperationExceptionHelper`).
 pub(crate) fn response_error(error: ErrorCode) -> ErrorCode {
     match error {
         ErrorCode::UnknownTopicOrPartition | ErrorCode::NotEnoughReplicas | ErrorCode::RequestTimedOut => {

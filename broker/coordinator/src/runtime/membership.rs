@@ -9,7 +9,7 @@ use ottla_model::ErrorCode;
 use super::coordinator::GroupCoordinator;
 use super::{Reply, RequestContext};
 use crate::group::turn::{join_error, sync_error};
-use crate::group::{Joiner, Leaver, Protocol};
+use crate::group::{Joiner, Leaver, Protocol, Response};
 use crate::wire::{
     HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
     LeaveGroupResponse, StrBytes, SyncGroupRequest, SyncGroupResponse,
@@ -25,7 +25,8 @@ impl GroupCoordinator {
         if request.group_id.is_empty() {
             return Reply::Now(join_failure(version, &request.member_id, ErrorCode::InvalidGroupId));
         }
-        let timeouts = self.settings.session_timeout_min_ms..=self.settings.session_timeout_max_ms;
+        let timeouts =
+            self.runtime.settings.session_timeout_min_ms..=self.runtime.settings.session_timeout_max_ms;
         if !timeouts.contains(&request.session_timeout_ms) {
             return Reply::Now(join_failure(version, &request.member_id, ErrorCode::InvalidSessionTimeout));
         }
@@ -33,20 +34,20 @@ impl GroupCoordinator {
         let random = self.rng.next_16();
         let group_id: &str = &request.group_id;
         let on_error = move |error| join_failure(version, "", error);
-        let shard = match self.shard_for(group_id) {
+        let shard = match self.runtime.shard_for(group_id) {
             Ok(shard) => shard,
             Err(error) => return Reply::Now(on_error(error)),
         };
-        let parked = self.turn(&shard, |turnstile| {
-            let (waiter, receiver) = turnstile.park_join(group_id, version);
-            let (now, wall_ms) = (turnstile.now, turnstile.wall_ms);
-            let effects = turnstile.core().on_join(group_id, joiner, waiter, now, wall_ms, random);
+        let parked = self.runtime.turn(&shard, |guard| {
+            let (waiter, receiver) = guard.park(group_id, version);
+            let (now, wall_ms) = (guard.now, guard.wall_ms);
+            let effects = guard.core().on_join(group_id, joiner, waiter, now, wall_ms, random);
             // A refused record is answered by the core, through the waiter.
-            let _ = turnstile.perform(effects);
+            let _ = guard.perform(effects);
             receiver
         });
         match parked {
-            Ok(receiver) => self.reply_parked(shard, receiver, on_error),
+            Ok(receiver) => self.runtime.reply_parked(shard, receiver, joined, on_error),
             Err(error) => Reply::Now(on_error(error)),
         }
     }
@@ -64,19 +65,19 @@ impl GroupCoordinator {
             return Reply::Now(sync_error(ErrorCode::InvalidGroupId));
         }
         let group_id: &str = &request.group_id;
-        let shard = match self.shard_for(group_id) {
+        let shard = match self.runtime.shard_for(group_id) {
             Ok(shard) => shard,
             Err(error) => return Reply::Now(sync_error(error)),
         };
-        let parked = self.turn(&shard, |turnstile| {
-            let (waiter, receiver) = turnstile.park_sync(group_id, context.api_version);
-            let (now, wall_ms) = (turnstile.now, turnstile.wall_ms);
-            let effects = turnstile.core().on_sync(request, waiter, now, wall_ms);
-            let _ = turnstile.perform(effects);
+        let parked = self.runtime.turn(&shard, |guard| {
+            let (waiter, receiver) = guard.park(group_id, context.api_version);
+            let (now, wall_ms) = (guard.now, guard.wall_ms);
+            let effects = guard.core().on_sync(request, waiter, now, wall_ms);
+            let _ = guard.perform(effects);
             receiver
         });
         match parked {
-            Ok(receiver) => self.reply_parked(shard, receiver, sync_error),
+            Ok(receiver) => self.runtime.reply_parked(shard, receiver, synced, sync_error),
             Err(error) => Reply::Now(sync_error(error)),
         }
     }
@@ -87,14 +88,14 @@ impl GroupCoordinator {
             return Reply::Now(respond(ErrorCode::InvalidGroupId));
         }
         let group_id: &str = &request.group_id;
-        let shard = match self.shard_for(group_id) {
+        let shard = match self.runtime.shard_for(group_id) {
             Ok(shard) => shard,
             Err(error) => return Reply::Now(respond(error)),
         };
-        let beat = self.turn(&shard, |turnstile| {
-            let (now, wall_ms) = (turnstile.now, turnstile.wall_ms);
+        let beat = self.runtime.turn(&shard, |guard| {
+            let (now, wall_ms) = (guard.now, guard.wall_ms);
             let instance = request.group_instance_id.as_deref();
-            let core = turnstile.core();
+            let core = guard.core();
             let outcome = core.on_heartbeat(
                 group_id,
                 &request.member_id,
@@ -106,7 +107,7 @@ impl GroupCoordinator {
             (outcome.err().unwrap_or(ErrorCode::None), core.last_record_offset(group_id))
         });
         match beat {
-            Ok((error, after)) => self.reply_after(&shard, after, respond(error), respond),
+            Ok((error, after)) => self.runtime.reply_after(&shard, after, respond(error), respond),
             // The member is not to blame: it keeps what it has until the groups are loaded.
             Err(ErrorCode::CoordinatorLoadInProgress) => Reply::Now(respond(ErrorCode::None)),
             Err(error) => Reply::Now(respond(error)),
@@ -136,20 +137,37 @@ impl GroupCoordinator {
             vec![Leaver { member_id: request.member_id.clone(), group_instance_id: None }]
         };
         let group_id: &str = &request.group_id;
-        let shard = match self.shard_for(group_id) {
+        let shard = match self.runtime.shard_for(group_id) {
             Ok(shard) => shard,
             Err(error) => return Reply::Now(fail(error)),
         };
-        let left = self.turn(&shard, |turnstile| {
-            let (now, wall_ms) = (turnstile.now, turnstile.wall_ms);
-            let (effects, response) = turnstile.core().on_leave(group_id, leavers, now, wall_ms);
-            turnstile.perform(effects)?;
-            Ok((response, turnstile.core().last_record_offset(group_id)))
+        let left = self.runtime.turn(&shard, |guard| {
+            let (now, wall_ms) = (guard.now, guard.wall_ms);
+            let (effects, response) = guard.core().on_leave(group_id, leavers, now, wall_ms);
+            guard.perform(effects)?;
+            Ok((response, guard.core().last_record_offset(group_id)))
         });
         match left.and_then(|outcome| outcome) {
-            Ok((response, after)) => self.reply_after(&shard, after, for_version(response, version), fail),
+            Ok((response, after)) => {
+                self.runtime.reply_after(&shard, after, for_version(response, version), fail)
+            }
             Err(error) => Reply::Now(fail(error)),
         }
+    }
+}
+
+/// What a parked JoinGroup is answered; the core answers a waiter in its own kind.
+fn joined(response: Response) -> JoinGroupResponse {
+    match response {
+        Response::Join(response) => response,
+        Response::Sync(_) => unreachable!("a JoinGroup is not answered as a SyncGroup"),
+    }
+}
+
+fn synced(response: Response) -> SyncGroupResponse {
+    match response {
+        Response::Sync(response) => response,
+        Response::Join(_) => unreachable!("a SyncGroup is not answered as a JoinGroup"),
     }
 }
 

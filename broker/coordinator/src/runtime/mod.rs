@@ -1,6 +1,8 @@
-//! The shell around the shards: the log beneath, the clock, the parked requests.
-//! Shell. Reading order: `log`, `shard`, `coordinator`, then the APIs in `membership`, `offsets`, `admin`,
-//! and `load`, `timers`.
+//! The shell around the shards of every coordinator, and the APIs of groups.
+//! Shell. Reading order: `log` and `shard` (one shard under one leader epoch), `runtime` (all shards of a
+//! coordinator), `load` and `loader`, `timers`, `follow` (the metadata image), `partition_log` (the log of
+//! a broker); then the group coordinator: `coordinator`, and its APIs in `membership`, `offsets`, `admin`,
+//! `share_groups` and `transactions`.
 //!
 //! A shard's lock is its loop: a call takes it, decides, appends, replays and lets go, all without
 //! waiting (see docs/decisions/0003-a-coordinator-shard-is-a-lock.md). What has to wait (a rebalance, an fsync)
@@ -8,24 +10,36 @@
 
 mod admin;
 mod coordinator;
+mod follow;
 mod load;
+mod loader;
 mod log;
 mod membership;
 mod offsets;
+mod partition_log;
+#[allow(clippy::module_inception, reason = "the type that the folder is named after")]
+mod runtime;
 mod shard;
 mod share_groups;
 mod timers;
 mod transactions;
 
 use ottla_env::BoxFuture;
-use ottla_model::{TopicId, TopicName};
+use ottla_model::{ErrorCode, TopicId, TopicName};
 
 pub use coordinator::GroupCoordinator;
+pub use follow::CoordinatorListener;
 pub use load::LoadSummary;
+pub use loader::Loader;
 pub use log::CoordinatorLog;
 pub(crate) use log::response_error;
+pub use partition_log::PartitionLog;
+pub use runtime::CoordinatorRuntime;
+pub(crate) use shard::Shard;
 pub use share_groups::{DeletingShareGroup, ShareHeartbeatReply};
-pub use transactions::Durable;
+
+/// When what was written is durable; `None` when it already is.
+pub type Durable = Option<BoxFuture<'static, Result<(), ErrorCode>>>;
 
 /// Who asks.
 #[derive(Clone, Debug)]

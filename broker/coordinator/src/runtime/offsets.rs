@@ -6,7 +6,7 @@ use ottla_model::{ErrorCode, TopicId, TopicName};
 use super::coordinator::GroupCoordinator;
 use super::shard::CommitWait;
 use super::{Reply, RequestContext, TopicLookup};
-use crate::group::{Committer, FetchedOffset, OffsetDeletePartitions, OffsetToCommit};
+use crate::group::{Committer, FetchedOffset, GroupShard, OffsetDeletePartitions, OffsetToCommit};
 use crate::wire::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitResponse, OffsetCommitResponsePartition,
     OffsetCommitResponseTopic, OffsetDeleteRequest, OffsetDeleteResponse, OffsetDeleteResponsePartition,
@@ -62,25 +62,25 @@ impl GroupCoordinator {
                 })
             })
             .collect();
-        let shard = match self.shard_for(&request.group_id) {
+        let shard = match self.runtime.shard_for(&request.group_id) {
             Ok(shard) => shard,
             Err(error) => {
                 drop(offsets);
                 return Reply::Now(respond_commit(&mut plan, |_| error));
             }
         };
-        let committed = self.turn(&shard, |turnstile| {
-            let (now, wall_ms) = (turnstile.now, turnstile.wall_ms);
-            let (effects, errors) = turnstile.core().on_offset_commit(&committer, &offsets, now, wall_ms)?;
-            turnstile.perform(effects)?;
-            Ok((errors, turnstile.core().last_record_offset(committer.group_id)))
+        let committed = self.runtime.turn(&shard, |guard| {
+            let (now, wall_ms) = (guard.now, guard.wall_ms);
+            let (effects, errors) = guard.core().on_offset_commit(&committer, &offsets, now, wall_ms)?;
+            guard.perform(effects)?;
+            Ok((errors, guard.core().last_record_offset(committer.group_id)))
         });
         drop(offsets);
         match committed.and_then(|outcome| outcome) {
             Err(error) => Reply::Now(respond_commit(&mut plan, |_| error)),
             Ok((errors, after)) => {
                 let response = respond_commit(&mut plan, |index| errors[index]);
-                match self.commit_wait(&shard, after) {
+                match self.runtime.commit_wait(&shard, after) {
                     None => Reply::Now(response),
                     Some(wait) => Reply::Later(Box::pin(async move {
                         match wait.wait().await {
@@ -151,11 +151,11 @@ impl GroupCoordinator {
         request: &OffsetFetchRequestGroup,
         require_stable: bool,
         topics: &dyn TopicLookup,
-    ) -> (OffsetFetchResponseGroup, Option<CommitWait>, OffsetFetchRequestGroup) {
+    ) -> (OffsetFetchResponseGroup, Option<CommitWait<GroupShard>>, OffsetFetchRequestGroup) {
         let group_id: &str = &request.group_id;
-        let outcome = self.shard_for(group_id).and_then(|shard| {
-            let read = self.turn(&shard, |turnstile| {
-                let core = turnstile.core();
+        let outcome = self.runtime.shard_for(group_id).and_then(|shard| {
+            let read = self.runtime.turn(&shard, |guard| {
+                let core = guard.core();
                 let fetched = match &request.topics {
                     None => all_topics(version, core.fetch_all_offsets(group_id, require_stable), topics),
                     Some(wanted) => named_topics(version, wanted, topics, |name, id, partitions| {
@@ -164,7 +164,7 @@ impl GroupCoordinator {
                 };
                 (fetched, core.last_record_offset(group_id))
             });
-            read.map(|(fetched, after)| (fetched, self.commit_wait(&shard, after)))
+            read.map(|(fetched, after)| (fetched, self.runtime.commit_wait(&shard, after)))
         });
         match outcome {
             Ok((topics, wait)) => {
@@ -214,20 +214,20 @@ impl GroupCoordinator {
             }
         }
         let group_id: &str = &request.group_id;
-        let shard = match self.shard_for(group_id) {
+        let shard = match self.runtime.shard_for(group_id) {
             Ok(shard) => shard,
             Err(error) => return Reply::Now(fail(error)),
         };
-        let deleted = self.turn(&shard, |turnstile| {
-            let (effects, response) = turnstile.core().on_offset_delete(group_id, &wanted)?;
-            turnstile.perform(effects)?;
-            Ok((response, turnstile.core().last_record_offset(group_id)))
+        let deleted = self.runtime.turn(&shard, |guard| {
+            let (effects, response) = guard.core().on_offset_delete(group_id, &wanted)?;
+            guard.perform(effects)?;
+            Ok((response, guard.core().last_record_offset(group_id)))
         });
         match deleted.and_then(|outcome| outcome) {
             Err(error) => Reply::Now(fail(error)),
             Ok((response, after)) => {
                 let response = merge_deleted(refused, response);
-                self.reply_after(&shard, after, response, fail)
+                self.runtime.reply_after(&shard, after, response, fail)
             }
         }
     }

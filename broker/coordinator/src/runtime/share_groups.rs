@@ -56,19 +56,21 @@ impl GroupCoordinator {
             i64,
         ) -> Result<(Effects, R), GroupError>,
     ) -> Reply<Result<R, GroupError>> {
-        let shard = match self.shard_for(group_id) {
+        let shard = match self.runtime.shard_for(group_id) {
             Ok(shard) => shard,
             Err(error) => return Reply::Now(Err(error.into())),
         };
-        let outcome = self.turn(&shard, |turnstile| {
-            let (now, wall_ms) = (turnstile.now, turnstile.wall_ms);
-            let (effects, result) = decide(turnstile.core(), now, wall_ms)?;
-            turnstile.perform(effects)?;
-            Ok((result, turnstile.core().last_record_offset(group_id)))
+        let outcome = self.runtime.turn(&shard, |guard| {
+            let (now, wall_ms) = (guard.now, guard.wall_ms);
+            let (effects, result) = decide(guard.core(), now, wall_ms)?;
+            guard.perform(effects)?;
+            Ok((result, guard.core().last_record_offset(group_id)))
         });
         match outcome.map_err(GroupError::from).and_then(|outcome| outcome) {
             Err(error) => Reply::Now(Err(error)),
-            Ok((result, after)) => self.reply_after(&shard, after, Ok(result), |error| Err(error.into())),
+            Ok((result, after)) => {
+                self.runtime.reply_after(&shard, after, Ok(result), |error| Err(error.into()))
+            }
         }
     }
 
@@ -147,16 +149,17 @@ impl GroupCoordinator {
 
     pub fn is_share_group(&self, group_id: &str) -> bool {
         let found = self
+            .runtime
             .shard_for(group_id)
-            .and_then(|shard| self.turn(&shard, |turnstile| turnstile.core().is_share_group(group_id)));
+            .and_then(|shard| self.runtime.turn(&shard, |guard| guard.core().is_share_group(group_id)));
         found.unwrap_or(false)
     }
 
     /// Topics came, went or grew: share groups look at what they read with their next heartbeat.
     pub fn on_topics_changed(&self) {
-        for shard in self.all_shards() {
+        for shard in self.runtime.all_shards() {
             // What is not loaded looks at it anyway.
-            let _ = self.turn(&shard, |turnstile| turnstile.core().refresh_share_groups());
+            let _ = self.runtime.turn(&shard, |guard| guard.core().refresh_share_groups());
         }
     }
 }

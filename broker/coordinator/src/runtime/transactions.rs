@@ -1,19 +1,13 @@
-//! TxnOffsetCommit at the door, and the markers that decide on its offsets.
+//! TxnOffsetCommit, and the markers that decide on its offsets.
 //! Shell.
 
-use ottla_env::BoxFuture;
-use ottla_model::{ErrorCode, Offset, ProducerEpoch, ProducerId, Sequence, TopicName};
+use ottla_model::{ErrorCode, ProducerEpoch, ProducerId, TopicName};
 use ottla_protocol::messages::TxnOffsetCommitRequest;
-use ottla_records::{BatchBuilder, EndTxnMarker};
+use ottla_records::EndTxnMarker;
 
-use super::TopicLookup;
 use super::coordinator::GroupCoordinator;
-use super::log::response_error;
+use super::{Durable, TopicLookup};
 use crate::group::{Committer, OffsetToCommit};
-use crate::record::codec;
-
-/// When what was written is durable; `None` when it already is.
-pub type Durable = Option<BoxFuture<'static, Result<(), ErrorCode>>>;
 
 impl GroupCoordinator {
     /// Stores offsets that count once the transaction commits. The errors are those of the request's
@@ -53,34 +47,19 @@ impl GroupCoordinator {
                 }
             }
         }
-        let shard = self.shard_for(&request.group_id)?;
+        let shard = self.runtime.shard_for(&request.group_id)?;
         let producer = (ProducerId(request.producer_id.0), ProducerEpoch(request.producer_epoch));
-        let (decided, last) = self.turn(&shard, |turnstile| {
-            let wall_ms = turnstile.wall_ms;
-            let (records, decided) =
-                turnstile.core().on_transactional_commit(&committer, &offsets, wall_ms)?;
-            if records.is_empty() {
-                return Ok((decided, None));
-            }
-            let mut batch =
-                BatchBuilder::new().transactional().producer(producer.0, producer.1, Sequence::NONE);
-            for record in &records {
-                let encoded = codec::encode(record).map_err(|_| ErrorCode::UnknownServerError)?;
-                batch.append(wall_ms, Some(&encoded.key), encoded.value.as_deref(), &[]);
-            }
-            let last =
-                self.log.append_batch(shard.partition, batch.build(), wall_ms).map_err(response_error)?;
-            let first = last.0 - (records.len() as i64 - 1);
-            for (offset, record) in (first..).zip(records) {
-                turnstile.core().replay(Offset(offset), Some(producer.0.0), record);
-            }
-            Ok((decided, Some(last)))
+        let (decided, last) = self.runtime.turn(&shard, |guard| {
+            let wall_ms = guard.wall_ms;
+            let (records, decided) = guard.core().on_transactional_commit(&committer, &offsets, wall_ms)?;
+            let last = guard.append_transactional(producer.0, producer.1, records)?;
+            Ok((decided, last))
         })??;
         let mut decided = decided.into_iter();
         let errors = errors
             .into_iter()
             .map(|refused| refused.or_else(|| decided.next()).unwrap_or(ErrorCode::UnknownServerError));
-        Ok((errors.collect(), last.and_then(|last| self.log.committed(shard.partition, last))))
+        Ok((errors.collect(), self.runtime.durable(&shard, last)))
     }
 
     /// Appends a marker to a partition of `__consumer_offsets`, and lets its offsets count or forgets them.
@@ -91,13 +70,9 @@ impl GroupCoordinator {
         producer_epoch: ProducerEpoch,
         marker: EndTxnMarker,
     ) -> Result<Durable, ErrorCode> {
-        let shard = self.shards.read().get(&partition).cloned().ok_or(ErrorCode::NotCoordinator)?;
-        let offset = self.turn(&shard, |turnstile| {
-            let batch = marker.build(producer_id, producer_epoch);
-            let offset = self.log.append_batch(partition, batch, turnstile.wall_ms)?;
-            turnstile.core().replay_end_transaction_marker(offset, producer_id.0, marker.is_commit);
-            Ok(offset)
-        })??;
-        Ok(self.log.committed(partition, offset))
+        let shard = self.runtime.shard(partition)?;
+        let offset =
+            self.runtime.turn(&shard, |guard| guard.append_marker(producer_id, producer_epoch, marker))??;
+        Ok(self.runtime.durable(&shard, Some(offset)))
     }
 }

@@ -3,10 +3,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
+use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, GroupId, Offset, TopicId};
 
 use super::combine::{StateBatch, combine};
+use super::coordinator::ShareCoordinatorSettings;
+use crate::shard::Effects;
 
 /// A partition as one share group reads it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -94,13 +98,69 @@ struct Entry {
 }
 
 /// The share partitions of one partition of `__share_group_state`.
-#[derive(Default)]
 pub struct ShareStateShard {
+    settings: Arc<ShareCoordinatorSettings>,
     entries: HashMap<SharePartitionKey, Entry>,
     last_replayed_offset: Option<Offset>,
+    /// When cold state is snapshotted, and when the log is pruned; `None` until the log has been read.
+    snapshot_at: Option<Monotonic>,
+    prune_at: Option<Monotonic>,
+}
+
+/// The log before `needed` is of no use once the record at `last` is committed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Prune {
+    pub needed: Offset,
+    pub last: Offset,
 }
 
 impl ShareStateShard {
+    pub fn new(settings: Arc<ShareCoordinatorSettings>) -> ShareStateShard {
+        ShareStateShard {
+            settings,
+            entries: HashMap::new(),
+            last_replayed_offset: None,
+            snapshot_at: None,
+            prune_at: None,
+        }
+    }
+
+    /// The log has been read: what time brings is counted from now on.
+    pub fn schedule(&mut self, now: Monotonic) {
+        self.snapshot_at = Some(now.after_ms(self.settings.cold_snapshot_interval_ms.max(1)));
+        self.prune_at = Some(now.after_ms(self.settings.prune_interval_ms.max(1)));
+    }
+
+    pub fn next_deadline(&self) -> Option<Monotonic> {
+        self.snapshot_at.into_iter().chain(self.prune_at).min()
+    }
+
+    /// Handles one deadline that has passed. What is refused is tried again with the next round.
+    pub fn on_tick(&mut self, now: Monotonic, wall_ms: i64) -> Option<Effects<ShareStateShard>> {
+        if self.snapshot_at.is_some_and(|at| at <= now) {
+            self.snapshot_at = Some(now.after_ms(self.settings.cold_snapshot_interval_ms.max(1)));
+            return Some(Effects::of_records(self.snapshots_of_cold(wall_ms)));
+        }
+        if self.prune_at.is_some_and(|at| at <= now) {
+            self.prune_at = Some(now.after_ms(self.settings.prune_interval_ms.max(1)));
+            return Some(Effects { actions: self.prune().into_iter().collect(), ..Effects::default() });
+        }
+        None
+    }
+
+    /// `None` while nothing was ever written.
+    pub fn prune(&self) -> Option<Prune> {
+        let last = self.last_replayed_offset?;
+        // With no state at all the whole log is of no use, up to what is in it now.
+        Some(Prune { needed: self.first_needed_offset().unwrap_or(last + 1), last })
+    }
+
+    /// The state of topics that are no more goes.
+    pub fn without_topics(&self, is_gone: impl Fn(TopicId) -> bool) -> Effects<ShareStateShard> {
+        let gone = self.keys_of_topics(is_gone);
+        Effects::of_records(gone.into_iter().map(|key| ShareStateRecord::Snapshot(key, None)).collect())
+    }
+
     pub fn get(&self, key: &SharePartitionKey) -> Option<&SharePartitionState> {
         self.entries.get(key).map(|entry| &entry.state)
     }
@@ -151,7 +211,6 @@ impl ShareStateShard {
         &self,
         key: &SharePartitionKey,
         leader_epoch: i32,
-        updates_per_snapshot: i32,
         wall_ms: i64,
     ) -> Result<(SharePartitionState, Option<ShareStateRecord>), StateError> {
         check_partition(key)?;
@@ -173,7 +232,7 @@ impl ShareStateShard {
             delivery_complete_count: state.delivery_complete_count,
             batches: Vec::new(),
         };
-        let record = record_of(key, entry, &write, leader_epoch, updates_per_snapshot, wall_ms);
+        let record = record_of(key, entry, &write, leader_epoch, self.settings.updates_per_snapshot, wall_ms);
         Ok((state, Some(record)))
     }
 
@@ -181,7 +240,6 @@ impl ShareStateShard {
         &self,
         key: &SharePartitionKey,
         write: &StateWrite,
-        updates_per_snapshot: i32,
         wall_ms: i64,
     ) -> Result<ShareStateRecord, StateError> {
         check_partition(key)?;
@@ -195,7 +253,14 @@ impl ShareStateShard {
         if write.state_epoch != -1 && entry.state_epoch > write.state_epoch {
             return Err(ErrorCode::FencedStateEpoch.into());
         }
-        Ok(record_of(key, entry, write, entry.state.leader_epoch, updates_per_snapshot, wall_ms))
+        Ok(record_of(
+            key,
+            entry,
+            write,
+            entry.state.leader_epoch,
+            self.settings.updates_per_snapshot,
+            wall_ms,
+        ))
     }
 
     /// `None` when there is nothing to delete.
@@ -218,7 +283,8 @@ impl ShareStateShard {
     }
 
     /// Snapshots of what nobody has written for so long, so that the log before them may go.
-    pub fn snapshots_of_cold(&self, wall_ms: i64, cold_after_ms: i64) -> Vec<ShareStateRecord> {
+    pub fn snapshots_of_cold(&self, wall_ms: i64) -> Vec<ShareStateRecord> {
+        let cold_after_ms = self.settings.cold_snapshot_interval_ms;
         // A state that was snapshotted while cold differs in its two timestamps.
         if self
             .entries
@@ -246,7 +312,8 @@ impl ShareStateShard {
     }
 
     /// The only way by which anything changes here.
-    pub fn replay(&mut self, offset: Offset, record: ShareStateRecord, updates_per_snapshot: i32) {
+    pub fn replay(&mut self, offset: Offset, record: ShareStateRecord) {
+        let updates_per_snapshot = self.settings.updates_per_snapshot;
         self.last_replayed_offset = Some(offset);
         match record {
             ShareStateRecord::Snapshot(key, None) => {

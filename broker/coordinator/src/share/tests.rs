@@ -3,12 +3,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use ottla_env::memory::MemoryClock;
-use ottla_env::tasks::{TaskHandle, ThreadHandle};
-use ottla_env::{BoxFuture, Tasks};
-use ottla_model::{ErrorCode, GroupId, Offset, TopicId};
+use ottla_env::BoxFuture;
+use ottla_env::memory::{MemoryClock, ThreadTasks};
+use ottla_model::{ErrorCode, GroupId, LeaderEpoch, Offset, TopicId};
 use ottla_records::{BatchBuilder, BatchView};
 use parking_lot::Mutex;
 
@@ -19,10 +19,9 @@ use super::{
     StateError, StateSummary, StateWrite,
 };
 use crate::record::codec::CoordinatorRecord;
-use crate::runtime::CoordinatorLog;
+use crate::runtime::{CoordinatorLog, Loader};
 
 const TOPIC: TopicId = TopicId(uuid::Uuid::from_u128(0xa));
-const UPDATES: i32 = 3;
 const WALL_MS: i64 = 1_700_000_000_000;
 
 fn key(partition: i32) -> SharePartitionKey {
@@ -43,11 +42,22 @@ fn write(leader_epoch: i32, start_offset: i64, batches: &[StateBatch]) -> StateW
     }
 }
 
+const SETTINGS: ShareCoordinatorSettings = ShareCoordinatorSettings {
+    updates_per_snapshot: 3,
+    prune_interval_ms: 100_000,
+    cold_snapshot_interval_ms: 300_000,
+};
+
 /// A shard with a log that is a list.
-#[derive(Default)]
 struct Lab {
     shard: ShareStateShard,
     log: Vec<ShareStateRecord>,
+}
+
+impl Default for Lab {
+    fn default() -> Lab {
+        Lab { shard: ShareStateShard::new(Arc::new(SETTINGS)), log: Vec::new() }
+    }
 }
 
 impl Lab {
@@ -59,12 +69,12 @@ impl Lab {
     }
 
     fn append(&mut self, record: ShareStateRecord) {
-        self.shard.replay(Offset(self.log.len() as i64), record.clone(), UPDATES);
+        self.shard.replay(Offset(self.log.len() as i64), record.clone());
         self.log.push(record);
     }
 
     fn write(&mut self, what: &StateWrite) -> Result<(), StateError> {
-        let record = self.shard.write(&key(0), what, UPDATES, WALL_MS)?;
+        let record = self.shard.write(&key(0), what, WALL_MS)?;
         self.append(record);
         Ok(())
     }
@@ -77,7 +87,7 @@ impl Lab {
 #[test]
 fn what_was_never_set_up_is_neither_read_nor_written() {
     let mut lab = Lab::default();
-    assert_eq!(Lab::code(lab.shard.read(&key(0), 0, UPDATES, WALL_MS)), ErrorCode::InvalidRequest);
+    assert_eq!(Lab::code(lab.shard.read(&key(0), 0, WALL_MS)), ErrorCode::InvalidRequest);
     assert_eq!(Lab::code(lab.write(&write(0, 0, &[]))), ErrorCode::InvalidRequest);
     assert_eq!(Lab::code(lab.shard.initialize(&key(-1), 1, -1, WALL_MS)), ErrorCode::InvalidRequest);
     let nothing =
@@ -116,10 +126,10 @@ fn a_start_that_moves_forgets_what_lies_before_it() {
 #[test]
 fn who_knows_older_epochs_is_fenced() {
     let mut lab = Lab::initialized();
-    let (_, record) = lab.shard.read(&key(0), 5, UPDATES, WALL_MS).unwrap();
+    let (_, record) = lab.shard.read(&key(0), 5, WALL_MS).unwrap();
     lab.append(record.unwrap());
-    assert_eq!(Lab::code(lab.shard.read(&key(0), 4, UPDATES, WALL_MS)), ErrorCode::FencedLeaderEpoch);
-    assert_eq!(lab.shard.read(&key(0), 5, UPDATES, WALL_MS).unwrap().1, None, "known: nothing to write");
+    assert_eq!(Lab::code(lab.shard.read(&key(0), 4, WALL_MS)), ErrorCode::FencedLeaderEpoch);
+    assert_eq!(lab.shard.read(&key(0), 5, WALL_MS).unwrap().1, None, "known: nothing to write");
     assert_eq!(Lab::code(lab.write(&write(4, 0, &[]))), ErrorCode::FencedLeaderEpoch);
     let older = StateWrite { state_epoch: 0, ..write(5, 0, &[]) };
     assert_eq!(Lab::code(lab.write(&older)), ErrorCode::FencedStateEpoch);
@@ -139,11 +149,11 @@ fn state_is_gone_when_it_was_deleted() {
 #[test]
 fn cold_state_is_written_again_once() {
     let mut lab = Lab::initialized();
-    assert_eq!(lab.shard.snapshots_of_cold(WALL_MS + 299_999, 300_000), []);
-    let records = lab.shard.snapshots_of_cold(WALL_MS + 300_000, 300_000);
+    assert_eq!(lab.shard.snapshots_of_cold(WALL_MS + 299_999), []);
+    let records = lab.shard.snapshots_of_cold(WALL_MS + 300_000);
     assert_eq!(records.len(), 1);
     records.into_iter().for_each(|record| lab.append(record));
-    assert_eq!(lab.shard.snapshots_of_cold(WALL_MS + 900_000, 300_000), [], "it has been");
+    assert_eq!(lab.shard.snapshots_of_cold(WALL_MS + 900_000), [], "it has been");
     assert_eq!(lab.shard.first_needed_offset(), Some(Offset(1)));
 }
 
@@ -177,15 +187,17 @@ impl MemoryLog {
 }
 
 impl CoordinatorLog for MemoryLog {
-    fn partition_count(&self) -> Option<i32> {
-        Some(1)
-    }
-
     fn ensure_topic(&self) -> BoxFuture<'static, Result<(), ErrorCode>> {
         Box::pin(async { Ok(()) })
     }
 
-    fn append(&self, _: i32, records: &[CoordinatorRecord], wall_ms: i64) -> Result<Offset, ErrorCode> {
+    fn append(
+        &self,
+        _: i32,
+        _: LeaderEpoch,
+        records: &[CoordinatorRecord],
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
         let base = Offset(self.end());
         let mut batch = BatchBuilder::new().base_offset(base);
         for record in records {
@@ -195,12 +207,8 @@ impl CoordinatorLog for MemoryLog {
         Ok(Offset(self.end() - 1))
     }
 
-    fn append_batch(&self, _: i32, _: Bytes, _: i64) -> Result<Offset, ErrorCode> {
+    fn append_batch(&self, _: i32, _: LeaderEpoch, _: Bytes, _: i64) -> Result<Offset, ErrorCode> {
         Err(ErrorCode::UnknownServerError)
-    }
-
-    fn leader_epoch(&self, _: i32) -> i32 {
-        0
     }
 
     fn committed(&self, _: i32, _: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
@@ -225,27 +233,22 @@ impl CoordinatorLog for MemoryLog {
     }
 }
 
-/// The timers of these tests are calls.
-struct NoTasks;
-
-impl Tasks for NoTasks {
-    fn spawn(&self, _: &'static str, _: BoxFuture<'static, ()>) -> TaskHandle {
-        TaskHandle::new(Box::new(|| {}), Box::pin(async {}))
-    }
-
-    fn spawn_thread(&self, _: &'static str, _: Box<dyn FnOnce() + Send>) -> ThreadHandle {
-        ThreadHandle::new(Box::new(|| {}))
-    }
+fn coordinator(log: &Arc<MemoryLog>) -> (Arc<ShareCoordinator>, Arc<MemoryClock>) {
+    let clock = Arc::new(MemoryClock::new(WALL_MS));
+    let loader = Loader::new(Arc::new(ThreadTasks));
+    let coordinator = ShareCoordinator::new(SETTINGS, log.clone(), clock.clone(), loader);
+    coordinator.runtime.set_partition_count(Some(1));
+    (coordinator, clock)
 }
 
-fn coordinator(log: &Arc<MemoryLog>) -> Arc<ShareCoordinator> {
-    let settings = ShareCoordinatorSettings {
-        updates_per_snapshot: UPDATES,
-        prune_interval_ms: 300_000,
-        cold_snapshot_interval_ms: 300_000,
-    };
-    let clock = Arc::new(MemoryClock::new(WALL_MS));
-    ShareCoordinator::new(settings, log.clone(), clock, Arc::new(NoTasks))
+/// Lets the time of the next prune come.
+fn prune(coordinator: &ShareCoordinator, clock: &MemoryClock) {
+    clock.advance(Duration::from_millis(100_000));
+    coordinator.runtime.tick();
+}
+
+fn load(coordinator: &ShareCoordinator) {
+    coordinator.runtime.load_now(0, LeaderEpoch(0)).unwrap().unwrap();
 }
 
 fn stored(coordinator: &ShareCoordinator) -> SharePartitionState {
@@ -257,35 +260,35 @@ fn stored(coordinator: &ShareCoordinator) -> SharePartitionState {
 #[test]
 fn a_restart_finds_what_was_written_even_when_old_records_are_gone() {
     let log = Arc::new(MemoryLog::default());
-    let first = coordinator(&log);
+    let (first, clock) = coordinator(&log);
     assert_eq!(first.read(&key(0), 0).map(|_| ()), Err(ErrorCode::NotCoordinator.into()), "it is not loaded");
-    first.load(0).unwrap();
+    load(&first);
     assert!(first.initialize(&key(0), 1, 0).unwrap().is_none());
     for offset in 0..4 {
         assert!(first.write(&key(0), &write(0, 0, &[batch(offset, offset, 0)])).unwrap().is_none());
     }
     let before = stored(&first);
-    first.prune();
+    prune(&first, &clock);
     assert_eq!(*log.deleted_before.lock(), Offset(4), "the snapshot is all that is needed");
-    first.unload_all();
+    first.close();
     assert_eq!(first.read(&key(0), 0).map(|_| ()), Err(ErrorCode::NotCoordinator.into()));
-    let second = coordinator(&log);
-    second.load(0).unwrap();
+    let (second, _) = coordinator(&log);
+    load(&second);
     assert_eq!(stored(&second), before);
-    second.unload_all();
+    second.close();
 }
 
 #[test]
 fn the_state_of_a_deleted_topic_goes_with_it() {
     let log = Arc::new(MemoryLog::default());
-    let coordinator = coordinator(&log);
-    coordinator.load(0).unwrap();
+    let (coordinator, clock) = coordinator(&log);
+    load(&coordinator);
     assert!(coordinator.initialize(&key(0), 1, 0).unwrap().is_none());
     coordinator.on_topics_deleted(&HashSet::from([TopicId(uuid::Uuid::from_u128(0xb))]));
     assert!(coordinator.read(&key(0), -1).is_ok());
     coordinator.on_topics_deleted(&HashSet::from([TOPIC]));
     assert_eq!(Lab::code(coordinator.read(&key(0), -1)), ErrorCode::InvalidRequest);
-    coordinator.prune();
+    prune(&coordinator, &clock);
     assert_eq!(log.end(), 0, "with no state at all nothing is needed");
-    coordinator.unload_all();
+    coordinator.close();
 }

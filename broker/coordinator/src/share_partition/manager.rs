@@ -235,7 +235,7 @@ impl SharePartitionManager {
                 log.offset_for_timestamp(self.clock.wall_ms().saturating_sub(duration_ms))
             }
         };
-        let found = found.map_err(|error| failed(ottla_replica::read::read_error(&error)))?;
+        let found = found.map_err(|error| failed(ottla_replica::errors::read_error(&error)))?;
         found.map(|place| place.offset.0).ok_or_else(|| AcknowledgeError {
             code: ErrorCode::OffsetNotAvailable,
             message: format!("Offset for timestamp not found for topic partition: {}", partition.name),

@@ -375,7 +375,8 @@ impl TransactionShard {
     ) -> Result<Offset, ErrorCode> {
         // An id that is too long for the record's format cannot have come over the wire.
         let encoded = codec::encode(&record).map_err(|_| ErrorCode::UnknownServerError)?;
-        let offset = log.append(partition, &[encoded], wall_ms).map_err(response_error)?;
+        let epoch = log.leader_epoch(partition);
+        let offset = log.append(partition, epoch, &[encoded], wall_ms).map_err(response_error)?;
         self.replay(offset, record);
         Ok(offset)
     }

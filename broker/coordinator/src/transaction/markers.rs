@@ -106,7 +106,7 @@ impl TransactionCoordinator {
     ) -> PartitionSet {
         let marker = EndTxnMarker {
             is_commit: prepared.state == TransactionState::PrepareCommit,
-            coordinator_epoch: self.log.leader_epoch(shard.partition),
+            coordinator_epoch: self.log.leader_epoch(shard.partition).0,
             timestamp: self.clock.wall_ms(),
         };
         let (mut failed, mut waits) = (PartitionSet::new(), Vec::new());

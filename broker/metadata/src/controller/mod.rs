@@ -2,7 +2,7 @@
 //! Core: functions over values; topic ids are drawn by the caller's closure.
 //!
 //! Codes and texts are Apache Kafka 4.3.1's (`ReplicationControlManager`,
-//! `ConfigurationControlManager`, `ControllerApis`). Who may do it is asked before, by the caller.
+//! `ConfigurationControlManager`, `ControllerApis`). Authorization comes before, by the caller.
 
 pub mod acls;
 pub mod configs;
@@ -20,11 +20,14 @@ pub mod scram;
 #[cfg(test)]
 pub(crate) mod testing;
 
+use ottla_env::clock::Monotonic;
 use ottla_model::{ErrorCode, TopicId};
 use ottla_protocol::StrBytes;
 use ottla_protocol::records::metadata::MetadataRecord;
 
 pub use rules::Rules;
+
+use crate::image::Image;
 
 /// Partitions one request may create; beyond it the request is refused whole.
 pub const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
@@ -82,6 +85,24 @@ pub(crate) fn wire_error(result: &Result<(), ApiError>) -> (i16, Option<StrBytes
 
 /// Draws ids for new topics.
 pub type TopicIds<'a> = &'a mut dyn FnMut() -> TopicId;
+
+/// When a decision is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// The time that records carry.
+    pub wall_ms: i64,
+    /// What sessions and deadlines are measured on.
+    pub monotonic: Monotonic,
+}
+
+/// What a decision is made from.
+pub struct Deciding<'a> {
+    /// The facts with all that was decided before, committed or not.
+    pub image: &'a Image,
+    pub rules: &'a Rules,
+    pub now: Now,
+    pub topic_ids: TopicIds<'a>,
+}
 
 /// Names that occur more than once.
 #[derive(Default)]

@@ -9,7 +9,7 @@ use ottla_protocol::records::metadata::{
 };
 use uuid::Uuid;
 
-use crate::controller::features::{Feature, KRAFT_VERSION};
+use crate::controller::features::{Feature, KRAFT_VERSION, METADATA_VERSION};
 use crate::image::Image;
 
 /// Where and as what this node serves.
@@ -39,16 +39,17 @@ pub(crate) fn bootstrap_records(features: &[Feature]) -> Vec<MetadataRecord> {
     written.map(record).collect()
 }
 
-/// What the finalized features must become at this start: what a new cluster gets and this one has
-/// not yet is switched on; what the log has and this release does not serve is lowered to what it
-/// does, for a client must never be told of what is not there.
+/// What the finalized features must become when a node begins to lead. A new cluster gets its features
+/// once, with its first records (Kafka's bootstrap metadata, written by the format step); from then on
+/// their levels are the operator's, also one that was lowered to 0. A level that this release does not
+/// serve (a log of Apache Kafka may have one) is lowered to what it does: no client may be shown what is
+/// not there.
 pub(crate) fn feature_changes(image: &Image, features: &[Feature]) -> Vec<MetadataRecord> {
-    let missing: Vec<Feature> = features
-        .iter()
-        .filter(|feature| image.feature_level(&feature.name) == 0 && feature.finalized > 0)
-        .cloned()
-        .collect();
-    let mut records = bootstrap_records(&missing);
+    // Every cluster has a metadata.version: no release can be lowered to 0.
+    if image.feature_level(METADATA_VERSION) == 0 {
+        return bootstrap_records(features);
+    }
+    let mut records = Vec::new();
     for (name, level) in image.finalized_features() {
         let served = features.iter().find(|feature| feature.name == name).map_or(0, |feature| feature.max);
         if level > served {

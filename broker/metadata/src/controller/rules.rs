@@ -7,6 +7,7 @@ use ottla_config::{
     BrokerConfig, ConfigError, ConfigErrorKind, ConfigSources, OpType, ResourceKind, apply_op,
     describe_topic, validate_broker_change, validate_client_metrics, validate_group, validate_topic,
 };
+use ottla_model::topic::{GROUP_METADATA_TOPIC, SHARE_GROUP_STATE_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_model::{BrokerId, ErrorCode, TopicName};
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::create_topics_response::CreatableTopicConfigs;
@@ -107,19 +108,19 @@ impl Rules {
     pub fn internal_topic(&self, name: &TopicName) -> Option<InternalTopic> {
         let config = &self.config;
         let (partitions, replication_factor, compression, segment_bytes) = match name.as_str() {
-            "__consumer_offsets" => (
+            GROUP_METADATA_TOPIC => (
                 config.offsets_topic_num_partitions,
                 config.offsets_topic_replication_factor,
                 "producer",
                 config.offsets_topic_segment_bytes,
             ),
-            "__transaction_state" => (
+            TRANSACTION_STATE_TOPIC => (
                 config.transaction_topic_num_partitions,
                 config.transaction_topic_replication_factor,
                 "uncompressed",
                 config.transaction_topic_segment_bytes,
             ),
-            "__share_group_state" => {
+            SHARE_GROUP_STATE_TOPIC => {
                 let codec = usize::try_from(config.share_topic_compression_codec).unwrap_or(0);
                 let codecs = ["none", "gzip", "snappy", "lz4", "zstd"];
                 (
@@ -131,7 +132,7 @@ impl Rules {
             }
             _ => return None,
         };
-        if name.as_str() == "__share_group_state" {
+        if name.as_str() == SHARE_GROUP_STATE_TOPIC {
             // The coordinator deletes what it does not need: as Kafka's, the log itself deletes nothing.
             let configs = vec![
                 ("cleanup.policy", "delete".to_owned()),
@@ -146,7 +147,7 @@ impl Rules {
             ("compression.type", compression.to_owned()),
             ("segment.bytes", segment_bytes.to_string()),
         ];
-        if name.as_str() == "__transaction_state" {
+        if name.as_str() == TRANSACTION_STATE_TOPIC {
             // As Kafka makes it; with one replica the smaller of the two numbers counts.
             configs.push(("min.insync.replicas", config.transaction_topic_min_isr.to_string()));
             configs.push(("unclean.leader.election.enable", "false".to_owned()));

@@ -1,4 +1,4 @@
-//! Tests of the door: a coordinator over a log in memory.
+//! Tests of the groups' APIs: a coordinator over a log in memory.
 //! Shell.
 
 mod versions;
@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use ottla_env::memory::{MemoryClock, SeededRng};
+use ottla_env::memory::{MemoryClock, SeededRng, ThreadTasks};
 use ottla_env::{BoxFuture, Clock};
-use ottla_model::{ErrorCode, Offset, ProducerEpoch, ProducerId, Sequence, TopicId, TopicName};
+use ottla_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicId, TopicName};
 use ottla_records::{BatchBuilder, BatchView, EndTxnMarker};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -22,7 +22,6 @@ use crate::wire::*;
 
 /// A log in memory whose commits the test decides on.
 struct MemoryLog {
-    partitions: Mutex<Option<i32>>,
     batches: Mutex<Vec<(Offset, Bytes)>>,
     end: Mutex<i64>,
     refuse: Mutex<Option<ErrorCode>>,
@@ -33,7 +32,6 @@ struct MemoryLog {
 impl MemoryLog {
     fn new() -> Arc<MemoryLog> {
         Arc::new(MemoryLog {
-            partitions: Mutex::new(Some(1)),
             batches: Mutex::default(),
             end: Mutex::default(),
             refuse: Mutex::default(),
@@ -54,16 +52,17 @@ impl MemoryLog {
 }
 
 impl CoordinatorLog for MemoryLog {
-    fn partition_count(&self) -> Option<i32> {
-        *self.partitions.lock()
-    }
-
     fn ensure_topic(&self) -> BoxFuture<'static, Result<(), ErrorCode>> {
-        *self.partitions.lock() = Some(1);
         Box::pin(async { Ok(()) })
     }
 
-    fn append(&self, _: i32, records: &[CoordinatorRecord], wall_ms: i64) -> Result<Offset, ErrorCode> {
+    fn append(
+        &self,
+        _: i32,
+        _: LeaderEpoch,
+        records: &[CoordinatorRecord],
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
         if let Some(error) = self.refuse.lock().take() {
             return Err(error);
         }
@@ -75,15 +74,11 @@ impl CoordinatorLog for MemoryLog {
         Ok(Offset(*self.end.lock() - 1))
     }
 
-    fn append_batch(&self, _: i32, batch: Bytes, _: i64) -> Result<Offset, ErrorCode> {
+    fn append_batch(&self, _: i32, _: LeaderEpoch, batch: Bytes, _: i64) -> Result<Offset, ErrorCode> {
         let mut bytes = batch.to_vec();
         bytes[..8].copy_from_slice(&self.end.lock().to_be_bytes());
         self.push(bytes.into());
         Ok(Offset(*self.end.lock() - 1))
-    }
-
-    fn leader_epoch(&self, _: i32) -> i32 {
-        0
     }
 
     fn committed(&self, _: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
@@ -158,14 +153,21 @@ impl Lab {
             log.clone(),
             clock.clone(),
             Arc::new(SeededRng::new(7)),
+            Loader::new(Arc::new(ThreadTasks)),
         );
+        coordinator.runtime.set_partition_count(Some(1));
         Lab { log, clock, coordinator }
     }
 
     fn new() -> Lab {
         let lab = Lab::over(MemoryLog::new());
-        lab.coordinator.load(0).unwrap_or_else(|error| panic!("{error}"));
+        lab.load();
         lab
+    }
+
+    fn load(&self) -> LoadSummary {
+        let loaded = self.coordinator.runtime.load_now(0, LeaderEpoch(0));
+        loaded.expect("a new epoch").unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn advance(&self, by_ms: u64) {
@@ -307,24 +309,27 @@ fn fetch_request(version: i16) -> OffsetFetchRequest {
 #[test]
 fn without_the_topic_or_the_shard_there_is_no_coordinator() {
     let lab = Lab::over(MemoryLog::new());
-    *lab.log.partitions.lock() = None;
+    lab.coordinator.runtime.set_partition_count(None);
     let not_coordinator = ErrorCode::NotCoordinator.code();
     assert_eq!(lab.join(9, "").now().error_code, not_coordinator);
     assert_eq!(lab.coordinator.partition_for("g"), None);
     assert!(matches!(Parked(lab.coordinator.ensure_topic()).poll(), Some(Ok(()))));
+    lab.coordinator.runtime.set_partition_count(Some(1));
     assert_eq!(lab.coordinator.partition_for("g"), Some(0));
     assert_eq!(lab.join(9, "").now().error_code, not_coordinator);
     assert_eq!(lab.coordinator.list_groups(&ListGroupsRequest::default()).error_code, 0);
-    lab.coordinator.load(0).unwrap_or_else(|error| panic!("{error}"));
+    lab.load();
     assert_eq!(lab.join(9, "").now().error_code, ErrorCode::MemberIdRequired.code());
-    lab.coordinator.unload(0);
+    lab.coordinator.runtime.unload(0, LeaderEpoch(1));
     assert_eq!(lab.join(9, "").now().error_code, not_coordinator);
 }
 
 #[test]
 fn while_a_shard_is_read_heartbeats_are_fine_and_the_rest_must_wait() {
     let lab = Lab::over(MemoryLog::new());
-    lab.coordinator.shards.write().insert(0, Arc::new(shard::Shard::loading(0)));
+    let runtime = &lab.coordinator.runtime;
+    let loading = shard::Shard::loading(0, LeaderEpoch(0), runtime.outside.clone());
+    runtime.shards.write().insert(0, Arc::new(loading));
     let loading = ErrorCode::CoordinatorLoadInProgress.code();
     assert_eq!(lab.join(9, "").now().error_code, loading);
     let request = HeartbeatRequest::default().with_group_id(text("g").into());
@@ -334,7 +339,7 @@ fn while_a_shard_is_read_heartbeats_are_fine_and_the_rest_must_wait() {
 }
 
 #[test]
-fn bad_requests_are_answered_at_the_door() {
+fn bad_requests_are_refused_before_a_shard_is_looked_for() {
     let lab = Lab::new();
     let join = |request: JoinGroupRequest| {
         Parked(lab.coordinator.join_group(&context(9), &request).into_future()).now().error_code
@@ -439,8 +444,9 @@ fn groups_and_offsets_are_read_again_at_a_start() {
     lab.log.push(other.build());
 
     let again = Lab::over(Arc::clone(&lab.log));
-    let summary = again.coordinator.load(0).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!((summary.groups, summary.records_of_other_kinds, summary.records_damaged), (1, 1, 0));
+    let summary = again.load();
+    assert_eq!((summary.records_of_other_kinds, summary.records_damaged), (1, 0));
+    assert_eq!(again.coordinator.list_groups(&ListGroupsRequest::default()).groups.len(), 1);
     let offsets = |require_stable| {
         let mut request = fetch_request(8);
         request.require_stable = require_stable;
@@ -470,7 +476,7 @@ fn parked_requests_are_answered_when_the_shard_goes() {
     let newcomer = lab.join(9, "").now().member_id.to_string();
     let mut joining = lab.join(9, &newcomer);
     assert!(joining.poll().is_none());
-    lab.coordinator.unload_all();
+    lab.coordinator.runtime.unload_all();
     assert_eq!(joining.now().error_code, ErrorCode::NotCoordinator.code());
     assert!(!id.is_empty());
 }
@@ -497,8 +503,8 @@ fn lag_is_measured_from_what_is_shown_and_deleted_topics_are_not() {
 async fn the_timer_task_ends_what_is_due() {
     let lab = Lab::new();
     let timers = tokio::spawn({
-        let coordinator = Arc::clone(&lab.coordinator);
-        async move { coordinator.run_timers().await }
+        let runtime = Arc::clone(&lab.coordinator.runtime);
+        async move { runtime.run_timers().await }
     });
     let id = lab.join(9, "").now().member_id.to_string();
     // Nobody ticks: the task hears of the new deadline and completes the join.

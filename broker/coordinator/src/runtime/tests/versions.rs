@@ -37,7 +37,7 @@ fn every_version_has_its_shape() {
             assert_eq!(named[1].partitions[0].error_code, absent.code());
             assert_eq!(response.groups[1].topics[0].partitions.len(), 2);
         }
-        lab.coordinator.unload_all();
+        lab.coordinator.runtime.unload_all();
         let response = lab.fetch(version).now();
         assert!(response.encoded(version).is_ok(), "OffsetFetch v{version} refused");
         match version {

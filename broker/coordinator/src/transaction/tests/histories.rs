@@ -10,7 +10,7 @@ use bytes::Bytes;
 use ottla_env::memory::{MemoryClock, SeededRng};
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
 use ottla_env::{BoxFuture, Tasks};
-use ottla_model::{ErrorCode, Offset, ProducerEpoch, ProducerId, TopicPartition};
+use ottla_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_records::{BatchBuilder, EndTxnMarker};
 use parking_lot::Mutex;
 
@@ -72,15 +72,21 @@ impl CoordinatorLog for Outside {
         Box::pin(async { Ok(()) })
     }
 
-    fn append(&self, _: i32, records: &[CoordinatorRecord], wall_ms: i64) -> Result<Offset, ErrorCode> {
+    fn append(
+        &self,
+        _: i32,
+        epoch: LeaderEpoch,
+        records: &[CoordinatorRecord],
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
         let mut batch = BatchBuilder::new();
         for record in records {
             batch.append(wall_ms, Some(&record.key), record.value.as_deref(), &[]);
         }
-        self.append_batch(0, batch.build(), wall_ms)
+        self.append_batch(0, epoch, batch.build(), wall_ms)
     }
 
-    fn append_batch(&self, _: i32, batch: Bytes, _: i64) -> Result<Offset, ErrorCode> {
+    fn append_batch(&self, _: i32, _: LeaderEpoch, batch: Bytes, _: i64) -> Result<Offset, ErrorCode> {
         let mut disk = self.0.disk.lock();
         let offset = disk.log.len() as i64;
         let mut bytes = batch.to_vec();
@@ -89,8 +95,8 @@ impl CoordinatorLog for Outside {
         Ok(Offset(offset))
     }
 
-    fn leader_epoch(&self, _: i32) -> i32 {
-        *self.0.epoch.lock()
+    fn leader_epoch(&self, _: i32) -> LeaderEpoch {
+        LeaderEpoch(*self.0.epoch.lock())
     }
 
     fn committed(&self, _: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use ottla_env::memory::MemoryClock;
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
 use ottla_env::{BoxFuture, Clock, Tasks};
-use ottla_model::{ErrorCode, Offset, ProducerEpoch, ProducerId, TopicPartition};
+use ottla_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_protocol::messages::{ListTransactionsRequest, TransactionalId};
 use ottla_records::{BatchBuilder, EndTxnMarker};
 use parking_lot::Mutex;
@@ -41,15 +41,21 @@ impl CoordinatorLog for Outside {
         Box::pin(async { Ok(()) })
     }
 
-    fn append(&self, _: i32, records: &[CoordinatorRecord], wall_ms: i64) -> Result<Offset, ErrorCode> {
+    fn append(
+        &self,
+        _: i32,
+        epoch: LeaderEpoch,
+        records: &[CoordinatorRecord],
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
         let mut batch = BatchBuilder::new();
         for record in records {
             batch.append(wall_ms, Some(&record.key), record.value.as_deref(), &[]);
         }
-        self.append_batch(0, batch.build(), wall_ms)
+        self.append_batch(0, epoch, batch.build(), wall_ms)
     }
 
-    fn append_batch(&self, _: i32, batch: Bytes, _: i64) -> Result<Offset, ErrorCode> {
+    fn append_batch(&self, _: i32, _: LeaderEpoch, batch: Bytes, _: i64) -> Result<Offset, ErrorCode> {
         let one_less = |left: usize| left.checked_sub(1);
         if self.0.refusals.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).is_ok() {
             return Err(ErrorCode::KafkaStorageError);
@@ -62,8 +68,8 @@ impl CoordinatorLog for Outside {
         Ok(Offset(offset))
     }
 
-    fn leader_epoch(&self, _: i32) -> i32 {
-        0
+    fn leader_epoch(&self, _: i32) -> LeaderEpoch {
+        LeaderEpoch(0)
     }
 
     fn committed(&self, _: i32, _: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {

@@ -1,55 +1,46 @@
-//! The coordinators' topics: they append and read as any client of the replica room would.
+//! A coordinator's topic on this broker: it appends and reads as any client of the replica room would.
 //! Shell.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_coordinator::{CoordinatorLog, CoordinatorRecord};
 use ottla_env::BoxFuture;
 use ottla_log::{AppendOrigin, ReadLimits};
 use ottla_metadata::Metadata;
-use ottla_model::{ErrorCode, Offset, TopicName};
+use ottla_model::{ErrorCode, LeaderEpoch, Offset, TopicId, TopicName};
 use ottla_records::{BatchBuilder, Codec};
+use ottla_replica::errors::{append_error, change_error, read_error};
 use ottla_replica::{AllDurable, Partition, Pending, ReplicaManager, Unavailable};
 
-/// The topic that keeps the groups.
-pub const TOPIC: &str = "__consumer_offsets";
-/// The topic that keeps the transactions.
-pub const TRANSACTIONS_TOPIC: &str = "__transaction_state";
-
-/// The topic that keeps the state of share groups.
-pub const SHARE_TOPIC: &str = "__share_group_state";
+use super::log::CoordinatorLog;
+use crate::record::codec::CoordinatorRecord;
 
 /// Bytes read in one go while a coordinator loads (`offsets.load.buffer.size`).
 const LOAD_BYTES_MAX: usize = 5 << 20;
 
-pub struct GroupsLog {
+pub struct PartitionLog {
     topic: &'static str,
     replicas: Arc<ReplicaManager>,
     metadata: Arc<Metadata>,
     codec: Codec,
 }
 
-impl GroupsLog {
+impl PartitionLog {
     pub fn new(
         topic: &'static str,
         replicas: Arc<ReplicaManager>,
         metadata: Arc<Metadata>,
         codec: Codec,
-    ) -> GroupsLog {
-        GroupsLog { topic, replicas, metadata, codec }
+    ) -> PartitionLog {
+        PartitionLog { topic, replicas, metadata, codec }
     }
 
     fn partition(&self, index: i32) -> Result<Arc<Partition>, ErrorCode> {
-        self.replicas.partition(self.topic, index).ok_or(ErrorCode::NotCoordinator)
+        self.replicas.partition(self.topic, index).ok_or(ErrorCode::NotLeaderOrFollower)
     }
 }
 
-impl CoordinatorLog for GroupsLog {
-    fn partition_count(&self) -> Option<i32> {
-        self.replicas.hosted().by_name(self.topic).map(|topic| topic.partitions.len() as i32)
-    }
-
+impl CoordinatorLog for PartitionLog {
     fn ensure_topic(&self) -> BoxFuture<'static, Result<(), ErrorCode>> {
         let (metadata, topic) = (self.metadata.clone(), self.topic);
         Box::pin(async move {
@@ -68,6 +59,7 @@ impl CoordinatorLog for GroupsLog {
     fn append(
         &self,
         partition: i32,
+        epoch: LeaderEpoch,
         records: &[CoordinatorRecord],
         wall_ms: i64,
     ) -> Result<Offset, ErrorCode> {
@@ -75,24 +67,29 @@ impl CoordinatorLog for GroupsLog {
         for record in records {
             batch.append(wall_ms, Some(&record.key), record.value.as_deref(), &[]);
         }
-        self.append_batch(partition, batch.build(), wall_ms)
+        self.append_batch(partition, epoch, batch.build(), wall_ms)
     }
 
-    fn append_batch(&self, partition: i32, batch: Bytes, wall_ms: i64) -> Result<Offset, ErrorCode> {
-        let appended = self
-            .partition(partition)?
+    fn append_batch(
+        &self,
+        partition: i32,
+        epoch: LeaderEpoch,
+        batch: Bytes,
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
+        let partition = self.partition(partition)?;
+        if partition.leader_epoch() != epoch {
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
+        let appended = partition
             .append(batch, AppendOrigin::Coordinator, wall_ms)
-            .map_err(|error| ottla_api::errors::append_error(&error))?;
+            .map_err(|error| append_error(&error))?;
         Ok(appended.info.last_offset)
-    }
-
-    fn leader_epoch(&self, partition: i32) -> i32 {
-        self.partition(partition).map_or(0, |partition| partition.leader_epoch().0)
     }
 
     fn committed(&self, partition: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
         let Ok(partition) = self.partition(partition) else {
-            return Some(Box::pin(async { Err(ErrorCode::NotCoordinator) }));
+            return Some(Box::pin(async { Err(ErrorCode::NotLeaderOrFollower) }));
         };
         let end = offset + 1;
         if !partition.waits_for_flush() || partition.is_durable(end) {
@@ -107,6 +104,11 @@ impl CoordinatorLog for GroupsLog {
         }))
     }
 
+    fn is_empty(&self, partition: i32) -> bool {
+        let Ok(partition) = self.partition(partition) else { return false };
+        partition.log().is_ok_and(|log| log.log_start_offset() >= log.log_end_offset())
+    }
+
     fn read(&self, partition: i32, from: Offset) -> Result<(Bytes, Offset), ErrorCode> {
         let partition = self.partition(partition)?;
         let log = partition.log().map_err(Unavailable::code)?;
@@ -116,7 +118,7 @@ impl CoordinatorLog for GroupsLog {
             return Ok((Bytes::new(), end));
         }
         let limits = ReadLimits { max_bytes: LOAD_BYTES_MAX, bound: end, min_one_batch: true };
-        let slice = log.read(from, limits).map_err(|error| ottla_api::errors::read_error(&error))?;
+        let slice = log.read(from, limits).map_err(|error| read_error(&error))?;
         let bytes = slice.read_bytes().map_err(|error| {
             tracing::error!(partition = %partition.name, %error, "the coordinator's log can't be read");
             ErrorCode::KafkaStorageError
@@ -130,6 +132,18 @@ impl CoordinatorLog for GroupsLog {
         if before <= log.log_start_offset() {
             return Ok(());
         }
-        log.delete_records(before).map(|_| ()).map_err(|error| ottla_api::errors::change_error(&error))
+        log.delete_records(before).map(|_| ()).map_err(|error| change_error(&error))
+    }
+
+    fn partition_count(&self) -> Option<i32> {
+        self.metadata.image().topic(self.topic).map(|topic| topic.partitions.len() as i32)
+    }
+
+    fn leader_epoch(&self, partition: i32) -> LeaderEpoch {
+        self.partition(partition).map_or(LeaderEpoch(0), |partition| partition.leader_epoch())
+    }
+
+    fn has_topic(&self, id: TopicId) -> bool {
+        self.metadata.image().topic_by_id(id).is_some()
     }
 }

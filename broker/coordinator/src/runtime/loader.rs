@@ -1,0 +1,99 @@
+//! The thread that reads what shards are loaded from, for all coordinators.
+//! Shell. It is there only while there is something to read.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ottla_env::Tasks;
+use ottla_env::tasks::ThreadHandle;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// One shard to be loaded.
+pub(crate) trait Load: Send {
+    /// The leadership has ended meanwhile.
+    fn is_stale(&self) -> bool;
+
+    /// Blocks as long as the log is long.
+    fn run(self: Box<Self>);
+}
+
+/// Loads wait here for their turn. At most one waits for each partition that is led: what is stale goes
+/// when the next comes.
+pub struct Loader {
+    tasks: Arc<dyn Tasks>,
+    queue: Mutex<Queue>,
+    /// The thread that runs, or ran last; locked by whoever starts or ends one.
+    thread: Mutex<Option<ThreadHandle>>,
+    idle: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    loads: VecDeque<Box<dyn Load>>,
+    is_running: bool,
+}
+
+impl Loader {
+    pub fn new(tasks: Arc<dyn Tasks>) -> Arc<Loader> {
+        Arc::new(Loader { tasks, queue: Mutex::default(), thread: Mutex::default(), idle: Notify::new() })
+    }
+
+    pub(crate) fn submit(self: &Arc<Self>, load: Box<dyn Load>) {
+        let mut thread = self.thread.lock();
+        {
+            let mut queue = self.queue.lock();
+            queue.loads.retain(|waiting| !waiting.is_stale());
+            queue.loads.push_back(load);
+            if std::mem::replace(&mut queue.is_running, true) {
+                return;
+            }
+        }
+        if let Some(ended) = thread.take() {
+            ended.join();
+        }
+        let loader = Arc::clone(self);
+        *thread = Some(self.tasks.spawn_thread("coordinator-load", Box::new(move || loader.run())));
+    }
+
+    fn run(&self) {
+        loop {
+            let next = {
+                let mut queue = self.queue.lock();
+                assert!(queue.is_running, "one thread loads at a time");
+                match queue.loads.pop_front() {
+                    Some(load) => load,
+                    None => {
+                        queue.is_running = false;
+                        break;
+                    }
+                }
+            };
+            if !next.is_stale() {
+                next.run();
+            }
+        }
+        self.idle.notify_waiters();
+    }
+
+    /// Waits until nothing is left to load.
+    pub async fn until_idle(&self) {
+        loop {
+            let mut idle = std::pin::pin!(self.idle.notified());
+            idle.as_mut().enable();
+            if !self.queue.lock().is_running {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    /// Ends the thread; call when the shards are closed.
+    pub fn close(&self) {
+        let mut thread = self.thread.lock();
+        self.queue.lock().loads.clear();
+        if let Some(thread) = thread.take() {
+            thread.join();
+        }
+    }
+}

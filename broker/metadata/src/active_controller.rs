@@ -1,0 +1,176 @@
+//! The controller on the node that leads: it decides on an image that is ahead of what is committed.
+//! Core.
+//!
+//! Invariants:
+//! - I1. Offsets are contiguous: what is proposed begins where the working image ends.
+//! - I2. The epoch is higher than that of every record before it, and stays while this value lives.
+//!
+//! A node that loses the leadership drops this value; the next one begins with what was published.
+
+use ottla_model::{LeaderEpoch, Offset};
+use ottla_protocol::StrBytes;
+use ottla_protocol::records::control::LeaderChangeMessage;
+use ottla_protocol::records::control::leader_change_message::Voter;
+use ottla_protocol::records::metadata::{AbortTransactionRecord, MetadataRecord};
+use ottla_records::ControlRecordType;
+use std::sync::Arc;
+
+use crate::batch::{Batch, BatchEncoder, encode_control};
+use crate::controller::registration::{Registration, feature_changes, leader_changes, register_broker};
+use crate::controller::{Deciding, Now, PARTITIONS_PER_REQUEST_MAX, Rules, TopicIds};
+use crate::delta::Delta;
+use crate::image::{Image, ResourceType};
+use crate::metadata_log::CommitError;
+use crate::replay::Working;
+
+/// Sends what was decided, or why it could not be committed.
+pub(crate) type Answer = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
+
+/// A decision with the way its answer takes.
+pub(crate) struct Decided {
+    pub records: Vec<MetadataRecord>,
+    pub answer: Answer,
+}
+
+/// Decides, or (`None`, on a node that does not lead) refuses.
+pub(crate) type Decide = Box<dyn FnOnce(Option<Deciding<'_>>) -> Decided + Send>;
+
+/// Decisions that are appended as one batch; shown to readers and answered when they are committed.
+pub(crate) struct Proposal {
+    pub batch: Batch,
+    /// The facts as of the batch's last record.
+    pub image: Arc<Image>,
+    /// What changed since the proposal before it.
+    pub delta: Delta,
+}
+
+pub(crate) struct ActiveController {
+    rules: Rules,
+    epoch: LeaderEpoch,
+    working: Working,
+    /// Whether a log keeps the records; batches are not encoded otherwise.
+    is_kept: bool,
+    /// What was decided since the last proposal.
+    growing: Option<BatchEncoder>,
+    /// Where the next proposal begins.
+    base: Offset,
+}
+
+impl ActiveController {
+    /// Begins with the committed facts, `committed`, under an epoch of its own.
+    pub fn new(committed: &Working, epoch: LeaderEpoch, rules: Rules, is_kept: bool) -> ActiveController {
+        assert!(epoch > committed.image.leader_epoch(), "a new controller has an epoch of its own");
+        let working = committed.without_delta();
+        let base = working.image.metadata_offset() + 1;
+        let mut controller = ActiveController { rules, epoch, working, is_kept, growing: None, base };
+        controller.rules.refresh(&controller.working.image);
+        controller
+    }
+
+    pub fn epoch(&self) -> LeaderEpoch {
+        self.epoch
+    }
+
+    fn next_offset(&self) -> Offset {
+        self.working.image.metadata_offset() + 1
+    }
+
+    /// The control record that says who leads from here on, and under which epoch.
+    pub fn leader_change(&mut self, now: Now) -> Proposal {
+        assert!(self.growing.is_none() && self.base == self.next_offset(), "an epoch begins with it");
+        let voter = || Voter { voter_id: self.rules.node_id.0, ..Voter::default() };
+        let message = LeaderChangeMessage {
+            leader_id: self.rules.node_id.0,
+            voters: vec![voter()],
+            granting_voters: vec![voter()],
+            ..LeaderChangeMessage::default()
+        };
+        let base = self.base;
+        let kind = ControlRecordType::LeaderChange;
+        let bytes = encode_control(kind, &message, base, self.epoch, now.wall_ms);
+        self.working.replay_control(base, self.epoch);
+        self.base = base + 1;
+        let batch = Batch { base, next: base + 1, bytes };
+        Proposal { batch, image: Arc::new(self.working.image.clone()), delta: Delta::default() }
+    }
+
+    /// The records that a new epoch begins with, in the parts that are appended together, and whether a
+    /// reader may rely on one of them: then they are synced before they are shown.
+    pub fn activation(&self, unclean_stop: bool) -> (Vec<Vec<MetadataRecord>>, bool) {
+        let mut parts = Vec::new();
+        if self.working.in_transaction() {
+            let reason = Some(StrBytes::from_static_str("Controller failover"));
+            parts.push(vec![AbortTransactionRecord { reason, ..Default::default() }.into()]);
+        }
+        let features = feature_changes(&self.working.image, &self.rules.features);
+        if !features.is_empty() {
+            parts.push(features);
+        }
+        let changes = leader_changes(&self.working.image, self.rules.node_id, unclean_stop);
+        parts.extend(changes.chunks(PARTITIONS_PER_REQUEST_MAX).map(<[MetadataRecord]>::to_vec));
+        (parts, !changes.is_empty())
+    }
+
+    /// The record by which this node serves; its broker epoch is the record's own offset.
+    pub fn registration(&self, registration: &Registration) -> Vec<MetadataRecord> {
+        let offset = self.next_offset();
+        vec![register_broker(self.rules.node_id, registration, &self.rules.features, offset).into()]
+    }
+
+    /// Decides and applies what was decided; the answer is due when it is committed.
+    pub fn decide(&mut self, decide: Decide, now: Now, topic_ids: TopicIds<'_>) -> Answer {
+        let deciding = Deciding { image: &self.working.image, rules: &self.rules, now, topic_ids };
+        let Decided { records, answer } = decide(Some(deciding));
+        self.apply(records, now);
+        answer
+    }
+
+    /// Applies records to the working image and adds them to the next proposal.
+    pub fn apply(&mut self, records: Vec<MetadataRecord>, now: Now) {
+        for record in records {
+            let offset = self.next_offset();
+            if self.is_kept {
+                let growing = self.growing.get_or_insert_with(|| BatchEncoder::new(offset, self.epoch));
+                growing.append(&record, now.wall_ms);
+            }
+            self.working.replay(record, offset, self.epoch);
+        }
+    }
+
+    /// Bytes that the next proposal has so far.
+    pub fn proposed_bytes(&self) -> usize {
+        self.growing.as_ref().map_or(0, BatchEncoder::size_bytes)
+    }
+
+    /// What was decided since the last call; `None` when nothing changed.
+    pub fn take_proposal(&mut self) -> Option<Proposal> {
+        let next = self.next_offset();
+        if self.base == next {
+            assert!(self.growing.is_none(), "records move the working image");
+            return None;
+        }
+        let batch = match self.growing.take() {
+            Some(growing) => growing.build(),
+            None => Batch { base: self.base, next, bytes: bytes::Bytes::new() },
+        };
+        assert!(batch.base == self.base && batch.next == next, "a proposal holds what was decided, no more");
+        self.base = next;
+        let delta = std::mem::take(&mut self.working.delta);
+        Some(Proposal { batch, image: Arc::new(self.working.image.clone()), delta })
+    }
+
+    /// A proposal was published: settings of brokers are in force from here on.
+    pub fn on_published(&mut self, delta: &Delta, image: &Image) {
+        if delta.configs_changed.iter().any(|resource| resource.resource_type == ResourceType::Broker) {
+            self.rules.refresh(image);
+        }
+    }
+
+    /// What was proposed since `committed` was not committed: it was never decided.
+    pub fn go_back_to(&mut self, committed: &Working) {
+        assert!(committed.image.metadata_offset() < self.next_offset(), "only what is ahead is taken back");
+        self.working = committed.without_delta();
+        self.growing = None;
+        self.base = self.next_offset();
+    }
+}
