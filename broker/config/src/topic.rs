@@ -53,6 +53,8 @@ keys! {
         .doc("Share of a log that must be dirty before it is cleaned.");
     pub min_compaction_lag_ms: i64 = entry("min.compaction.lag.ms", Long, Some("0"), at_least(0), ClusterWide, Medium).synonyms(&[Synonym { name: "log.cleaner.min.compaction.lag.ms", scale: 1 }])
         .doc("A record stays untouched by the cleaner for at least this time.");
+    pub min_insync_replicas: i32 = entry("min.insync.replicas", Int, Some("1"), at_least(1), ClusterWide, Medium).synonyms(&[Synonym { name: "min.insync.replicas", scale: 1 }])
+        .doc("Replicas that must have a write before acks=all is answered.");
     /// -1 is no limit.
     pub retention_bytes: i64 = entry("retention.bytes", Long, Some("-1"), Any, ClusterWide, Medium).synonyms(&[Synonym { name: "log.retention.bytes", scale: 1 }])
         .doc("Bytes of a partition that are kept; -1 is no limit.");
@@ -81,8 +83,6 @@ static WITHOUT_EFFECT: &[ConfigRow] = &[
         .doc("Bytes kept on this disk when the topic is tiered; -2 takes retention.bytes."),
     entry("local.retention.ms", Long, Some("-2"), at_least(-2), ClusterWide, Medium).synonyms(&[Synonym { name: "log.local.retention.ms", scale: 1 }])
         .doc("Time kept on this disk when the topic is tiered; -2 takes retention.ms."),
-    entry("min.insync.replicas", Int, Some("1"), at_least(1), ClusterWide, Medium).synonyms(&[Synonym { name: "min.insync.replicas", scale: 1 }])
-        .doc("Replicas that must have a write before acks=all is answered."),
     entry("preallocate", Boolean, Some("false"), Any, ClusterWide, Medium).synonyms(&[Synonym { name: "log.preallocate", scale: 1 }])
         .doc("Whether segment files are created at full size."),
     entry("remote.log.copy.disable", Boolean, Some("false"), Any, ClusterWide, Medium)

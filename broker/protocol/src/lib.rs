@@ -15,8 +15,8 @@ pub mod records;
 pub mod versions;
 
 pub use api_key::ApiKey;
-pub use codec::{Decode, DecodeError, Encode, EncodeError, Request, Schema, decode_request};
+pub use codec::{Decode, DecodeError, Encode, EncodeError, Request, Schema, decode_request, decode_response};
 pub use error_codes::ErrorCodes;
 pub use guard::GuardError;
-pub use header::{HeaderError, RequestHeader, encode_response_header};
+pub use header::{HeaderError, RequestHeader, decode_response_header, encode_response_header};
 pub use kafka_protocol::protocol::StrBytes;

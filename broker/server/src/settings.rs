@@ -6,13 +6,14 @@ use ottla_coordinator::GroupSettings;
 use ottla_coordinator::share::ShareCoordinatorSettings;
 use ottla_coordinator::transaction::TransactionSettings;
 use ottla_env::Env;
-use ottla_log::{CleanerSettings, LogManagerSettings};
+use ottla_log::LogManagerSettings;
 use ottla_metadata::Registration;
 use ottla_metadata::controller::features::{Feature, METADATA_VERSION};
 use ottla_model::TopicId;
 use ottla_network::{ConnectionLimits, NetworkSettings};
 use ottla_records::{Codec, CompressionType};
 use ottla_replica::Durability;
+use ottla_replica::config::cleaner_settings;
 use ottla_security::Authorizer;
 
 use crate::identity::Identity;
@@ -23,15 +24,7 @@ pub fn log_manager(config: &BrokerConfig) -> LogManagerSettings {
         checkpoint_interval_ms: i64::from(config.log_flush_offset_checkpoint_interval_ms).min(5_000),
         retention_check_interval_ms: config.log_retention_check_interval_ms,
         producer_id_expiration_ms: i64::from(config.producer_id_expiration_ms),
-        cleaner: CleanerSettings {
-            is_enabled: config.log_cleaner_enable,
-            threads: usize::try_from(config.log_cleaner_threads).unwrap_or(0),
-            backoff_ms: config.log_cleaner_backoff_ms,
-            dedupe_buffer_bytes: u64::try_from(config.log_cleaner_dedupe_buffer_bytes).unwrap_or(0),
-            dedupe_buffer_load_factor: config.log_cleaner_io_buffer_load_factor,
-            io_buffer_bytes: usize::try_from(config.log_cleaner_io_buffer_bytes).unwrap_or(0),
-            io_bytes_per_second_max: config.log_cleaner_io_bytes_per_second_max,
-        },
+        cleaner: cleaner_settings(config),
         ..LogManagerSettings::default()
     }
 }
@@ -150,27 +143,32 @@ pub fn registration(env: &Env, config: &BrokerConfig, identity: &Identity) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ottla_config::{DynamicMode, Effect, broker, effect_of_broker_key, fields_in_force};
+    use ottla_config::{ConfigType, DynamicMode, Effect, broker, effect_of_broker_key, fields_in_force};
 
     /// `ottla config` says of these keys that a change takes effect while the broker runs. What a topic or a
     /// group inherits is read anew at each change; a field of its own must be handed on by what follows the
-    /// configuration (`wiring.rs`).
+    /// configuration (`wiring.rs`, and `replica` for the cleaner).
     #[test]
     fn a_change_that_takes_effect_while_the_broker_runs_is_handed_on() {
         let env = ottla_env::memory::env(1);
         let started = BrokerConfig::defaults();
-        let before = connection_limits(&env, &started);
+        let obeyed = |config: &BrokerConfig| (connection_limits(&env, config), cleaner_settings(config));
+        let before = obeyed(&started);
         let changing = fields_in_force().into_iter().filter_map(|(_, key)| broker::row(key)).filter(|row| {
             row.dynamic != DynamicMode::ReadOnly && effect_of_broker_key(row) == Effect::InForce
         });
         let mut count = 0;
         for row in changing {
-            let value = if row.name.ends_with(".overrides") { "127.0.0.9:7" } else { "7" };
+            let value = match row.kind {
+                ConfigType::String => "127.0.0.9:7",
+                ConfigType::Double => "0.7",
+                _ => "7",
+            };
             let change = ConfigMap::from([(row.name.to_owned(), value.to_owned())]);
-            let after = connection_limits(&env, &started.with_dynamic(&ConfigMap::new(), &change));
+            let after = obeyed(&started.with_dynamic(&ConfigMap::new(), &change));
             assert_ne!(after, before, "{}", row.name);
             count += 1;
         }
-        assert_eq!(count, 3);
+        assert_eq!(count, 9);
     }
 }

@@ -31,9 +31,11 @@ keys! {
     pub durability: Durability = row("ottla.durability", String, Some("survive-one"), OneOf(&["survive-one", "os", "fsync"]), ReadOnly, High)
         .doc("What acks=all promises: survive-one is a second copy or, on a lone replica, an fsync; os leaves it to the page cache; fsync always waits for the disk.");
     pub(crate) http_listener_text: Text = row("ottla.http.listener", String, Some("127.0.0.1:9644"), Custom(validators::http_listener), ReadOnly, Medium)
-        .doc("Where metrics and health are served over HTTP, as host:port; port 0 is a free port, empty switches it off.");
+        .doc("Where metrics and health are served over HTTP, as host:port; port 0 is a free port, empty switches it off. When it is not set and its port is taken, a free one serves.");
     pub memory_budget_bytes: u64 = row("ottla.memory.budget.bytes", Long, Some("268435456"), at_least(16_777_216), ReadOnly, Medium)
         .doc("Bytes that requests and answers in flight may hold over all connections; beyond it sockets are not read.");
+    pub metrics_series_max: usize = row("ottla.metrics.series.max", Int, Some("10000"), at_least(0), ReadOnly, Medium)
+        .doc("Series that one metric of topics, partitions or groups shows at most; groups with members and topics in use come first.");
     pub(crate) listener_entries: Vec<Text> = row("listeners", List, Some("PLAINTEXT://:9092"), list(&[], false), PerBroker, High).at_start()
         .doc("Where the broker listens, as NAME://host:port; an empty host is every interface, port 0 a free port.");
     pub(crate) advertised_entries: Option<Vec<Text>> = row("advertised.listeners", List, None, list(&[], false), ReadOnly, High)
@@ -156,16 +158,16 @@ keys! {
         .doc("Threads that recover logs at start, for each directory.");
     pub log_cleaner_enable: bool = row("log.cleaner.enable", Boolean, Some("true"), Any, ReadOnly, Medium)
         .doc("Whether compacted topics are cleaned.");
-    pub log_cleaner_threads: i32 = row("log.cleaner.threads", Int, Some("1"), at_least(0), ClusterWide, Medium).at_start()
+    pub log_cleaner_threads: i32 = row("log.cleaner.threads", Int, Some("1"), at_least(0), ClusterWide, Medium)
         .doc("Threads of the cleaner.");
-    pub log_cleaner_backoff_ms: i64 = row("log.cleaner.backoff.ms", Long, Some("15000"), at_least(0), ClusterWide, Medium).at_start()
+    pub log_cleaner_backoff_ms: i64 = row("log.cleaner.backoff.ms", Long, Some("15000"), at_least(0), ClusterWide, Medium)
         .doc("How long the cleaner rests when there is nothing to clean.");
-    pub log_cleaner_dedupe_buffer_bytes: i64 = row("log.cleaner.dedupe.buffer.size", Long, Some("134217728"), Any, ClusterWide, Medium).at_start()
+    pub log_cleaner_dedupe_buffer_bytes: i64 = row("log.cleaner.dedupe.buffer.size", Long, Some("134217728"), Any, ClusterWide, Medium)
         .doc("Memory for finding duplicate keys, over all cleaner threads.");
-    pub log_cleaner_io_buffer_bytes: i32 = row("log.cleaner.io.buffer.size", Int, Some("524288"), at_least(0), ClusterWide, Medium).at_start()
+    pub log_cleaner_io_buffer_bytes: i32 = row("log.cleaner.io.buffer.size", Int, Some("524288"), at_least(0), ClusterWide, Medium)
         .doc("Memory for reading and writing, over all cleaner threads.");
-    pub log_cleaner_io_buffer_load_factor: f64 = row("log.cleaner.io.buffer.load.factor", Double, Some("0.9"), Any, ClusterWide, Medium).at_start()
+    pub log_cleaner_io_buffer_load_factor: f64 = row("log.cleaner.io.buffer.load.factor", Double, Some("0.9"), Any, ClusterWide, Medium)
         .doc("How full the table of duplicate keys may get.");
-    pub log_cleaner_io_bytes_per_second_max: f64 = row("log.cleaner.io.max.bytes.per.second", Double, Some("1.7976931348623157E308"), Any, ClusterWide, Medium).at_start()
+    pub log_cleaner_io_bytes_per_second_max: f64 = row("log.cleaner.io.max.bytes.per.second", Double, Some("1.7976931348623157E308"), Any, ClusterWide, Medium)
         .doc("Most bytes a second the cleaner reads and writes.");
 }

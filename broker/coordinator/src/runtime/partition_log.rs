@@ -9,8 +9,7 @@ use ottla_log::{AppendOrigin, ReadLimits};
 use ottla_metadata::Metadata;
 use ottla_model::{ErrorCode, LeaderEpoch, Offset, TopicId, TopicName};
 use ottla_records::{BatchBuilder, Codec};
-use ottla_replica::errors::{append_error, change_error, read_error};
-use ottla_replica::{AllDurable, Partition, Pending, ReplicaManager, Unavailable};
+use ottla_replica::{Acks, Partition, ReplicaManager, error_codes};
 
 use super::log::CoordinatorLog;
 use crate::record::codec::CoordinatorRecord;
@@ -77,13 +76,10 @@ impl CoordinatorLog for PartitionLog {
         batch: Bytes,
         wall_ms: i64,
     ) -> Result<Offset, ErrorCode> {
-        let partition = self.partition(partition)?;
-        if partition.leader_epoch() != epoch {
-            return Err(ErrorCode::NotLeaderOrFollower);
-        }
-        let appended = partition
-            .append(batch, AppendOrigin::Coordinator, wall_ms)
-            .map_err(|error| append_error(&error))?;
+        let appended = self
+            .partition(partition)?
+            .append_in(epoch, batch, AppendOrigin::Coordinator, Acks::All, wall_ms)
+            .map_err(|refused| error_codes::append_refused(&refused))?;
         Ok(appended.info.last_offset)
     }
 
@@ -91,17 +87,15 @@ impl CoordinatorLog for PartitionLog {
         let Ok(partition) = self.partition(partition) else {
             return Some(Box::pin(async { Err(ErrorCode::NotLeaderOrFollower) }));
         };
-        let end = offset + 1;
-        if !partition.waits_for_flush() || partition.is_durable(end) {
-            return None;
-        }
-        Some(Box::pin(async move {
-            let outcomes = AllDurable::new(vec![Pending::new(partition, end)]).await;
-            match outcomes.into_iter().all(|outcome| outcome.is_ok()) {
-                true => Ok(()),
-                false => Err(ErrorCode::KafkaStorageError),
+        match partition.pending(partition.leader_epoch(), offset + 1) {
+            Ok(None) => None,
+            Ok(Some(pending)) => {
+                Some(Box::pin(
+                    async move { pending.acknowledged().await.map_err(error_codes::not_acknowledged) },
+                ))
             }
-        }))
+            Err(error) => Some(Box::pin(async move { Err(error_codes::not_acknowledged(error)) })),
+        }
     }
 
     fn is_empty(&self, partition: i32) -> bool {
@@ -111,14 +105,15 @@ impl CoordinatorLog for PartitionLog {
 
     fn read(&self, partition: i32, from: Offset) -> Result<(Bytes, Offset), ErrorCode> {
         let partition = self.partition(partition)?;
-        let log = partition.log().map_err(Unavailable::code)?;
+        let led = partition.led(-1).map_err(error_codes::unavailable)?;
+        let log = led.log();
         let from = from.max(log.log_start_offset());
-        let end = log.log_end_offset();
+        let end = led.high_watermark();
         if from >= end {
             return Ok((Bytes::new(), end));
         }
         let limits = ReadLimits { max_bytes: LOAD_BYTES_MAX, bound: end, min_one_batch: true };
-        let slice = log.read(from, limits).map_err(|error| read_error(&error))?;
+        let slice = log.read(from, limits).map_err(|error| error_codes::read_error(&error))?;
         let bytes = slice.read_bytes().map_err(|error| {
             tracing::error!(partition = %partition.name, %error, "the coordinator's log can't be read");
             ErrorCode::KafkaStorageError
@@ -128,11 +123,12 @@ impl CoordinatorLog for PartitionLog {
 
     fn delete_before(&self, partition: i32, before: Offset) -> Result<(), ErrorCode> {
         let partition = self.partition(partition)?;
-        let log = partition.log().map_err(Unavailable::code)?;
+        let led = partition.led(-1).map_err(error_codes::unavailable)?;
+        let log = led.log();
         if before <= log.log_start_offset() {
             return Ok(());
         }
-        log.delete_records(before).map(|_| ()).map_err(|error| change_error(&error))
+        log.delete_records(before).map(|_| ()).map_err(|error| error_codes::change_error(&error))
     }
 
     fn partition_count(&self) -> Option<i32> {
