@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use ottla_config::{BrokerConfig, Warning};
 use ottla_env::real::RealDisk;
-use ottla_server::{adopt, identity, settings, share, transactions};
+use ottla_server::{adopt, identity, rooms, settings};
 
 use crate::args::{Adopt, Arguments, Command, Sources, parse_override};
 
