@@ -12,6 +12,7 @@ pub mod checkpoint;
 mod cleaner;
 mod close;
 pub mod config;
+mod damage;
 mod epochs;
 mod error;
 mod flush;

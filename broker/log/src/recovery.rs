@@ -3,7 +3,8 @@
 //!
 //! What is believed without a scan: batches below the recovery point (they were synced; each is
 //! checked once more before it is first served). What is scanned, checksum by checksum: everything
-//! from the recovery point on; the first wrong byte ends the log. Indexes and producer snapshots
+//! from the recovery point on; the first wrong byte ends the log. Wrong bytes below it are left alone
+//! (`damage.rs`). Indexes and producer snapshots
 //! are hints that are checked against the batches, and made again where they don't fit.
 
 use std::io;
@@ -16,6 +17,7 @@ use ottla_records::{BatchHeader, BatchView, EndTxnMarker};
 
 use crate::checkpoint;
 use crate::cleaner::swap;
+use crate::damage::check_cut;
 use crate::leader_epochs::LeaderEpochs;
 use crate::load_report::LoadReport;
 use crate::log_dir::WriteFailure;
@@ -291,6 +293,7 @@ impl UnifiedLog {
             report.scanned_bytes += right - scan_from;
         }
         if right < size {
+            check_cut(segment.slot().path(), &*file, right, size, repair.next, recovery_point)?;
             report.truncated_bytes += size - right;
             file.set_len(right)?;
             segment.set_size_bytes(right);

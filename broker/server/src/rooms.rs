@@ -39,6 +39,8 @@ pub struct Opening<'a> {
     pub transactions: TransactionSettings,
     /// Nothing of it outlives the process.
     pub ephemeral: bool,
+    /// A damaged metadata log is cut, and does not stop the start.
+    pub accept_metadata_loss: bool,
     pub registry: &'a Registry,
 }
 
@@ -69,8 +71,15 @@ impl Rooms {
             features: settings::features(),
             sync: durability != Durability::Os,
             unclean_stop: !opening.was_clean,
+            accept_loss: opening.accept_metadata_loss,
         };
-        let metadata = Metadata::open(env, options).map_err(|error| error.to_string())?;
+        let metadata = Metadata::open(env, options).map_err(|error| {
+            if opening.was_clean {
+                // Nothing was written: the next start is to find it as clean as this one did.
+                logs.clean_shutdown();
+            }
+            error.to_string()
+        })?;
         let dynamic_config = Arc::new(DynamicBrokerConfig::new(config.clone()));
         metadata.subscribe(dynamic_config.clone());
         let metrics = Arc::new(ReplicaMetrics::new(registry).map_err(failed)?);

@@ -40,12 +40,22 @@ pub struct Broker {
     ready: Arc<AtomicBool>,
 }
 
+/// What the command line says beside the configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StartOptions {
+    /// Everything is kept in memory.
+    pub ephemeral: bool,
+    /// A damaged metadata log is cut, and does not stop the start.
+    pub accept_metadata_loss: bool,
+}
+
 pub async fn start(
     env: Env,
     machine_disk: Arc<dyn Disk>,
     config: BrokerConfig,
-    ephemeral: bool,
+    options: StartOptions,
 ) -> Result<Broker, String> {
+    let StartOptions { ephemeral, accept_metadata_loss } = options;
     let registry = Registry::new();
     let metrics = |error: prometheus::Error| format!("metrics: {error}");
     let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
@@ -62,6 +72,7 @@ pub async fn start(
         registration: settings::registration(&env, &config, &identity),
         transactions: settings::transactions(&config),
         ephemeral,
+        accept_metadata_loss,
         registry: &registry,
     })?;
     rooms.groups.start_timers(&*env.tasks);

@@ -156,6 +156,7 @@ impl World {
             registration: Registration::default(),
             transactions: TRANSACTION_SETTINGS,
             ephemeral: false,
+            accept_metadata_loss: false,
             registry: &Registry::new(),
         })
         .expect("the rooms open");
