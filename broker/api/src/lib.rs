@@ -21,6 +21,7 @@ pub mod fetch_session;
 pub mod groups;
 mod handlers;
 pub mod metrics;
+pub mod missing_answers;
 pub mod owned_tasks;
 mod partition_answer;
 pub mod producer_ids;
