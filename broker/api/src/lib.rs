@@ -18,6 +18,7 @@ pub mod dispatch;
 pub mod errors;
 pub mod fence;
 pub mod fetch_session;
+mod fetch_session_cache;
 pub mod groups;
 mod handlers;
 pub mod metrics;
