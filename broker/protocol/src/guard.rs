@@ -1,6 +1,5 @@
-//! Walks the body of a request or a response before anything decodes it, so that no claimed count can
-//! cost memory.
-//! Core. The walk itself allocates nothing; `generated::layouts` says what stands where.
+//! Walks a body before anything decodes it, so that no claimed count can cost memory.
+//! Core. The walk itself allocates nothing; `generated::layouts` says what stands where in requests and responses.
 //!
 //! The kafka-protocol crate reserves whatever count the wire claims. Here every count is held
 //! against the bytes that remain (an element takes at least its smallest size), every length must

@@ -102,6 +102,18 @@ fn none(found: Vec<String>, rule: &str) {
 }
 
 #[test]
+fn the_first_two_lines_of_a_file_say_what_it_owns_and_whether_it_is_core_or_shell() {
+    let says = |source: &&Source| {
+        let mut lines = source.text.lines();
+        let owns = lines.next().is_some_and(|line| line.starts_with("//! "));
+        let kind = lines.next().unwrap_or_default();
+        !(owns && (kind.starts_with("//! Core") || kind.starts_with("//! Shell")))
+    };
+    let all = ["broker", "compat/src", "protocol-tests"].into_iter().flat_map(sources).collect::<Vec<_>>();
+    none(all.iter().filter(says).map(|source| source.path.clone()).collect(), "line 2 says Core or Shell");
+}
+
+#[test]
 fn only_the_outside_world_is_named_where_it_lives() {
     // What a machine gives is in `env`; `server` opens the files that its arguments name.
     let words =
@@ -157,18 +169,29 @@ fn dependencies(room: &str) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn a_room_uses_only_rooms_below_it() {
+fn a_room_uses_only_rooms_below_it_and_names_every_dependency() {
     let mut found = Vec::new();
     for (level, room) in ROOMS.iter().enumerate() {
-        for name in dependencies(room).remove("dependencies").unwrap_or_default() {
-            let lower =
-                name.strip_prefix("ottla-").and_then(|name| ROOMS.iter().position(|room| *room == name));
-            if lower.is_some_and(|lower| lower >= level) {
-                found.push(format!("{room} uses {name}, which is not below it"));
+        let (tests, shipping): (Vec<Source>, Vec<Source>) =
+            sources(&format!("broker/{room}")).into_iter().partition(Source::is_test);
+        let shipping: String = shipping.iter().map(Source::shipping).collect();
+        let everything: String =
+            room_sources(room).into_iter().chain(tests).map(|source| source.text).collect();
+        for (table, names) in dependencies(room) {
+            let text = if table == "dependencies" { &shipping } else { &everything };
+            for name in names {
+                let lower =
+                    name.strip_prefix("ottla-").and_then(|name| ROOMS.iter().position(|room| *room == name));
+                if table == "dependencies" && lower.is_some_and(|lower| lower >= level) {
+                    found.push(format!("{room} uses {name}, which is not below it"));
+                }
+                if !contains_word(text, &name.replace('-', "_")) {
+                    found.push(format!("{room} has {name} in [{table}] and does not name it"));
+                }
             }
         }
     }
-    none(found, "dependencies point downward");
+    none(found, "dependencies point downward, and none is dead");
 }
 
 #[test]
@@ -224,4 +247,23 @@ fn every_setting_that_a_room_is_given_is_read_there() {
         }
     }
     none(found, "a setting that is handed to a room is obeyed there");
+}
+
+/// Assertions of shipping code, and the lines they are counted in.
+fn count_assertions() -> (usize, usize) {
+    let sources = ROOMS.iter().filter(|room| **room != "sim").flat_map(|room| room_sources(room));
+    sources.filter(|source| !source.is_test()).fold((0, 0), |(assertions, lines), source| {
+        let shipping = source.shipping();
+        let begins = |line: &&str| {
+            let line = line.trim_start().trim_start_matches("const _: () = ");
+            ["assert!(", "assert_eq!(", "assert_ne!("].iter().any(|name| line.starts_with(name))
+        };
+        (assertions + shipping.lines().filter(begins).count(), lines + source.text.lines().count())
+    })
+}
+
+#[test]
+fn what_must_hold_is_asserted_twice_in_a_thousand_lines() {
+    let (assertions, lines) = count_assertions();
+    assert!(assertions * 1_000 >= lines * 2, "{assertions} assertions in {lines} lines");
 }
