@@ -19,6 +19,7 @@ pub mod error_counts;
 pub mod errors;
 pub mod fence;
 pub mod fetch_session;
+mod fetch_session_cache;
 pub mod groups;
 pub mod handlers;
 pub mod metrics;
