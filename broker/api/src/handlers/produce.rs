@@ -281,8 +281,8 @@ async fn wait(
         true => wanted.timeout_ms.max(DISK_WAIT_MS_MIN),
         false => wanted.timeout_ms,
     };
-    let deadline = request.clock.monotonic().after_ms(i64::from(timeout_ms));
-    let outcomes = AllAcknowledged::until(pending, request.clock.sleep_until(deadline)).await;
+    let deadline = request.broker.env.clock.monotonic().after_ms(i64::from(timeout_ms));
+    let outcomes = AllAcknowledged::until(pending, request.broker.env.clock.sleep_until(deadline)).await;
     assert_eq!(places.len(), outcomes.len(), "each append has its outcome");
     for ((topic, partition), outcome) in places.into_iter().zip(outcomes) {
         if let Err(error) = outcome {
