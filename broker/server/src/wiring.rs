@@ -104,8 +104,7 @@ pub async fn start(
     logs.on_sync(Arc::new(move |took| sync_seconds.observe(took.as_secs_f64())));
     let dynamic_config = Arc::new(DynamicBrokerConfig::new(config.clone()));
     let durability = settings::durability(&config, ephemeral);
-    let replicas =
-        Arc::new(ReplicaManager::new(logs.clone(), dynamic_config.clone(), durability, replica_metrics));
+    let replicas = ReplicaManager::new(logs.clone(), dynamic_config.clone(), durability, replica_metrics);
     metadata.subscribe(dynamic_config.clone());
     metadata.subscribe(replicas.clone());
     let loader = Loader::new(env.tasks.clone());

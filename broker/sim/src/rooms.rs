@@ -167,8 +167,7 @@ impl World {
         let metadata = Metadata::open(&env, options).expect("the metadata log opens");
         let config = Arc::new(DynamicBrokerConfig::new(self.config.clone()));
         let metrics = Arc::new(ReplicaMetrics::new(&Registry::new()).expect("metrics"));
-        let replicas =
-            Arc::new(ReplicaManager::new(logs.clone(), config.clone(), Durability::SurviveOne, metrics));
+        let replicas = ReplicaManager::new(logs.clone(), config.clone(), Durability::SurviveOne, metrics);
         metadata.subscribe(config.clone());
         metadata.subscribe(replicas.clone());
         let loader = Loader::new(env.tasks.clone());
