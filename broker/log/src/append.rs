@@ -37,7 +37,7 @@ use crate::writer::Writer;
 pub enum AppendOrigin {
     /// A produce request: one batch, offsets from 0, no control batch, sequences checked.
     Client,
-    /// The same of a transaction's second generation: a producer that nobody knows begins at sequence 0.
+    /// The same of a transaction's second generation: a producer without known state begins at sequence 0.
     TransactionalClient,
     /// A coordinator of this broker: group and transaction state, transaction markers.
     Coordinator,

@@ -42,6 +42,7 @@ mod truncate;
 mod txn_index;
 mod unified_log;
 mod writer;
+mod writer_lock;
 
 pub use append::{AppendInfo, AppendOrigin};
 pub use checkpoint::{EpochEntry, MetaProperties};
