@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::codec::{self, TransactionRecord};
 use super::decide::{self, Decided, Decision, Ending};
-use super::markers::TransactionMarkers;
+use super::markers::{Completion, TransactionMarkers};
 use super::metadata::{PartitionSet, TransactionMetadata, TransactionVersion};
 use super::shard::TransactionShard;
 use crate::java_hash;
@@ -54,8 +54,9 @@ pub struct Shard {
 /// What became of an operation.
 pub(super) enum Step {
     Same(Option<TransactionMetadata>),
-    /// The record at this offset says it; the answer waits until it is durable.
-    Next(TransactionMetadata, Offset),
+    /// The record at this offset says it; the answer waits until it is durable. An end that was decided completes
+    /// later.
+    Next(TransactionMetadata, Offset, Option<Completion>),
     NeedsProducerId,
 }
 
@@ -65,7 +66,7 @@ pub struct TransactionCoordinator {
     pub(super) markers: Arc<dyn TransactionMarkers>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tasks: Arc<dyn Tasks>,
-    ids: Arc<dyn ProducerIdSource>,
+    pub(super) ids: Arc<dyn ProducerIdSource>,
     shards: RwLock<HashMap<i32, Arc<Shard>>>,
     /// By producer: the end of the queue of produce requests that wait (see `produce`).
     pub(super) queues: Mutex<HashMap<ProducerId, oneshot::Receiver<()>>>,
@@ -137,7 +138,8 @@ impl TransactionCoordinator {
             .collect();
         *shard.phase.lock() = Phase::Active(core);
         for ((id, value), offset) in ending.iter().zip(offsets) {
-            self.finish(&shard, id, value, offset);
+            // No client waits for it.
+            let _ = self.finish(&shard, id, value, offset);
         }
         Ok(())
     }
@@ -206,10 +208,8 @@ impl TransactionCoordinator {
         let record =
             TransactionRecord { transactional_id: Box::from(transactional_id), value: Some(next.clone()) };
         let offset = core.record(&*self.log, shard.partition, record, wall_ms)?;
-        if next.state.is_ending() {
-            self.finish(shard, transactional_id, &next, offset);
-        }
-        Ok(Step::Next(next, offset))
+        let completion = next.state.is_ending().then(|| self.finish(shard, transactional_id, &next, offset));
+        Ok(Step::Next(next, offset, completion))
     }
 
     /// Waits until the record is durable; a loss closes the shard, as its memory is ahead of its log.
@@ -243,7 +243,7 @@ impl TransactionCoordinator {
             match step {
                 Step::NeedsProducerId => spare = Some(self.ids.next().await?),
                 Step::Same(_) => return Err(ErrorCode::ConcurrentTransactions),
-                Step::Next(next, offset) => {
+                Step::Next(next, offset, _) => {
                     self.committed(&shard, offset).await?;
                     if next.state.is_ending() {
                         return Err(ErrorCode::ConcurrentTransactions);
@@ -270,7 +270,7 @@ impl TransactionCoordinator {
             decide::add_partitions(present, producer_id, producer_epoch, partitions, version, wall_ms)
         })?;
         match step {
-            Step::Next(_, offset) => self.committed(&shard, offset).await,
+            Step::Next(_, offset, _) => self.committed(&shard, offset).await,
             // What was added before may still be on its way to the disk.
             _ => match shard.last_record_offset(transactional_id) {
                 Some(offset) => self.committed(&shard, offset).await,
@@ -311,16 +311,19 @@ impl TransactionCoordinator {
             let step = self.step(&shard, transactional_id, |present, wall_ms| {
                 decide::end_transaction(present, &ending, spare, wall_ms)
             })?;
-            let (now, offset) = match step {
+            let (now, offset, completion) = match step {
                 Step::NeedsProducerId => {
                     spare = Some(self.ids.next().await?);
                     continue;
                 }
-                Step::Same(present) => (present, shard.last_record_offset(transactional_id)),
-                Step::Next(next, offset) => (Some(next), Some(offset)),
+                Step::Same(present) => (present, shard.last_record_offset(transactional_id), None),
+                Step::Next(next, offset, completion) => (Some(next), Some(offset), completion),
             };
             if let Some(offset) = offset {
                 self.committed(&shard, offset).await?;
+            }
+            if let Some(completion) = completion {
+                self.hold_answer(completion).await;
             }
             let now = now.ok_or(ErrorCode::InvalidProducerIdMapping)?;
             return Ok(match now.next_producer_id.is_none() {

@@ -1,5 +1,8 @@
 //! The rules of a transactional id: each operation on its present state gives its next one.
-//! Core. Errors are those of the newest versions; older clients are told older codes at the door.
+//! Core. Errors are those of the newest versions; the handlers turn them into those of older ones.
+//!
+//! - D1. A transition in progress (the markers of an end are on their way) is looked at before the producer id and the
+//!   epoch, but by requests of the first generation (KAFKA-18464): the client may already use what completes with it.
 
 use ottla_model::{ErrorCode, ProducerEpoch, ProducerId};
 
@@ -14,7 +17,7 @@ pub enum Decided {
     Next(TransactionMetadata),
     /// Nothing changes; the answer is success.
     Same,
-    /// The operation must be asked again with a new producer id in hand.
+    /// The operation has to be repeated with a new producer id in hand.
     NeedsProducerId,
 }
 
@@ -43,7 +46,7 @@ pub fn init_producer_id(
         let Some(producer_id) = spare else { return Ok(Decided::NeedsProducerId) };
         return Ok(Decided::Next(TransactionMetadata {
             producer_id,
-            previous_producer_id: ProducerId::NONE,
+            previous_producer_id: producer_id,
             next_producer_id: ProducerId::NONE,
             producer_epoch: ProducerEpoch(0),
             last_producer_epoch: ProducerEpoch::NONE,
@@ -55,6 +58,7 @@ pub fn init_producer_id(
             client_version: TransactionVersion::V0,
         }));
     };
+    check_transition(present)?;
     let is_known = |(id, epoch): (ProducerId, ProducerEpoch)| {
         id == present.producer_id || (id == present.previous_producer_id && is_epoch_exhausted(epoch))
     };
@@ -65,7 +69,7 @@ pub fn init_producer_id(
         TransactionState::PrepareCommit | TransactionState::PrepareAbort | TransactionState::Dead => {
             Err(ErrorCode::ConcurrentTransactions)
         }
-        TransactionState::Ongoing => Ok(Decided::Next(fence(present, wall_ms))),
+        TransactionState::Ongoing => Ok(fence(present, spare, wall_ms)),
         TransactionState::Empty | TransactionState::CompleteCommit | TransactionState::CompleteAbort => {
             renew(present, timeout_ms, expected, spare, wall_ms)
         }
@@ -86,16 +90,20 @@ fn renew(
         partitions: PartitionSet::new(),
         start_timestamp_ms: -1,
         last_update_timestamp_ms: wall_ms,
+        previous_producer_id: present.producer_id,
         next_producer_id: ProducerId::NONE,
         ..present.clone()
     };
     if is_epoch_exhausted(epoch) && expected.is_none_or(|(_, expected)| expected == epoch) {
         let Some(producer_id) = spare else { return Ok(Decided::NeedsProducerId) };
-        next.previous_producer_id = present.producer_id;
         next.producer_id = producer_id;
         next.producer_epoch = ProducerEpoch(0);
         next.last_producer_epoch = if expected.is_some() { epoch } else { ProducerEpoch::NONE };
         return Ok(Decided::Next(next));
+    }
+    if is_epoch_exhausted(epoch) {
+        // A client that is not at the last epoch; `prepareIncrementProducerEpoch` throws.
+        return Err(ErrorCode::UnknownServerError);
     }
     match expected {
         None => next.last_producer_epoch = ProducerEpoch::NONE,
@@ -110,33 +118,59 @@ fn renew(
 
 /// The abort of an ongoing transaction under a new epoch: its producer is fenced, but for the one that says
 /// what it has and so gets that epoch (KIP-360).
-pub fn fence(present: &TransactionMetadata, wall_ms: i64) -> TransactionMetadata {
-    TransactionMetadata {
-        producer_epoch: ProducerEpoch(present.producer_epoch.0.saturating_add(1)),
+fn fence(present: &TransactionMetadata, spare: Option<ProducerId>, wall_ms: i64) -> Decided {
+    prepare_with_bump(present, TransactionState::PrepareAbort, TransactionVersion::V2, spare, wall_ms)
+}
+
+/// The next state when the epoch is raised with the end (KIP-890). The last epoch is the coordinator's: the
+/// markers bear it, and a new producer id takes over when they are written.
+fn prepare_with_bump(
+    present: &TransactionMetadata,
+    state: TransactionState,
+    version: TransactionVersion,
+    spare: Option<ProducerId>,
+    wall_ms: i64,
+) -> Decided {
+    let mut next = TransactionMetadata {
+        state,
+        previous_producer_id: present.producer_id,
         last_producer_epoch: present.producer_epoch,
-        state: TransactionState::PrepareAbort,
+        producer_epoch: ProducerEpoch(present.producer_epoch.0.saturating_add(1)),
         last_update_timestamp_ms: wall_ms,
-        client_version: TransactionVersion::V2,
+        client_version: version,
         ..present.clone()
+    };
+    if present.state != TransactionState::Ongoing {
+        next.partitions.clear();
+        next.start_timestamp_ms = wall_ms;
+    }
+    if is_epoch_exhausted(present.producer_epoch) {
+        let Some(producer_id) = spare else { return Decided::NeedsProducerId };
+        next.next_producer_id = producer_id;
+    }
+    Decided::Next(next)
+}
+
+/// What D1 says.
+fn check_transition(present: &TransactionMetadata) -> Result<(), ErrorCode> {
+    match present.state.is_ending() {
+        true => Err(ErrorCode::ConcurrentTransactions),
+        false => Ok(()),
     }
 }
 
 fn check_producer(
-    present: Option<&TransactionMetadata>,
+    present: &TransactionMetadata,
     producer_id: ProducerId,
     producer_epoch: ProducerEpoch,
-) -> Result<&TransactionMetadata, ErrorCode> {
-    let present = present.ok_or(ErrorCode::InvalidProducerIdMapping)?;
+) -> Result<(), ErrorCode> {
     if present.producer_id != producer_id {
         return Err(ErrorCode::InvalidProducerIdMapping);
     }
     if present.producer_epoch != producer_epoch {
         return Err(ErrorCode::ProducerFenced);
     }
-    if present.state.is_ending() {
-        return Err(ErrorCode::ConcurrentTransactions);
-    }
-    Ok(present)
+    Ok(())
 }
 
 /// AddPartitionsToTxn and AddOffsetsToTxn; and, from version 2 on, the first Produce to a partition.
@@ -148,13 +182,16 @@ pub fn add_partitions(
     version: TransactionVersion,
     wall_ms: i64,
 ) -> Decision {
-    let present = check_producer(present, producer_id, producer_epoch)?;
+    let present = present.ok_or(ErrorCode::InvalidProducerIdMapping)?;
+    check_transition(present)?;
+    check_producer(present, producer_id, producer_epoch)?;
     let is_ongoing = present.state == TransactionState::Ongoing;
     if is_ongoing && partitions.is_subset(&present.partitions) {
         return Ok(Decided::Same);
     }
     let mut next = TransactionMetadata {
         state: TransactionState::Ongoing,
+        previous_producer_id: present.producer_id,
         last_update_timestamp_ms: wall_ms,
         client_version: version,
         ..present.clone()
@@ -174,7 +211,9 @@ pub fn verify_partitions(
     producer_epoch: ProducerEpoch,
     partitions: &PartitionSet,
 ) -> Result<Vec<ErrorCode>, ErrorCode> {
-    let present = check_producer(present, producer_id, producer_epoch)?;
+    let present = present.ok_or(ErrorCode::InvalidProducerIdMapping)?;
+    check_producer(present, producer_id, producer_epoch)?;
+    check_transition(present)?;
     let is_ongoing = present.state == TransactionState::Ongoing;
     let verify = |partition| match is_ongoing && present.partitions.contains(partition) {
         true => ErrorCode::None,
@@ -198,25 +237,20 @@ pub fn end_transaction(
     }
 }
 
+/// EndTxn of a client of the first generation (`endTransactionWithTV1`).
 fn end_classic(present: &TransactionMetadata, ending: &Ending, wall_ms: i64) -> Decision {
-    if present.producer_id != ending.producer_id {
-        return Err(ErrorCode::InvalidProducerIdMapping);
-    }
-    if present.producer_epoch != ending.producer_epoch {
-        return Err(ErrorCode::ProducerFenced);
-    }
+    check_producer(present, ending.producer_id, ending.producer_epoch)?;
+    check_transition(present)?;
     match (present.state, ending.is_commit) {
         (TransactionState::Ongoing, is_commit) => Ok(Decided::Next(TransactionMetadata {
             state: prepared(is_commit),
+            previous_producer_id: present.producer_id,
             last_update_timestamp_ms: wall_ms,
             client_version: ending.version,
             ..present.clone()
         })),
         (TransactionState::CompleteCommit, true) | (TransactionState::CompleteAbort, false) => {
             Ok(Decided::Same)
-        }
-        (TransactionState::PrepareCommit, true) | (TransactionState::PrepareAbort, false) => {
-            Err(ErrorCode::ConcurrentTransactions)
         }
         _ => Err(ErrorCode::InvalidTxnState),
     }
@@ -228,6 +262,7 @@ fn end_with_bump(
     spare: Option<ProducerId>,
     wall_ms: i64,
 ) -> Decision {
+    check_transition(present)?;
     let epoch = ending.producer_epoch;
     let is_retry_over_new_id = present.previous_producer_id == ending.producer_id
         && epoch.0 == i16::MAX - 1
@@ -236,14 +271,10 @@ fn end_with_bump(
     if present.producer_id != ending.producer_id && !is_retry_over_new_id {
         return Err(ErrorCode::InvalidProducerIdMapping);
     }
+    let is_complete =
+        matches!(present.state, TransactionState::CompleteCommit | TransactionState::CompleteAbort);
     // With an epoch for each transaction, the same epoch is not a repetition but the next one's.
-    let is_current = epoch == present.producer_epoch;
-    let is_valid = match present.state {
-        TransactionState::Ongoing | TransactionState::Empty | TransactionState::Dead => is_current,
-        TransactionState::PrepareCommit | TransactionState::PrepareAbort => present.is_end_retried(epoch),
-        TransactionState::CompleteCommit | TransactionState::CompleteAbort => is_retry || is_current,
-    };
-    if !is_valid {
+    if epoch != present.producer_epoch && !(is_complete && is_retry) {
         return Err(ErrorCode::ProducerFenced);
     }
     match (present.state, ending.is_commit) {
@@ -254,28 +285,9 @@ fn end_with_bump(
         (TransactionState::CompleteCommit, true) | (TransactionState::CompleteAbort, false) if is_retry => {
             return Ok(Decided::Same);
         }
-        (TransactionState::PrepareCommit, true) | (TransactionState::PrepareAbort, false) => {
-            return Err(ErrorCode::ConcurrentTransactions);
-        }
         _ => return Err(ErrorCode::InvalidTxnState),
     }
-    let mut next = TransactionMetadata {
-        state: prepared(ending.is_commit),
-        last_producer_epoch: present.producer_epoch,
-        producer_epoch: ProducerEpoch(present.producer_epoch.0.saturating_add(1)),
-        last_update_timestamp_ms: wall_ms,
-        client_version: ending.version,
-        ..present.clone()
-    };
-    if present.state != TransactionState::Ongoing {
-        next.partitions.clear();
-        next.start_timestamp_ms = wall_ms;
-    }
-    if is_epoch_exhausted(present.producer_epoch) {
-        let Some(producer_id) = spare else { return Ok(Decided::NeedsProducerId) };
-        next.next_producer_id = producer_id;
-    }
-    Ok(Decided::Next(next))
+    Ok(prepare_with_bump(present, prepared(ending.is_commit), ending.version, spare, wall_ms))
 }
 
 fn prepared(is_commit: bool) -> TransactionState {
@@ -291,11 +303,11 @@ pub fn complete(present: &TransactionMetadata, wall_ms: i64) -> TransactionMetad
     let mut next = TransactionMetadata {
         state,
         partitions: PartitionSet::new(),
+        previous_producer_id: present.producer_id,
         last_update_timestamp_ms: wall_ms,
         ..present.clone()
     };
     if present.client_version.supports_epoch_bump() {
-        next.previous_producer_id = present.producer_id;
         next.next_producer_id = ProducerId::NONE;
         if !present.next_producer_id.is_none() {
             next.producer_id = present.next_producer_id;
@@ -305,10 +317,18 @@ pub fn complete(present: &TransactionMetadata, wall_ms: i64) -> TransactionMetad
     next
 }
 
-/// The next state of a transaction that is open for too long.
-pub fn time_out(present: &TransactionMetadata, wall_ms: i64) -> Option<TransactionMetadata> {
+/// Whether a transaction is open for too long.
+pub fn is_late(present: &TransactionMetadata, wall_ms: i64) -> bool {
     let deadline = present.start_timestamp_ms.saturating_add(i64::from(present.timeout_ms));
-    (present.state == TransactionState::Ongoing && deadline < wall_ms).then(|| fence(present, wall_ms))
+    present.state == TransactionState::Ongoing && deadline < wall_ms
+}
+
+/// The abort of a transaction that is open for too long.
+pub fn time_out(present: Option<&TransactionMetadata>, spare: Option<ProducerId>, wall_ms: i64) -> Decision {
+    Ok(match present.filter(|present| is_late(present, wall_ms)) {
+        Some(present) => fence(present, spare, wall_ms),
+        None => Decided::Same,
+    })
 }
 
 /// Whether an id that nobody uses any more is to be forgotten.

@@ -1,15 +1,18 @@
 //! From the decision of a transaction's end to its completion: the markers in every partition.
 //! Shell.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use ottla_env::Monotonic;
+use ottla_env::{BoxFuture, Monotonic};
 use ottla_model::{ErrorCode, Offset, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_records::EndTxnMarker;
+use tokio::sync::oneshot;
 
 use super::codec::TransactionRecord;
-use super::coordinator::{Shard, TransactionCoordinator};
+use super::coordinator::{Shard, Step, TransactionCoordinator};
 use super::decide;
 use super::metadata::{PartitionSet, TransactionMetadata, TransactionState};
 use crate::runtime::Durable;
@@ -17,7 +20,15 @@ use crate::runtime::Durable;
 /// The pause before a marker is tried again whose partition refused it.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// The door to the partitions' logs, which the room above the replicas plugs in.
+/// How long the answer to EndTxn is held back for the markers. A client that begins again while they are written is
+/// answered CONCURRENT_TRANSACTIONS and pauses for 20 to 100 ms.
+const ANSWER_HOLD: Duration = Duration::from_millis(50);
+
+/// Completes when a transaction whose end was decided has its markers and its completion recorded, or nobody works
+/// on it any more.
+pub(super) type Completion = oneshot::Receiver<()>;
+
+/// The way to the partitions' logs, which the room above the replicas plugs in.
 pub trait TransactionMarkers: Send + Sync {
     /// Appends a marker. What comes back completes when it is durable; `None` when it already is.
     /// UNKNOWN_TOPIC_OR_PARTITION says that there is no such partition any more.
@@ -39,11 +50,27 @@ impl TransactionCoordinator {
         transactional_id: &str,
         prepared: &TransactionMetadata,
         offset: Offset,
-    ) {
+    ) -> Completion {
         let (coordinator, shard) = (Arc::clone(self), Arc::clone(shard));
         let (id, prepared) = (Box::from(transactional_id), prepared.clone());
-        let work = async move { coordinator.run_to_completion(&shard, id, &prepared, offset).await };
+        let (done, completion) = oneshot::channel();
+        let work = async move {
+            coordinator.run_to_completion(&shard, id, &prepared, offset).await;
+            drop(done);
+        };
         self.tasks.spawn("transaction markers", Box::pin(work)).detach();
+        completion
+    }
+
+    /// Waits until the transaction is complete, but no longer than `ANSWER_HOLD`.
+    pub(super) async fn hold_answer(&self, mut completion: Completion) {
+        let mut late = self.clock.sleep_until(Monotonic(self.clock.monotonic().0 + ANSWER_HOLD));
+        std::future::poll_fn(move |context| {
+            let is_over =
+                Pin::new(&mut completion).poll(context).is_ready() || late.as_mut().poll(context).is_ready();
+            if is_over { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     async fn run_to_completion(
@@ -131,8 +158,8 @@ impl TransactionCoordinator {
                 }
             }
         }
-        for (partition, durable) in waits {
-            if durable.await.is_err() {
+        for (partition, outcome) in all_durable(waits).await {
+            if outcome.is_err() {
                 failed.insert(partition.clone());
             }
         }
@@ -143,15 +170,8 @@ impl TransactionCoordinator {
     pub fn tick(self: &Arc<Self>, expires_ids: bool) {
         for shard in self.all_shards() {
             let wall_ms = self.clock.wall_ms();
-            let late = shard.select(|value| decide::time_out(value, wall_ms).is_some());
-            for id in late {
-                let aborted = self.step(&shard, &id, |present, wall_ms| {
-                    Ok(match present.and_then(|present| decide::time_out(present, wall_ms)) {
-                        Some(next) => decide::Decided::Next(next),
-                        None => decide::Decided::Same,
-                    })
-                });
-                tracing::info!(transactional_id = %id, outcome = ?aborted.map(|_| ()), "a transaction is aborted: it took longer than its timeout");
+            for id in shard.select(|value| decide::is_late(value, wall_ms)) {
+                self.time_out(&shard, id);
             }
             if expires_ids {
                 let expiration_ms = self.settings.id_expiration_ms;
@@ -165,6 +185,53 @@ impl TransactionCoordinator {
                     );
                 }
             }
+        }
+    }
+
+    /// Aborts one transaction that is open for too long; a new producer id is fetched first where it needs one.
+    fn time_out(self: &Arc<Self>, shard: &Arc<Shard>, id: Box<str>) {
+        let aborted = self.step(shard, &id, |present, wall_ms| decide::time_out(present, None, wall_ms));
+        if matches!(aborted, Ok(Step::NeedsProducerId)) {
+            let (coordinator, shard) = (Arc::clone(self), Arc::clone(shard));
+            let work = async move {
+                // A refusal is met again at the next tick.
+                let Ok(spare) = coordinator.ids.next().await else { return };
+                let late = |present: Option<&_>, wall_ms| decide::time_out(present, Some(spare), wall_ms);
+                report_late(&id, &coordinator.step(&shard, &id, late));
+            };
+            self.tasks.spawn("transaction timeout", Box::pin(work)).detach();
+            return;
+        }
+        report_late(&id, &aborted);
+    }
+}
+
+type Wait<'a> = (&'a TopicPartition, BoxFuture<'static, Result<(), ErrorCode>>);
+
+/// Waits for all at once, so that their flushes run side by side.
+async fn all_durable(mut waits: Vec<Wait<'_>>) -> Vec<(&TopicPartition, Result<(), ErrorCode>)> {
+    let mut outcomes = Vec::with_capacity(waits.len());
+    std::future::poll_fn(|context| {
+        waits.retain_mut(|(partition, wait)| match wait.as_mut().poll(context) {
+            Poll::Ready(outcome) => {
+                outcomes.push((*partition, outcome));
+                false
+            }
+            Poll::Pending => true,
+        });
+        if waits.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    outcomes
+}
+
+fn report_late(id: &str, aborted: &Result<Step, ErrorCode>) {
+    match aborted {
+        Ok(_) => {
+            tracing::info!(transactional_id = %id, "a transaction is aborted: it took longer than its timeout")
+        }
+        Err(error) => {
+            tracing::warn!(transactional_id = %id, %error, "a transaction that took too long could not be aborted; it is tried again")
         }
     }
 }

@@ -223,6 +223,9 @@ async fn transact(
     version: TransactionVersion,
 ) -> Option<(ProducerId, ProducerEpoch)> {
     let adds = version.supports_epoch_bump();
+    if adds && world.rng.chance(200) {
+        return Some(abort_at_once(coordinator, id, producer).await);
+    }
     let transaction = {
         let mut facts = world.facts.lock();
         let number = facts.len() as u64;
@@ -283,6 +286,24 @@ async fn transact(
     let next = coordinator.end_transaction(id, ending).await.ok()?;
     world.facts.lock().entry(transaction).or_default().is_answered = true;
     Some(next)
+}
+
+/// A transaction that is aborted before anything was written in it, right behind the end of the one before. No other
+/// instance has the id, and nothing is open that could take too long: the producer must not be refused for good.
+async fn abort_at_once(
+    coordinator: &Arc<TransactionCoordinator>,
+    id: &'static str,
+    (producer_id, producer_epoch): (ProducerId, ProducerEpoch),
+) -> (ProducerId, ProducerEpoch) {
+    let version = TransactionVersion::V2;
+    loop {
+        let ending = Ending { producer_id, producer_epoch, is_commit: false, version };
+        match coordinator.end_transaction(id, ending).await {
+            Ok(next) => return next,
+            Err(ErrorCode::ConcurrentTransactions) => std::future::poll_fn(once()).await,
+            Err(error) => panic!("a live producer of {id} is refused: {error}"),
+        }
+    }
 }
 
 impl History {

@@ -133,7 +133,7 @@ fn the_classic_end_may_be_repeated_but_not_turned_round() {
     let ending = next(end(&present, 0, true, 0));
     assert_eq!((ending.state, ending.producer_epoch.0), (TransactionState::PrepareCommit, 0));
     assert_eq!(end(&ending, 0, true, 0), Err(ErrorCode::ConcurrentTransactions));
-    assert_eq!(end(&ending, 0, false, 0), Err(ErrorCode::InvalidTxnState));
+    assert_eq!(end(&ending, 0, false, 0), Err(ErrorCode::ConcurrentTransactions));
     let done = decide::complete(&ending, 4);
     assert_eq!(done.state, TransactionState::CompleteCommit);
     assert_eq!(end(&done, 0, true, 0), Ok(Decided::Same));
@@ -145,7 +145,8 @@ fn an_end_of_version_2_raises_the_epoch() {
     let ending = next(end(&open(TransactionVersion::V2), 0, true, 2));
     assert_eq!((ending.state, ending.producer_epoch.0), (TransactionState::PrepareCommit, 1));
     assert_eq!(end(&ending, 0, true, 2), Err(ErrorCode::ConcurrentTransactions));
-    assert_eq!(end(&ending, 1, true, 2), Err(ErrorCode::ProducerFenced));
+    // The next transaction of the same producer, already under its new epoch (KAFKA-18464).
+    assert_eq!(end(&ending, 1, false, 2), Err(ErrorCode::ConcurrentTransactions));
     let done = decide::complete(&ending, 4);
     assert_eq!(end(&done, 0, true, 2), Ok(Decided::Same));
     assert_eq!(end(&done, 0, false, 2), Err(ErrorCode::InvalidTxnState));
@@ -159,10 +160,12 @@ fn an_end_of_version_2_raises_the_epoch() {
 #[test]
 fn late_transactions_are_aborted_and_idle_ids_forgotten() {
     let present = open(TransactionVersion::V0);
-    assert_eq!(decide::time_out(&present, 62_000), None);
-    let late = decide::time_out(&present, 62_001).map(|next| (next.state, next.producer_epoch.0));
-    assert_eq!(late, Some((TransactionState::PrepareAbort, 1)));
-    assert_eq!(decide::time_out(&fresh(), i64::MAX), None);
+    let time_out = |present: &_, wall_ms| decide::time_out(Some(present), None, wall_ms);
+    assert_eq!(time_out(&present, 62_000), Ok(Decided::Same));
+    let late = next(time_out(&present, 62_001));
+    assert_eq!((late.state, late.producer_epoch.0), (TransactionState::PrepareAbort, 1));
+    assert_eq!(time_out(&fresh(), i64::MAX), Ok(Decided::Same));
+    assert_eq!(decide::time_out(None, None, i64::MAX), Ok(Decided::Same));
     assert!(!decide::is_expired(&present, 100, i64::MAX));
     assert!(!decide::is_expired(&fresh(), 100, 1_099));
     assert!(decide::is_expired(&fresh(), 100, 1_100));
@@ -194,14 +197,16 @@ fn a_fenced_producer_that_says_what_it_has_gets_the_epoch_of_the_fence() {
 fn fencing_at_the_last_epoch_leads_to_a_new_producer_id() {
     let last = ProducerEpoch(i16::MAX - 1);
     let present = TransactionMetadata { producer_epoch: last, ..open(TransactionVersion::V0) };
-    let fenced = next(decide::init_producer_id(Some(&present), 1, None, None, 9));
+    assert_eq!(decide::init_producer_id(Some(&present), 1, None, None, 9), Ok(Decided::NeedsProducerId));
+    let spare = Some(ProducerId(9));
+    let fenced = next(decide::init_producer_id(Some(&present), 1, None, spare, 9));
     assert_eq!((fenced.producer_id, fenced.producer_epoch.0), (PID, i16::MAX));
     let done = decide::complete(&fenced, 10);
-    assert_eq!(decide::init_producer_id(Some(&done), 1, None, None, 11), Ok(Decided::NeedsProducerId));
-    let new = next(decide::init_producer_id(Some(&done), 1, None, Some(ProducerId(9)), 11));
-    assert_eq!((new.producer_id.0, new.producer_epoch.0, new.previous_producer_id), (9, 0, PID));
-    let late = decide::time_out(&present, i64::MAX).map(|next| (next.state, next.producer_epoch.0));
-    assert_eq!(late, Some((TransactionState::PrepareAbort, i16::MAX)));
+    assert_eq!((done.producer_id.0, done.producer_epoch.0, done.previous_producer_id), (9, 0, PID));
+    assert_eq!(decide::time_out(Some(&present), None, i64::MAX), Ok(Decided::NeedsProducerId));
+    let late = next(decide::time_out(Some(&present), spare, i64::MAX));
+    assert_eq!((late.state, late.producer_epoch.0), (TransactionState::PrepareAbort, i16::MAX));
+    assert_eq!(late.next_producer_id.0, 9);
 }
 
 #[test]

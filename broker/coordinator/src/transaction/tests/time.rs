@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -237,14 +237,48 @@ async fn a_tombstone_that_is_refused_is_written_at_the_next_turn() {
     assert_eq!(lab.listed(), 0);
 }
 
+type Ended = Result<(ProducerId, ProducerEpoch), ErrorCode>;
+
+/// An EndTxn whose answer is looked for by hand.
+struct Ends(BoxFuture<'static, Ended>);
+
+impl Ends {
+    async fn new(lab: &Lab, is_commit: bool) -> Ends {
+        let (producer_id, producer_epoch) = lab.begin(60_000).await;
+        let ending = Ending { producer_id, producer_epoch, is_commit, version: TransactionVersion::V0 };
+        let coordinator = lab.coordinator.clone();
+        Ends(Box::pin(async move { coordinator.end_transaction(ID, ending).await }))
+    }
+
+    fn is_answered(&mut self) -> bool {
+        match self.0.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => answer.map(|_| true).expect("decided"),
+            Poll::Pending => false,
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_end_is_answered_when_its_markers_are_there() {
+    let lab = Lab::new();
+    let mut ends = Ends::new(&lab, true).await;
+    assert!(!ends.is_answered(), "its producer would begin again and have to come back");
+    assert_eq!((lab.state().as_str(), lab.world.markers.lock().len()), ("PrepareCommit", 0));
+    lab.run_tasks();
+    assert!(ends.is_answered());
+    assert_eq!((lab.state().as_str(), lab.world.markers.lock().len()), ("CompleteCommit", 2));
+}
+
 #[tokio::test]
 async fn a_completion_that_a_full_device_refuses_is_recorded_later() {
     let lab = Lab::new();
-    let (producer_id, producer_epoch) = lab.begin(60_000).await;
-    let ending = Ending { producer_id, producer_epoch, is_commit: true, version: TransactionVersion::V0 };
-    lab.coordinator.end_transaction(ID, ending).await.expect("decided");
+    let mut ends = Ends::new(&lab, true).await;
+    assert!(!ends.is_answered());
     lab.world.refusals.store(3, Ordering::Release);
-    lab.run_tasks();
+    lab.pass(49);
+    assert!(!ends.is_answered());
+    lab.pass(1);
+    assert!(ends.is_answered(), "what was decided is not held back any longer");
     assert_eq!((lab.world.markers.lock().len(), lab.state().as_str()), (2, "PrepareCommit"));
     for _ in 0..3 {
         lab.pass(100);

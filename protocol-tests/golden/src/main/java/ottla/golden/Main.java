@@ -26,8 +26,8 @@ import java.util.TreeMap;
 
 /**
  * Writes golden bytes: every request, response and record that Kafka defines, in every released
- * version, as Kafka's own generated classes write it; and what comes of the calls in the golden script of
- * a partition's producers.
+ * version, as Kafka's own generated classes write it; and what comes of the calls in the golden scripts of
+ * a partition's producers and of transactional ids.
  *
  * <p>Arguments: the Maven repository, the folder to write.
  */
@@ -56,6 +56,10 @@ public final class Main {
         }
         Path script = out.resolve("../../../broker/log/tests/golden/producer_state.txt").normalize();
         ProducerStates.main(new String[] {script.toString()});
+        Path transactions = out.resolve("../../../broker/coordinator/src/transaction/tests").normalize();
+        for (String name : List.of("golden.txt", "states.txt")) {
+            TransactionStates.main(new String[] {transactions.resolve(name).toString()});
+        }
     }
 
     private static List<Schema> load(Path repository, String artifacts) throws Exception {
