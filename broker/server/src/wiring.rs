@@ -15,11 +15,10 @@ use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMet
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker as ApiBroker, Dispatch};
 use ottla_config::BrokerConfig;
-use ottla_coordinator::transaction::TransactionCoordinator;
+use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator};
 use ottla_coordinator::{
     CoordinatorListener, GroupCoordinator, Loader, PartitionLog, ShareCoordinator, SharePartitionManager,
 };
-use ottla_env::tasks::TaskHandle;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
 use ottla_metadata::{Metadata, MetadataOptions};
@@ -32,7 +31,7 @@ use ottla_replica::{Durability, ReplicaManager};
 use prometheus::Registry;
 
 use crate::figures::Figures;
-use crate::transactions::{Ids, Markers, TransactionsFollow};
+use crate::transactions::Ids;
 use crate::{adopt, identity, listeners, settings, share};
 
 /// A broker that serves.
@@ -45,7 +44,6 @@ pub struct Broker {
     groups: Arc<GroupCoordinator>,
     loader: Arc<Loader>,
     transactions: Arc<TransactionCoordinator>,
-    transaction_timers: TaskHandle,
     share_state: Arc<ShareCoordinator>,
     share_partitions: Arc<SharePartitionManager>,
     metadata: Arc<Metadata>,
@@ -96,27 +94,28 @@ pub async fn start(
         loader.clone(),
     );
     let (share_state, share_partitions) = share::rooms(&env, &config, &metadata, &replicas, &loader);
-    metadata.subscribe(Arc::new(CoordinatorListener {
-        node_id: BrokerId(config.node_id),
-        groups: groups.clone(),
-        share_state: share_state.clone(),
-        share_partitions: share_partitions.clone(),
-    }));
     let transactions = TransactionCoordinator::new(
         settings::transactions(&config),
         coordinator_log(TRANSACTION_STATE_TOPIC, Codec::None),
-        Arc::new(Markers { replicas: replicas.clone(), groups: groups.clone() }),
+        Arc::new(PartitionMarkers { replicas: replicas.clone(), groups: groups.clone() }),
         Arc::new(Ids::new(metadata.clone())),
         env.clock.clone(),
         env.tasks.clone(),
+        loader.clone(),
     );
-    metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
+    metadata.subscribe(Arc::new(CoordinatorListener {
+        node_id: BrokerId(config.node_id),
+        groups: groups.clone(),
+        transactions: transactions.clone(),
+        share_state: share_state.clone(),
+        share_partitions: share_partitions.clone(),
+    }));
     metadata.start(&settings::registration(&env, &config, &identity)).map_err(|error| error.to_string())?;
     groups.start_timers(&*env.tasks);
     share_state.start_timers(&*env.tasks);
     // A client that connects finds its groups loaded.
     loader.until_idle().await;
-    let transaction_timers = transactions.start_timers();
+    transactions.start_timers(&*env.tasks);
     let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
     let figures = Figures::register(&registry, logs.clone(), replicas.clone(), groups.clone(), env.clone())
@@ -171,7 +170,6 @@ pub async fn start(
         groups,
         loader,
         transactions,
-        transaction_timers,
         share_state,
         share_partitions,
         metadata,
@@ -219,8 +217,7 @@ impl Broker {
         }
         self.share_partitions.close();
         self.share_state.close();
-        self.transaction_timers.abort();
-        self.transactions.unload_all();
+        self.transactions.close();
         self.groups.close();
         self.loader.close();
         self.metadata.stop().await;

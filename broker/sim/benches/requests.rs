@@ -9,7 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker, Dispatch};
-use ottla_coordinator::transaction::{TransactionCoordinator, TransactionSettings};
+use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, TransactionSettings};
 use ottla_coordinator::{Loader, PartitionLog};
 use ottla_env::Env;
 use ottla_env::memory::{NoNet, SeededRng, ThreadTasks};
@@ -24,7 +24,7 @@ use ottla_protocol::messages::{
 };
 use ottla_protocol::{ApiKey, Encode};
 use ottla_records::{BatchBuilder, Codec};
-use ottla_server::transactions::{Ids, Markers};
+use ottla_server::transactions::Ids;
 use ottla_sim::rooms::{World, wait, wire};
 use prometheus::Registry;
 
@@ -42,6 +42,7 @@ fn dispatch(world: &World) -> Dispatch {
         rng: Arc::new(SeededRng::new(1)),
         tasks: Arc::new(ThreadTasks),
     };
+    let loader = Loader::new(env.tasks.clone());
     let settings = TransactionSettings {
         timeout_max_ms: 900_000,
         id_expiration_ms: 604_800_000,
@@ -57,12 +58,12 @@ fn dispatch(world: &World) -> Dispatch {
     let transactions = TransactionCoordinator::new(
         settings,
         Arc::new(transactions_log),
-        Arc::new(Markers { replicas: rooms.replicas.clone(), groups: rooms.groups.clone() }),
+        Arc::new(PartitionMarkers { replicas: rooms.replicas.clone(), groups: rooms.groups.clone() }),
         Arc::new(Ids::new(rooms.metadata.clone())),
         env.clock.clone(),
         env.tasks.clone(),
+        loader.clone(),
     );
-    let loader = Loader::new(env.tasks.clone());
     let (share_state, share_partitions) =
         ottla_server::share::rooms(&env, &world.config, &rooms.metadata, &rooms.replicas, &loader);
     let metrics = Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics"));

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use ottla_coordinator::transaction::write_marker;
 use ottla_model::{ErrorCode, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::write_txn_markers_request::WritableTxnMarker;
@@ -15,7 +16,7 @@ use ottla_protocol::messages::{WriteTxnMarkersRequest, WriteTxnMarkersResponse};
 use ottla_records::EndTxnMarker;
 
 use super::prelude::*;
-use crate::transactions::{partition, write_marker};
+use crate::transactions::partition;
 
 pub const API: Api = Api { key: ApiKey::WriteTxnMarkers, min: 1, max: 2, class: Class::Forwarded, admit };
 

@@ -49,16 +49,6 @@ pub trait CoordinatorLog: Send + Sync {
         Ok(())
     }
 
-    /// How many partitions the topic has; `None` while it does not exist.
-    fn partition_count(&self) -> Option<i32> {
-        None
-    }
-
-    /// The leader epoch of a partition.
-    fn leader_epoch(&self, _partition: i32) -> LeaderEpoch {
-        LeaderEpoch(0)
-    }
-
     /// Whether the cluster has a topic of this id.
     fn has_topic(&self, _id: TopicId) -> bool {
         true

@@ -92,12 +92,16 @@ impl CoordinatorLog for PartitionLog {
             return Some(Box::pin(async { Err(ErrorCode::NotLeaderOrFollower) }));
         };
         let end = offset + 1;
+        let epoch = partition.leader_epoch();
         if !partition.waits_for_flush() || partition.is_durable(end) {
             return None;
         }
         Some(Box::pin(async move {
-            let outcomes = AllDurable::new(vec![Pending::new(partition, end)]).await;
+            let waited = Pending::new(partition.clone(), end);
+            let outcomes = AllDurable::new(vec![waited]).await;
             match outcomes.into_iter().all(|outcome| outcome.is_ok()) {
+                // Under another epoch it may be another record that lies there.
+                true if partition.leader_epoch() != epoch => Err(ErrorCode::NotLeaderOrFollower),
                 true => Ok(()),
                 false => Err(ErrorCode::KafkaStorageError),
             }
@@ -133,14 +137,6 @@ impl CoordinatorLog for PartitionLog {
             return Ok(());
         }
         log.delete_records(before).map(|_| ()).map_err(|error| change_error(&error))
-    }
-
-    fn partition_count(&self) -> Option<i32> {
-        self.metadata.image().topic(self.topic).map(|topic| topic.partitions.len() as i32)
-    }
-
-    fn leader_epoch(&self, partition: i32) -> LeaderEpoch {
-        self.partition(partition).map_or(LeaderEpoch(0), |partition| partition.leader_epoch())
     }
 
     fn has_topic(&self, id: TopicId) -> bool {

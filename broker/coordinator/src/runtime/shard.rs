@@ -233,6 +233,13 @@ impl<S: CoordinatorShard> ShardGuard<'_, S> {
         Ok(Some(last))
     }
 
+    pub fn append_one(&mut self, record: S::Record) -> Result<Offset, ErrorCode> {
+        match self.append(vec![record])? {
+            Some(offset) => Ok(offset),
+            None => unreachable!("one record has an offset"),
+        }
+    }
+
     /// The same for the records of a producer's transaction.
     pub fn append_transactional(
         &mut self,

@@ -11,7 +11,6 @@ use ottla_model::{ErrorCode, Offset, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_records::EndTxnMarker;
 use tokio::sync::oneshot;
 
-use super::codec::TransactionRecord;
 use super::coordinator::{Shard, Step, TransactionCoordinator};
 use super::decide;
 use super::metadata::{PartitionSet, TransactionMetadata, TransactionState};
@@ -58,7 +57,7 @@ impl TransactionCoordinator {
             coordinator.run_to_completion(&shard, id, &prepared, offset).await;
             drop(done);
         };
-        self.tasks.spawn("transaction markers", Box::pin(work)).detach();
+        self.tasks.spawn("transaction markers", Box::pin(work));
         completion
     }
 
@@ -81,7 +80,7 @@ impl TransactionCoordinator {
         offset: Offset,
     ) {
         // A marker must not be where its decision may yet be lost.
-        if self.committed(shard, offset).await.is_err() {
+        if self.committed(shard, Some(offset)).await.is_err() {
             return;
         }
         let mut left = prepared.partitions.clone();
@@ -90,7 +89,7 @@ impl TransactionCoordinator {
             if left.is_empty() {
                 break;
             }
-            if shard.is_gone() {
+            if shard.has_ended() {
                 return;
             }
             let again = Monotonic(self.clock.monotonic().0 + RETRY_PAUSE);
@@ -99,7 +98,7 @@ impl TransactionCoordinator {
         // A full device refuses the record for a while; until it is there the producer has to wait.
         while let Err(error) = self.complete(shard, &transactional_id, prepared) {
             tracing::warn!(%transactional_id, %error, "a transaction's completion was refused; it is tried again");
-            if shard.is_gone() {
+            if shard.has_ended() {
                 // Whoever loads the partition next finds the decision and completes it.
                 return;
             }
@@ -133,7 +132,7 @@ impl TransactionCoordinator {
     ) -> PartitionSet {
         let marker = EndTxnMarker {
             is_commit: prepared.state == TransactionState::PrepareCommit,
-            coordinator_epoch: self.log.leader_epoch(shard.partition).0,
+            coordinator_epoch: shard.epoch.0,
             timestamp: self.clock.wall_ms(),
         };
         let (mut failed, mut waits) = (PartitionSet::new(), Vec::new());
@@ -166,30 +165,8 @@ impl TransactionCoordinator {
         failed
     }
 
-    /// Aborts what is open for too long, and forgets ids that nobody used for as long as the settings say.
-    pub fn tick(self: &Arc<Self>, expires_ids: bool) {
-        for shard in self.all_shards() {
-            let wall_ms = self.clock.wall_ms();
-            for id in shard.select(|value| decide::is_late(value, wall_ms)) {
-                self.time_out(&shard, id);
-            }
-            if expires_ids {
-                let expiration_ms = self.settings.id_expiration_ms;
-                for id in shard.select(|value| decide::is_expired(value, expiration_ms, wall_ms)) {
-                    // What is refused is tried again at the next turn.
-                    let _ = shard.forget(
-                        &*self.log,
-                        TransactionRecord { transactional_id: id, value: None },
-                        wall_ms,
-                        |value| decide::is_expired(value, expiration_ms, wall_ms),
-                    );
-                }
-            }
-        }
-    }
-
     /// Aborts one transaction that is open for too long; a new producer id is fetched first where it needs one.
-    fn time_out(self: &Arc<Self>, shard: &Arc<Shard>, id: Box<str>) {
+    pub(super) fn time_out(self: &Arc<Self>, shard: &Arc<Shard>, id: Box<str>) {
         let aborted = self.step(shard, &id, |present, wall_ms| decide::time_out(present, None, wall_ms));
         if matches!(aborted, Ok(Step::NeedsProducerId)) {
             let (coordinator, shard) = (Arc::clone(self), Arc::clone(shard));
@@ -199,7 +176,7 @@ impl TransactionCoordinator {
                 let late = |present: Option<&_>, wall_ms| decide::time_out(present, Some(spare), wall_ms);
                 report_late(&id, &coordinator.step(&shard, &id, late));
             };
-            self.tasks.spawn("transaction timeout", Box::pin(work)).detach();
+            self.tasks.spawn("transaction timeout", Box::pin(work));
             return;
         }
         report_late(&id, &aborted);

@@ -1,5 +1,5 @@
 //! Transactions of the producers with a transactional id: what is decided, and what a restart must find.
-//! Core, but for `coordinator` and `markers`, which are its shell.
+//! Core, but for `coordinator`, `markers`, `partition_markers`, `produce` and `reads`, which are its shell.
 //!
 //! Reading order: `metadata` (one transactional id), `codec` (its record), `shard` (the ids of one
 //! partition of `__transaction_state`), `decide` (the rules), then the shell.
@@ -15,6 +15,7 @@ pub mod coordinator;
 pub mod decide;
 pub mod markers;
 pub mod metadata;
+mod partition_markers;
 mod produce;
 mod reads;
 pub mod shard;
@@ -25,4 +26,5 @@ pub use coordinator::{ProducerIdSource, TransactionCoordinator, TransactionSetti
 pub use decide::Ending;
 pub use markers::TransactionMarkers;
 pub use metadata::{PartitionSet, TransactionMetadata, TransactionState, TransactionVersion};
+pub use partition_markers::{PartitionMarkers, write_marker};
 pub use produce::Joining;

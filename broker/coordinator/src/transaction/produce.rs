@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::coordinator::TransactionCoordinator;
 use super::decide;
 use super::metadata::{PartitionSet, TransactionVersion};
+use crate::shard::CoordinatorShard;
 
 /// Who writes where.
 #[derive(Clone, Debug)]
@@ -100,36 +101,33 @@ impl TransactionCoordinator {
         if id.is_empty() {
             return finish(Err(ErrorCode::InvalidRequest));
         }
-        let shard = match self.shard_for(id) {
+        let shard = match self.runtime.shard_for(id) {
             Ok(shard) => shard,
             Err(error) => return finish(Err(error)),
         };
-        let mut phase = shard.phase.lock();
-        if joining.adds {
-            let added = self.step_locked(&shard, &mut phase, id, |present, wall_ms| {
-                let version = TransactionVersion::V2;
-                decide::add_partitions(present, producer_id, epoch, &joining.partitions, version, wall_ms)
-            });
-            if let Err(error) = added {
-                return finish(Err(error));
+        let tried = self.runtime.turn(&shard, |guard| {
+            if joining.adds {
+                let added = self.step_in(&shard, guard, id, |present, wall_ms| {
+                    let version = TransactionVersion::V2;
+                    decide::add_partitions(present, producer_id, epoch, &joining.partitions, version, wall_ms)
+                });
+                if let Err(error) = added {
+                    return finish(Err(error));
+                }
             }
-        }
-        let core = match phase.core() {
-            Ok(core) => core,
-            Err(error) => return finish(Err(error)),
-        };
-        let verified = decide::verify_partitions(core.get(id), producer_id, epoch, &joining.partitions);
-        let is_any = verified.as_ref().is_ok_and(|errors| errors.contains(&ErrorCode::None));
-        if is_any
-            && let Some(entry) = core.entry(id)
-            && self.log.committed(shard.partition, entry.last_record_offset).is_some()
-        {
-            let (coordinator, offset) = (Arc::clone(self), entry.last_record_offset);
-            let shard = Arc::clone(&shard);
-            return Tried::Wait(Box::pin(async move { coordinator.committed(&shard, offset).await }));
-        }
-        // The lock is held while it is written: a decision to end comes after it.
-        finish(verified)
+            let core = guard.core();
+            let verified = decide::verify_partitions(core.get(id), producer_id, epoch, &joining.partitions);
+            let is_any = verified.as_ref().is_ok_and(|errors| errors.contains(&ErrorCode::None));
+            if is_any
+                && let after @ Some(_) = core.last_record_offset(id)
+                && let Some(wait) = self.runtime.commit_wait(&shard, after)
+            {
+                return Tried::Wait(Box::pin(wait.wait()));
+            }
+            // The lock is held while it is written: a decision to end comes after it.
+            finish(verified)
+        });
+        tried.unwrap_or_else(|error| finish(Err(error)))
     }
 }
 

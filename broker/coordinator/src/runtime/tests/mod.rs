@@ -1,6 +1,7 @@
 //! Tests of the groups' APIs: a coordinator over a log in memory.
 //! Shell.
 
+mod histories;
 mod versions;
 
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use super::super::*;
 use super::place;
 use crate::CoordinatorRecord;
-use crate::runtime::{CoordinatorLog, Durable};
+use crate::runtime::{CoordinatorLog, Durable, Loader};
 
 const PARTITIONS: i32 = 3;
 
@@ -64,10 +64,6 @@ fn until(holds: impl Fn() -> bool + Send + 'static) -> BoxFuture<'static, Result
 struct Outside(Arc<World>);
 
 impl CoordinatorLog for Outside {
-    fn partition_count(&self) -> Option<i32> {
-        Some(1)
-    }
-
     fn ensure_topic(&self) -> BoxFuture<'static, Result<(), ErrorCode>> {
         Box::pin(async { Ok(()) })
     }
@@ -93,10 +89,6 @@ impl CoordinatorLog for Outside {
         bytes[..8].copy_from_slice(&offset.to_be_bytes());
         disk.log.push(bytes.into());
         Ok(Offset(offset))
-    }
-
-    fn leader_epoch(&self, _: i32) -> LeaderEpoch {
-        LeaderEpoch(*self.0.epoch.lock())
     }
 
     fn committed(&self, _: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
@@ -183,12 +175,22 @@ fn coordinator(world: &Arc<World>, clock: &Arc<MemoryClock>) -> Arc<TransactionC
     let settings = TransactionSettings {
         timeout_max_ms: 900_000,
         id_expiration_ms: 1 << 40,
-        abort_interval_ms: 10_000,
+        abort_interval_ms: 100,
         expiration_interval_ms: 3_600_000,
     };
-    let coordinator =
-        TransactionCoordinator::new(settings, outside(), outside(), outside(), clock.clone(), outside());
-    assert_eq!(coordinator.load(0), Ok(()));
+    let loader = Loader::new(outside());
+    let coordinator = TransactionCoordinator::new(
+        settings,
+        outside(),
+        outside(),
+        outside(),
+        clock.clone(),
+        outside(),
+        loader,
+    );
+    coordinator.runtime.set_partition_count(Some(1));
+    let epoch = LeaderEpoch(*world.epoch.lock());
+    assert!(matches!(coordinator.runtime.load_now(0, epoch), Some(Ok(_))));
     coordinator
 }
 
@@ -381,7 +383,7 @@ impl History {
             _ => self.clock.advance(Duration::from_millis(20)),
         }
         if self.world.rng.chance(5) {
-            self.coordinator.tick(false);
+            self.coordinator.tick();
         }
     }
 
@@ -391,7 +393,7 @@ impl History {
         self.clock.advance(Duration::from_secs(3));
         for _ in 0..4_000 {
             self.step();
-            self.coordinator.tick(false);
+            self.coordinator.tick();
         }
         assert!(self.world.tasks.lock().is_empty(), "a transaction was never completed");
     }
