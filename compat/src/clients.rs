@@ -13,7 +13,7 @@ use crate::failure::{Outcome, While, fail};
 use crate::places::{cache_dir, compat_dir};
 use crate::process::{find, require, run};
 use crate::steps::{Setting, Steps};
-use crate::{kcat, scenario, tools, transactions, words};
+use crate::{absent, kcat, scenario, tools, transactions, words};
 
 /// A download or a build that takes longer than this has stalled.
 const PREPARE_LIMIT: Duration = Duration::from_secs(600);
@@ -33,6 +33,7 @@ enum Kind {
     Python(&'static str),
     KafkaJs,
     Go(&'static str),
+    KafkaGo,
     Kcat,
     Tools,
     Words,
@@ -46,11 +47,12 @@ impl Kind {
 }
 
 /// The slowest come first, so that they do not run alone at the end.
-pub const CLIENTS: [ClientRow; 12] = [
+pub const CLIENTS: [ClientRow; 13] = [
     ClientRow { name: "rdkafka", about: "librdkafka through the Rust crate rdkafka", kind: Kind::Rdkafka },
     ClientRow { name: "kafka-tools", about: "the command lines of Apache Kafka 4.3.1", kind: Kind::Tools },
     ClientRow { name: "sarama", about: "IBM/sarama, Go", kind: Kind::Go("sarama") },
     ClientRow { name: "franz-go", about: "twmb/franz-go, Go", kind: Kind::Go("franz-go") },
+    ClientRow { name: "kafka-go", about: "segmentio/kafka-go, Go", kind: Kind::KafkaGo },
     ClientRow { name: "java-4.3.1", about: "kafka-clients 4.3.1", kind: Kind::Java("4.3.1") },
     ClientRow { name: "java-2.1.1", about: "kafka-clients 2.1.1", kind: Kind::Java("2.1.1") },
     ClientRow {
@@ -81,6 +83,7 @@ impl ClientRow {
             Kind::Python(folder) => prepare_python(folder, say)?,
             Kind::KafkaJs => prepare_kafkajs(say)?,
             Kind::Go(folder) => prepare_go(folder, say)?,
+            Kind::KafkaGo => prepare_go("kafka-go", say)?,
             Kind::Kcat => prepare_apt("kcat", Path::new("/usr/bin/kcat"), say)?,
             Kind::Tools => prepare_tools(say)?,
             Kind::Words => {
@@ -98,6 +101,10 @@ impl Prepared {
             Kind::Kcat => kcat::play(setting, steps),
             Kind::Tools => tools::play(setting, steps),
             Kind::Words => words::play(setting, steps),
+            Kind::KafkaGo => {
+                scenario::play(&self.program, setting, steps)?;
+                absent::play(&self.program, setting, steps)
+            }
             kind => {
                 scenario::play(&self.program, setting, steps)?;
                 if !kind.has_transactions() {

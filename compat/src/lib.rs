@@ -1,6 +1,7 @@
 //! Foreign clients and tools, unmodified, run against a broker in another process; and the starters of such brokers.
 //! shell: processes, files, sockets and the clock; nothing here is linked into the broker.
 
+pub mod absent;
 pub mod adopt;
 pub mod bench;
 pub mod broker;

@@ -132,9 +132,13 @@ impl Connection {
     }
 
     pub fn send(&mut self, key: i16, version: i16, body: Body) -> Outcome<()> {
+        self.send_as("ottla-compat", key, version, body)
+    }
+
+    /// The same under another client id.
+    pub fn send_as(&mut self, client_id: &str, key: i16, version: i16, body: Body) -> Outcome<()> {
         self.sent_correlation_id += 1;
-        let header =
-            Body::default().i16(key).i16(version).i32(self.sent_correlation_id).string("ottla-compat");
+        let header = Body::default().i16(key).i16(version).i32(self.sent_correlation_id).string(client_id);
         let count = i32::try_from(header.0.len() + body.0.len())
             .map_err(|_| Failure("a request beyond 2 GiB".to_owned()))?;
         let mut frame = Body::default().i32(count).0;

@@ -3,11 +3,13 @@
 
 #[cfg(test)]
 mod dashboard_tests;
+mod metrics_text;
 mod pages;
 mod process_metrics;
 mod server;
 mod stream_io;
 
+pub use metrics_text::MetricsText;
 pub use pages::{About, AdminSources};
 pub use process_metrics::ProcessMetrics;
 pub use server::{AdminServer, BoundAdminServer};

@@ -9,15 +9,19 @@ use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use prometheus::{Encoder, Registry, TextEncoder};
 
+use crate::metrics_text::{MetricsText, SendPiece};
+
 /// What there is to show, given by the wiring.
 #[derive(Clone)]
 pub struct AdminSources {
     pub registry: Registry,
     /// Whether every listener serves.
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
-    /// Brings gauges up to date that nobody keeps while nobody looks (log sizes, group lag). Called
-    /// before each scrape, never twice at once, on a thread that may block.
+    /// Brings gauges of the registry up to date that nobody keeps while nobody looks. Called before each
+    /// scrape, on a thread that may block; scrapes may meet.
     pub refresh: Arc<dyn Fn() + Send + Sync>,
+    /// Writes figures that are gathered anew at each scrape, behind those of the registry. As `refresh`.
+    pub figures: Arc<dyn Fn(&mut MetricsText<'_>) + Send + Sync>,
     pub about: About,
 }
 
@@ -37,6 +41,7 @@ pub enum Page {
     Answer(Response<Full<Bytes>>),
 }
 
+pub const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -58,23 +63,25 @@ pub fn page(method: &Method, path: &str, sources: &AdminSources) -> Page {
     })
 }
 
-/// The registry in Prometheus' text format, brought up to date before. May take a while.
-pub fn metrics(sources: &AdminSources) -> Response<Full<Bytes>> {
+/// All figures in Prometheus' text format, brought up to date before. May take a while. True when all of
+/// it was written and read.
+pub fn metrics(sources: &AdminSources, send: SendPiece<'_>) -> bool {
     (sources.refresh)();
-    let encoder = TextEncoder::new();
-    let mut text = Vec::new();
-    match encoder.encode(&sources.registry.gather(), &mut text) {
-        Ok(()) => answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text),
-        Err(error) => answer(StatusCode::INTERNAL_SERVER_ERROR, PLAIN, format!("{error}\n")),
+    let mut text = MetricsText::new(send);
+    if let Err(error) = TextEncoder::new().encode(&sources.registry.gather(), &mut text) {
+        tracing::debug!(%error, "the metrics could not be written");
+        return false;
     }
+    (sources.figures)(&mut text);
+    text.finish()
 }
 
-pub fn answer(
-    status: StatusCode,
-    content_type: &'static str,
-    body: impl Into<Bytes>,
-) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::new(body.into()));
+fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    answer_with(status, content_type, Full::new(body.into()))
+}
+
+pub fn answer_with<B>(status: StatusCode, content_type: &'static str, body: B) -> Response<B> {
+    let mut answer = Response::new(body);
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

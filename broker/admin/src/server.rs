@@ -4,19 +4,21 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http_body_util::{Either, Full};
+use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use ottla_env::Env;
 use ottla_env::net::{Acceptor, SocketBuffers, Stream};
 use ottla_env::tasks::TaskHandle;
-use tokio::sync::{Mutex, Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::pages::{self, AdminSources, Page};
 use crate::stream_io::StreamIo;
@@ -30,6 +32,10 @@ const HEADERS_MAX: usize = 64;
 const CONNECTION_LIFE: Duration = Duration::from_secs(60);
 /// What an answer under way then still has.
 const CONNECTION_GRACE: Duration = Duration::from_secs(5);
+/// Scrapes at a time; the next waits.
+const SCRAPES_MAX: usize = 4;
+/// Pieces of an answer that wait for a scraper to read them.
+const PIECES_AHEAD: usize = 2;
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(500);
 
 /// A socket that is bound and not yet served.
@@ -48,8 +54,8 @@ pub struct AdminServer {
 struct Serving {
     env: Env,
     sources: AdminSources,
-    /// Held during a scrape.
-    scrape: Mutex<()>,
+    /// One is held during each scrape.
+    scrapes: Arc<Semaphore>,
 }
 
 impl AdminServer {
@@ -77,7 +83,8 @@ impl BoundAdminServer {
         let addr = self.addr();
         let stopping = watch::Sender::new(false);
         let env = self.env.clone();
-        let serving = Arc::new(Serving { env: self.env, sources, scrape: Mutex::new(()) });
+        let serving =
+            Arc::new(Serving { env: self.env, sources, scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)) });
         let work = accept_loop(self.acceptor, serving, stopping.subscribe());
         let accepting = env.tasks.spawn("admin-accept", Box::pin(work));
         AdminServer { addr, accepting, stopping }
@@ -146,27 +153,56 @@ async fn connection(stream: Box<dyn Stream>, serving: Arc<Serving>, mut stopping
     }
 }
 
-async fn respond(request: Request<Incoming>, serving: Arc<Serving>) -> hyper::Result<Response<Full<Bytes>>> {
+type Body = Either<Full<Bytes>, Pieces>;
+
+async fn respond(request: Request<Incoming>, serving: Arc<Serving>) -> hyper::Result<Response<Body>> {
     Ok(match pages::page(request.method(), request.uri().path(), &serving.sources) {
-        Page::Answer(answer) => answer,
-        Page::Metrics => scrape(&serving).await,
+        Page::Answer(answer) => answer.map(Either::Left),
+        Page::Metrics => scrape(&serving).await.map(Either::Right),
     })
 }
 
-/// One scrape at a time, on a thread of its own: with many partitions it takes longer than a task
-/// may run.
-async fn scrape(serving: &Serving) -> Response<Full<Bytes>> {
-    let _one_at_a_time = serving.scrape.lock().await;
-    let (sender, receiver) = oneshot::channel();
+/// An answer that is written while it is sent.
+struct Pieces(mpsc::Receiver<Piece>);
+
+enum Piece {
+    Bytes(Bytes),
+    /// All was sent. An answer without it was cut off, and its connection is closed.
+    End,
+}
+
+impl hyper::body::Body for Pieces {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        self.get_mut().0.poll_recv(context).map(|piece| match piece {
+            Some(Piece::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
+            Some(Piece::End) => None,
+            None => Some(Err(io::ErrorKind::UnexpectedEof.into())),
+        })
+    }
+}
+
+/// A few scrapes at a time, each on a thread of its own: with many partitions it takes longer than a task
+/// may run, and a scraper may read slowly.
+async fn scrape(serving: &Serving) -> Response<Pieces> {
+    let place = Arc::clone(&serving.scrapes).acquire_owned().await;
+    let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
     let sources = serving.sources.clone();
     let work = move || {
-        // The scraper may be gone.
-        let _gone = sender.send(pages::metrics(&sources));
+        let _place = place;
+        let mut send = |bytes| sender.blocking_send(Piece::Bytes(bytes)).is_ok();
+        if pages::metrics(&sources, &mut send) {
+            // The scraper may be gone.
+            let _gone = sender.blocking_send(Piece::End);
+        }
     };
     let _thread = serving.env.tasks.spawn_thread("admin-scrape", Box::new(work));
-    receiver.await.unwrap_or_else(|_panicked| {
-        pages::answer(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "the metrics could not be gathered\n")
-    })
+    pages::answer_with(StatusCode::OK, pages::METRICS, Pieces(pieces))
 }
 
 #[cfg(test)]
@@ -186,7 +222,14 @@ mod tests {
         refreshes: Arc<AtomicUsize>,
     }
 
+    /// A source that fails when it has written so many.
+    const CUT_OFF: usize = 10_000;
+
     fn serve() -> House {
+        serve_with(0)
+    }
+
+    fn serve_with(series: usize) -> House {
         let net = MemoryNet::new();
         let env = Env { net: Arc::new(net.clone()), ..ottla_env::real::env() };
         let registry = Registry::new();
@@ -201,6 +244,13 @@ mod tests {
             ready: Arc::new(move || ready.load(Ordering::SeqCst)),
             refresh: Arc::new(move || {
                 refresh.fetch_add(1, Ordering::SeqCst);
+            }),
+            figures: Arc::new(move |text| {
+                text.metric("ottla_many", "gauge", "Many.");
+                for number in 0..series {
+                    text.sample("ottla_many", &[("number", &number.to_string())], 1);
+                }
+                assert!(series != CUT_OFF, "as it should");
             }),
             about: About {
                 version: "1.2.3".into(),
@@ -242,9 +292,48 @@ mod tests {
             let text = get(&house, "/metrics").await;
             assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
             assert!(text.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"));
-            assert!(text.ends_with("# TYPE ottla_test_total counter\nottla_test_total 7\n"), "{text}");
+            let text = body(&text).expect("a whole answer");
+            assert!(text.contains("# TYPE ottla_test_total counter\nottla_test_total 7\n"), "{text}");
+            assert!(text.ends_with("# TYPE ottla_many gauge\n"), "{text}");
             assert_eq!(house.refreshes.load(Ordering::SeqCst), scrape);
         }
+    }
+
+    /// The body of an answer in chunks; `None` when it does not end as it should.
+    fn body(answer: &str) -> Option<String> {
+        let (_head, mut rest) = answer.split_once("\r\n\r\n")?;
+        let mut body = String::new();
+        loop {
+            let (length, chunk) = rest.split_once("\r\n")?;
+            let length = usize::from_str_radix(length, 16).ok()?;
+            body.push_str(chunk.get(..length)?);
+            rest = chunk[length..].strip_prefix("\r\n")?;
+            if length == 0 {
+                return Some(body);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn many_figures_come_whole_and_in_order() {
+        let house = serve_with(200_000);
+        let text = body(&get(&house, "/metrics").await).expect("a whole answer");
+        let samples: Vec<&str> = text.lines().filter(|line| line.starts_with("ottla_many{")).collect();
+        assert_eq!(samples.len(), 200_000);
+        assert!(
+            samples
+                .iter()
+                .enumerate()
+                .all(|(number, line)| { *line == format!("ottla_many{{number=\"{number}\"}} 1") })
+        );
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_cut_off_does_not_look_whole() {
+        let house = serve_with(CUT_OFF);
+        let text = get(&house, "/metrics").await;
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+        assert_eq!(body(&text), None);
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! What the one who sent a request may do: the authorizer's answers, as handlers ask for them.
+//! What the client that sent a request may do: the authorizer's answers, as handlers need them.
 //! Core. Where no authorizer is configured (`authorizer.class.name` unset) everything is allowed, and
 //! asking costs one branch.
 
@@ -16,12 +16,12 @@ use crate::request::Request;
 const CLUSTER_OPERATIONS: i32 = 8096;
 const TOPIC_OPERATIONS: i32 = 3576;
 const GROUP_OPERATIONS: i32 = 3400;
-/// What is told of ACLs where nobody would read them.
+/// The error text of ACL requests where no authorizer is configured.
 pub const NO_AUTHORIZER: &str = "No Authorizer is configured.";
-/// "Not asked for."
+/// The authorized operations were not requested.
 pub const OPERATIONS_OMITTED: i32 = i32::MIN;
 
-/// The ACLs in force when the request came, and who asks.
+/// The ACLs in force when the request came, and whose request it is.
 #[derive(Clone)]
 pub struct Access(Option<Limited>);
 
@@ -29,13 +29,13 @@ pub struct Access(Option<Limited>);
 struct Limited {
     authorizer: Arc<Authorizer>,
     acls: Arc<Acls>,
+    principal: KafkaPrincipal,
     host: IpAddr,
 }
 
 impl Limited {
     fn asking(&self) -> Asking<'_> {
-        // Nobody can say who they are yet: no listener asks (docs/exceptions/security.md).
-        Asking { principal: &KafkaPrincipal::ANONYMOUS, host: self.host }
+        Asking { principal: &self.principal, host: self.host }
     }
 
     fn is_allowed(&self, operation: AclOperation, resource_type: ResourceType, name: &str) -> bool {
@@ -52,6 +52,7 @@ impl Access {
         Access(broker.authorizer.as_ref().map(|authorizer| Limited {
             authorizer: authorizer.clone(),
             acls: broker.metadata.image().acls().clone(),
+            principal: request.principal().clone(),
             host: request.connection.peer_addr.ip().to_canonical(),
         }))
     }

@@ -1,28 +1,196 @@
 //! Topics that come to be because a client asked for them (`auto.create.topics.enable`).
-//! Shell. As in Kafka 4: the asking request is answered at once with UNKNOWN_TOPIC_OR_PARTITION and
-//! the topic is made beside it (`DefaultAutoTopicCreationManager`).
+//! Shell. As in Kafka 4 the request is answered at once with UNKNOWN_TOPIC_OR_PARTITION, and the topic is
+//! made beside it (`DefaultAutoTopicCreationManager`), some time later: docs/decisions/0018.
+//!
+//! One task makes them all. It ends when no topic is left to make, so that a broker at rest has none.
 
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
+use ottla_env::{Env, Monotonic};
+use ottla_metadata::Metadata;
 use ottla_model::TopicName;
+use parking_lot::Mutex;
 
-use crate::context::Broker;
+use crate::owned_tasks::OwnedTasks;
 
-/// Starts the creation of topics that were asked for and are not there.
-pub fn start(broker: &Arc<Broker>, mut missing: Vec<TopicName>) {
-    if !broker.config.auto_create_topics_enable {
-        return;
+/// From the request that names a topic until the topic is made. Clients ask again after 100 ms; what they
+/// do directly after the answer must find things as the answer said.
+const VISIBLE_AFTER: Duration = Duration::from_millis(50);
+/// Topics that wait to be made. A client whose topic finds no room here asks again anyhow.
+const WAITING_MAX: usize = 10_000;
+/// Partitions of topics that are made together.
+const PARTITIONS_TOGETHER: usize = 1_000;
+
+pub struct AutoCreate {
+    env: Env,
+    metadata: Arc<Metadata>,
+    waiting: Arc<Mutex<Waiting>>,
+    topics_together: usize,
+    /// One task, and for a moment a second while the first ends.
+    tasks: OwnedTasks,
+}
+
+/// The topics to be made, each once.
+#[derive(Default)]
+struct Waiting {
+    /// In the order of their times.
+    queue: VecDeque<(Monotonic, TopicName)>,
+    /// Those in the queue, and those being made now.
+    names: HashSet<TopicName>,
+    /// Whether a task looks at the queue until it is empty.
+    is_served: bool,
+}
+
+impl Waiting {
+    /// Adds topics that are not there yet. True when a task must begin.
+    fn add(&mut self, missing: Vec<TopicName>, at: Monotonic) -> bool {
+        for name in missing {
+            // Internal topics are their coordinators' to create.
+            if name.is_internal() || self.names.len() >= WAITING_MAX {
+                continue;
+            }
+            if self.names.insert(name.clone()) {
+                self.queue.push_back((at, name));
+            }
+        }
+        assert!(self.queue.len() <= self.names.len() && self.names.len() <= WAITING_MAX);
+        if self.is_served || self.queue.is_empty() {
+            return false;
+        }
+        self.is_served = true;
+        true
     }
-    // Internal topics are their coordinators' to create.
-    missing.retain(|name| !name.is_internal());
-    if missing.is_empty() {
-        return;
+
+    /// When the first topic is to be made. `None` ends the task that asks.
+    fn next(&mut self) -> Option<Monotonic> {
+        let next = self.queue.front().map(|(at, _)| *at);
+        self.is_served = next.is_some();
+        next
     }
-    let broker_for_task = broker.clone();
-    let work = async move {
-        if let Err(error) = broker_for_task.metadata.auto_create_topics(missing).await {
+
+    /// Takes topics whose time has come.
+    fn due(&mut self, now: Monotonic, most: usize) -> Vec<TopicName> {
+        let count = self.queue.iter().take(most).take_while(|(at, _)| *at <= now).count();
+        self.queue.drain(..count).map(|(_, name)| name).collect()
+    }
+
+    /// They are made, or refused: named again they begin anew.
+    fn made(&mut self, names: &[TopicName]) {
+        for name in names {
+            self.names.remove(name);
+        }
+        if self.names.is_empty() {
+            // The room of a storm does not stay.
+            (self.queue, self.names) = Default::default();
+        }
+    }
+}
+
+impl AutoCreate {
+    pub fn new(env: Env, metadata: Arc<Metadata>, partitions_a_topic: i32) -> AutoCreate {
+        let partitions_a_topic = usize::try_from(partitions_a_topic).unwrap_or(1).max(1);
+        let topics_together = (PARTITIONS_TOGETHER / partitions_a_topic).max(1);
+        AutoCreate { env, metadata, waiting: Arc::default(), topics_together, tasks: OwnedTasks::new(2) }
+    }
+
+    /// Has topics made that were asked for and are not there.
+    pub fn start(&self, missing: Vec<TopicName>) {
+        if missing.is_empty() {
+            return;
+        }
+        let at = self.env.clock.monotonic().after(VISIBLE_AFTER);
+        if !self.waiting.lock().add(missing, at) {
+            return;
+        }
+        let served = Served { waiting: self.waiting.clone(), found_it_empty: false };
+        let (env, metadata, together) = (self.env.clone(), self.metadata.clone(), self.topics_together);
+        let work = create_until_none_waits(env, metadata, served, together);
+        self.tasks.begin(&*self.env.tasks, "auto-create-topics", Box::pin(work));
+    }
+}
+
+/// The queue as its task has it. However the task ends, the next topic begins another.
+struct Served {
+    waiting: Arc<Mutex<Waiting>>,
+    found_it_empty: bool,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if !self.found_it_empty {
+            let mut waiting = self.waiting.lock();
+            waiting.is_served = false;
+            waiting.names = waiting.queue.iter().map(|(_, name)| name.clone()).collect();
+        }
+    }
+}
+
+async fn create_until_none_waits(env: Env, metadata: Arc<Metadata>, mut served: Served, together: usize) {
+    loop {
+        let next = served.waiting.lock().next();
+        let Some(at) = next else {
+            served.found_it_empty = true;
+            return;
+        };
+        env.clock.sleep_until(at).await;
+        let names = served.waiting.lock().due(env.clock.monotonic(), together);
+        if let Err(error) = metadata.auto_create_topics(names.clone()).await {
             tracing::warn!(%error, "topics that clients asked for were not created");
         }
-    };
-    broker.env.tasks.spawn("auto-create-topics", Box::pin(work)).detach();
+        served.waiting.lock().made(&names);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(range: std::ops::Range<usize>) -> Vec<TopicName> {
+        range.map(|number| TopicName::new(&format!("t{number}"))).collect()
+    }
+
+    #[test]
+    fn a_storm_for_the_same_topics_makes_each_once_by_one_task() {
+        let (start, mut waiting) = (Monotonic::default(), Waiting::default());
+        assert!(waiting.add(names(0..3), start.after_ms(50)));
+        for _ in 0..1_000 {
+            assert!(!waiting.add(names(0..3), start.after_ms(60)));
+        }
+        assert!(!waiting.add(names(2..5), start.after_ms(70)));
+        assert_eq!(waiting.next(), Some(start.after_ms(50)));
+        assert_eq!(waiting.due(start.after_ms(49), 10), []);
+        // In parts: what the first leaves is due at once.
+        assert_eq!(waiting.due(start.after_ms(50), 2), names(0..2));
+        assert_eq!(waiting.due(start.after_ms(50), 2), names(2..3));
+        // Named again while it is made, it is not made twice.
+        assert!(!waiting.add(names(0..3), start.after_ms(100)));
+        waiting.made(&names(0..3));
+        assert_eq!(waiting.due(start.after_ms(200), 10), names(3..5));
+        waiting.made(&names(3..5));
+        assert_eq!(waiting.next(), None);
+        assert_eq!(waiting.names.capacity(), 0);
+        assert!(waiting.add(names(0..1), start));
+    }
+
+    #[test]
+    fn internal_topics_and_those_beyond_the_bound_do_not_wait() {
+        let (start, mut waiting) = (Monotonic::default(), Waiting::default());
+        assert!(!waiting.add(vec![TopicName::new("__consumer_offsets")], start));
+        assert!(waiting.add(names(0..WAITING_MAX + 5), start));
+        assert_eq!(waiting.due(start, usize::MAX).len(), WAITING_MAX);
+    }
+
+    #[test]
+    fn a_task_that_is_cut_off_loses_no_topic_that_waits() {
+        let (start, waiting) = (Monotonic::default(), Arc::new(Mutex::new(Waiting::default())));
+        assert!(waiting.lock().add(names(0..2), start));
+        let served = Served { waiting: waiting.clone(), found_it_empty: false };
+        assert_eq!(waiting.lock().due(start, 1), names(0..1));
+        drop(served);
+        // The one being made is named again by its client, the other is still there.
+        assert!(waiting.lock().add(names(0..1), start));
+        assert_eq!(waiting.lock().due(start, 5), [names(1..2), names(0..1)].concat());
+    }
 }

@@ -15,9 +15,14 @@ use ottla_protocol::messages::BrokerId as WireBrokerId;
 use ottla_replica::ReplicaManager;
 use ottla_security::Authorizer;
 
+use crate::auto_create::AutoCreate;
 use crate::fetch_session::FetchSessions;
 use crate::metrics::ApiMetrics;
+use crate::owned_tasks::OwnedTasks;
 use crate::producer_ids::ProducerIds;
+
+/// How many set-ups of share state are under way at a time; a later heartbeat begins what found no room.
+const SHARE_SET_UPS_MAX: usize = 1_000;
 
 pub struct Broker {
     pub env: Env,
@@ -33,6 +38,9 @@ pub struct Broker {
     pub share_partitions: Arc<SharePartitionManager>,
     pub sessions: FetchSessions,
     pub producer_ids: ProducerIds,
+    pub auto_create: AutoCreate,
+    /// Share state of groups that is being set up.
+    pub share_set_ups: OwnedTasks,
     pub metrics: Arc<ApiMetrics>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Arc<Authorizer>>,
@@ -57,6 +65,8 @@ impl Broker {
             node_id: BrokerId(config.node_id),
             sessions: FetchSessions::new(config.incremental_fetch_session_slots_max),
             producer_ids: ProducerIds::new(metadata.clone()),
+            auto_create: AutoCreate::new(env.clone(), metadata.clone(), config.num_partitions),
+            share_set_ups: OwnedTasks::new(SHARE_SET_UPS_MAX),
             env,
             config,
             features,

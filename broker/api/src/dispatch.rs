@@ -39,6 +39,7 @@ impl Dispatch {
             header,
             body: frame,
             connection: connection.clone(),
+            identity: connection.identity(),
             received: broker.env.clock.monotonic(),
             clock: broker.env.clock.clone(),
             metrics: broker.metrics.clone(),

@@ -1,18 +1,22 @@
-//! Engine errors as Kafka's codes, once, without a wildcard.
+//! What goes with an error code in an answer: texts, offsets, record errors. The codes of logs and
+//! replicas are those of `ottla_replica::error_codes`.
 //! Core.
 
-pub use ottla_replica::errors::{append_error, change_error, read_error};
+pub use ottla_replica::error_codes::{
+    append_refused, change_error, not_acknowledged, read_error, unavailable,
+};
 
 use ottla_log::AppendError;
 use ottla_metadata::OperationError;
 use ottla_model::ErrorCode;
+use ottla_replica::AppendRefused;
 
 /// `Errors.UNKNOWN_TOPIC_OR_PARTITION`'s own text, where Kafka sends it.
 pub const NOT_HOSTED: &str = "This server does not host this topic-partition.";
 
-/// Whether a refused append tells where the log starts: Kafka does, but for the errors it expects of a
+/// Whether the answer to a refused append carries the log's start: Kafka does, but for the errors it expects of a
 /// client or a disk (`ReplicaManager.appendToLocalLog`).
-pub fn tells_log_start(code: ErrorCode) -> bool {
+pub fn has_log_start(code: ErrorCode) -> bool {
     !matches!(
         code,
         ErrorCode::UnknownTopicOrPartition
@@ -26,7 +30,8 @@ pub fn tells_log_start(code: ErrorCode) -> bool {
 
 /// The text that goes with a refused append: as in Kafka where records are named, and where only a
 /// text can say what is wrong (a full disk, a directory that failed).
-pub fn append_text(error: &AppendError) -> Option<String> {
+pub fn append_text(refused: &AppendRefused) -> Option<String> {
+    let AppendRefused::Log(error) = refused else { return None };
     match error {
         AppendError::NoSpace(_) | AppendError::Storage(_) => Some(error.to_string()),
         AppendError::Invalid(invalid) if !invalid.record_errors.is_empty() => Some(error.to_string()),
@@ -35,7 +40,8 @@ pub fn append_text(error: &AppendError) -> Option<String> {
 }
 
 /// Records that a refused batch names, with a text each (KIP-467).
-pub fn record_errors(error: &AppendError) -> Vec<(i32, String)> {
+pub fn record_errors(refused: &AppendRefused) -> Vec<(i32, String)> {
+    let AppendRefused::Log(error) = refused else { return Vec::new() };
     match error {
         AppendError::Invalid(invalid) => {
             invalid.record_errors.iter().map(|one| (one.batch_index, one.message.clone())).collect()

@@ -22,6 +22,7 @@ pub mod fetch_session;
 pub mod groups;
 pub mod handlers;
 pub mod metrics;
+pub mod owned_tasks;
 pub mod producer_ids;
 pub mod request;
 pub mod share;

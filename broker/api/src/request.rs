@@ -10,6 +10,7 @@ use ottla_network::{Admitted, Answer, ConnectionInfo, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::header::RequestHeader;
 use ottla_protocol::{Decode, Encode, versions};
+use ottla_security::{Identity, KafkaPrincipal};
 
 use crate::error_counts::ErrorCounts;
 use crate::metrics::ApiMetrics;
@@ -26,6 +27,9 @@ pub struct Request {
     pub header: RequestHeader,
     pub body: Bytes,
     pub connection: Arc<ConnectionInfo>,
+    /// What the connection was known as when the request was admitted; a later authentication does not
+    /// change it.
+    pub identity: Option<Arc<Identity>>,
     pub received: Monotonic,
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<ApiMetrics>,
@@ -34,6 +38,11 @@ pub struct Request {
 impl Request {
     pub fn version(&self) -> i16 {
         self.header.api_version
+    }
+
+    /// The client's principal; anonymous where its listener does not authenticate.
+    pub fn principal(&self) -> &KafkaPrincipal {
+        &self.identity.as_deref().unwrap_or(Identity::anonymous()).principal
     }
 
     /// Decodes the body, after the guard has walked it.

@@ -95,6 +95,7 @@ pub struct BrokerSettings {
     /// None when it is switched off.
     pub http_listener: Option<String>,
     pub memory_budget_bytes: u64,
+    pub metrics_series_max: usize,
 
     /// Listeners for clients, in the order given.
     pub listeners: Vec<Listener>,
@@ -410,6 +411,7 @@ impl Reader<'_> {
             },
             http_listener: self.text("ottla.http.listener").filter(|address| !address.is_empty()),
             memory_budget_bytes: self.long("ottla.memory.budget.bytes").unsigned_abs(),
+            metrics_series_max: self.count("ottla.metrics.series.max"),
             listeners: sockets.listeners,
             controller_listeners: sockets.controller_listeners,
             advertised_listeners: sockets.advertised,

@@ -16,6 +16,7 @@ pub mod settings;
 pub mod shard;
 pub mod share;
 pub mod share_partition;
+mod small_map;
 mod subscription;
 pub mod timers;
 pub mod topic_hash;

@@ -1,5 +1,5 @@
 //! Time: the wall's (for people and records) and the steady one (for every timer).
-//! Shell's door.
+//! Shell: interfaces that `real/` and `memory/` implement.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! Files and folders, as little as the broker needs of them.
-//! Shell's door. Calls are synchronous: a write goes to the page cache and returns; only `sync_*`
+//! Shell: interfaces that `real/` and `memory/` implement. Calls are synchronous: a write goes to the page cache and returns; only `sync_*`
 //! wait for the device, and those are called from threads that may block.
 
 use std::any::Any;
@@ -126,6 +126,10 @@ pub trait File: Send + Sync {
     /// Says that so many bytes will be written from `position` on, so that the file system may find
     /// room for them at once. The length stays. Only a hint: it fails silently.
     fn reserve(&self, _position: u64, _bytes: u64) {}
+
+    /// Begins to bring these bytes to the device and waits for none of them, so that a later sync has
+    /// less to do. Only a hint: it fails silently and proves nothing.
+    fn start_write_out(&self, _position: u64, _bytes: u64) {}
 
     /// Waits until the bytes written so far (and the length) are on the device.
     fn sync_data(&self) -> io::Result<()>;

@@ -1,6 +1,6 @@
 //! Sockets: what a listener and a connection need, in poll form so that one task can own both
 //! directions of a connection.
-//! Shell's door.
+//! Shell: the interfaces that `real/` and `memory/` implement.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 
+use crate::BoxFuture;
 use crate::disk::File;
 
 /// Sizes of the kernel's buffers of a socket, in bytes; `None` leaves them to the kernel.
@@ -22,8 +23,16 @@ pub trait Net: Send + Sync {
     /// backlog, so bind only when everything behind it is ready to serve.
     /// What it accepts has `buffers`.
     fn bind(&self, addr: SocketAddr, buffers: SocketBuffers) -> io::Result<Box<dyn Acceptor>>;
-    /// Addresses a name stands for.
+    /// Addresses a name stands for. May block: for the start of the process only.
     fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
+    /// Opens a connection to a host: resolves its name and tries its addresses in turn. It has no
+    /// deadline of its own; dropping the future gives the attempt up.
+    fn dial(
+        &self,
+        host: &str,
+        port: u16,
+        buffers: SocketBuffers,
+    ) -> BoxFuture<'static, io::Result<Box<dyn Stream>>>;
 }
 
 pub trait Acceptor: Send {

@@ -1,5 +1,5 @@
 //! Randomness.
-//! Shell's door.
+//! Shell: interfaces that `real/` and `memory/` implement.
 
 pub trait Rng: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);

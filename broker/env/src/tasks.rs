@@ -1,5 +1,5 @@
 //! Concurrent work: named, with an owner that can await or end it.
-//! Shell's door.
+//! Shell: interfaces that `real/` and `memory/` implement.
 
 use std::time::Duration;
 

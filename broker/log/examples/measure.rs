@@ -77,6 +77,28 @@ fn append_many(name: &str, logs: &[Arc<UnifiedLog>], batch: &Bytes, count: usize
     ));
 }
 
+/// Threads that append to one log: the second waits for the first all the time.
+fn append_at_once(log: &Arc<UnifiedLog>, batch: &Bytes, threads: usize, count: usize) {
+    let now_ms = RealClock::new().wall_ms();
+    let (started, cpu) = (Instant::now(), cpu_seconds());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                for _ in 0..count / threads {
+                    let stored = log.append(batch.clone(), LeaderEpoch(0), AppendOrigin::Client, now_ms);
+                    stored.expect("stored");
+                }
+            });
+        }
+    });
+    let gigabytes = (batch.len() * count) as f64 / 1e9;
+    say(&format!(
+        "{threads} threads append to one log: {:.3} CPU s/GB, {:.0} MB/s",
+        (cpu_seconds() - cpu) / gigabytes,
+        gigabytes * 1e3 / started.elapsed().as_secs_f64()
+    ));
+}
+
 fn read_all(name: &str, log: &UnifiedLog, max_bytes: usize) {
     let (started, cpu) = (Instant::now(), cpu_seconds());
     let end = log.log_end_offset();
@@ -102,6 +124,9 @@ fn main() {
     let logs: Vec<_> = (0..4).map(|n| log(&manager, "large", n)).collect();
     append_many("64 KiB of 1 KiB records", &logs, &large, 16_000);
     read_all("64 KiB batches", &logs[0], 1 << 20);
+    for threads in [1, 2, 1, 2] {
+        append_at_once(&log(&manager, "shared", 0), &large, threads, 16_000);
+    }
     let logs: Vec<_> = (0..4).map(|n| log(&manager, "middle", n)).collect();
     append_many("100 records of 100 B", &logs, &batch(100, 100, Codec::None), 40_000);
     read_all("10 KB batches", &logs[0], 1 << 20);
@@ -112,11 +137,12 @@ fn main() {
     read_all("171 B batches", &logs[0], 1 << 20);
     read_all("171 B batches", &logs[0], 16 << 10);
     let started = Instant::now();
-    manager.tick(RealClock::new().wall_ms() + 10_000);
+    manager.tick();
     for log in manager.logs() {
         log.flush().expect("synced");
     }
-    manager.tick(RealClock::new().wall_ms() + 20_000);
+    manager.tick();
+    manager.checkpoint();
     say(&format!("flush and checkpoint: {:?}", started.elapsed()));
     append_many("64 KiB, unflushed", &[log(&manager, "large", 0)], &large, 1_000);
     std::mem::forget(manager);

@@ -18,10 +18,11 @@ use ottla_records::{
 };
 use smallvec::SmallVec;
 
+use crate::active_segment::Roll;
 use crate::checkpoint;
 use crate::config::{LogConfig, TopicCompression};
 use crate::error::AppendError;
-use crate::index::{OffsetEntry, TimeEntry};
+use crate::index::OffsetEntry;
 use crate::log_dir::WriteFailure;
 use crate::names;
 use crate::positions::Position;
@@ -137,6 +138,10 @@ impl UnifiedLog {
         {
             return Err(AppendError::FencedLeaderEpoch { given: leader_epoch.0, latest: latest.epoch.0 });
         }
+        let appends_from = self.appends_from.load(Ordering::Acquire);
+        if leader_epoch.0 < appends_from {
+            return Err(AppendError::FencedLeaderEpoch { given: leader_epoch.0, latest: appends_from });
+        }
         if let Some(found) = self.assign_offsets(&mut prepared, leader_epoch, origin)? {
             return Ok(self.duplicate_of(&found, &config));
         }
@@ -144,7 +149,8 @@ impl UnifiedLog {
         if config.timestamp_type == TimestampType::LogAppendTime {
             info.log_append_time = now_ms;
         }
-        let wants_flush = writer.unflushed_bytes >= self.shared.settings.background_flush_bytes;
+        let wants_flush = writer.flush.bytes() >= self.shared.settings.background_flush_bytes;
+        self.write_out(&mut writer);
         drop(writer);
         self.mark_dirty();
         if wants_flush {
@@ -229,6 +235,7 @@ impl UnifiedLog {
             end = batch.fields.next_offset();
         }
         let info = self.write(&mut writer, &prepared, at, &config, now_ms)?;
+        self.write_out(&mut writer);
         drop(writer);
         self.mark_dirty();
         Ok(info)
@@ -299,7 +306,15 @@ impl UnifiedLog {
             return Err(AppendError::UnexpectedOffset { given: Offset::NONE, end: self.log_end_offset() });
         };
         let max_timestamp = prepared.iter().map(|batch| batch.fields.max_timestamp).max().unwrap_or(-1);
-        let active = self.segment_for(writer, bytes, first, last, max_timestamp, config, now_ms)?;
+        let roll = Roll {
+            config,
+            bytes: bytes as u64,
+            first_offset: first.fields.base_offset,
+            last_offset: last.fields.last_offset(),
+            max_timestamp,
+            now_ms,
+        };
+        let active = self.segment_for(writer, &roll)?;
         let position = active.size_bytes();
         let mut slices: SmallVec<[IoSlice<'_>; 2]> = SmallVec::with_capacity(2 * prepared.len());
         for batch in prepared {
@@ -322,37 +337,27 @@ impl UnifiedLog {
             }
             return Err(failure.into());
         }
-        self.publish(writer, &active, prepared, position, now_ms);
-        self.note_indexes(writer, &active, last, position, bytes as u64, config);
-
-        let records: i64 = prepared.iter().map(|batch| i64::from(batch.fields.record_count)).sum();
-        writer.unflushed_records += records;
-        writer.unflushed_bytes += bytes as u64;
+        let records = prepared.iter().map(|batch| i64::from(batch.fields.record_count)).sum();
+        writer.flush.note_written(bytes as u64, records, || self.shared.env.clock.monotonic());
+        self.publish(writer, &active, prepared, position);
+        if writer.active.note_written(bytes as u64, config.index_interval_bytes) {
+            self.append_index_entries(&active, OffsetEntry { offset: roll.last_offset, position });
+        }
         Ok(AppendInfo {
             base_offset: first.fields.base_offset,
-            last_offset: last.fields.last_offset(),
+            last_offset: roll.last_offset,
             max_timestamp,
             log_append_time: -1,
             log_start_offset: self.log_start_offset(),
             duplicate: false,
-            must_flush: writer.unflushed_records >= config.flush_messages,
+            must_flush: writer.flush.records() >= config.flush_messages,
             bytes,
         })
     }
 
-    fn publish(
-        &self,
-        writer: &mut Writer,
-        active: &Arc<Segment>,
-        prepared: &[Prepared],
-        mut position: u64,
-        now_ms: i64,
-    ) {
+    fn publish(&self, writer: &mut Writer, active: &Arc<Segment>, prepared: &[Prepared], mut position: u64) {
         if position == 0 {
             active.set_first_timestamp(prepared.first().map(|batch| batch.fields.max_timestamp));
-        }
-        if writer.unflushed_bytes == 0 {
-            writer.unflushed_since_ms = now_ms;
         }
         let mut ends: SmallVec<[Position; 1]> = SmallVec::new();
         for batch in prepared {
@@ -369,21 +374,13 @@ impl UnifiedLog {
         });
         for completed in &aborted {
             self.note_aborted(active, &AbortedTxn::from(completed));
-            if !writer.unsynced_txn_indexes.contains(&active.base_offset()) {
-                writer.unsynced_txn_indexes.push(active.base_offset());
-                // The file may be new.
-                writer.are_names_unsynced = true;
-            }
+            writer.flush.note_txn_index(active.base_offset());
         }
         active.set_size_bytes(position);
         // First where the end is, then that it is: a reader who sees the new end finds it.
-        let mut positions = self.positions.lock();
-        for end in &ends {
-            positions.push_end(*end);
-        }
-        drop(positions);
+        self.segments.push_ends(&mut writer.turn, &ends);
         if let Some(end) = ends.last() {
-            self.set_log_end(end.offset);
+            self.bounds.advance_end(&mut writer.turn, end.offset);
         }
     }
 
@@ -396,108 +393,34 @@ impl UnifiedLog {
         }
     }
 
-    fn note_indexes(
-        &self,
-        writer: &mut Writer,
-        active: &Segment,
-        last: &Prepared,
-        position: u64,
-        bytes: u64,
-        config: &LogConfig,
-    ) {
-        if writer.bytes_since_index_entry > config.index_interval_bytes {
-            writer.bytes_since_index_entry = 0;
-            let entry = OffsetEntry { offset: last.fields.last_offset(), position };
-            if let Err(error) = self.append_index_entries(active, entry) {
-                // Entries stay in memory and are written later; a lost one only costs time.
-                tracing::debug!(partition = %self.partition, %error, "index entries wait in memory");
-            }
+    /// Entries that can't be written stay in memory and are written later; a lost one only costs time.
+    fn append_index_entries(&self, active: &Segment, entry: OffsetEntry) {
+        if let Err(error) = active.append_index_entries(entry, &self.shared.files) {
+            tracing::debug!(partition = %self.partition, %error, "index entries wait in memory");
         }
-        writer.bytes_since_index_entry += bytes;
-    }
-
-    fn append_index_entries(&self, active: &Segment, entry: OffsetEntry) -> std::io::Result<()> {
-        let files = &self.shared.files;
-        active.index.append(entry, files)?;
-        let Some(max) = active.max_timestamp(files)? else { return Ok(()) };
-        if max.timestamp >= 0
-            && active.time_index.last(files)?.is_none_or(|last| max.timestamp > last.timestamp)
-        {
-            active.time_index.append(TimeEntry { timestamp: max.timestamp, offset: max.offset }, files)?;
-        }
-        Ok(())
     }
 
     /// The segment that takes these batches: the active one, or a new one after it.
-    #[allow(clippy::too_many_arguments, reason = "what the rolling rules look at")]
     fn segment_for(
         self: &Arc<Self>,
         writer: &mut Writer,
-        bytes: usize,
-        first: &Prepared,
-        last: &Prepared,
-        max_timestamp: i64,
-        config: &LogConfig,
-        now_ms: i64,
+        roll: &Roll<'_>,
     ) -> Result<Arc<Segment>, AppendError> {
-        match writer.active.clone() {
+        match writer.active.segment().cloned() {
             None => self.create_folder(writer)?,
             Some(active) => {
-                let last_offset = last.fields.last_offset();
-                if !self.should_roll(
-                    writer,
-                    &active,
-                    bytes as u64,
-                    last_offset,
-                    max_timestamp,
-                    config,
-                    now_ms,
-                )? {
+                let should_roll = writer
+                    .active
+                    .should_roll(roll, &self.shared.files)
+                    .map_err(|error| self.dir.fail(&format!("reading {}", self.folder.display()), &error))?;
+                if !should_roll {
                     return Ok(active);
                 }
             }
         }
         // A follower's first batch may lie above the end of the log.
-        Ok(self.roll(writer, first.fields.base_offset.max(self.log_end_offset()), config, now_ms)?)
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "what the rolling rules look at")]
-    fn should_roll(
-        &self,
-        writer: &Writer,
-        active: &Segment,
-        bytes: u64,
-        last_offset: Offset,
-        max_timestamp: i64,
-        config: &LogConfig,
-        now_ms: i64,
-    ) -> Result<bool, AppendError> {
-        const OFFSET_ENTRY_BYTES: u64 = 8;
-        const TIME_ENTRY_BYTES: u64 = 12;
-        if last_offset - active.base_offset() > i64::from(i32::MAX) {
-            return Ok(true);
-        }
-        let size = active.size_bytes();
-        if size == 0 {
-            return Ok(false);
-        }
-        if size + bytes > config.segment_bytes {
-            return Ok(true);
-        }
-        let files = &self.shared.files;
-        let what = |error: std::io::Error| {
-            AppendError::from(self.dir.fail(&format!("reading {}", self.folder.display()), &error))
-        };
-        let first_timestamp = active.first_timestamp(files).map_err(what)?.unwrap_or(-1);
-        let waited_ms =
-            if first_timestamp >= 0 { max_timestamp - first_timestamp } else { now_ms - active.created_ms };
-        if waited_ms > config.segment_ms_max().saturating_sub(writer.roll_jitter_ms) {
-            return Ok(true);
-        }
-        let index_entries = active.index.len(files).map_err(what)?;
-        let time_entries = active.time_index.len(files).map_err(what)?;
-        Ok(index_entries >= config.segment_index_bytes / OFFSET_ENTRY_BYTES
-            || time_entries + 1 >= config.segment_index_bytes / TIME_ENTRY_BYTES)
+        let base_offset = roll.first_offset.max(self.log_end_offset());
+        Ok(self.roll(writer, base_offset, roll.config, roll.now_ms)?)
     }
 
     /// Makes the partition's folder, with the topic's id in it.
@@ -506,14 +429,13 @@ impl UnifiedLog {
         let disk = &self.shared.env.disk;
         let made = disk.create_dir_all(&self.folder);
         made.map_err(|error| self.dir.write_failed(&format!("making {}", self.folder.display()), &error))?;
-        writer.are_names_unsynced = true;
-        writer.folder_number = self.dir.note_folder();
+        writer.flush.note_folder(self.dir.note_folder());
         self.write_topic_id(writer)
     }
 
     pub(crate) fn write_topic_id(&self, writer: &mut Writer) -> Result<(), AppendError> {
         let topic_id = *self.topic_id.lock();
-        if writer.is_topic_id_written || topic_id.is_zero() {
+        if writer.is_topic_id_written() || topic_id.is_zero() {
             return Ok(());
         }
         let path = self.folder.join(names::PARTITION_METADATA);
@@ -524,8 +446,8 @@ impl UnifiedLog {
             .open(&path, OpenMode::Truncate)
             .and_then(|file| file.write_all_at(text.as_bytes(), 0))
             .map_err(|error| self.dir.write_failed(&format!("writing {}", path.display()), &error))?;
-        writer.is_topic_id_written = true;
-        writer.is_topic_id_unsynced = true;
+        writer.note_topic_id_written();
+        writer.flush.note_topic_id();
         Ok(())
     }
 
@@ -538,48 +460,29 @@ impl UnifiedLog {
         now_ms: i64,
     ) -> Result<Arc<Segment>, WriteFailure> {
         let files = &self.shared.files;
-        let mut replaced = None;
-        if let Some(old) = writer.active.clone() {
-            if old.size_bytes() == 0 {
-                replaced = Some(old);
-            } else {
-                if let Err(error) = old.finish(files) {
-                    return Err(self.dir.write_failed("finishing an index", &error));
-                }
-                self.take_snapshot(writer)?;
+        let old = writer.active.segment().cloned();
+        if let Some(old) = old.as_ref().filter(|old| old.size_bytes() > 0) {
+            if let Err(error) = old.finish(files) {
+                return Err(self.dir.write_failed("finishing an index", &error));
             }
+            self.take_snapshot(writer)?;
         }
         let segment = Arc::new(Segment::new(&self.folder, base_offset, now_ms));
         if let Err(error) = segment.create_file(files).and_then(|file| file.set_len(0)) {
             return Err(self.dir.write_failed("making a segment", &error));
         }
-        let mut segments: Vec<Arc<Segment>> = self.segments.load().iter().cloned().collect();
-        match replaced {
-            Some(old) => {
-                segments.retain(|segment| segment.base_offset() != old.base_offset());
-                if old.base_offset() != base_offset {
-                    self.remove_segment_files(&old);
-                }
-            }
-            None => {
-                if let Some(old) = writer.active.take()
-                    && old.size_bytes() > writer.active_synced_bytes
-                {
-                    writer.unsynced.push(old);
-                }
-            }
+        if let Some(empty) = old.as_ref().filter(|old| old.size_bytes() == 0)
+            && empty.base_offset() != base_offset
+        {
+            self.remove_segment_files(empty);
         }
-        segments.push(segment.clone());
-        self.segments.store(Arc::new(segments));
-        writer.active = Some(segment.clone());
-        writer.active_synced_bytes = 0;
-        writer.bytes_since_index_entry = 0;
-        writer.are_names_unsynced = true;
-        writer.roll_jitter_ms = match config.segment_jitter_ms.min(config.segment_ms) {
+        let roll_jitter_ms = match config.segment_jitter_ms.min(config.segment_ms) {
             jitter if jitter > 0 => (self.shared.env.rng.next_u64() % jitter as u64) as i64,
             _ => 0,
         };
-        self.positions.lock().push_end(Position { offset: base_offset, segment: base_offset, position: 0 });
+        self.segments.push(&mut writer.turn, segment.clone());
+        writer.active.start(segment.clone(), roll_jitter_ms);
+        writer.flush.note_roll(old);
         self.note_cleanable();
         Ok(segment)
     }

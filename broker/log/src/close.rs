@@ -20,7 +20,7 @@ impl UnifiedLog {
         let mut writer = self.writer.lock();
         let snapshot = self.encode_snapshot(&mut writer);
         let epochs = self.epochs.take_unwritten(&mut writer.turn);
-        let active = writer.active.clone();
+        let active = writer.active.segment().cloned();
         drop(writer);
         let Some(active) = active else { return Ok(()) };
         let result = self.write_checkpoint(&active, snapshot, epochs.as_deref());
@@ -75,7 +75,7 @@ impl UnifiedLog {
             return Ok(());
         }
         self.flush()?;
-        let active = self.writer.lock().active.clone();
+        let active = self.writer.lock().active.segment().cloned();
         if let Some(active) = active
             && let Err(error) = active.finish(&self.shared.files)
             && !is_full(&error)

@@ -3,8 +3,6 @@
 
 use ottla_records::{Codec, TimestampType};
 
-pub use crate::cleaner::CleanerSettings;
-
 /// What happens to old records (`cleanup.policy`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CleanupPolicy {
@@ -132,5 +130,50 @@ impl Default for LogManagerSettings {
             reserve_bytes: 4 << 20,
             cleaner: CleanerSettings::default(),
         }
+    }
+}
+
+/// What the cleaner obeys (`log.cleaner.*`); all but whether there is one may change at any time.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CleanerSettings {
+    pub is_enabled: bool,
+    /// 0: nobody cleans but who calls `LogManager::clean`.
+    pub threads: usize,
+    pub backoff_ms: i64,
+    /// Memory for the keys of one round, over all threads; 24 bytes each.
+    pub dedupe_buffer_bytes: u64,
+    pub dedupe_buffer_load_factor: f64,
+    /// Memory for reading and writing, over all threads.
+    pub io_buffer_bytes: usize,
+    /// Read and written, over all threads.
+    pub io_bytes_per_second_max: f64,
+}
+
+impl Default for CleanerSettings {
+    /// Kafka 4.3.1's defaults, without threads.
+    fn default() -> CleanerSettings {
+        CleanerSettings {
+            is_enabled: true,
+            threads: 0,
+            backoff_ms: 15_000,
+            dedupe_buffer_bytes: 128 << 20,
+            dedupe_buffer_load_factor: 0.9,
+            io_buffer_bytes: 512 << 10,
+            io_bytes_per_second_max: f64::MAX,
+        }
+    }
+}
+
+impl CleanerSettings {
+    pub(crate) fn threads_wanted(&self) -> usize {
+        if self.is_enabled { self.threads } else { 0 }
+    }
+
+    pub(crate) fn map_bytes(&self) -> usize {
+        usize::try_from(self.dedupe_buffer_bytes).unwrap_or(usize::MAX) / self.threads.max(1)
+    }
+
+    pub(crate) fn io_bytes(&self) -> usize {
+        (self.io_buffer_bytes / self.threads.max(1) / 2).max(4096)
     }
 }

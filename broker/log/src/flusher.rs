@@ -7,16 +7,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use ottla_env::OpenMode;
 use ottla_model::Offset;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::error::StorageFailure;
-use crate::names;
-use crate::segment::Segment;
-use crate::unified_log::UnifiedLog;
 
 /// Told after each flush of its log, on the thread that did it: everything below the offset is on
 /// the device, or nothing will be any more. Must not block.
@@ -26,8 +22,13 @@ pub trait FlushListener: Send + Sync {
 
 pub(crate) type Work = Box<dyn FnOnce() + Send>;
 
+/// Something that is flushed when its turn comes.
+pub(crate) trait Flush: Send + Sync {
+    fn take_flush_turn(self: Arc<Self>);
+}
+
 enum Job {
-    Flush(Arc<UnifiedLog>),
+    Flush(Arc<dyn Flush>),
     Run(Work),
 }
 
@@ -53,11 +54,42 @@ const QUEUED: u8 = 1;
 const RUNNING: u8 = 2;
 const RUNNING_AND_QUEUED: u8 = 3;
 
+impl FlushTurn {
+    /// Whether the log is to be put into the queue: it is not there, and no turn is running.
+    fn request(&self) -> bool {
+        let before = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| match state {
+            IDLE => Some(QUEUED),
+            RUNNING => Some(RUNNING_AND_QUEUED),
+            _ => None,
+        });
+        before == Ok(IDLE)
+    }
+
+    pub fn begin(&self) {
+        let before = self.state.swap(RUNNING, Ordering::AcqRel);
+        assert_eq!(before, QUEUED, "a turn that nobody waited for");
+    }
+
+    /// Whether another turn was requested meanwhile; the log then goes into the queue again.
+    fn end(&self) -> bool {
+        let before = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| {
+            Some(if state == RUNNING_AND_QUEUED { QUEUED } else { IDLE })
+        });
+        before == Ok(RUNNING_AND_QUEUED)
+    }
+
+    /// While it is held nothing but an append touches the folder, and the folder stays where it is.
+    pub fn hold(&self) -> MutexGuard<'_, ()> {
+        self.running.lock()
+    }
+}
+
 /// The queue and what its threads sleep on.
 pub(crate) struct Flusher {
     queue: Mutex<Queue>,
     ready: Condvar,
     is_inline: bool,
+    is_writing_out: AtomicBool,
 }
 
 #[derive(Default)]
@@ -68,7 +100,12 @@ struct Queue {
 
 impl Flusher {
     pub fn new(is_inline: bool) -> Flusher {
-        Flusher { queue: Mutex::default(), ready: Condvar::new(), is_inline }
+        Flusher {
+            queue: Mutex::default(),
+            ready: Condvar::new(),
+            is_inline,
+            is_writing_out: AtomicBool::new(false),
+        }
     }
 
     /// Runs work that may block, after what is queued; at once where there are no threads.
@@ -79,6 +116,35 @@ impl Flusher {
     fn push(&self, job: Job) {
         self.queue.lock().jobs.push_back(job);
         self.ready.notify_one();
+    }
+
+    pub fn is_inline(&self) -> bool {
+        self.is_inline
+    }
+
+    /// Queues a flush unless one waits already.
+    pub fn request(&self, turn: &FlushTurn, flush: Arc<dyn Flush>) {
+        if turn.request() {
+            self.push(Job::Flush(flush));
+        }
+    }
+
+    /// Ends a turn that `begin` began; one that was requested meanwhile is queued.
+    pub fn end(&self, turn: &FlushTurn, flush: Arc<dyn Flush>) {
+        if turn.end() {
+            self.push(Job::Flush(flush));
+        }
+    }
+
+    /// Takes the one turn to give bytes to the device, if it is free.
+    pub fn begin_write_out(&self) -> bool {
+        !self.is_inline && !self.is_writing_out.swap(true, Ordering::AcqRel)
+    }
+
+    /// Ends the turn.
+    pub fn end_write_out(&self) {
+        let was_writing_out = self.is_writing_out.swap(false, Ordering::AcqRel);
+        assert!(was_writing_out, "a turn is ended once");
     }
 
     /// What a thread of the flusher does until `close`, after which the queue is emptied first.
@@ -108,198 +174,5 @@ impl Flusher {
     pub fn close(&self) {
         self.queue.lock().is_closed = true;
         self.ready.notify_all();
-    }
-}
-
-/// What one flush syncs, and what it proves when done.
-struct FlushPlan {
-    end: Offset,
-    generation: u64,
-    rolled: Vec<Arc<Segment>>,
-    txn_indexes: Vec<Offset>,
-    active: Option<(Arc<Segment>, u64)>,
-    names: bool,
-    topic_id: bool,
-    folder_number: u64,
-    records: i64,
-    bytes: u64,
-}
-
-impl FlushPlan {
-    fn is_empty(&self) -> bool {
-        self.rolled.is_empty() && self.active.is_none() && !self.names && !self.topic_id
-    }
-}
-
-impl UnifiedLog {
-    /// Who is told of flushes; replaces the one before. It is told at once how far the log is
-    /// flushed, so that no flush falls between asking and listening.
-    pub fn set_flush_listener(&self, listener: Option<Arc<dyn FlushListener>>) {
-        self.flush_listener.write().clone_from(&listener);
-        if let Some(listener) = listener {
-            listener.on_flush(Ok(self.flushed_offset()));
-        }
-    }
-
-    /// Asks that everything below `up_to` reaches the device. `true`: it is there already, and no
-    /// call of the listener follows from this one.
-    pub fn request_flush(self: &Arc<Self>, up_to: Offset) -> bool {
-        if self.flushed_offset() >= up_to {
-            return true;
-        }
-        self.enqueue_flush();
-        false
-    }
-
-    pub(crate) fn enqueue_flush(self: &Arc<Self>) {
-        if self.shared.flusher.is_inline {
-            self.flush_and_tell();
-            return;
-        }
-        let turn = &self.flush_turn.state;
-        let before = turn.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| match state {
-            IDLE => Some(QUEUED),
-            RUNNING => Some(RUNNING_AND_QUEUED),
-            _ => None,
-        });
-        if before == Ok(IDLE) {
-            self.shared.flusher.push(Job::Flush(self.clone()));
-        }
-    }
-
-    fn take_flush_turn(self: Arc<Self>) {
-        self.flush_turn.state.store(RUNNING, Ordering::Release);
-        self.flush_and_tell();
-        let before = self.flush_turn.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| {
-            Some(if state == RUNNING_AND_QUEUED { QUEUED } else { IDLE })
-        });
-        if before == Ok(RUNNING_AND_QUEUED) {
-            let shared = self.shared.clone();
-            shared.flusher.push(Job::Flush(self));
-        }
-    }
-
-    fn flush_and_tell(self: &Arc<Self>) {
-        let flushed = self.flush();
-        let listener = self.flush_listener.read().clone();
-        if let Some(listener) = listener {
-            listener.on_flush(flushed);
-        }
-    }
-
-    /// While it is held nothing but an append touches the folder, and the folder stays where it is.
-    pub(crate) fn hold_files(&self) -> MutexGuard<'_, ()> {
-        self.flush_turn.running.lock()
-    }
-
-    /// Syncs what was written so far. Returns the offset below which everything is on the device.
-    /// The listener is not told by this.
-    pub fn flush(&self) -> Result<Offset, StorageFailure> {
-        self.ensure_loaded()?;
-        let _one_at_a_time = self.hold_files();
-        loop {
-            self.dir.check()?;
-            let plan = self.plan_flush();
-            let begun = self.shared.env.clock.monotonic();
-            if let Err(error) = self.sync(&plan) {
-                if !self.is_deleted() {
-                    return Err(self.dir.fail(&format!("syncing {}", self.folder.display()), &error));
-                }
-            } else if !plan.is_empty()
-                && let Some(observer) = self.shared.on_sync.get()
-            {
-                observer(begun.until(self.shared.env.clock.monotonic()));
-            }
-            if let Some(flushed) = self.finish_flush(&plan) {
-                return Ok(flushed);
-            }
-        }
-    }
-
-    fn plan_flush(&self) -> FlushPlan {
-        let mut writer = self.writer.lock();
-        let synced = writer.active_synced_bytes;
-        let active = writer.active.as_ref().and_then(|active| {
-            let size = active.size_bytes();
-            (size > synced).then(|| (active.clone(), size))
-        });
-        FlushPlan {
-            end: self.log_end_offset(),
-            generation: writer.generation,
-            rolled: writer.unsynced.clone(),
-            txn_indexes: std::mem::take(&mut writer.unsynced_txn_indexes),
-            active,
-            names: std::mem::take(&mut writer.are_names_unsynced),
-            topic_id: std::mem::take(&mut writer.is_topic_id_unsynced),
-            folder_number: writer.folder_number,
-            records: writer.unflushed_records,
-            bytes: writer.unflushed_bytes,
-        }
-    }
-
-    fn sync(&self, plan: &FlushPlan) -> std::io::Result<()> {
-        let files = &self.shared.files;
-        for segment in &plan.rolled {
-            // Finished indexes are synced with their segment: retention believes their last entry.
-            for slot in [segment.slot(), segment.index.slot(), segment.time_index.slot()] {
-                match files.get(slot, OpenMode::Read) {
-                    Ok(file) => file.sync_data()?,
-                    // Indexes have no file while they have no entry; deleted segments have none.
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        for base in &plan.txn_indexes {
-            // A start believes the entries of markers that were flushed.
-            let path = names::segment_file(&self.folder, *base, names::TXN_INDEX_SUFFIX);
-            match self.shared.env.disk.open(&path, ottla_env::OpenMode::ReadWrite) {
-                Ok(file) => file.sync_data()?,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if let Some((active, _)) = &plan.active {
-            active.file(files)?.sync_data()?;
-        }
-        if plan.topic_id {
-            // A start takes a folder without an id for one that never held a promised record.
-            let path = self.folder.join(names::PARTITION_METADATA);
-            self.shared.env.disk.open(&path, OpenMode::Read)?.sync_data()?;
-        }
-        if plan.names {
-            self.shared.env.disk.sync_dir(&self.folder)?;
-            self.dir.sync_folders(plan.folder_number)?;
-        }
-        Ok(())
-    }
-
-    /// `None`: the log was truncated meanwhile, so the sync proves nothing.
-    fn finish_flush(&self, plan: &FlushPlan) -> Option<Offset> {
-        let mut writer = self.writer.lock();
-        if writer.generation != plan.generation {
-            return None;
-        }
-        writer.unsynced.retain(|segment| {
-            let is_synced = plan.rolled.iter().any(|synced| Arc::ptr_eq(synced, segment));
-            if is_synced {
-                segment.slot().pin(false);
-            }
-            !is_synced
-        });
-        if let Some((synced, size)) = &plan.active
-            && let Some(active) = &writer.active
-            && Arc::ptr_eq(synced, active)
-        {
-            if active.size_bytes() == *size {
-                active.slot().pin(false);
-            }
-            writer.active_synced_bytes = *size;
-        }
-        writer.unflushed_records -= plan.records;
-        writer.unflushed_bytes -= plan.bytes;
-        let flushed = self.flushed_offset().max(plan.end);
-        self.set_flushed(flushed);
-        Some(flushed)
     }
 }

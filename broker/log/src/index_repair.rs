@@ -9,7 +9,7 @@ use ottla_model::Offset;
 use ottla_records::BatchHeader;
 
 use crate::index::{OffsetEntry, TimeEntry};
-use crate::recovery::LoadReport;
+use crate::load_report::LoadReport;
 use crate::scan::HeaderScan;
 use crate::segment::Segment;
 use crate::unified_log::UnifiedLog;
@@ -40,15 +40,7 @@ impl Repair {
         let files = &log.shared.files;
         segment.note_timestamp(header.max_timestamp, header.last_offset());
         if self.bytes_since_entry > self.index_interval_bytes {
-            segment.index.append(OffsetEntry { offset: header.last_offset(), position }, files)?;
-            if let Some(max) = segment.max_timestamp(files)?
-                && max.timestamp >= 0
-                && segment.time_index.last(files)?.is_none_or(|last| max.timestamp > last.timestamp)
-            {
-                segment
-                    .time_index
-                    .append(TimeEntry { timestamp: max.timestamp, offset: max.offset }, files)?;
-            }
+            segment.append_index_entries(OffsetEntry { offset: header.last_offset(), position }, files)?;
             self.bytes_since_entry = 0;
         }
         self.step(position, header);

@@ -3,20 +3,25 @@
 //! Shell over cores: `producer_state`, `leader_epochs`, `positions`, `checkpoint` and
 //! `producer_snapshot` are cores; the rest does what they decide.
 //!
-//! Reading order: `manager` (all logs), `unified_log` (one), `append`, `read`, `flusher`,
+//! Reading order: `manager` (all logs), `unified_log` (one), `append`, `read`, `flush`,
 //! `recovery`, then the files they keep: `segment`, `index`, `checkpoint`, `producer_snapshot`.
 
+mod active_segment;
 mod append;
+mod bounds;
 pub mod checkpoint;
 mod cleaner;
 mod close;
 pub mod config;
 mod epochs;
 mod error;
+mod flush;
+mod flush_state;
 mod flusher;
 mod index;
 mod index_repair;
 mod leader_epochs;
+mod load_report;
 mod log_dir;
 mod lookup;
 mod manager;
@@ -31,6 +36,7 @@ mod recovery;
 mod retention;
 mod scan;
 mod segment;
+mod segment_list;
 mod startup;
 mod truncate;
 mod txn_index;
@@ -39,14 +45,14 @@ mod writer;
 
 pub use append::{AppendInfo, AppendOrigin};
 pub use checkpoint::{EpochEntry, MetaProperties};
-pub use cleaner::{CleanedStats, CleanerSettings};
-pub use config::{CleanupPolicy, LogConfig, LogManagerSettings, TopicCompression};
+pub use cleaner::{CleanedStats, CleanerFigures};
+pub use config::{CleanerSettings, CleanupPolicy, LogConfig, LogManagerSettings, TopicCompression};
 pub use error::{AppendError, ChangeError, LogError, OpenError, ReadError, StorageFailure};
 pub use flusher::FlushListener;
+pub use load_report::{DirRecovery, LoadReport, RecoveryReport};
 pub use log_dir::DirFailureListener;
 pub use lookup::TimestampOffset;
-pub use manager::{DirRecovery, DirState, LogManager, RecoveryReport};
+pub use manager::{DirState, LogManager};
 pub use read::{ReadData, ReadLimits, ReadSlice};
-pub use recovery::LoadReport;
 pub use txn_index::AbortedTxn;
 pub use unified_log::{SyncObserver, UnifiedLog};

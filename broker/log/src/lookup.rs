@@ -52,6 +52,13 @@ impl UnifiedLog {
         Ok((start, self.epochs.load().epoch_for(start)))
     }
 
+    /// The first record that is on this disk, with its epoch (ListOffsets' EARLIEST_LOCAL).
+    pub fn earliest_local(&self) -> Result<(Offset, Option<LeaderEpoch>), ReadError> {
+        self.check_readable()?;
+        let start = self.local_log_start_offset();
+        Ok((start, self.epochs.load().epoch_for(start)))
+    }
+
     fn find_timestamp(&self, timestamp: i64) -> io::Result<Option<TimestampOffset>> {
         let files = &self.shared.files;
         let start = self.log_start_offset();

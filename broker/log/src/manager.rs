@@ -4,24 +4,24 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ottla_env::Env;
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
+use ottla_env::{Env, Monotonic};
 use ottla_model::{Offset, TopicId, TopicPartition};
 use parking_lot::{Mutex, RwLock};
 
 use crate::checkpoint::{self, MetaProperties};
-use crate::cleaner::{self, CleanedStats, Cleaner};
-use crate::config::{LogConfig, LogManagerSettings};
+use crate::cleaner::{self, CleanedStats, Cleaner, CleanerFigures};
+use crate::config::{CleanerSettings, LogConfig, LogManagerSettings};
 use crate::error::{ChangeError, LogError, OpenError, StorageFailure};
 use crate::flusher::Flusher;
+use crate::load_report::{DirRecovery, LoadReport, RecoveryReport};
 use crate::log_dir::{DirFailureListener, LogDir, WriteFailure};
 use crate::names;
 use crate::open_files::OpenFiles;
-use crate::recovery::LoadReport;
 use crate::startup::{find_partitions, open_dir, recover, remove_clean_marker, remove_folder, tell};
 use crate::unified_log::{Shared, SyncObserver, UnifiedLog};
 
@@ -39,26 +39,10 @@ pub struct LogManager {
     background: Mutex<Option<TaskHandle>>,
     /// Logs that were flushed and whose recovery point is to be written.
     to_checkpoint: Mutex<Vec<Arc<UnifiedLog>>>,
-    last_checkpoint_ms: AtomicI64,
-    last_retention_ms: AtomicI64,
+    last_checkpoint: Mutex<Monotonic>,
+    last_retention: Mutex<Monotonic>,
     is_ticking: AtomicBool,
     is_closed: AtomicBool,
-}
-
-/// What the start of one directory found.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DirRecovery {
-    pub dir: PathBuf,
-    pub was_clean: bool,
-    pub partitions: usize,
-    pub total: LoadReport,
-    pub millis: u64,
-}
-
-/// What a start found.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct RecoveryReport {
-    pub dirs: Vec<DirRecovery>,
 }
 
 /// A directory as DescribeLogDirs shows it.
@@ -84,7 +68,7 @@ impl LogManager {
         let shared = Arc::new(Shared {
             files: OpenFiles::new(env.disk.clone(), settings.open_files_max),
             flusher: Flusher::new(settings.flusher_threads == 0),
-            cleaner: Cleaner::new(&settings.cleaner),
+            cleaner: Cleaner::new(settings.cleaner.clone()),
             settings: settings.clone(),
             dirty: Mutex::default(),
             on_sync: OnceLock::new(),
@@ -113,7 +97,7 @@ impl LogManager {
             }
             opened.push(dir);
         }
-        let now_ms = shared.env.clock.wall_ms();
+        let now = shared.env.clock.monotonic();
         let manager = Arc::new(LogManager {
             shared,
             dirs: opened,
@@ -122,8 +106,8 @@ impl LogManager {
             threads: Mutex::default(),
             background: Mutex::default(),
             to_checkpoint: Mutex::default(),
-            last_checkpoint_ms: AtomicI64::new(now_ms),
-            last_retention_ms: AtomicI64::new(now_ms),
+            last_checkpoint: Mutex::new(now),
+            last_retention: Mutex::new(now),
             is_ticking: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
         });
@@ -147,12 +131,7 @@ impl LogManager {
         if !self.shared.settings.is_background_on {
             return;
         }
-        let cleaner = &self.shared.settings.cleaner;
-        for _ in 0..if cleaner.is_enabled { cleaner.threads } else { 0 } {
-            let shared = self.shared.clone();
-            let work = Box::new(move || cleaner::work(&shared));
-            self.threads.lock().push(self.shared.env.tasks.spawn_thread("log-cleaner", work));
-        }
+        self.start_cleaner_threads();
         let clock = self.shared.env.clock.clone();
         let manager = Arc::downgrade(self);
         let task = self.shared.env.tasks.spawn(
@@ -172,6 +151,38 @@ impl LogManager {
         *self.background.lock() = Some(task);
     }
 
+    fn start_cleaner_threads(&self) {
+        if !self.shared.settings.is_background_on {
+            return;
+        }
+        for _ in 0..self.shared.cleaner.take_missing_threads() {
+            let shared = self.shared.clone();
+            let work = Box::new(move || cleaner::work(&shared));
+            self.threads.lock().push(self.shared.env.tasks.spawn_thread("log-cleaner", work));
+        }
+    }
+
+    /// What of `log.cleaner.*` changed while the broker runs. In force from the next round on, the
+    /// speed at once.
+    pub fn set_cleaner_settings(&self, settings: CleanerSettings) {
+        if *self.shared.cleaner.settings() != settings {
+            self.shared.cleaner.set_settings(settings);
+            self.start_cleaner_threads();
+        }
+    }
+
+    pub fn cleaner_settings(&self) -> Arc<CleanerSettings> {
+        self.shared.cleaner.settings()
+    }
+
+    /// What the cleaner has done so far.
+    pub fn cleaner_figures(&self) -> CleanerFigures {
+        let cleaner = &self.shared.cleaner;
+        let is_background_on = self.shared.settings.is_background_on;
+        let wanted = if is_background_on { cleaner.settings().threads_wanted() } else { 0 };
+        cleaner.figures.read(self.shared.env.clock.monotonic(), cleaner.thread_count(), wanted)
+    }
+
     /// Does on the caller's thread what a thread of the flusher would do next; false when nothing waits.
     /// For a world that has no such threads. May block.
     pub fn flush_next(&self) -> bool {
@@ -185,43 +196,39 @@ impl LogManager {
         }
         let manager = self.clone();
         self.shared.flusher.run(Box::new(move || {
-            manager.tick(manager.shared.env.clock.wall_ms());
+            manager.tick();
             manager.is_ticking.store(false, Ordering::Release);
         }));
     }
 
     /// One round of what nobody waits for: flushes that are due, checkpoints, retention, idle
     /// files. May block.
-    pub fn tick(&self, now_ms: i64) {
+    pub fn tick(&self) {
         let settings = &self.shared.settings;
-        self.flush_due(now_ms);
-        self.shared.cleaner.tick(now_ms, &settings.cleaner);
-        let last = self.last_checkpoint_ms.load(Ordering::Relaxed);
-        if now_ms - last >= settings.checkpoint_interval_ms || now_ms < last {
-            self.last_checkpoint_ms.store(now_ms, Ordering::Relaxed);
+        let now = self.shared.env.clock.monotonic();
+        self.flush_due(now);
+        self.shared.cleaner.tick(now);
+        if is_due(&self.last_checkpoint, now, settings.checkpoint_interval_ms) {
             self.checkpoint();
             self.shared.files.close_idle();
         }
-        let last = self.last_retention_ms.load(Ordering::Relaxed);
-        if now_ms - last >= settings.retention_check_interval_ms || now_ms < last {
-            self.last_retention_ms.store(now_ms, Ordering::Relaxed);
-            self.run_retention(now_ms);
+        if is_due(&self.last_retention, now, settings.retention_check_interval_ms) {
+            self.run_retention(self.shared.env.clock.wall_ms());
         }
     }
 
     /// Flushes logs that have many or old unsynced bytes; those that are done go to the next
     /// checkpoint.
-    fn flush_due(&self, now_ms: i64) {
+    fn flush_due(&self, now: Monotonic) {
         let settings = &self.shared.settings;
         let dirty = std::mem::take(&mut *self.shared.dirty.lock());
         for log in dirty {
-            let (bytes, since_ms) = {
+            let (bytes, since) = {
                 let writer = log.writer.lock();
-                (writer.unflushed_bytes, writer.unflushed_since_ms)
+                (writer.flush.bytes(), writer.flush.since())
             };
-            let age_ms = now_ms - since_ms;
-            let flush_ms = settings.background_flush_ms.min(log.config.load().flush_ms);
-            let is_due = bytes >= settings.background_flush_bytes || age_ms >= flush_ms || age_ms < 0;
+            let flush_ms = settings.background_flush_ms.min(log.config().flush_ms);
+            let is_due = bytes >= settings.background_flush_bytes || now >= since.after_ms(flush_ms);
             if bytes > 0 && !is_due {
                 self.shared.dirty.lock().push(log);
                 continue;
@@ -515,6 +522,17 @@ impl LogManager {
         }
         self.locks.lock().clear();
     }
+}
+
+/// Whether the interval has passed since the last time; the next one then begins. On the steady clock:
+/// a wall clock that is set back must not hold anything up.
+fn is_due(last: &Mutex<Monotonic>, now: Monotonic, interval_ms: i64) -> bool {
+    let mut last = last.lock();
+    let is_due = now >= last.after_ms(interval_ms);
+    if is_due {
+        *last = now;
+    }
+    is_due
 }
 
 impl Drop for LogManager {

@@ -73,6 +73,9 @@ pub struct ReadLimits {
     pub min_one_batch: bool,
 }
 
+/// Failed looks, with nothing changed between them, after which the device is at fault.
+const READ_FAILURES_MAX: u32 = 3;
+
 impl UnifiedLog {
     /// Finds whole batches from the one that holds `from` on. Never waits for a writer.
     pub fn read(&self, from: Offset, limits: ReadLimits) -> Result<ReadSlice, ReadError> {
@@ -86,57 +89,88 @@ impl UnifiedLog {
         if from >= bound {
             return Ok(ReadSlice::empty(from, log_start_offset, false));
         }
-        // A segment that retention removes while it is looked at is looked for again.
-        let mut attempts = 0;
+        let mut failures = 0;
         loop {
-            attempts += 1;
-            let before = self.segments.load_full();
-            match self.try_read(from, bound, &limits, log_start_offset) {
-                Ok(Some(slice)) => return Ok(slice),
-                Ok(None) => return Ok(ReadSlice::empty(from, log_start_offset, false)),
-                Err(ReadFailure::Corrupt { file, position }) => {
-                    return Err(ReadError::Corrupt { file, position });
-                }
-                Err(ReadFailure::Io(error)) => {
+            let segments = self.segments.load_full();
+            match self.look_for(&segments, from, bound, &limits) {
+                Ok(Look::Found(found)) => return Ok(found.into_slice(log_start_offset)),
+                Ok(Look::FirstIsTooLarge) => return Ok(ReadSlice::empty(from, log_start_offset, true)),
+                Ok(Look::Nothing) => return Ok(ReadSlice::empty(from, log_start_offset, false)),
+                Ok(Look::Damaged { file, position }) => return Err(ReadError::Corrupt { file, position }),
+                Ok(Look::Moved) => self.check_still_there(from)?,
+                Err(error) => {
                     self.check_readable()?;
-                    if !Arc::ptr_eq(&before, &self.segments.load()) {
-                        attempts -= 1;
+                    self.check_still_there(from)?;
+                    // A segment that was removed while it was looked at is looked for again.
+                    if self.segments.is_same(&segments) {
+                        failures += 1;
                     }
-                    let log_start_offset = self.log_start_offset();
-                    if from < log_start_offset {
-                        let log_end_offset = self.log_end_offset();
-                        return Err(ReadError::OffsetOutOfRange {
-                            offset: from,
-                            log_start_offset,
-                            log_end_offset,
-                        });
-                    }
-                    if attempts == 3 {
-                        return Err(self
-                            .dir
-                            .fail(&format!("reading {}", self.folder.display()), &error)
-                            .into());
+                    if failures == READ_FAILURES_MAX {
+                        let what = format!("reading {}", self.folder.display());
+                        return Err(self.dir.fail(&what, &error).into());
                     }
                 }
             }
         }
     }
 
-    fn try_read(
+    fn check_still_there(&self, from: Offset) -> Result<(), ReadError> {
+        let log_start_offset = self.log_start_offset();
+        if from >= log_start_offset {
+            return Ok(());
+        }
+        let log_end_offset = self.log_end_offset();
+        Err(ReadError::OffsetOutOfRange { offset: from, log_start_offset, log_end_offset })
+    }
+
+    fn look_for(
         &self,
+        segments: &[Arc<Segment>],
         from: Offset,
         bound: Offset,
         limits: &ReadLimits,
-        log_start_offset: Offset,
-    ) -> Result<Option<ReadSlice>, ReadFailure> {
-        let files = &self.shared.files;
-        let segments = self.segments.load();
-        if from < self.log_start_offset() {
+    ) -> std::io::Result<Look> {
+        if from < self.local_log_start_offset() {
             // Its segment is gone from the list, or about to: what comes first now lies behind a hole.
-            return Err(ReadFailure::Io(std::io::ErrorKind::NotFound.into()));
+            return Ok(Look::Moved);
         }
-        let Some((mut index, start)) = self.locate(&segments, from)? else { return Ok(None) };
-        let mut start = start;
+        let Some(range) = self.range_of(segments, from, bound)? else { return Ok(Look::Nothing) };
+        let segment = &segments[range.index];
+        let file = segment.file(&self.shared.files)?;
+        let Some(cut) = self.cut_to(segment, &*file, &range, limits)? else { return Ok(Look::Nothing) };
+        if cut.end == range.start {
+            return Ok(Look::FirstIsTooLarge);
+        }
+        let checked = segment.ensure_checked(&*file, range.start, cut.end)?;
+        if checked <= range.start {
+            let file = segment.slot().path().display().to_string();
+            return Ok(Look::Damaged { file, position: range.start });
+        }
+        assert!(checked <= cut.end, "a read never goes on behind its end");
+        let is_whole = checked == cut.end;
+        if is_whole {
+            let cursor =
+                Position { offset: cut.next_offset, segment: segment.base_offset(), position: cut.end };
+            self.segments.push_cursor(segment, range.index, cursor);
+        }
+        Ok(Look::Found(Found {
+            file,
+            position: range.start,
+            len: (checked - range.start) as usize,
+            // What is before a damaged batch is served, and the reader comes again.
+            next_offset: if is_whole { cut.next_offset } else { from },
+            is_cut: cut.is_cut,
+        }))
+    }
+
+    /// The bytes of one segment from the batch that holds `from` on, below the bound. `None`: there are none.
+    fn range_of(
+        &self,
+        segments: &[Arc<Segment>],
+        from: Offset,
+        bound: Offset,
+    ) -> std::io::Result<Option<Range>> {
+        let Some((mut index, mut start)) = self.locate(segments, from)? else { return Ok(None) };
         // Offsets may end before a segment does (compaction, truncation): go on with the next.
         while start >= segments[index].size_bytes() {
             index += 1;
@@ -150,57 +184,38 @@ impl UnifiedLog {
             return Ok(None);
         }
         let next_base = segments.get(index + 1).map(|next| next.base_offset());
-        let bound_is_beyond = next_base.is_some_and(|next| next <= bound);
-        let (limit, limit_offset) = if bound_is_beyond {
-            (segment.size_bytes(), next_base.unwrap_or(bound))
-        } else {
-            match self.locate(&segments, bound)? {
+        let (limit, limit_offset) = match next_base {
+            Some(next_base) if next_base <= bound => (segment.size_bytes(), next_base),
+            _ => match self.locate(segments, bound)? {
                 Some((bound_index, position)) if bound_index == index => (position, bound),
                 // The bound is where the next segment starts, or past what is in this one.
                 _ => (segment.size_bytes(), bound),
-            }
+            },
         };
-        if start >= limit {
-            return Ok(None);
+        Ok((start < limit).then_some(Range { index, start, limit, limit_offset }))
+    }
+
+    /// How much of the range a reader gets; nothing when its first batch alone is too large.
+    fn cut_to(
+        &self,
+        segment: &Segment,
+        file: &dyn File,
+        range: &Range,
+        limits: &ReadLimits,
+    ) -> std::io::Result<Option<Cut>> {
+        if range.limit - range.start <= limits.max_bytes as u64 {
+            return Ok(Some(Cut { end: range.limit, next_offset: range.limit_offset, is_cut: false }));
         }
-        let file = segment.file(files)?;
-        let (end, next_offset, is_cut) = if limit - start <= limits.max_bytes as u64 {
-            (limit, limit_offset, false)
-        } else {
-            let whole = segment.whole_batches(files, &*file, start, start + limits.max_bytes as u64)?;
-            match whole.next {
-                Some((next, position)) if whole.end == start => {
-                    if !limits.min_one_batch {
-                        return Ok(Some(ReadSlice::empty(from, log_start_offset, true)));
-                    }
-                    (position.min(limit), next, true)
-                }
-                Some((next, _)) => (whole.end.min(limit), next.min(limit_offset), true),
-                None => return Ok(None),
+        let target = range.start + limits.max_bytes as u64;
+        let whole = segment.whole_batches(&self.shared.files, file, range.start, target)?;
+        Ok(whole.next.map(|(next, position)| {
+            if whole.end > range.start {
+                let next_offset = next.min(range.limit_offset);
+                Cut { end: whole.end.min(range.limit), next_offset, is_cut: true }
+            } else {
+                let end = if limits.min_one_batch { position.min(range.limit) } else { range.start };
+                Cut { end, next_offset: next, is_cut: true }
             }
-        };
-        let checked = segment.ensure_checked(&*file, start, end)?;
-        if checked <= start {
-            return Err(ReadFailure::Corrupt {
-                file: segment.slot().path().display().to_string(),
-                position: start,
-            });
-        }
-        let next_offset = if checked < end { from } else { next_offset };
-        if checked == end {
-            let cursor = Position { offset: next_offset, segment: segment.base_offset(), position: end };
-            let mut positions = self.positions.lock();
-            if self.is_current(segment, index) {
-                positions.push_cursor(cursor);
-            }
-        }
-        let len = (checked - start) as usize;
-        Ok(Some(ReadSlice {
-            data: ReadData::File { file, position: start, len },
-            bytes: len,
-            next_offset,
-            log_start_offset,
-            is_cut,
         }))
     }
 
@@ -212,7 +227,7 @@ impl UnifiedLog {
         offset: Offset,
     ) -> std::io::Result<Option<(usize, u64)>> {
         let place = |base: Offset| segments.partition_point(|segment| segment.base_offset() <= base);
-        if let Some(known) = self.find_known(segments, offset) {
+        if let Some(known) = self.segments.find_known(segments, offset) {
             return Ok(Some(known));
         }
         let Some(index) = place(offset).checked_sub(1).or((!segments.is_empty()).then_some(0)) else {
@@ -225,25 +240,6 @@ impl UnifiedLog {
         Ok(Some((index, position)))
     }
 
-    /// A place that was remembered, if it is one in these segments.
-    fn find_known(&self, segments: &[Arc<Segment>], offset: Offset) -> Option<(usize, u64)> {
-        let positions = self.positions.lock();
-        let known = positions.find(offset)?;
-        let index =
-            segments.partition_point(|segment| segment.base_offset() <= known.segment).checked_sub(1)?;
-        let segment = &segments[index];
-        // The cleaner changes segments and positions together, under the lock that is held here.
-        let is_known = segment.base_offset() == known.segment && self.is_current(segment, index);
-        is_known.then_some((index, known.position))
-    }
-
-    /// Whether the segment is (still, or by now) the log's. `index`: where it is likely to be.
-    fn is_current(&self, segment: &Arc<Segment>, index: usize) -> bool {
-        let now = self.segments.load();
-        now.get(index).is_some_and(|other| Arc::ptr_eq(other, segment))
-            || now.iter().any(|other| Arc::ptr_eq(other, segment))
-    }
-
     /// Looks again when a segment was replaced while it was looked at.
     pub(crate) fn retry_replaced<T>(
         &self,
@@ -253,8 +249,7 @@ impl UnifiedLog {
             let before = self.segments.load_full();
             match look() {
                 Err(error)
-                    if error.kind() == std::io::ErrorKind::NotFound
-                        && !Arc::ptr_eq(&before, &self.segments.load()) => {}
+                    if error.kind() == std::io::ErrorKind::NotFound && !self.segments.is_same(&before) => {}
                 result => return result,
             }
         }
@@ -317,13 +312,53 @@ impl UnifiedLog {
     }
 }
 
-enum ReadFailure {
-    Io(std::io::Error),
-    Corrupt { file: String, position: u64 },
+/// What one look for batches found.
+enum Look {
+    Found(Found),
+    /// Not one whole batch is within `max_bytes`.
+    FirstIsTooLarge,
+    /// No batch is between the offset and the bound.
+    Nothing,
+    /// The offset is not on this disk any more.
+    Moved,
+    /// The first batch fails its checksum.
+    Damaged {
+        file: String,
+        position: u64,
+    },
 }
 
-impl From<std::io::Error> for ReadFailure {
-    fn from(error: std::io::Error) -> ReadFailure {
-        ReadFailure::Io(error)
+struct Found {
+    file: Arc<dyn File>,
+    position: u64,
+    len: usize,
+    next_offset: Offset,
+    is_cut: bool,
+}
+
+impl Found {
+    fn into_slice(self, log_start_offset: Offset) -> ReadSlice {
+        ReadSlice {
+            data: ReadData::File { file: self.file, position: self.position, len: self.len },
+            bytes: self.len,
+            next_offset: self.next_offset,
+            log_start_offset,
+            is_cut: self.is_cut,
+        }
     }
+}
+
+/// A part of the segment at `index`, and the offset that its end stands for.
+struct Range {
+    index: usize,
+    start: u64,
+    limit: u64,
+    limit_offset: Offset,
+}
+
+/// Where the part that a reader gets ends.
+struct Cut {
+    end: u64,
+    next_offset: Offset,
+    is_cut: bool,
 }

@@ -17,9 +17,9 @@ use ottla_records::{BatchHeader, BatchView, EndTxnMarker};
 use crate::checkpoint;
 use crate::cleaner::swap;
 use crate::leader_epochs::LeaderEpochs;
+use crate::load_report::LoadReport;
 use crate::log_dir::WriteFailure;
 use crate::names;
-use crate::positions::Position;
 use crate::producer_snapshot;
 use crate::producer_state::ProducerState;
 use crate::scan::verify;
@@ -27,15 +27,6 @@ use crate::segment::Segment;
 use crate::txn_index::{self, AbortedTxn};
 use crate::unified_log::UnifiedLog;
 use crate::writer::Writer;
-
-/// What putting one folder in order took.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct LoadReport {
-    pub scanned_bytes: u64,
-    pub truncated_bytes: u64,
-    pub dropped_segments: usize,
-    pub rebuilt_indexes: usize,
-}
 
 /// What a folder lists: asked once, so that a start with many folders asks little.
 #[derive(Default)]
@@ -78,7 +69,8 @@ impl UnifiedLog {
         let mut report = LoadReport::default();
         let checkpointed_start = self.dir.log_start(&self.partition);
         let Some(listing) = self.list_folder()? else {
-            self.publish_loaded(writer, checkpointed_start.unwrap_or(Offset::ZERO));
+            let start = checkpointed_start.unwrap_or(Offset::ZERO);
+            self.publish_loaded(writer, start, start);
             return Ok(report);
         };
         self.read_topic_id(writer)?;
@@ -92,10 +84,7 @@ impl UnifiedLog {
             }
         }
         let mut end = self.recover_segments(writer, &mut segments, &mut report)?;
-        // Names, too, may be only in the cache.
-        writer.are_names_unsynced = !self.was_clean;
-        writer.folder_number = 1;
-        writer.unflushed_since_ms = now_ms;
+        writer.flush.note_found(self.was_clean, self.shared.env.clock.monotonic());
         let first_base = segments.first().map_or(Offset::ZERO, |segment| segment.base_offset());
         let log_start = checkpointed_start.unwrap_or(Offset::ZERO).max(first_base);
         if end < log_start {
@@ -105,42 +94,38 @@ impl UnifiedLog {
                 self.remove_segment_files(&segment);
             }
             self.epochs.clear(&mut writer.turn);
-            writer.unsynced.clear();
-            writer.unflushed_bytes = 0;
+            writer.flush.forget(|_| true);
+            writer.flush.note_truncated(0);
+            writer.active.clear();
             end = log_start;
         }
         self.epochs.truncate_from_end(&mut writer.turn, end);
         self.epochs.truncate_from_start(&mut writer.turn, log_start);
-        writer.active = segments.last().cloned();
-        self.segments.store(Arc::new(segments));
-        self.set_log_start(log_start);
+        let is_active_last = segments.last().is_none_or(|last| writer.active.is(last));
+        assert!(is_active_last, "the segment that was recovered last is the active one");
+        self.segments.set_found(&mut writer.turn, segments, end);
         self.drop_snapshots_above(&listing, end)?;
         self.rebuild_producers(writer, &listing, log_start, end)?;
-        self.publish_loaded(writer, end);
+        self.publish_loaded(writer, log_start, end);
         if report.truncated_bytes > 0 || report.dropped_segments > 0 {
             tracing::debug!(partition = %self.partition, ?report, "recovered");
         }
         Ok(report)
     }
 
-    fn publish_loaded(&self, writer: &mut Writer, end: Offset) {
-        if self.segments.load().is_empty() {
-            self.set_log_start(end);
+    fn publish_loaded(&self, writer: &mut Writer, log_start: Offset, end: Offset) {
+        let mut log_start = log_start;
+        let first = self.segments.load().first().map(|first| first.base_offset());
+        if first.is_none() {
+            log_start = end;
             self.producers.set_found(&mut writer.turn, ProducerState::starting_at(end), None);
         }
-        if let Some(active) = &writer.active {
-            let place =
-                Position { offset: end, segment: active.base_offset(), position: active.size_bytes() };
-            self.positions.lock().push_end(place);
-        }
-        self.set_log_end(end);
-        let flushed = if writer.unflushed_bytes == 0 {
+        let flushed = if writer.flush.bytes() == 0 {
             end
         } else {
-            let log_start = self.segments.load().first().map_or(end, |first| first.base_offset());
-            self.dir.recovery_point(&self.partition).max(log_start).min(end)
+            self.dir.recovery_point(&self.partition).max(first.unwrap_or(end)).min(end)
         };
-        self.set_flushed(flushed);
+        self.bounds.set_found(&mut writer.turn, log_start, flushed, end);
         self.dir.lower_recovery_point(&self.partition, end);
         if let Err(WriteFailure::NoSpace(text)) = self.dir.lower_cleaned(&self.partition, end) {
             // What is known in memory is right, and is written the next time.
@@ -198,8 +183,10 @@ impl UnifiedLog {
         };
         if let Some(found) = found {
             *self.topic_id.lock() = found;
-            writer.is_topic_id_written = true;
-            writer.is_topic_id_unsynced = !self.was_clean;
+            writer.note_topic_id_written();
+            if !self.was_clean {
+                writer.flush.note_topic_id();
+            }
         }
         Ok(())
     }
@@ -252,7 +239,7 @@ impl UnifiedLog {
         report.truncated_bytes += dropped.iter().map(|segment| segment.size_bytes()).sum::<u64>();
         self.remove_for_good(&dropped)?;
         if let Some(active) = segments.last() {
-            writer.unsynced.retain(|segment| !Arc::ptr_eq(segment, active));
+            writer.flush.set_found_active(active);
         }
         Ok(end)
     }
@@ -269,7 +256,8 @@ impl UnifiedLog {
     ) -> io::Result<(Offset, bool)> {
         let size = segment.size_bytes();
         if size == 0 {
-            writer.active_synced_bytes = 0;
+            writer.flush.note_scanned(segment, 0, 0);
+            writer.active.resume(Some(segment.clone()), 0);
             return Ok((segment.base_offset(), true));
         }
         let files = &self.shared.files;
@@ -310,18 +298,18 @@ impl UnifiedLog {
         if !is_last || right < size || right > scan_from {
             segment.flush_indexes(files)?;
         }
-        if right < size {
+        let synced = if right < size {
             // What was cut off must not come back behind what is appended next.
             file.sync_data()?;
-        } else if right > scan_from {
+            right
+        } else {
             // Perhaps only in the page cache: to be flushed, and not below the flushed offset
             // until then. (Syncing each folder here would make a start with many wait.)
-            segment.slot().pin(true);
-            writer.unflushed_bytes += right - scan_from;
-            writer.unsynced.push(segment.clone());
-        }
-        writer.active_synced_bytes = if right < size { right } else { scan_from };
-        writer.bytes_since_index_entry = repair.bytes_since_entry;
+            segment.slot().pin(right > scan_from);
+            scan_from
+        };
+        writer.flush.note_scanned(segment, synced, right);
+        writer.active.resume(Some(segment.clone()), repair.bytes_since_entry);
         Ok((repair.next.max(segment.base_offset()), right == size))
     }
 
@@ -343,7 +331,7 @@ impl UnifiedLog {
         let believed = if self.was_clean {
             end
         } else {
-            self.dir.recovery_point(&self.partition).max(self.flushed_point()).min(end)
+            self.dir.recovery_point(&self.partition).max(self.bounds.flushed()).min(end)
         };
         let (mut state, last_snapshot) = match self.read_snapshot(listing, first_base, believed)? {
             Some((offset, state)) => (state, Some(offset)),
@@ -400,7 +388,7 @@ impl UnifiedLog {
                 disk.sync_dir(&self.folder)?;
             } else if !self.was_clean && !entries.is_empty() {
                 // Perhaps only in the page cache, as the markers are: they are promised together.
-                writer.unsynced_txn_indexes.push(base);
+                writer.flush.note_found_txn_index(base);
             }
         }
         Ok(())
@@ -466,7 +454,7 @@ impl UnifiedLog {
     }
 
     pub(crate) fn encode_snapshot(&self, writer: &mut Writer) -> Option<(Offset, Vec<u8>)> {
-        writer.active.as_ref()?;
+        writer.active.segment()?;
         self.producers.encode_snapshot(&mut writer.turn)
     }
 

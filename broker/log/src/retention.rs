@@ -39,7 +39,7 @@ impl UnifiedLog {
                 self.move_log_start(end)?;
             }
         }
-        Ok(self.remove_segments_below_log_start())
+        Ok(self.remove_segments_below_local_start())
     }
 
     /// Even the active segment is too old: a new one takes its place. Returns where that starts.
@@ -51,7 +51,7 @@ impl UnifiedLog {
         let end = self.log_end_offset();
         if end > self.deletable_below() {
             // Something was appended meanwhile; only what is before the active segment may go.
-            return Ok(writer.active.as_ref().map_or(end, |active| active.base_offset()));
+            return Ok(writer.active.segment().map_or(end, |active| active.base_offset()));
         }
         self.roll(&mut writer, end, config, now_ms)?;
         drop(writer);

@@ -352,6 +352,18 @@ impl Segment {
         *self.first_timestamp.lock() = timestamp;
     }
 
+    /// An entry of the offset index, and one of the time index where the largest timestamp grew.
+    pub(crate) fn append_index_entries(&self, entry: OffsetEntry, files: &OpenFiles) -> io::Result<()> {
+        self.index.append(entry, files)?;
+        if let Some(max) = self.max_timestamp(files)?
+            && max.timestamp >= 0
+            && self.time_index.last(files)?.is_none_or(|last| max.timestamp > last.timestamp)
+        {
+            self.time_index.append(max, files)?;
+        }
+        Ok(())
+    }
+
     /// Nothing more is appended for now: writes waiting index entries, and the last time entry, so
     /// that the files say everything, and claims no more room than that.
     pub(crate) fn finish(&self, files: &OpenFiles) -> io::Result<()> {

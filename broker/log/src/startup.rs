@@ -12,10 +12,9 @@ use parking_lot::Mutex;
 
 use crate::config::LogConfig;
 use crate::error::OpenError;
+use crate::load_report::{DirRecovery, LoadReport};
 use crate::log_dir::LogDir;
-use crate::manager::DirRecovery;
 use crate::names;
-use crate::recovery::LoadReport;
 use crate::unified_log::{Shared, UnifiedLog};
 
 pub(crate) fn open_dir(

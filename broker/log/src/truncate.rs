@@ -8,7 +8,6 @@ use ottla_model::Offset;
 use crate::error::ChangeError;
 use crate::log_dir::WriteFailure;
 use crate::names;
-use crate::positions::Position;
 use crate::segment::Segment;
 use crate::unified_log::UnifiedLog;
 use crate::writer::Writer;
@@ -44,25 +43,21 @@ impl UnifiedLog {
         }
         let segments = self.segments.load_full();
         let kept = segments.partition_point(|segment| segment.base_offset() < offset);
-        if kept == 0 || offset < self.log_start_offset() {
+        if kept == 0 || offset < self.local_log_start_offset() {
             return self.start_again_at(&mut writer, offset);
         }
-        writer.generation += 1;
+        writer.begin_truncation();
         let active = segments[kept - 1].clone();
-        let files = &self.shared.files;
-        let found = active.find(files, offset).map_err(|error| self.truncation_failed(&error))?;
+        let found =
+            active.find(&self.shared.files, offset).map_err(|error| self.truncation_failed(&error))?;
         let size = found.map_or(active.size_bytes(), |(position, _)| position);
         // Readers first: none may look for a file that is about to go.
-        self.set_flushed(self.flushed_offset().min(offset));
-        self.set_log_end(offset);
-        self.segments.store(Arc::new(segments[..kept].to_vec()));
-        active.set_size_bytes(size);
-        self.positions.lock().reset(Some(Position { offset, segment: active.base_offset(), position: size }));
-        self.cut(&segments[kept..], &active, size, offset).map_err(|error| self.truncation_failed(&error))?;
-        writer.active = Some(active.clone());
-        writer.active_synced_bytes = size;
-        writer.unsynced.retain(|segment| segments[..kept - 1].iter().any(|kept| Arc::ptr_eq(kept, segment)));
-        writer.bytes_since_index_entry = 0;
+        self.bounds.truncate(&mut writer.turn, offset);
+        let dropped = self.segments.truncate(&mut writer.turn, kept, offset, size);
+        self.cut(&dropped, &active, size, offset).map_err(|error| self.truncation_failed(&error))?;
+        writer.active.resume(Some(active.clone()), 0);
+        writer.flush.forget(|segment| !segments[..kept - 1].iter().any(|kept| Arc::ptr_eq(kept, segment)));
+        writer.flush.note_truncated(size);
         self.epochs.truncate_from_end(&mut writer.turn, offset);
         self.after_truncation(&mut writer, offset)
     }
@@ -105,10 +100,6 @@ impl UnifiedLog {
     }
 
     fn after_truncation(&self, writer: &mut Writer, end: Offset) -> Result<(), ChangeError> {
-        self.set_log_end(end);
-        self.set_flushed(self.flushed_offset().min(end));
-        writer.unflushed_bytes = 0;
-        writer.unflushed_records = 0;
         let listing = self.listing();
         let rebuilt = self
             .drop_snapshots_above(&listing, end)
@@ -134,16 +125,15 @@ impl UnifiedLog {
     }
 
     fn start_again_at(self: &Arc<Self>, writer: &mut Writer, offset: Offset) -> Result<(), ChangeError> {
-        writer.generation += 1;
+        writer.begin_truncation();
         // Readers first: none may look for a file that is about to go.
-        let dropped = self.segments.swap(Arc::new(Vec::new()));
-        self.positions.lock().reset(None);
-        self.set_log_start(offset);
-        self.set_log_end(offset);
+        self.bounds.restart_at(&mut writer.turn, offset);
+        let dropped = self.segments.truncate(&mut writer.turn, 0, offset, 0);
         self.remove_for_good(&dropped).map_err(|error| self.truncation_failed(&error))?;
-        writer.unsynced.clear();
+        writer.flush.forget(|_| true);
+        writer.flush.note_truncated(0);
         self.epochs.clear(&mut writer.turn);
-        let had_folder = writer.active.take().is_some();
+        let had_folder = writer.active.clear().is_some();
         self.drop_snapshots_above(&self.listing(), Offset(-1))
             .map_err(|error| self.truncation_failed(&error))?;
         if had_folder || offset.0 > 0 {
@@ -151,13 +141,11 @@ impl UnifiedLog {
             disk.create_dir_all(&self.folder).map_err(|error| {
                 ChangeError::from(self.dir.write_failed(&format!("making {}", self.folder.display()), &error))
             })?;
-            writer.folder_number = self.dir.note_folder();
+            writer.flush.note_folder(self.dir.note_folder());
             let config = self.config.load();
             self.roll(writer, offset, &config, self.shared.env.clock.wall_ms())?;
         }
-        self.after_truncation(writer, offset)?;
-        self.set_flushed(offset);
-        Ok(())
+        self.after_truncation(writer, offset)
     }
 
     /// Makes `before` the first offset that can be read, durably before it returns. May block.
@@ -169,7 +157,7 @@ impl UnifiedLog {
         }
         if before > log_start_offset {
             self.move_log_start(before)?;
-            self.remove_segments_below_log_start();
+            self.remove_segments_below_local_start();
         }
         Ok(self.log_start_offset())
     }
@@ -177,10 +165,13 @@ impl UnifiedLog {
     /// Moves the log's start forward: first on disk, then for readers.
     pub(crate) fn move_log_start(&self, to: Offset) -> Result<(), WriteFailure> {
         // A folder that loses its id is nobody's, and its promised start would go with it.
-        let is_id_unsynced = self.writer.lock().is_topic_id_unsynced;
+        let is_id_unsynced = self.writer.lock().flush.is_topic_id_unsynced();
         if is_id_unsynced {
             self.flush().map_err(WriteFailure::Storage)?;
         }
+        // The log is not cut meanwhile: its start stays before its end.
+        let _turn = self.cleaning.swap_turn.lock();
+        let to = to.min(self.log_end_offset());
         self.dir.write_log_start(&self.partition, to)?;
         if self.is_deleted() {
             // Deleted meanwhile: a later partition of that name must not start there.
@@ -188,28 +179,23 @@ impl UnifiedLog {
         }
         let mut writer = self.writer.lock();
         if to > self.log_start_offset() {
-            self.set_log_start(to);
+            self.bounds.advance_log_start(&mut writer.turn, to);
             self.epochs.truncate_from_start(&mut writer.turn, to);
         }
         Ok(())
     }
 
-    /// Takes segments that lie wholly below the log's start off the list, then off the disk.
-    pub(crate) fn remove_segments_below_log_start(self: &Arc<Self>) -> usize {
+    /// Takes segments that lie wholly below the first local offset off the list, then off the disk.
+    pub(crate) fn remove_segments_below_local_start(self: &Arc<Self>) -> usize {
         let removed: Vec<Arc<Segment>> = {
             let _turn = self.cleaning.swap_turn.lock();
-            let writer = self.writer.lock();
-            let log_start = self.log_start_offset();
-            let segments = self.segments.load_full();
-            let count = segments.windows(2).take_while(|pair| pair[1].base_offset() <= log_start).count();
-            if count == 0 {
-                return 0;
-            }
-            self.segments.store(Arc::new(segments[count..].to_vec()));
-            drop(writer);
-            segments[..count].to_vec()
+            let mut writer = self.writer.lock();
+            self.segments.remove_below(&mut writer.turn, self.local_log_start_offset())
         };
         let count = removed.len();
+        if count == 0 {
+            return 0;
+        }
         let log = self.clone();
         self.shared.flusher.run(Box::new(move || {
             let _files = log.hold_files();

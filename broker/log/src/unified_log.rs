@@ -1,15 +1,18 @@
 //! One partition's log: what everybody else holds of it. Its operations are beside this file:
-//! `append`, `read`, `flush`, `truncate`, `retention`, `lookup`, `recovery`.
+//! `append`, `read`, `flush`, `truncate`, `retention`, `lookup`, `recovery`, `close`. What they change
+//! is in parts, each with one file that alone touches its fields: `bounds`, `segment_list`,
+//! `producers` and `epochs` are shared with readers; `active_segment` and `flush_state` are the
+//! writer's own (`writer`).
 //! Shell.
 //!
 //! Invariants:
-//! - I1. `log_start <= log_end`; the bytes of every batch below `log_end` are written.
-//! - I2. Below `flushed` everything is on the device. It never passes `log_end`.
+//! - I1. The bytes of every batch below the log's end are written.
+//! - I2. Below the flushed offset everything is on the device.
 //! - I3. The writer's lock is never held while a file is synced, except to truncate.
 //! - I4. Readers take no lock that is held while a file is written or synced (`tests/readers.rs`).
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -18,19 +21,19 @@ use ottla_env::Env;
 use ottla_model::{LeaderEpoch, Offset, ProducerId, TopicId, TopicPartition};
 use parking_lot::{Mutex, RwLock};
 
+use crate::bounds::Bounds;
 use crate::checkpoint::EpochEntry;
 use crate::cleaner::{Cleaner, CleaningMark};
 use crate::config::{LogConfig, LogManagerSettings};
 use crate::epochs::Epochs;
 use crate::error::{AppendError, ReadError, StorageFailure};
 use crate::flusher::{FlushListener, FlushTurn, Flusher};
+use crate::load_report::LoadReport;
 use crate::log_dir::LogDir;
 use crate::open_files::OpenFiles;
-use crate::positions::Positions;
 use crate::producer_state::ProducerEntry;
 use crate::producers::Producers;
-use crate::recovery::LoadReport;
-use crate::segment::Segment;
+use crate::segment_list::SegmentList;
 use crate::writer::Writer;
 
 /// What every log of a manager shares.
@@ -67,13 +70,10 @@ pub struct UnifiedLog {
     pub(crate) lacks_aborted: AtomicBool,
     /// Whether `shared.dirty` knows of this log.
     pub(crate) is_dirty: AtomicBool,
-    log_start: AtomicI64,
-    log_end: AtomicI64,
-    flushed: AtomicI64,
-    /// What the replica room last said; no old segment above it is deleted.
-    high_watermark: AtomicI64,
-    pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
-    pub(crate) positions: Mutex<Positions>,
+    pub(crate) bounds: Bounds,
+    /// The first leader epoch that may append; changed with the writer's lock held.
+    pub(crate) appends_from: AtomicI32,
+    pub(crate) segments: SegmentList,
     pub(crate) producers: Producers,
     pub(crate) epochs: Epochs,
     pub(crate) writer: Mutex<Writer>,
@@ -104,12 +104,9 @@ impl UnifiedLog {
             is_claimed: AtomicBool::new(false),
             lacks_aborted: AtomicBool::new(false),
             is_dirty: AtomicBool::new(false),
-            log_start: AtomicI64::new(0),
-            log_end: AtomicI64::new(0),
-            flushed: AtomicI64::new(0),
-            high_watermark: AtomicI64::new(i64::MAX),
-            segments: ArcSwap::from_pointee(Vec::new()),
-            positions: Mutex::default(),
+            bounds: Bounds::default(),
+            appends_from: AtomicI32::new(0),
+            segments: SegmentList::default(),
             producers: Producers::default(),
             epochs: Epochs::default(),
             writer: Mutex::default(),
@@ -198,21 +195,28 @@ impl UnifiedLog {
     /// The first offset that may be read.
     pub fn log_start_offset(&self) -> Offset {
         self.loaded();
-        Offset(self.log_start.load(Ordering::Acquire))
+        self.bounds.log_start()
+    }
+
+    /// The first offset that may be read from this disk. Records before it, if there are any, are
+    /// elsewhere: it is the log's start until there is tiered storage.
+    pub fn local_log_start_offset(&self) -> Offset {
+        self.loaded();
+        self.bounds.local_start()
     }
 
     /// The offset that the next record gets.
     #[inline]
     pub fn log_end_offset(&self) -> Offset {
         self.loaded();
-        Offset(self.log_end.load(Ordering::Acquire))
+        self.bounds.log_end()
     }
 
     /// Below it every record is on the device.
     #[inline]
     pub fn flushed_offset(&self) -> Offset {
         self.loaded();
-        Offset(self.flushed.load(Ordering::Acquire))
+        self.bounds.flushed()
     }
 
     /// Below it a restart scans nothing; as of now that is what was flushed.
@@ -225,7 +229,7 @@ impl UnifiedLog {
     pub fn first_unstable_offset(&self) -> Option<Offset> {
         self.loaded();
         let first = self.producers.first_unstable_offset()?;
-        Some(first.max(Offset(self.log_start.load(Ordering::Acquire))))
+        Some(first.max(self.bounds.log_start()))
     }
 
     /// Where read_committed readers stop, given the high watermark.
@@ -236,29 +240,12 @@ impl UnifiedLog {
     /// Told by the replica room: what lies below is on every in-sync replica. Old segments above
     /// it are not deleted, and ended transactions below it stop holding readers back.
     pub fn on_high_watermark(&self, high_watermark: Offset) {
-        self.high_watermark.store(high_watermark.0, Ordering::Release);
+        self.bounds.set_high_watermark(high_watermark);
         self.producers.on_high_watermark(high_watermark);
     }
 
     pub(crate) fn deletable_below(&self) -> Offset {
-        Offset(self.high_watermark.load(Ordering::Acquire).min(self.log_end.load(Ordering::Acquire)))
-    }
-
-    pub(crate) fn set_log_start(&self, offset: Offset) {
-        self.log_start.store(offset.0, Ordering::Release);
-    }
-
-    pub(crate) fn set_log_end(&self, offset: Offset) {
-        self.log_end.store(offset.0, Ordering::Release);
-    }
-
-    /// As `flushed_offset`, while the log is read.
-    pub(crate) fn flushed_point(&self) -> Offset {
-        Offset(self.flushed.load(Ordering::Acquire))
-    }
-
-    pub(crate) fn set_flushed(&self, offset: Offset) {
-        self.flushed.store(offset.0, Ordering::Release);
+        self.bounds.deletable_below()
     }
 
     /// Bytes of all segments.
@@ -297,8 +284,14 @@ impl UnifiedLog {
     pub fn assign_epoch(&self, epoch: LeaderEpoch) {
         self.loaded();
         let mut writer = self.writer.lock();
-        let end = Offset(self.log_end.load(Ordering::Acquire));
+        let end = self.bounds.log_end();
         self.epochs.assign(&mut writer.turn, epoch, end);
+    }
+
+    /// Refuses appends of leader epochs before `epoch` from now on; those that were let in are complete.
+    pub fn fence_appends_before(&self, epoch: LeaderEpoch) {
+        let _writer = self.writer.lock();
+        self.appends_from.fetch_max(epoch.0, Ordering::AcqRel);
     }
 
     /// For DescribeProducers.

@@ -167,14 +167,15 @@ impl File for GatedFile {
 
 struct World {
     gate: Arc<Gate>,
+    clock: MemoryClock,
     manager: Arc<LogManager>,
     log: Arc<UnifiedLog>,
 }
 
 fn world() -> World {
-    let gate = Arc::new(Gate::default());
+    let (gate, clock) = (Arc::new(Gate::default()), MemoryClock::new(NOW));
     let env = Env {
-        clock: Arc::new(MemoryClock::new(NOW)),
+        clock: Arc::new(clock.clone()),
         disk: Arc::new(GatedDisk { disk: MemoryDisk::new(), gate: gate.clone() }),
         net: Arc::new(NoNet),
         rng: Arc::new(SeededRng::new(1)),
@@ -197,7 +198,7 @@ fn world() -> World {
         ..LogConfig::default()
     };
     let log = manager.get_or_create(&partition, TopicId::METADATA, Arc::new(config)).expect("a log");
-    World { gate, manager, log }
+    World { gate, clock, manager, log }
 }
 
 fn append(log: &Arc<UnifiedLog>, epoch: i32, count: usize) {
@@ -209,7 +210,7 @@ fn append(log: &Arc<UnifiedLog>, epoch: i32, count: usize) {
 }
 
 /// Three segments, two leader epochs, an aborted transaction and an open one.
-fn fill(World { manager, log, .. }: &World) {
+fn fill(World { clock, manager, log, .. }: &World) {
     append(log, 0, 5);
     let of_producer = |sequence| {
         let mut builder =
@@ -224,7 +225,8 @@ fn fill(World { manager, log, .. }: &World) {
     append(log, 1, 400);
     log.append(of_producer(1), LeaderEpoch(1), AppendOrigin::Client, NOW).expect("room");
     // Flushes and writes the checkpoints.
-    manager.tick(NOW + 10_000);
+    clock.advance(Duration::from_secs(10));
+    manager.tick();
     log.on_high_watermark(log.log_end_offset());
     assert!(log.segment_count() >= 3);
 }

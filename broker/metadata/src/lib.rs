@@ -37,3 +37,4 @@ pub use folder::{FolderContents, FolderError, read_folder};
 pub use image::{ConfigResource, Image, Overrides, PartitionImage, Replicas, ResourceType, TopicImage};
 pub use metadata::{Metadata, MetadataOptions, OpenError, OperationError};
 pub use metadata_log::{CommitError, LogOpenError, metadata_partition};
+pub use replay::Working;

@@ -30,6 +30,9 @@ pub const REQUEST_NESTING_MAX: usize = 16;
 /// times its bytes once decoded, so the frame's size alone does not bound the memory.
 pub const REQUEST_ELEMENTS_MAX: usize = 1_000_000;
 
+/// The same for the response of another node of the cluster: a description of every partition of it.
+pub const RESPONSE_ELEMENTS_MAX: usize = 10_000_000;
+
 /// Record errors one refused batch may carry into its answer.
 pub const RECORD_ERRORS_PER_BATCH_MAX: usize = 1000;
 

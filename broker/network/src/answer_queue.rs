@@ -7,6 +7,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use ottla_env::{BoxFuture, File};
 use parking_lot::Mutex;
@@ -30,16 +31,46 @@ pub struct AnswerQueue {
     woken: VecDeque<u32>,
     parked_frame_bytes: usize,
     unsent_memory_bytes: usize,
+    /// The request after which no frame may be admitted before its answer is known.
+    exclusive: Option<Exclusive>,
+    /// A close was answered whose time has not come; no frame may be admitted any more.
+    is_close_delayed: bool,
+    /// What the answers since the last look ask of the connection.
+    asks: Option<Box<Asks>>,
     /// How far the response at the front is sent: chunks (0 is its head), and bytes of the next.
     sent_chunks: usize,
     sent_bytes: usize,
 }
 
 enum Entry {
-    Parked { frame_bytes: usize },
+    Parked {
+        frame_bytes: usize,
+    },
     Ready(Response),
     Silent,
     Close(&'static str),
+    /// Waits for its time; answers behind it wait too.
+    DelayedClose {
+        response: Option<Response>,
+        why: &'static str,
+    },
+    /// The last answer of the connection.
+    ReadyThenClose(Response, &'static str),
+}
+
+struct Exclusive {
+    sequence: u64,
+    /// Not begun: earlier answers have not left.
+    waiting: Option<BoxFuture<'static, Answer>>,
+}
+
+/// What answers ask of their connection beyond being sent.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Asks {
+    /// Read nothing for so long.
+    pub mute: Option<Duration>,
+    /// After so long let the answer of this number leave and close.
+    pub close_after: Option<(u64, Duration)>,
 }
 
 /// A place for an awaited answer. Its waker stays when the place is used again: a late wake of the
@@ -119,6 +150,9 @@ impl AnswerQueue {
             woken: VecDeque::new(),
             parked_frame_bytes: 0,
             unsent_memory_bytes: 0,
+            exclusive: None,
+            is_close_delayed: false,
+            asks: None,
             sent_chunks: 0,
             sent_bytes: 0,
         }
@@ -142,7 +176,17 @@ impl AnswerQueue {
         self.unsent_memory_bytes + self.parked_frame_bytes
     }
 
-    /// Tells who is to be woken when an awaited answer can go on. To be called by the task before
+    /// Whether a further frame may be admitted, as far as the answers are concerned.
+    pub fn admits(&self) -> bool {
+        self.exclusive.is_none() && !self.is_close_delayed
+    }
+
+    /// What the answers since the last call ask of the connection.
+    pub fn take_asks(&mut self) -> Option<Box<Asks>> {
+        self.asks.take()
+    }
+
+    /// Notes who is to be woken when an awaited answer can go on. To be called by the task before
     /// anything is pushed or polled.
     pub fn register(&mut self, context: &Context<'_>) {
         let waker = context.waker();
@@ -156,7 +200,8 @@ impl AnswerQueue {
     pub fn push(&mut self, admitted: Admitted, frame_bytes: usize) {
         match admitted {
             Admitted::Ready(answer) => {
-                let entry = self.entry(answer);
+                let sequence = self.next_sequence();
+                let entry = self.entry(answer, sequence);
                 // Silence at the front is nothing to wait for.
                 if matches!(entry, Entry::Silent) && self.entries.is_empty() {
                     self.first_sequence += 1;
@@ -165,17 +210,54 @@ impl AnswerQueue {
                 }
             }
             Admitted::Parked(future) => {
-                let sequence = self.first_sequence + self.entries.len() as u64;
-                self.entries.push_back(Entry::Parked { frame_bytes });
-                self.parked_frame_bytes += frame_bytes;
-                let slot = self.park(sequence, future);
-                // The first poll tells the future whom to wake.
-                self.poll_slot(slot);
+                let sequence = self.push_parked(frame_bytes);
+                self.begin(sequence, future);
+            }
+            Admitted::Exclusive(future) => {
+                let sequence = self.push_parked(frame_bytes);
+                self.exclusive = Some(Exclusive { sequence, waiting: None });
+                self.begin(sequence, future);
+            }
+            Admitted::ExclusiveAfterEarlier(future) => {
+                let sequence = self.push_parked(frame_bytes);
+                self.exclusive = Some(Exclusive { sequence, waiting: Some(future) });
+                self.begin_waiting();
             }
         }
     }
 
-    fn entry(&mut self, answer: Answer) -> Entry {
+    fn next_sequence(&self) -> u64 {
+        self.first_sequence + self.entries.len() as u64
+    }
+
+    fn push_parked(&mut self, frame_bytes: usize) -> u64 {
+        assert!(self.admits(), "a frame was admitted beside one that must be alone");
+        let sequence = self.next_sequence();
+        self.entries.push_back(Entry::Parked { frame_bytes });
+        self.parked_frame_bytes += frame_bytes;
+        sequence
+    }
+
+    fn begin(&mut self, sequence: u64, future: BoxFuture<'static, Answer>) {
+        let slot = self.park(sequence, future);
+        // The first poll gives the future the waker to call.
+        self.poll_slot(slot);
+    }
+
+    /// Begins the request that waits for every earlier answer to leave, once they have. True when it
+    /// did.
+    pub fn begin_waiting(&mut self) -> bool {
+        let Some(exclusive) = &mut self.exclusive else { return false };
+        let sequence = exclusive.sequence;
+        if sequence != self.first_sequence {
+            return false;
+        }
+        let Some(future) = exclusive.waiting.take() else { return false };
+        self.begin(sequence, future);
+        true
+    }
+
+    fn entry(&mut self, answer: Answer, sequence: u64) -> Entry {
         match answer {
             Answer::Respond(response) => {
                 self.unsent_memory_bytes += response.memory_bytes();
@@ -183,7 +265,34 @@ impl AnswerQueue {
             }
             Answer::Silent => Entry::Silent,
             Answer::Close(why) => Entry::Close(why),
+            Answer::ThenMute { answer, mute } => {
+                let asks = self.asks.get_or_insert_default();
+                asks.mute = asks.mute.max(Some(mute));
+                self.entry(*answer, sequence)
+            }
+            Answer::CloseAfter { response, delay, why } => {
+                self.unsent_memory_bytes += response.as_ref().map_or(0, Response::memory_bytes);
+                self.is_close_delayed = true;
+                let asks = self.asks.get_or_insert_default();
+                // Of several the one that is answered first counts: nothing is sent behind it.
+                let is_first = asks.close_after.is_none_or(|(earlier, _)| sequence < earlier);
+                if is_first {
+                    asks.close_after = Some((sequence, delay));
+                }
+                Entry::DelayedClose { response, why }
+            }
         }
+    }
+
+    /// The time of a delayed close has come.
+    pub fn release_close(&mut self, sequence: u64) {
+        let place = (sequence - self.first_sequence) as usize;
+        let entry = &mut self.entries[place];
+        *entry = match std::mem::replace(entry, Entry::Silent) {
+            Entry::DelayedClose { response: Some(response), why } => Entry::ReadyThenClose(response, why),
+            Entry::DelayedClose { response: None, why } => Entry::Close(why),
+            _other => unreachable!("only a delayed close is released, once"),
+        };
     }
 
     fn park(&mut self, sequence: u64, future: BoxFuture<'static, Answer>) -> u32 {
@@ -230,9 +339,14 @@ impl AnswerQueue {
         let Some(future) = slot.future.as_mut() else { return };
         let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(&slot.waker)) else { return };
         slot.future = None;
-        let place = (slot.sequence - self.first_sequence) as usize;
+        let sequence = slot.sequence;
+        assert!(sequence >= self.first_sequence, "an answer was awaited whose place has left");
+        let place = (sequence - self.first_sequence) as usize;
         self.free_slots.push(index);
-        let entry = self.entry(answer);
+        if self.exclusive.as_ref().is_some_and(|exclusive| exclusive.sequence == sequence) {
+            self.exclusive = None;
+        }
+        let entry = self.entry(answer, sequence);
         if let Entry::Parked { frame_bytes } = std::mem::replace(&mut self.entries[place], entry) {
             self.parked_frame_bytes -= frame_bytes;
         }
@@ -248,11 +362,11 @@ impl AnswerQueue {
         let mut count = 0;
         for entry in &self.entries {
             match entry {
-                Entry::Parked { .. } => break,
+                Entry::Parked { .. } | Entry::DelayedClose { .. } => break,
                 Entry::Close(why) if count == 0 => return Outgoing::Close(why),
                 Entry::Close(_why) => break,
                 Entry::Silent => continue,
-                Entry::Ready(response) => {
+                Entry::Ready(response) | Entry::ReadyThenClose(response, _) => {
                     while chunk <= response.rest.len() {
                         if count == slices.len() {
                             return Outgoing::Slices(count);
@@ -275,6 +389,9 @@ impl AnswerQueue {
                         skip = 0;
                     }
                     chunk = 0;
+                    if matches!(entry, Entry::ReadyThenClose(..)) {
+                        break;
+                    }
                 }
             }
         }
@@ -285,7 +402,7 @@ impl AnswerQueue {
     pub fn on_sent(&mut self, mut sent: usize) {
         while sent > 0 {
             let response = match self.entries.front() {
-                Some(Entry::Ready(response)) => response,
+                Some(Entry::Ready(response) | Entry::ReadyThenClose(response, _)) => response,
                 Some(Entry::Silent) => {
                     self.pop_front();
                     continue;
@@ -303,7 +420,10 @@ impl AnswerQueue {
             if self.sent_chunks > response.rest.len() {
                 self.unsent_memory_bytes -= response.memory_bytes();
                 self.sent_chunks = 0;
-                self.pop_front();
+                match self.entries.front() {
+                    Some(Entry::ReadyThenClose(_, why)) => self.entries[0] = Entry::Close(why),
+                    _answered => self.pop_front(),
+                }
             }
         }
     }
@@ -317,6 +437,7 @@ impl AnswerQueue {
     pub fn clear(&mut self) {
         self.entries.clear();
         self.parked.clear();
+        self.exclusive = None;
     }
 
     /// Nothing happens for now: memory of busier times is given back.

@@ -4,7 +4,8 @@
 //! Invariants:
 //! - C1. Frames are admitted in the order they arrived and answered in that order.
 //! - C2. When the task sleeps, everything that could let it go on has its waker: the socket, the
-//!   awaited answers, the budget's line, and `Control` for what the server orders.
+//!   awaited answers, the budget's line, the timers of a mute and of a delayed close, and `Control` for
+//!   what the server orders.
 //! - C3. A poll does a bounded amount of work and then yields.
 
 use std::io::IoSlice;
@@ -15,10 +16,11 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use ottla_env::net::Stream;
+use ottla_env::{BoxFuture, Monotonic};
 use ottla_model::limits::CONNECTION_READ_BYTES_MAX;
 use parking_lot::Mutex;
 
-use crate::answer_queue::{AnswerQueue, Outgoing};
+use crate::answer_queue::{AnswerQueue, Asks, Outgoing};
 use crate::frame_reader::FrameReader;
 use crate::handler::{Admitted, Answer, ConnectionInfo};
 use crate::memory_budget::Charge;
@@ -110,6 +112,15 @@ struct Moved {
     frames: usize,
 }
 
+/// What a connection waits for before it goes on; most never have one.
+#[derive(Default)]
+struct Timers {
+    /// Nothing is read until then.
+    mute: Option<(Monotonic, BoxFuture<'static, ()>)>,
+    /// Then the answer of this number leaves, and the connection is closed.
+    close: Option<(u64, BoxFuture<'static, ()>)>,
+}
+
 pub(crate) struct Connection {
     id: u64,
     stream: Box<dyn Stream>,
@@ -123,6 +134,7 @@ pub(crate) struct Connection {
     charge: Charge,
     /// Why nothing more is taken in; the connection closes once all before is answered.
     ending: Option<CloseReason>,
+    timers: Option<Box<Timers>>,
     moved: Moved,
     /// The last read left room: another one would find nothing.
     is_socket_empty: bool,
@@ -147,6 +159,7 @@ impl Connection {
             control,
             task: None,
             ending: None,
+            timers: None,
             moved: Moved::default(),
             is_socket_empty: false,
             // What it is when the task is dropped with the runtime.
@@ -159,6 +172,11 @@ impl Connection {
         Arc::clone(&self.control)
     }
 
+    #[cfg(test)]
+    pub fn info(&self) -> Arc<ConnectionInfo> {
+        Arc::clone(&self.info)
+    }
+
     fn drive(&mut self, context: &mut Context<'_>) -> Poll<CloseReason> {
         self.register(context);
         let mut work = Work { frames: FRAMES_PER_POLL_MAX, bytes: BYTES_PER_POLL_MAX };
@@ -167,15 +185,20 @@ impl Connection {
                 return Poll::Ready(reason);
             }
             let polled = self.answers.poll_woken(WOKEN_PER_ROUND_MAX);
+            // A timer begun in a later step of this round is polled in the next: each such step is progress.
+            self.obey_answers();
+            self.poll_timers(context);
             if let Err(reason) = self.write(context, &mut work) {
                 return Poll::Ready(reason);
             }
+            // What was written may be what an admitted request has waited for.
+            let begun = self.answers.begin_waiting();
             let read = match self.read_some(context, &mut work) {
                 Ok(read) => read,
                 Err(reason) => return Poll::Ready(reason),
             };
             // What was written needs no other round: reading came after it.
-            if !(read || polled > 0) {
+            if !(read || begun || polled > 0) {
                 self.answers.release_if_empty();
                 return Poll::Pending;
             }
@@ -256,9 +279,55 @@ impl Connection {
         }
     }
 
+    /// Starts the timers that answers ask for.
+    fn obey_answers(&mut self) {
+        let Some(asks) = self.answers.take_asks() else { return };
+        let Asks { mute, close_after } = *asks;
+        let clock = &self.shared.env.clock;
+        let now = clock.monotonic();
+        let timers = self.timers.get_or_insert_default();
+        if let Some(mute) = mute {
+            let until = now.after(mute);
+            if timers.mute.as_ref().is_none_or(|(known, _)| *known < until) {
+                timers.mute = Some((until, clock.sleep_until(until)));
+            }
+            // A client that is not read cannot be idle.
+            let ticks = mute.as_nanos().div_ceil(self.shared.settings.tick().as_nanos().max(1)) as u64;
+            let tick = self.shared.tick.load(Ordering::Relaxed).saturating_add(ticks);
+            self.control.active_tick.fetch_max(tick, Ordering::Relaxed);
+        }
+        if let Some((sequence, delay)) = close_after
+            && timers.close.as_ref().is_none_or(|(earlier, _)| sequence < *earlier)
+        {
+            timers.close = Some((sequence, clock.sleep_until(now.after(delay))));
+        }
+    }
+
+    fn poll_timers(&mut self, context: &mut Context<'_>) {
+        let Some(timers) = &mut self.timers else { return };
+        if timers.mute.as_mut().is_some_and(|(_, timer)| timer.as_mut().poll(context).is_ready()) {
+            timers.mute = None;
+        }
+        if let Some((sequence, timer)) = &mut timers.close
+            && timer.as_mut().poll(context).is_ready()
+        {
+            self.answers.release_close(*sequence);
+            timers.close = None;
+        }
+        if timers.mute.is_none() && timers.close.is_none() {
+            self.timers = None;
+        }
+    }
+
+    fn is_muted(&self) -> bool {
+        self.timers.as_ref().is_some_and(|timers| timers.mute.is_some())
+    }
+
     fn may_read(&self) -> bool {
         let settings = &self.shared.settings;
         self.ending.is_none()
+            && self.answers.admits()
+            && !self.is_muted()
             && self.answers.len() < settings.requests_in_flight_max
             && self.answers.unsent_memory_bytes() < settings.unsent_bytes_max
     }
@@ -349,6 +418,8 @@ impl Connection {
                 self.ending = Some(CloseReason::Handler);
             }
             self.answers.push(admitted, frame_bytes);
+            // A mute counts from here on, whatever else has arrived already.
+            self.obey_answers();
         }
         self.moved.frames += admitted_count;
         admitted_count
@@ -369,7 +440,9 @@ impl Connection {
         if moved.bytes_in == 0 && moved.bytes_out == 0 {
             return;
         }
-        self.control.active_tick.store(self.shared.tick.load(Ordering::Relaxed), Ordering::Relaxed);
+        if self.timers.is_none() {
+            self.control.active_tick.store(self.shared.tick.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
         let metrics = &self.shared.metrics;
         metrics.bytes_in.inc_by(moved.bytes_in as u64);
         metrics.bytes_out.inc_by(moved.bytes_out as u64);

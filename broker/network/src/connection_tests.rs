@@ -14,7 +14,7 @@ use crate::handler::Answer;
 use crate::metrics::CloseReason;
 use crate::response::Chunk;
 use crate::settings::{CONNECTION_FREE_BYTES, NetworkSettings};
-use crate::test_world::{Polled, World, answer, correlation_ids, request, request_of_len};
+use crate::test_world::{Polled, World, answer, correlation_ids, muting, request, request_of_len};
 
 fn world() -> World {
     World::new(NetworkSettings::default())
@@ -34,7 +34,7 @@ fn answers_leave_in_the_order_of_requests() {
     connection.send(&request(4, b'R', 0));
     assert_eq!(*world.script.admitted.lock(), [1, 2, 3, 4], "the wait of one does not stop the next");
     world.script.answer(3, Answer::Respond(answer(3, 0)));
-    assert_eq!(connection.receive_ids(), []);
+    assert_eq!(connection.receive_ids(), [] as [i32; 0]);
     world.script.answer(1, Answer::Respond(answer(1, 0)));
     assert_eq!(connection.receive_ids(), [1, 2, 3, 4]);
     assert!(!connection.is_closed());
@@ -75,7 +75,7 @@ fn silence_is_silent_and_later_answers_go_on() {
     let world = world();
     let mut connection = world.connect();
     connection.send(&request(1, b'S', 0));
-    assert_eq!(connection.receive_ids(), []);
+    assert_eq!(connection.receive_ids(), [] as [i32; 0]);
     connection.send(&request(2, b'P', 0));
     connection.send(&request(3, b'R', 0));
     world.script.answer(2, Answer::Silent);
@@ -102,7 +102,7 @@ fn a_parked_answer_may_close() {
     let mut connection = world.connect();
     connection.send(&[request(1, b'P', 0), request(2, b'R', 0)].concat());
     world.script.answer(1, Answer::Close("not a leader and acks=0"));
-    assert_eq!(connection.receive_ids(), []);
+    assert_eq!(connection.receive_ids(), [] as [i32; 0]);
     assert!(connection.is_closed());
 }
 
@@ -263,7 +263,7 @@ fn a_trickle_that_holds_up_the_others_is_closed() {
     let mut other = world.connect();
     let frame = request_of_len(2, b'R', 200_000);
     let sent = frame.len() - other.send(&frame);
-    assert_eq!(other.receive_ids(), []);
+    assert_eq!(other.receive_ids(), [] as [i32; 0]);
     world.shared.on_tick();
     world.shared.on_tick();
     trickle.run();
@@ -311,6 +311,110 @@ fn idle_connections_are_closed_and_active_ones_stay() {
 }
 
 #[test]
+fn nothing_is_admitted_beside_an_exclusive_request() {
+    let world = world();
+    let mut connection = world.connect();
+    let requests = [request(1, b'P', 0), request(2, b'X', 0), request(3, b'R', 0), request(4, b'R', 0)];
+    connection.send(&requests.concat());
+    assert_eq!(*world.script.admitted.lock(), [1, 2], "the frames behind it wait, though they have arrived");
+    world.script.answer(2, Answer::Respond(answer(2, 0)));
+    assert_eq!(connection.receive_ids(), [] as [i32; 0], "the first is not answered yet");
+    assert_eq!(*world.script.admitted.lock(), [1, 2, 3, 4], "its answer is known, that is enough");
+    world.script.answer(1, Answer::Respond(answer(1, 0)));
+    assert_eq!(connection.receive_ids(), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_request_may_wait_until_every_earlier_answer_has_left() {
+    let world = World::with_pipe_bytes(NetworkSettings::default(), 100);
+    let mut connection = world.connect();
+    let requests = [request(1, b'R', 1000), request(2, b'P', 0), request(3, b'A', 0), request(4, b'R', 0)];
+    connection.send(&requests.concat());
+    world.script.answer(2, Answer::Respond(answer(2, 0)));
+    connection.run();
+    assert_eq!(
+        *world.script.begun.lock(),
+        [] as [i32; 0],
+        "the answers before it are not with the client yet"
+    );
+    assert_eq!(connection.receive_ids(), [1, 2]);
+    assert_eq!((&*world.script.begun.lock(), &*world.script.admitted.lock()), (&vec![3], &vec![1, 2, 3]));
+    world.script.answer(3, Answer::Respond(answer(3, 0)));
+    assert_eq!(connection.receive_ids(), [3, 4]);
+    connection.send(&request(5, b'A', 0));
+    assert_eq!(*world.script.begun.lock(), [3, 5], "with nothing before it, it begins at once");
+}
+
+#[test]
+fn a_muted_connection_is_answered_at_once_and_not_read_until_its_time_is_over() {
+    let settings = NetworkSettings { connections_idle_ms_max: 100, ..NetworkSettings::default() };
+    let world = World::new(settings);
+    let mut connection = world.connect();
+    connection.send(&[request(1, b'P', 0), request(2, b'M', 50), request(3, b'R', 0)].concat());
+    assert_eq!(*world.script.admitted.lock(), [1, 2], "the mute counts from its admission");
+    world.script.answer(1, muting(answer(1, 0), 200));
+    assert_eq!(connection.receive_ids(), [1, 2]);
+    // Of two mutes the longer one counts; idleness is no reason to close meanwhile.
+    for _tick in 0..19 {
+        world.clock.advance(Duration::from_millis(10));
+        world.shared.on_tick();
+        connection.run();
+        assert_eq!(world.script.admitted.lock().len(), 2);
+    }
+    assert!(!connection.is_closed());
+    world.clock.advance(Duration::from_millis(10));
+    assert_eq!(connection.receive_ids(), [3]);
+}
+
+#[test]
+fn a_delayed_close_reads_nothing_more_then_answers_and_closes() {
+    let world = world();
+    let mut connection = world.connect();
+    connection.send(&[request(1, b'P', 0), request(2, b'D', 100), request(3, b'R', 0)].concat());
+    world.script.answer(1, Answer::Respond(answer(1, 0)));
+    assert_eq!(connection.receive_ids(), [1]);
+    world.clock.advance(Duration::from_millis(99));
+    assert_eq!((connection.receive_ids(), connection.is_closed()), (Vec::<i32>::new(), false));
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!((connection.receive_ids(), connection.is_closed()), (vec![2], true));
+    assert_eq!(*world.script.admitted.lock(), [1, 2]);
+}
+
+#[test]
+fn a_delayed_close_can_be_an_answer_that_was_awaited_and_silent() {
+    let world = world();
+    let mut connection = world.connect();
+    connection.send(&[request(1, b'P', 0), request(2, b'P', 0)].concat());
+    let delay = Duration::from_millis(10);
+    world.script.answer(2, Answer::CloseAfter { response: None, delay, why: "the second" });
+    connection.run();
+    connection.send(&request(3, b'R', 0));
+    assert_eq!(*world.script.admitted.lock(), [1, 2]);
+    world.clock.advance(delay);
+    connection.run();
+    assert!(!connection.is_closed(), "the first is still to be answered");
+    world.script.answer(1, Answer::Respond(answer(1, 0)));
+    assert_eq!((connection.receive_ids(), connection.is_closed()), (vec![1], true));
+}
+
+#[test]
+fn an_identity_is_taken_once_and_does_not_change_under_a_request() {
+    let world = world();
+    let connection = world.connect();
+    let info = connection.info();
+    assert!(info.identity().is_none());
+    let identity = |name: &str| {
+        let principal = ottla_security::KafkaPrincipal::parse(name).expect("a principal");
+        std::sync::Arc::new(ottla_security::Identity { principal })
+    };
+    info.authenticate(identity("User:alice"));
+    let of_request = info.identity().expect("authenticated");
+    info.authenticate(identity("User:bob"));
+    assert_eq!(of_request.principal.as_str(), "User:alice");
+    assert_eq!(info.identity().map(|now| now.principal.to_string()), Some("User:bob".to_owned()));
+}
+
+#[test]
 fn draining_answers_what_was_admitted_and_takes_no_more() {
     let world = world();
     let mut busy = world.connect();
@@ -352,7 +456,10 @@ fn any_history(seed: u64) {
     let mut bytes = Vec::new();
     let mut expected = Vec::new();
     for id in 0..200 {
-        match numbers.below(6) {
+        match numbers.below(9) {
+            6 => bytes.extend(request(id, b'X', 0)),
+            7 => bytes.extend(request(id, b'A', 0)),
+            8 => bytes.extend(request(id, b'M', numbers.below(20) as u32)),
             0 => {
                 bytes.extend(request(id, b'S', 0));
                 continue;
@@ -366,7 +473,8 @@ fn any_history(seed: u64) {
     let mut received = bytes::BytesMut::new();
     let mut sent = 0;
     for _step in 0..100_000 {
-        match numbers.below(3) {
+        match numbers.below(4) {
+            3 => world.clock.advance(Duration::from_millis(numbers.below(10) as u64)),
             0 => {
                 let until = bytes.len().min(sent + 1 + numbers.below(50_000));
                 sent = until - connection.send(&bytes[sent..until]);
@@ -389,6 +497,7 @@ fn any_history(seed: u64) {
             break;
         }
     }
+    world.clock.advance(Duration::from_millis(20));
     received.extend_from_slice(&connection.receive());
     assert_eq!(correlation_ids(received), expected, "seed {seed}");
     assert!(!connection.is_closed(), "seed {seed}");

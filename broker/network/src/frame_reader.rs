@@ -18,10 +18,10 @@ use ottla_model::limits::{
 pub enum BadFrame {
     #[error("frame length {0} is negative")]
     Negative(i32),
-    #[error("frame length {0} is too short for a request header")]
+    #[error("frame length {0} is too short for a header")]
     TooShort(usize),
-    #[error("frame length {0} is over socket.request.max.bytes")]
-    TooLong(usize),
+    #[error("frame length {len} is over the limit of {max}")]
+    TooLong { len: usize, max: usize },
 }
 
 const PREFIX_BYTES: usize = 4;
@@ -41,6 +41,7 @@ const GROWTH: usize = 4;
 
 pub struct FrameReader {
     buffer: BytesMut,
+    frame_bytes_min: usize,
     frame_bytes_max: usize,
     /// What the next read of small frames asks for: doubled when a read is filled.
     read_bytes: usize,
@@ -49,9 +50,16 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
+    /// For requests: `frame_bytes_max` is `socket.request.max.bytes`.
     pub fn new(frame_bytes_max: usize) -> FrameReader {
+        FrameReader::with_limits(REQUEST_FRAME_BYTES_MIN, frame_bytes_max)
+    }
+
+    pub fn with_limits(frame_bytes_min: usize, frame_bytes_max: usize) -> FrameReader {
+        assert!(frame_bytes_min <= frame_bytes_max, "no frame is within its limits");
         FrameReader {
             buffer: BytesMut::new(),
+            frame_bytes_min,
             frame_bytes_max,
             read_bytes: CONNECTION_READ_BUFFER_BYTES_IDLE,
             last_frame_bytes: 0,
@@ -76,9 +84,9 @@ impl FrameReader {
         let promised = i32::from_be_bytes(*prefix);
         let len = usize::try_from(promised).map_err(|_negative| BadFrame::Negative(promised))?;
         if len > self.frame_bytes_max {
-            return Err(BadFrame::TooLong(len));
+            return Err(BadFrame::TooLong { len, max: self.frame_bytes_max });
         }
-        if len < REQUEST_FRAME_BYTES_MIN {
+        if len < self.frame_bytes_min {
             return Err(BadFrame::TooShort(len));
         }
         Ok(Some(PREFIX_BYTES + len))
@@ -181,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_length_is_told_apart() {
+    fn each_bad_length_has_its_reason() {
         for (prefix, expected) in [
             (-1_i32, BadFrame::Negative(-1)),
             (i32::MIN, BadFrame::Negative(i32::MIN)),
             (0, BadFrame::TooShort(0)),
             (7, BadFrame::TooShort(7)),
-            (1001, BadFrame::TooLong(1001)),
-            (i32::MAX, BadFrame::TooLong(i32::MAX as usize)),
+            (1001, BadFrame::TooLong { len: 1001, max: 1000 }),
+            (i32::MAX, BadFrame::TooLong { len: i32::MAX as usize, max: 1000 }),
         ] {
             let mut reader = FrameReader::new(1000);
             read_from(&mut reader, &mut &prefix.to_be_bytes()[..]);

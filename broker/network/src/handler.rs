@@ -1,12 +1,15 @@
 //! The one trait a higher room plugs into the network: what becomes of a frame.
-//! Shell's door. The network knows no API: it hands over whole frames in order and sends the
+//! Shell: an interface. The network knows no API: it hands over whole frames in order and sends the
 //! answers in the same order.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use ottla_env::BoxFuture;
+use ottla_security::Identity;
 
 use crate::response::Response;
 
@@ -15,7 +18,7 @@ use crate::response::Response;
 pub struct ListenerInfo {
     /// The listener's name (`PLAINTEXT`, or what the protocol map gives).
     pub name: String,
-    /// What clients are told, when configured; otherwise each is told the address it dialled.
+    /// The advertised address, when configured; otherwise each client gets the address it dialled.
     pub advertised: Option<(String, u16)>,
     /// Where it listens, with the port that was picked.
     pub bound: SocketAddr,
@@ -29,12 +32,41 @@ pub struct ConnectionInfo {
     pub peer_addr: SocketAddr,
     /// The address the client dialled.
     pub local_addr: SocketAddr,
-    /// Name and version of the client's software, once ApiVersions told them (KIP-511).
+    /// Name and version of the client's software, once ApiVersions reported them (KIP-511).
     pub software: OnceLock<(String, String)>,
+    identity: ArcSwapOption<Identity>,
 }
 
 impl ConnectionInfo {
-    /// The host and port this client is told to reach this broker at.
+    pub fn new(
+        id: u64,
+        listener: Arc<ListenerInfo>,
+        peer_addr: SocketAddr,
+        local_addr: SocketAddr,
+    ) -> ConnectionInfo {
+        ConnectionInfo {
+            id,
+            listener,
+            peer_addr,
+            local_addr,
+            software: OnceLock::new(),
+            identity: ArcSwapOption::empty(),
+        }
+    }
+
+    /// What the connection is known as now; `None` where its client has not said. A request takes it
+    /// once, when it is admitted, and keeps it: what changes the connection's identity afterwards does
+    /// not change a request that waits.
+    pub fn identity(&self) -> Option<Arc<Identity>> {
+        self.identity.load_full()
+    }
+
+    /// The client has authenticated. Requests admitted from here on have this identity.
+    pub fn authenticate(&self, identity: Arc<Identity>) {
+        self.identity.store(Some(identity));
+    }
+
+    /// The host and port at which this client reaches this broker.
     pub fn advertised(&self) -> (String, u16) {
         match &self.listener.advertised {
             Some((host, port)) => (host.clone(), *port),
@@ -50,6 +82,10 @@ pub enum Admitted {
     /// The answer comes later; further frames are admitted meanwhile. The future must not block
     /// and is dropped when the connection closes.
     Parked(BoxFuture<'static, Answer>),
+    /// As `Parked`, but no frame is admitted until the answer is known: what follows depends on it.
+    Exclusive(BoxFuture<'static, Answer>),
+    /// As `Exclusive`, and the future is not polled before every earlier answer has left.
+    ExclusiveAfterEarlier(BoxFuture<'static, Answer>),
 }
 
 /// How a request ends.
@@ -59,12 +95,26 @@ pub enum Answer {
     Silent,
     /// The connection is closed, after the answers before this one have been sent.
     Close(&'static str),
+    /// Answers, and reads nothing more for so long (KIP-219). The time counts from when the answer is
+    /// known: from admission for one that is ready. A longer time that runs already is kept.
+    ThenMute {
+        answer: Box<Answer>,
+        mute: Duration,
+    },
+    /// Reads nothing more; after `delay` the response, if there is one, is sent and the connection
+    /// closed (KIP-306).
+    CloseAfter {
+        response: Option<Response>,
+        delay: Duration,
+        why: &'static str,
+    },
 }
 
 pub trait Handler: Send + Sync + 'static {
-    /// Takes one frame (without its length prefix), a slice of the buffer it was read into: whoever
-    /// keeps a part of it keeps that buffer (the frame, or up to 64 KiB when it is smaller). Called in order of arrival for one connection,
-    /// from the connection's task: it must not block for longer than a write to the page cache.
+    /// Takes one frame (without its length prefix), a slice of the buffer it was read into: to keep a
+    /// part of it is to keep that buffer (the frame, or up to 64 KiB when it is smaller). Called in
+    /// order of arrival for one connection, from the connection's task: it must not block for longer
+    /// than a write to the page cache.
     fn admit(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted;
 
     /// The connection is gone; nothing more is admitted for it.

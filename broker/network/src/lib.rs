@@ -1,5 +1,6 @@
-//! Listeners, connections, frames and the order of answers.
-//! Shell. Knows no API: whole frames go to the one `Handler`, answers come back.
+//! Listeners, connections, frames and the order of answers; and connections to other nodes.
+//! Shell. Knows no API: whole frames go to the one `Handler`, answers come back. The one exception is
+//! ApiVersions, with which an outgoing connection begins.
 
 mod answer_queue;
 mod connection;
@@ -12,6 +13,7 @@ mod listener;
 mod listener_tests;
 mod memory_budget;
 mod metrics;
+pub mod outgoing;
 pub mod response;
 mod server;
 mod settings;

@@ -20,7 +20,7 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// A refusal is logged at most this often.
 const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A listener as it is asked for.
+/// A listener as it is configured.
 #[derive(Clone, Debug)]
 pub struct ListenerSpec {
     pub name: String,
@@ -28,7 +28,7 @@ pub struct ListenerSpec {
     pub host: String,
     /// 0 picks a free one.
     pub port: u16,
-    /// What clients are told, when configured; port 0 in it is the port that was picked.
+    /// The advertised address, when configured; port 0 in it is the port that was picked.
     pub advertised: Option<(String, u16)>,
     pub buffers: SocketBuffers,
 }
@@ -74,7 +74,7 @@ impl Listeners {
         Ok(Listeners { env: env.clone(), bound })
     }
 
-    /// The listeners in the order they were asked for, with the ports that were picked.
+    /// The listeners in the order of their configuration, with the ports that were picked.
     pub fn bound(&self) -> Vec<Arc<ListenerInfo>> {
         self.bound.iter().map(|(info, _acceptor)| Arc::clone(info)).collect()
     }

@@ -1,5 +1,5 @@
 //! How much memory all connections together may hold, who waits for some, and in which order.
-//! Core: no clock; ticks are told.
+//! Core: no clock; ticks are arguments.
 //!
 //! A connection holds `CONNECTION_FREE_BYTES` without asking. What it holds beyond that is charged
 //! here. Answers are charged without waiting, since they exist already; only *reading more* waits.
@@ -145,7 +145,7 @@ impl Charge {
     ) -> Poll<()> {
         let mut line = budget.line.lock();
         if !self.in_line {
-            // Counted before the budget is asked again: a release in between sees the count.
+            // Counted before the budget is looked at again: a release in between sees the count.
             budget.waiting_count.fetch_add(1, Ordering::SeqCst);
             line.waiting.push_back((self.connection, context.waker().clone()));
             self.in_line = true;

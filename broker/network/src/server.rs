@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -98,13 +97,8 @@ impl Shared {
         }
         self.metrics.accepted.inc();
         self.metrics.connections.inc();
-        let info = Arc::new(ConnectionInfo {
-            id,
-            listener: Arc::clone(listener),
-            peer_addr,
-            local_addr: stream.local_addr(),
-            software: OnceLock::new(),
-        });
+        let local_addr = stream.local_addr();
+        let info = Arc::new(ConnectionInfo::new(id, Arc::clone(listener), peer_addr, local_addr));
         Some(Connection::new(stream, info, control, Arc::clone(self)))
     }
 

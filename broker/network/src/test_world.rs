@@ -1,5 +1,5 @@
 //! For the tests of this room: a scripted handler, a connection polled by hand, a clock set by hand.
-//! Shell's stand-in.
+//! Shell: a stand-in for tests.
 
 use std::collections::HashMap;
 use std::io;
@@ -50,7 +50,7 @@ impl Wake for CountingWaker {
     }
 }
 
-/// A clock that moves when told.
+/// A clock that moves when a test moves it.
 #[derive(Default)]
 pub struct ManualClock(Arc<Mutex<ManualTime>>);
 
@@ -116,6 +116,8 @@ pub struct Script {
     pub admitted: Mutex<Vec<i32>>,
     pub parked: Mutex<HashMap<i32, oneshot::Sender<Answer>>>,
     pub closed: AtomicUsize,
+    /// Requests that wait for earlier answers, in the order in which they began.
+    pub begun: Arc<Mutex<Vec<i32>>>,
     /// What `b'F'` answers with.
     pub file: Mutex<Option<Chunk>>,
 }
@@ -157,11 +159,21 @@ impl Handler for Script {
             b'R' => Admitted::Ready(Answer::Respond(answer(correlation_id, number as usize))),
             b'S' => Admitted::Ready(Answer::Silent),
             b'C' => Admitted::Ready(Answer::Close("the script says so")),
-            b'P' => {
-                let (sender, receiver) = oneshot::channel();
-                self.parked.lock().insert(correlation_id, sender);
-                Admitted::Parked(Box::pin(async { receiver.await.unwrap_or(Answer::Close("dropped")) }))
+            b'P' => Admitted::Parked(self.park(correlation_id)),
+            b'X' => Admitted::Exclusive(self.park(correlation_id)),
+            b'A' => {
+                let (begun, answer) = (Arc::clone(&self.begun), self.park(correlation_id));
+                Admitted::ExclusiveAfterEarlier(Box::pin(async move {
+                    begun.lock().push(correlation_id);
+                    answer.await
+                }))
             }
+            b'M' => Admitted::Ready(muting(answer(correlation_id, 0), number)),
+            b'D' => Admitted::Ready(Answer::CloseAfter {
+                response: Some(answer(correlation_id, 0)),
+                delay: Duration::from_millis(number.into()),
+                why: "the script says so",
+            }),
             b'F' => {
                 let mut builder = ResponseBuilder::with_capacity(4);
                 builder.buffer.put_i32(correlation_id);
@@ -177,7 +189,19 @@ impl Handler for Script {
     }
 }
 
+/// An answer that mutes its connection for so many milliseconds.
+pub fn muting(response: Response, mute_ms: u32) -> Answer {
+    let mute = Duration::from_millis(mute_ms.into());
+    Answer::ThenMute { answer: Box::new(Answer::Respond(response)), mute }
+}
+
 impl Script {
+    fn park(&self, correlation_id: i32) -> BoxFuture<'static, Answer> {
+        let (sender, receiver) = oneshot::channel();
+        self.parked.lock().insert(correlation_id, sender);
+        Box::pin(async { receiver.await.unwrap_or(Answer::Close("dropped")) })
+    }
+
     /// Answers a parked request.
     pub fn answer(&self, correlation_id: i32, answer: Answer) {
         let sender = self.parked.lock().remove(&correlation_id).expect("it is parked");
@@ -189,6 +213,7 @@ impl Script {
 pub struct World {
     pub script: Arc<Script>,
     pub shared: Arc<Shared>,
+    pub clock: Arc<ManualClock>,
     listener: Arc<ListenerInfo>,
     pipe_bytes: usize,
 }
@@ -196,6 +221,7 @@ pub struct World {
 pub struct Polled {
     connection: Option<Pin<Box<Connection>>>,
     control: Arc<Control>,
+    info: Arc<ConnectionInfo>,
     woken: Arc<CountingWaker>,
     seen: usize,
     pub client: MemoryStream,
@@ -210,7 +236,8 @@ impl World {
     pub fn with_pipe_bytes(settings: NetworkSettings, pipe_bytes: usize) -> World {
         let script = Arc::new(Script::default());
         let metrics = NetworkMetrics::register(&Registry::new()).expect("names are free");
-        let env = env(MemoryNet::new(), Arc::new(ManualClock::default()), Arc::new(NoTasks));
+        let clock = Arc::new(ManualClock::default());
+        let env = env(MemoryNet::new(), Arc::clone(&clock), Arc::new(NoTasks));
         let handler: Arc<dyn Handler> = Arc::clone(&script) as Arc<dyn Handler>;
         let listener = ListenerInfo {
             name: "PLAINTEXT".into(),
@@ -220,6 +247,7 @@ impl World {
         World {
             script,
             shared: Shared::new(env, settings, handler, metrics),
+            clock,
             listener: Arc::new(listener),
             pipe_bytes,
         }
@@ -231,6 +259,7 @@ impl World {
         let connection = self.shared.admit(Box::new(server), &self.listener).expect("there is room");
         let mut polled = Polled {
             control: connection.control(),
+            info: connection.info(),
             connection: Some(Box::pin(connection)),
             woken: CountingWaker::new(),
             seen: 0,
@@ -260,10 +289,14 @@ impl Polled {
         }
     }
 
-    /// Tells the connection to end once all is answered.
+    /// Lets the connection end once all is answered.
     pub fn drain(&mut self) {
         self.control.drain();
         self.run();
+    }
+
+    pub fn info(&self) -> Arc<ConnectionInfo> {
+        Arc::clone(&self.info)
     }
 
     pub fn is_closed(&self) -> bool {

@@ -1,4 +1,4 @@
-//! The door over the machine's own sockets: order, gathered writes and slices of files.
+//! Listeners over the machine's own sockets: order, gathered writes and slices of files.
 //! Shell.
 
 use std::io::{Read, Write};

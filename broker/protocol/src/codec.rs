@@ -131,15 +131,29 @@ pub fn decode_request<T: Decode>(key: ApiKey, version: i16, mut body: Bytes) -> 
     T::decode(&mut body, version)
 }
 
+/// Decodes the body of a response after the guard has walked it: what answers at an address need not
+/// be a broker.
+pub fn decode_response<T: Decode>(key: ApiKey, version: i16, mut body: Bytes) -> Result<T, DecodeError> {
+    guard::check_response(key, version, &body)?;
+    T::decode(&mut body, version)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::messages::{MetadataRequest, OffsetCommitRequest};
+    use crate::messages::{MetadataRequest, MetadataResponse, OffsetCommitRequest};
 
     #[test]
     fn four_bytes_that_claim_two_billion_topics_are_refused() {
         let body = Bytes::from_static(b"\x7f\xff\xff\xff");
         let decoded = decode_request::<MetadataRequest>(ApiKey::Metadata, 1, body);
+        assert!(matches!(decoded, Err(DecodeError::Guard(GuardError::Count { .. }))), "{decoded:?}");
+    }
+
+    #[test]
+    fn four_bytes_that_claim_two_billion_brokers_are_refused() {
+        let body = Bytes::from_static(b"\x7f\xff\xff\xff");
+        let decoded = decode_response::<MetadataResponse>(ApiKey::Metadata, 1, body);
         assert!(matches!(decoded, Err(DecodeError::Guard(GuardError::Count { .. }))), "{decoded:?}");
     }
 

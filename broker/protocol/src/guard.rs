@@ -1,14 +1,15 @@
-//! Walks a request's body before anything decodes it, so that no claimed count can cost memory.
+//! Walks the body of a request or a response before anything decodes it, so that no claimed count can
+//! cost memory.
 //! Core. The walk itself allocates nothing; `generated::layouts` says what stands where.
 //!
 //! The kafka-protocol crate reserves whatever count the wire claims. Here every count is held
 //! against the bytes that remain (an element takes at least its smallest size), every length must
 //! lie within the body, and elements are counted over the whole request.
 
-use ottla_model::limits::{REQUEST_ELEMENTS_MAX, REQUEST_NESTING_MAX};
+use ottla_model::limits::{REQUEST_ELEMENTS_MAX, REQUEST_NESTING_MAX, RESPONSE_ELEMENTS_MAX};
 
 use crate::api_key::ApiKey;
-use crate::generated::layouts::{DEPTH, PROGRAMS, REQUESTS};
+use crate::generated::layouts::{DEPTH, PROGRAMS, REQUESTS, RESPONSES};
 
 const _: () = assert!(DEPTH <= REQUEST_NESTING_MAX, "a definition nests deeper than the guard may walk");
 
@@ -29,8 +30,8 @@ pub enum GuardError {
     Varint { at: usize },
     #[error("a tagged field before byte {at} is not as long as it says")]
     TagSize { at: usize },
-    #[error("more than {REQUEST_ELEMENTS_MAX} elements")]
-    Elements,
+    #[error("more than {max} elements")]
+    Elements { max: usize },
 }
 
 /// One step of a walk. A number refers to a program in the table.
@@ -68,7 +69,7 @@ pub(crate) struct Program {
 
 /// The programs of one API, one for each version from `min_version`.
 #[derive(Debug)]
-pub(crate) struct RequestLayouts {
+pub(crate) struct Layouts {
     pub key: ApiKey,
     pub min_version: i16,
     pub programs: &'static [u16],
@@ -90,15 +91,30 @@ pub fn check(key: ApiKey, version: i16, body: &[u8]) -> Result<(), GuardError> {
 
 /// As [`check`], and says how much there is.
 pub fn walk(key: ApiKey, version: i16, body: &[u8]) -> Result<Walked, GuardError> {
-    let program = program(key, version).ok_or(GuardError::Version { key, version })?;
-    let mut walk = Walk { body, at: 0, end: body.len(), elements: 0 };
+    walk_of(&REQUESTS, key, version, body, REQUEST_ELEMENTS_MAX)
+}
+
+/// As [`check`], for the answer of another broker or controller.
+pub fn check_response(key: ApiKey, version: i16, body: &[u8]) -> Result<(), GuardError> {
+    walk_of(&RESPONSES, key, version, body, RESPONSE_ELEMENTS_MAX).map(|_| ())
+}
+
+fn walk_of(
+    layouts: &[Layouts],
+    key: ApiKey,
+    version: i16,
+    body: &[u8],
+    elements_max: usize,
+) -> Result<Walked, GuardError> {
+    let program = program(layouts, key, version).ok_or(GuardError::Version { key, version })?;
+    let mut walk = Walk { body, at: 0, end: body.len(), elements: 0, elements_max };
     walk.run(program)?;
     Ok(Walked { len: walk.at, elements: walk.elements })
 }
 
-fn program(key: ApiKey, version: i16) -> Option<&'static Program> {
-    let row = REQUESTS.binary_search_by_key(&key, |row| row.key).ok()?;
-    let row = &REQUESTS[row];
+fn program(layouts: &[Layouts], key: ApiKey, version: i16) -> Option<&'static Program> {
+    let row = layouts.binary_search_by_key(&key, |row| row.key).ok()?;
+    let row = &layouts[row];
     let at = usize::try_from(i32::from(version) - i32::from(row.min_version)).ok()?;
     Some(&PROGRAMS[usize::from(*row.programs.get(at)?)])
 }
@@ -109,6 +125,7 @@ struct Walk<'a> {
     /// Where the walk must stop: the body's end, or that of the tagged field it is in.
     end: usize,
     elements: usize,
+    elements_max: usize,
 }
 
 impl Walk<'_> {
@@ -224,7 +241,8 @@ impl Walk<'_> {
 
     fn count(&mut self, elements: usize) -> Result<(), GuardError> {
         self.elements += elements;
-        if self.elements > REQUEST_ELEMENTS_MAX { Err(GuardError::Elements) } else { Ok(()) }
+        let max = self.elements_max;
+        if self.elements > max { Err(GuardError::Elements { max }) } else { Ok(()) }
     }
 
     /// The crate takes every mark but 1 for absent, Kafka every mark below 0; where they would
@@ -317,7 +335,8 @@ mod tests {
         let topics = REQUEST_ELEMENTS_MAX + 1;
         let mut body = (topics as i32).to_be_bytes().to_vec();
         body.resize(4 + topics * 2, 0);
-        assert_eq!(check(ApiKey::Metadata, 1, &body), Err(GuardError::Elements));
+        let max = REQUEST_ELEMENTS_MAX;
+        assert_eq!(check(ApiKey::Metadata, 1, &body), Err(GuardError::Elements { max }));
     }
 
     #[test]
@@ -325,10 +344,11 @@ mod tests {
         for row in crate::versions::all() {
             let Some(range) = row.decodable else { continue };
             for version in range.min..=range.max {
-                assert!(program(row.key, version).is_some(), "{} v{version}", row.name);
+                assert!(program(&REQUESTS, row.key, version).is_some(), "{} v{version}", row.name);
+                assert!(program(&RESPONSES, row.key, version).is_some(), "{} v{version}", row.name);
             }
-            assert!(program(row.key, range.min - 1).is_none());
-            assert!(program(row.key, range.max + 1).is_none());
+            assert!(program(&REQUESTS, row.key, range.min - 1).is_none());
+            assert!(program(&REQUESTS, row.key, range.max + 1).is_none());
         }
     }
 }

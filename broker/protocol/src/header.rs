@@ -109,6 +109,15 @@ fn skip_tags(buf: &mut Bytes) -> Result<(), HeaderError> {
     Ok(())
 }
 
+/// Takes the header off the front of an answer to a request of this version; returns its correlation id.
+pub fn decode_response_header(buf: &mut Bytes, key: ApiKey, version: i16) -> Result<i32, HeaderError> {
+    let correlation_id = buf.try_get_i32().map_err(|_| HeaderError::Truncated)?;
+    if response_header_version(key, version) >= 1 {
+        skip_tags(buf)?;
+    }
+    Ok(correlation_id)
+}
+
 /// Writes the header of the answer to a request of this version.
 pub fn encode_response_header(buf: &mut BytesMut, key: ApiKey, version: i16, correlation_id: i32) {
     buf.put_i32(correlation_id);

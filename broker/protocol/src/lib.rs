@@ -14,7 +14,7 @@ pub mod records;
 pub mod versions;
 
 pub use api_key::ApiKey;
-pub use codec::{Decode, DecodeError, Encode, EncodeError, Request, Schema, decode_request};
+pub use codec::{Decode, DecodeError, Encode, EncodeError, Request, Schema, decode_request, decode_response};
 pub use guard::GuardError;
-pub use header::{HeaderError, RequestHeader, encode_response_header};
+pub use header::{HeaderError, RequestHeader, decode_response_header, encode_response_header};
 pub use kafka_protocol::protocol::StrBytes;

@@ -1,4 +1,4 @@
-//! One topic's effective configuration as its logs obey it.
+//! The effective configuration as the logs and their cleaner obey it.
 //! Core.
 
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ottla_config::{
     BrokerConfig, CompressionType, ConfigSources, TimestampType as ConfigTimestampType, TopicConfig,
 };
-use ottla_log::{CleanupPolicy, LogConfig, TopicCompression};
+use ottla_log::{CleanerSettings, CleanupPolicy, LogConfig, TopicCompression};
 use ottla_metadata::{Image, TopicImage};
 use ottla_records::{Codec, TimestampType};
 
@@ -17,10 +17,33 @@ pub fn effective_broker_config(fixed: &BrokerConfig, image: &Image) -> BrokerCon
     fixed.with_dynamic(&of_this_broker, &of_all_brokers)
 }
 
-/// What a topic's logs obey: its overrides over the broker's values.
-pub fn log_config(broker: &BrokerConfig, topic: &TopicImage) -> Arc<LogConfig> {
+/// What the log cleaner obeys.
+pub fn cleaner_settings(broker: &BrokerConfig) -> CleanerSettings {
+    CleanerSettings {
+        is_enabled: broker.log_cleaner_enable,
+        threads: usize::try_from(broker.log_cleaner_threads).unwrap_or(0),
+        backoff_ms: broker.log_cleaner_backoff_ms,
+        dedupe_buffer_bytes: u64::try_from(broker.log_cleaner_dedupe_buffer_bytes).unwrap_or(0),
+        dedupe_buffer_load_factor: broker.log_cleaner_io_buffer_load_factor,
+        io_buffer_bytes: usize::try_from(broker.log_cleaner_io_buffer_bytes).unwrap_or(0),
+        io_bytes_per_second_max: broker.log_cleaner_io_bytes_per_second_max,
+    }
+}
+
+/// What a topic's replicas obey.
+pub struct TopicSettings {
+    pub log: Arc<LogConfig>,
+    pub min_insync_replicas: i32,
+}
+
+/// A topic's overrides over the broker's values.
+pub fn topic_settings(broker: &BrokerConfig, topic: &TopicImage) -> TopicSettings {
     let topic = TopicConfig::effective(&ConfigSources { broker, overrides: &topic.overrides });
-    Arc::new(LogConfig {
+    TopicSettings { min_insync_replicas: topic.min_insync_replicas, log: Arc::new(log_config(&topic)) }
+}
+
+fn log_config(topic: &TopicConfig) -> LogConfig {
+    LogConfig {
         segment_bytes: topic.segment_bytes as u64,
         segment_ms: topic.segment_ms,
         segment_jitter_ms: topic.segment_jitter_ms,
@@ -39,7 +62,7 @@ pub fn log_config(broker: &BrokerConfig, topic: &TopicImage) -> Arc<LogConfig> {
             delete: topic.cleanup_policy.delete,
             compact: topic.cleanup_policy.compact,
         },
-        compression: compression(&topic),
+        compression: compression(topic),
         delete_retention_ms: topic.delete_retention_ms,
         file_delete_delay_ms: topic.file_delete_delay_ms,
         flush_messages: topic.flush_messages,
@@ -48,7 +71,7 @@ pub fn log_config(broker: &BrokerConfig, topic: &TopicImage) -> Arc<LogConfig> {
         max_compaction_lag_ms: topic.max_compaction_lag_ms,
         min_cleanable_dirty_ratio: topic.min_cleanable_dirty_ratio,
         preallocate: topic.preallocate,
-    })
+    }
 }
 
 fn compression(topic: &TopicConfig) -> TopicCompression {

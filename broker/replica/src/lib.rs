@@ -1,25 +1,43 @@
 //! Partitions this broker hosts: leading them, acknowledging, and the requests that wait for them.
 //! Shell over cores. Knows no API and no wire.
 //!
-//! Reading order: `replica_manager` (name to partition), `partition` (append and epochs), `read`
-//! (what a fetch may see), `wake` (who is woken), `durable` and `tail` (the two waits).
+//! Reading order: `replica_manager` (name to partition), `partition` (append and role changes), `role`
+//! (leader, follower, offline), `isr` and `high_watermark` (what is committed), `read` (what a fetch may
+//! see), `acknowledge` and `flush_gate` (what an append waits for), `tail` and `wake` (waiting for
+//! records), `error_codes`.
 //!
 //! Invariants:
-//! - I1. An acknowledgement to all in-sync replicas leaves only after the flush gate passed its end.
+//! - I1. An append is acknowledged to all in-sync replicas when the high watermark has passed its end,
+//!   when it is on the disk if the rule asks for that, and while the leader epoch that made it lasts.
 //! - I2. A waiting fetch is registered before it looks, so no append is missed.
+//! - I3. log start <= high watermark <= log end, after each step (`high_watermark`).
 
+pub mod acknowledge;
 pub mod config;
-pub mod durable;
-pub mod errors;
+pub mod error_codes;
+pub mod flush_gate;
+pub mod high_watermark;
+#[cfg(test)]
+mod hosting_tests;
+pub mod isr;
 pub mod metrics;
 pub mod partition;
+pub mod partition_map;
+#[cfg(test)]
+mod partition_tests;
 pub mod read;
 pub mod replica_manager;
+pub mod role;
 pub mod tail;
+#[cfg(test)]
+mod test_world;
+mod topic_logs;
 pub mod wake;
 
-pub use durable::{AllDurable, Pending};
-pub use partition::{Appended, Durability, Partition, Unavailable};
+pub use acknowledge::{Acks, AllAcknowledged, Durability, NotAcknowledged, Pending};
+pub use partition::{AppendRefused, Appended, Led, Partition, Unavailable};
+pub use partition_map::PartitionMap;
 pub use read::{FetchIsolation, PartitionRead, ReadRequest, read};
 pub use replica_manager::{Hosted, HostedTopic, ReplicaManager};
+pub use role::{Assignment, Role};
 pub use tail::{TailWait, Woken};

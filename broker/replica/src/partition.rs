@@ -1,74 +1,137 @@
-//! One hosted partition: its log, the reign it is led under, and who waits for it.
-//! Shell. The high watermark of a lone replica is its log's end: every other in-sync replica (there
-//! is none) has it.
+//! One hosted partition: its log, what this broker is to it, and who waits for it.
+//! Shell.
+//!
+//! Invariants:
+//! - I1. Leader epochs never go back.
+//! - I2. A role change is complete before it is seen: the old epoch has ended, its appends are in the
+//!   log or refused, and the new role knows its high watermark.
+//! - I3. The log is looked up before the role. So a role that is found later than its log is one whose
+//!   high watermark is set.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
 
+use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use ottla_log::{
-    AppendError, AppendInfo, AppendOrigin, FlushListener, LogConfig, LogError, StorageFailure, UnifiedLog,
+    AppendError, AppendInfo, AppendOrigin, FlushListener, LogConfig, StorageFailure, UnifiedLog,
 };
-use ottla_model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
+use ottla_model::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
 use parking_lot::Mutex;
 
-use crate::wake::{FlushGate, StorageFailed, WaitList};
-
-/// When an acknowledgement to all in-sync replicas may leave (`ottla.durability`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Durability {
-    /// The record survives any single failure: on a lone replica, after an fsync.
-    SurviveOne,
-    /// Kafka's trade: the page cache is enough.
-    Os,
-    /// Always after an fsync.
-    Fsync,
-}
-
-/// How a partition gets its log when it is first used: an idle one costs nothing.
-pub(crate) type OpenLog = dyn Fn(&TopicPartition, TopicId) -> Result<Arc<UnifiedLog>, LogError> + Send + Sync;
+use crate::acknowledge::{Acks, NotAcknowledged, Pending, Progress, Rule, progress};
+use crate::flush_gate::FlushGate;
+use crate::high_watermark::{self, Bounds};
+use crate::role::{Assignment, Leader, Offline, OfflineReason, Role};
+use crate::topic_logs::TopicLogs;
+use crate::wake::WaitList;
 
 pub struct Partition {
     pub name: TopicPartition,
     pub topic_id: TopicId,
-    leader_epoch: AtomicI32,
-    deleted: AtomicBool,
-    durability: Durability,
-    open_log: Arc<OpenLog>,
-    log: OnceLock<Arc<UnifiedLog>>,
-    opening: Mutex<()>,
-    gate: Arc<FlushGate>,
+    topic: Arc<TopicLogs>,
+    role: ArcSwap<Role>,
+    /// Set when something first needs it: an idle partition costs nothing.
+    opened: OnceLock<Opened>,
+    /// Held while the log is opened and while the role changes.
+    changing: Mutex<()>,
     pub(crate) readers: WaitList,
 }
 
-/// What became of an append, and what its acknowledgement must wait for.
-#[derive(Debug)]
-pub struct Appended {
-    pub info: AppendInfo,
-    /// The end of the append: durable when the flush gate passed it.
-    pub end: Offset,
+struct Opened {
+    log: Arc<UnifiedLog>,
+    gate: Arc<FlushGate>,
 }
 
-/// Why a partition can't serve; each is one of Kafka's answers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What became of an append, and what its acknowledgement waits for.
+pub struct Appended {
+    pub info: AppendInfo,
+    /// The leader epoch it was appended under.
+    pub epoch: LeaderEpoch,
+    /// The end of the append.
+    pub end: Offset,
+    /// `None`: it is acknowledged.
+    pub pending: Option<Pending>,
+}
+
+/// Why a partition cannot serve; each is one of Kafka's answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unavailable {
-    /// The request knows an older reign than ours.
+    /// The request knows an older leader epoch than this broker.
+    #[error("the request knows an older leader epoch")]
     FencedLeaderEpoch,
-    /// The request knows a newer reign than ours.
+    /// The request knows a newer leader epoch than this broker.
+    #[error("the request knows a newer leader epoch")]
     UnknownLeaderEpoch,
+    /// Another broker leads it, or none.
+    #[error("this broker does not lead the partition")]
+    NotLeader,
+    /// The topic was deleted.
+    #[error("the partition was deleted")]
+    Deleted,
     /// The log directory failed.
+    #[error("the partition's log directory failed")]
     Storage,
 }
 
-impl Unavailable {
-    pub fn code(self) -> ErrorCode {
-        match self {
-            Unavailable::FencedLeaderEpoch => ErrorCode::FencedLeaderEpoch,
-            Unavailable::UnknownLeaderEpoch => ErrorCode::UnknownLeaderEpoch,
-            Unavailable::Storage => ErrorCode::KafkaStorageError,
+/// Why an append was refused: nothing was appended.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AppendRefused {
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// `acks=all`, and fewer replicas are in sync than `min.insync.replicas`.
+    #[error("too few replicas are in sync")]
+    NotEnoughReplicas,
+    #[error(transparent)]
+    Log(AppendError),
+}
+
+impl From<AppendError> for AppendRefused {
+    fn from(error: AppendError) -> AppendRefused {
+        match error {
+            // The role changed after it was looked up.
+            AppendError::FencedLeaderEpoch { .. } => Unavailable::NotLeader.into(),
+            error => AppendRefused::Log(error),
         }
+    }
+}
+
+/// A partition while this broker leads it: the role and the log that belong together.
+pub struct Led<'a> {
+    role: Guard<Arc<Role>>,
+    opened: &'a Opened,
+}
+
+impl Led<'_> {
+    fn leader(&self) -> &Leader {
+        match &**self.role {
+            Role::Leader(leader) => leader,
+            Role::Follower(_) | Role::Offline(_) => unreachable!("checked when it was made"),
+        }
+    }
+
+    pub fn log(&self) -> &Arc<UnifiedLog> {
+        &self.opened.log
+    }
+
+    pub fn epoch(&self) -> LeaderEpoch {
+        self.leader().epoch()
+    }
+
+    /// The first offset that consumers may not see yet.
+    #[inline]
+    pub fn high_watermark(&self) -> Offset {
+        self.leader().high_watermark()
+    }
+
+    /// The first offset that consumers of committed transactions may not see yet.
+    pub fn last_stable_offset(&self) -> Offset {
+        self.log().last_stable_offset(self.high_watermark())
+    }
+
+    /// Whether all that earlier epochs committed is known to be committed: before that, a new leader's
+    /// "latest" could lie before an old one's (KIP-207).
+    pub fn is_latest_known(&self) -> bool {
+        self.high_watermark() >= self.leader().start_offset()
     }
 }
 
@@ -87,20 +150,16 @@ impl Partition {
     pub(crate) fn new(
         name: TopicPartition,
         topic_id: TopicId,
-        leader_epoch: LeaderEpoch,
-        durability: Durability,
-        open_log: Arc<OpenLog>,
+        topic: Arc<TopicLogs>,
+        role: Role,
     ) -> Partition {
         Partition {
             name,
             topic_id,
-            leader_epoch: AtomicI32::new(leader_epoch.0),
-            deleted: AtomicBool::new(false),
-            durability,
-            open_log,
-            log: OnceLock::new(),
-            opening: Mutex::new(()),
-            gate: Arc::new(FlushGate::new(Offset::ZERO)),
+            topic,
+            role: ArcSwap::from_pointee(role),
+            opened: OnceLock::new(),
+            changing: Mutex::new(()),
             readers: WaitList::default(),
         }
     }
@@ -113,122 +172,319 @@ impl Partition {
         self.name.partition
     }
 
+    pub fn role(&self) -> Guard<Arc<Role>> {
+        self.role.load()
+    }
+
     pub fn leader_epoch(&self) -> LeaderEpoch {
-        LeaderEpoch(self.leader_epoch.load(Ordering::Acquire))
+        self.role.load().epoch()
     }
 
-    pub(crate) fn set_leader_epoch(&self, epoch: LeaderEpoch) {
-        self.leader_epoch.store(epoch.0, Ordering::Release);
-    }
-
-    /// The partition's log, opened when it is first needed.
+    /// The replica's log whatever the role, opened when it is first needed.
     pub fn log(&self) -> Result<&Arc<UnifiedLog>, Unavailable> {
-        if let Some(log) = self.log.get() {
-            return Ok(log);
+        self.opened().map(|opened| &opened.log)
+    }
+
+    #[inline]
+    fn opened(&self) -> Result<&Opened, Unavailable> {
+        match self.opened.get() {
+            Some(opened) => Ok(opened),
+            None => self.open(),
         }
-        let _one_opens = self.opening.lock();
-        if let Some(log) = self.log.get() {
-            return Ok(log);
+    }
+
+    #[cold]
+    fn open(&self) -> Result<&Opened, Unavailable> {
+        let _one_opens = self.changing.lock();
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
         }
-        let log = (self.open_log)(&self.name, self.topic_id).map_err(|error| {
+        let log = self.topic.open(&self.name, self.topic_id).map_err(|error| {
             tracing::error!(partition = %self.name, %error, "the partition's log can't be opened");
             Unavailable::Storage
         })?;
-        self.gate.on_flush(log.flushed_offset());
-        // The lone replica has it all: a transaction that ended before the restart holds nobody back.
-        log.on_high_watermark(log.log_end_offset());
-        log.set_flush_listener(Some(Arc::new(GateListener(self.gate.clone()))));
-        Ok(self.log.get_or_init(|| log))
+        let gate = Arc::new(FlushGate::new(log.flushed_offset()));
+        log.set_flush_listener(Some(Arc::new(GateListener(gate.clone()))));
+        self.begin(&self.role.load(), None, &log);
+        Ok(self.opened.get_or_init(|| Opened { log, gate }))
+    }
+
+    /// A role meets its log: afterwards it knows its high watermark.
+    fn begin(&self, role: &Role, known: Option<Offset>, log: &UnifiedLog) {
+        let (log_start, log_end) = (log.log_start_offset(), log.log_end_offset());
+        match role {
+            Role::Leader(leader) => leader.begin(known, log_start, log_end, self.topic.min_isr()),
+            Role::Follower(follower) => {
+                let high_watermark = known.unwrap_or(log_start).clamp(log_start, log_end);
+                follower.set_high_watermark(high_watermark);
+            }
+            Role::Offline(_) => return,
+        }
+        if let Some(high_watermark) = role.high_watermark() {
+            let bounds = Bounds { log_start, high_watermark, log_end }.checked();
+            log.on_high_watermark(bounds.high_watermark);
+        }
     }
 
     /// The log, if anything has needed it yet.
     pub fn opened_log(&self) -> Option<&Arc<UnifiedLog>> {
-        self.log.get()
+        self.opened.get().map(|opened| &opened.log)
     }
 
     pub(crate) fn set_config(&self, config: Arc<LogConfig>) {
-        if let Some(log) = self.log.get() {
+        if let Some(log) = self.opened_log() {
             log.set_config(config);
         }
     }
 
-    /// Whether the epoch a request names is ours (KIP-320); −1 asks nothing.
-    pub fn check_epoch(&self, current_leader_epoch: i32) -> Result<(), Unavailable> {
-        let ours = self.leader_epoch().0;
-        match current_leader_epoch {
-            theirs if theirs < 0 || theirs == ours => Ok(()),
-            theirs if theirs < ours => Err(Unavailable::FencedLeaderEpoch),
-            _ => Err(Unavailable::UnknownLeaderEpoch),
-        }
+    /// What a request needs of a partition that this broker must lead; −1 names no epoch (KIP-320,
+    /// `Partition.getLocalLog`).
+    pub fn led(&self, current_leader_epoch: i32) -> Result<Led<'_>, Unavailable> {
+        let opened = match self.opened.get() {
+            Some(opened) => opened,
+            None => {
+                // A partition that is not led here need not be opened to say so.
+                leader_of(&self.role.load(), current_leader_epoch)?;
+                self.open()?
+            }
+        };
+        let role = self.role.load();
+        leader_of(&role, current_leader_epoch)?;
+        Ok(Led { role, opened })
     }
 
-    /// Appends whole batches and wakes who waits for records.
+    /// Appends whole batches as their leader, and wakes who waits for records.
     pub fn append(
-        &self,
+        self: &Arc<Self>,
         records: Bytes,
         origin: AppendOrigin,
+        acks: Acks,
         wall_ms: i64,
-    ) -> Result<Appended, AppendError> {
-        let log = self.log().map_err(|_| {
-            let reason = format!("the log of {} can't be opened", self.name);
-            AppendError::Storage(StorageFailure { dir: PathBuf::new(), reason })
-        })?;
-        let info = log.append(records, self.leader_epoch(), origin, wall_ms)?;
-        log.on_high_watermark(log.log_end_offset());
-        self.readers.wake_all();
-        // A duplicate is acknowledged under the same rule: what it repeats must survive.
-        let end = if info.duplicate { log.log_end_offset() } else { info.last_offset + 1 };
-        Ok(Appended { info, end })
+    ) -> Result<Appended, AppendRefused> {
+        self.append_led(self.led(-1)?, records, origin, acks, wall_ms)
     }
 
-    /// Whether an acknowledgement to all in-sync replicas waits for the disk here.
-    pub fn waits_for_flush(&self) -> bool {
-        self.durability != Durability::Os
+    /// The same, if the partition is led under this epoch and no other.
+    pub fn append_in(
+        self: &Arc<Self>,
+        epoch: LeaderEpoch,
+        records: Bytes,
+        origin: AppendOrigin,
+        acks: Acks,
+        wall_ms: i64,
+    ) -> Result<Appended, AppendRefused> {
+        let led = self.led(-1)?;
+        if led.epoch() != epoch {
+            return Err(Unavailable::NotLeader.into());
+        }
+        self.append_led(led, records, origin, acks, wall_ms)
+    }
+
+    fn append_led(
+        self: &Arc<Self>,
+        led: Led<'_>,
+        records: Bytes,
+        origin: AppendOrigin,
+        acks: Acks,
+        wall_ms: i64,
+    ) -> Result<Appended, AppendRefused> {
+        let (leader, log) = (led.leader(), led.log());
+        if acks == Acks::All && leader.is_under_min_isr(self.topic.min_isr()) {
+            return Err(AppendRefused::NotEnoughReplicas);
+        }
+        let info = log.append(records, leader.epoch(), origin, wall_ms)?;
+        // A duplicate is acknowledged under the same rule: what it repeats must survive.
+        let end = if info.duplicate { log.log_end_offset() } else { info.last_offset + 1 };
+        if leader.advance_alone(end) {
+            log.on_high_watermark(leader.high_watermark());
+        } else {
+            self.advance(leader, led.opened);
+        }
+        self.readers.wake_all();
+        let rule = Rule { acks, must_flush: info.must_flush };
+        let is_settled = rule == Rule { acks: Acks::Leader, must_flush: false }
+            || self.progress_in(leader, &led.opened.gate, end, rule) == Progress::Done(Ok(()));
+        let epoch = leader.epoch();
+        let pending =
+            (!is_settled).then(|| Pending::new(self.clone(), Guard::into_inner(led.role), end, rule));
+        Ok(Appended { info, epoch, end, pending })
+    }
+
+    /// What an append of an earlier moment still waits for, under the leader epoch that made it.
+    pub fn pending(
+        self: &Arc<Self>,
+        epoch: LeaderEpoch,
+        end: Offset,
+    ) -> Result<Option<Pending>, NotAcknowledged> {
+        let opened = self.opened().map_err(|_| NotAcknowledged::Storage)?;
+        let role = self.role.load();
+        let leader = match role.leader() {
+            Some(leader) if leader.epoch() == epoch => leader,
+            _ if self.is_deleted() => return Err(NotAcknowledged::Deleted),
+            _ => return Err(NotAcknowledged::NotLeader),
+        };
+        let rule = Rule { acks: Acks::All, must_flush: false };
+        if self.progress_in(leader, &opened.gate, end, rule) == Progress::Done(Ok(())) {
+            return Ok(None);
+        }
+        Ok(Some(Pending::new(self.clone(), Guard::into_inner(role), end, rule)))
+    }
+
+    fn progress_in(&self, leader: &Leader, gate: &FlushGate, end: Offset, rule: Rule) -> Progress {
+        progress(leader, gate, end, rule, self.topic.durability, self.topic.min_isr())
+    }
+
+    pub(crate) fn progress(&self, leader: &Leader, end: Offset, rule: Rule) -> Progress {
+        self.progress_in(leader, self.gate(), end, rule)
+    }
+
+    /// The gate of a partition that was appended to.
+    pub(crate) fn gate(&self) -> &FlushGate {
+        match self.opened.get() {
+            Some(opened) => &opened.gate,
+            None => unreachable!("whoever waits has appended"),
+        }
     }
 
     /// Asks for a flush up to `end`, to be shared with all who ask meanwhile.
-    pub fn request_flush(&self, end: Offset) {
-        if let Some(log) = self.log.get()
-            && !self.gate.is_durable(end)
+    pub(crate) fn request_flush(&self, end: Offset) {
+        if let Some(Opened { log, gate }) = self.opened.get()
+            && !gate.is_durable(end)
             && log.request_flush(end)
         {
             // It was there before anybody listened: no call of the listener follows.
-            self.gate.on_flush(log.flushed_offset());
+            gate.on_flush(log.flushed_offset());
         }
-    }
-
-    pub fn is_durable(&self, end: Offset) -> bool {
-        self.gate.is_durable(end)
-    }
-
-    pub fn poll_durable(&self, end: Offset, context: &mut Context<'_>) -> Poll<Result<(), StorageFailed>> {
-        self.gate.poll_durable(end, context)
     }
 
     /// The first offset not yet visible to consumers.
     pub fn high_watermark(&self) -> Result<Offset, Unavailable> {
-        Ok(self.log()?.log_end_offset())
+        self.led(-1).map(|led| led.high_watermark())
     }
 
     /// The first offset not visible to consumers that read committed records only.
     pub fn last_stable_offset(&self) -> Result<Offset, Unavailable> {
-        let log = self.log()?;
-        Ok(log.last_stable_offset(log.log_end_offset()))
+        self.led(-1).map(|led| led.last_stable_offset())
     }
 
-    /// What is answered for an append that will never be durable.
-    pub fn lost_code(&self) -> ErrorCode {
-        if self.is_deleted() { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::KafkaStorageError }
+    /// A follower has fetched up to `end`: what all in-sync replicas have is committed. False when this
+    /// broker does not lead, or `follower` is no replica.
+    pub fn on_follower_end(&self, follower: BrokerId, end: Offset) -> bool {
+        let Ok(led) = self.led(-1) else { return false };
+        let is_replica = led.leader().on_follower_end(follower, end);
+        if is_replica {
+            self.advance(led.leader(), led.opened);
+        }
+        is_replica
+    }
+
+    /// A leader elsewhere has committed up to `leaders`; only once this log is cut to the leader's.
+    pub fn on_leader_high_watermark(&self, leaders: Offset) -> Result<(), Unavailable> {
+        let opened = self.opened()?;
+        if let Role::Follower(follower) = &**self.role.load() {
+            let log = &opened.log;
+            let (log_start, log_end) = (log.log_start_offset(), log.log_end_offset());
+            let high_watermark = high_watermark::of_follower(leaders, log_start, log_end);
+            let bounds = Bounds { log_start, high_watermark, log_end }.checked();
+            follower.set_high_watermark(bounds.high_watermark);
+            log.on_high_watermark(bounds.high_watermark);
+        }
+        Ok(())
+    }
+
+    fn advance(&self, leader: &Leader, opened: &Opened) {
+        let log = &opened.log;
+        let range = || (log.log_start_offset(), log.log_end_offset());
+        if leader.advance(range, self.topic.min_isr()) {
+            log.on_high_watermark(leader.high_watermark());
+            opened.gate.wake_up_to(leader.high_watermark());
+            self.readers.wake_all();
+        }
+    }
+
+    /// The controller says who leads and who replicates.
+    pub(crate) fn assign(&self, node: BrokerId, assignment: &Assignment<'_>) {
+        let same = {
+            let role = self.role.load();
+            match role.leader() {
+                Some(leader)
+                    if leader.epoch() == assignment.leader_epoch && assignment.leader == Some(node) =>
+                {
+                    leader.set_isr(node, assignment);
+                    true
+                }
+                _ => false,
+            }
+        };
+        match (same, self.opened.get()) {
+            (true, Some(opened)) => {
+                if let Some(leader) = self.role.load().leader() {
+                    self.advance(leader, opened);
+                }
+                // How many must have it has changed: who waits looks again.
+                opened.gate.wake_all();
+            }
+            (true, None) => {}
+            (false, _) => self.set_role(assignment.role_of(node)),
+        }
+    }
+
+    /// Ends the old role and begins the new one (I2).
+    fn set_role(&self, role: Role) {
+        let _one_change = self.changing.lock();
+        let old = self.role.load_full();
+        assert!(
+            role.epoch() >= old.epoch(),
+            "the leader epoch of {} went back from {} to {}",
+            self.name,
+            old.epoch(),
+            role.epoch()
+        );
+        if let Some(leader) = old.leader() {
+            leader.end();
+        }
+        if let Some(opened) = self.opened.get() {
+            if role.epoch() > old.epoch() {
+                opened.log.fence_appends_before(role.epoch());
+            }
+            self.begin(&role, old.high_watermark(), &opened.log);
+        }
+        self.role.store(Arc::new(role));
+        self.readers.wake_all();
+        if let Some(opened) = self.opened.get() {
+            opened.gate.wake_all();
+        }
     }
 
     pub(crate) fn mark_deleted(&self) {
-        self.deleted.store(true, Ordering::Release);
-        self.readers.wake_all();
-        // Who waits for a flush of a deleted log would wait for ever.
-        self.gate.on_failure();
+        let epoch = self.leader_epoch();
+        self.set_role(Role::Offline(Offline { epoch, reason: OfflineReason::Deleted }));
+    }
+
+    /// The controller gave the replica to another broker.
+    pub(crate) fn mark_moved(&self, epoch: LeaderEpoch) {
+        self.set_role(Role::Offline(Offline { epoch, reason: OfflineReason::Moved }));
     }
 
     pub fn is_deleted(&self) -> bool {
-        self.deleted.load(Ordering::Acquire)
+        matches!(&**self.role.load(), Role::Offline(Offline { reason: OfflineReason::Deleted, .. }))
+    }
+}
+
+/// The leader that a request may be served by (`Partition.checkCurrentLeaderEpoch`).
+fn leader_of(role: &Role, current_leader_epoch: i32) -> Result<&Leader, Unavailable> {
+    let leader = match role {
+        Role::Leader(leader) => Ok(leader),
+        Role::Follower(_) => Err(Unavailable::NotLeader),
+        Role::Offline(offline) => match offline.reason {
+            OfflineReason::Deleted => return Err(Unavailable::Deleted),
+            OfflineReason::Storage => return Err(Unavailable::Storage),
+            OfflineReason::Moved => Err(Unavailable::NotLeader),
+        },
+    };
+    match current_leader_epoch {
+        theirs if theirs < 0 || theirs == role.epoch().0 => leader,
+        theirs if theirs < role.epoch().0 => Err(Unavailable::FencedLeaderEpoch),
+        _ => Err(Unavailable::UnknownLeaderEpoch),
     }
 }

@@ -1,6 +1,6 @@
 //! What a fetch may see of each partition: epochs checked, bounded by the high watermark or the last
 //! stable offset, within the fetch's byte limits.
-//! Core over the log's door. Rules are those of `kafka.server.ReplicaManager.readFromLog` (KIP-74,
+//! Core over the log's interface. Rules are those of `kafka.server.ReplicaManager.readFromLog` (KIP-74,
 //! KIP-320, KIP-98).
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ottla_log::{AbortedTxn, ReadLimits, ReadSlice};
 use ottla_model::{ErrorCode, LeaderEpoch, Offset};
 
-use crate::errors::read_error;
+use crate::error_codes;
 use crate::partition::Partition;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,19 +81,13 @@ fn read_one(
     limit: usize,
     whole_batch: bool,
 ) -> PartitionRead {
-    let partition = &request.partition;
-    if partition.is_deleted() {
-        return PartitionRead::failed(ErrorCode::UnknownTopicOrPartition);
-    }
-    if let Err(unavailable) = partition.check_epoch(request.current_leader_epoch) {
-        return PartitionRead::failed(unavailable.code());
-    }
-    let log = match partition.log() {
-        Ok(log) => log,
-        Err(unavailable) => return PartitionRead::failed(unavailable.code()),
+    let led = match request.partition.led(request.current_leader_epoch) {
+        Ok(led) => led,
+        Err(unavailable) => return PartitionRead::failed(error_codes::unavailable(unavailable)),
     };
+    let log = led.log();
     let log_start = log.log_start_offset();
-    let high_watermark = log.log_end_offset();
+    let high_watermark = led.high_watermark();
     let last_stable = log.last_stable_offset(high_watermark);
     let from = Offset(request.fetch_offset);
     let mut answer = PartitionRead {
@@ -131,12 +125,12 @@ fn read_one(
     let limits = ReadLimits { max_bytes: limit, bound, min_one_batch: whole_batch };
     let slice = match log.read(from, limits) {
         Ok(slice) => slice,
-        Err(error) => return PartitionRead::failed(read_error(&error)),
+        Err(error) => return PartitionRead::failed(error_codes::read_error(&error)),
     };
     if isolation == FetchIsolation::ReadCommitted && slice.bytes > 0 {
         match log.aborted_transactions(from, slice.next_offset) {
             Ok(aborted) => answer.aborted_transactions = Some(aborted),
-            Err(error) => return PartitionRead::failed(read_error(&error)),
+            Err(error) => return PartitionRead::failed(error_codes::read_error(&error)),
         }
     }
     answer.data = Some(slice);

@@ -7,36 +7,44 @@ use arc_swap::ArcSwap;
 use ottla_config::BrokerConfig;
 use ottla_log::{LogConfig, LogError, LogManager};
 use ottla_metadata::{Delta, Image, ImageListener, ResourceType, TopicImage};
-use ottla_model::{PartitionIndex, TopicId, TopicName, TopicPartition};
+use ottla_model::{BrokerId, ErrorCode, PartitionIndex, TopicId, TopicName, TopicPartition};
 
-use crate::config::{effective_broker_config, log_config};
+use crate::acknowledge::Durability;
+use crate::config::{cleaner_settings, effective_broker_config, topic_settings};
 use crate::metrics::{ReplicaMetrics, TopicMetrics};
-use crate::partition::{Durability, OpenLog, Partition};
+use crate::partition::Partition;
+use crate::partition_map::PartitionMap;
+use crate::role::Assignment;
+use crate::topic_logs::TopicLogs;
 
-/// A topic as this broker hosts it.
+/// A topic of which this broker hosts at least one partition.
 pub struct HostedTopic {
     pub name: TopicName,
     pub id: TopicId,
-    pub partitions: Vec<Arc<Partition>>,
+    /// Only those that are hosted here: the image says how many the topic has.
+    pub partitions: PartitionMap,
     pub metrics: Arc<TopicMetrics>,
-    config: Arc<ArcSwap<LogConfig>>,
+    logs: Arc<TopicLogs>,
 }
 
 impl HostedTopic {
+    /// `None`: not hosted here; `Hosted` says what is answered for it.
     pub fn partition(&self, index: i32) -> Option<&Arc<Partition>> {
-        usize::try_from(index).ok().and_then(|index| self.partitions.get(index))
+        self.partitions.get(index)
     }
 
     /// The effective configuration of the topic's logs.
     pub fn config(&self) -> Arc<LogConfig> {
-        self.config.load_full()
+        self.logs.config()
     }
 }
 
+/// What is hosted at one moment, with the image that says so.
 #[derive(Clone, Default)]
 pub struct Hosted {
     by_name: imbl::HashMap<TopicName, Arc<HostedTopic>>,
     by_id: imbl::HashMap<TopicId, Arc<HostedTopic>>,
+    image: Option<Arc<Image>>,
 }
 
 impl Hosted {
@@ -51,9 +59,37 @@ impl Hosted {
     pub fn topics(&self) -> impl Iterator<Item = &Arc<HostedTopic>> {
         self.by_name.values()
     }
+
+    /// Whether there is such a topic, here or elsewhere.
+    pub fn is_topic(&self, name: &str) -> bool {
+        self.image.as_ref().is_some_and(|image| image.topic(name).is_some())
+    }
+
+    pub fn partition(&self, name: &str, index: i32) -> Result<&Arc<Partition>, ErrorCode> {
+        let found = self.by_name(name).and_then(|topic| topic.partition(index));
+        found.ok_or_else(|| self.not_hosted(name, index))
+    }
+
+    /// What is answered for a partition that is not hosted here: it is elsewhere, or nowhere
+    /// (`ReplicaManager.getPartitionOrError`).
+    pub fn not_hosted(&self, name: &str, index: i32) -> ErrorCode {
+        match self.image.as_ref().and_then(|image| image.partition(name, PartitionIndex(index))) {
+            Some(_elsewhere) => ErrorCode::NotLeaderOrFollower,
+            None => ErrorCode::UnknownTopicOrPartition,
+        }
+    }
+
+    /// The same where the request names the topic by its id.
+    pub fn not_hosted_by_id(&self, id: TopicId, index: i32) -> ErrorCode {
+        match self.image.as_ref().and_then(|image| image.topic_by_id(id)) {
+            Some(topic) => self.not_hosted(topic.name.as_str(), index),
+            None => ErrorCode::UnknownTopicId,
+        }
+    }
 }
 
 pub struct ReplicaManager {
+    node_id: BrokerId,
     logs: Arc<LogManager>,
     /// What the broker was started with.
     fixed: BrokerConfig,
@@ -72,7 +108,9 @@ impl ReplicaManager {
         metrics: Arc<ReplicaMetrics>,
     ) -> ReplicaManager {
         let effective = ArcSwap::from_pointee(config.clone());
-        ReplicaManager { logs, fixed: config, effective, durability, hosted: ArcSwap::default(), metrics }
+        let node_id = BrokerId(config.node_id);
+        let hosted = ArcSwap::default();
+        ReplicaManager { node_id, logs, fixed: config, effective, durability, hosted, metrics }
     }
 
     /// What is hosted now; a snapshot.
@@ -84,6 +122,11 @@ impl ReplicaManager {
         self.hosted.load().by_name(topic)?.partition(index).cloned()
     }
 
+    /// The partition, or what is answered because it is not hosted here.
+    pub fn find(&self, topic: &str, index: i32) -> Result<Arc<Partition>, ErrorCode> {
+        self.hosted.load().partition(topic, index).cloned()
+    }
+
     /// The broker's configuration with what was changed at run time.
     pub fn effective_config(&self) -> Arc<BrokerConfig> {
         self.effective.load_full()
@@ -93,36 +136,51 @@ impl ReplicaManager {
         &self.logs
     }
 
-    fn host(&self, topic: &TopicImage, known: Option<&Arc<HostedTopic>>) -> Arc<HostedTopic> {
-        let config = match known {
-            Some(known) => known.config.clone(),
-            None => Arc::new(ArcSwap::from(log_config(&self.effective.load(), topic))),
+    /// The topic as it is hosted from now on; `None` when none of it is.
+    fn host(&self, topic: &TopicImage, known: Option<&Arc<HostedTopic>>) -> Option<Arc<HostedTopic>> {
+        let logs = match known {
+            Some(known) => known.logs.clone(),
+            None => {
+                let settings = topic_settings(&self.effective.load(), topic);
+                Arc::new(TopicLogs::new(self.logs.clone(), self.durability, settings))
+            }
         };
-        let open_log: Arc<OpenLog> = {
-            let (logs, config) = (self.logs.clone(), config.clone());
-            Arc::new(move |name, id| logs.get_or_create(name, id, config.load_full()))
-        };
-        let mut partitions = known.map_or_else(Vec::new, |known| known.partitions.clone());
-        for index in partitions.len()..topic.partitions.len() {
-            let name = TopicPartition::new(topic.name.clone(), PartitionIndex(index as i32));
-            self.claim_folder(&name, topic.id, &config.load_full());
+        let here = (0..).zip(&topic.partitions).filter_map(|(index, image)| {
+            let assignment = Assignment::from(&**image);
+            let known = known.and_then(|known| known.partition(index));
+            match (assignment.is_hosted_by(self.node_id), known) {
+                (true, Some(known)) => {
+                    known.assign(self.node_id, &assignment);
+                    Some(known.clone())
+                }
+                (true, None) => Some(self.add_partition(topic, index, &assignment, &logs)),
+                (false, Some(known)) => {
+                    known.mark_moved(assignment.leader_epoch);
+                    self.delete_folder(&known.name);
+                    None
+                }
+                (false, None) => None,
+            }
+        });
+        let partitions: PartitionMap = here.collect();
+        if partitions.is_empty() {
+            return None;
         }
-        for (index, partition) in topic.partitions.iter().enumerate().skip(partitions.len()) {
-            partitions.push(Arc::new(Partition::new(
-                TopicPartition::new(topic.name.clone(), PartitionIndex(index as i32)),
-                topic.id,
-                partition.leader_epoch,
-                self.durability,
-                open_log.clone(),
-            )));
-        }
-        for (hosted, partition) in partitions.iter().zip(topic.partitions.iter()) {
-            hosted.set_leader_epoch(partition.leader_epoch);
-        }
-        let metrics = known
-            .map(|known| known.metrics.clone())
-            .unwrap_or_else(|| Arc::new(self.metrics.topic(topic.name.as_str())));
-        Arc::new(HostedTopic { name: topic.name.clone(), id: topic.id, partitions, metrics, config })
+        let metrics = known.map(|known| known.metrics.clone()).unwrap_or_default();
+        Some(Arc::new(HostedTopic { name: topic.name.clone(), id: topic.id, partitions, metrics, logs }))
+    }
+
+    fn add_partition(
+        &self,
+        topic: &TopicImage,
+        index: i32,
+        assignment: &Assignment<'_>,
+        logs: &Arc<TopicLogs>,
+    ) -> Arc<Partition> {
+        let name = TopicPartition::new(topic.name.clone(), PartitionIndex(index));
+        self.claim_folder(&name, topic.id, &logs.config());
+        let role = assignment.role_of(self.node_id);
+        Arc::new(Partition::new(name, topic.id, logs.clone(), role))
     }
 
     /// A folder that a start found gets its topic's configuration at once, so that retention follows it
@@ -153,12 +211,11 @@ impl ReplicaManager {
             partition.mark_deleted();
             self.delete_folder(&partition.name);
         }
-        self.metrics.forget_topic(topic.name.as_str());
     }
 
     fn reconfigure(&self, topic: &TopicImage, hosted: &HostedTopic) {
-        let config = log_config(&self.effective.load(), topic);
-        hosted.config.store(config.clone());
+        hosted.logs.set(topic_settings(&self.effective.load(), topic));
+        let config = hosted.config();
         for partition in &hosted.partitions {
             partition.set_config(config.clone());
         }
@@ -170,7 +227,9 @@ impl ImageListener for ReplicaManager {
         let brokers_changed =
             delta.configs_changed.iter().any(|resource| resource.resource_type == ResourceType::Broker);
         if brokers_changed {
-            self.effective.store(Arc::new(effective_broker_config(&self.fixed, image)));
+            let effective = effective_broker_config(&self.fixed, image);
+            self.logs.set_cleaner_settings(cleaner_settings(&effective));
+            self.effective.store(Arc::new(effective));
         }
         let mut hosted = Hosted::clone(&self.hosted.load());
         for (name, id) in &delta.topics_deleted {
@@ -188,9 +247,16 @@ impl ImageListener for ReplicaManager {
             .chain(delta.partitions_changed.iter().map(|(id, _)| id));
         for id in changed {
             let Some(topic) = image.topic_by_id(*id) else { continue };
-            let now = self.host(topic, hosted.by_id.get(id));
-            hosted.by_name.insert(topic.name.clone(), now.clone());
-            hosted.by_id.insert(*id, now);
+            match self.host(topic, hosted.by_id.get(id)) {
+                Some(now) => {
+                    hosted.by_name.insert(topic.name.clone(), now.clone());
+                    hosted.by_id.insert(*id, now);
+                }
+                None => {
+                    hosted.by_name.remove(topic.name.as_str());
+                    hosted.by_id.remove(id);
+                }
+            }
         }
         if brokers_changed {
             for known in hosted.by_name.values() {
@@ -207,6 +273,7 @@ impl ImageListener for ReplicaManager {
                 }
             }
         }
+        hosted.image = Some(image.clone());
         self.hosted.store(Arc::new(hosted));
     }
 }

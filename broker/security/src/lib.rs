@@ -1,12 +1,13 @@
 //! Who may do what: principals, ACLs, the authorizer's rules, and SCRAM credentials.
 //! Core. Knows no wire, no disk and no clock; the metadata room keeps what is stored here as records.
 //!
-//! Reading order: `principal`, `acl`, `filter`, `acls`, `authorizer`, `scram`.
+//! Reading order: `principal`, `identity`, `acl`, `filter`, `acls`, `authorizer`, `scram`.
 
 mod acl;
 mod acls;
 mod authorizer;
 mod filter;
+mod identity;
 mod principal;
 mod scram;
 
@@ -16,6 +17,7 @@ pub use acl::{
 pub use acls::Acls;
 pub use authorizer::{Asking, Authorizer, AuthorizerError};
 pub use filter::AclBindingFilter;
+pub use identity::Identity;
 pub use principal::{InvalidPrincipal, KafkaPrincipal};
 pub use scram::{
     ITERATIONS_MAX, ScramCredential, ScramCredentials, ScramKeys, ScramMechanism, keys_of_salted_password,

@@ -1,103 +1,182 @@
-//! Figures that are read when somebody asks: sizes of logs, and how far groups lag behind.
+//! Figures that are gathered when somebody asks: traffic of topics, sizes of logs, how far groups lag behind.
 //! Shell.
+//!
+//! No figure is kept for people who watch: a scrape walks over a snapshot of what is hosted, and takes a lock
+//! that a request needs only for a short piece of groups. A metric shows `series_max` series at most; how many
+//! more there would be is a metric itself.
 
 use std::sync::Arc;
 
+use ottla_admin::MetricsText;
 use ottla_coordinator::GroupCoordinator;
+use ottla_coordinator::group::WatchedOffset;
 use ottla_env::Env;
-use ottla_log::{LogManager, ReadData, ReadLimits, UnifiedLog};
+use ottla_log::{ReadData, ReadLimits, UnifiedLog};
 use ottla_model::Offset;
 use ottla_records::{BatchHeader, HEADER_BYTES};
-use ottla_replica::ReplicaManager;
-use prometheus::{GaugeVec, IntGaugeVec, Opts, Registry};
+use ottla_replica::metrics::TopicMetrics;
+use ottla_replica::{HostedTopic, ReplicaManager};
+
+const OMITTED: &str = "ottla_metrics_omitted_series";
 
 pub struct Figures {
-    logs: Arc<LogManager>,
     replicas: Arc<ReplicaManager>,
     groups: Arc<GroupCoordinator>,
     env: Env,
-    log_size_bytes: IntGaugeVec,
-    lag_records: IntGaugeVec,
-    lag_seconds: GaugeVec,
+    series_max: usize,
+}
+
+/// Series that were left out, by metric.
+type Omitted = Vec<(&'static str, usize)>;
+
+/// A metric of topics, and where it is read.
+struct OfTopics {
+    name: &'static str,
+    help: &'static str,
+    read: fn(&TopicMetrics) -> u64,
+}
+
+const OF_TOPICS: [OfTopics; 3] = [
+    OfTopics {
+        name: "ottla_bytes_in_total",
+        help: "Bytes of record batches appended by clients.",
+        read: |topic| topic.bytes_in.get(),
+    },
+    OfTopics {
+        name: "ottla_bytes_out_total",
+        help: "Bytes of record batches sent to consumers.",
+        read: |topic| topic.bytes_out.get(),
+    },
+    OfTopics {
+        name: "ottla_messages_in_total",
+        help: "Records appended by clients.",
+        read: |topic| topic.messages_in.get(),
+    },
+];
+
+/// How far a group is behind at one partition.
+struct Lag {
+    place: WatchedOffset,
+    records: i64,
+    seconds: f64,
 }
 
 impl Figures {
-    pub fn register(
-        registry: &Registry,
-        logs: Arc<LogManager>,
+    pub fn new(
         replicas: Arc<ReplicaManager>,
         groups: Arc<GroupCoordinator>,
         env: Env,
-    ) -> Result<Arc<Figures>, prometheus::Error> {
-        let place = &["topic", "partition"];
-        let of_group = &["group", "topic", "partition"];
-        let log_size_bytes =
-            IntGaugeVec::new(Opts::new("ottla_log_size_bytes", "Bytes a partition takes on disk."), place)?;
-        let lag_records = IntGaugeVec::new(
-            Opts::new("ottla_group_lag_records", "Records between a group's committed offset and the end."),
-            of_group,
-        )?;
-        let lag_seconds = GaugeVec::new(
-            Opts::new(
-                "ottla_group_lag_seconds",
-                "Age of the oldest record a group has not committed; 0 when it is at the end.",
-            ),
-            of_group,
-        )?;
-        registry.register(Box::new(log_size_bytes.clone()))?;
-        registry.register(Box::new(lag_records.clone()))?;
-        registry.register(Box::new(lag_seconds.clone()))?;
-        Ok(Arc::new(Figures { logs, replicas, groups, env, log_size_bytes, lag_records, lag_seconds }))
+        series_max: usize,
+    ) -> Figures {
+        Figures { replicas, groups, env, series_max }
     }
 
-    /// Reads them anew; what is gone is no longer shown.
-    pub fn refresh(&self) {
-        self.log_size_bytes.reset();
-        for log in self.logs.logs() {
-            let partition = log.partition();
+    pub fn write(&self, text: &mut MetricsText<'_>) {
+        let mut omitted = Omitted::new();
+        let mut topics: Vec<Arc<HostedTopic>> = self.replicas.hosted().topics().cloned().collect();
+        topics.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        self.write_traffic(&topics, text, &mut omitted);
+        self.write_log_sizes(&topics, text, &mut omitted);
+        drop(topics);
+        self.write_lag(text, &mut omitted);
+        text.metric(OMITTED, "gauge", "Series left out because of ottla.metrics.series.max, by metric.");
+        for (metric, count) in omitted {
+            text.sample(OMITTED, &[("metric", metric)], count);
+        }
+    }
+
+    /// Topics that were used come first; the rest are zeros.
+    fn write_traffic(&self, topics: &[Arc<HostedTopic>], text: &mut MetricsText<'_>, omitted: &mut Omitted) {
+        let is_used = |topic: &&Arc<HostedTopic>| OF_TOPICS.iter().any(|of| (of.read)(&topic.metrics) > 0);
+        let used = topics.iter().filter(is_used);
+        let unused = topics.iter().filter(|topic| !is_used(topic));
+        let shown: Vec<&Arc<HostedTopic>> = used.chain(unused).take(self.series_max).collect();
+        for OfTopics { name, help, read } in OF_TOPICS {
+            text.metric(name, "counter", help);
+            for topic in &shown {
+                text.sample(name, &[("topic", topic.name.as_str())], read(&topic.metrics));
+            }
+            omitted.push((name, topics.len() - shown.len()));
+        }
+    }
+
+    /// A partition that was never written to is left out: thousands of zeros help nobody.
+    fn write_log_sizes(
+        &self,
+        topics: &[Arc<HostedTopic>],
+        text: &mut MetricsText<'_>,
+        omitted: &mut Omitted,
+    ) {
+        const NAME: &str = "ottla_log_size_bytes";
+        text.metric(NAME, "gauge", "Bytes a partition takes on disk.");
+        let (mut shown, mut left_out) = (0, 0);
+        for partition in topics.iter().flat_map(|topic| &topic.partitions) {
+            let Some(log) = self.replicas.logs().get(&partition.name) else { continue };
+            if shown == self.series_max {
+                left_out += 1;
+                continue;
+            }
             let size_bytes = log.size_bytes();
-            // A partition nobody wrote to is left out: thousands of zeros help nobody.
             if size_bytes > 0 {
-                let index = partition.partition.to_string();
-                self.log_size_bytes
-                    .with_label_values(&[partition.topic.as_str(), &index])
-                    .set(size_bytes as i64);
+                let name = log.partition();
+                let index = name.partition.to_string();
+                text.sample(NAME, &[("topic", name.topic.as_str()), ("partition", &index)], size_bytes);
+                shown += 1;
             }
         }
-        self.refresh_lag();
+        omitted.push((NAME, left_out));
     }
 
-    fn refresh_lag(&self) {
-        self.lag_records.reset();
-        self.lag_seconds.reset();
+    /// Groups with members come first.
+    fn write_lag(&self, text: &mut MetricsText<'_>, omitted: &mut Omitted) {
+        const RECORDS: &str = "ottla_group_lag_records";
+        const SECONDS: &str = "ottla_group_lag_seconds";
+        let (watched, count) = self.groups.watch_offsets(self.series_max);
+        let left_out = count.saturating_sub(watched.len());
         let now_ms = self.env.clock.wall_ms();
-        let mut all = Vec::new();
-        self.groups.for_each_offset(|group, topic, partition, committed| {
-            all.push((group.clone(), topic.clone(), partition, Offset(committed.offset)));
-        });
-        for (group, topic, index, committed) in all {
-            let Some(partition) = self.replicas.partition(topic.as_str(), index) else { continue };
-            let Ok(log) = partition.log() else { continue };
-            let from = committed.max(log.log_start_offset());
-            let records = (log.log_end_offset() - from).max(0);
-            let seconds = if records == 0 {
-                0.0
-            } else {
-                // The oldest record the group has not committed tells since when it is behind.
-                batch_timestamp(log, from)
-                    .map_or(0.0, |timestamp| (now_ms - timestamp).max(0) as f64 / 1000.0)
-            };
-            let index = index.to_string();
-            let labels = [group.as_str(), topic.as_str(), index.as_str()];
-            self.lag_records.with_label_values(&labels).set(records);
-            self.lag_seconds.with_label_values(&labels).set(seconds);
-        }
+        let lags: Vec<Lag> = watched
+            .into_iter()
+            .map_while(|place| text.is_read().then_some(place))
+            .filter_map(|place| self.lag(place, now_ms))
+            .collect();
+        let mut write = |name: &'static str, help: &str, value: fn(&Lag) -> f64| {
+            text.metric(name, "gauge", help);
+            for lag in &lags {
+                let (place, index) = (&lag.place, lag.place.partition.to_string());
+                let labels =
+                    [("group", place.group.as_str()), ("topic", place.topic.as_str()), ("partition", &index)];
+                text.sample(name, &labels, value(lag));
+            }
+            omitted.push((name, left_out));
+        };
+        write(RECORDS, "Records between a group's committed offset and the end.", |lag| lag.records as f64);
+        write(
+            SECONDS,
+            "Age of the oldest record a group has not committed; 0 when it is at the end.",
+            |lag| lag.seconds,
+        );
+    }
+
+    /// `None` for a partition that is not here any more.
+    fn lag(&self, place: WatchedOffset, now_ms: i64) -> Option<Lag> {
+        let partition = self.replicas.partition(place.topic.as_str(), place.partition)?;
+        let led = partition.led(-1).ok()?;
+        let (log, end) = (led.log(), led.high_watermark());
+        let from = Offset(place.offset).max(log.log_start_offset());
+        let records = (end - from).max(0);
+        let seconds = match records {
+            0 => 0.0,
+            // The oldest record the group has not committed tells since when it is behind.
+            _ => batch_timestamp(log, from, end)
+                .map_or(0.0, |timestamp| (now_ms - timestamp).max(0) as f64 / 1000.0),
+        };
+        Some(Lag { place, records, seconds })
     }
 }
 
 /// The time of the batch that holds an offset, from its header alone.
-fn batch_timestamp(log: &UnifiedLog, offset: Offset) -> Option<i64> {
-    let limits = ReadLimits { max_bytes: 0, bound: log.log_end_offset(), min_one_batch: true };
+fn batch_timestamp(log: &UnifiedLog, offset: Offset, end: Offset) -> Option<i64> {
+    let limits = ReadLimits { max_bytes: 0, bound: end, min_one_batch: true };
     let mut header = [0; HEADER_BYTES];
     match log.read(offset, limits).ok()?.data {
         ReadData::Empty => return None,

@@ -2,6 +2,7 @@
 //! Shell.
 
 mod args;
+mod cleaner_metrics;
 mod figures;
 mod identity;
 mod listeners;

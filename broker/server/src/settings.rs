@@ -5,13 +5,14 @@ use ottla_config::{BrokerConfig, Durability as ConfiguredDurability};
 use ottla_coordinator::GroupSettings;
 use ottla_coordinator::transaction::TransactionSettings;
 use ottla_env::Env;
-use ottla_log::{CleanerSettings, LogManagerSettings};
+use ottla_log::LogManagerSettings;
 use ottla_metadata::Registration;
 use ottla_metadata::controller::features::{Feature, METADATA_VERSION};
 use ottla_model::TopicId;
 use ottla_network::NetworkSettings;
 use ottla_records::{Codec, CompressionType};
 use ottla_replica::Durability;
+use ottla_replica::config::cleaner_settings;
 use ottla_security::Authorizer;
 
 use crate::identity::Identity;
@@ -22,15 +23,7 @@ pub fn log_manager(config: &BrokerConfig) -> LogManagerSettings {
         checkpoint_interval_ms: i64::from(config.log_flush_offset_checkpoint_interval_ms).min(5_000),
         retention_check_interval_ms: config.log_retention_check_interval_ms,
         producer_id_expiration_ms: i64::from(config.producer_id_expiration_ms),
-        cleaner: CleanerSettings {
-            is_enabled: config.log_cleaner_enable,
-            threads: usize::try_from(config.log_cleaner_threads).unwrap_or(0),
-            backoff_ms: config.log_cleaner_backoff_ms,
-            dedupe_buffer_bytes: u64::try_from(config.log_cleaner_dedupe_buffer_bytes).unwrap_or(0),
-            dedupe_buffer_load_factor: config.log_cleaner_io_buffer_load_factor,
-            io_buffer_bytes: usize::try_from(config.log_cleaner_io_buffer_bytes).unwrap_or(0),
-            io_bytes_per_second_max: config.log_cleaner_io_bytes_per_second_max,
-        },
+        cleaner: cleaner_settings(config),
         ..LogManagerSettings::default()
     }
 }

@@ -5,6 +5,7 @@
 //! and coordinators follow its image, and only then are the listeners bound: a port accepts only
 //! when everything behind it is ready.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ use prometheus::Registry;
 use crate::figures::Figures;
 use crate::transactions::Ids;
 use crate::{adopt, identity, listeners, settings, share};
+
+const HTTP_LISTENER: &str = "ottla.http.listener";
 
 /// A broker that serves.
 pub struct Broker {
@@ -116,10 +119,10 @@ pub async fn start(
     // A client that connects finds its groups loaded.
     loader.until_idle().await;
     transactions.start_timers(&*env.tasks);
+    crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
     let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
-    let figures = Figures::register(&registry, logs.clone(), replicas.clone(), groups.clone(), env.clone())
-        .map_err(metrics)?;
+    let figures = Figures::new(replicas.clone(), groups.clone(), env.clone(), config.metrics_series_max);
     let broker = ApiBroker::new(
         env.clone(),
         config.clone(),
@@ -147,10 +150,8 @@ pub async fn start(
     let sources = AdminSources {
         registry,
         ready: Arc::new(move || is_ready.load(Ordering::Acquire)),
-        refresh: Arc::new(move || {
-            process.refresh();
-            figures.refresh();
-        }),
+        refresh: Arc::new(move || process.refresh()),
+        figures: Arc::new(move |text| figures.write(text)),
         about,
     };
     let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));
@@ -178,15 +179,24 @@ pub async fn start(
     })
 }
 
-/// Where HTTP is asked for; `None` when it is switched off.
+/// Binds the HTTP listener; `None` when it is switched off. A port that nobody configured stops no
+/// start: when it is taken (a second broker on this machine), a free one serves.
 fn bind_admin(env: &Env, config: &BrokerConfig) -> Result<Option<BoundAdminServer>, String> {
     let Some(address) = &config.http_listener else { return Ok(None) };
-    let failed = |why: &dyn std::fmt::Display| format!("ottla.http.listener={address}: {why}");
+    let failed = |why: &dyn std::fmt::Display| format!("{HTTP_LISTENER}={address}: {why}");
     let (host, port) = address.rsplit_once(':').ok_or_else(|| failed(&"HOST:PORT is expected"))?;
     let port: u16 = port.parse().map_err(|error| failed(&error))?;
     let addrs = env.net.resolve(host, port).map_err(|error| failed(&error))?;
-    let addr = addrs.into_iter().next().ok_or_else(|| failed(&"the name has no address"))?;
-    AdminServer::bind(env, addr).map(Some).map_err(|error| failed(&error))
+    let mut addr = addrs.into_iter().next().ok_or_else(|| failed(&"the name has no address"))?;
+    match AdminServer::bind(env, addr) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse && !config.is_set(HTTP_LISTENER) => {
+            addr.set_port(0);
+            let bound = AdminServer::bind(env, addr).map_err(|error| failed(&error))?;
+            tracing::info!("{address} is taken: metrics and health are served at {}", bound.addr());
+            Ok(Some(bound))
+        }
+        bound => bound.map(Some).map_err(|error| failed(&error)),
+    }
 }
 
 impl Broker {

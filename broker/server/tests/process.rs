@@ -2,9 +2,9 @@
 //! Shell.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -38,18 +38,26 @@ struct Running {
 }
 
 fn ottla() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).env_remove("CLUSTER_ID");
-    command.args(["--override", "listeners=PLAINTEXT://127.0.0.1:0"]);
+    let mut command = ottla_with_its_own_http_port();
     command.args(["--override", "ottla.http.listener=127.0.0.1:0"]);
     command
 }
 
+fn ottla_with_its_own_http_port() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).env_remove("CLUSTER_ID");
+    command.args(["--override", "listeners=PLAINTEXT://127.0.0.1:0"]);
+    command
+}
+
 fn start(folder: &Folder, extra: &[&str]) -> Running {
+    start_command(ottla(), folder, extra)
+}
+
+fn start_command(mut command: Command, folder: &Folder, extra: &[&str]) -> Running {
     let ready_file = folder.join("ready");
     // A ready file of an earlier run says nothing about this one.
     let _old = std::fs::remove_file(&ready_file);
-    let mut command = ottla();
     command.arg("--override").arg(format!("log.dirs={}", folder.join("data").display()));
     command.arg("--ready-file").arg(&ready_file).args(extra);
     let mut child = command.spawn().expect("the broker starts");
@@ -107,9 +115,19 @@ impl Running {
 }
 
 fn fails(mut command: Command) -> String {
-    let Output { status, stderr, .. } = command.output().expect("it runs");
-    assert!(!status.success());
-    String::from_utf8(stderr).expect("text")
+    let mut child = command.spawn().expect("it runs");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(status) = child.try_wait().expect("the child can be asked") {
+            assert!(!status.success());
+            return stderr_of(child);
+        }
+        if Instant::now() >= deadline {
+            child.kill().expect("killed");
+            panic!("it should end, and runs: {}", stderr_of(child));
+        }
+        std::thread::yield_now();
+    }
 }
 
 /// One Metadata v1 request for all topics, and the length of its answer.
@@ -168,6 +186,44 @@ fn a_second_broker_on_the_same_directory_is_refused() {
     assert!(error.contains("another process"), "{error}");
     assert!(error.contains(folder.join("data").to_str().expect("UTF-8")), "{error}");
     running.stop();
+}
+
+/// Holds the port that HTTP has when nobody configures it, or finds that another process holds it.
+fn take_the_http_port() -> Option<TcpListener> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        match TcpListener::bind("127.0.0.1:9644") {
+            Ok(held) => return Some(held),
+            // Another run of this test lets it go soon; a broker of this machine's does not.
+            Err(_taken) if Instant::now() < deadline => std::thread::yield_now(),
+            Err(_taken) => return None,
+        }
+    }
+}
+
+#[test]
+fn a_taken_http_port_that_nobody_configured_is_replaced_by_a_free_one() {
+    let _held = take_the_http_port();
+    let folder = Folder::new();
+    let running = start_command(ottla_with_its_own_http_port(), &folder, &[]);
+    let http = running.address("http").to_owned();
+    assert!(http.starts_with("127.0.0.1:") && !http.ends_with(":9644"), "{http}");
+    assert!(running.http_get("/health/ready").starts_with("HTTP/1.1 200"));
+    let (_, log) = running.stop();
+    let line = format!("127.0.0.1:9644 is taken: metrics and health are served at {http}");
+    assert_eq!(log.matches(&line).count(), 1, "{log}");
+}
+
+#[test]
+fn a_taken_http_port_that_was_configured_stops_the_start() {
+    let held = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let setting = format!("ottla.http.listener={}", held.local_addr().expect("bound"));
+    let folder = Folder::new();
+    let mut command = ottla_with_its_own_http_port();
+    command.arg("--override").arg(format!("log.dirs={}", folder.join("data").display()));
+    command.args(["--override", &setting]);
+    let error = fails(command);
+    assert!(error.contains(&setting), "{error}");
 }
 
 #[test]

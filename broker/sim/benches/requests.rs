@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -86,13 +86,7 @@ fn dispatch(world: &World) -> Dispatch {
 fn connection() -> Arc<ConnectionInfo> {
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 9092));
     let listener = ListenerInfo { name: "PLAINTEXT".to_owned(), advertised: None, bound: here };
-    Arc::new(ConnectionInfo {
-        id: 1,
-        listener: Arc::new(listener),
-        peer_addr: here,
-        local_addr: here,
-        software: OnceLock::new(),
-    })
+    Arc::new(ConnectionInfo::new(1, Arc::new(listener), here, here))
 }
 
 fn frame(key: ApiKey, version: i16, request: &impl Encode) -> Bytes {
@@ -111,7 +105,7 @@ fn frame(key: ApiKey, version: i16, request: &impl Encode) -> Bytes {
 fn answer(dispatch: &Dispatch, connection: &Arc<ConnectionInfo>, frame: &Bytes) -> usize {
     match dispatch.admit(connection, frame.clone()) {
         Admitted::Ready(Answer::Respond(response)) => response.len(),
-        Admitted::Ready(_) | Admitted::Parked(_) => panic!("answered at once"),
+        _later => panic!("answered at once"),
     }
 }
 

@@ -21,7 +21,7 @@ use ottla_protocol::messages::{
     AlterConfigsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
 };
 use ottla_records::{BatchBuilder, batches};
-use ottla_replica::{AllDurable, Partition, Pending};
+use ottla_replica::{Acks, AppendRefused, Partition, Unavailable};
 
 use crate::rooms::{End, World, wait, wire};
 
@@ -217,24 +217,31 @@ impl ClusterHistory {
             Some(format!("{value} {:padding$}", "").as_bytes()),
             &[],
         );
-        let appended = partition.append(batch.build(), AppendOrigin::Client, self.world.clock.wall_ms());
+        let is_acks_all = self.world.rng.chance(500);
+        let acks = if is_acks_all { Acks::All } else { Acks::Leader };
+        let appended =
+            partition.append(batch.build(), AppendOrigin::Client, acks, self.world.clock.wall_ms());
         let records = self.records.entry(key).or_default();
-        let end = match appended {
+        let pending = match appended {
             Ok(appended) => {
                 assert_eq!(appended.info.base_offset.0, records.values.len() as i64, "the next offset");
                 records.values.push(value);
-                appended.end
+                appended.pending
             }
-            Err(AppendError::NoSpace(_)) => return self.note(format!("produce to {name}: no space")),
-            Err(AppendError::Storage(_)) => {
+            Err(AppendRefused::Log(AppendError::NoSpace(_))) => {
+                return self.note(format!("produce to {name}: no space"));
+            }
+            Err(
+                AppendRefused::Log(AppendError::Storage(_))
+                | AppendRefused::Unavailable(Unavailable::Storage),
+            ) => {
                 records.uncertain.get_or_insert(value);
                 return self.note(format!("produce {value} to {name}: the disk failed"));
             }
             Err(error) => panic!("a good batch is refused: {error}"),
         };
-        let is_acks_all = self.world.rng.chance(500);
         let is_acknowledged =
-            is_acks_all && wait(AllDurable::new(vec![Pending::new(partition, end)]))[0].is_ok();
+            is_acks_all && pending.is_none_or(|pending| wait(pending.acknowledged()).is_ok());
         if is_acknowledged {
             records.acknowledged = records.values.len();
         }

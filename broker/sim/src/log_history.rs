@@ -222,8 +222,7 @@ impl LogHistory {
 
     fn background(&mut self) {
         self.note("background".to_owned());
-        let now_ms = self.clock.wall_ms();
-        self.manager.as_ref().expect("open").tick(now_ms);
+        self.manager.as_ref().expect("open").tick();
         let flushed = self.log().flushed_offset().0;
         assert!(flushed >= self.flushed, "what was flushed stays flushed");
         self.flushed = flushed;

@@ -16,7 +16,7 @@ use ottla_coordinator::transaction::{
 };
 use ottla_coordinator::{CoordinatorListener, GroupCoordinator, GroupSettings, Loader, PartitionLog};
 use ottla_env::memory::{Faults, FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
-use ottla_env::{Clock, Env, Tasks};
+use ottla_env::{Env, Tasks};
 use ottla_log::{LogManager, LogManagerSettings};
 use ottla_metadata::controller::features::{Feature, METADATA_VERSION};
 use ottla_metadata::{Metadata, MetadataOptions, Registration};
@@ -260,7 +260,7 @@ impl World {
 
     /// What the background does without being asked.
     pub fn tick(&self) {
-        self.rooms().logs.tick(self.clock.wall_ms());
+        self.rooms().logs.tick();
         self.rooms().groups.tick();
     }
 

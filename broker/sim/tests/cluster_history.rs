@@ -3,11 +3,14 @@
 
 use std::panic::AssertUnwindSafe;
 
-use ottla_model::ErrorCode;
+use ottla_env::Clock;
+use ottla_log::AppendOrigin;
 use ottla_protocol::messages::create_topics_request::CreatableTopic;
 use ottla_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest};
+use ottla_records::BatchBuilder;
+use ottla_replica::{Acks, AppendRefused, NotAcknowledged, Unavailable};
 use ottla_sim::cluster_history::ClusterHistory;
-use ottla_sim::rooms::{World, wire};
+use ottla_sim::rooms::{World, wait, wire};
 use ottla_sim::{run_seeds, with_trace};
 
 #[test]
@@ -20,7 +23,7 @@ fn what_was_answered_is_in_force_after_every_history() {
 }
 
 #[test]
-fn an_append_that_is_lost_with_its_topic_is_told_that_the_topic_is_gone() {
+fn an_append_that_waits_when_its_topic_is_deleted_is_answered_that_the_topic_is_gone() {
     let world = World::new(1);
     let metadata = world.rooms().metadata.clone();
     let topic = CreatableTopic::default()
@@ -29,8 +32,14 @@ fn an_append_that_is_lost_with_its_topic_is_told_that_the_topic_is_gone() {
         .with_replication_factor(1);
     world.ask(metadata.create_topics(CreateTopicsRequest::default().with_topics(vec![topic]))).expect("made");
     let partition = world.rooms().replicas.partition("t", 0).expect("hosted");
-    assert_eq!(partition.lost_code(), ErrorCode::KafkaStorageError);
+    let append = || {
+        let mut batch = BatchBuilder::new();
+        batch.append(world.clock.wall_ms(), None, Some(b"value"), &[]);
+        partition.append(batch.build(), AppendOrigin::Client, Acks::All, world.clock.wall_ms())
+    };
+    let pending = append().expect("a good batch").pending.expect("nobody has asked for a sync");
     let names = DeleteTopicsRequest::default().with_topic_names(vec![wire("t").into()]);
     world.ask(metadata.delete_topics(names, 5)).expect("deleted");
-    assert_eq!(partition.lost_code(), ErrorCode::UnknownTopicOrPartition);
+    assert_eq!(wait(pending.acknowledged()), Err(NotAcknowledged::Deleted));
+    assert!(matches!(append(), Err(AppendRefused::Unavailable(Unavailable::Deleted))));
 }

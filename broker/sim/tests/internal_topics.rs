@@ -55,7 +55,9 @@ impl Lab {
         let door: &dyn Handler = &self.world.rooms().door;
         let answer = match door.admit(&wire::info(0), wire::frame(key, version, request)) {
             Admitted::Ready(answer) => answer,
-            Admitted::Parked(answer) => self.flushed(answer),
+            Admitted::Parked(answer)
+            | Admitted::Exclusive(answer)
+            | Admitted::ExclusiveAfterEarlier(answer) => self.flushed(answer),
         };
         let Answer::Respond(response) = answer else { panic!("an answer of {key:?}") };
         wire::decoded(key, version, wire::bytes_of(&response))

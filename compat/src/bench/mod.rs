@@ -3,8 +3,9 @@
 #![allow(clippy::print_stderr, reason = "progress for the person who waits")]
 
 pub mod answers;
+pub mod churn;
 pub mod cleaner;
-pub mod clients;
+mod clients;
 pub mod foreign;
 pub mod frames;
 pub mod gauge;

@@ -11,7 +11,7 @@ use super::scene::{
     with_peak,
 };
 use super::table::Measured;
-use super::{cleaner, foreign, groups, growth, lifecycle};
+use super::{churn, cleaner, foreign, groups, growth, lifecycle};
 use crate::broker::{Against, Broker};
 use crate::failure::{Outcome, fail};
 use crate::wire::{Answer, Body, Connection};
@@ -108,6 +108,7 @@ pub const WORKLOADS: &[Workload] = &[
     event("kill-1gb", Once, Rounds, lifecycle::kill_with_data),
     event("kill-11000-partitions", Once, Rounds, lifecycle::kill_with_partitions),
     event("idle-memory", Once, Rounds, lifecycle::idle_memory),
+    event("churn-100000", Never, Once, churn::run),
     event("connections-5000", Rounds, Rounds, lifecycle::connections),
 ];
 

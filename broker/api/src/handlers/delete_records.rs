@@ -10,10 +10,10 @@ use ottla_protocol::messages::delete_records_response::{
     DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
 };
 use ottla_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
-use ottla_replica::{Partition, Unavailable};
+use ottla_replica::Partition;
 
 use super::prelude::*;
-use crate::blocking;
+use crate::{blocking, errors};
 
 pub const API: Api = Api { key: ApiKey::DeleteRecords, min: 0, max: 2, class: Class::Parked, admit };
 
@@ -50,14 +50,12 @@ fn delete(broker: &Broker, body: &DeleteRecordsRequest) -> DeleteRecordsResponse
         .topics
         .iter()
         .map(|topic| {
-            let found = hosted.by_name(topic.name.as_str());
             let partitions = topic
                 .partitions
                 .iter()
                 .map(|asked| {
-                    let outcome = found
-                        .and_then(|topic| topic.partition(asked.partition_index))
-                        .ok_or(ErrorCode::UnknownTopicOrPartition)
+                    let outcome = hosted
+                        .partition(topic.name.as_str(), asked.partition_index)
                         .and_then(|partition| delete_in(partition, asked.offset));
                     let (error, low_watermark) = match outcome {
                         Ok(low_watermark) => (ErrorCode::None, low_watermark.0),
@@ -80,14 +78,15 @@ fn delete_in(partition: &Partition, offset: i64) -> Result<Offset, ErrorCode> {
     if partition.topic().is_internal() {
         return Err(ErrorCode::InvalidTopicException);
     }
-    let log = partition.log().map_err(Unavailable::code)?;
+    let led = partition.led(-1).map_err(errors::unavailable)?;
+    let log = led.log();
     if !log.config().cleanup_policy.delete {
         return Err(ErrorCode::PolicyViolation);
     }
-    let high_watermark = log.log_end_offset();
+    let high_watermark = led.high_watermark();
     let before = if offset == HIGH_WATERMARK { high_watermark } else { Offset(offset) };
     if before.0 < 0 || before > high_watermark {
         return Err(ErrorCode::OffsetOutOfRange);
     }
-    log.delete_records(before).map_err(|error| crate::errors::change_error(&error))
+    log.delete_records(before).map_err(|error| errors::change_error(&error))
 }

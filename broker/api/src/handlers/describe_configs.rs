@@ -92,6 +92,9 @@ fn describe(
                 )),
             }
         }
+        Some(ResourceType::Group) if name.is_empty() => {
+            Err((ErrorCode::InvalidRequest, "Group name must not be empty".to_owned()))
+        }
         Some(ResourceType::Group) => Ok(describe_group(config, &image.group_overrides(name), keys)),
         Some(ResourceType::ClientMetrics) => {
             if name.is_empty() {

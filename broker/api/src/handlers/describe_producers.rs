@@ -1,5 +1,5 @@
 //! DescribeProducers (key 61), version 0: who produces to a partition (KIP-664).
-//! Core over the log's door.
+//! Core over the log's interface.
 
 use ottla_model::{ErrorCode, TopicName};
 use ottla_protocol::api_key::ApiKey;
@@ -7,7 +7,7 @@ use ottla_protocol::messages::describe_producers_response::{
     PartitionResponse, ProducerState, TopicResponse,
 };
 use ottla_protocol::messages::{DescribeProducersRequest, DescribeProducersResponse, ProducerId};
-use ottla_replica::{Partition, Unavailable};
+use ottla_replica::Partition;
 
 use super::prelude::*;
 use crate::access::text_of;
@@ -33,15 +33,13 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
                 (ErrorCode::UnknownTopicOrPartition, errors::NOT_HOSTED)
             };
             let may_see = refusal == ErrorCode::UnknownTopicOrPartition;
-            let found = hosted.by_name(name).filter(|_| may_see);
+            let is_known = may_see && hosted.is_topic(name);
             let partitions = topic
                 .partition_indexes
                 .iter()
                 .map(|index| {
-                    let outcome = found
-                        .and_then(|topic| topic.partition(*index))
-                        .ok_or(refusal)
-                        .and_then(|partition| producers(partition));
+                    let found = if may_see { hosted.partition(name, *index) } else { Err(refusal) };
+                    let outcome = found.and_then(|partition| producers(partition));
                     match outcome {
                         Ok(active) => PartitionResponse::default()
                             .with_partition_index(*index)
@@ -49,7 +47,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
                         Err(error) => PartitionResponse::default()
                             .with_partition_index(*index)
                             .with_error_code(error.code())
-                            .with_error_message(found.is_none().then(|| text(why))),
+                            .with_error_message((!is_known).then(|| text(why))),
                     }
                 })
                 .collect();
@@ -60,8 +58,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
 }
 
 fn producers(partition: &Partition) -> Result<Vec<ProducerState>, ErrorCode> {
-    let log = partition.log().map_err(Unavailable::code)?;
-    let states = log.producers().into_iter().map(|producer| {
+    let led = partition.led(-1).map_err(errors::unavailable)?;
+    let states = led.log().producers().into_iter().map(|producer| {
         let (id, producer) = producer;
         ProducerState::default()
             .with_producer_id(ProducerId(id.0))

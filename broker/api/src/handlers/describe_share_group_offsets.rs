@@ -18,7 +18,7 @@ use ottla_protocol::messages::describe_share_group_offsets_response::{
 use ottla_protocol::messages::{DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse};
 
 use super::prelude::*;
-use crate::share;
+use crate::{errors, share};
 
 pub const API: Api =
     Api { key: ApiKey::DescribeShareGroupOffsets, min: 0, max: 1, class: Class::Forwarded, admit };
@@ -158,14 +158,13 @@ fn offset(
     if summary.start_offset == -1 || summary.delivery_complete_count == -1 {
         return unknown;
     }
-    let end = broker.replicas.partition(name, key.partition).map(|partition| partition.high_watermark());
-    match end {
-        Some(Ok(end)) => DescribeShareGroupOffsetsResponsePartition {
+    let found = broker.replicas.find(name, key.partition);
+    match found.and_then(|partition| partition.high_watermark().map_err(errors::unavailable)) {
+        Ok(end) => DescribeShareGroupOffsetsResponsePartition {
             lag: end.0 - summary.start_offset - i64::from(summary.delivery_complete_count),
             ..unknown
         },
-        Some(Err(error)) => refused(partition_index, error.code()),
-        None => refused(partition_index, ErrorCode::UnknownTopicOrPartition),
+        Err(error) => refused(partition_index, error),
     }
 }
 

@@ -125,10 +125,13 @@ fn session_request(body: &mut FetchRequest, version: i16) -> SessionRequest {
 
 fn find(hosted: &Hosted, key: &FetchKey) -> Result<Arc<HostedTopic>, ErrorCode> {
     match &key.topic {
-        FetchTopic::Id(id) => hosted.by_id(*id).cloned().ok_or(ErrorCode::UnknownTopicId),
-        FetchTopic::Name(name) => {
-            hosted.by_name(name.as_str()).cloned().ok_or(ErrorCode::UnknownTopicOrPartition)
+        FetchTopic::Id(id) => {
+            hosted.by_id(*id).cloned().ok_or_else(|| hosted.not_hosted_by_id(*id, key.partition))
         }
+        FetchTopic::Name(name) => hosted
+            .by_name(name.as_str())
+            .cloned()
+            .ok_or_else(|| hosted.not_hosted(name.as_str(), key.partition)),
     }
 }
 
@@ -170,8 +173,10 @@ fn plan(
                     // No other broker is a replica of anything here.
                     return Err(ErrorCode::NotLeaderOrFollower);
                 }
-                let partition =
-                    topic.partition(key.partition).cloned().ok_or(ErrorCode::UnknownTopicOrPartition)?;
+                let partition = topic
+                    .partition(key.partition)
+                    .cloned()
+                    .ok_or_else(|| hosted.not_hosted(topic.name.as_str(), key.partition))?;
                 reads.push(ReadRequest {
                     partition,
                     fetch_offset: params.fetch_offset,

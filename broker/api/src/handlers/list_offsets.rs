@@ -15,9 +15,10 @@ use ottla_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
 };
 use ottla_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
-use ottla_replica::{Partition, Unavailable};
+use ottla_replica::Partition;
 
 use super::prelude::*;
+use crate::errors;
 
 pub const API: Api = Api { key: ApiKey::ListOffsets, min: 1, max: 11, class: Class::Inline, admit };
 
@@ -78,9 +79,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
                         Err(ErrorCode::InvalidRequest)
                     } else {
                         hosted
-                            .by_name(topic.name.as_str())
-                            .and_then(|hosted| hosted.partition(asked.partition_index))
-                            .ok_or(ErrorCode::UnknownTopicOrPartition)
+                            .partition(topic.name.as_str(), asked.partition_index)
                             .and_then(|partition| look_up(partition, asked, version, committed_only))
                     };
                     partition_response(asked.partition_index, version, outcome)
@@ -142,15 +141,16 @@ fn look_up(
     if timestamp < 0 && special_since(timestamp).is_none_or(|since| version < since) {
         return Err(ErrorCode::UnsupportedVersion);
     }
-    partition.check_epoch(asked.current_leader_epoch).map_err(Unavailable::code)?;
-    let log = partition.log().map_err(Unavailable::code)?;
-    let high_watermark = log.log_end_offset();
-    let visible_end = if committed_only { log.last_stable_offset(high_watermark) } else { high_watermark };
-    let leader_epoch = partition.leader_epoch().0;
+    let led = partition.led(asked.current_leader_epoch).map_err(errors::unavailable)?;
+    let log = led.log();
+    let visible_end = if committed_only { led.last_stable_offset() } else { led.high_watermark() };
+    let leader_epoch = led.epoch().0;
     let found = match timestamp {
+        LATEST if !led.is_latest_known() => return Err(ErrorCode::OffsetNotAvailable),
         LATEST => Found { timestamp: -1, offset: visible_end.0, leader_epoch },
         EARLIEST | EARLIEST_LOCAL => {
-            let (start, epoch) = log.earliest().map_err(|error| crate::errors::read_error(&error))?;
+            let first = if timestamp == EARLIEST { log.earliest() } else { log.earliest_local() };
+            let (start, epoch) = first.map_err(|error| errors::read_error(&error))?;
             Found { timestamp: -1, offset: start.0, leader_epoch: epoch.map_or(-1, |epoch| epoch.0) }
         }
         LATEST_TIERED | EARLIEST_PENDING_UPLOAD => NOTHING,
@@ -160,7 +160,7 @@ fn look_up(
             } else {
                 log.offset_for_timestamp(timestamp)
             };
-            let place = place.map_err(|error| crate::errors::read_error(&error))?;
+            let place = place.map_err(|error| errors::read_error(&error))?;
             match place {
                 Some(place) if place.offset < visible_end => Found {
                     timestamp: place.timestamp,
@@ -171,6 +171,6 @@ fn look_up(
             }
         }
     };
-    debug_assert!(found.offset >= -1 && Offset(found.offset) <= log.log_end_offset());
+    assert!(found.offset >= -1 && Offset(found.offset) <= log.log_end_offset(), "an offset of this log");
     Ok(found)
 }

@@ -18,7 +18,6 @@ use ottla_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, Topi
 
 use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
-use crate::auto_create;
 
 pub const API: Api = Api { key: ApiKey::Metadata, min: 0, max: 13, class: Class::Inline, admit };
 
@@ -71,7 +70,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
                 answers.push(view.answer_topic(topic, &mut missing));
             }
             if may_create_missing {
-                auto_create::start(broker, missing);
+                broker.auto_create.start(missing);
             }
             answers
         }

@@ -1,6 +1,6 @@
-//! OffsetForLeaderEpoch (key 23), versions 2-4: where a reign ended, so that a reader can tell whether
-//! its log parted from ours.
-//! Core over the log's door.
+//! OffsetForLeaderEpoch (key 23), versions 2-4: where a leader epoch ended, so that a reader can tell
+//! whether its log parted from the leader's.
+//! Core over the log's interface.
 //!
 //! - v2: current leader epoch (KIP-320), throttle time. v3: replica id. v4: flexible.
 
@@ -11,9 +11,10 @@ use ottla_protocol::messages::offset_for_leader_epoch_response::{
     EpochEndOffset, OffsetForLeaderTopicResult,
 };
 use ottla_protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
-use ottla_replica::{Partition, Unavailable};
+use ottla_replica::Partition;
 
 use super::prelude::*;
+use crate::errors;
 
 pub const API: Api = Api { key: ApiKey::OffsetForLeaderEpoch, min: 2, max: 4, class: Class::Inline, admit };
 
@@ -39,13 +40,12 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
                     .with_topic(topic.topic.clone())
                     .with_partitions(partitions);
             }
-            let found = hosted.by_name(topic.topic.as_str());
             let partitions = topic
                 .partitions
                 .iter()
-                .map(|asked| match found.and_then(|topic| topic.partition(asked.partition)) {
-                    Some(partition) => answer(partition, asked),
-                    None => failed(asked.partition, ErrorCode::UnknownTopicOrPartition),
+                .map(|asked| match hosted.partition(topic.topic.as_str(), asked.partition) {
+                    Ok(partition) => answer(partition, asked),
+                    Err(error) => failed(asked.partition, error),
                 })
                 .collect();
             OffsetForLeaderTopicResult::default().with_topic(topic.topic.clone()).with_partitions(partitions)
@@ -63,14 +63,14 @@ fn failed(partition: i32, error: ErrorCode) -> EpochEndOffset {
 }
 
 fn answer(partition: &Partition, asked: &OffsetForLeaderPartition) -> EpochEndOffset {
-    let looked = partition.check_epoch(asked.current_leader_epoch).and_then(|()| partition.log());
-    match looked {
-        Ok(log) => {
-            // Our own reign ends where the log does, whether or not anything was written under it.
+    match partition.led(asked.current_leader_epoch) {
+        Ok(led) => {
+            let log = led.log();
+            // The leader's own epoch ends where the log does, whether or not anything was written under it.
             let asked_epoch = LeaderEpoch(asked.leader_epoch);
             let ended = if asked_epoch.0 < 0 {
                 None
-            } else if asked_epoch == partition.leader_epoch() {
+            } else if asked_epoch == led.epoch() {
                 Some((asked_epoch, log.log_end_offset()))
             } else {
                 log.end_offset_for_epoch(asked_epoch)
@@ -78,6 +78,6 @@ fn answer(partition: &Partition, asked: &OffsetForLeaderPartition) -> EpochEndOf
             let (epoch, end) = ended.map_or((-1, -1), |(epoch, end)| (epoch.0, end.0));
             failed(asked.partition, ErrorCode::None).with_leader_epoch(epoch).with_end_offset(end)
         }
-        Err(unavailable) => failed(asked.partition, Unavailable::code(unavailable)),
+        Err(unavailable) => failed(asked.partition, errors::unavailable(unavailable)),
     }
 }

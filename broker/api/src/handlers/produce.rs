@@ -6,14 +6,15 @@
 //! - v11, v12: transaction verification (KIP-890). v13: topic ids (KIP-516).
 //!
 //! Every partition is validated and appended while the request is admitted, so that the order of a
-//! connection's requests is the order of its records; only the wait for the disk is parked. A partition's
+//! connection's requests is the order of its records; only the wait for the acknowledgement (replicas, the
+//! disk, the request's timeout) is parked. A partition's
 //! first batch in a transaction may wait too, for the record that the partition is part of it.
 
 use std::collections::{BTreeMap, HashSet};
 
 use ottla_coordinator::Reply;
 use ottla_coordinator::transaction::{Joining, PartitionSet};
-use ottla_log::{AppendError, AppendOrigin};
+use ottla_log::AppendOrigin;
 use ottla_model::{ErrorCode, TopicId, TopicPartition};
 use ottla_network::{Admitted, Answer};
 use ottla_protocol::api_key::ApiKey;
@@ -23,7 +24,7 @@ use ottla_protocol::messages::produce_response::{
 };
 use ottla_protocol::messages::{ProduceRequest, ProduceResponse};
 use ottla_records::{BatchHeader, CompressionType, LOG_OVERHEAD_BYTES};
-use ottla_replica::{AllDurable, HostedTopic, Partition, Pending};
+use ottla_replica::{Acks, AllAcknowledged, AppendRefused, HostedTopic, Partition, Pending};
 
 use super::prelude::*;
 use crate::errors;
@@ -38,8 +39,18 @@ const BATCH_START_BYTES: usize = 17;
 /// The smallest record of the oldest format (`LegacyRecord.RECORD_OVERHEAD_V0`).
 const LEGACY_RECORD_BYTES_MIN: i32 = 14;
 const MAGIC: u8 = 2;
+/// The disk has at least so long, whatever the producer's timeout. That one is for replicas: Kafka answers a
+/// lone leader's append with success though the timeout is 0, and has no wait for a disk to end.
+const DISK_WAIT_MS_MIN: i32 = 100;
 
-/// A partition that was appended to and waits for the disk: its place in the response.
+/// What a producer says of the acknowledgement it wants.
+#[derive(Clone, Copy)]
+struct Wanted {
+    acks: i16,
+    timeout_ms: i32,
+}
+
+/// A partition that was appended to and is not acknowledged yet: its place in the response.
 struct Waiting {
     topic: usize,
     partition: usize,
@@ -48,39 +59,40 @@ struct Waiting {
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: ProduceRequest = request.decode()?;
+    let wanted = Wanted { acks: body.acks, timeout_ms: body.timeout_ms };
     keep_last_of_each_partition(&mut body);
     let unauthorized = match take_unauthorized(broker, &request, &mut body) {
         Ok(unauthorized) => unauthorized,
-        Err(response) => return finish(request, body.acks, response, Vec::new()),
+        Err(response) => return finish(request, wanted, response, Vec::new()),
     };
     let part = match part_of_transaction(broker, &body, request.version()) {
         Ok(part) => part,
         Err(error) => {
             let mut response = refuse_all(&body, error);
             response.responses.extend(unauthorized);
-            return finish(request, body.acks, response, Vec::new());
+            return finish(request, wanted, response, Vec::new());
         }
     };
     let Some(part) = part else {
         let (mut response, waiting) = append_all(broker, &request, &body, &BTreeMap::new());
         response.responses.extend(unauthorized);
-        return finish(request, body.acks, response, waiting);
+        return finish(request, wanted, response, waiting);
     };
     let (partitions, telling) = (part.partitions.clone(), telling_of(request.version()));
-    let (acks, door) = (body.acks, broker.clone());
+    let api = broker.clone();
     let written = broker.transactions.write_in_transaction(part, move |verified| {
         let unverified = to_client(outcomes(&partitions, verified, telling), telling);
-        let (mut response, waiting) = append_all(&door, &request, &body, &unverified);
+        let (mut response, waiting) = append_all(&api, &request, &body, &unverified);
         response.responses.extend(unauthorized);
         (request, response, waiting)
     });
     match written {
-        Reply::Now((request, response, waiting)) => finish(request, acks, response, waiting),
+        Reply::Now((request, response, waiting)) => finish(request, wanted, response, waiting),
         Reply::Later(written) => park(async move {
             let (request, response, waiting) = written.await;
-            match acks {
+            match wanted.acks {
                 0 => answer_nothing(&request, &response),
-                _ => wait_for_disk(request, response, waiting).await,
+                _ => wait(request, wanted, response, waiting).await,
             }
         }),
     }
@@ -125,14 +137,14 @@ fn refuse_all(body: &ProduceRequest, error: ErrorCode) -> ProduceResponse {
     ProduceResponse::default().with_responses(responses)
 }
 
-fn finish(request: Request, acks: i16, response: ProduceResponse, waiting: Vec<Waiting>) -> Handled {
-    if acks == 0 {
+fn finish(request: Request, wanted: Wanted, response: ProduceResponse, waiting: Vec<Waiting>) -> Handled {
+    if wanted.acks == 0 {
         return Ok(Admitted::Ready(answer_nothing(&request, &response)));
     }
     if waiting.is_empty() {
         return request.ready(&response);
     }
-    park(wait_for_disk(request, response, waiting))
+    park(wait(request, wanted, response, waiting))
 }
 
 fn append_all(
@@ -255,16 +267,27 @@ fn answer_nothing(request: &Request, response: &ProduceResponse) -> Answer {
     request.silent()
 }
 
-async fn wait_for_disk(request: Request, mut response: ProduceResponse, waiting: Vec<Waiting>) -> Answer {
+/// Answers when every append is acknowledged, or when the producer's time is over (`DelayedProduce`). The
+/// place of an append that is not acknowledged is answered all the same: it may be in the log.
+async fn wait(
+    request: Request,
+    wanted: Wanted,
+    mut response: ProduceResponse,
+    waiting: Vec<Waiting>,
+) -> Answer {
     let (places, pending): (Vec<(usize, usize)>, Vec<Pending>) =
         waiting.into_iter().map(|one| ((one.topic, one.partition), one.pending)).unzip();
-    let partitions: Vec<Arc<Partition>> = pending.iter().map(|one| one.partition.clone()).collect();
-    let outcomes = AllDurable::new(pending).await;
-    for (((topic, partition), outcome), hosted) in places.into_iter().zip(outcomes).zip(partitions) {
-        if outcome.is_err() {
+    let timeout_ms = match pending.iter().all(Pending::is_replicated) {
+        true => wanted.timeout_ms.max(DISK_WAIT_MS_MIN),
+        false => wanted.timeout_ms,
+    };
+    let deadline = request.clock.monotonic().after_ms(i64::from(timeout_ms));
+    let outcomes = AllAcknowledged::until(pending, request.clock.sleep_until(deadline)).await;
+    assert_eq!(places.len(), outcomes.len(), "each append has its outcome");
+    for ((topic, partition), outcome) in places.into_iter().zip(outcomes) {
+        if let Err(error) = outcome {
             let answer = &mut response.responses[topic].partition_responses[partition];
-            let index = answer.index;
-            *answer = failed(index, hosted.lost_code());
+            answer.error_code = errors::not_acknowledged(error).code();
         }
     }
     request.answer(&response)
@@ -295,15 +318,19 @@ fn append_topic(
     let hosted = write.broker.replicas.hosted();
     let found =
         if by_id { hosted.by_id(TopicId(topic.topic_id)) } else { hosted.by_name(topic.name.as_str()) };
+    let not_hosted = |index: i32| match by_id {
+        true => hosted.not_hosted_by_id(TopicId(topic.topic_id), index),
+        false => hosted.not_hosted(topic.name.as_str(), index),
+    };
     let Some(found) = found else {
-        let unknown = if by_id { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
-        return refuse_topic(topic, unknown);
+        let refuse = |partition: &PartitionProduceData| failed(partition.index, not_hosted(partition.index));
+        return topic_response(topic, topic.partition_data.iter().map(refuse).collect());
     };
     let partitions = topic
         .partition_data
         .iter()
         .enumerate()
-        .map(|(place, partition)| match append_one(write, found, partition) {
+        .map(|(place, data)| match append_one(write, found, data, not_hosted) {
             Ok((answer, pending)) => {
                 if let Some(pending) = pending {
                     waiting.push(Waiting { topic: topic_place, partition: place, pending });
@@ -318,11 +345,16 @@ fn append_topic(
 
 type Appending = Result<(PartitionProduceResponse, Option<Pending>), Box<PartitionProduceResponse>>;
 
-fn append_one(write: &Write<'_>, topic: &HostedTopic, data: &PartitionProduceData) -> Appending {
+fn append_one(
+    write: &Write<'_>,
+    topic: &HostedTopic,
+    data: &PartitionProduceData,
+    not_hosted: impl Fn(i32) -> ErrorCode,
+) -> Appending {
     let Write { broker, request, acks, unverified } = *write;
     let index = data.index;
     let refuse = |error: ErrorCode| Box::new(failed(index, error));
-    let partition = topic.partition(index).ok_or_else(|| refuse(ErrorCode::UnknownTopicOrPartition))?;
+    let partition = topic.partition(index).ok_or_else(|| refuse(not_hosted(index)))?;
     let records = data.records.clone().unwrap_or_default();
     let size_bytes = check_one_batch(&records, request.version()).map_err(refuse)?;
     let records = records.slice(..size_bytes);
@@ -341,8 +373,9 @@ fn append_one(write: &Write<'_>, topic: &HostedTopic, data: &PartitionProduceDat
         true => AppendOrigin::TransactionalClient,
         false => AppendOrigin::Client,
     };
+    let acks = if acks == -1 { Acks::All } else { Acks::Leader };
     let appended = partition
-        .append(records, origin, wall_ms)
+        .append(records, origin, acks, wall_ms)
         .map_err(|error| Box::new(append_failed(partition, &error, is_verified)))?;
     topic.metrics.bytes_in.inc_by(bytes);
     topic.metrics.messages_in.inc_by((appended.info.last_offset - appended.info.base_offset) as u64 + 1);
@@ -355,10 +388,7 @@ fn append_one(write: &Write<'_>, topic: &HostedTopic, data: &PartitionProduceDat
             appended.info.log_append_time
         })
         .with_log_start_offset(appended.info.log_start_offset.0);
-    let asked = (acks == -1 && partition.waits_for_flush()) || appended.info.must_flush;
-    let waits = asked && !partition.is_durable(appended.end);
-    let pending = waits.then(|| Pending::new(partition.clone(), appended.end));
-    Ok((answer, pending))
+    Ok((answer, appended.pending))
 }
 
 /// `AdminUtils.ADMIN_CLIENT_ID` is the one client that may write to internal topics
@@ -411,12 +441,16 @@ fn failed(index: i32, error: ErrorCode) -> PartitionProduceResponse {
         .with_log_start_offset(-1)
 }
 
-fn append_failed(partition: &Partition, error: &AppendError, is_verified: bool) -> PartitionProduceResponse {
-    let code = errors::append_error(error);
+fn append_failed(
+    partition: &Partition,
+    error: &AppendRefused,
+    is_verified: bool,
+) -> PartitionProduceResponse {
+    let code = errors::append_refused(error);
     let mut answer = failed(partition.index().0, code);
     // In Kafka the epoch of a write that is verified is looked at before it is appended.
     let is_told_before = is_verified && code == ErrorCode::InvalidProducerEpoch;
-    if errors::tells_log_start(code)
+    if errors::has_log_start(code)
         && !is_told_before
         && let Ok(log) = partition.log()
     {

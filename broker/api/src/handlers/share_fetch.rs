@@ -154,11 +154,13 @@ fn prepare(
     let mut partitions: Vec<Arc<Partition>> = Vec::with_capacity(wanted.len());
     for (topic_id, index) in wanted {
         let found = match hosted.by_id(*topic_id) {
-            None => Err(ErrorCode::UnknownTopicId),
+            None => Err(hosted.not_hosted_by_id(*topic_id, *index)),
             Some(topic) if !access.topic(AclOperation::Read, topic.name.as_str()) => {
                 Err(ErrorCode::TopicAuthorizationFailed)
             }
-            Some(topic) => topic.partition(*index).cloned().ok_or(ErrorCode::UnknownTopicOrPartition),
+            Some(topic) => {
+                topic.partition(*index).cloned().ok_or_else(|| hosted.not_hosted(topic.name.as_str(), *index))
+            }
         };
         match found {
             Ok(partition) => partitions.push(partition),

@@ -102,9 +102,9 @@ fn answer(
             .with_member_epoch(body.member_epoch),
         Ok(Some(outcome)) => {
             if let Some(wanted) = outcome.initialize {
-                // It ends by itself after two writes; one that is cut off is begun again by a later heartbeat.
+                // It ends after two writes. What is cut off, or not begun, a later heartbeat begins.
                 let work = share::set_up(broker.clone(), GroupId::new(&body.group_id), wanted);
-                broker.env.tasks.spawn("share state set-up", Box::pin(work)).detach();
+                broker.share_set_ups.begin(&*broker.env.tasks, "share-set-up", Box::pin(work));
             }
             ShareGroupHeartbeatResponse::default()
                 .with_member_id(Some(body.member_id.clone()))

@@ -13,9 +13,11 @@ pub(crate) static OTTLA: &[ConfigRow] = &[
     row("ottla.durability", String, Some("survive-one"), OneOf(&["survive-one", "os", "fsync"]), ReadOnly, High).used()
         .doc("What acks=all promises: survive-one is a second copy or, on a lone replica, an fsync; os leaves it to the page cache; fsync always waits for the disk."),
     row("ottla.http.listener", String, Some("127.0.0.1:9644"), Custom(validators::http_listener), ReadOnly, Medium).used()
-        .doc("Where metrics and health are served over HTTP, as host:port; port 0 is a free port, empty switches it off."),
+        .doc("Where metrics and health are served over HTTP, as host:port; port 0 is a free port, empty switches it off. When it is not set and its port is taken, a free one serves."),
     row("ottla.memory.budget.bytes", Long, Some("268435456"), at_least(16_777_216), ReadOnly, Medium).used()
         .doc("Bytes that requests and answers in flight may hold over all connections; beyond it sockets are not read."),
+    row("ottla.metrics.series.max", Int, Some("10000"), at_least(0), ReadOnly, Medium).used()
+        .doc("Series that one metric of topics, partitions or groups shows at most; groups with members and topics in use come first."),
 ];
 
 /// A default that is not Kafka's.

@@ -1,7 +1,7 @@
 //! A classic group: its members, generation and state, and the questions its operations ask of them.
 //! Core. After Kafka's `ClassicGroup`. Members are kept in the order of their ids, so every run is alike.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ottla_env::Monotonic;
@@ -71,12 +71,12 @@ pub struct ClassicGroup {
     pub(super) leader_id: Option<MemberId>,
     pub(super) members: BTreeMap<MemberId, ClassicGroupMember>,
     /// Instance id to member id.
-    pub(super) static_members: HashMap<Arc<str>, MemberId>,
+    pub(super) static_members: BTreeMap<Arc<str>, MemberId>,
     /// Members that were given their id and have yet to come back with it.
     pub(super) pending_join_members: BTreeMap<MemberId, TimerId>,
     pub(super) awaiting_join_count: usize,
     /// How many members offer each protocol.
-    pub(super) supported_protocols: HashMap<Arc<str>, usize>,
+    pub(super) supported_protocols: BTreeMap<Arc<str>, usize>,
     /// Members that have yet to sync.
     pub(super) pending_sync_members: BTreeSet<MemberId>,
     /// What the members read; `None` when that cannot be known.
@@ -105,10 +105,10 @@ impl ClassicGroup {
             generation_id: 0,
             leader_id: None,
             members: BTreeMap::new(),
-            static_members: HashMap::new(),
+            static_members: BTreeMap::new(),
             pending_join_members: BTreeMap::new(),
             awaiting_join_count: 0,
-            supported_protocols: HashMap::new(),
+            supported_protocols: BTreeMap::new(),
             pending_sync_members: BTreeSet::new(),
             subscribed_topics: None,
             new_member_added: false,

@@ -1,8 +1,6 @@
 //! OffsetCommit: who may commit, and what is written.
 //! Core.
 
-use std::sync::Arc;
-
 use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, GroupId, Offset, TopicId, TopicName};
 
@@ -10,6 +8,7 @@ use super::Group;
 use super::classic::{ClassicGroup, ClassicGroupState};
 use super::shard::GroupShard;
 use super::turn::{Effects, Turn};
+use crate::record::codec::shared_text;
 use crate::record::{CommittedOffset, Record};
 
 /// Who commits; the group's rules are checked against it.
@@ -126,7 +125,7 @@ impl GroupShard {
             let value = CommittedOffset {
                 offset: one.offset,
                 leader_epoch: one.leader_epoch.max(-1),
-                metadata: Arc::from(one.metadata),
+                metadata: shared_text(one.metadata),
                 commit_timestamp_ms: wall_ms,
                 expire_timestamp_ms,
                 topic_id: one.topic_id,

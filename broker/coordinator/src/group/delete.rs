@@ -101,15 +101,8 @@ impl GroupShard {
         for group in self.groups.values().filter_map(Group::as_share) {
             effects.records.extend(group.without_topics(topics));
         }
-        for (topic, id) in topics {
-            for (group, partition) in self.offsets.of_topic(topic.as_str(), *id) {
-                effects.records.push(Record::OffsetCommit {
-                    group,
-                    topic: topic.clone(),
-                    partition,
-                    value: None,
-                });
-            }
+        for (group, topic, partition) in self.offsets.of_topics(topics) {
+            effects.records.push(Record::OffsetCommit { group, topic, partition, value: None });
         }
         effects
     }

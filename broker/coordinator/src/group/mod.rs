@@ -1,6 +1,6 @@
 //! Groups and their offsets: one shard's state machine, cut by operation.
 //! Core. Reading order: `turn`, `member`, `classic`, `join`, `rebalance`, `sync`, `heartbeat`, `leave`,
-//! `describe`, `offsets`, `commit`, `fetch`, `delete`, `tick`, `shard`; then `share`, the groups of KIP-932.
+//! `describe`, `offsets`, `commit`, `fetch`, `delete`, `tick`, `watch`, `shard`; then `share`, the groups of KIP-932.
 //!
 //! Invariants:
 //! - I1. What a restart must find (`ClassicGroup::stored`, `Offsets`) is changed by replay alone.
@@ -23,8 +23,9 @@ pub mod share;
 mod sync;
 mod tick;
 pub mod turn;
+mod watch;
 
-use ottla_model::Offset;
+use ottla_model::{GroupId, Offset};
 
 pub use classic::{ClassicGroup, ClassicGroupState};
 pub use commit::{Committer, OffsetToCommit};
@@ -36,15 +37,20 @@ pub use member::Protocol;
 pub use shard::GroupShard;
 pub use share::ShareGroup;
 pub use turn::{Answer, Effects, Response, Then, Waiter};
+pub use watch::WatchedOffset;
 
 /// A group by the protocol that runs it.
-#[allow(clippy::large_enum_variant)] // Most groups are classic: a box would cost each of them.
 pub enum Group {
-    Classic(ClassicGroup),
-    Share(ShareGroup),
+    /// Boxed, so that a map of groups has no empty places of a group's size.
+    Classic(Box<ClassicGroup>),
+    Share(Box<ShareGroup>),
 }
 
 impl Group {
+    fn new_classic(group_id: GroupId, wall_ms: i64) -> Group {
+        Group::Classic(Box::new(ClassicGroup::new(group_id, wall_ms)))
+    }
+
     pub fn is_empty(&self) -> bool {
         match self {
             Group::Classic(group) => group.is_in_state(ClassicGroupState::Empty),

@@ -2,19 +2,24 @@
 //! Core. Changed by replay alone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use ottla_model::{GroupId, TopicId, TopicName};
 
 use crate::record::CommittedOffset;
+use crate::small_map::SmallMap;
 
-type ByTopic = BTreeMap<TopicName, BTreeMap<i32, CommittedOffset>>;
+type ByTopic = SmallMap<TopicName, SmallMap<i32, CommittedOffset>>;
 
 /// One partition's offset of one group.
 type Place = (GroupId, TopicName, i32);
 
 #[derive(Default)]
 pub struct Offsets {
-    by_group: HashMap<GroupId, ByTopic>,
+    /// Sorted, so that a walk can stop and go on, and its nodes go with its groups.
+    by_group: BTreeMap<GroupId, ByTopic>,
+    /// How many there are in `by_group`.
+    count: usize,
     /// By producer id: what its open transaction would commit.
     pending: HashMap<i64, BTreeMap<Place, CommittedOffset>>,
     /// By group: the partitions with pending offsets, and of how many producers.
@@ -72,13 +77,24 @@ impl Offsets {
     }
 
     fn put(&mut self, (group, topic, partition): Place, value: CommittedOffset) {
-        self.by_group.entry(group).or_default().entry(topic).or_default().insert(partition, value);
+        let topics = self.by_group.entry(group).or_default();
+        if topics.get(&topic).is_none() {
+            topics.insert(topic.clone(), SmallMap::default());
+        }
+        if let Some(partitions) = topics.get_mut(&topic)
+            && partitions.insert(partition, value).is_none()
+        {
+            self.count += 1;
+        }
     }
 
     fn remove(&mut self, (group, topic, partition): &Place) {
         let Some(topics) = self.by_group.get_mut(group) else { return };
         let Some(partitions) = topics.get_mut(topic) else { return };
-        partitions.remove(partition);
+        if partitions.remove(partition).is_some() {
+            assert!(self.count > 0, "more offsets removed than there were");
+            self.count -= 1;
+        }
         if partitions.is_empty() {
             topics.remove(topic);
         }
@@ -119,6 +135,17 @@ impl Offsets {
         self.by_group.get(group)
     }
 
+    /// How many committed offsets there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The groups that have offsets, in order, from behind `after` on.
+    pub fn groups_after(&self, after: Option<&GroupId>) -> impl Iterator<Item = (&GroupId, &ByTopic)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.by_group.range::<GroupId, _>((from, Bound::Unbounded))
+    }
+
     /// Every committed offset, group by group.
     pub fn iter(&self) -> impl Iterator<Item = (&GroupId, &TopicName, i32, &CommittedOffset)> {
         self.by_group.iter().flat_map(|(group, topics)| {
@@ -148,7 +175,7 @@ impl Offsets {
     pub fn partitions_of(&self, group: &str) -> BTreeSet<(TopicName, i32)> {
         let mut places: BTreeSet<(TopicName, i32)> = BTreeSet::new();
         if let Some(topics) = self.by_group.get(group) {
-            for (topic, partitions) in topics {
+            for (topic, partitions) in topics.iter() {
                 places.extend(partitions.keys().map(|partition| (topic.clone(), *partition)));
             }
         }
@@ -158,21 +185,27 @@ impl Offsets {
         places
     }
 
-    /// The groups and partitions with an offset of this topic; offsets that name another topic id belong
-    /// to another topic of the same name.
-    pub fn of_topic(&self, topic: &str, id: TopicId) -> BTreeSet<(GroupId, i32)> {
-        let is_of = |value: &CommittedOffset| value.topic_id.is_zero() || value.topic_id == id;
+    /// The offsets of these topics; those that name another topic id belong to another topic of the same
+    /// name. One walk for all of them: there may be many topics, and there are many more groups.
+    pub fn of_topics(&self, topics: &[(TopicName, TopicId)]) -> BTreeSet<Place> {
+        let mut ids: HashMap<&str, Vec<TopicId>> = HashMap::new();
+        for (topic, id) in topics {
+            ids.entry(topic.as_str()).or_default().push(*id);
+        }
+        let is_of = |topic: &TopicName, value: &CommittedOffset| {
+            ids.get(topic.as_str())
+                .is_some_and(|ids| value.topic_id.is_zero() || ids.contains(&value.topic_id))
+        };
         let mut places = BTreeSet::new();
-        for (group, topics) in &self.by_group {
-            for (partition, value) in topics.get(topic).into_iter().flatten() {
-                if is_of(value) {
-                    places.insert((group.clone(), *partition));
-                }
+        for (group, by_topic) in &self.by_group {
+            for (topic, partitions) in by_topic.iter().filter(|(topic, _)| ids.contains_key(topic.as_str())) {
+                let of_topic = partitions.iter().filter(|(_, value)| is_of(topic, value));
+                places.extend(of_topic.map(|(partition, _)| (group.clone(), topic.clone(), *partition)));
             }
         }
-        for ((group, name, partition), value) in self.pending.values().flatten() {
-            if name.as_str() == topic && is_of(value) {
-                places.insert((group.clone(), *partition));
+        for (place, value) in self.pending.values().flatten() {
+            if is_of(&place.1, value) {
+                places.insert(place.clone());
             }
         }
         places

@@ -1,7 +1,7 @@
 //! The groups of one partition of `__consumer_offsets`: look-up, replay, and the turn of each call.
 //! Core.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use ottla_env::Monotonic;
@@ -20,7 +20,8 @@ use crate::wire::{LeaveGroupResponse, SyncGroupRequest};
 
 pub struct GroupShard {
     pub(super) settings: Arc<GroupSettings>,
-    pub(super) groups: HashMap<GroupId, Group>,
+    /// Sorted: a walk can stop and go on, every run is alike, and the map's nodes go with its groups.
+    pub(super) groups: BTreeMap<GroupId, Group>,
     pub(super) offsets: Offsets,
     pub(super) timers: Timers,
     /// Sessions of share group members whose first record is about to be replayed.
@@ -47,7 +48,7 @@ impl GroupShard {
     pub fn new(settings: Arc<GroupSettings>) -> GroupShard {
         GroupShard {
             settings,
-            groups: HashMap::new(),
+            groups: BTreeMap::new(),
             offsets: Offsets::default(),
             timers: Timers::default(),
             share_sessions_to_come: HashMap::new(),
@@ -112,7 +113,7 @@ impl GroupShard {
                 return turn.effects;
             }
             let group = GroupId::new(group_id);
-            self.groups.insert(group.clone(), Group::Classic(ClassicGroup::new(group, wall_ms)));
+            self.groups.insert(group.clone(), Group::new_classic(group, wall_ms));
         }
         if let Some(Group::Share(_)) = self.groups.get(group_id) {
             turn.answer_join_error(waiter, "", ErrorCode::InconsistentGroupProtocol);
@@ -265,7 +266,7 @@ impl GroupShard {
             // The group is alive: what it was when the record was decided is older than what it is now.
             Some(Group::Classic(group)) if self.is_loaded => group.stored = Some(stored),
             _ => {
-                let group = ClassicGroup::from_stored(group_id.clone(), stored);
+                let group = Box::new(ClassicGroup::from_stored(group_id.clone(), stored));
                 self.groups.insert(group_id, Group::Classic(group));
             }
         }
@@ -274,8 +275,8 @@ impl GroupShard {
     /// An offset makes the group that it belongs to, if there is none (a simple consumer's).
     fn replay_group_of_offset(&mut self, group_id: &GroupId, value: &CommittedOffset) {
         if !self.groups.contains_key(group_id) {
-            let group = ClassicGroup::new(group_id.clone(), value.commit_timestamp_ms);
-            self.groups.insert(group_id.clone(), Group::Classic(group));
+            let group = Group::new_classic(group_id.clone(), value.commit_timestamp_ms);
+            self.groups.insert(group_id.clone(), group);
         }
     }
 

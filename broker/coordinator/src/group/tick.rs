@@ -80,9 +80,9 @@ impl GroupShard {
         let Some(topics) = self.offsets.of_group(group_id.as_str()) else { return !has_pending };
         let Some(basis) = group.as_classic().and_then(ClassicGroup::expiration_basis) else { return false };
         let mut are_all_expired = true;
-        for (topic, partitions) in topics {
+        for (topic, partitions) in topics.iter() {
             let is_subscribed = group.is_subscribed_to_topic(topic.as_str());
-            for (&partition, value) in partitions {
+            for (&partition, value) in partitions.iter() {
                 let is_expired = !is_subscribed
                     && basis.is_expired(value, wall_ms, self.settings.offsets_retention_ms)
                     && !self.offsets.is_pending(group_id.as_str(), topic, partition);

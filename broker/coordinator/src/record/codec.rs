@@ -194,6 +194,11 @@ fn stored_group(value: GroupMetadataValue) -> GroupMetadata {
     }
 }
 
+/// The usual empty text is one for all.
+pub(crate) fn shared_text(text: &str) -> Arc<str> {
+    if text.is_empty() { Arc::default() } else { Arc::from(text) }
+}
+
 fn offset_record(key: &OffsetCommitKey, value: Option<&OffsetCommitValue>) -> Record {
     Record::OffsetCommit {
         group: GroupId::new(&key.group),
@@ -202,7 +207,7 @@ fn offset_record(key: &OffsetCommitKey, value: Option<&OffsetCommitValue>) -> Re
         value: value.map(|value| CommittedOffset {
             offset: value.offset,
             leader_epoch: value.leader_epoch,
-            metadata: Arc::from(&*value.metadata),
+            metadata: shared_text(&value.metadata),
             commit_timestamp_ms: value.commit_timestamp,
             expire_timestamp_ms: (value.expire_timestamp != -1).then_some(value.expire_timestamp),
             topic_id: TopicId(value.topic_id),

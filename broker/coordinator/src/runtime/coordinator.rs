@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use ottla_env::{BoxFuture, Clock, Monotonic, Rng, Tasks};
 use ottla_model::topic::GROUP_METADATA_TOPIC;
-use ottla_model::{ErrorCode, GroupId, Offset, TopicId, TopicName};
+use ottla_model::{ErrorCode, Offset, TopicId, TopicName};
 use ottla_protocol::{DecodeError, EncodeError};
 
 use super::loader::Loader;
 use super::log::CoordinatorLog;
 use super::runtime::CoordinatorRuntime;
 use crate::group::turn::{Answer, Effects};
-use crate::group::{GroupShard, Response, Then};
+use crate::group::{GroupShard, Response, Then, WatchedOffset};
+use crate::record::Record;
 use crate::record::codec::{self, CoordinatorRecord, Decoded};
-use crate::record::{CommittedOffset, Record};
 use crate::settings::GroupSettings;
 use crate::shard::CoordinatorShard;
 
@@ -72,16 +72,35 @@ impl GroupCoordinator {
         }
     }
 
-    /// Shows every committed offset: what group lag is measured from. A shard is locked while it shows
-    /// its own.
-    pub fn for_each_offset(&self, mut visit: impl FnMut(&GroupId, &TopicName, i32, &CommittedOffset)) {
-        for shard in self.runtime.all_shards() {
-            let _ = self.runtime.turn(&shard, |guard| {
-                for (group, topic, partition, value) in guard.core().offsets().iter() {
-                    visit(group, topic, partition, value);
-                }
-            });
+    /// Committed offsets for people who watch: at most `most`, those of groups with members first, and
+    /// how many there are in all. Shards are locked one by one for a piece each, so that no request waits
+    /// longer than for another request.
+    pub fn watch_offsets(&self, most: usize) -> (Vec<WatchedOffset>, usize) {
+        let (shards, mut all) = (self.runtime.all_shards(), 0);
+        for shard in &shards {
+            all += self.runtime.turn(shard, |guard| guard.core().offsets().count()).unwrap_or(0);
         }
+        let mut watched = Vec::with_capacity(all.min(most));
+        for with_members in [true, false] {
+            for shard in &shards {
+                let mut after = None;
+                loop {
+                    let room = most - watched.len();
+                    if room == 0 {
+                        return (watched, all);
+                    }
+                    // A shard that is being loaded or was given away shows nothing.
+                    let piece = self.runtime.turn(shard, |guard| {
+                        guard.core().watch_offsets(after.as_ref(), with_members, room, &mut watched)
+                    });
+                    after = piece.ok().flatten();
+                    if after.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        (watched, all)
     }
 }
 

@@ -31,9 +31,14 @@ pub trait CoordinatorLog: Send + Sync {
         wall_ms: i64,
     ) -> Result<Offset, ErrorCode>;
 
-    /// Completes when the record at `offset` is committed; `None` when it already is. An error means that
-    /// it may be lost: the partition is of no use any more.
-    fn committed(&self, partition: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>>;
+    /// Completes when the record at `offset`, appended under this epoch or before it, is committed; `None` when
+    /// it already is. An error means that it may be lost: the shard is of no use any more.
+    fn committed(
+        &self,
+        partition: i32,
+        epoch: LeaderEpoch,
+        offset: Offset,
+    ) -> Option<BoxFuture<'static, Result<(), ErrorCode>>>;
 
     /// Whether nothing has to be read before the partition's shard can answer. Does not block.
     fn is_empty(&self, _partition: i32) -> bool {

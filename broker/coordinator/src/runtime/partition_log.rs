@@ -9,8 +9,7 @@ use ottla_log::{AppendOrigin, ReadLimits};
 use ottla_metadata::Metadata;
 use ottla_model::{ErrorCode, LeaderEpoch, Offset, TopicId, TopicName};
 use ottla_records::{BatchBuilder, Codec};
-use ottla_replica::errors::{append_error, change_error, read_error};
-use ottla_replica::{AllDurable, Partition, Pending, ReplicaManager, Unavailable};
+use ottla_replica::{Acks, Partition, ReplicaManager, error_codes};
 
 use super::log::CoordinatorLog;
 use crate::record::codec::CoordinatorRecord;
@@ -77,35 +76,31 @@ impl CoordinatorLog for PartitionLog {
         batch: Bytes,
         wall_ms: i64,
     ) -> Result<Offset, ErrorCode> {
-        let partition = self.partition(partition)?;
-        if partition.leader_epoch() != epoch {
-            return Err(ErrorCode::NotLeaderOrFollower);
-        }
-        let appended = partition
-            .append(batch, AppendOrigin::Coordinator, wall_ms)
-            .map_err(|error| append_error(&error))?;
+        let appended = self
+            .partition(partition)?
+            .append_in(epoch, batch, AppendOrigin::Coordinator, Acks::All, wall_ms)
+            .map_err(|refused| error_codes::append_refused(&refused))?;
         Ok(appended.info.last_offset)
     }
 
-    fn committed(&self, partition: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
+    fn committed(
+        &self,
+        partition: i32,
+        epoch: LeaderEpoch,
+        offset: Offset,
+    ) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
         let Ok(partition) = self.partition(partition) else {
             return Some(Box::pin(async { Err(ErrorCode::NotLeaderOrFollower) }));
         };
-        let end = offset + 1;
-        let epoch = partition.leader_epoch();
-        if !partition.waits_for_flush() || partition.is_durable(end) {
-            return None;
-        }
-        Some(Box::pin(async move {
-            let waited = Pending::new(partition.clone(), end);
-            let outcomes = AllDurable::new(vec![waited]).await;
-            match outcomes.into_iter().all(|outcome| outcome.is_ok()) {
-                // Under another epoch it may be another record that lies there.
-                true if partition.leader_epoch() != epoch => Err(ErrorCode::NotLeaderOrFollower),
-                true => Ok(()),
-                false => Err(ErrorCode::KafkaStorageError),
+        match partition.pending(epoch, offset + 1) {
+            Ok(None) => None,
+            Ok(Some(pending)) => {
+                Some(Box::pin(
+                    async move { pending.acknowledged().await.map_err(error_codes::not_acknowledged) },
+                ))
             }
-        }))
+            Err(error) => Some(Box::pin(async move { Err(error_codes::not_acknowledged(error)) })),
+        }
     }
 
     fn is_empty(&self, partition: i32) -> bool {
@@ -115,14 +110,16 @@ impl CoordinatorLog for PartitionLog {
 
     fn read(&self, partition: i32, from: Offset) -> Result<(Bytes, Offset), ErrorCode> {
         let partition = self.partition(partition)?;
-        let log = partition.log().map_err(Unavailable::code)?;
+        let led = partition.led(-1).map_err(error_codes::unavailable)?;
+        let log = led.log();
         let from = from.max(log.log_start_offset());
+        // All of it: what is not committed yet will be, or this leader epoch ends.
         let end = log.log_end_offset();
         if from >= end {
             return Ok((Bytes::new(), end));
         }
         let limits = ReadLimits { max_bytes: LOAD_BYTES_MAX, bound: end, min_one_batch: true };
-        let slice = log.read(from, limits).map_err(|error| read_error(&error))?;
+        let slice = log.read(from, limits).map_err(|error| error_codes::read_error(&error))?;
         let bytes = slice.read_bytes().map_err(|error| {
             tracing::error!(partition = %partition.name, %error, "the coordinator's log can't be read");
             ErrorCode::KafkaStorageError
@@ -132,11 +129,12 @@ impl CoordinatorLog for PartitionLog {
 
     fn delete_before(&self, partition: i32, before: Offset) -> Result<(), ErrorCode> {
         let partition = self.partition(partition)?;
-        let log = partition.log().map_err(Unavailable::code)?;
+        let led = partition.led(-1).map_err(error_codes::unavailable)?;
+        let log = led.log();
         if before <= log.log_start_offset() {
             return Ok(());
         }
-        log.delete_records(before).map(|_| ()).map_err(|error| change_error(&error))
+        log.delete_records(before).map(|_| ()).map_err(|error| error_codes::change_error(&error))
     }
 
     fn has_topic(&self, id: TopicId) -> bool {

@@ -335,7 +335,7 @@ pub(crate) struct CommitWait<S: CoordinatorShard> {
 impl<S: CoordinatorShard> CommitWait<S> {
     /// `None` when the record is committed already.
     pub fn new(shard: &Arc<Shard<S>>, after: Offset) -> Option<CommitWait<S>> {
-        let committed = shard.outside.log.committed(shard.partition, after)?;
+        let committed = shard.outside.log.committed(shard.partition, shard.epoch, after)?;
         Some(CommitWait { shard: Arc::clone(shard), committed })
     }
 

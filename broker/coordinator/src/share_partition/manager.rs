@@ -10,8 +10,8 @@ use std::sync::{Arc, Weak};
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{Clock, Tasks};
 use ottla_model::{ErrorCode, GroupId, MemberId, TopicId};
-use ottla_replica::Partition;
 use ottla_replica::wake::WaitList;
+use ottla_replica::{Partition, error_codes};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
@@ -227,15 +227,16 @@ impl SharePartitionManager {
     /// Where a group begins that has read nothing of the partition.
     fn reset_offset(&self, key: &SharePartitionKey, partition: &Partition) -> Result<i64, AcknowledgeError> {
         let failed = |code: ErrorCode| AcknowledgeError { code, message: code.message().to_owned() };
-        let log = partition.log().map_err(|unavailable| failed(unavailable.code()))?;
+        let led = partition.led(-1).map_err(|error| failed(error_codes::unavailable(error)))?;
+        let log = led.log();
         let found = match self.configs.of(key.group.as_str()).auto_offset_reset {
-            AutoOffsetReset::Latest => return Ok(log.log_end_offset().0),
+            AutoOffsetReset::Latest => return Ok(led.high_watermark().0),
             AutoOffsetReset::Earliest => return Ok(log.log_start_offset().0),
             AutoOffsetReset::ByDuration { duration_ms } => {
                 log.offset_for_timestamp(self.clock.wall_ms().saturating_sub(duration_ms))
             }
         };
-        let found = found.map_err(|error| failed(ottla_replica::errors::read_error(&error)))?;
+        let found = found.map_err(|error| failed(error_codes::read_error(&error)))?;
         found.map(|place| place.offset.0).ok_or_else(|| AcknowledgeError {
             code: ErrorCode::OffsetNotAvailable,
             message: format!("Offset for timestamp not found for topic partition: {}", partition.name),

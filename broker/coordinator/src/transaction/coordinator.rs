@@ -113,7 +113,7 @@ impl TransactionCoordinator {
         match action {
             TransactionAction::Finish { transactional_id, prepared, offset } => {
                 // No client waits for it.
-                let _ = self.finish(shard, &transactional_id, &prepared, offset);
+                drop(self.finish(shard, &transactional_id, &prepared, offset));
             }
             TransactionAction::TimeOut { transactional_id } => self.time_out(shard, transactional_id),
         }

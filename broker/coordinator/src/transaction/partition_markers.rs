@@ -8,8 +8,7 @@ use ottla_log::AppendOrigin;
 use ottla_model::topic::GROUP_METADATA_TOPIC;
 use ottla_model::{ErrorCode, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_records::EndTxnMarker;
-use ottla_replica::errors::append_error;
-use ottla_replica::{AllDurable, Pending, ReplicaManager};
+use ottla_replica::{Acks, ReplicaManager, error_codes};
 
 use super::markers::TransactionMarkers;
 use crate::runtime::{Durable, GroupCoordinator};
@@ -25,24 +24,16 @@ pub fn write_marker(
     wall_ms: i64,
 ) -> Result<Durable, ErrorCode> {
     let index = name.partition.0;
-    let partition =
-        replicas.partition(name.topic.as_str(), index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let partition = replicas.find(name.topic.as_str(), index)?;
     if name.topic.as_str() == GROUP_METADATA_TOPIC {
         return groups.write_marker(index, producer_id, producer_epoch, marker);
     }
     let batch = marker.build(producer_id, producer_epoch);
-    let appended =
-        partition.append(batch, AppendOrigin::Coordinator, wall_ms).map_err(|error| append_error(&error))?;
-    if !partition.waits_for_flush() || partition.is_durable(appended.end) {
-        return Ok(None);
-    }
-    Ok(Some(Box::pin(async move {
-        let outcomes = AllDurable::new(vec![Pending::new(partition, appended.end)]).await;
-        match outcomes.into_iter().all(|outcome| outcome.is_ok()) {
-            true => Ok(()),
-            false => Err(ErrorCode::KafkaStorageError),
-        }
-    })))
+    let appended = partition
+        .append(batch, AppendOrigin::Coordinator, Acks::All, wall_ms)
+        .map_err(|refused| error_codes::append_refused(&refused))?;
+    let Some(pending) = appended.pending else { return Ok(None) };
+    Ok(Some(Box::pin(async move { pending.acknowledged().await.map_err(error_codes::not_acknowledged) })))
 }
 
 pub struct PartitionMarkers {

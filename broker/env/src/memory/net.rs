@@ -1,8 +1,8 @@
 //! A network inside the process: byte streams between two ends, with bounded room and no hidden
 //! order. What arrives is decided by who is polled, so it is as deterministic as its callers.
-//! Shell's stand-in.
+//! Shell: a stand-in for tests.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Buf, BytesMut};
 use parking_lot::Mutex;
 
+use crate::BoxFuture;
 use crate::disk::File;
 use crate::net::{Acceptor, Net, SocketBuffers, Stream};
 
@@ -31,6 +32,8 @@ pub struct MemoryNet {
 
 struct Places {
     listening: HashMap<SocketAddr, Arc<Mutex<Backlog>>>,
+    /// Addresses that answer nothing, as behind a cut cable.
+    silent: HashSet<SocketAddr>,
     next_picked_port: u16,
     next_client_port: u16,
 }
@@ -76,6 +79,7 @@ impl MemoryNet {
         MemoryNet {
             shared: Arc::new(Mutex::new(Places {
                 listening: HashMap::new(),
+                silent: HashSet::new(),
                 next_picked_port: FIRST_PICKED_PORT,
                 next_client_port: FIRST_CLIENT_PORT,
             })),
@@ -100,6 +104,15 @@ impl MemoryNet {
         let (client, server) = pair(client_addr, addr, self.pipe_bytes);
         push_backlog(&backlog, Ok(server));
         Ok(client)
+    }
+
+    /// Lets an address answer nothing (or again): who dials it waits.
+    pub fn set_silent(&self, addr: SocketAddr, is_silent: bool) {
+        let mut places = self.shared.lock();
+        match is_silent {
+            true => places.silent.insert(addr),
+            false => places.silent.remove(&addr),
+        };
     }
 
     /// Lets the next accept of a listener fail, as when the machine has no descriptors left.
@@ -159,6 +172,22 @@ impl Net for MemoryNet {
                 .map_err(|_not_an_address| io::Error::new(io::ErrorKind::NotFound, "unknown host"))?,
         };
         Ok(vec![SocketAddr::new(ip, port)])
+    }
+
+    fn dial(
+        &self,
+        host: &str,
+        port: u16,
+        _buffers: SocketBuffers,
+    ) -> BoxFuture<'static, io::Result<Box<dyn Stream>>> {
+        let (net, resolved) = (self.clone(), self.resolve(host, port));
+        Box::pin(async move {
+            let addr = resolved?[0];
+            if net.shared.lock().silent.contains(&addr) {
+                std::future::pending::<()>().await;
+            }
+            Ok(Box::new(net.connect(addr)?) as Box<dyn Stream>)
+        })
     }
 }
 
@@ -380,6 +409,27 @@ mod tests {
         assert_eq!(server.try_write(b"x").ok(), Some(1), "the other direction is open");
         drop(client);
         assert_eq!(server.try_write(b"x").err().map(|error| error.kind()), Some(io::ErrorKind::BrokenPipe));
+    }
+
+    #[test]
+    fn a_dial_reaches_a_listener_is_refused_or_waits_in_silence() {
+        let net = MemoryNet::new();
+        let mut acceptor = net.bind(addr(0), SocketBuffers::default()).expect("a port is free");
+        let bound = acceptor.local_addr();
+        let dial = |host: &str| {
+            let mut dialled = net.dial(host, bound.port(), SocketBuffers::default());
+            dialled.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        };
+        let Poll::Ready(Ok(client)) = dial("localhost") else { panic!("it listens") };
+        let Poll::Ready(Ok(server)) = accept(&mut acceptor) else { panic!("a connection waits") };
+        assert_eq!((server.peer_addr(), server.local_addr()), (client.local_addr(), client.peer_addr()));
+        assert!(matches!(dial("no.such.host"), Poll::Ready(Err(_))));
+        net.set_silent(bound, true);
+        assert!(dial("127.0.0.1").is_pending());
+        net.set_silent(bound, false);
+        drop(acceptor);
+        let Poll::Ready(Err(error)) = dial("127.0.0.1") else { panic!("nobody listens") };
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 
     #[test]

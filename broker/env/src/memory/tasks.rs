@@ -8,7 +8,7 @@ use std::task::{Context, Wake, Waker};
 use std::thread::Thread;
 
 use crate::BoxFuture;
-use crate::net::{Acceptor, Net, SocketBuffers};
+use crate::net::{Acceptor, Net, SocketBuffers, Stream};
 use crate::tasks::{TaskHandle, Tasks, ThreadHandle};
 
 /// Refuses every socket.
@@ -21,6 +21,15 @@ impl Net for NoNet {
 
     fn resolve(&self, _host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn dial(
+        &self,
+        _host: &str,
+        _port: u16,
+        _buffers: SocketBuffers,
+    ) -> BoxFuture<'static, io::Result<Box<dyn Stream>>> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
     }
 }
 

@@ -4,6 +4,8 @@
 use std::any::Any;
 use std::fs::{self, File as StdFile, OpenOptions};
 use std::io::{self, IoSlice};
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -148,6 +150,15 @@ impl File for RealFile {
 
     fn reserve(&self, position: u64, bytes: u64) {
         let _refused = rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::KEEP_SIZE, position, bytes);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[allow(unsafe_code, reason = "rustix does not have this call")]
+    fn start_write_out(&self, position: u64, bytes: u64) {
+        let (Ok(position), Ok(bytes)) = (i64::try_from(position), i64::try_from(bytes)) else { return };
+        let flags = libc::SYNC_FILE_RANGE_WRITE;
+        // SAFETY: the descriptor is open while `self` is borrowed, and the call is given no memory.
+        let _refused = unsafe { libc::sync_file_range(self.0.as_raw_fd(), position, bytes, flags) };
     }
 
     fn sync_data(&self) -> io::Result<()> {

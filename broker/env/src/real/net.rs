@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 use bytes::BytesMut;
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 use tokio::io::{AsyncReadExt, AsyncWrite, Interest};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use crate::BoxFuture;
 use crate::disk::File;
 use crate::net::{Acceptor, Net, SocketBuffers, Stream};
 
@@ -55,6 +56,46 @@ impl Net for RealNet {
     fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         Ok((host, port).to_socket_addrs()?.collect())
     }
+
+    fn dial(
+        &self,
+        host: &str,
+        port: u16,
+        buffers: SocketBuffers,
+    ) -> BoxFuture<'static, io::Result<Box<dyn Stream>>> {
+        let host = host.to_owned();
+        Box::pin(async move {
+            let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+            for addr in tokio::net::lookup_host((host.as_str(), port)).await? {
+                match connect(addr, buffers).await {
+                    Ok(stream) => return Ok(Box::new(stream) as Box<dyn Stream>),
+                    Err(error) => failed = error,
+                }
+            }
+            Err(failed)
+        })
+    }
+}
+
+async fn connect(addr: SocketAddr, buffers: SocketBuffers) -> io::Result<RealStream> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Before the handshake, which promises the window for receiving.
+    if let Some(bytes) = buffers.receive_bytes {
+        socket.set_recv_buffer_size(u32::try_from(bytes).unwrap_or(u32::MAX))?;
+    }
+    if let Some(bytes) = buffers.send_bytes {
+        socket.set_send_buffer_size(u32::try_from(bytes).unwrap_or(u32::MAX))?;
+    }
+    let stream = socket.connect(addr).await?;
+    RealStream::new(stream, addr)
+}
+
+impl RealStream {
+    fn new(stream: TcpStream, peer_addr: SocketAddr) -> io::Result<RealStream> {
+        stream.set_nodelay(true)?;
+        let local_addr = stream.local_addr()?;
+        Ok(RealStream { stream, local_addr, peer_addr })
+    }
 }
 
 impl Acceptor for TcpAcceptor {
@@ -65,9 +106,7 @@ impl Acceptor for TcpAcceptor {
     fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Box<dyn Stream>>> {
         self.listener.poll_accept(context).map(|accepted| {
             let (stream, peer_addr) = accepted?;
-            stream.set_nodelay(true)?;
-            let local_addr = stream.local_addr()?;
-            Ok(Box::new(RealStream { stream, local_addr, peer_addr }) as Box<dyn Stream>)
+            Ok(Box::new(RealStream::new(stream, peer_addr)?) as Box<dyn Stream>)
         })
     }
 }

@@ -36,6 +36,8 @@ pub struct Choice {
     pub total_bytes: u64,
     /// `max.compaction.lag.ms` has passed for some record.
     pub is_overdue: bool,
+    /// How long the oldest dirty record waits beyond that.
+    pub delay_ms: i64,
     /// What is not to be done now may be later, without any further append.
     pub may_change_with_time: bool,
 }
@@ -87,7 +89,7 @@ pub fn choose(log: &LogFacts<'_>, now_ms: i64) -> Option<Choice> {
     let first_dirty_segment = if first_dirty >= active.base_offset { active.base_offset } else { dirty_base };
     let dirty_bytes = bytes_between(first_dirty_segment, first_uncleanable);
     let total_bytes = bytes_between(Offset(i64::MIN), first_dirty_segment) + dirty_bytes;
-    let is_overdue = is_overdue(log, dirty, now_ms);
+    let delay_ms = compaction_delay_ms(log, dirty, now_ms);
     let has_dirty = first_dirty < active.base_offset;
     let may_change_with_time =
         has_dirty && (first_uncleanable < active.base_offset || log.config.max_compaction_lag_ms < i64::MAX);
@@ -96,14 +98,16 @@ pub fn choose(log: &LogFacts<'_>, now_ms: i64) -> Option<Choice> {
         first_uncleanable,
         dirty_bytes,
         total_bytes,
-        is_overdue,
+        is_overdue: delay_ms > 0,
+        delay_ms,
         may_change_with_time,
     })
 }
 
-fn is_overdue(log: &LogFacts<'_>, dirty: &[SegmentFacts], now_ms: i64) -> bool {
+fn compaction_delay_ms(log: &LogFacts<'_>, dirty: &[SegmentFacts], now_ms: i64) -> i64 {
     let clean_until = now_ms.saturating_sub(log.config.max_compaction_lag_ms.max(0));
-    dirty.iter().any(|segment| segment.first_timestamp > 0 && segment.first_timestamp < clean_until)
+    let oldest = dirty.iter().map(|segment| segment.first_timestamp).filter(|timestamp| *timestamp > 0).min();
+    oldest.map_or(0, |oldest| clean_until.saturating_sub(oldest).max(0))
 }
 
 /// A segment and the bytes of its indexes.

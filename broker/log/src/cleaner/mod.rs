@@ -14,6 +14,7 @@
 //! - I4. A cleaned segment ends where the next one starts: its last batch stays, empty if need be.
 
 mod choose;
+mod figures;
 mod filter;
 mod offset_map;
 mod round;
@@ -26,58 +27,22 @@ mod filter_tests;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
+use arc_swap::ArcSwap;
+use ottla_env::Monotonic;
 use parking_lot::{Condvar, Mutex};
 
 use choose::{Choice, LogFacts, SegmentFacts, choose};
+pub use figures::CleanerFigures;
+use figures::{Dirtiest, Figures};
 pub use round::CleanedStats;
 use round::RoundEnd;
 use throttle::Throttle;
 
+use crate::config::CleanerSettings;
 use crate::unified_log::{Shared, UnifiedLog};
-
-/// What the cleaner obeys (`log.cleaner.*`), read at the start.
-#[derive(Clone, PartialEq, Debug)]
-pub struct CleanerSettings {
-    pub is_enabled: bool,
-    /// 0: nobody cleans but who calls `LogManager::clean`.
-    pub threads: usize,
-    pub backoff_ms: i64,
-    /// Memory for the keys of one round, over all threads; 24 bytes each.
-    pub dedupe_buffer_bytes: u64,
-    pub dedupe_buffer_load_factor: f64,
-    /// Memory for reading and writing, over all threads.
-    pub io_buffer_bytes: usize,
-    /// Read and written, over all threads.
-    pub io_bytes_per_second_max: f64,
-}
-
-impl Default for CleanerSettings {
-    /// Kafka 4.3.1's defaults, without threads.
-    fn default() -> CleanerSettings {
-        CleanerSettings {
-            is_enabled: true,
-            threads: 0,
-            backoff_ms: 15_000,
-            dedupe_buffer_bytes: 128 << 20,
-            dedupe_buffer_load_factor: 0.9,
-            io_buffer_bytes: 512 << 10,
-            io_bytes_per_second_max: f64::MAX,
-        }
-    }
-}
-
-impl CleanerSettings {
-    fn map_bytes(&self) -> usize {
-        usize::try_from(self.dedupe_buffer_bytes).unwrap_or(usize::MAX) / self.threads.max(1)
-    }
-
-    fn io_bytes(&self) -> usize {
-        (self.io_buffer_bytes / self.threads.max(1) / 2).max(4096)
-    }
-}
 
 /// What the cleaner knows of one log.
 #[derive(Default)]
@@ -92,32 +57,68 @@ pub(crate) struct CleaningMark {
 
 /// What all cleaner threads share.
 pub(crate) struct Cleaner {
+    /// What was set last; a round goes by what was set when it began.
+    settings: ArcSwap<CleanerSettings>,
     candidates: Mutex<Vec<Weak<UnifiedLog>>>,
     /// Told when there may be something to do, or time has passed.
     wake: Condvar,
     state: Mutex<State>,
     is_closed: AtomicBool,
-    last_look_ms: AtomicI64,
     throttle: Throttle,
+    pub figures: Figures,
 }
 
 #[derive(Default)]
 struct State {
+    /// Threads that run.
+    threads: usize,
     /// Looks that a thread has not begun.
     looks: usize,
+    /// Threads that are too fast and wait.
+    resting: usize,
     ticks: u64,
+    last_look: Option<Monotonic>,
 }
 
 impl Cleaner {
-    pub fn new(settings: &CleanerSettings) -> Cleaner {
+    pub fn new(settings: CleanerSettings) -> Cleaner {
         Cleaner {
+            settings: ArcSwap::from_pointee(settings),
             candidates: Mutex::default(),
             wake: Condvar::new(),
             state: Mutex::default(),
             is_closed: AtomicBool::new(false),
-            last_look_ms: AtomicI64::new(i64::MIN),
-            throttle: Throttle::new(settings.io_bytes_per_second_max),
+            throttle: Throttle::default(),
+            figures: Figures::default(),
         }
+    }
+
+    pub fn settings(&self) -> Arc<CleanerSettings> {
+        self.settings.load_full()
+    }
+
+    /// In force from the next round on; the speed at once.
+    pub fn set_settings(&self, settings: CleanerSettings) {
+        self.settings.store(Arc::new(settings));
+        self.throttle.restart();
+        // Threads that are too many end, those that sleep at once.
+        let _state = self.state.lock();
+        self.wake.notify_all();
+    }
+
+    /// How many more threads there must be. They count as running from here on.
+    pub fn take_missing_threads(&self) -> usize {
+        let mut state = self.state.lock();
+        if self.is_closed() {
+            return 0;
+        }
+        let missing = self.settings.load().threads_wanted().saturating_sub(state.threads);
+        state.threads += missing;
+        missing
+    }
+
+    pub fn thread_count(&self) -> usize {
+        self.state.lock().threads
     }
 
     pub fn close(&self) {
@@ -132,28 +133,26 @@ impl Cleaner {
     }
 
     /// Called about once a second: wakes threads when a look is due, and those that are throttled.
-    pub fn tick(&self, now_ms: i64, settings: &CleanerSettings) {
-        if settings.threads == 0 {
-            return;
-        }
-        let last = self.last_look_ms.load(Ordering::Relaxed);
-        let is_due = now_ms.saturating_sub(last) >= settings.backoff_ms || now_ms < last;
-        let has_candidates = is_due && !self.candidates.lock().is_empty();
+    pub fn tick(&self, now: Monotonic) {
+        let settings = self.settings.load();
+        let has_candidates = !self.candidates.lock().is_empty();
         let mut state = self.state.lock();
         state.ticks += 1;
-        if has_candidates {
-            self.last_look_ms.store(now_ms, Ordering::Relaxed);
-            state.looks = settings.threads;
+        let is_due = state.last_look.is_none_or(|last| now >= last.after_ms(settings.backoff_ms));
+        if is_due && has_candidates {
+            state.last_look = Some(now);
+            state.looks = state.threads;
         }
         drop(state);
         self.wake.notify_all();
     }
 
-    /// Sleeps until a look is due. `false`: the end.
+    /// Sleeps until a look is due. `false`: this thread is to end.
     fn wait_for_look(&self) -> bool {
         let mut state = self.state.lock();
         loop {
-            if self.is_closed() {
+            if self.is_closed() || state.threads > self.settings.load().threads_wanted() {
+                state.threads -= 1;
                 return false;
             }
             if state.looks > 0 {
@@ -164,13 +163,20 @@ impl Cleaner {
         }
     }
 
-    /// Sleeps until the next tick.
-    fn wait_for_tick(&self) {
+    /// Sleeps until the next tick, or until the settings are others.
+    fn wait_for_tick(&self, settings: &Arc<CleanerSettings>) {
         let mut state = self.state.lock();
         let ticks = state.ticks;
-        while state.ticks == ticks && !self.is_closed() {
+        state.resting += 1;
+        while state.ticks == ticks && !self.is_closed() && Arc::ptr_eq(settings, &self.settings.load()) {
             self.wake.wait(&mut state);
         }
+        state.resting -= 1;
+    }
+
+    #[cfg(test)]
+    fn is_resting(&self) -> bool {
+        self.state.lock().resting > 0
     }
 }
 
@@ -184,12 +190,16 @@ pub(crate) fn work(shared: &Shared) {
 /// Cleans the log that needs it most. `None`: none is due.
 pub(crate) fn clean_dirtiest(shared: &Shared, now_ms: i64, is_throttled: bool) -> Option<CleanedStats> {
     let (log, choice) = take_dirtiest(shared, now_ms)?;
+    let begun = shared.env.clock.monotonic();
     let end = round::clean(&log, &choice, now_ms, is_throttled);
-    log.cleaning.is_in_progress.store(false, Ordering::Release);
+    let was_in_progress = log.cleaning.is_in_progress.swap(false, Ordering::AcqRel);
+    assert!(was_in_progress, "one round of a log at a time");
+    let now = shared.env.clock.monotonic();
     let partition = log.partition();
     match end {
         RoundEnd::Cleaned(stats) => {
             tracing::debug!(%partition, ?stats, "cleaned");
+            shared.cleaner.figures.note_round(&stats, begun.until(now), now);
             log.note_cleanable();
             Some(stats)
         }
@@ -204,6 +214,7 @@ pub(crate) fn clean_dirtiest(shared: &Shared, now_ms: i64, is_throttled: bool) -
         }
         RoundEnd::Uncleanable(why) => {
             log.cleaning.is_uncleanable.store(true, Ordering::Release);
+            shared.cleaner.figures.note_uncleanable(&log, choice.total_bytes);
             tracing::warn!(%partition, %why, "this partition is not cleaned until the next start");
             None
         }
@@ -214,6 +225,7 @@ pub(crate) fn clean_dirtiest(shared: &Shared, now_ms: i64, is_throttled: bool) -
 /// Looks at all candidates and takes the dirtiest; forgets those that can't change by themselves.
 fn take_dirtiest(shared: &Shared, now_ms: i64) -> Option<(Arc<UnifiedLog>, Choice)> {
     let candidates = std::mem::take(&mut *shared.cleaner.candidates.lock());
+    let mut dirtiest = Dirtiest::default();
     let mut best: Option<(Arc<UnifiedLog>, Choice)> = None;
     let mut kept = Vec::new();
     for candidate in candidates {
@@ -225,6 +237,7 @@ fn take_dirtiest(shared: &Shared, now_ms: i64) -> Option<(Arc<UnifiedLog>, Choic
         // What comes from now on is a new reason to look.
         log.cleaning.is_candidate.store(false, Ordering::Release);
         let Some(choice) = log.look(now_ms) else { continue };
+        dirtiest.take_in(&choice);
         if !choice.is_due(log.config().min_cleanable_dirty_ratio) {
             if choice.may_change_with_time && !log.cleaning.is_candidate.swap(true, Ordering::AcqRel) {
                 kept.push(candidate);
@@ -240,6 +253,7 @@ fn take_dirtiest(shared: &Shared, now_ms: i64) -> Option<(Arc<UnifiedLog>, Choic
         }
     }
     shared.cleaner.candidates.lock().append(&mut kept);
+    shared.cleaner.figures.note_look(&dirtiest);
     let (log, _) = best.as_ref()?;
     if log.cleaning.is_in_progress.swap(true, Ordering::AcqRel) {
         // Another thread came first.
@@ -252,7 +266,7 @@ impl UnifiedLog {
     /// Something happened after which there may be something to clean.
     pub(crate) fn note_cleanable(self: &Arc<Self>) {
         if !self.config.load().cleanup_policy.compact
-            || !self.shared.settings.cleaner.is_enabled
+            || !self.shared.cleaner.settings.load().is_enabled
             || self.cleaning.is_uncleanable.load(Ordering::Acquire)
             || self.cleaning.is_candidate.swap(true, Ordering::AcqRel)
         {

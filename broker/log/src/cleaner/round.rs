@@ -11,10 +11,10 @@ use ottla_records::{BatchHeader, BatchView, ControlRecordType, HEADER_BYTES};
 
 use super::choose::{Choice, GroupFacts, group_length};
 use super::filter::{ActiveProducers, LastRecord, Outcome, Rules, Scratch, filter_batch};
-use super::offset_map::OffsetMap;
+use super::offset_map::{OffsetMap, SLOT_BYTES};
 use super::swap::{CleanedFiles, SwapFailure};
 use super::transactions::CleanedTransactions;
-use crate::config::LogConfig;
+use crate::config::{CleanerSettings, LogConfig};
 use crate::error::ReadError;
 use crate::index::{IndexEntry, OffsetEntry, TimeEntry};
 use crate::log_dir::{WriteFailure, is_full};
@@ -25,6 +25,8 @@ use crate::unified_log::UnifiedLog;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct CleanedStats {
     pub keys: usize,
+    /// So many keys would have had room.
+    pub keys_max: usize,
     pub mapped_bytes: u64,
     pub read_bytes: u64,
     pub written_bytes: u64,
@@ -77,6 +79,7 @@ impl From<SwapFailure> for Stop {
 struct Round<'a> {
     log: &'a Arc<UnifiedLog>,
     config: Arc<LogConfig>,
+    settings: Arc<CleanerSettings>,
     generation: u64,
     now_ms: i64,
     is_throttled: bool,
@@ -85,13 +88,15 @@ struct Round<'a> {
 }
 
 pub(super) fn clean(log: &Arc<UnifiedLog>, choice: &Choice, now_ms: i64, is_throttled: bool) -> RoundEnd {
+    let settings = log.shared.cleaner.settings();
     let mut round = Round {
         log,
         config: log.config(),
-        generation: log.writer.lock().generation,
+        generation: log.writer.lock().generation(),
         now_ms,
         is_throttled,
-        io_bytes: log.shared.settings.cleaner.io_bytes(),
+        io_bytes: settings.io_bytes(),
+        settings,
         stats: CleanedStats::default(),
     };
     let stop = match round.run(choice) {
@@ -121,10 +126,9 @@ impl Round<'_> {
         let producers = self.active_producers();
         self.make_recoverable(choice.first_uncleanable)?;
         let segments: Vec<Arc<Segment>> = self.log.segments.load().iter().cloned().collect();
-        let cleaner = &self.log.shared.settings.cleaner;
         let mut map = OffsetMap::new(
-            cleaner.map_bytes(),
-            cleaner.dedupe_buffer_load_factor,
+            self.settings.map_bytes(),
+            self.settings.dedupe_buffer_load_factor,
             (choice.first_uncleanable - choice.first_dirty).max(0) as u64,
             self.log.shared.env.rng.next_16(),
         );
@@ -133,15 +137,22 @@ impl Round<'_> {
             return Err(Stop::Damaged("its keys do not fit into log.cleaner.dedupe.buffer.size".to_owned()));
         };
         let end = latest + 1;
-        self.stats.keys = map.count();
+        assert!(end <= choice.first_uncleanable, "keys are noted of what may be cleaned only");
+        (self.stats.keys, self.stats.keys_max) = (map.count(), self.settings.map_bytes() / SLOT_BYTES);
         let count = segments.partition_point(|segment| segment.base_offset() < end);
         let to_clean = &segments[..count];
         let first = to_clean.first().map_or(Offset::ZERO, |segment| segment.base_offset());
         let mut transactions = CleanedTransactions::new(self.aborted(first, choice.first_uncleanable)?);
         let mut at = 0;
+        let mut cleaned_before = None;
         while at < to_clean.len() {
+            // I2: from the oldest on.
+            let base = to_clean[at].base_offset();
+            assert!(cleaned_before < Some(base), "segment {base} is older than one that was cleaned");
+            cleaned_before = Some(base);
             let facts = self.group_facts(&to_clean[at..])?;
             let length = group_length(&facts, &self.config, choice.first_uncleanable);
+            assert!(length > 0, "a group has a segment");
             let group = &to_clean[at..at + length];
             self.clean_group(group, &map, &producers, &mut transactions)?;
             at += length;
@@ -199,9 +210,13 @@ impl Round<'_> {
             return Ok(());
         }
         let clock = &self.log.shared.env.clock;
-        if let Some(until) = cleaner.throttle.spend(bytes, clock.monotonic()) {
-            while clock.monotonic() < until && !cleaner.is_closed() {
-                cleaner.wait_for_tick();
+        // The speed may change in the middle of a round, and of a rest.
+        let settings = cleaner.settings();
+        let spent = cleaner.throttle.spend(bytes, settings.io_bytes_per_second_max, clock.monotonic());
+        if let Some(until) = spent {
+            let is_same = || Arc::ptr_eq(&settings, &cleaner.settings());
+            while clock.monotonic() < until && !cleaner.is_closed() && is_same() {
+                cleaner.wait_for_tick(&settings);
             }
         }
         Ok(())
@@ -226,12 +241,22 @@ impl Round<'_> {
             }
             let file = segment.file(&self.log.shared.files)?;
             reader.start(file, segment.size_bytes());
+            let next = segments.get(index + 1).map_or(end, |next| next.base_offset());
+            let mut from = segment.base_offset();
             loop {
                 if reader.is_empty() {
                     self.check_going_on(reader.last_read)?;
                 }
                 let Some(batch) = reader.next()? else { break };
                 let header = batch.header();
+                // Offsets are not under the checksum.
+                if header.base_offset < from || header.next_offset() > next {
+                    let (at, base) = (header.base_offset, segment.base_offset());
+                    return Err(Stop::Damaged(format!(
+                        "offset {at} in segment {base}, which ends at {next}"
+                    )));
+                }
+                from = header.next_offset();
                 self.stats.mapped_bytes += batch.bytes().len() as u64;
                 if !note_keys(&batch, choice.first_dirty, map, &mut transactions, &mut expanded)? {
                     return Ok(());
@@ -241,7 +266,6 @@ impl Round<'_> {
                 }
             }
             reader.check_whole(segment)?;
-            let next = segments.get(index + 1).map_or(end, |next| next.base_offset());
             map.update_latest(next.min(end) + -1);
         }
         Ok(())
@@ -525,13 +549,8 @@ impl<'a> SegmentWriter<'a> {
         self.segment.note_timestamp(header.max_timestamp, header.last_offset());
         if self.bytes_since_entry > self.index_interval_bytes {
             self.bytes_since_entry = 0;
-            self.segment.index.append(OffsetEntry { offset: header.last_offset(), position }, files)?;
-            if let Some(max) = self.segment.max_timestamp(files)?
-                && max.timestamp >= 0
-                && self.segment.time_index.last(files)?.is_none_or(|last| max.timestamp > last.timestamp)
-            {
-                self.segment.time_index.append(max, files)?;
-            }
+            let entry = OffsetEntry { offset: header.last_offset(), position };
+            self.segment.append_index_entries(entry, files)?;
         }
         self.bytes_since_entry += header.size_bytes() as u64;
         if self.buffer.len() >= self.io_bytes { self.write_out() } else { Ok(0) }

@@ -18,6 +18,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ottla_env::disk::Name;
 use ottla_env::{Disk, File, OpenMode};
@@ -81,6 +82,8 @@ pub struct CleanedFiles {
     pub segment: Arc<Segment>,
     pub file: Arc<dyn File>,
     others: [Arc<dyn File>; 2],
+    /// Everything is on the device under the first names.
+    is_finished: AtomicBool,
 }
 
 impl CleanedFiles {
@@ -103,7 +106,12 @@ impl CleanedFiles {
             created_ms,
             [log_file.clone(), others[0].clone(), others[1].clone()],
         );
-        Ok(CleanedFiles { segment: Arc::new(segment), file: log_file, others })
+        Ok(CleanedFiles {
+            segment: Arc::new(segment),
+            file: log_file,
+            others,
+            is_finished: AtomicBool::new(false),
+        })
     }
 
     /// Whether the transaction index would be what the replaced segment has.
@@ -129,7 +137,9 @@ impl CleanedFiles {
         for other in &self.others {
             other.sync_data()?;
         }
-        disk.sync_dir(&log.folder)
+        disk.sync_dir(&log.folder)?;
+        self.is_finished.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Gives up. What can't be removed is removed by the next start.
@@ -164,9 +174,26 @@ impl CleanedFiles {
         self.replace(log, group).map_err(SwapFailure::Halfway)
     }
 
+    /// What must be so before the first segment is replaced.
+    fn check_steps_before(&self, log: &UnifiedLog, group: &[Arc<Segment>]) {
+        let base = self.segment.base_offset();
+        let (Some(first), Some(last)) = (group.first(), group.last()) else {
+            unreachable!("a group has a segment")
+        };
+        assert_eq!(base, first.base_offset(), "a cleaned segment starts where its group does");
+        assert!(self.is_finished.load(Ordering::Acquire), "step 2 comes after step 1: all bytes are synced");
+        let recovery_point = log.dir.recovery_point(&log.partition);
+        assert!(
+            last.base_offset() < recovery_point,
+            "segment {} is replaced, but the recovery point is {recovery_point}",
+            last.base_offset()
+        );
+    }
+
     fn replace(&self, log: &UnifiedLog, group: &[Arc<Segment>]) -> io::Result<()> {
         let disk = &*log.shared.env.disk;
         let base = self.segment.base_offset();
+        self.check_steps_before(log, group);
         for suffix in [names::LOG_SUFFIX].iter().chain(&INDEX_SUFFIXES) {
             rename_if_there(
                 disk,
@@ -219,32 +246,23 @@ impl UnifiedLog {
         let writer = self.writer.lock();
         let segments = self.segments.load();
         let is_there = |wanted: &Arc<Segment>| {
-            let is_active = writer.active.as_ref().is_none_or(|active| Arc::ptr_eq(active, wanted));
-            !is_active && segments.iter().any(|segment| Arc::ptr_eq(segment, wanted))
+            !writer.active.is(wanted) && segments.iter().any(|segment| Arc::ptr_eq(segment, wanted))
         };
-        writer.generation == generation && !self.is_deleted() && group.iter().all(is_there)
+        writer.generation() == generation && !self.is_deleted() && group.iter().all(is_there)
     }
 
     /// Changes the list and what is remembered of positions at once: nobody finds a position of
     /// one segment and takes it for the other's.
     fn replace_segments(&self, group: &[Arc<Segment>], cleaned: &Arc<Segment>) {
         let mut writer = self.writer.lock();
-        let is_replaced = |segment: &Arc<Segment>| group.iter().any(|other| Arc::ptr_eq(other, segment));
-        writer.unsynced.retain(|segment| !is_replaced(segment));
-        let old = self.segments.load_full();
-        let mut new: Vec<Arc<Segment>> =
-            old.iter().filter(|segment| !is_replaced(segment)).cloned().collect();
-        let at = new.partition_point(|segment| segment.base_offset() < cleaned.base_offset());
-        new.insert(at, cleaned.clone());
-        let mut positions = self.positions.lock();
-        self.segments.store(Arc::new(new));
-        positions.forget(|segment| group.iter().any(|other| other.base_offset() == segment));
+        writer.flush.forget(|segment| group.iter().any(|other| Arc::ptr_eq(other, segment)));
+        self.segments.replace(&mut writer.turn, group, cleaned);
     }
 
     /// Remembers how far this log is cleaned, unless it was cut meanwhile.
     pub(super) fn note_cleaned(&self, generation: u64, to: Offset) -> Result<(), WriteFailure> {
         let _turn = self.cleaning.swap_turn.lock();
-        if self.writer.lock().generation != generation || self.is_deleted() {
+        if self.writer.lock().generation() != generation || self.is_deleted() {
             return Ok(());
         }
         self.dir.write_cleaned(&self.partition, to)

@@ -329,7 +329,7 @@ fn a_cleaner_thread_keeps_to_its_speed() {
         let stats = std::thread::scope(|scope| {
             let thread = scope.spawn(|| super::clean_dirtiest(&shared, NOW_MS, is_throttled).expect("dirty"));
             while !thread.is_finished() {
-                shared.cleaner.tick(NOW_MS, &cleaner);
+                shared.cleaner.tick(clock.monotonic());
                 std::thread::yield_now();
             }
             thread.join().expect("cleaned")
@@ -341,4 +341,73 @@ fn a_cleaner_thread_keeps_to_its_speed() {
     let least_ms = (bytes - 220) * 1_000 / BYTES_PER_SECOND;
     assert!(took_ms >= least_ms as i64, "{bytes} bytes in {took_ms} ms");
     assert!(clean(false).1 < took_ms / 10, "who calls the cleaner himself does not wait");
+}
+
+#[test]
+fn a_new_speed_ends_a_rest() {
+    let slow = CleanerSettings { io_bytes_per_second_max: 1.0, ..CleanerSettings::default() };
+    let world = open(&FaultyDisk::new(1), config(), slow);
+    for _ in 0..40 {
+        world.append(&[("a", Some("1")), ("b", Some("2"))]);
+    }
+    let shared = world.log.shared.clone();
+    // No time passes: only the new speed can end the rest.
+    let cleaned = std::thread::scope(|scope| {
+        let thread = scope.spawn(|| super::clean_dirtiest(&shared, NOW_MS, true));
+        while !shared.cleaner.is_resting() {
+            std::thread::yield_now();
+        }
+        world.manager.set_cleaner_settings(CleanerSettings::default());
+        thread.join().expect("no panic")
+    });
+    assert!(cleaned.is_some());
+}
+
+#[test]
+fn threads_come_and_go_with_the_settings() {
+    let settings = |threads| CleanerSettings { threads, ..CleanerSettings::default() };
+    let cleaner = super::Cleaner::new(settings(1));
+    assert_eq!(cleaner.take_missing_threads(), 1);
+    cleaner.set_settings(settings(3));
+    assert_eq!(cleaner.take_missing_threads(), 2);
+    assert_eq!((cleaner.take_missing_threads(), cleaner.thread_count()), (0, 3));
+    cleaner.set_settings(settings(1));
+    assert!(!cleaner.wait_for_look() && !cleaner.wait_for_look(), "two end");
+    assert_eq!((cleaner.take_missing_threads(), cleaner.thread_count()), (0, 1));
+    cleaner.close();
+    assert!(!cleaner.wait_for_look());
+    cleaner.set_settings(settings(2));
+    assert_eq!(cleaner.take_missing_threads(), 0, "nothing begins any more");
+}
+
+#[test]
+fn what_was_done_is_counted() {
+    let world = world(config());
+    for _ in 0..10 {
+        world.append(&[("a", Some("1")), ("b", Some("2"))]);
+    }
+    assert_eq!(world.manager.cleaner_figures().rounds, 0);
+    assert_eq!(world.manager.cleaner_figures().since_last_run, None);
+    let stats = world.manager.clean(NOW_MS).expect("dirty");
+    let figures = world.manager.cleaner_figures();
+    assert_eq!((figures.rounds, figures.read_bytes), (1, stats.read_bytes));
+    assert_eq!((figures.max_dirty_percent, figures.since_last_run), (100.0, Some(Duration::ZERO)));
+    assert!(figures.recopy_percent > 0.0 && figures.recopy_percent < 50.0, "{figures:?}");
+    assert!(figures.buffer_utilization_percent > 0.0);
+    assert_eq!((figures.uncleanable_partitions, figures.uncleanable_bytes), (0, 0));
+}
+
+#[test]
+fn a_damaged_log_is_counted_until_it_is_deleted() {
+    let world = world(config());
+    for _ in 0..10 {
+        world.append(&[("a", Some("1")), ("b", Some("2"))]);
+    }
+    world.disk.flip(&Path::new(FOLDER).join("00000000000000000000.log"), 70, 1);
+    assert!(world.manager.clean(NOW_MS).is_none());
+    let figures = world.manager.cleaner_figures();
+    assert_eq!(figures.uncleanable_partitions, 1);
+    assert!(figures.uncleanable_bytes > 0);
+    world.manager.delete(world.log.partition()).expect("memory");
+    assert_eq!(world.manager.cleaner_figures().uncleanable_partitions, 0);
 }

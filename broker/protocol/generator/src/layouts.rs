@@ -1,4 +1,4 @@
-//! Writes the guard's table: for each request and version, the little program that walks its body.
+//! Writes the guard's table: for each message and version, the little program that walks its body.
 //! Core: definitions in, Rust text out.
 
 use std::collections::HashMap;
@@ -36,37 +36,44 @@ struct Table {
 }
 
 pub fn emit(clients: &[Message]) -> Result<String, String> {
-    let mut requests: Vec<&Message> =
-        clients.iter().filter(|message| message.kind == "request" && !message.valid.is_empty()).collect();
-    requests.sort_by_key(|message| message.api_key);
     let mut table = Table::default();
+    let requests = rows("request", clients, &mut table)?;
+    let responses = rows("response", clients, &mut table)?;
+    Ok(render(&table, &requests, &responses))
+}
+
+/// A row for each message of a kind, by key.
+fn rows(kind: &str, clients: &[Message], table: &mut Table) -> Result<String, String> {
+    let mut messages: Vec<&Message> =
+        clients.iter().filter(|message| message.kind == kind && !message.valid.is_empty()).collect();
+    messages.sort_by_key(|message| message.api_key);
     let mut rows = String::new();
-    for message in requests {
+    for message in messages {
         let mut indexes = Vec::new();
         let versions = served(message);
         for version in versions.low..=versions.high {
-            let program = struct_program(message, &message.structs[0], version, &mut table)?;
+            let program = struct_program(message, &message.structs[0], version, table)?;
             indexes.push(table.intern(program).to_string());
         }
         let _ = writeln!(
             rows,
-            "RequestLayouts {{ key: ApiKey::{}, min_version: {}, programs: &[{}] }},",
+            "Layouts {{ key: ApiKey::{}, min_version: {}, programs: &[{}] }},",
             name(message),
             versions.low,
             indexes.join(", ")
         );
     }
-    Ok(render(&table, &rows))
+    Ok(rows)
 }
 
-fn render(table: &Table, rows: &str) -> String {
+fn render(table: &Table, requests: &str, responses: &str) -> String {
     let mut out = String::from(
-        "//! How to walk the body of every request of every version without decoding it.\n\
+        "//! How to walk the body of every request and response of every version without decoding it.\n\
          //! Core. Written by ottla-protocol-generator; never edited by hand.\n\n\
-         use crate::guard::{Op, Program, RequestLayouts};\nuse crate::api_key::ApiKey;\n\n",
+         use crate::guard::{Layouts, Op, Program};\nuse crate::api_key::ApiKey;\n\n",
     );
     let depth = table.programs.iter().map(|program| program.depth).max().unwrap_or(0);
-    let _ = writeln!(out, "/// Deepest nesting of any request.\npub(crate) const DEPTH: usize = {depth};\n");
+    let _ = writeln!(out, "/// Deepest nesting of any message.\npub(crate) const DEPTH: usize = {depth};\n");
     let _ = writeln!(out, "pub(crate) static PROGRAMS: [Program; {}] = [", table.programs.len());
     for program in &table.programs {
         let ops: Vec<String> = program.ops.iter().map(render_op).collect();
@@ -78,9 +85,12 @@ fn render(table: &Table, rows: &str) -> String {
             program.counted
         );
     }
-    let _ = writeln!(out, "];\n\n/// One row for each API that has requests, by key.");
-    let _ =
-        writeln!(out, "pub(crate) static REQUESTS: [RequestLayouts; {}] = [\n{rows}];", rows.lines().count());
+    let _ = writeln!(out, "];");
+    for (name, what, rows) in [("REQUESTS", "requests", requests), ("RESPONSES", "responses", responses)] {
+        let _ = writeln!(out, "\n/// One row for each API that has {what}, by key.");
+        let count = rows.lines().count();
+        let _ = writeln!(out, "pub(crate) static {name}: [Layouts; {count}] = [\n{rows}];");
+    }
     out
 }
 

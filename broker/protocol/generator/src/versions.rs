@@ -41,9 +41,10 @@ pub fn emit(clients: &[Message]) -> Result<String, String> {
     Ok(out)
 }
 
-/// The API's name: the request's without its last word.
+/// The API's name: that of its request or response without the last word.
 pub fn name(message: &Message) -> &str {
-    message.name.strip_suffix("Request").unwrap_or(&message.name)
+    let name = &message.name;
+    name.strip_suffix("Request").or_else(|| name.strip_suffix("Response")).unwrap_or(name)
 }
 
 /// The versions a released broker serves: an unstable latest version is left out.

@@ -202,7 +202,7 @@ fn ask<Q: Encode, A: Decode>(world: &World, key: ApiKey, version: i16, request: 
     let door: &dyn Handler = &world.rooms().door;
     let answer = match door.admit(&wire::info(0), wire::frame(key, version, request)) {
         Admitted::Ready(answer) => answer,
-        Admitted::Parked(answer) => {
+        Admitted::Parked(answer) | Admitted::Exclusive(answer) | Admitted::ExclusiveAfterEarlier(answer) => {
             while world.rooms().logs.flush_next() {}
             wait(answer)
         }

@@ -16,6 +16,7 @@ use ottla_log::AppendOrigin;
 use ottla_protocol::messages::CreateTopicsRequest;
 use ottla_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use ottla_records::BatchBuilder;
+use ottla_replica::Acks;
 use parking_lot::Mutex;
 
 use self::book::{Book, Output};
@@ -127,7 +128,7 @@ impl TransactionHistory {
                 batch.append(self.world.clock.wall_ms(), None, Some(input.to_string().as_bytes()), &[]);
             }
             partition
-                .append(batch.build(), AppendOrigin::Client, self.world.clock.wall_ms())
+                .append(batch.build(), AppendOrigin::Client, Acks::Leader, self.world.clock.wall_ms())
                 .expect("a healthy disk");
             partition.log().expect("opens").flush().expect("a healthy disk");
         }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -217,7 +217,9 @@ impl Wire {
         let is_lost = self.rng.chance(answer_lost);
         match door.admit(&info, frame) {
             Admitted::Ready(answer) => self.put(id, &slot, answer, is_lost),
-            Admitted::Parked(answer) => {
+            Admitted::Parked(answer)
+            | Admitted::Exclusive(answer)
+            | Admitted::ExclusiveAfterEarlier(answer) => {
                 let wire = Arc::downgrade(self);
                 let work = async move {
                     let answer = answer.await;
@@ -234,7 +236,7 @@ impl Wire {
     fn put(&self, connection: u64, slot: &Slot, answer: Answer, is_lost: bool) {
         let outcome = match answer {
             Answer::Respond(response) if !is_lost => Outcome::Answered(bytes_of(&response)),
-            Answer::Respond(_) | Answer::Silent | Answer::Close(_) => Outcome::Lost,
+            _lost => Outcome::Lost,
         };
         if matches!(outcome, Outcome::Lost) {
             self.cut(connection);
@@ -262,13 +264,7 @@ pub fn bytes_of(response: &Response) -> Bytes {
 pub fn info(id: u64) -> Arc<ConnectionInfo> {
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 9092));
     let listener = ListenerInfo { name: "PLAINTEXT".to_owned(), advertised: None, bound: addr };
-    Arc::new(ConnectionInfo {
-        id,
-        listener: Arc::new(listener),
-        peer_addr: addr,
-        local_addr: addr,
-        software: OnceLock::new(),
-    })
+    Arc::new(ConnectionInfo::new(id, Arc::new(listener), addr, addr))
 }
 
 /// A request as it comes over the wire.

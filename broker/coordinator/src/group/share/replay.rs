@@ -25,7 +25,7 @@ impl GroupShard {
             if record.is_tombstone() {
                 return;
             }
-            self.groups.insert(group_id.clone(), Group::Share(ShareGroup::new(group_id.clone())));
+            self.groups.insert(group_id.clone(), Group::Share(Box::new(ShareGroup::new(group_id.clone()))));
         }
         let Some(Group::Share(group)) = self.groups.get_mut(&group_id) else { return };
         let left = group.replay(record);

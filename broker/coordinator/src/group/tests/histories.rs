@@ -1,7 +1,7 @@
 //! Random histories from a seed: whatever clients do, the group holds together and answers everybody.
 //! Core.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
@@ -47,7 +47,7 @@ fn check(lab: &Lab, generation_before: i32) {
     }
     assert!(group.pending_sync_members.iter().all(|id| group.members.contains_key(id)));
     assert!(group.pending_join_members.keys().all(|id| !group.members.contains_key(id)));
-    let mut counts: HashMap<Arc<str>, usize> = HashMap::new();
+    let mut counts: BTreeMap<Arc<str>, usize> = BTreeMap::new();
     for protocol in group.members.values().flat_map(|member| &member.supported_protocols) {
         *counts.entry(protocol.name.clone()).or_default() += 1;
     }

@@ -378,3 +378,55 @@ fn offsets_of_an_open_transaction_are_unstable() {
     lab.shard.replay_end_transaction_marker(Offset(1_000), 79, true);
     assert_eq!(fetched(&lab), (-1, 0));
 }
+
+#[test]
+fn offsets_are_watched_in_pieces_each_once_and_those_of_members_first() {
+    let mut lab = Lab::new(GroupSettings::default());
+    lab.stable(1);
+    let commit = |group: &str, partitions: i32| {
+        (0..partitions)
+            .map(move |partition| Record::OffsetCommit {
+                group: GroupId::new(group),
+                topic: TopicName::new("t"),
+                partition,
+                value: Some(value(i64::from(partition), 0)),
+            })
+            .collect::<Vec<_>>()
+    };
+    // Names on both sides of the group with a member; one has more offsets than a piece has.
+    let mut records = commit(GROUP, 3);
+    records.extend((0..700).flat_map(|number| commit(&format!("a{number:04}"), 2)));
+    records.extend(commit("big", 5_000));
+    for (offset, record) in records.into_iter().enumerate() {
+        lab.shard.replay(Offset(offset as i64), None, record);
+    }
+    let walk = |with_members: bool, room: usize| {
+        let (mut watched, mut after, mut pieces) = (Vec::new(), None, 0);
+        loop {
+            pieces += 1;
+            after = lab.shard.watch_offsets(after.as_ref(), with_members, room - watched.len(), &mut watched);
+            if after.is_none() || watched.len() == room {
+                return (watched, pieces);
+            }
+        }
+    };
+    let total = 3 + 1_400 + 5_000;
+    assert_eq!(lab.shard.offsets().count(), total);
+    let (with_members, _) = walk(true, total);
+    assert_eq!(with_members.len(), 3);
+    assert!(
+        with_members.iter().all(|one| one.group.as_str() == GROUP && one.offset == i64::from(one.partition))
+    );
+    let (without, pieces) = walk(false, total);
+    assert_eq!(without.len(), total - 3);
+    assert!(pieces >= 4, "{pieces}");
+    let places: std::collections::BTreeSet<_> =
+        without.iter().map(|one| (one.group.clone(), one.topic.clone(), one.partition)).collect();
+    assert_eq!(places.len(), without.len());
+    assert_eq!(walk(false, 10).0.len(), 10);
+    // What goes is counted as well.
+    let effects = lab.shard.on_topics_deleted(&[(TopicName::new("t"), TopicId::ZERO)]);
+    assert_eq!(effects.records.len(), total);
+    lab.perform(effects).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(lab.shard.offsets().count(), 0);
+}

@@ -88,7 +88,12 @@ impl CoordinatorLog for NodeLog {
         Ok(Offset(log.end - 1))
     }
 
-    fn committed(&self, _: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
+    fn committed(
+        &self,
+        _: i32,
+        _: LeaderEpoch,
+        offset: Offset,
+    ) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
         let (node, replicas) = (self.node, Arc::clone(&self.replicas));
         let is_committed = move || *replicas.seen_committed[node].lock() > offset.0;
         if is_committed() {

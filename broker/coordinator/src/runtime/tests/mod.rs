@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::*;
+use crate::group::WatchedOffset;
 use crate::record::codec::CoordinatorRecord;
 use crate::settings::GroupSettings;
 use crate::wire::*;
@@ -82,7 +83,12 @@ impl CoordinatorLog for MemoryLog {
         Ok(Offset(*self.end.lock() - 1))
     }
 
-    fn committed(&self, _: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
+    fn committed(
+        &self,
+        _: i32,
+        _: LeaderEpoch,
+        offset: Offset,
+    ) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
         if matches!(*self.committed.borrow(), Ok(end) if offset.0 < end) {
             return None;
         }
@@ -483,15 +489,28 @@ fn parked_requests_are_answered_when_the_shard_goes() {
 }
 
 #[test]
+fn what_metrics_show_of_offsets_is_bounded() {
+    let lab = Lab::new();
+    lab.commit(9, "", -1).now();
+    let (watched, all) = lab.coordinator.watch_offsets(usize::MAX >> 1);
+    let places: Vec<String> = watched
+        .iter()
+        .map(|one| format!("{} {}-{} {}", one.group, one.topic, one.partition, one.offset))
+        .collect();
+    assert_eq!((places, all), (vec!["g t-0 42".to_owned(), "g t-1 42".to_owned()], 2));
+    assert_eq!(lab.coordinator.watch_offsets(1).0.len(), 1);
+    assert_eq!(lab.coordinator.watch_offsets(0), (Vec::new(), 2));
+}
+
+#[test]
 fn lag_is_measured_from_what_is_shown_and_deleted_topics_are_not() {
     let lab = Lab::new();
     lab.commit(9, "", -1).now();
     let shown = || {
-        let mut shown = Vec::new();
-        lab.coordinator.for_each_offset(|group, topic, partition, value| {
-            shown.push(format!("{group} {topic}-{partition} {}", value.offset));
-        });
-        shown
+        let (watched, _all) = lab.coordinator.watch_offsets(10);
+        let line =
+            |one: &WatchedOffset| format!("{} {}-{} {}", one.group, one.topic, one.partition, one.offset);
+        watched.iter().map(line).collect::<Vec<_>>()
     };
     assert_eq!(shown(), ["g t-0 42", "g t-1 42"]);
     lab.coordinator.on_topics_deleted(&[(TopicName::new("t"), TopicId(uuid::Uuid::from_u128(1)))]);

@@ -91,7 +91,12 @@ impl CoordinatorLog for Outside {
         Ok(Offset(offset))
     }
 
-    fn committed(&self, _: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
+    fn committed(
+        &self,
+        _: i32,
+        _: LeaderEpoch,
+        offset: Offset,
+    ) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
         let world = self.0.clone();
         let is_flushed = move || world.disk.lock().log_flushed as i64 > offset.0;
         (!is_flushed()).then(|| until(is_flushed))

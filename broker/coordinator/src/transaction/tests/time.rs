@@ -64,7 +64,12 @@ impl CoordinatorLog for Outside {
         Ok(Offset(offset))
     }
 
-    fn committed(&self, _: i32, _: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
+    fn committed(
+        &self,
+        _: i32,
+        _: LeaderEpoch,
+        _: Offset,
+    ) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
         None
     }
 

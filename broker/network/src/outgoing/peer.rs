@@ -1,0 +1,165 @@
+//! A node that is dialled when it is needed, and again when it was lost.
+//! Shell. The state is one of three: idle (perhaps resting after a failure), dialling, open.
+
+use std::sync::Arc;
+
+use ottla_env::tasks::TaskHandle;
+use ottla_env::{Env, Monotonic};
+use ottla_protocol::Request;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::link::Link;
+use super::{CallError, PeerSettings};
+
+/// Another node, by its address. Dropping the last clone closes its connection.
+#[derive(Clone)]
+pub struct Peer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    env: Env,
+    host: String,
+    port: u16,
+    settings: PeerSettings,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    phase: Phase,
+    /// Failed attempts since the last connection that was opened.
+    failures: u32,
+    /// Who waits for the attempt that is under way.
+    waiting: Vec<oneshot::Sender<Result<Link, CallError>>>,
+    /// The attempt, or the open connection's task.
+    task: Option<TaskHandle>,
+}
+
+#[derive(Default)]
+enum Phase {
+    #[default]
+    Idle,
+    /// Not dialled again before this moment.
+    Resting(Monotonic),
+    Dialling,
+    Open(Link),
+}
+
+impl Peer {
+    pub fn new(env: Env, host: String, port: u16, settings: PeerSettings) -> Peer {
+        Peer { shared: Arc::new(Shared { env, host, port, settings, state: Mutex::default() }) }
+    }
+
+    /// Sends a request and waits for its answer, over the open connection or a new one.
+    pub async fn call<R: Request>(&self, request: &R) -> Result<R::Response, CallError>
+    where
+        R::Response: 'static,
+    {
+        self.link().await?.call(request).await
+    }
+
+    /// The open connection; opened first if there is none. A node that could not be reached is dialled
+    /// again when its backoff is over, and the caller waits for that.
+    pub async fn link(&self) -> Result<Link, CallError> {
+        let opened = {
+            let mut state = self.shared.state.lock();
+            let rests_until = match &state.phase {
+                Phase::Open(link) if !link.is_closed() => return Ok(link.clone()),
+                Phase::Resting(until) => Some(Some(*until)),
+                Phase::Dialling => None,
+                Phase::Idle | Phase::Open(_) => Some(None),
+            };
+            let (sender, opened) = oneshot::channel();
+            state.waiting.push(sender);
+            if let Some(rests_until) = rests_until {
+                state.phase = Phase::Dialling;
+                state.task = Some(self.start_attempt(rests_until));
+            }
+            opened
+        };
+        opened
+            .await
+            .unwrap_or_else(|_gone| Err(CallError::Unreachable("it is not needed any more".to_owned())))
+    }
+
+    fn start_attempt(&self, rests_until: Option<Monotonic>) -> TaskHandle {
+        // Without the peer nobody needs the connection: its task holds no clone.
+        let peer = Arc::downgrade(&self.shared);
+        let (env, settings) = (self.shared.env.clone(), self.shared.settings.clone());
+        let (host, port) = (self.shared.host.clone(), self.shared.port);
+        let tasks = Arc::clone(&env.tasks);
+        tasks.spawn(
+            "peer",
+            Box::pin(async move {
+                if let Some(until) = rests_until {
+                    env.clock.sleep_until(until).await;
+                }
+                let deadline = env.clock.sleep_until(env.clock.monotonic().after(settings.setup_timeout));
+                let opened = tokio::select! {
+                    opened = open(&env, &host, port, &settings) => opened,
+                    () = deadline => Err(CallError::Unreachable("no answer came in time".to_owned())),
+                };
+                let Some(peer) = peer.upgrade() else { return };
+                match opened {
+                    Ok((link, task)) => {
+                        peer.on_open(link);
+                        drop(peer);
+                        task.await;
+                    }
+                    Err(error) => peer.on_failure(&error),
+                }
+            }),
+        )
+    }
+}
+
+/// Dials and agrees on versions. The link's task runs only as long as this is polled, and is handed on
+/// with it.
+async fn open(
+    env: &Env,
+    host: &str,
+    port: u16,
+    settings: &PeerSettings,
+) -> Result<(Link, super::link::LinkTask), CallError> {
+    let unreachable = |error: &dyn std::fmt::Display| CallError::Unreachable(error.to_string());
+    let stream = env.net.dial(host, port, settings.buffers).await.map_err(|error| unreachable(&error))?;
+    let (link, mut task) = Link::over(stream, Arc::clone(&env.clock), settings.clone());
+    let link = tokio::select! {
+        biased;
+        agreed = link.clone().agree() => agreed,
+        () = &mut task => Err(CallError::Lost("it ended before the versions were agreed on".to_owned())),
+    };
+    Ok((link.map_err(|error| unreachable(&error))?, task))
+}
+
+impl Shared {
+    fn on_open(&self, link: Link) {
+        let waiting = {
+            let mut state = self.state.lock();
+            assert!(matches!(state.phase, Phase::Dialling), "one attempt at a time");
+            state.failures = 0;
+            state.phase = Phase::Open(link.clone());
+            std::mem::take(&mut state.waiting)
+        };
+        for one in waiting {
+            let _given_up = one.send(Ok(link.clone()));
+        }
+    }
+
+    fn on_failure(&self, error: &CallError) {
+        let (waiting, failures) = {
+            let mut state = self.state.lock();
+            assert!(matches!(state.phase, Phase::Dialling), "one attempt at a time");
+            state.failures = state.failures.saturating_add(1);
+            let wait = self.settings.backoff.wait(state.failures, self.env.rng.next_u64());
+            state.phase = Phase::Resting(self.env.clock.monotonic().after(wait));
+            (std::mem::take(&mut state.waiting), state.failures)
+        };
+        tracing::debug!(host = self.host, port = self.port, failures, %error, "a node cannot be reached");
+        for one in waiting {
+            let _given_up = one.send(Err(error.clone()));
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What is hosted of an image, and what is answered for the rest.
+//! Core, over logs in memory.
+
+use std::sync::Arc;
+
+use ottla_config::BrokerConfig;
+use ottla_metadata::{Image, ImageListener, Working};
+use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, TopicId};
+use ottla_protocol::StrBytes;
+use ottla_protocol::records::metadata::{
+    MetadataRecord, PartitionChangeRecord, PartitionRecord, RemoveTopicRecord, TopicRecord,
+};
+use prometheus::Registry;
+
+use crate::acknowledge::{Acks, Durability, NotAcknowledged};
+use crate::metrics::ReplicaMetrics;
+use crate::partition::Unavailable;
+use crate::replica_manager::ReplicaManager;
+use crate::role::Role;
+use crate::test_world::{B, ID, ME, World, append, high_watermark};
+
+struct Hosts {
+    world: World,
+    replicas: ReplicaManager,
+    working: Working,
+}
+
+fn config() -> BrokerConfig {
+    let given = [("node.id", "1"), ("log.dirs", "/data")];
+    let given: Vec<_> = given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    ottla_config::load(None, &[], &given).expect("a valid configuration").0
+}
+
+impl Hosts {
+    fn new() -> Hosts {
+        let world = World::new();
+        let metrics = Arc::new(ReplicaMetrics::new(&Registry::new()).expect("metrics"));
+        let replicas = ReplicaManager::new(world.logs.clone(), config(), Durability::SurviveOne, metrics);
+        Hosts { world, replicas, working: Working::new(Image::empty("cluster", ME)) }
+    }
+
+    /// The records are replayed and the image is published.
+    fn publish(&mut self, records: impl IntoIterator<Item = MetadataRecord>) {
+        for record in records {
+            let offset = self.working.image.metadata_offset() + 1;
+            self.working.replay(record, offset, LeaderEpoch(0));
+        }
+        let delta = std::mem::take(&mut self.working.delta);
+        self.replicas.on_image(&delta, &Arc::new(self.working.image.clone()));
+    }
+
+    fn create(&mut self, partitions: &[(BrokerId, &[BrokerId])]) {
+        let topic =
+            TopicRecord { name: StrBytes::from_static_str("t"), topic_id: ID.0, ..Default::default() };
+        let partitions = (0..).zip(partitions).map(|(index, (leader, replicas))| PartitionRecord {
+            partition_id: index,
+            topic_id: ID.0,
+            leader: leader.0,
+            leader_epoch: 0,
+            replicas: replicas.iter().map(|id| id.0).collect(),
+            isr: replicas.iter().map(|id| id.0).collect(),
+            ..Default::default()
+        });
+        self.publish(
+            [topic.into()].into_iter().chain(partitions.map(MetadataRecord::from)).collect::<Vec<_>>(),
+        );
+    }
+
+    fn change(&mut self, index: i32, leader: BrokerId, replicas: &[BrokerId]) {
+        let ids = || Some(replicas.iter().map(|id| id.0).collect());
+        let change = PartitionChangeRecord {
+            partition_id: index,
+            topic_id: ID.0,
+            leader: leader.0,
+            replicas: ids(),
+            isr: ids(),
+            ..Default::default()
+        };
+        self.publish([change.into()]);
+    }
+
+    fn refusal(&self, index: i32) -> Option<ErrorCode> {
+        self.replicas.find("t", index).err()
+    }
+}
+
+#[test]
+fn only_partitions_with_a_replica_here_are_hosted_and_the_others_are_elsewhere() {
+    let mut hosts = Hosts::new();
+    hosts.create(&[(B, &[B]), (ME, &[ME]), (B, &[B]), (B, &[ME, B])]);
+    let topic = hosts.replicas.hosted().by_id(ID).expect("hosted").clone();
+    let indexes: Vec<i32> = topic.partitions.iter().map(|partition| partition.index().0).collect();
+    assert_eq!((indexes, topic.partitions.len()), (vec![1, 3], 2));
+    assert!(topic.partition(1).is_some_and(|partition| partition.led(0).is_ok()));
+    assert!(matches!(topic.partition(3).map(|p| p.led(0).err()), Some(Some(Unavailable::NotLeader))));
+    for index in [0, 2] {
+        assert!(topic.partition(index).is_none());
+        assert_eq!(hosts.refusal(index), Some(ErrorCode::NotLeaderOrFollower));
+    }
+    for index in [-1, 4] {
+        assert_eq!(hosts.refusal(index), Some(ErrorCode::UnknownTopicOrPartition));
+    }
+    let hosted = hosts.replicas.hosted();
+    assert_eq!(hosted.not_hosted("u", 0), ErrorCode::UnknownTopicOrPartition);
+    assert_eq!(hosted.not_hosted_by_id(ID, 0), ErrorCode::NotLeaderOrFollower);
+    let nobody = TopicId(uuid::Uuid::from_u128(5));
+    assert_eq!(hosted.not_hosted_by_id(nobody, 0), ErrorCode::UnknownTopicId);
+}
+
+#[test]
+fn a_topic_that_is_all_elsewhere_is_known_and_not_hosted() {
+    let mut hosts = Hosts::new();
+    hosts.create(&[(B, &[B])]);
+    let hosted = hosts.replicas.hosted();
+    assert!(hosted.by_name("t").is_none() && hosted.by_id(ID).is_none() && hosted.is_topic("t"));
+    assert_eq!(hosts.refusal(0), Some(ErrorCode::NotLeaderOrFollower));
+}
+
+#[test]
+fn leaders_come_and_go_with_the_image() {
+    let mut hosts = Hosts::new();
+    hosts.create(&[(ME, &[ME, B])]);
+    let partition = hosts.replicas.partition("t", 0).expect("hosted");
+    let pending = append(&partition, 2, Acks::All).expect("led here").pending.expect("B has it not yet");
+    hosts.change(0, B, &[ME, B]);
+    assert!(matches!(&**partition.role(), Role::Follower(follower) if follower.leader() == Some(B)));
+    assert_eq!(pending.epoch(), LeaderEpoch(0));
+    assert_eq!(
+        crate::test_world::poll(&mut Box::pin(pending.acknowledged())),
+        Some(Err(NotAcknowledged::NotLeader))
+    );
+    hosts.change(0, ME, &[ME, B]);
+    assert_eq!(partition.leader_epoch(), LeaderEpoch(2));
+    assert!(Arc::ptr_eq(&partition, &hosts.replicas.partition("t", 0).expect("hosted")));
+    assert!(partition.on_follower_end(B, Offset(2)));
+    assert_eq!(high_watermark(&partition), 2);
+}
+
+#[test]
+fn a_replica_that_moves_away_takes_its_log_with_it_and_may_come_back_empty() {
+    let mut hosts = Hosts::new();
+    hosts.create(&[(ME, &[ME]), (ME, &[ME])]);
+    let moved = hosts.replicas.partition("t", 0).expect("hosted");
+    append(&moved, 1, Acks::Leader).expect("led here");
+    hosts.change(0, B, &[B]);
+    assert_eq!(hosts.refusal(0), Some(ErrorCode::NotLeaderOrFollower));
+    assert!(!moved.is_deleted() && matches!(moved.led(-1), Err(Unavailable::NotLeader)));
+    assert!(hosts.world.logs.get(&moved.name).is_none(), "its folder is gone");
+    assert!(hosts.replicas.partition("t", 1).is_some_and(|other| other.led(-1).is_ok()));
+    hosts.change(0, ME, &[ME]);
+    let back = hosts.replicas.partition("t", 0).expect("hosted again");
+    assert!(!Arc::ptr_eq(&back, &moved));
+    assert_eq!((back.leader_epoch(), high_watermark(&back)), (LeaderEpoch(2), 0));
+}
+
+#[test]
+fn a_deleted_topic_is_unknown_at_once() {
+    let mut hosts = Hosts::new();
+    hosts.create(&[(ME, &[ME]), (B, &[B])]);
+    let partition = hosts.replicas.partition("t", 0).expect("hosted");
+    append(&partition, 1, Acks::Leader).expect("led here");
+    hosts.publish([RemoveTopicRecord { topic_id: ID.0, ..Default::default() }.into()]);
+    assert!(partition.is_deleted() && hosts.world.logs.get(&partition.name).is_none());
+    for index in [0, 1] {
+        assert_eq!(hosts.refusal(index), Some(ErrorCode::UnknownTopicOrPartition));
+    }
+    assert_eq!(hosts.replicas.hosted().not_hosted_by_id(ID, 0), ErrorCode::UnknownTopicId);
+}

@@ -1,0 +1,263 @@
+//! What this broker is to a partition: its leader, one of its followers, or neither.
+//! Core: the shell in `partition` opens the log and changes the role.
+//!
+//! Invariants:
+//! - I1. A leader's epoch ends before another role is seen, and never begins again.
+//! - I2. The high watermark of a leader is set before its log is read or appended to (`Leader::begin`).
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+
+use ottla_metadata::PartitionImage;
+use ottla_model::{BrokerId, LeaderEpoch, Offset};
+use parking_lot::Mutex;
+
+use crate::high_watermark::Bounds;
+use crate::isr::{self, Isr};
+
+/// What the controller says of a partition, as far as its replicas act on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Assignment<'a> {
+    pub leader: Option<BrokerId>,
+    pub leader_epoch: LeaderEpoch,
+    pub replicas: &'a [BrokerId],
+    pub isr: &'a [BrokerId],
+}
+
+impl<'a> From<&'a PartitionImage> for Assignment<'a> {
+    fn from(partition: &'a PartitionImage) -> Assignment<'a> {
+        Assignment {
+            leader: partition.leader,
+            leader_epoch: partition.leader_epoch,
+            replicas: &partition.replicas,
+            isr: &partition.isr,
+        }
+    }
+}
+
+impl Assignment<'_> {
+    /// Whether a broker keeps a replica.
+    pub fn is_hosted_by(&self, node: BrokerId) -> bool {
+        self.replicas.contains(&node)
+    }
+
+    /// What a broker is to the partition from now on.
+    pub fn role_of(&self, node: BrokerId) -> Role {
+        if !self.is_hosted_by(node) {
+            return Role::Offline(Offline { epoch: self.leader_epoch, reason: OfflineReason::Moved });
+        }
+        match self.leader {
+            Some(leader) if leader == node => Role::Leader(Leader::new(node, self)),
+            leader => Role::Follower(Follower::new(self.leader_epoch, leader)),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub enum Role {
+    Leader(Leader),
+    Follower(Follower),
+    Offline(Offline),
+}
+
+impl Role {
+    pub fn epoch(&self) -> LeaderEpoch {
+        match self {
+            Role::Leader(leader) => leader.epoch,
+            Role::Follower(follower) => follower.epoch,
+            Role::Offline(offline) => offline.epoch,
+        }
+    }
+
+    pub fn leader(&self) -> Option<&Leader> {
+        match self {
+            Role::Leader(leader) => Some(leader),
+            Role::Follower(_) | Role::Offline(_) => None,
+        }
+    }
+
+    /// The first offset that is not known to be committed; `None` where nothing is known.
+    pub fn high_watermark(&self) -> Option<Offset> {
+        match self {
+            Role::Leader(leader) => known(&leader.high_watermark),
+            Role::Follower(follower) => known(&follower.high_watermark),
+            Role::Offline(_) => None,
+        }
+    }
+}
+
+fn known(offset: &AtomicI64) -> Option<Offset> {
+    let offset = offset.load(Ordering::Acquire);
+    (offset >= 0).then_some(Offset(offset))
+}
+
+/// One leader epoch of this broker.
+#[derive(Debug)]
+pub struct Leader {
+    epoch: LeaderEpoch,
+    is_ended: AtomicBool,
+    /// In-sync replicas, this one among them.
+    isr_count: AtomicU32,
+    replica_count: AtomicU32,
+    /// Where the log ended when the epoch began; −1 before the log is open.
+    start_offset: AtomicI64,
+    /// −1 before the log is open.
+    high_watermark: AtomicI64,
+    /// `None` without followers.
+    isr: Mutex<Option<Box<Isr>>>,
+}
+
+impl Leader {
+    fn new(node: BrokerId, assignment: &Assignment<'_>) -> Leader {
+        let leader = Leader {
+            epoch: assignment.leader_epoch,
+            is_ended: AtomicBool::new(false),
+            isr_count: AtomicU32::new(1),
+            replica_count: AtomicU32::new(1),
+            start_offset: AtomicI64::new(Offset::NONE.0),
+            high_watermark: AtomicI64::new(Offset::NONE.0),
+            isr: Mutex::new(None),
+        };
+        leader.set_isr(node, assignment);
+        leader
+    }
+
+    pub fn epoch(&self) -> LeaderEpoch {
+        self.epoch
+    }
+
+    /// Whether another epoch has begun: nothing is acknowledged by this one any more.
+    #[inline]
+    pub fn is_ended(&self) -> bool {
+        self.is_ended.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn end(&self) {
+        self.is_ended.store(true, Ordering::Release);
+    }
+
+    #[inline]
+    pub fn isr_count(&self) -> u32 {
+        self.isr_count.load(Ordering::Acquire)
+    }
+
+    /// Whether nobody else replicates: it waits for nobody.
+    #[inline]
+    pub fn is_only_replica(&self) -> bool {
+        self.replica_count.load(Ordering::Acquire) == 1
+    }
+
+    /// Whether fewer replicas are in sync than an acknowledgement to all of them needs.
+    pub fn is_under_min_isr(&self, min_isr: i32) -> bool {
+        let replica_count = self.replica_count.load(Ordering::Acquire) as usize;
+        i64::from(self.isr_count()) < i64::from(isr::effective_min_isr(min_isr, replica_count))
+    }
+
+    /// The first offset that consumers may not see yet.
+    #[inline]
+    pub fn high_watermark(&self) -> Offset {
+        Offset(self.high_watermark.load(Ordering::Acquire))
+    }
+
+    /// Where the log ended when the epoch began: "latest" is not answered before the high watermark is
+    /// here (KIP-207).
+    pub fn start_offset(&self) -> Offset {
+        Offset(self.start_offset.load(Ordering::Acquire))
+    }
+
+    /// The log is open: what this replica knows to be committed, and all of it when it is alone.
+    pub(crate) fn begin(&self, known: Option<Offset>, log_start: Offset, log_end: Offset, min_isr: i32) {
+        let at_least = known.unwrap_or(log_start).clamp(log_start, log_end);
+        self.start_offset.store(log_end.0, Ordering::Release);
+        self.high_watermark.store(at_least.0, Ordering::Release);
+        self.advance(|| (log_start, log_end), min_isr);
+    }
+
+    /// The controller says who replicates and who is in sync.
+    pub(crate) fn set_isr(&self, node: BrokerId, assignment: &Assignment<'_>) {
+        let Assignment { replicas, isr: members, .. } = *assignment;
+        let mut isr = self.isr.lock();
+        match &mut *isr {
+            Some(isr) => isr.set_members(replicas, members),
+            None if replicas.len() > 1 => *isr = Some(Box::new(Isr::new(node, replicas, members))),
+            None => {}
+        }
+        let count = isr::isr_count(node, members);
+        self.replica_count.store(replicas.len() as u32, Ordering::Release);
+        self.isr_count.store(count as u32, Ordering::Release);
+    }
+
+    /// A follower's log ends at `end`; false when it is no replica.
+    pub(crate) fn on_follower_end(&self, follower: BrokerId, end: Offset) -> bool {
+        self.isr.lock().as_mut().is_some_and(|isr| isr.on_follower_end(follower, end))
+    }
+
+    /// The only replica has committed what it appended up to `end`. False where others replicate:
+    /// `advance` then decides.
+    #[inline]
+    pub(crate) fn advance_alone(&self, end: Offset) -> bool {
+        let is_alone = self.is_only_replica();
+        if is_alone {
+            self.high_watermark.fetch_max(end.0, Ordering::AcqRel);
+        }
+        is_alone
+    }
+
+    /// Moves the high watermark to where the in-sync replicas are; true when it moved. `log_range` is
+    /// where the log starts and ends, read while nobody else moves the high watermark.
+    pub(crate) fn advance(&self, log_range: impl FnOnce() -> (Offset, Offset), min_isr: i32) -> bool {
+        let isr = self.isr.lock();
+        let current = self.high_watermark();
+        let (log_start, log_end) = log_range();
+        if self.is_ended() {
+            // The log may be another leader's already, and shorter.
+            return false;
+        }
+        let next = match &*isr {
+            Some(isr) => isr.high_watermark(current, log_end, min_isr),
+            None => current.max(log_end),
+        };
+        let bounds = Bounds { log_start, high_watermark: next, log_end }.checked();
+        self.high_watermark.fetch_max(bounds.high_watermark.0, Ordering::AcqRel);
+        next > current
+    }
+}
+
+/// A replica that copies from a leader elsewhere, or waits for one.
+#[derive(Debug)]
+pub struct Follower {
+    epoch: LeaderEpoch,
+    leader: Option<BrokerId>,
+    /// −1 while nothing is known.
+    high_watermark: AtomicI64,
+}
+
+impl Follower {
+    fn new(epoch: LeaderEpoch, leader: Option<BrokerId>) -> Follower {
+        Follower { epoch, leader, high_watermark: AtomicI64::new(Offset::NONE.0) }
+    }
+
+    pub fn leader(&self) -> Option<BrokerId> {
+        self.leader
+    }
+
+    pub(crate) fn set_high_watermark(&self, offset: Offset) {
+        self.high_watermark.store(offset.0, Ordering::Release);
+    }
+}
+
+/// Why a broker serves nothing of a partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OfflineReason {
+    /// The topic was deleted.
+    Deleted,
+    /// The replica was moved to another broker.
+    Moved,
+    /// The log directory failed.
+    Storage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Offline {
+    pub epoch: LeaderEpoch,
+    pub reason: OfflineReason,
+}

@@ -1,0 +1,213 @@
+//! What a broker of tests goes through: topics, groups, client ids, transactional ids and producers that come and go.
+//! shell: starts brokers, talks to them, reads the clock.
+
+use std::time::{Duration, Instant};
+
+use super::gauge::{cpu_seconds, memory_mib};
+use super::machine;
+use super::scene::{PATIENCE, Rows, Scale, start};
+use super::table::{Figure, Measured};
+use crate::broker::{Against, Broker};
+use crate::crash::batch::{self, Origin};
+use crate::failure::{Outcome, While, fail};
+use crate::places::now_ms;
+use crate::wire::{Answer, Body, Connection};
+
+const ROW: &str = "churn-100000";
+/// So many of each kind come, and all of them go.
+const COUNT: usize = 100_000;
+const WAVE: usize = 1_000;
+const PREFIX: &str = "churn";
+/// Nothing of what is forgotten by time is kept longer than this.
+const EXPIRY: &[&str] = &[
+    "ottla.durability=os",
+    "producer.id.expiration.ms=1000",
+    "producer.id.expiration.check.interval.ms=1000",
+    "transactional.id.expiration.ms=1000",
+    "transaction.remove.expired.transaction.cleanup.interval.ms=1000",
+    "log.retention.check.interval.ms=1000",
+];
+/// How long the memory may take to come down once nothing is left.
+const REST_LIMIT: Duration = Duration::from_secs(20);
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+const OFFSET_COMMIT: i16 = 8;
+const FIND_COORDINATOR: i16 = 10;
+const CREATE_TOPICS: i16 = 19;
+const DELETE_TOPICS: i16 = 20;
+const INIT_PRODUCER_ID: i16 = 22;
+const DELETE_GROUPS: i16 = 42;
+const TIMEOUT_MS: i32 = 60_000;
+
+/// The memory that the broker has more afterwards than before.
+#[allow(clippy::cast_precision_loss, reason = "figures for people")]
+pub fn run(against: Against, scale: &Scale) -> Outcome<Rows> {
+    let broker = start(against, EXPIRY)?;
+    let mut connection = Connection::open(broker.bootstrap(), PATIENCE)?;
+    until_coordinated(&mut connection)?;
+    let count = scale.part(COUNT);
+    // What stays after a few is what a broker needs to do this at all.
+    let mut serial = 0..;
+    come_and_go(broker.as_ref(), &mut connection, (count / 20).max(WAVE.min(count)), &mut serial)?;
+    let (before, _) = lowest_memory(broker.as_ref(), None)?;
+    let (begin, cpu_before) = (Instant::now(), cpu_seconds(broker.pid())?);
+    come_and_go(broker.as_ref(), &mut connection, count, &mut serial)?;
+    let (seconds, cpu) = (begin.elapsed().as_secs_f64(), cpu_seconds(broker.pid())? - cpu_before);
+    let (after, rest) = lowest_memory(broker.as_ref(), Some(before))?;
+    let measured = Measured::default()
+        .with(Figure::PerSecond, count as f64 / seconds)
+        .with(Figure::TimeMs, rest.as_secs_f64() * 1e3)
+        .with(Figure::CpuSeconds, cpu)
+        .with(Figure::MemoryMib, after - before)
+        .with(Figure::MemoryKibEach, (after - before) * 1024.0 / count as f64);
+    Ok(vec![(ROW, measured)])
+}
+
+/// The least memory the broker has while it rests, or as soon as it is down at `goal`; and how long that took.
+fn lowest_memory(broker: &dyn Broker, goal: Option<f64>) -> Outcome<(f64, Duration)> {
+    let begin = Instant::now();
+    let (mut lowest, mut took) = (f64::INFINITY, Duration::ZERO);
+    while begin.elapsed() < REST_LIMIT {
+        let now = memory_mib(broker.pid(), "VmRSS")?;
+        if now < lowest {
+            (lowest, took) = (now, begin.elapsed());
+        }
+        if goal.is_some_and(|goal| lowest <= goal) {
+            break;
+        }
+        std::thread::sleep(LOOK_INTERVAL);
+    }
+    Ok((lowest, took))
+}
+
+/// The coordinators' own topics are there, and lead.
+fn until_coordinated(connection: &mut Connection) -> Outcome<()> {
+    let deadline = Instant::now() + PATIENCE;
+    for kind in [0, 1] {
+        loop {
+            let answer = connection.ask(FIND_COORDINATOR, 1, Body::default().string(PREFIX).i8(kind))?;
+            let mut answer = Answer(&answer);
+            let (_throttle_ms, code) = (answer.i32()?, answer.i16()?);
+            if code == 0 {
+                break;
+            }
+            if Instant::now() >= deadline {
+                return fail(format!("FindCoordinator answered error {code}"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    Ok(())
+}
+
+fn come_and_go(
+    broker: &dyn Broker,
+    connection: &mut Connection,
+    count: usize,
+    serial: &mut impl Iterator<Item = usize>,
+) -> Outcome<()> {
+    let mut left = count;
+    while left > 0 {
+        let numbers: Vec<usize> = serial.take(WAVE.min(left)).collect();
+        left -= numbers.len();
+        wave(connection, &numbers)
+            .while_doing(|| format!("a wave from {} on", numbers.first().unwrap_or(&0)))?;
+    }
+    machine::until_gone(broker.log_dir(), PREFIX)
+}
+
+fn name(number: usize) -> String {
+    format!("{PREFIX}-{number:07}")
+}
+
+fn array(names: &[usize], mut one: impl FnMut(Body, &str) -> Body) -> Body {
+    let count = i32::try_from(names.len()).unwrap_or(0);
+    names.iter().fold(Body::default().i32(count), |body, number| one(body, &name(*number)))
+}
+
+fn wave(connection: &mut Connection, numbers: &[usize]) -> Outcome<()> {
+    let topics = array(numbers, |body, topic| body.string(topic).i32(1).i16(1).i32(0).i32(0));
+    let answer = connection.ask(CREATE_TOPICS, 2, topics.i32(TIMEOUT_MS).i8(0))?;
+    all_are_good("CreateTopics", &answer, true)?;
+    write(connection, numbers)?;
+    let transactional = |number: usize| Body::default().string(&name(number)).i32(TIMEOUT_MS);
+    for number in numbers {
+        connection.send_as(&name(*number), INIT_PRODUCER_ID, 0, transactional(*number))?;
+    }
+    for number in numbers {
+        let mut answer = connection.receive()?;
+        // CONCURRENT_TRANSACTIONS and a coordinator that is not loaded yet: once more.
+        while matches!(producer_id(&answer)?, (14..=16 | 51, _)) {
+            answer = connection.ask(INIT_PRODUCER_ID, 0, transactional(*number))?;
+        }
+        if let (code @ 1.., _) = producer_id(&answer)? {
+            return fail(format!("InitProducerId answered error {code}"));
+        }
+    }
+    commit(connection, numbers)?;
+    let answer = connection.ask(DELETE_GROUPS, 0, array(numbers, Body::string))?;
+    all_are_good("DeleteGroups", &answer, false)?;
+    let answer = connection.ask(DELETE_TOPICS, 1, array(numbers, Body::string).i32(TIMEOUT_MS))?;
+    all_are_good("DeleteTopics", &answer, false)
+}
+
+fn producer_id(answer: &[u8]) -> Outcome<(i16, i64)> {
+    let mut answer = Answer(answer);
+    let (_throttle_ms, code) = (answer.i32()?, answer.i16()?);
+    Ok((code, answer.i64()?))
+}
+
+/// One record into each topic, each by a producer of its own.
+fn write(connection: &mut Connection, numbers: &[usize]) -> Outcome<()> {
+    for number in numbers {
+        let body = Body::default().null_string().i32(TIMEOUT_MS);
+        connection.send_as(&name(*number), INIT_PRODUCER_ID, 0, body)?;
+    }
+    for number in numbers {
+        let producer_id = match producer_id(&connection.receive()?)? {
+            (0, id) => id,
+            (code, _) => return fail(format!("InitProducerId answered error {code}")),
+        };
+        let origin = Origin { producer_id, producer_epoch: 0, base_sequence: 0 };
+        let batch = batch::write(&[b"v".to_vec()], origin, now_ms());
+        let answer = connection.produce(&name(*number), 0, &batch)?;
+        if answer.error_code != 0 {
+            return fail(format!("Produce answered error {}", answer.error_code));
+        }
+    }
+    Ok(())
+}
+
+/// One offset of each group, each asked for by a client of its own name.
+fn commit(connection: &mut Connection, numbers: &[usize]) -> Outcome<()> {
+    for number in numbers {
+        let (group, topic) = (name(*number), name(*number));
+        let body = Body::default().string(&group).i32(-1).string("").i64(-1).i32(1).string(&topic);
+        connection.send_as(&group, OFFSET_COMMIT, 2, body.i32(1).i32(0).i64(1).string(""))?;
+    }
+    for _ in numbers {
+        let answer = connection.receive()?;
+        let mut answer = Answer(&answer);
+        let (_topics, _topic, _partitions, _partition) =
+            (answer.i32()?, answer.string()?, answer.i32()?, answer.i32()?);
+        let code = answer.i16()?;
+        if code != 0 {
+            return fail(format!("OffsetCommit answered error {code}"));
+        }
+    }
+    Ok(())
+}
+
+/// A throttle time and a list of names with their errors, some with a text.
+fn all_are_good(what: &str, answer: &[u8], has_text: bool) -> Outcome<()> {
+    let mut answer = Answer(answer);
+    let _throttle_ms = answer.i32()?;
+    for _ in 0..answer.i32()? {
+        let (name, code) = (answer.string()?, answer.i16()?);
+        let text = if has_text { answer.string()? } else { None };
+        if code != 0 {
+            return fail(format!("{what} of {name:?} answered error {code} {text:?}"));
+        }
+    }
+    Ok(())
+}
