@@ -18,6 +18,7 @@ pub mod machine;
 pub mod rows;
 pub mod scene;
 pub mod table;
+mod transactions;
 pub mod workloads;
 
 use std::time::{Duration, Instant};
