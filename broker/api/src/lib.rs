@@ -27,8 +27,10 @@ pub mod producer_ids;
 pub mod request;
 pub mod share;
 pub mod table;
+pub mod transactional_write;
 pub mod transactions;
 pub mod wire;
+pub mod write_order;
 
 pub use context::Broker;
 pub use dispatch::Dispatch;

@@ -100,7 +100,13 @@ pub async fn start(
     let transactions = TransactionCoordinator::new(
         settings::transactions(&config),
         coordinator_log(TRANSACTION_STATE_TOPIC, Codec::None),
-        Arc::new(PartitionMarkers { replicas: replicas.clone(), groups: groups.clone() }),
+        Arc::new(PartitionMarkers {
+            node_id: BrokerId(config.node_id),
+            metadata: metadata.clone(),
+            replicas: replicas.clone(),
+            groups: groups.clone(),
+            clock: env.clock.clone(),
+        }),
         Arc::new(Ids::new(metadata.clone())),
         env.clock.clone(),
         env.tasks.clone(),

@@ -187,7 +187,13 @@ impl World {
         let transactions = TransactionCoordinator::new(
             TRANSACTION_SETTINGS,
             log(TRANSACTION_STATE_TOPIC),
-            Arc::new(PartitionMarkers { replicas: replicas.clone(), groups: groups.clone() }),
+            Arc::new(PartitionMarkers {
+                node_id: BrokerId(1),
+                metadata: metadata.clone(),
+                replicas: replicas.clone(),
+                groups: groups.clone(),
+                clock: env.clock.clone(),
+            }),
             ids.clone(),
             env.clock.clone(),
             env.tasks.clone(),
