@@ -12,13 +12,13 @@ use ottla_env::tasks::{TaskHandle, ThreadHandle};
 use ottla_env::{BoxFuture, Clock, Tasks};
 use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_protocol::messages::{ListTransactionsRequest, TransactionalId};
-use ottla_records::{BatchBuilder, EndTxnMarker};
+use ottla_records::BatchBuilder;
 use parking_lot::Mutex;
 
 use super::super::*;
 use super::place;
 use crate::CoordinatorRecord;
-use crate::runtime::{CoordinatorLog, Durable, Loader};
+use crate::runtime::{CoordinatorLog, Loader};
 use crate::wire::text;
 
 #[derive(Default)]
