@@ -164,6 +164,7 @@ impl World {
             features: features.clone(),
             sync: true,
             unclean_stop: recovery.dirs.iter().any(|dir| !dir.was_clean),
+            accept_loss: false,
         };
         let metadata = Metadata::open(&env, options).expect("the metadata log opens");
         let metrics = Arc::new(ReplicaMetrics::new(&Registry::new()).expect("metrics"));
