@@ -130,6 +130,11 @@ impl UnifiedLog {
         self.dir.path()
     }
 
+    /// Whether the log directory failed.
+    pub fn is_dir_offline(&self) -> bool {
+        self.dir.poisoned().is_some()
+    }
+
     pub fn config(&self) -> Arc<LogConfig> {
         self.config.load_full()
     }
