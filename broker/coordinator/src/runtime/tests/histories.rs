@@ -125,9 +125,12 @@ impl CoordinatorLog for NodeLog {
     }
 }
 
+/// What a thread does, until it has run.
+type Thread = Arc<Mutex<Option<Hook>>>;
+
 /// Threads that run when the history says so.
 #[derive(Default)]
-struct TurnTasks(Arc<Mutex<Vec<Arc<Mutex<Option<Hook>>>>>>);
+struct TurnTasks(Arc<Mutex<Vec<Thread>>>);
 
 impl Tasks for TurnTasks {
     fn spawn(&self, _: &'static str, _: BoxFuture<'static, ()>) -> TaskHandle {
