@@ -31,8 +31,10 @@ pub mod request;
 pub mod share;
 mod share_state;
 pub mod table;
+pub mod transactional_write;
 pub mod transactions;
 pub mod wire;
+pub mod write_order;
 
 pub use context::{Broker, Rooms};
 pub use dispatch::Dispatch;

@@ -41,6 +41,7 @@ mod startup;
 mod truncate;
 mod txn_index;
 mod unified_log;
+pub mod verification;
 mod writer;
 mod writer_lock;
 

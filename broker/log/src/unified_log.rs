@@ -34,6 +34,7 @@ use crate::open_files::OpenFiles;
 use crate::producer_state::ProducerEntry;
 use crate::producers::Producers;
 use crate::segment_list::SegmentList;
+use crate::verification::{FirstBatch, Verification};
 use crate::writer_lock::WriterLock;
 
 /// What every log of a manager shares.
@@ -317,6 +318,13 @@ impl UnifiedLog {
     pub fn producers(&self) -> Vec<(ProducerId, ProducerEntry)> {
         self.loaded();
         self.producers.read(|state| state.entries().map(|(id, entry)| (id, entry.clone())).collect())
+    }
+
+    /// What a transactional write needs before it is appended (KIP-890): nothing, where the transaction has a
+    /// batch here; else the word of its coordinator, which is asked after this.
+    pub fn begin_verification(&self, batch: &FirstBatch, now_ms: i64) -> Verification {
+        self.loaded();
+        self.producers.begin_verification(batch, now_ms)
     }
 
     /// Whether the producer has an open transaction here.
