@@ -2,27 +2,33 @@
 //! Core.
 
 use ottla_metadata::PartitionImage;
-use ottla_model::{BrokerId, ErrorCode};
+use ottla_model::ErrorCode;
 use ottla_protocol::messages::BrokerId as WireBrokerId;
+
+use crate::cluster::{Cluster, NO_LEADER, wire_ids};
 
 pub struct PartitionAnswer {
     pub error: ErrorCode,
-    /// -1: none.
     pub leader_id: WireBrokerId,
     pub leader_epoch: i32,
     pub replicas: Vec<WireBrokerId>,
     pub isr: Vec<WireBrokerId>,
+    pub offline_replicas: Vec<WireBrokerId>,
 }
 
 impl PartitionAnswer {
-    pub fn of(partition: &PartitionImage) -> PartitionAnswer {
-        let ids = |brokers: &[BrokerId]| brokers.iter().map(|id| WireBrokerId(id.0)).collect();
+    pub fn of(cluster: &Cluster<'_>, partition: &PartitionImage) -> PartitionAnswer {
+        let (error, leader) = match cluster.reachable_leader(partition) {
+            Ok(leader) => (ErrorCode::None, leader),
+            Err(error) => (error, NO_LEADER),
+        };
         PartitionAnswer {
-            error: if partition.leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable },
-            leader_id: WireBrokerId(partition.leader.map_or(-1, |leader| leader.0)),
+            error,
+            leader_id: WireBrokerId(leader.0),
             leader_epoch: partition.leader_epoch.0,
-            replicas: ids(&partition.replicas),
-            isr: ids(&partition.isr),
+            replicas: wire_ids(&partition.replicas),
+            isr: wire_ids(&partition.isr),
+            offline_replicas: wire_ids(&cluster.offline_replicas(partition)),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes};
-use ottla_env::{Clock, Monotonic};
+use ottla_env::Monotonic;
 use ottla_metadata::OperationError;
 use ottla_model::ErrorCode;
 use ottla_network::{Admitted, Answer, ConnectionInfo, ResponseBuilder};
@@ -13,8 +13,8 @@ use ottla_protocol::header::RequestHeader;
 use ottla_protocol::{Decode, Encode, ErrorCodes, StrBytes, versions};
 use ottla_security::{Identity, KafkaPrincipal};
 
+use crate::context::Broker;
 use crate::errors::operation_error;
-use crate::metrics::ApiMetrics;
 
 /// Why a request gets no answer: its connection is closed instead, as Kafka does.
 #[derive(Debug)]
@@ -32,8 +32,8 @@ pub struct Request {
     /// change it.
     pub identity: Option<Arc<Identity>>,
     pub received: Monotonic,
-    pub clock: Arc<dyn Clock>,
-    pub metrics: Arc<ApiMetrics>,
+    /// Its clock and its counters.
+    pub(crate) broker: Arc<Broker>,
 }
 
 impl Request {
@@ -124,8 +124,8 @@ impl Request {
     }
 
     fn count(&self, errors: impl Iterator<Item = i16>) {
-        let took = self.received.until(self.clock.monotonic());
-        self.metrics.on_answer(self.header.api_key, took, errors);
+        let took = self.received.until(self.broker.env.clock.monotonic());
+        self.broker.metrics.on_answer(self.header.api_key, took, errors);
     }
 }
 

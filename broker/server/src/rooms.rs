@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker, Rooms as ApiRooms};
 use ottla_config::{BrokerConfig, DynamicBrokerConfig};
-use ottla_coordinator::transaction::{TransactionCoordinator, TransactionSettings};
+use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, TransactionSettings};
 use ottla_coordinator::{
     CoordinatorListener, GroupCoordinator, Loader, PartitionLog, ShareCoordinator, SharePartitionManager,
 };
@@ -23,7 +23,7 @@ use ottla_replica::metrics::ReplicaMetrics;
 use ottla_replica::{Durability, ReplicaManager};
 use prometheus::Registry;
 
-use crate::transactions::{Ids, Markers, TransactionsFollow};
+use crate::transactions::Ids;
 use crate::{settings, share};
 
 /// What a broker is opened with.
@@ -85,8 +85,7 @@ impl Rooms {
         let metrics = Arc::new(ReplicaMetrics::new(registry).map_err(failed)?);
         let sync_seconds = metrics.sync_seconds.clone();
         logs.on_sync(Arc::new(move |took| sync_seconds.observe(took.as_secs_f64())));
-        let replicas =
-            Arc::new(ReplicaManager::new(logs.clone(), dynamic_config.clone(), durability, metrics));
+        let replicas = ReplicaManager::new(logs.clone(), dynamic_config.clone(), durability, metrics);
         metadata.subscribe(replicas.clone());
         let loader = Loader::new(env.tasks.clone());
         let groups = GroupCoordinator::new(
@@ -103,12 +102,6 @@ impl Rooms {
         );
         let (share_state, share_partitions) =
             share::rooms(env, &dynamic_config, &metadata, &replicas, &loader);
-        metadata.subscribe(Arc::new(CoordinatorListener {
-            node_id: BrokerId(config.node_id),
-            groups: groups.clone(),
-            share_state: share_state.clone(),
-            share_partitions: share_partitions.clone(),
-        }));
         let producer_ids = Arc::new(Ids::new(metadata.clone()));
         let transactions = TransactionCoordinator::new(
             opening.transactions,
@@ -118,12 +111,25 @@ impl Rooms {
                 metadata.clone(),
                 Codec::None,
             )),
-            Arc::new(Markers { replicas: replicas.clone(), groups: groups.clone() }),
+            Arc::new(PartitionMarkers {
+                node_id: BrokerId(config.node_id),
+                metadata: metadata.clone(),
+                replicas: replicas.clone(),
+                groups: groups.clone(),
+                clock: env.clock.clone(),
+            }),
             producer_ids.clone(),
             env.clock.clone(),
             env.tasks.clone(),
+            loader.clone(),
         );
-        metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
+        metadata.subscribe(Arc::new(CoordinatorListener {
+            node_id: BrokerId(config.node_id),
+            groups: groups.clone(),
+            transactions: transactions.clone(),
+            share_state: share_state.clone(),
+            share_partitions: share_partitions.clone(),
+        }));
         metadata.start(&opening.registration).map_err(|error| error.to_string())?;
         let broker = Arc::new(Broker::new(ApiRooms {
             env: env.clone(),

@@ -15,7 +15,6 @@ use std::time::Duration;
 use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMetrics};
 use ottla_api::Dispatch;
 use ottla_config::BrokerConfig;
-use ottla_env::tasks::TaskHandle;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
 use ottla_network::{ListenerInfo, Listeners, NetworkMetrics, NetworkServer};
@@ -35,7 +34,6 @@ pub struct Broker {
     network: NetworkServer,
     admin: Option<AdminServer>,
     rooms: Rooms,
-    transaction_timers: TaskHandle,
     logs: Arc<LogManager>,
     ready: Arc<AtomicBool>,
 }
@@ -79,7 +77,7 @@ pub async fn start(
     rooms.share_state.start_timers(&*env.tasks);
     // A client that connects finds its groups loaded.
     rooms.loader.until_idle().await;
-    let transaction_timers = rooms.transactions.start_timers();
+    rooms.transactions.start_timers(&*env.tasks);
     crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
     let figures =
@@ -112,7 +110,7 @@ pub async fn start(
     rooms.config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
-    Ok(Broker { config, listeners, http, network, admin, rooms, transaction_timers, logs, ready })
+    Ok(Broker { config, listeners, http, network, admin, rooms, logs, ready })
 }
 
 /// Binds the HTTP listener; `None` when it is switched off. A port that nobody configured stops no
@@ -163,8 +161,7 @@ impl Broker {
         }
         self.rooms.share_partitions.close();
         self.rooms.share_state.close();
-        self.transaction_timers.abort();
-        self.rooms.transactions.unload_all();
+        self.rooms.transactions.close();
         self.rooms.groups.close();
         self.rooms.loader.close();
         self.rooms.metadata.stop().await;

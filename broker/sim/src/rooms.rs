@@ -161,7 +161,6 @@ impl World {
         })
         .expect("the rooms open");
         wait(rooms.loader.until_idle());
-        let door = Dispatch::new(rooms.broker.clone());
         let ids = rooms.producer_ids.clone();
         self.rooms = Some(Rooms {
             logs,
@@ -169,7 +168,7 @@ impl World {
             replicas: rooms.replicas.clone(),
             groups: rooms.groups.clone(),
             transactions: rooms.transactions.clone(),
-            door,
+            door: Dispatch::new(rooms.broker.clone()),
             all: rooms,
         });
         if self.flushes_later {
@@ -194,7 +193,7 @@ impl World {
             End::Clean => {
                 rooms.all.share_partitions.close();
                 rooms.all.share_state.close();
-                rooms.transactions.unload_all();
+                rooms.transactions.close();
                 rooms.groups.close();
                 rooms.all.loader.close();
                 wait(rooms.metadata.stop());

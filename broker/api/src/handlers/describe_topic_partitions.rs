@@ -13,13 +13,15 @@ use ottla_protocol::messages::{
 
 use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
+use crate::cluster::{Cluster, wire_ids};
 use crate::partition_answer::PartitionAnswer;
 
 pub const API: Api = Api { key: ApiKey::DescribeTopicPartitions, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeTopicPartitionsRequest = request.decode()?;
-    let image = broker.image();
+    let cluster = Cluster::of(broker, &request.connection);
+    let image = cluster.image();
     let all = body.topics.is_empty();
     let mut names: Vec<TopicName> = if all {
         image.topics().map(|topic| topic.name.clone()).collect()
@@ -73,7 +75,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         let page: Vec<_> = topic.partitions.iter().enumerate().skip(skipped).take(left).collect();
         left -= page.len();
         let end = skipped + page.len();
-        topics.push(describe(topic, page, access.topic_operations(name.as_str())));
+        topics.push(describe(&cluster, topic, page, access.topic_operations(name.as_str())));
         if end < topic.partitions.len() {
             next_cursor = Some(cursor(&name, end as i32));
             break;
@@ -103,6 +105,7 @@ fn unknown(name: &TopicName, error: ErrorCode, operations: i32) -> DescribeTopic
 }
 
 fn describe(
+    cluster: &Cluster<'_>,
     topic: &TopicImage,
     page: Vec<(usize, &Arc<PartitionImage>)>,
     operations: i32,
@@ -110,7 +113,7 @@ fn describe(
     let partitions = page
         .into_iter()
         .map(|(index, partition)| {
-            let answer = PartitionAnswer::of(partition);
+            let answer = PartitionAnswer::of(cluster, partition);
             DescribeTopicPartitionsResponsePartition::default()
                 .with_error_code(answer.error.code())
                 .with_partition_index(index as i32)
@@ -118,8 +121,9 @@ fn describe(
                 .with_leader_epoch(answer.leader_epoch)
                 .with_replica_nodes(answer.replicas)
                 .with_isr_nodes(answer.isr)
-                .with_eligible_leader_replicas(Some(Vec::new()))
-                .with_last_known_elr(Some(Vec::new()))
+                .with_eligible_leader_replicas(Some(wire_ids(partition.elr())))
+                .with_last_known_elr(Some(wire_ids(partition.last_known_elr())))
+                .with_offline_replicas(answer.offline_replicas)
         })
         .collect();
     DescribeTopicPartitionsResponseTopic::default()
