@@ -54,6 +54,7 @@ pub use load_report::{DirRecovery, LoadReport, RecoveryReport};
 pub use log_dir::DirFailureListener;
 pub use lookup::TimestampOffset;
 pub use manager::{DirState, LogManager};
+pub use positions::Position;
 pub use read::{ReadData, ReadLimits, ReadSlice};
 pub use txn_index::AbortedTxn;
 pub use unified_log::{SyncObserver, UnifiedLog};

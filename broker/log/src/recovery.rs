@@ -292,6 +292,7 @@ impl UnifiedLog {
             }
             report.scanned_bytes += right - scan_from;
         }
+        assert!(scan_from <= right && right <= size, "scanned {scan_from} to {right} of {size} bytes");
         if right < size {
             check_cut(segment.slot().path(), &*file, right, size, repair.next, recovery_point)?;
             report.truncated_bytes += size - right;
@@ -359,6 +360,7 @@ impl UnifiedLog {
             self.rewrite_txn_indexes(writer, &segments, listing, from, &aborted)?;
         }
         state.advance_to(end);
+        assert_eq!(state.end_offset(), end, "producers of batches that the log does not have");
         state.remove_expired(self.shared.env.clock.wall_ms(), self.shared.settings.producer_id_expiration_ms);
         self.producers.set_found(&mut writer.turn, state, last_snapshot);
         Ok(())

@@ -132,9 +132,23 @@ fn fails(mut command: Command) -> String {
 
 /// One Metadata v1 request for all topics, and the length of its answer.
 fn ask_metadata(address: &str) -> usize {
+    ask_metadata_of(address, &(-1i32).to_be_bytes())
+}
+
+/// The same for topics that come to be by it.
+fn ask_for_topics(address: &str, names: &[&str]) {
+    let mut topics = (names.len() as i32).to_be_bytes().to_vec();
+    for name in names {
+        topics.extend_from_slice(&(name.len() as i16).to_be_bytes());
+        topics.extend_from_slice(name.as_bytes());
+    }
+    ask_metadata_of(address, &topics);
+}
+
+fn ask_metadata_of(address: &str, topics: &[u8]) -> usize {
     let mut stream = TcpStream::connect(address).expect("the port accepts");
     let mut frame = vec![0, 3, 0, 1, 0, 0, 0, 7, 0xff, 0xff];
-    frame.extend_from_slice(&(-1i32).to_be_bytes());
+    frame.extend_from_slice(topics);
     stream.write_all(&(frame.len() as i32).to_be_bytes()).expect("sent");
     stream.write_all(&frame).expect("sent");
     let mut length = [0; 4];
@@ -310,6 +324,25 @@ fn a_taken_http_port_that_was_configured_stops_the_start() {
     command.args(["--override", &setting]);
     let error = fails(command);
     assert!(error.contains(&setting), "{error}");
+}
+
+#[test]
+fn a_metric_shows_as_many_series_as_configured_and_says_how_many_it_left_out() {
+    let folder = Folder::new();
+    let running = start(&folder, &["--override", "ottla.metrics.series.max=2"]);
+    let omitted = "ottla_metrics_omitted_series{metric=\"ottla_messages_in_total\"} 3";
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let text = loop {
+        ask_for_topics(running.address("bootstrap"), &["a", "b", "c", "d", "e"]);
+        let text = running.http_get("/metrics");
+        if text.contains(omitted) {
+            break text;
+        }
+        assert!(Instant::now() < deadline, "{text}");
+    };
+    assert_eq!(text.matches("ottla_messages_in_total{topic=").count(), 2, "{text}");
+    assert!(text.contains("ottla_messages_in_total{topic=\"a\"} 0"), "{text}");
+    running.stop();
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod load;
 pub mod machine;
+pub mod parked;
 pub mod rows;
 pub mod scene;
 pub mod table;
