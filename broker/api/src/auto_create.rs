@@ -13,12 +13,12 @@ use ottla_metadata::Metadata;
 use ottla_model::TopicName;
 use parking_lot::Mutex;
 
-use crate::missing_answers::{AGAIN_AFTER, MissingAnswers};
+use crate::missing_answers::{MissingAnswers, PAUSE};
 use crate::owned_tasks::OwnedTasks;
 
 /// From the request that names a topic until the topic is made. Clients ask again after 100 ms; what they
 /// do directly after the answer must find things as the answer said.
-const VISIBLE_AFTER: std::time::Duration = AGAIN_AFTER;
+const VISIBLE_AFTER: std::time::Duration = PAUSE;
 /// Topics that wait to be made. A client whose topic finds no room here asks again anyhow.
 const WAITING_MAX: usize = 10_000;
 /// Partitions of topics that are made together.
@@ -130,9 +130,19 @@ impl AutoCreate {
 }
 
 impl AutoCreate {
+    /// Whether any connection was answered a moment ago that a topic is not there.
+    pub fn has_answers(&self) -> bool {
+        self.has_answers.load(Ordering::Acquire)
+    }
+
+    /// The connection is answered something: its pause begins.
+    pub fn on_answer(&self, connection: u64) {
+        self.answers.lock().on_answer(connection, self.env.clock.monotonic());
+    }
+
     /// Whether the connection is answered once more that this topic is not there.
     pub fn is_held_back(&self, connection: u64, topic: &TopicName) -> bool {
-        if !self.has_answers.load(Ordering::Acquire) {
+        if !self.has_answers() {
             return false;
         }
         let mut answers = self.answers.lock();

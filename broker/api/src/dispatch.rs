@@ -41,16 +41,36 @@ impl Dispatch {
             connection: connection.clone(),
             identity: connection.identity(),
             received: broker.env.clock.monotonic(),
-            clock: broker.env.clock.clone(),
-            metrics: broker.metrics.clone(),
+            broker: broker.clone(),
         };
         (api.admit)(broker, request)
+    }
+}
+
+impl Dispatch {
+    /// Where a topic was missing a moment ago, a client's pause begins with its last answer (docs/decisions/0018).
+    fn note_answer(&self, connection: &ConnectionInfo, admitted: Admitted) -> Admitted {
+        let (broker, id) = (self.broker.clone(), connection.id);
+        match admitted {
+            Admitted::Parked(answer) => Admitted::Parked(Box::pin(async move {
+                let answer = answer.await;
+                broker.auto_create.on_answer(id);
+                answer
+            })),
+            other => {
+                broker.auto_create.on_answer(id);
+                other
+            }
+        }
     }
 }
 
 impl Handler for Dispatch {
     fn admit(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted {
         match catch_unwind(AssertUnwindSafe(|| self.route(connection, frame))) {
+            Ok(Ok(admitted)) if self.broker.auto_create.has_answers() => {
+                self.note_answer(connection, admitted)
+            }
             Ok(Ok(admitted)) => admitted,
             Ok(Err(Refusal(why))) => {
                 self.broker.metrics.refused.inc();

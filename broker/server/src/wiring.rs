@@ -16,11 +16,10 @@ use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMet
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker as ApiBroker, Dispatch};
 use ottla_config::BrokerConfig;
-use ottla_coordinator::transaction::TransactionCoordinator;
+use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator};
 use ottla_coordinator::{
     CoordinatorListener, GroupCoordinator, Loader, PartitionLog, ShareCoordinator, SharePartitionManager,
 };
-use ottla_env::tasks::TaskHandle;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
 use ottla_metadata::{Metadata, MetadataOptions};
@@ -33,7 +32,7 @@ use ottla_replica::{Durability, ReplicaManager};
 use prometheus::Registry;
 
 use crate::figures::Figures;
-use crate::transactions::{Ids, Markers, TransactionsFollow};
+use crate::transactions::Ids;
 use crate::{adopt, identity, listeners, settings, share};
 
 const HTTP_LISTENER: &str = "ottla.http.listener";
@@ -48,7 +47,6 @@ pub struct Broker {
     groups: Arc<GroupCoordinator>,
     loader: Arc<Loader>,
     transactions: Arc<TransactionCoordinator>,
-    transaction_timers: TaskHandle,
     share_state: Arc<ShareCoordinator>,
     share_partitions: Arc<SharePartitionManager>,
     metadata: Arc<Metadata>,
@@ -103,7 +101,7 @@ pub async fn start(
     let sync_seconds = replica_metrics.sync_seconds.clone();
     logs.on_sync(Arc::new(move |took| sync_seconds.observe(took.as_secs_f64())));
     let durability = settings::durability(&config, ephemeral);
-    let replicas = Arc::new(ReplicaManager::new(logs.clone(), config.clone(), durability, replica_metrics));
+    let replicas = ReplicaManager::new(logs.clone(), config.clone(), durability, replica_metrics);
     metadata.subscribe(replicas.clone());
     let loader = Loader::new(env.tasks.clone());
     let coordinator_log =
@@ -116,27 +114,34 @@ pub async fn start(
         loader.clone(),
     );
     let (share_state, share_partitions) = share::rooms(&env, &config, &metadata, &replicas, &loader);
-    metadata.subscribe(Arc::new(CoordinatorListener {
-        node_id: BrokerId(config.node_id),
-        groups: groups.clone(),
-        share_state: share_state.clone(),
-        share_partitions: share_partitions.clone(),
-    }));
     let transactions = TransactionCoordinator::new(
         settings::transactions(&config),
         coordinator_log(TRANSACTION_STATE_TOPIC, Codec::None),
-        Arc::new(Markers { replicas: replicas.clone(), groups: groups.clone() }),
+        Arc::new(PartitionMarkers {
+            node_id: BrokerId(config.node_id),
+            metadata: metadata.clone(),
+            replicas: replicas.clone(),
+            groups: groups.clone(),
+            clock: env.clock.clone(),
+        }),
         Arc::new(Ids::new(metadata.clone())),
         env.clock.clone(),
         env.tasks.clone(),
+        loader.clone(),
     );
-    metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
+    metadata.subscribe(Arc::new(CoordinatorListener {
+        node_id: BrokerId(config.node_id),
+        groups: groups.clone(),
+        transactions: transactions.clone(),
+        share_state: share_state.clone(),
+        share_partitions: share_partitions.clone(),
+    }));
     metadata.start(&settings::registration(&env, &config, &identity)).map_err(|error| error.to_string())?;
     groups.start_timers(&*env.tasks);
     share_state.start_timers(&*env.tasks);
     // A client that connects finds its groups loaded.
     loader.until_idle().await;
-    let transaction_timers = transactions.start_timers();
+    transactions.start_timers(&*env.tasks);
     crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
     let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
@@ -189,7 +194,6 @@ pub async fn start(
         groups,
         loader,
         transactions,
-        transaction_timers,
         share_state,
         share_partitions,
         metadata,
@@ -246,8 +250,7 @@ impl Broker {
         }
         self.share_partitions.close();
         self.share_state.close();
-        self.transaction_timers.abort();
-        self.transactions.unload_all();
+        self.transactions.close();
         self.groups.close();
         self.loader.close();
         self.metadata.stop().await;

@@ -11,7 +11,9 @@ use ottla_api::groups::Topics;
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker, Dispatch};
 use ottla_config::BrokerConfig;
-use ottla_coordinator::transaction::{ProducerIdSource, TransactionCoordinator, TransactionSettings};
+use ottla_coordinator::transaction::{
+    PartitionMarkers, ProducerIdSource, TransactionCoordinator, TransactionSettings,
+};
 use ottla_coordinator::{CoordinatorListener, GroupCoordinator, GroupSettings, Loader, PartitionLog};
 use ottla_env::memory::{Faults, FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Env, Tasks};
@@ -25,7 +27,7 @@ use ottla_protocol::messages::DeleteTopicsRequest;
 use ottla_records::Codec;
 use ottla_replica::metrics::ReplicaMetrics;
 use ottla_replica::{Durability, ReplicaManager};
-use ottla_server::transactions::{Ids, Markers, TransactionsFollow};
+use ottla_server::transactions::Ids;
 use prometheus::Registry;
 
 /// Offsets are kept so long by an empty group of a simulated broker.
@@ -167,7 +169,7 @@ impl World {
         let metadata = Metadata::open(&env, options).expect("the metadata log opens");
         let metrics = Arc::new(ReplicaMetrics::new(&Registry::new()).expect("metrics"));
         let replicas =
-            Arc::new(ReplicaManager::new(logs.clone(), self.config.clone(), Durability::SurviveOne, metrics));
+            ReplicaManager::new(logs.clone(), self.config.clone(), Durability::SurviveOne, metrics);
         metadata.subscribe(replicas.clone());
         let loader = Loader::new(env.tasks.clone());
         let log = |topic| Arc::new(PartitionLog::new(topic, replicas.clone(), metadata.clone(), Codec::None));
@@ -182,23 +184,30 @@ impl World {
         );
         let (share_state, share_partitions) =
             ottla_server::share::rooms(&env, &self.config, &metadata, &replicas, &loader);
-        metadata.subscribe(Arc::new(CoordinatorListener {
-            node_id: BrokerId(1),
-            groups: groups.clone(),
-            share_state: share_state.clone(),
-            share_partitions: share_partitions.clone(),
-        }));
-        wait(loader.until_idle());
         let ids = Arc::new(Ids::new(metadata.clone()));
         let transactions = TransactionCoordinator::new(
             TRANSACTION_SETTINGS,
             log(TRANSACTION_STATE_TOPIC),
-            Arc::new(Markers { replicas: replicas.clone(), groups: groups.clone() }),
+            Arc::new(PartitionMarkers {
+                node_id: BrokerId(1),
+                metadata: metadata.clone(),
+                replicas: replicas.clone(),
+                groups: groups.clone(),
+                clock: env.clock.clone(),
+            }),
             ids.clone(),
             env.clock.clone(),
             env.tasks.clone(),
+            loader.clone(),
         );
-        metadata.subscribe(Arc::new(TransactionsFollow(transactions.clone())));
+        metadata.subscribe(Arc::new(CoordinatorListener {
+            node_id: BrokerId(1),
+            groups: groups.clone(),
+            transactions: transactions.clone(),
+            share_state: share_state.clone(),
+            share_partitions: share_partitions.clone(),
+        }));
+        wait(loader.until_idle());
         metadata.start(&Registration::default()).expect("the controller starts");
         let door = Broker::new(
             env,
@@ -235,7 +244,7 @@ impl World {
         self.disk.set_faults(Faults::default());
         match end {
             End::Clean => {
-                rooms.transactions.unload_all();
+                rooms.transactions.close();
                 rooms.groups.close();
                 wait(rooms.metadata.stop());
                 rooms.logs.clean_shutdown();

@@ -35,7 +35,7 @@ fn tool(class: &str) -> Outcome<Command> {
 }
 
 /// Runs a tool to its end: what it printed, and the broker's processor time meanwhile.
-fn play(name: &str, command: &mut Command, broker: &dyn Broker) -> Outcome<(String, f64, Duration)> {
+pub fn play(name: &str, command: &mut Command, broker: &dyn Broker) -> Outcome<(String, f64, Duration)> {
     let work = ScratchDir::new(name)?;
     let (start, cpu_before) = (Instant::now(), cpu_seconds(broker.pid())?);
     let printed = capture(name, command, None, work.path(), LIMIT)?;
@@ -49,7 +49,7 @@ fn record_count(scale: &Scale, full: usize) -> String {
 }
 
 /// The number in front of a word of the tool's report.
-fn number_before(text: &str, word: &str) -> Option<f64> {
+pub fn number_before(text: &str, word: &str) -> Option<f64> {
     let (before, _) = text.rsplit_once(word)?;
     before.trim_end().rsplit([' ', '(', ',']).next()?.trim().parse().ok()
 }

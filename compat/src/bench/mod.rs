@@ -19,6 +19,7 @@ pub mod parked;
 pub mod rows;
 pub mod scene;
 pub mod table;
+mod transactions;
 pub mod workloads;
 
 use std::time::{Duration, Instant};

@@ -13,11 +13,13 @@ use super::runtime::CoordinatorRuntime;
 use crate::shard::CoordinatorShard;
 use crate::share::ShareCoordinator;
 use crate::share_partition::SharePartitionManager;
+use crate::transaction::TransactionCoordinator;
 
 /// The one listener of all coordinators.
 pub struct CoordinatorListener {
     pub node_id: BrokerId,
     pub groups: Arc<GroupCoordinator>,
+    pub transactions: Arc<TransactionCoordinator>,
     pub share_state: Arc<ShareCoordinator>,
     pub share_partitions: Arc<SharePartitionManager>,
 }
@@ -26,6 +28,7 @@ impl ImageListener for CoordinatorListener {
     fn on_image(&self, delta: &Delta, image: &Arc<Image>) {
         // Groups first: a transaction that a load finds undone writes to their partitions.
         self.groups.runtime.follow(self.node_id, delta, image);
+        self.transactions.runtime.follow(self.node_id, delta, image);
         self.share_state.runtime.follow(self.node_id, delta, image);
         if !delta.topics_created.is_empty()
             || !delta.partitions_added.is_empty()

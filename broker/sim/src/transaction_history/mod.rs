@@ -190,7 +190,7 @@ impl TransactionHistory {
             60..78 => drop(self.wire.deliver_one(&self.world.rooms().door, self.weather.manners.answer_lost)),
             78..92 => drop(self.world.rooms().logs.flush_next()),
             92..98 => self.world.clock.advance(Duration::from_millis(self.wire.rng.below(60))),
-            98 => self.world.rooms().transactions.tick(false),
+            98 => self.world.rooms().transactions.tick(),
             _ => self.world.tick(),
         }
     }
@@ -256,7 +256,7 @@ impl TransactionHistory {
         }
         for round in 0..200 {
             self.world.clock.advance(Duration::from_millis(100));
-            self.world.rooms().transactions.tick(false);
+            self.world.rooms().transactions.tick();
             for _ in 0..40 {
                 self.step();
             }
