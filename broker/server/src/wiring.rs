@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMetrics};
 use ottla_api::metrics::ApiMetrics;
-use ottla_api::{Broker as ApiBroker, Dispatch};
-use ottla_config::BrokerConfig;
+use ottla_api::{Broker as ApiBroker, Dispatch, Rooms as ApiRooms};
+use ottla_config::{BrokerConfig, DynamicBrokerConfig};
 use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator};
 use ottla_coordinator::{
     CoordinatorListener, GroupCoordinator, Loader, PartitionLog, ShareCoordinator, SharePartitionManager,
@@ -100,8 +100,10 @@ pub async fn start(
     let replica_metrics = Arc::new(ReplicaMetrics::new(&registry).map_err(metrics)?);
     let sync_seconds = replica_metrics.sync_seconds.clone();
     logs.on_sync(Arc::new(move |took| sync_seconds.observe(took.as_secs_f64())));
+    let dynamic_config = Arc::new(DynamicBrokerConfig::new(config.clone()));
     let durability = settings::durability(&config, ephemeral);
-    let replicas = ReplicaManager::new(logs.clone(), config.clone(), durability, replica_metrics);
+    let replicas = ReplicaManager::new(logs.clone(), dynamic_config.clone(), durability, replica_metrics);
+    metadata.subscribe(dynamic_config.clone());
     metadata.subscribe(replicas.clone());
     let loader = Loader::new(env.tasks.clone());
     let coordinator_log =
@@ -113,7 +115,7 @@ pub async fn start(
         env.rng.clone(),
         loader.clone(),
     );
-    let (share_state, share_partitions) = share::rooms(&env, &config, &metadata, &replicas, &loader);
+    let (share_state, share_partitions) = share::rooms(&env, &dynamic_config, &metadata, &replicas, &loader);
     let transactions = TransactionCoordinator::new(
         settings::transactions(&config),
         coordinator_log(TRANSACTION_STATE_TOPIC, Codec::None),
@@ -146,19 +148,19 @@ pub async fn start(
     let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
     let figures = Figures::new(replicas.clone(), groups.clone(), env.clone(), config.metrics_series_max);
-    let broker = ApiBroker::new(
-        env.clone(),
-        config.clone(),
+    let broker = ApiBroker::new(ApiRooms {
+        env: env.clone(),
+        config: dynamic_config.clone(),
         features,
-        metadata.clone(),
-        replicas.clone(),
-        groups.clone(),
-        transactions.clone(),
-        share_state.clone(),
-        share_partitions.clone(),
-        api_metrics,
-        settings::authorizer(&config)?,
-    );
+        metadata: metadata.clone(),
+        replicas: replicas.clone(),
+        groups: groups.clone(),
+        transactions: transactions.clone(),
+        share_state: share_state.clone(),
+        share_partitions: share_partitions.clone(),
+        metrics: api_metrics,
+        authorizer: settings::authorizer(&config)?,
+    });
     let ready = Arc::new(AtomicBool::new(false));
     let bound = Listeners::bind(&env, &listeners::specs(&config)).map_err(|error| error.to_string())?;
     let listeners = bound.bound();
@@ -183,6 +185,8 @@ pub async fn start(
         settings::network(&env, &config),
         network_metrics,
     );
+    let (set_limits, env_of_limits) = (network.limits_setter(), env.clone());
+    dynamic_config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
     Ok(Broker {

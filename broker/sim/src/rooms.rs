@@ -10,7 +10,7 @@ use std::thread::Thread;
 use ottla_api::groups::Topics;
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker, Dispatch};
-use ottla_config::BrokerConfig;
+use ottla_config::{BrokerConfig, DynamicBrokerConfig};
 use ottla_coordinator::transaction::{
     PartitionMarkers, ProducerIdSource, TransactionCoordinator, TransactionSettings,
 };
@@ -167,9 +167,10 @@ impl World {
             accept_loss: false,
         };
         let metadata = Metadata::open(&env, options).expect("the metadata log opens");
+        let config = Arc::new(DynamicBrokerConfig::new(self.config.clone()));
         let metrics = Arc::new(ReplicaMetrics::new(&Registry::new()).expect("metrics"));
-        let replicas =
-            ReplicaManager::new(logs.clone(), self.config.clone(), Durability::SurviveOne, metrics);
+        let replicas = ReplicaManager::new(logs.clone(), config.clone(), Durability::SurviveOne, metrics);
+        metadata.subscribe(config.clone());
         metadata.subscribe(replicas.clone());
         let loader = Loader::new(env.tasks.clone());
         let log = |topic| Arc::new(PartitionLog::new(topic, replicas.clone(), metadata.clone(), Codec::None));
@@ -183,7 +184,7 @@ impl World {
             loader.clone(),
         );
         let (share_state, share_partitions) =
-            ottla_server::share::rooms(&env, &self.config, &metadata, &replicas, &loader);
+            ottla_server::share::rooms(&env, &config, &metadata, &replicas, &loader);
         let ids = Arc::new(Ids::new(metadata.clone()));
         let transactions = TransactionCoordinator::new(
             TRANSACTION_SETTINGS,
@@ -209,19 +210,19 @@ impl World {
         }));
         wait(loader.until_idle());
         metadata.start(&Registration::default()).expect("the controller starts");
-        let door = Broker::new(
+        let door = Broker::new(ottla_api::Rooms {
             env,
-            self.config.clone(),
+            config,
             features,
-            metadata.clone(),
-            replicas.clone(),
-            groups.clone(),
-            transactions.clone(),
+            metadata: metadata.clone(),
+            replicas: replicas.clone(),
+            groups: groups.clone(),
+            transactions: transactions.clone(),
             share_state,
             share_partitions,
-            Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics")),
-            None,
-        );
+            metrics: Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics")),
+            authorizer: None,
+        });
         let door = Dispatch::new(Arc::new(door));
         self.rooms = Some(Rooms { logs, metadata, replicas, groups, transactions, door });
         if self.flushes_later {
