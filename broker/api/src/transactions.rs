@@ -1,44 +1,15 @@
-//! What the handlers of transactions share: markers, partitions by name, and errors by version.
+//! What the handlers of transactions share: partitions by name, and errors by version.
 //! Shell.
 
 use std::collections::BTreeMap;
 use std::task::Poll;
 
-use ottla_coordinator::GroupCoordinator;
-use ottla_coordinator::runtime::Durable;
 use ottla_coordinator::transaction::PartitionSet;
 use ottla_env::BoxFuture;
-use ottla_log::AppendOrigin;
 use ottla_model::topic::GROUP_METADATA_TOPIC;
-use ottla_model::{ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, TopicName, TopicPartition};
-use ottla_records::EndTxnMarker;
-use ottla_replica::{Acks, ReplicaManager};
+use ottla_model::{ErrorCode, PartitionIndex, TopicName, TopicPartition};
 
 use crate::context::Broker;
-use crate::errors;
-
-/// Appends a transaction's marker to one partition.
-pub fn write_marker(
-    replicas: &ReplicaManager,
-    groups: &GroupCoordinator,
-    name: &TopicPartition,
-    producer_id: ProducerId,
-    producer_epoch: ProducerEpoch,
-    marker: EndTxnMarker,
-    wall_ms: i64,
-) -> Result<Durable, ErrorCode> {
-    let index = name.partition.0;
-    let partition = replicas.find(name.topic.as_str(), index)?;
-    if name.topic.as_str() == GROUP_METADATA_TOPIC {
-        return groups.write_marker(index, producer_id, producer_epoch, marker);
-    }
-    let batch = marker.build(producer_id, producer_epoch);
-    let appended = partition
-        .append(batch, AppendOrigin::Coordinator, Acks::All, wall_ms)
-        .map_err(|refused| errors::append_refused(&refused))?;
-    let Some(pending) = appended.pending else { return Ok(None) };
-    Ok(Some(Box::pin(async move { pending.acknowledged().await.map_err(errors::not_acknowledged) })))
-}
 
 pub fn partition(topic: &str, index: i32) -> TopicPartition {
     TopicPartition::new(TopicName::new(topic), PartitionIndex(index))

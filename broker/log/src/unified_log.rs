@@ -1,9 +1,8 @@
-//! One partition's log: what everybody else holds of it. Its operations are beside this file:
-//! `append`, `read`, `flush`, `truncate`, `retention`, `lookup`, `recovery`, `close`. What they change
-//! is in parts, each with one file that alone touches its fields: `bounds`, `segment_list`,
-//! `producers` and `epochs` are shared with readers; `active_segment` and `flush_state` are the
+//! One partition's log: what the rest of the process holds of it.
+//! Shell. Its operations are beside this file: `append`, `read`, `flush`, `truncate`, `retention`, `lookup`,
+//! `recovery`, `close`. What they change is in parts, each with one file that alone touches its fields: `bounds`,
+//! `segment_list`, `producers` and `epochs` are shared with readers; `active_segment` and `flush_state` are the
 //! writer's own (`writer`).
-//! Shell.
 //!
 //! Invariants:
 //! - I1. The bytes of every batch below the log's end are written.
@@ -35,7 +34,8 @@ use crate::open_files::OpenFiles;
 use crate::producer_state::ProducerEntry;
 use crate::producers::Producers;
 use crate::segment_list::SegmentList;
-use crate::writer::Writer;
+use crate::verification::{FirstBatch, Verification};
+use crate::writer_lock::WriterLock;
 
 /// What every log of a manager shares.
 pub(crate) struct Shared {
@@ -46,7 +46,7 @@ pub(crate) struct Shared {
     pub cleaner: Cleaner,
     /// Logs with something to flush or to checkpoint.
     pub dirty: Mutex<Vec<Arc<UnifiedLog>>>,
-    /// Told how long each sync took.
+    /// Called with how long each sync took.
     pub on_sync: OnceLock<Arc<SyncObserver>>,
 }
 
@@ -66,7 +66,7 @@ pub struct UnifiedLog {
     /// Why nothing of this log is served: its bytes are damaged where they were on the device.
     damage: OnceLock<StorageFailure>,
     is_deleted: AtomicBool,
-    /// Somebody asked for this log with a configuration. One that a start found and nobody asked for
+    /// A topic claimed this log, with its configuration. One that a start found and no topic claimed
     /// has none of its own: nothing is removed by a default that may not be its topic's.
     is_claimed: AtomicBool,
     /// An aborted transaction is missing in the index of those: its directory is offline.
@@ -79,7 +79,7 @@ pub struct UnifiedLog {
     pub(crate) segments: SegmentList,
     pub(crate) producers: Producers,
     pub(crate) epochs: Epochs,
-    pub(crate) writer: Mutex<Writer>,
+    pub(crate) writer: WriterLock,
     pub(crate) flush_turn: FlushTurn,
     pub(crate) cleaning: CleaningMark,
     pub(crate) flush_listener: RwLock<Option<Arc<dyn FlushListener>>>,
@@ -113,7 +113,7 @@ impl UnifiedLog {
             segments: SegmentList::default(),
             producers: Producers::default(),
             epochs: Epochs::default(),
-            writer: Mutex::default(),
+            writer: WriterLock::default(),
             flush_turn: FlushTurn::default(),
             cleaning: CleaningMark::default(),
             flush_listener: RwLock::new(None),
@@ -154,7 +154,7 @@ impl UnifiedLog {
         self.note_cleanable();
     }
 
-    /// `ZERO` when the folder says nothing and nobody asked with an id.
+    /// `ZERO` when neither the folder nor a topic said one.
     pub fn topic_id(&self) -> TopicId {
         *self.topic_id.lock()
     }
@@ -195,7 +195,7 @@ impl UnifiedLog {
     }
 
     /// For a start after an unclean stop. A folder that can't be read has taken its directory
-    /// offline, which everybody who asks is told.
+    /// offline, which every request for it gets as its answer.
     pub(crate) fn load_and_report(&self) -> LoadReport {
         self.try_load().unwrap_or_default()
     }
@@ -257,7 +257,7 @@ impl UnifiedLog {
         self.first_unstable_offset().map_or(high_watermark, |first| first.min(high_watermark))
     }
 
-    /// Told by the replica room: what lies below is on every in-sync replica. Old segments above
+    /// Reported by the replica room: what lies below is on every in-sync replica. Old segments above
     /// it are not deleted, and ended transactions below it stop holding readers back.
     pub fn on_high_watermark(&self, high_watermark: Offset) {
         self.bounds.set_high_watermark(high_watermark);
@@ -318,6 +318,13 @@ impl UnifiedLog {
     pub fn producers(&self) -> Vec<(ProducerId, ProducerEntry)> {
         self.loaded();
         self.producers.read(|state| state.entries().map(|(id, entry)| (id, entry.clone())).collect())
+    }
+
+    /// What a transactional write needs before it is appended (KIP-890): nothing, where the transaction has a
+    /// batch here; else the word of its coordinator, which is asked after this.
+    pub fn begin_verification(&self, batch: &FirstBatch, now_ms: i64) -> Verification {
+        self.loaded();
+        self.producers.begin_verification(batch, now_ms)
     }
 
     /// Whether the producer has an open transaction here.

@@ -17,11 +17,12 @@ use bytes::Bytes;
 use ottla_env::disk::{Entry, Space};
 use ottla_env::memory::{MemoryClock, MemoryDisk, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Disk, Env, File, OpenMode};
+use ottla_log::verification::FirstBatch;
 use ottla_log::{
     AppendOrigin, CleanupPolicy, LogConfig, LogManager, LogManagerSettings, ReadLimits, UnifiedLog,
 };
 use ottla_model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
-use ottla_records::{BatchBuilder, EndTxnMarker};
+use ottla_records::{BatchBuilder, BatchView, EndTxnMarker};
 use parking_lot::{Condvar, Mutex};
 
 const NOW: i64 = 1_700_000_000_000;
@@ -232,17 +233,27 @@ fn fill(World { clock, manager, log, .. }: &World) {
         builder.append(NOW, Some(b"key"), Some(b"value"), &[]);
         builder.build()
     };
-    log.append(of_producer(0), LeaderEpoch(0), AppendOrigin::Client, NOW).expect("room");
+    let batch = of_producer(0);
+    let origin = verified(log, &batch);
+    log.append(batch, LeaderEpoch(0), origin, NOW).expect("room");
     let marker = EndTxnMarker { is_commit: false, coordinator_epoch: 0, timestamp: NOW };
     let marker = marker.build(ProducerId(7), ProducerEpoch(0));
     log.append(marker, LeaderEpoch(0), AppendOrigin::Coordinator, NOW).expect("room");
     append(log, 1, 400);
-    log.append(of_producer(1), LeaderEpoch(1), AppendOrigin::Client, NOW).expect("room");
+    let batch = of_producer(1);
+    let origin = verified(log, &batch);
+    log.append(batch, LeaderEpoch(1), origin, NOW).expect("room");
     // Flushes and writes the checkpoints.
     clock.advance(Duration::from_secs(10));
     manager.tick();
     log.on_high_watermark(log.log_end_offset());
     assert!(log.segment_count() >= 3);
+}
+
+/// The coordinator knows of the transaction.
+fn verified(log: &UnifiedLog, batch: &[u8]) -> AppendOrigin {
+    let header = *BatchView::first(batch).expect("a batch").header();
+    AppendOrigin::verified_client(log.begin_verification(&FirstBatch::of(&header, false), NOW))
 }
 
 /// Calls all that a reader may call.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ottla_config::BrokerConfig;
+use ottla_config::DynamicBrokerConfig;
 use ottla_metadata::{Image, ImageListener, Working};
 use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, TopicId};
 use ottla_protocol::StrBytes;
@@ -25,10 +25,12 @@ struct Hosts {
     working: Working,
 }
 
-fn config() -> BrokerConfig {
+fn config() -> Arc<DynamicBrokerConfig> {
     let given = [("node.id", "1"), ("log.dirs", "/data")];
     let given: Vec<_> = given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    ottla_config::load(None, &[], &given).expect("a valid configuration").0
+    Arc::new(DynamicBrokerConfig::new(
+        ottla_config::load(None, &[], &given).expect("a valid configuration").0,
+    ))
 }
 
 impl Hosts {

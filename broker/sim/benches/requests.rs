@@ -9,10 +9,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker, Dispatch};
-use ottla_coordinator::transaction::{TransactionCoordinator, TransactionSettings};
+use ottla_config::DynamicBrokerConfig;
+use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, TransactionSettings};
 use ottla_coordinator::{Loader, PartitionLog};
 use ottla_env::Env;
 use ottla_env::memory::{NoNet, SeededRng, ThreadTasks};
+use ottla_model::BrokerId;
 use ottla_model::topic::TRANSACTION_STATE_TOPIC;
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo};
 use ottla_protocol::messages::create_topics_request::CreatableTopic;
@@ -24,7 +26,7 @@ use ottla_protocol::messages::{
 };
 use ottla_protocol::{ApiKey, Encode};
 use ottla_records::{BatchBuilder, Codec};
-use ottla_server::transactions::{Ids, Markers};
+use ottla_server::transactions::Ids;
 use ottla_sim::rooms::{World, wait, wire};
 use prometheus::Registry;
 
@@ -42,6 +44,7 @@ fn dispatch(world: &World) -> Dispatch {
         rng: Arc::new(SeededRng::new(1)),
         tasks: Arc::new(ThreadTasks),
     };
+    let loader = Loader::new(env.tasks.clone());
     let settings = TransactionSettings {
         timeout_max_ms: 900_000,
         id_expiration_ms: 604_800_000,
@@ -57,28 +60,35 @@ fn dispatch(world: &World) -> Dispatch {
     let transactions = TransactionCoordinator::new(
         settings,
         Arc::new(transactions_log),
-        Arc::new(Markers { replicas: rooms.replicas.clone(), groups: rooms.groups.clone() }),
+        Arc::new(PartitionMarkers {
+            node_id: BrokerId(1),
+            metadata: rooms.metadata.clone(),
+            replicas: rooms.replicas.clone(),
+            groups: rooms.groups.clone(),
+            clock: env.clock.clone(),
+        }),
         Arc::new(Ids::new(rooms.metadata.clone())),
         env.clock.clone(),
         env.tasks.clone(),
+        loader.clone(),
     );
-    let loader = Loader::new(env.tasks.clone());
+    let config = Arc::new(DynamicBrokerConfig::new(world.config.clone()));
     let (share_state, share_partitions) =
-        ottla_server::share::rooms(&env, &world.config, &rooms.metadata, &rooms.replicas, &loader);
+        ottla_server::share::rooms(&env, &config, &rooms.metadata, &rooms.replicas, &loader);
     let metrics = Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics"));
-    let broker = Broker::new(
+    let broker = Broker::new(ottla_api::Rooms {
         env,
-        world.config.clone(),
-        Vec::new(),
-        rooms.metadata.clone(),
-        rooms.replicas.clone(),
-        rooms.groups.clone(),
+        config,
+        features: Vec::new(),
+        metadata: rooms.metadata.clone(),
+        replicas: rooms.replicas.clone(),
+        groups: rooms.groups.clone(),
         transactions,
         share_state,
         share_partitions,
         metrics,
-        None,
-    );
+        authorizer: None,
+    });
     Dispatch::new(Arc::new(broker))
 }
 

@@ -1,6 +1,6 @@
-//! The coordinators follow the metadata image: a shard is where its partition is led, under the epoch in
-//! which it is led, and what belongs to deleted topics goes with them.
-//! Shell. Subscribed behind the replica room, so a partition is led before its shard loads.
+//! The coordinators follow the metadata image: a shard is where its partition is led.
+//! Shell. Subscribed behind the replica room, so a partition is led before its shard loads. A shard has the epoch
+//! of its leadership, and what belongs to deleted topics goes with them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,11 +13,13 @@ use super::runtime::CoordinatorRuntime;
 use crate::shard::CoordinatorShard;
 use crate::share::ShareCoordinator;
 use crate::share_partition::SharePartitionManager;
+use crate::transaction::TransactionCoordinator;
 
 /// The one listener of all coordinators.
 pub struct CoordinatorListener {
     pub node_id: BrokerId,
     pub groups: Arc<GroupCoordinator>,
+    pub transactions: Arc<TransactionCoordinator>,
     pub share_state: Arc<ShareCoordinator>,
     pub share_partitions: Arc<SharePartitionManager>,
 }
@@ -26,6 +28,7 @@ impl ImageListener for CoordinatorListener {
     fn on_image(&self, delta: &Delta, image: &Arc<Image>) {
         // Groups first: a transaction that a load finds undone writes to their partitions.
         self.groups.runtime.follow(self.node_id, delta, image);
+        self.transactions.runtime.follow(self.node_id, delta, image);
         self.share_state.runtime.follow(self.node_id, delta, image);
         if !delta.topics_created.is_empty()
             || !delta.partitions_added.is_empty()

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use ottla_env::BoxFuture;
+use ottla_log::verification::{FirstBatch, Verification};
 use ottla_model::{ErrorCode, LeaderEpoch, Offset, TopicId};
 
 use crate::record::codec::CoordinatorRecord;
@@ -22,7 +23,7 @@ pub trait CoordinatorLog: Send + Sync {
         wall_ms: i64,
     ) -> Result<Offset, ErrorCode>;
 
-    /// Appends a batch that is a producer's: offsets of a transaction, or its marker.
+    /// Appends a batch that is a producer's: a transaction's marker.
     fn append_batch(
         &self,
         partition: i32,
@@ -31,9 +32,37 @@ pub trait CoordinatorLog: Send + Sync {
         wall_ms: i64,
     ) -> Result<Offset, ErrorCode>;
 
-    /// Completes when the record at `offset` is committed; `None` when it already is. An error means that
-    /// it may be lost: the partition is of no use any more.
-    fn committed(&self, partition: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>>;
+    /// What offsets that a transaction commits need before they are appended (KIP-890). Where the log has no
+    /// guards, nothing.
+    fn begin_verification(
+        &self,
+        _partition: i32,
+        _batch: &FirstBatch,
+        _wall_ms: i64,
+    ) -> Result<Verification, ErrorCode> {
+        Ok(Verification::Ongoing)
+    }
+
+    /// Appends a batch of a transaction whose coordinator has verified it.
+    fn append_verified(
+        &self,
+        partition: i32,
+        epoch: LeaderEpoch,
+        batch: Bytes,
+        _verification: Verification,
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
+        self.append_batch(partition, epoch, batch, wall_ms)
+    }
+
+    /// Completes when the record at `offset`, appended under this epoch or before it, is committed; `None` when
+    /// it already is. An error means that it may be lost: the shard is of no use any more.
+    fn committed(
+        &self,
+        partition: i32,
+        epoch: LeaderEpoch,
+        offset: Offset,
+    ) -> Option<BoxFuture<'static, Result<(), ErrorCode>>>;
 
     /// Whether nothing has to be read before the partition's shard can answer. Does not block.
     fn is_empty(&self, _partition: i32) -> bool {
@@ -47,16 +76,6 @@ pub trait CoordinatorLog: Send + Sync {
     /// Deletes the records before an offset. A log may keep them: they are only of no use any more.
     fn delete_before(&self, _partition: i32, _before: Offset) -> Result<(), ErrorCode> {
         Ok(())
-    }
-
-    /// How many partitions the topic has; `None` while it does not exist.
-    fn partition_count(&self) -> Option<i32> {
-        None
-    }
-
-    /// The leader epoch of a partition.
-    fn leader_epoch(&self, _partition: i32) -> LeaderEpoch {
-        LeaderEpoch(0)
     }
 
     /// Whether the cluster has a topic of this id.

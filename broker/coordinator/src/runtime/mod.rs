@@ -1,7 +1,7 @@
 //! The shell around the shards of every coordinator, and the APIs of groups.
 //! Shell. Reading order: `log` and `shard` (one shard under one leader epoch), `runtime` (all shards of a
 //! coordinator), `load` and `loader`, `timers`, `follow` (the metadata image), `partition_log` (the log of
-//! a broker); then the group coordinator: `coordinator`, and its APIs in `membership`, `offsets`, `admin`,
+//! a broker), `task_set`; then the group coordinator: `coordinator`, and its APIs in `membership`, `offsets`, `admin`,
 //! `share_groups` and `transactions`.
 //!
 //! A shard's lock is its loop: a call takes it, decides, appends, replays and lets go, all without
@@ -21,6 +21,7 @@ mod partition_log;
 mod runtime;
 mod shard;
 mod share_groups;
+mod task_set;
 mod timers;
 mod transactions;
 
@@ -33,11 +34,11 @@ pub use follow::CoordinatorListener;
 pub use load::LoadSummary;
 pub use loader::Loader;
 pub use log::CoordinatorLog;
-pub(crate) use log::response_error;
 pub use partition_log::PartitionLog;
 pub use runtime::CoordinatorRuntime;
-pub(crate) use shard::Shard;
+pub(crate) use shard::{Shard, ShardGuard};
 pub use share_groups::{DeletingShareGroup, ShareHeartbeatReply};
+pub(crate) use task_set::TaskSet;
 
 /// When what was written is durable; `None` when it already is.
 pub type Durable = Option<BoxFuture<'static, Result<(), ErrorCode>>>;

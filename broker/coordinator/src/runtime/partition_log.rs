@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_env::BoxFuture;
+use ottla_log::verification::{FirstBatch, Verification};
 use ottla_log::{AppendOrigin, ReadLimits};
 use ottla_metadata::Metadata;
 use ottla_model::{ErrorCode, LeaderEpoch, Offset, TopicId, TopicName};
@@ -36,6 +37,23 @@ impl PartitionLog {
 
     fn partition(&self, index: i32) -> Result<Arc<Partition>, ErrorCode> {
         self.replicas.partition(self.topic, index).ok_or(ErrorCode::NotLeaderOrFollower)
+    }
+}
+
+impl PartitionLog {
+    fn append_as(
+        &self,
+        partition: i32,
+        epoch: LeaderEpoch,
+        batch: Bytes,
+        origin: AppendOrigin,
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
+        let appended = self
+            .partition(partition)?
+            .append_in(epoch, batch, origin, Acks::All, wall_ms)
+            .map_err(|refused| error_codes::append_refused(&refused))?;
+        Ok(appended.info.last_offset)
     }
 }
 
@@ -76,18 +94,45 @@ impl CoordinatorLog for PartitionLog {
         batch: Bytes,
         wall_ms: i64,
     ) -> Result<Offset, ErrorCode> {
-        let appended = self
-            .partition(partition)?
-            .append_in(epoch, batch, AppendOrigin::Coordinator, Acks::All, wall_ms)
-            .map_err(|refused| error_codes::append_refused(&refused))?;
-        Ok(appended.info.last_offset)
+        self.append_as(partition, epoch, batch, AppendOrigin::Coordinator, wall_ms)
     }
 
-    fn committed(&self, partition: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
+    fn begin_verification(
+        &self,
+        partition: i32,
+        batch: &FirstBatch,
+        wall_ms: i64,
+    ) -> Result<Verification, ErrorCode> {
+        let partition = self.partition(partition)?;
+        let led = partition.led(-1).map_err(error_codes::unavailable)?;
+        Ok(led.log().begin_verification(batch, wall_ms))
+    }
+
+    fn append_verified(
+        &self,
+        partition: i32,
+        epoch: LeaderEpoch,
+        batch: Bytes,
+        verification: Verification,
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
+        let origin = match verification {
+            Verification::Ongoing => AppendOrigin::Coordinator,
+            Verification::Needed(guard) => AppendOrigin::VerifiedCoordinator(guard),
+        };
+        self.append_as(partition, epoch, batch, origin, wall_ms)
+    }
+
+    fn committed(
+        &self,
+        partition: i32,
+        epoch: LeaderEpoch,
+        offset: Offset,
+    ) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
         let Ok(partition) = self.partition(partition) else {
             return Some(Box::pin(async { Err(ErrorCode::NotLeaderOrFollower) }));
         };
-        match partition.pending(partition.leader_epoch(), offset + 1) {
+        match partition.pending(epoch, offset + 1) {
             Ok(None) => None,
             Ok(Some(pending)) => {
                 Some(Box::pin(
@@ -108,7 +153,8 @@ impl CoordinatorLog for PartitionLog {
         let led = partition.led(-1).map_err(error_codes::unavailable)?;
         let log = led.log();
         let from = from.max(log.log_start_offset());
-        let end = led.high_watermark();
+        // All of it: what is not committed yet will be, or this leader epoch ends.
+        let end = log.log_end_offset();
         if from >= end {
             return Ok((Bytes::new(), end));
         }
@@ -129,14 +175,6 @@ impl CoordinatorLog for PartitionLog {
             return Ok(());
         }
         log.delete_records(before).map(|_| ()).map_err(|error| error_codes::change_error(&error))
-    }
-
-    fn partition_count(&self) -> Option<i32> {
-        self.metadata.image().topic(self.topic).map(|topic| topic.partitions.len() as i32)
-    }
-
-    fn leader_epoch(&self, partition: i32) -> LeaderEpoch {
-        self.partition(partition).map_or(LeaderEpoch(0), |partition| partition.leader_epoch())
     }
 
     fn has_topic(&self, id: TopicId) -> bool {

@@ -165,6 +165,10 @@ impl<S: CoordinatorShard> CoordinatorRuntime<S> {
                 let runtime = Arc::clone(self);
                 Reply::Later(Box::pin(async move {
                     match receiver.await {
+                        // It was answered in time, but has not left: the epoch that answered it is over.
+                        Ok(ParkedAnswer { after: Some(_), .. }) if shard.has_ended() => {
+                            on_error(ErrorCode::NotCoordinator)
+                        }
                         Ok(ParkedAnswer { response, after }) => {
                             let reply = runtime.reply_after(&shard, after, response_of(response), on_error);
                             reply.into_future().await

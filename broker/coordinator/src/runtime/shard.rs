@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use ottla_env::{BoxFuture, Clock, Monotonic};
+use ottla_log::verification::Verification;
 use ottla_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence};
 use ottla_records::{BatchBuilder, EndTxnMarker};
 use parking_lot::{Mutex, MutexGuard};
@@ -233,11 +234,19 @@ impl<S: CoordinatorShard> ShardGuard<'_, S> {
         Ok(Some(last))
     }
 
-    /// The same for the records of a producer's transaction.
+    pub fn append_one(&mut self, record: S::Record) -> Result<Offset, ErrorCode> {
+        match self.append(vec![record])? {
+            Some(offset) => Ok(offset),
+            None => unreachable!("one record has an offset"),
+        }
+    }
+
+    /// The same for the records of a producer's transaction, which its coordinator has verified.
     pub fn append_transactional(
         &mut self,
         producer_id: ProducerId,
         producer_epoch: ProducerEpoch,
+        verification: Verification,
         records: Vec<S::Record>,
     ) -> Result<Option<Offset>, ErrorCode> {
         if records.is_empty() {
@@ -251,7 +260,9 @@ impl<S: CoordinatorShard> ShardGuard<'_, S> {
         }
         let (partition, epoch) = (self.shard.partition, self.shard.epoch);
         let log = &self.shard.outside.log;
-        let last = log.append_batch(partition, epoch, batch.build(), self.wall_ms).map_err(response_error)?;
+        let last = log
+            .append_verified(partition, epoch, batch.build(), verification, self.wall_ms)
+            .map_err(response_error)?;
         self.replay(last, Some(producer_id.0), records);
         Ok(Some(last))
     }
@@ -328,7 +339,7 @@ pub(crate) struct CommitWait<S: CoordinatorShard> {
 impl<S: CoordinatorShard> CommitWait<S> {
     /// `None` when the record is committed already.
     pub fn new(shard: &Arc<Shard<S>>, after: Offset) -> Option<CommitWait<S>> {
-        let committed = shard.outside.log.committed(shard.partition, after)?;
+        let committed = shard.outside.log.committed(shard.partition, shard.epoch, after)?;
         Some(CommitWait { shard: Arc::clone(shard), committed })
     }
 

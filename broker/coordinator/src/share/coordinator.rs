@@ -137,7 +137,7 @@ fn delete_redundant(
     Prune { needed, last }: Prune,
 ) {
     // The snapshots must be there for good before what they replace goes.
-    if log.committed(shard.partition, last).is_some() || shard.has_ended() {
+    if log.committed(shard.partition, shard.epoch, last).is_some() || shard.has_ended() {
         return;
     }
     if let Err(error) = log.delete_before(shard.partition, needed) {

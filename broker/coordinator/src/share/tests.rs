@@ -211,7 +211,12 @@ impl CoordinatorLog for MemoryLog {
         Err(ErrorCode::UnknownServerError)
     }
 
-    fn committed(&self, _: i32, _: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
+    fn committed(
+        &self,
+        _: i32,
+        _: LeaderEpoch,
+        _: Offset,
+    ) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
         None
     }
 

@@ -1,4 +1,4 @@
-//! DescribeTransactions and ListTransactions at the door.
+//! DescribeTransactions and ListTransactions.
 //! Shell.
 
 use ottla_model::ErrorCode;
@@ -10,7 +10,7 @@ use ottla_protocol::messages::{
     ListTransactionsRequest, ListTransactionsResponse, ProducerId, TopicName, TransactionalId,
 };
 
-use super::coordinator::{Phase, TransactionCoordinator};
+use super::coordinator::TransactionCoordinator;
 use super::metadata::TransactionState;
 use crate::java_hash::in_hash_order;
 use crate::wire::text;
@@ -32,9 +32,9 @@ impl TransactionCoordinator {
         if transactional_id.is_empty() {
             return Err(ErrorCode::InvalidRequest);
         }
-        let shard = self.shard_for(transactional_id)?;
-        let mut phase = shard.phase.lock();
-        let value = phase.core()?.get(transactional_id).ok_or(ErrorCode::TransactionalIdNotFound)?;
+        let shard = self.runtime.shard_for(transactional_id)?;
+        let value = self.runtime.turn(&shard, |guard| guard.core().get(transactional_id).cloned())?;
+        let value = value.ok_or(ErrorCode::TransactionalIdNotFound)?;
         let mut topics: Vec<TopicData> = Vec::new();
         for one in in_hash_order(value.partitions.iter()) {
             match topics.iter_mut().find(|topic| *topic.topic.0 == *one.topic.as_str()) {
@@ -70,31 +70,28 @@ impl TransactionCoordinator {
             }
         }
         let wall_ms = self.clock.wall_ms();
-        let shards = self.all_shards();
-        for shard in &shards {
-            let phase = shard.phase.lock();
-            let core = match &*phase {
-                Phase::Active(core) => core,
-                Phase::Gone => continue,
-                Phase::Loading => {
-                    return ListTransactionsResponse::default()
-                        .with_error_code(ErrorCode::CoordinatorLoadInProgress.code());
+        for shard in self.runtime.all_shards() {
+            let listed = self.runtime.turn(&shard, |guard| {
+                let core = guard.core();
+                for (id, value) in core.iter() {
+                    let ids = &request.producer_id_filters;
+                    let is_of_producer = ids.is_empty() || ids.iter().any(|id| id.0 == value.producer_id.0);
+                    let is_in_state = request.state_filters.is_empty() || states.contains(&value.state);
+                    let runs_ms = wall_ms.saturating_sub(value.start_timestamp_ms);
+                    let is_long = request.duration_filter < 0 || runs_ms > request.duration_filter;
+                    if is_of_producer && is_in_state && is_long && is_wanted(id) {
+                        response.transaction_states.push(
+                            ListedTransaction::default()
+                                .with_transactional_id(TransactionalId(text(id)))
+                                .with_producer_id(ProducerId(value.producer_id.0))
+                                .with_transaction_state(text(value.state.name())),
+                        );
+                    }
                 }
-            };
-            for (id, value) in core.iter() {
-                let ids = &request.producer_id_filters;
-                let is_of_producer = ids.is_empty() || ids.iter().any(|id| id.0 == value.producer_id.0);
-                let is_in_state = request.state_filters.is_empty() || states.contains(&value.state);
-                let runs_ms = wall_ms.saturating_sub(value.start_timestamp_ms);
-                let is_long = request.duration_filter < 0 || runs_ms > request.duration_filter;
-                if is_of_producer && is_in_state && is_long && is_wanted(id) {
-                    response.transaction_states.push(
-                        ListedTransaction::default()
-                            .with_transactional_id(TransactionalId(text(id)))
-                            .with_producer_id(ProducerId(value.producer_id.0))
-                            .with_transaction_state(text(value.state.name())),
-                    );
-                }
+            });
+            match listed {
+                Ok(()) | Err(ErrorCode::NotCoordinator) => {}
+                Err(error) => return ListTransactionsResponse::default().with_error_code(error.code()),
             }
         }
         response

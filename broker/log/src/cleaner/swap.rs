@@ -1,6 +1,6 @@
-//! Puts a cleaned segment in the place of those it was made of, so that a crash at any point
-//! leaves either, whole; and finishes at the next start what a crash interrupted.
-//! Shell. The names are Kafka's, and a Kafka that finds them finishes the same way.
+//! Puts a cleaned segment in the place of those it was made of, whole or not at all.
+//! Shell. A crash at any point leaves either, and the next start finishes what it interrupted. The names are
+//! Kafka's, and a Kafka that finds them finishes the same way.
 //!
 //! ```text
 //! 1  <base>.log.cleaned  .index.cleaned  .timeindex.cleaned  .txnindex.cleaned     written, synced
@@ -251,7 +251,7 @@ impl UnifiedLog {
         writer.generation() == generation && !self.is_deleted() && group.iter().all(is_there)
     }
 
-    /// Changes the list and what is remembered of positions at once: nobody finds a position of
+    /// Changes the list and what is remembered of positions at once: no reader finds a position of
     /// one segment and takes it for the other's.
     fn replace_segments(&self, group: &[Arc<Segment>], cleaned: &Arc<Segment>) {
         let mut writer = self.writer.lock();

@@ -1,6 +1,5 @@
-//! Histories of transactions over the rooms of a whole broker: coordinator, partitions, groups and
-//! fetches, with requests that are late, answers that are lost, zombies, and crashes between any two steps.
-//! Shell.
+//! Histories of transactions over the rooms of a whole broker: coordinator, partitions, groups and fetches.
+//! Shell. Requests are late, answers are lost, there are zombies, and crashes between any two steps.
 //!
 //! The rule: of each transaction all outputs and the offsets count, or nothing. A commit that was
 //! acknowledged counts; what was not asked to be committed never does. Every input is counted once. When
@@ -190,7 +189,7 @@ impl TransactionHistory {
             60..78 => drop(self.wire.deliver_one(&self.world.rooms().door, self.weather.manners.answer_lost)),
             78..92 => drop(self.world.rooms().logs.flush_next()),
             92..98 => self.world.clock.advance(Duration::from_millis(self.wire.rng.below(60))),
-            98 => self.world.rooms().transactions.tick(false),
+            98 => self.world.rooms().transactions.tick(),
             _ => self.world.tick(),
         }
     }
@@ -256,7 +255,7 @@ impl TransactionHistory {
         }
         for round in 0..200 {
             self.world.clock.advance(Duration::from_millis(100));
-            self.world.rooms().transactions.tick(false);
+            self.world.rooms().transactions.tick();
             for _ in 0..40 {
                 self.step();
             }

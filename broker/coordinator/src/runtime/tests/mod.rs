@@ -1,6 +1,7 @@
 //! Tests of the groups' APIs: a coordinator over a log in memory.
 //! Shell.
 
+mod histories;
 mod versions;
 
 use std::sync::Arc;
@@ -82,7 +83,12 @@ impl CoordinatorLog for MemoryLog {
         Ok(Offset(*self.end.lock() - 1))
     }
 
-    fn committed(&self, _: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
+    fn committed(
+        &self,
+        _: i32,
+        _: LeaderEpoch,
+        offset: Offset,
+    ) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
         if matches!(*self.committed.borrow(), Ok(end) if offset.0 < end) {
             return None;
         }

@@ -10,14 +10,18 @@ use bytes::Bytes;
 use ottla_env::memory::{MemoryClock, SeededRng};
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
 use ottla_env::{BoxFuture, Tasks};
-use ottla_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition};
-use ottla_records::{BatchBuilder, EndTxnMarker};
+use ottla_log::producer_state::{Guarding, ProducerRefusal, ProducerState};
+use ottla_log::verification::{FirstBatch, GuardSource, Verification, VerificationGuard};
+use ottla_model::{
+    BrokerId, ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicPartition,
+};
+use ottla_records::{BatchBuilder, BatchHeader, BatchView, EndTxnMarker};
 use parking_lot::Mutex;
 
 use super::super::*;
 use super::place;
 use crate::CoordinatorRecord;
-use crate::runtime::{CoordinatorLog, Durable};
+use crate::runtime::{CoordinatorLog, Durable, Loader};
 
 const PARTITIONS: i32 = 3;
 
@@ -43,7 +47,47 @@ struct Fact {
 struct Disk {
     log: Vec<Bytes>,
     log_flushed: usize,
-    partitions: BTreeMap<i32, (Vec<Entry>, usize)>,
+    partitions: BTreeMap<i32, Partition>,
+}
+
+/// One partition's log, how far it is flushed, and what it knows of its producers.
+#[derive(Default)]
+struct Partition {
+    entries: Vec<Entry>,
+    flushed: usize,
+    producers: ProducerState,
+    guards: GuardSource,
+}
+
+impl Entry {
+    /// As a batch at this offset.
+    fn header(&self, offset: usize) -> (BatchHeader, Option<EndTxnMarker>) {
+        let (bytes, marker) = match *self {
+            Entry::Data { producer_id, epoch, .. } => {
+                let mut batch =
+                    BatchBuilder::new().transactional().producer(producer_id, epoch, Sequence::NONE);
+                batch.append(0, None, None, &[]);
+                (batch.build(), None)
+            }
+            Entry::Marker { producer_id, epoch, is_commit } => {
+                let marker = EndTxnMarker { is_commit, coordinator_epoch: 0, timestamp: 0 };
+                (marker.build(producer_id, epoch), Some(marker))
+            }
+        };
+        let header = *BatchView::first(&bytes).expect("a batch").header();
+        (BatchHeader { base_offset: Offset(offset as i64), ..header }, marker)
+    }
+}
+
+impl Partition {
+    /// What a restart knows: what is in the log.
+    fn restart(&mut self) {
+        self.producers = ProducerState::default();
+        for (offset, entry) in self.entries.iter().enumerate() {
+            let (header, marker) = entry.header(offset);
+            self.producers.apply(&header, marker.as_ref());
+        }
+    }
 }
 
 /// The world: what outlives a crash, and the tasks, which do not.
@@ -64,10 +108,6 @@ fn until(holds: impl Fn() -> bool + Send + 'static) -> BoxFuture<'static, Result
 struct Outside(Arc<World>);
 
 impl CoordinatorLog for Outside {
-    fn partition_count(&self) -> Option<i32> {
-        Some(1)
-    }
-
     fn ensure_topic(&self) -> BoxFuture<'static, Result<(), ErrorCode>> {
         Box::pin(async { Ok(()) })
     }
@@ -95,11 +135,12 @@ impl CoordinatorLog for Outside {
         Ok(Offset(offset))
     }
 
-    fn leader_epoch(&self, _: i32) -> LeaderEpoch {
-        LeaderEpoch(*self.0.epoch.lock())
-    }
-
-    fn committed(&self, _: i32, offset: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
+    fn committed(
+        &self,
+        _: i32,
+        _: LeaderEpoch,
+        offset: Offset,
+    ) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
         let world = self.0.clone();
         let is_flushed = move || world.disk.lock().log_flushed as i64 > offset.0;
         (!is_flushed()).then(|| until(is_flushed))
@@ -115,39 +156,74 @@ impl CoordinatorLog for Outside {
 }
 
 impl World {
-    /// Appends to a partition under the log's own rule: an old epoch is refused.
-    fn append(self: &Arc<Self>, partition: i32, entry: Entry) -> Result<Durable, ErrorCode> {
+    fn begin_verification(&self, partition: i32, producer: (ProducerId, ProducerEpoch)) -> Verification {
         let mut disk = self.disk.lock();
-        let (entries, _) = disk.partitions.entry(partition).or_default();
-        let of = |entry: &Entry| match *entry {
-            Entry::Data { producer_id, epoch, .. } | Entry::Marker { producer_id, epoch, .. } => {
-                (producer_id, epoch)
-            }
+        let partition = disk.partitions.entry(partition).or_default();
+        let first = FirstBatch {
+            producer_id: producer.0,
+            producer_epoch: producer.1,
+            sequence: Sequence::NONE,
+            has_epoch_bump: false,
         };
-        let (id, epoch) = of(&entry);
-        if entries.iter().any(|known| of(known).0 == id && of(known).1 > epoch) {
-            return Err(ErrorCode::InvalidProducerEpoch);
+        partition.producers.begin_verification(&first, partition.guards.fresh(), 0)
+    }
+
+    /// Appends to a partition under the log's own rules.
+    fn append(
+        self: &Arc<Self>,
+        partition: i32,
+        entry: Entry,
+        guard: Option<VerificationGuard>,
+    ) -> Result<Durable, ErrorCode> {
+        let mut disk = self.disk.lock();
+        let log = disk.partitions.entry(partition).or_default();
+        let (header, marker) = entry.header(log.entries.len());
+        let (marker, guarding) = (marker.as_ref(), Guarding::Guard(guard));
+        let checked = log.producers.check(&header, marker, false, guarding, header.base_offset, &"t");
+        match checked {
+            Ok(_) => {}
+            Err(ProducerRefusal::InvalidTxnState(_)) => return Err(ErrorCode::InvalidTxnState),
+            Err(_) => return Err(ErrorCode::InvalidProducerEpoch),
         }
-        entries.push(entry);
-        let (end, world) = (entries.len(), self.clone());
-        Ok(Some(until(move || world.disk.lock().partitions[&partition].1 >= end)))
+        log.producers.apply(&header, marker);
+        log.entries.push(entry);
+        let (end, world) = (log.entries.len(), self.clone());
+        Ok(Some(until(move || world.disk.lock().partitions[&partition].flushed >= end)))
     }
 }
 
-impl TransactionMarkers for Outside {
-    fn write(
-        &self,
-        partition: &TopicPartition,
-        producer_id: ProducerId,
-        epoch: ProducerEpoch,
-        marker: EndTxnMarker,
-        _: i64,
-    ) -> Result<Durable, ErrorCode> {
-        if self.0.rng.chance(200) {
-            return Err(ErrorCode::NotLeaderOrFollower);
+/// Two brokers, each with some of the partitions; one may be out of reach.
+impl MarkerChannel for Outside {
+    fn leader_of(&self, partition: &TopicPartition) -> Result<BrokerId, ErrorCode> {
+        match self.0.rng.chance(50) {
+            true => Err(ErrorCode::LeaderNotAvailable),
+            false => Ok(BrokerId(partition.partition.0 % 2)),
         }
-        self.0
-            .append(partition.partition.0, Entry::Marker { producer_id, epoch, is_commit: marker.is_commit })
+    }
+
+    fn send(&self, broker: BrokerId, sent: TransactionMarker) -> BoxFuture<'static, MarkerOutcomes> {
+        let (producer_id, epoch) = (sent.producer_id, sent.producer_epoch);
+        let is_unreachable = self.0.rng.chance(50);
+        let append = |name: &TopicPartition| {
+            assert_eq!(broker.0, name.partition.0 % 2, "a marker goes to its partition's leader");
+            if is_unreachable || self.0.rng.chance(200) {
+                return Err(ErrorCode::NotLeaderOrFollower);
+            }
+            let marker = Entry::Marker { producer_id, epoch, is_commit: sent.marker.is_commit };
+            self.0.append(name.partition.0, marker, None)
+        };
+        let appended: Vec<_> = sent.partitions.iter().map(append).collect();
+        Box::pin(async move {
+            let mut outcomes = MarkerOutcomes::new();
+            for one in appended {
+                outcomes.push(match one {
+                    Ok(Some(durable)) => durable.await,
+                    Ok(None) => Ok(()),
+                    Err(error) => Err(error),
+                });
+            }
+            outcomes
+        })
     }
 }
 
@@ -183,12 +259,22 @@ fn coordinator(world: &Arc<World>, clock: &Arc<MemoryClock>) -> Arc<TransactionC
     let settings = TransactionSettings {
         timeout_max_ms: 900_000,
         id_expiration_ms: 1 << 40,
-        abort_interval_ms: 10_000,
+        abort_interval_ms: 100,
         expiration_interval_ms: 3_600_000,
     };
-    let coordinator =
-        TransactionCoordinator::new(settings, outside(), outside(), outside(), clock.clone(), outside());
-    assert_eq!(coordinator.load(0), Ok(()));
+    let loader = Loader::new(outside());
+    let coordinator = TransactionCoordinator::new(
+        settings,
+        outside(),
+        outside(),
+        outside(),
+        clock.clone(),
+        outside(),
+        loader,
+    );
+    coordinator.runtime.set_partition_count(Some(1));
+    let epoch = LeaderEpoch(*world.epoch.lock());
+    assert!(matches!(coordinator.runtime.load_now(0, epoch), Some(Ok(_))));
     coordinator
 }
 
@@ -247,22 +333,31 @@ async fn transact(
             }
         }
         loop {
-            let joining = Joining {
-                transactional_id: Box::from(id),
-                producer_id: producer.0,
-                producer_epoch: producer.1,
-                partitions: partitions.clone(),
-                adds,
-            };
-            let door = world.clone();
-            let write = move |verified: Result<Vec<ErrorCode>, ErrorCode>| match verified?[0] {
-                ErrorCode::None => {
-                    let (producer_id, epoch) = producer;
-                    door.append(partition, Entry::Data { producer_id, epoch, transaction })
+            let verification = world.begin_verification(partition, producer);
+            let verified = match verification {
+                Verification::Ongoing => Ok(None),
+                Verification::Needed(guard) => {
+                    let joining = Joining {
+                        transactional_id: Box::from(id),
+                        producer_id: producer.0,
+                        producer_epoch: producer.1,
+                        partitions: partitions.clone(),
+                        adds,
+                    };
+                    let verified = coordinator.add_or_verify(joining).into_future().await;
+                    if world.rng.chance(300) {
+                        // The answer is a while on its way.
+                        std::future::poll_fn(once()).await;
+                    }
+                    match verified.map(|errors| errors[0]) {
+                        Ok(ErrorCode::None) => Ok(Some(guard)),
+                        Ok(error) | Err(error) => Err(error),
+                    }
                 }
-                error => Err(error),
             };
-            match coordinator.write_in_transaction(joining, write).into_future().await {
+            let (producer_id, epoch) = producer;
+            let entry = Entry::Data { producer_id, epoch, transaction };
+            match verified.and_then(|guard| world.append(partition, entry, guard)) {
                 Ok(durable) => {
                     if let Some(durable) = durable {
                         durable.await.ok()?;
@@ -349,8 +444,8 @@ impl History {
         match self.world.rng.below(PARTITIONS as u64 + 1) as i32 {
             0 => disk.log_flushed = disk.log.len(),
             partition => {
-                if let Some((entries, flushed)) = disk.partitions.get_mut(&(partition - 1)) {
-                    *flushed = entries.len();
+                if let Some(log) = disk.partitions.get_mut(&(partition - 1)) {
+                    log.flushed = log.entries.len();
                 }
             }
         }
@@ -365,9 +460,10 @@ impl History {
             let end = cut(disk.log_flushed, disk.log.len());
             disk.log.truncate(end);
             disk.log_flushed = end;
-            for (entries, flushed) in disk.partitions.values_mut() {
-                *flushed = cut(*flushed, entries.len());
-                entries.truncate(*flushed);
+            for log in disk.partitions.values_mut() {
+                log.flushed = cut(log.flushed, log.entries.len());
+                log.entries.truncate(log.flushed);
+                log.restart();
             }
         }
         *self.world.epoch.lock() += 1;
@@ -381,7 +477,7 @@ impl History {
             _ => self.clock.advance(Duration::from_millis(20)),
         }
         if self.world.rng.chance(5) {
-            self.coordinator.tick(false);
+            self.coordinator.tick();
         }
     }
 
@@ -391,7 +487,7 @@ impl History {
         self.clock.advance(Duration::from_secs(3));
         for _ in 0..4_000 {
             self.step();
-            self.coordinator.tick(false);
+            self.coordinator.tick();
         }
         assert!(self.world.tasks.lock().is_empty(), "a transaction was never completed");
     }
@@ -400,9 +496,9 @@ impl History {
         let disk = self.world.disk.lock();
         let mut outcomes: BTreeMap<u64, BTreeSet<bool>> = BTreeMap::new();
         let mut found: BTreeMap<(u64, i32), usize> = BTreeMap::new();
-        for (partition, (entries, _)) in &disk.partitions {
+        for (partition, log) in &disk.partitions {
             let mut open: BTreeMap<ProducerId, Vec<u64>> = BTreeMap::new();
-            for entry in entries {
+            for entry in &log.entries {
                 match entry {
                     Entry::Data { producer_id, transaction, .. } => {
                         open.entry(*producer_id).or_default().push(*transaction);

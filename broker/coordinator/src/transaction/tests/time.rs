@@ -10,15 +10,15 @@ use bytes::Bytes;
 use ottla_env::memory::MemoryClock;
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
 use ottla_env::{BoxFuture, Clock, Tasks};
-use ottla_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition};
+use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_protocol::messages::{ListTransactionsRequest, TransactionalId};
-use ottla_records::{BatchBuilder, EndTxnMarker};
+use ottla_records::BatchBuilder;
 use parking_lot::Mutex;
 
 use super::super::*;
 use super::place;
 use crate::CoordinatorRecord;
-use crate::runtime::{CoordinatorLog, Durable};
+use crate::runtime::{CoordinatorLog, Loader};
 use crate::wire::text;
 
 #[derive(Default)]
@@ -33,10 +33,6 @@ struct World {
 struct Outside(Arc<World>);
 
 impl CoordinatorLog for Outside {
-    fn partition_count(&self) -> Option<i32> {
-        Some(1)
-    }
-
     fn ensure_topic(&self) -> BoxFuture<'static, Result<(), ErrorCode>> {
         Box::pin(async { Ok(()) })
     }
@@ -68,11 +64,12 @@ impl CoordinatorLog for Outside {
         Ok(Offset(offset))
     }
 
-    fn leader_epoch(&self, _: i32) -> LeaderEpoch {
-        LeaderEpoch(0)
-    }
-
-    fn committed(&self, _: i32, _: Offset) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
+    fn committed(
+        &self,
+        _: i32,
+        _: LeaderEpoch,
+        _: Offset,
+    ) -> Option<BoxFuture<'static, Result<(), ErrorCode>>> {
         None
     }
 
@@ -82,17 +79,17 @@ impl CoordinatorLog for Outside {
     }
 }
 
-impl TransactionMarkers for Outside {
-    fn write(
-        &self,
-        partition: &TopicPartition,
-        _: ProducerId,
-        epoch: ProducerEpoch,
-        marker: EndTxnMarker,
-        _: i64,
-    ) -> Result<Durable, ErrorCode> {
-        self.0.markers.lock().push((partition.clone(), epoch, marker.is_commit));
-        Ok(None)
+impl MarkerChannel for Outside {
+    fn leader_of(&self, _: &TopicPartition) -> Result<BrokerId, ErrorCode> {
+        Ok(BrokerId(0))
+    }
+
+    fn send(&self, _: BrokerId, sent: TransactionMarker) -> BoxFuture<'static, MarkerOutcomes> {
+        let outcomes = vec![Ok(()); sent.partitions.len()];
+        let (epoch, is_commit) = (sent.producer_epoch, sent.marker.is_commit);
+        let markers = sent.partitions.into_iter().map(|partition| (partition, epoch, is_commit));
+        self.0.markers.lock().extend(markers);
+        Box::pin(async move { outcomes })
     }
 }
 
@@ -141,9 +138,18 @@ impl Lab {
             abort_interval_ms: 10_000,
             expiration_interval_ms: 30_000,
         };
-        let coordinator =
-            TransactionCoordinator::new(settings, outside(), outside(), outside(), clock.clone(), outside());
-        assert_eq!(coordinator.load(0), Ok(()));
+        let loader = Loader::new(outside());
+        let coordinator = TransactionCoordinator::new(
+            settings,
+            outside(),
+            outside(),
+            outside(),
+            clock.clone(),
+            outside(),
+            loader,
+        );
+        coordinator.runtime.set_partition_count(Some(1));
+        assert!(matches!(coordinator.runtime.load_now(0, LeaderEpoch(0)), Some(Ok(_))));
         Lab { world, clock, coordinator }
     }
 
@@ -192,7 +198,7 @@ impl Lab {
 #[tokio::test]
 async fn the_timer_task_aborts_what_is_late_and_forgets_ids_that_nobody_uses() {
     let lab = Lab::new();
-    lab.coordinator.start_timers().detach();
+    lab.coordinator.start_timers(&Outside(lab.world.clone()));
     lab.run_tasks();
     let (_, epoch) = lab.begin(15_000).await;
     lab.pass(10_000);
@@ -219,7 +225,7 @@ async fn an_open_transaction_is_never_forgotten() {
     let lab = Lab::new();
     lab.begin(900_000).await;
     lab.clock.advance(Duration::from_millis(600_000));
-    lab.coordinator.tick(true);
+    lab.coordinator.tick();
     assert_eq!((lab.state().as_str(), lab.listed()), ("Ongoing", 1));
 }
 
@@ -229,11 +235,13 @@ async fn a_tombstone_that_is_refused_is_written_at_the_next_turn() {
     lab.coordinator.init_producer_id(ID, 60_000, None).await.expect("a producer");
     lab.clock.advance(Duration::from_millis(60_000));
     lab.world.refusals.store(1, Ordering::Release);
-    lab.coordinator.tick(true);
+    lab.coordinator.tick();
     assert_eq!(lab.state(), "Empty", "what is not in the log has not happened");
-    lab.coordinator.tick(false);
+    lab.clock.advance(Duration::from_millis(29_999));
+    lab.coordinator.tick();
     assert_eq!(lab.state(), "Empty");
-    lab.coordinator.tick(true);
+    lab.clock.advance(Duration::from_millis(1));
+    lab.coordinator.tick();
     assert_eq!(lab.listed(), 0);
 }
 
