@@ -267,3 +267,28 @@ fn what_must_hold_is_asserted_twice_in_a_thousand_lines() {
     let (assertions, lines) = count_assertions();
     assert!(assertions * 1_000 >= lines * 2, "{assertions} assertions in {lines} lines");
 }
+
+#[test]
+fn the_files_that_the_map_names_are_there() {
+    let map = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).expect("the map");
+    let known: Vec<String> = sources("broker").into_iter().map(|source| source.path).collect();
+    let is_known = |name: &str| {
+        let in_room = name.split_once('/').map(|(room, file)| format!("broker/{room}/src/{file}"));
+        known
+            .iter()
+            .any(|path| path == name || path.ends_with(&format!("/{name}")) || Some(path) == in_room.as_ref())
+    };
+    let in_text = map.split('`').skip(1).step_by(2).filter(|name| name.ends_with(".rs")).map(str::to_owned);
+    // A row of the table of walks: `room` file, folder/file · `room` ...
+    let rows = map.lines().filter(|line| line.starts_with("| ") && line.contains(" · `"));
+    let stops: Vec<&str> = rows.flat_map(|row| row.split('·')).collect();
+    assert!(stops.len() > 20, "the walks are drawn");
+    let in_walks = stops.into_iter().flat_map(|stop| {
+        let (room, files) = stop.rsplit_once("` ").expect("a room, and its files");
+        let room = room.rsplit('`').next().unwrap_or_default().to_owned();
+        let files = files.trim_matches([' ', '|']).split(", ").map(str::to_owned).collect::<Vec<_>>();
+        files.into_iter().map(move |file| format!("broker/{room}/src/{file}.rs"))
+    });
+    let missing = in_text.chain(in_walks).filter(|name| !is_known(name)).collect();
+    none(missing, "docs/ARCHITECTURE.md names files that are not there");
+}

@@ -1,5 +1,5 @@
 //! Transactions a second of one producer: begin, one record a partition, commit; by the Java client and librdkafka.
-//! shell: child processes.
+//! Shell: child processes.
 
 use std::ffi::OsString;
 use std::process::Command;

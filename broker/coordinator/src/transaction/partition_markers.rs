@@ -1,5 +1,4 @@
-//! A transaction's markers on this broker: by the group coordinator in the partitions that it must see, by the
-//! partition itself in all others.
+//! A transaction's markers on this broker: by the group coordinator where it must see them, else by the partition.
 //! Shell.
 
 use std::sync::Arc;

@@ -1,6 +1,5 @@
-//! Histories of shards whose leadership is lost and comes back in the middle of appends, loads and ends: two
-//! nodes over one log, in which nothing moves but by a seed.
-//! Shell in memory.
+//! Histories of shards whose leadership is lost and comes back in the middle of appends, loads and ends.
+//! Shell in memory: two nodes over one log, in which nothing moves but by a seed.
 //!
 //! The rule: an answer is given by the leader epoch that took the request, or it is an error; what was answered is
 //! found by every later leader; and no request waits for ever.
