@@ -1,4 +1,4 @@
-//! The APIs of share groups at the group coordinator's door. What needs the share coordinator too is
+//! The APIs of share groups in the group coordinator. What needs the share coordinator too is
 //! put together by the room above: here a group only says what is to be done there.
 //! Shell.
 

@@ -7,6 +7,7 @@
 
 mod groups;
 mod share_state;
+mod transactions;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -125,19 +126,34 @@ impl CoordinatorLog for NodeLog {
     }
 }
 
-/// Threads that run when the history says so.
+/// Tasks and threads that go on when the history says so.
 #[derive(Default)]
-struct TurnTasks(Arc<Mutex<Vec<Arc<Mutex<Option<Hook>>>>>>);
+struct TurnTasks {
+    works: Mutex<Vec<BoxFuture<'static, ()>>>,
+    threads: Mutex<Vec<Arc<Mutex<Option<Hook>>>>>,
+}
 
 impl Tasks for TurnTasks {
-    fn spawn(&self, _: &'static str, _: BoxFuture<'static, ()>) -> TaskHandle {
-        panic!("what time brings is a call here");
+    fn spawn(&self, _: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle {
+        self.works.lock().push(work);
+        TaskHandle::new(Box::new(|| {}), Box::pin(async {}))
     }
 
     fn spawn_thread(&self, _: &'static str, work: Box<dyn FnOnce() + Send>) -> ThreadHandle {
         let work = Arc::new(Mutex::new(Some(work)));
-        self.0.lock().push(Arc::clone(&work));
+        self.threads.lock().push(Arc::clone(&work));
         ThreadHandle::new(Box::new(move || run(&work)))
+    }
+}
+
+impl TurnTasks {
+    fn poll_works(&self) {
+        let works = std::mem::take(&mut *self.works.lock());
+        for mut work in works {
+            if work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                self.works.lock().push(work);
+            }
+        }
     }
 }
 
@@ -153,7 +169,7 @@ type News = (Option<usize>, i32);
 
 struct Node<S: CoordinatorShard> {
     runtime: Arc<CoordinatorRuntime<S>>,
-    threads: Arc<TurnTasks>,
+    tasks: Arc<TurnTasks>,
     news: Mutex<VecDeque<News>>,
     /// The epoch that this node knows to lead under.
     leads: Mutex<Option<i32>>,
@@ -231,6 +247,7 @@ trait Subject: Send + Sync + 'static {
         clock: Arc<MemoryClock>,
         loader: Arc<Loader>,
         rng: Arc<SeededRng>,
+        tasks: Arc<dyn Tasks>,
     ) -> Self;
 
     fn runtime(&self) -> &Arc<CoordinatorRuntime<Self::Shard>>;
@@ -258,8 +275,9 @@ struct InFlight {
     kind: Kind,
     /// What the node led under when it took the request.
     epoch: Option<i32>,
-    /// What had been answered before.
-    floor: i64,
+    /// What had been answered before; `None` where the node leads no more and does not know it yet: what it reads
+    /// may be old.
+    floor: Option<i64>,
     work: BoxFuture<'static, Result<i64, ErrorCode>>,
 }
 
@@ -292,17 +310,18 @@ impl<U: Subject> History<U> {
             seen_committed: Default::default(),
             on_read: Mutex::default(),
         });
-        let threads: [Arc<TurnTasks>; 2] = Default::default();
+        let tasks: [Arc<TurnTasks>; 2] = Default::default();
         let subjects = [0, 1].map(|node| {
             let log = Arc::new(NodeLog { node, replicas: Arc::clone(&replicas) });
-            let loader = Loader::new(threads[node].clone());
-            U::new(log, clock.clone(), loader, Arc::new(SeededRng::new(seed ^ node as u64)))
+            let loader = Loader::new(tasks[node].clone());
+            let rng = Arc::new(SeededRng::new(seed ^ node as u64));
+            U::new(log, clock.clone(), loader, rng, tasks[node].clone())
         });
         let nodes = [0, 1].map(|node| {
             let runtime = Arc::clone(subjects[node].runtime());
             runtime.set_partition_count(Some(1));
-            let threads = threads[node].clone();
-            Node { runtime, threads, news: Mutex::default(), leads: Mutex::default() }
+            let tasks = tasks[node].clone();
+            Node { runtime, tasks, news: Mutex::default(), leads: Mutex::default() }
         });
         let cluster = Arc::new(Cluster { replicas, nodes, loads_cut: AtomicUsize::new(0) });
         History {
@@ -329,7 +348,8 @@ impl<U: Subject> History<U> {
                 self.cluster.elect(leader, |bound| self.rng.below(bound));
             }
             72..84 => self.cluster.deliver(node),
-            84..94 => self.run_load(node),
+            84..91 => self.run_load(node),
+            91..95 => self.cluster.nodes[node].tasks.poll_works(),
             _ => {
                 self.clock.advance(Duration::from_millis(self.rng.below(20_000)));
                 self.cluster.nodes[node].runtime.tick();
@@ -339,21 +359,26 @@ impl<U: Subject> History<U> {
 
     fn begin(&mut self, node: usize) {
         let subject = &self.subjects[node];
+        self.attempted += 1;
         let (kind, work) = match self.rng.below(10) {
-            0..5 => {
-                self.attempted += 1;
-                (Kind::Write(self.attempted), subject.write(self.attempted))
-            }
+            0..5 => (Kind::Write(self.attempted), subject.write(self.attempted)),
             5..8 => (Kind::Read, subject.read()),
             _ => match subject.other() {
                 Some(work) => (Kind::Other, work),
                 None => return,
             },
         };
-        let epoch = *self.cluster.nodes[node].leads.lock();
-        self.in_flight.push(InFlight { node, kind, epoch, floor: self.floor, work });
+        self.push(node, kind, work);
         // What need not wait is answered now.
         self.poll(self.in_flight.len() - 1);
+    }
+
+    fn push(&mut self, node: usize, kind: Kind, work: BoxFuture<'static, Result<i64, ErrorCode>>) {
+        let epoch = *self.cluster.nodes[node].leads.lock();
+        let log = self.cluster.replicas.log.lock();
+        let is_leader = log.leader == Some(node) && epoch == Some(log.epoch);
+        drop(log);
+        self.in_flight.push(InFlight { node, kind, epoch, floor: is_leader.then_some(self.floor), work });
     }
 
     fn poll_one(&mut self) {
@@ -389,6 +414,8 @@ impl<U: Subject> History<U> {
             Err(ErrorCode::NotCoordinator) => {
                 self.totals.cut += usize::from(request.epoch.is_some() && leads != request.epoch);
             }
+            // Another of the same transactional id is under way.
+            Err(ErrorCode::ConcurrentTransactions) => {}
             Err(error) => panic!("seed {seed}: {error:?} to {:?}", request.kind),
         }
     }
@@ -396,12 +423,9 @@ impl<U: Subject> History<U> {
     fn check(&mut self, request: &InFlight, number: i64) {
         let (seed, attempted) = (self.seed, self.attempted);
         assert!(number <= attempted, "seed {seed}: {number} was never written");
-        assert!(
-            number >= request.floor,
-            "seed {seed}: {:?} found {number}, but {} was answered before",
-            request.kind,
-            request.floor,
-        );
+        let Some(floor) = request.floor else { return };
+        let kind = request.kind;
+        assert!(number >= floor, "seed {seed}: {kind:?} found {number}, but {floor} was answered before");
         self.floor = self.floor.max(number);
     }
 
@@ -427,9 +451,23 @@ impl<U: Subject> History<U> {
     }
 
     fn run_threads(&self, node: usize) {
-        let threads = std::mem::take(&mut *self.cluster.nodes[node].threads.0.lock());
+        let threads = std::mem::take(&mut *self.cluster.nodes[node].tasks.threads.lock());
         for thread in threads {
             run(&thread);
+        }
+    }
+
+    /// Everything that does not wait for a leader comes to its end.
+    fn let_all_go_on(&mut self) {
+        for _ in 0..4 {
+            self.clock.advance(Duration::from_millis(100));
+            self.cluster.commit(u64::MAX);
+            for node in &self.cluster.nodes {
+                node.tasks.poll_works();
+            }
+            for place in (0..self.in_flight.len()).rev() {
+                self.poll(place);
+            }
         }
     }
 
@@ -438,9 +476,7 @@ impl<U: Subject> History<U> {
         let seed = self.seed;
         self.cluster.elect(None, |_| 0);
         self.cluster.deliver_all();
-        for place in (0..self.in_flight.len()).rev() {
-            self.poll(place);
-        }
+        self.let_all_go_on();
         let waiting: Vec<Kind> = self.in_flight.iter().map(|request| request.kind).collect();
         assert!(waiting.is_empty(), "seed {seed}: nobody leads, and these still wait: {waiting:?}");
         let leader = self.rng.below(2) as usize;
@@ -448,13 +484,17 @@ impl<U: Subject> History<U> {
         self.cluster.deliver_all();
         self.run_threads(0);
         self.run_threads(1);
-        self.cluster.commit(u64::MAX);
-        let epoch = *self.cluster.nodes[leader].leads.lock();
-        let work = self.subjects[leader].read();
-        self.in_flight.push(InFlight { node: leader, kind: Kind::Read, epoch, floor: self.floor, work });
         let answered = self.totals.answered;
-        self.poll(0);
-        assert_eq!(self.totals.answered, answered + 1, "seed {seed}: the last leader does not answer");
+        for _ in 0..5 {
+            self.let_all_go_on();
+            if self.totals.answered > answered {
+                break;
+            }
+            self.attempted += 1;
+            let work = self.subjects[leader].read();
+            self.push(leader, Kind::Read, work);
+        }
+        assert!(self.totals.answered > answered, "seed {seed}: the last leader does not answer");
         self.totals.loads_cut = self.cluster.loads_cut.load(Ordering::Relaxed);
         for node in &self.cluster.nodes {
             node.runtime.close();
