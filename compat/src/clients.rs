@@ -110,7 +110,7 @@ impl Prepared {
                 if !kind.has_transactions() {
                     return Ok(());
                 }
-                transactions::play(&self.program, setting, steps)
+                transactions::play(&self.program, matches!(kind, Kind::Java(_)), setting, steps)
             }
         }
     }
@@ -145,6 +145,20 @@ fn sources_text(sources: &[PathBuf]) -> Outcome<Vec<u8>> {
 }
 
 fn prepare_java(version: &str, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    java_program(version).prepare(say)
+}
+
+/// The program that counts the transactions of the Java client, for the benchmark.
+pub(crate) fn java_transaction_rate() -> Outcome<Vec<OsString>> {
+    JavaProgram { main_class: "TransactionRate", ..java_program("4.3.1") }.prepare(&|_| ())
+}
+
+/// The same of librdkafka, with its own first argument behind the bootstrap address.
+pub(crate) fn rdkafka_transaction_rate() -> Outcome<Vec<OsString>> {
+    prepare_rdkafka(&|_| ())
+}
+
+fn java_program(version: &str) -> JavaProgram {
     let folder = compat_dir().join("clients/java");
     let own = folder.join(format!("src-{version}"));
     JavaProgram {
@@ -154,6 +168,7 @@ fn prepare_java(version: &str, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
             folder.join("pom.xml"),
             folder.join("src/Client.java"),
             folder.join("src/Transactions.java"),
+            folder.join("src/TransactionRate.java"),
             own.join("AlterConfig.java"),
             own.join("SendOffsets.java"),
         ],
@@ -161,7 +176,6 @@ fn prepare_java(version: &str, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
         main_class: "Client",
         heap_mib: 256,
     }
-    .prepare(say)
 }
 
 /// The program of `cargo compat eos`: Kafka Streams, the copier, and their surroundings.

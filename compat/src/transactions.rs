@@ -11,12 +11,15 @@ use crate::ledger::{PARTITION_COUNT, crc32};
 use crate::steps::{Setting, Steps};
 
 const VERB_LIMIT: Duration = Duration::from_secs(60);
-/// An end is answered once it is decided; the markers that show it to readers follow, in Kafka as here.
+/// An end may be answered before the markers that show it to readers, in Kafka as here.
 const VISIBLE_LIMIT: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Plays the four cases, each on what the one before left behind.
-pub fn play(program: &Program, setting: &Setting, steps: &mut Steps) -> Outcome<()> {
+/// Turns of a producer that aborts right behind a commit.
+const TURN_COUNT: usize = 60;
+
+/// Plays the four cases, each on what the one before left behind; and the turns, for a client with that verb.
+pub fn play(program: &Program, has_turns: bool, setting: &Setting, steps: &mut Steps) -> Outcome<()> {
     let mut scene = Scene {
         driver: Client::start(program, "transactions", &setting.bootstrap, &setting.work_dir)?,
         topic: format!("{}-txn", setting.namespace),
@@ -29,6 +32,9 @@ pub fn play(program: &Program, setting: &Setting, steps: &mut Steps) -> Outcome<
     steps.step("txn-abort", || scene.abort())?;
     steps.step("txn-copy", || scene.copy())?;
     steps.step("txn-fence", || scene.fence())?;
+    if has_turns {
+        steps.step("txn-turns", || scene.turns(&format!("{}-turns", setting.namespace)))?;
+    }
     scene.driver.tell("quit")?;
     scene.driver.wait_for_end(VERB_LIMIT)
 }
@@ -73,6 +79,14 @@ impl Scene {
         self.sees(&topic, "read_committed", &[])?;
         self.ask("commit first")?;
         self.comes_to_see(&topic, "read_committed", &[ids])
+    }
+
+    /// A producer that aborts right behind a commit, while its markers may be on their way, stays alive (KAFKA-18464).
+    fn turns(&mut self, topic: &str) -> Outcome<()> {
+        let ids = 0..3 * TURN_COUNT;
+        self.ask(&format!("create {topic} {PARTITION_COUNT}"))?;
+        self.ask(&format!("turns {}-turns {topic} {} {TURN_COUNT}", self.id, ids.start))?;
+        self.comes_to_see(topic, "read_committed", &[ids])
     }
 
     /// What was aborted never comes; what was committed behind it does, so the reader has passed it.

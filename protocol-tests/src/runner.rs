@@ -47,7 +47,43 @@ pub fn play(address: &str, steps: &[Step]) -> Outcome<Vec<Exchange>> {
 /// A connection and the requests on it that wait for their answers.
 struct Line {
     connection: Connection,
-    waiting: VecDeque<(String, i16, i32)>,
+    waiting: VecDeque<Waiting>,
+}
+
+/// A request that was sent.
+struct Waiting {
+    api: String,
+    version: i16,
+    correlation_id: i32,
+    sent: Instant,
+    /// What it says of its patience.
+    max_wait: Duration,
+}
+
+impl Waiting {
+    fn ask(&self) -> String {
+        format!("{} v{}", self.api, self.version)
+    }
+
+    fn outcome(&self, arrival: Arrival) -> Outcome<Value> {
+        Ok(match arrival {
+            Arrival::Closed => json!({"$closed": true}),
+            Arrival::Silence => json!({"$silence": true}),
+            Arrival::Answer(id, _) if id != self.correlation_id => {
+                json!({"$answerOfAnother": id - self.correlation_id})
+            }
+            Arrival::Answer(_, bytes) => {
+                let api = Schemas::kafka().api(&self.api)?;
+                codec::response(api, self.version, &bytes)
+                    .unwrap_or_else(|error| json!({"$undecodable": error}))
+            }
+        })
+    }
+
+    /// Whether an answer that came at that moment has waited for something.
+    fn answered(&self, at: Instant) -> &'static str {
+        if at.duration_since(self.sent) < self.max_wait / 2 { "now" } else { "waits" }
+    }
 }
 
 struct Player {
@@ -63,7 +99,7 @@ impl Player {
     fn steps(&mut self, steps: &[Step]) -> Outcome<()> {
         for step in steps {
             self.step(step).map_err(|error| match step.action {
-                Action::For { .. } => error,
+                Action::For { .. } | Action::Together { .. } => error,
                 _ => format!("line {}: {error}", step.line),
             })?;
         }
@@ -99,9 +135,10 @@ impl Player {
                 Ok(())
             }
             Action::Receive => {
-                let (ask, outcome) = self.receive(&step.connection)?;
+                let (ask, outcome) = self.receive(&step.connection, step.checks.contains(&Check::Timed))?;
                 self.keep(step, ask, outcome)
             }
+            Action::Together { steps } => self.together(steps),
             Action::Raw { bytes } => {
                 self.line(&step.connection)?.connection.send(bytes);
                 Ok(())
@@ -132,7 +169,7 @@ impl Player {
         let deadline = Instant::now() + RETRY_LIMIT;
         loop {
             self.send(&step.connection, api, version, body)?;
-            let (ask, outcome) = self.receive(&step.connection)?;
+            let (ask, outcome) = self.receive(&step.connection, step.checks.contains(&Check::Timed))?;
             let is_there = step.checks.iter().all(|check| match check {
                 Check::Until { path, value } => {
                     look_up(&outcome, path).unwrap_or(&Value::Null) == &self.fill(value)
@@ -165,33 +202,67 @@ impl Player {
         let correlation_id = self.correlation_id;
         let frame = codec::request_frame(api, version, correlation_id, CLIENT_ID, &body)?;
         let is_silent = api.name == "Produce" && body["acks"] == 0;
-        let name = api.name.clone();
+        let max_wait = Duration::from_millis(body["maxWaitMs"].as_u64().unwrap_or(0));
+        let (api, sent) = (api.name.clone(), Instant::now());
         let line = self.line(connection)?;
         line.connection.send(&frame);
         if !is_silent {
-            line.waiting.push_back((name, version, correlation_id));
+            line.waiting.push_back(Waiting { api, version, correlation_id, sent, max_wait });
         }
         Ok(())
     }
 
     /// The oldest waiting request of the connection and what came for it.
-    fn receive(&mut self, connection: &str) -> Outcome<(String, Value)> {
+    fn receive(&mut self, connection: &str, is_timed: bool) -> Outcome<(String, Value)> {
         let line = self.line(connection)?;
-        let (name, version, wanted_id) = line.waiting.pop_front().ok_or("nothing was asked")?;
-        let ask = format!("{name} v{version}");
-        let outcome = match line.connection.receive()? {
-            Arrival::Closed => json!({"$closed": true}),
-            Arrival::Silence => json!({"$silence": true}),
-            Arrival::Answer(id, _) if id != wanted_id => json!({"$answerOfAnother": id - wanted_id}),
-            Arrival::Answer(_, bytes) => {
-                let api = Schemas::kafka().api(&name)?;
-                codec::response(api, version, &bytes).unwrap_or_else(|error| json!({"$undecodable": error}))
-            }
-        };
+        let waiting = line.waiting.pop_front().ok_or("nothing was asked")?;
+        let arrival = line.connection.receive()?;
+        let arrived = Instant::now();
+        let mut outcome = waiting.outcome(arrival)?;
         if ["$closed", "$silence", "$answerOfAnother"].iter().any(|mark| outcome.get(mark).is_some()) {
             self.lines.remove(connection);
+        } else if is_timed {
+            outcome["$answered"] = json!(waiting.answered(arrived));
         }
-        Ok((ask, outcome))
+        Ok((waiting.ask(), outcome))
+    }
+
+    /// All at once: what waits, waits at the same time as the others.
+    fn together(&mut self, steps: &[Step]) -> Outcome<()> {
+        let mut names = Vec::new();
+        for step in steps {
+            let Action::Ask { api, versions, body } = &step.action else {
+                return Err(format!("line {}: only requests are sent together", step.line));
+            };
+            let api = Schemas::kafka().api(api)?;
+            for version in self.versions(api, versions) {
+                let name = format!("$together-{}", names.len());
+                self.send(&name, api, version, body)?;
+                names.push((name, step));
+            }
+        }
+        let mut lines = Vec::new();
+        for (name, step) in names {
+            let line = self.lines.remove(&name).ok_or("no connection")?;
+            lines.push((line, step));
+        }
+        let arrivals: Vec<Outcome<(Arrival, Instant)>> = std::thread::scope(|scope| {
+            let readers: Vec<_> = lines
+                .iter_mut()
+                .map(|(line, _)| scope.spawn(|| Ok((line.connection.receive()?, Instant::now()))))
+                .collect();
+            let broke = || Err("a reader broke off".to_owned());
+            readers.into_iter().map(|reader| reader.join().unwrap_or_else(|_| broke())).collect()
+        });
+        for ((mut line, step), arrival) in lines.into_iter().zip(arrivals) {
+            let (arrival, arrived) = arrival?;
+            let waiting = line.waiting.pop_front().ok_or("nothing was asked")?;
+            let mut outcome = waiting.outcome(arrival)?;
+            remove_records(&mut outcome);
+            outcome["$answered"] = json!(waiting.answered(arrived));
+            self.keep(step, waiting.ask(), outcome)?;
+        }
+        Ok(())
     }
 
     fn raw_outcome(&mut self, connection: &str) -> Outcome<()> {
@@ -219,7 +290,7 @@ impl Player {
                 Check::Keep { path, field, prefix } => {
                     keep_only(&mut outcome, path, field, &self.text(prefix))
                 }
-                Check::Until { .. } => {}
+                Check::Until { .. } | Check::Timed => {}
             }
         }
         let now = SystemTime::UNIX_EPOCH.elapsed().map_err(|error| error.to_string())?;
@@ -290,7 +361,7 @@ impl Player {
         let api = Schemas::kafka().api(api)?;
         loop {
             self.send("$prepare", api, version, body)?;
-            let (_, outcome) = self.receive("$prepare")?;
+            let (_, outcome) = self.receive("$prepare", false)?;
             if look_up(&outcome, path) == Some(value) {
                 return Ok(outcome);
             }
@@ -333,6 +404,17 @@ impl Player {
         self.prepare("FindCoordinator", 1, &body, "errorCode", &json!(0))?;
         self.prepare("OffsetFetch", 3, &json!({"groupId": name, "topics": null}), "errorCode", &json!(0))
             .map(drop)
+    }
+}
+
+fn remove_records(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            object.remove("records");
+            object.values_mut().for_each(remove_records);
+        }
+        Value::Array(items) => items.iter_mut().for_each(remove_records),
+        _ => {}
     }
 }
 

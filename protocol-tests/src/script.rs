@@ -15,9 +15,13 @@
 //! [@conn] outcome                                what comes of them: closed, or an answer
 //! [@conn] close
 //! for n in 0-9 ... end
+//! together ... end                               sends all requests inside at once, each on a connection of its own, and
+//!                                                notes of each, with its answer but without records, what `timed` notes
 //! > save name = path                             remembers a part of the answer just read
 //! > until path == value                          asks again until it is so, for ten seconds at most
 //! > keep path field prefix                       of that list, compares only elements whose field begins so
+//! > timed                                        notes whether the answer came `now` or only after it `waits`: before or
+//!                                                after half of the request's own maxWaitMs
 //! ```
 //! A body is relaxed JSON in Kafka's field names; what it leaves out takes Kafka's default. `$name` is a remembered
 //! value (`$name+1` one more), `${name}` its text inside a longer one; `$v` is the version of the request itself, and a
@@ -43,6 +47,7 @@ pub enum Check {
     Save { name: String, path: String },
     Until { path: String, value: Value },
     Keep { path: String, field: String, prefix: String },
+    Timed,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +63,7 @@ pub enum Action {
     DeleteTopic { name: String },
     Group { name: String },
     For { name: String, versions: Versions, steps: Vec<Step> },
+    Together { steps: Vec<Step> },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -68,9 +74,15 @@ pub struct Step {
     pub checks: Vec<Check>,
 }
 
-/// A loop that has not met its `end`; the script itself is one without head.
+/// What an `end` closes.
+enum Head {
+    For { line: usize, name: String, versions: Versions },
+    Together { line: usize },
+}
+
+/// A block that has not met its `end`; the script itself is one without head.
 struct Block {
-    head: Option<(usize, String, Versions)>,
+    head: Option<Head>,
     steps: Vec<Step>,
 }
 
@@ -82,7 +94,7 @@ pub fn settings(text: &str) -> Vec<String> {
 /// Reads a whole script.
 pub fn parse(text: &str) -> Outcome<Vec<Step>> {
     let mut lines = text.lines().enumerate();
-    // The innermost open loop is last; the script itself is the first.
+    // The innermost open block is last; the script itself is the first.
     let mut open = vec![Block { head: None, steps: Vec::new() }];
     while let Some((index, line)) = lines.next() {
         let number = index + 1;
@@ -104,12 +116,18 @@ pub fn parse(text: &str) -> Outcome<Vec<Step>> {
         } else if let Some(rest) = statement.strip_prefix("for ") {
             let (name, span) = rest.split_once(" in ").ok_or_else(|| at("for NAME in SPAN".to_owned()))?;
             let span = Versions::parse(span.trim()).map_err(at)?;
-            open.push(Block { head: Some((number, name.trim().to_owned(), span)), steps: Vec::new() });
+            let head = Head::For { line: number, name: name.trim().to_owned(), versions: span };
+            open.push(Block { head: Some(head), steps: Vec::new() });
+        } else if statement == "together" {
+            open.push(Block { head: Some(Head::Together { line: number }), steps: Vec::new() });
         } else if statement == "end" {
-            let Some(Block { head: Some((line, name, versions)), steps }) = open.pop() else {
-                return Err(at("`end` without `for`".to_owned()));
+            let Some(Block { head: Some(head), steps }) = open.pop() else {
+                return Err(at("`end` without `for` or `together`".to_owned()));
             };
-            let action = Action::For { name, versions, steps };
+            let (line, action) = match head {
+                Head::For { line, name, versions } => (line, Action::For { name, versions, steps }),
+                Head::Together { line } => (line, Action::Together { steps }),
+            };
             let step = Step { line, connection: String::new(), action, checks: Vec::new() };
             open.last_mut().ok_or("no script")?.steps.push(step);
         } else {
@@ -119,7 +137,7 @@ pub fn parse(text: &str) -> Outcome<Vec<Step>> {
     }
     match open.pop() {
         Some(Block { head: None, steps }) => Ok(steps),
-        _ => Err("a `for` has no `end`".to_owned()),
+        _ => Err("a block has no `end`".to_owned()),
     }
 }
 
@@ -185,6 +203,9 @@ fn parse_request(text: &str) -> Outcome<(String, VersionList, Value)> {
 }
 
 fn parse_check(text: &str) -> Outcome<Check> {
+    if text == "timed" {
+        return Ok(Check::Timed);
+    }
     let (word, tail) = text.split_once(' ').ok_or("a check has two words at least")?;
     match word {
         "save" => {
@@ -250,6 +271,10 @@ mod tests {
         let steps = parse("for v in 0-2\nHeartbeat $v {groupId: g}\nend\n").expect("steps");
         assert!(matches!(&steps[0].action, Action::For { steps, .. } if steps.len() == 1));
         assert!(parse("for v in 0-2\n").is_err());
+        let steps = parse("together\nFetch 4-18 {}\nFetch 4 {}\n> timed\nend\n").expect("steps");
+        let [Action::Together { steps }] = [&steps[0].action] else { panic!("{steps:?}") };
+        assert_eq!((steps.len(), steps[1].checks.as_slice()), (2, [Check::Timed].as_slice()));
+        assert!(parse("end\n").is_err());
     }
 
     #[test]

@@ -6,24 +6,28 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ottla_env::{Env, Monotonic};
 use ottla_metadata::Metadata;
 use ottla_model::TopicName;
 use parking_lot::Mutex;
 
+use crate::missing_answers::{MissingAnswers, PAUSE};
 use crate::owned_tasks::OwnedTasks;
 
 /// From the request that names a topic until the topic is made. Clients ask again after 100 ms; what they
 /// do directly after the answer must find things as the answer said.
-const VISIBLE_AFTER: Duration = Duration::from_millis(50);
+const VISIBLE_AFTER: std::time::Duration = PAUSE;
 /// Topics that wait to be made. A client whose topic finds no room here asks again anyhow.
 const WAITING_MAX: usize = 10_000;
 /// Partitions of topics that are made together.
 const PARTITIONS_TOGETHER: usize = 1_000;
 
 pub struct AutoCreate {
+    answers: Mutex<MissingAnswers>,
+    /// Whether `answers` has any; read without the lock by all requests that meet no missing topic.
+    has_answers: AtomicBool,
     env: Env,
     metadata: Arc<Metadata>,
     waiting: Arc<Mutex<Waiting>>,
@@ -92,15 +96,29 @@ impl AutoCreate {
     pub fn new(env: Env, metadata: Arc<Metadata>, partitions_a_topic: i32) -> AutoCreate {
         let partitions_a_topic = usize::try_from(partitions_a_topic).unwrap_or(1).max(1);
         let topics_together = (PARTITIONS_TOGETHER / partitions_a_topic).max(1);
-        AutoCreate { env, metadata, waiting: Arc::default(), topics_together, tasks: OwnedTasks::new(2) }
+        AutoCreate {
+            answers: Mutex::default(),
+            has_answers: AtomicBool::new(false),
+            env,
+            metadata,
+            waiting: Arc::default(),
+            topics_together,
+            tasks: OwnedTasks::new(2),
+        }
     }
 
-    /// Has topics made that were asked for and are not there.
-    pub fn start(&self, missing: Vec<TopicName>) {
+    /// Has topics made that a connection asked for and is answered are not there.
+    pub fn start(&self, connection: u64, missing: Vec<TopicName>) {
         if missing.is_empty() {
             return;
         }
-        let at = self.env.clock.monotonic().after(VISIBLE_AFTER);
+        let now = self.env.clock.monotonic();
+        {
+            let mut answers = self.answers.lock();
+            missing.iter().for_each(|topic| answers.note(connection, topic, now));
+            self.has_answers.store(!answers.is_empty(), Ordering::Release);
+        }
+        let at = now.after(VISIBLE_AFTER);
         if !self.waiting.lock().add(missing, at) {
             return;
         }
@@ -108,6 +126,29 @@ impl AutoCreate {
         let (env, metadata, together) = (self.env.clone(), self.metadata.clone(), self.topics_together);
         let work = create_until_none_waits(env, metadata, served, together);
         self.tasks.begin(&*self.env.tasks, "auto-create-topics", Box::pin(work));
+    }
+}
+
+impl AutoCreate {
+    /// Whether any connection was answered a moment ago that a topic is not there.
+    pub fn has_answers(&self) -> bool {
+        self.has_answers.load(Ordering::Acquire)
+    }
+
+    /// The connection is answered something: its pause begins.
+    pub fn on_answer(&self, connection: u64) {
+        self.answers.lock().on_answer(connection, self.env.clock.monotonic());
+    }
+
+    /// Whether the connection is answered once more that this topic is not there.
+    pub fn is_held_back(&self, connection: u64, topic: &TopicName) -> bool {
+        if !self.has_answers() {
+            return false;
+        }
+        let mut answers = self.answers.lock();
+        let is_held_back = answers.is_held_back(connection, topic, self.env.clock.monotonic());
+        self.has_answers.store(!answers.is_empty(), Ordering::Release);
+        is_held_back
     }
 }
 

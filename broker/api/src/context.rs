@@ -20,6 +20,7 @@ use crate::fetch_session::FetchSessions;
 use crate::metrics::ApiMetrics;
 use crate::owned_tasks::OwnedTasks;
 use crate::producer_ids::ProducerIds;
+use crate::write_order::WriteOrder;
 
 /// How many set-ups of share state are under way at a time; a later heartbeat begins what found no room.
 const SHARE_SET_UPS_MAX: usize = 1_000;
@@ -41,6 +42,7 @@ pub struct Broker {
     pub auto_create: AutoCreate,
     /// Share state of groups that is being set up.
     pub share_set_ups: OwnedTasks,
+    pub write_order: Arc<WriteOrder>,
     pub metrics: Arc<ApiMetrics>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Arc<Authorizer>>,
@@ -67,6 +69,7 @@ impl Broker {
             producer_ids: ProducerIds::new(metadata.clone()),
             auto_create: AutoCreate::new(env.clone(), metadata.clone(), config.num_partitions),
             share_set_ups: OwnedTasks::new(SHARE_SET_UPS_MAX),
+            write_order: Arc::default(),
             env,
             config,
             features,

@@ -48,9 +48,30 @@ impl Dispatch {
     }
 }
 
+impl Dispatch {
+    /// Where a topic was missing a moment ago, a client's pause begins with its last answer (docs/decisions/0018).
+    fn note_answer(&self, connection: &ConnectionInfo, admitted: Admitted) -> Admitted {
+        let (broker, id) = (self.broker.clone(), connection.id);
+        match admitted {
+            Admitted::Parked(answer) => Admitted::Parked(Box::pin(async move {
+                let answer = answer.await;
+                broker.auto_create.on_answer(id);
+                answer
+            })),
+            other => {
+                broker.auto_create.on_answer(id);
+                other
+            }
+        }
+    }
+}
+
 impl Handler for Dispatch {
     fn admit(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted {
         match catch_unwind(AssertUnwindSafe(|| self.route(connection, frame))) {
+            Ok(Ok(admitted)) if self.broker.auto_create.has_answers() => {
+                self.note_answer(connection, admitted)
+            }
             Ok(Ok(admitted)) => admitted,
             Ok(Err(Refusal(why))) => {
                 self.broker.metrics.refused.inc();

@@ -1,12 +1,15 @@
-//! Incremental fetch sessions (KIP-227): what each consumer fetches and what it was last told.
-//! Core. Rules are those of `org.apache.kafka.server.FetchManager` and `FetchSession`.
+//! Incremental fetch sessions (KIP-227): what each consumer fetches and what it was last answered.
+//! Core. Rules are those of `org.apache.kafka.server.FetchManager` and `FetchSession`; which sessions are kept is
+//! `fetch_session_cache`'s.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, TopicId, TopicName};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::fetch_session_cache::{SHARD_COUNT, Shard};
 
 /// A partition as a fetch names it: by id from v13 on, by name before.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -21,7 +24,7 @@ pub enum FetchTopic {
     Id(TopicId),
 }
 
-/// What a consumer asks of one partition.
+/// What a consumer requests of one partition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FetchParams {
     pub current_leader_epoch: i32,
@@ -32,7 +35,7 @@ pub struct FetchParams {
 
 /// What a response says of one partition, as far as sessions care.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Told {
+pub struct Answered {
     pub error: ErrorCode,
     pub high_watermark: i64,
     pub log_start_offset: i64,
@@ -40,92 +43,100 @@ pub struct Told {
     pub diverging: bool,
 }
 
+/// A partition's place among those of its fetch or its session. Valid for the one request that was given it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Slot(u64);
+
+/// One partition that a fetch wants, by its own words or by its session's.
+pub struct Wanted<'a> {
+    pub slot: Slot,
+    pub key: &'a FetchKey,
+    pub params: &'a FetchParams,
+    /// The name that belonged to the topic id when the session first knew it (`CachedPartition.maybeResolveUnknownName`).
+    pub name: Option<&'a TopicName>,
+}
+
 #[derive(Clone, Debug)]
 struct Cached {
     key: FetchKey,
+    name: Option<TopicName>,
     params: FetchParams,
     high_watermark: i64,
     log_start_offset: i64,
 }
 
-struct Session {
+pub(crate) struct Session {
     epoch: i32,
     uses_topic_ids: bool,
-    last_used: Monotonic,
     /// Partitions in the order they are looked at; one that was just answered goes to the end, so
     /// that a byte limit starves nobody.
-    order: BTreeMap<u64, Cached>,
-    places: HashMap<FetchKey, u64>,
-    next_place: u64,
+    order: BTreeMap<Slot, Cached>,
+    slots: HashMap<FetchKey, Slot>,
+    next_slot: Slot,
 }
 
 impl Session {
-    fn new(uses_topic_ids: bool, now: Monotonic) -> Session {
+    pub(crate) fn new(uses_topic_ids: bool) -> Session {
         Session {
             epoch: 1,
             uses_topic_ids,
-            last_used: now,
             order: BTreeMap::new(),
-            places: HashMap::new(),
-            next_place: 0,
+            slots: HashMap::new(),
+            next_slot: Slot(0),
         }
     }
 
-    fn put(&mut self, key: FetchKey, params: FetchParams, told: Option<&Told>) {
-        match self.places.get(&key) {
-            Some(place) => {
-                if let Some(cached) = self.order.get_mut(place) {
-                    cached.params = params;
-                }
-            }
-            None => {
-                let place = self.next_place;
-                self.next_place += 1;
-                self.places.insert(key.clone(), place);
-                self.order.insert(
-                    place,
-                    Cached {
-                        key,
-                        params,
-                        high_watermark: told.map_or(-1, |told| told.high_watermark),
-                        log_start_offset: told.map_or(-1, |told| told.log_start_offset),
-                    },
-                );
-            }
+    fn take_slot(&mut self) -> Slot {
+        let slot = self.next_slot;
+        self.next_slot = Slot(slot.0 + 1);
+        slot
+    }
+
+    fn put(&mut self, key: FetchKey, params: FetchParams) {
+        if let Some(cached) = self.slots.get(&key).and_then(|slot| self.order.get_mut(slot)) {
+            cached.params = params;
+            return;
         }
+        let cached = Cached { key, name: None, params, high_watermark: -1, log_start_offset: -1 };
+        self.append(cached);
+    }
+
+    fn append(&mut self, cached: Cached) {
+        let slot = self.take_slot();
+        self.slots.insert(cached.key.clone(), slot);
+        self.order.insert(slot, cached);
+        assert_eq!(self.slots.len(), self.order.len(), "a slot for each partition");
     }
 
     fn forget(&mut self, key: &FetchKey) {
-        if let Some(place) = self.places.remove(key) {
-            self.order.remove(&place);
+        if let Some(slot) = self.slots.remove(key) {
+            self.order.remove(&slot);
         }
     }
 
     /// Whether the response must name this partition; remembers what it says
     /// (`CachedPartition.maybeUpdateResponseData`).
-    fn tell(&mut self, key: &FetchKey, told: &Told) -> bool {
-        let Some(place) = self.places.get(key).copied() else { return true };
-        let Some(cached) = self.order.get_mut(&place) else { return true };
-        let mut changed = told.record_bytes > 0 || told.diverging;
-        if cached.high_watermark != told.high_watermark {
-            cached.high_watermark = told.high_watermark;
+    fn on_answer(&mut self, slot: Slot, answered: &Answered) -> bool {
+        let cached = self.order.get_mut(&slot);
+        let cached = cached.expect("no other request has changed the session in this epoch");
+        let mut changed = answered.record_bytes > 0 || answered.diverging;
+        if cached.high_watermark != answered.high_watermark {
+            cached.high_watermark = answered.high_watermark;
             changed = true;
         }
-        if cached.log_start_offset != told.log_start_offset {
-            cached.log_start_offset = told.log_start_offset;
+        if cached.log_start_offset != answered.log_start_offset {
+            cached.log_start_offset = answered.log_start_offset;
             changed = true;
         }
-        if !told.error.is_none() {
+        if !answered.error.is_none() {
             // An error is repeated until it is over: the next answer differs from this mark.
             cached.high_watermark = -1;
             changed = true;
         }
-        if changed && told.record_bytes > 0 {
-            let cached = self.order.remove(&place).expect("found above");
-            let place = self.next_place;
-            self.next_place += 1;
-            self.places.insert(key.clone(), place);
-            self.order.insert(place, cached);
+        if answered.record_bytes > 0
+            && let Some(cached) = self.order.remove(&slot)
+        {
+            self.append(cached);
         }
         changed
     }
@@ -133,17 +144,10 @@ impl Session {
 
 /// All sessions of this broker.
 pub struct FetchSessions {
-    slots_max: usize,
-    sessions: Mutex<Sessions>,
+    cache: [Mutex<Shard>; SHARD_COUNT],
+    /// Full fetches so far: the shards take new sessions in turns.
+    turn: std::sync::atomic::AtomicUsize,
 }
-
-#[derive(Default)]
-struct Sessions {
-    by_id: HashMap<i32, Arc<Mutex<Session>>>,
-}
-
-/// A session may be replaced when nobody used it for this long (`min.incremental.fetch.session.eviction.ms`).
-const EVICTION_MS_MIN: i64 = 120_000;
 
 /// How one fetch relates to a session.
 pub enum FetchContext {
@@ -152,9 +156,36 @@ pub enum FetchContext {
     /// A full fetch: everything is answered and, if there is room, remembered.
     Full { partitions: Vec<(FetchKey, FetchParams)>, uses_topic_ids: bool },
     /// Only what changed is answered.
-    Incremental { session_id: i32, epoch: i32, partitions: Vec<(FetchKey, FetchParams)>, session: SessionRef },
+    Incremental { session_id: i32, epoch: i32, session: SessionRef },
     /// The session can't be used: this code is the whole answer.
     Refused(ErrorCode),
+}
+
+impl FetchContext {
+    /// Goes through all partitions of the fetch in order. `name_of` says what a topic id is called now.
+    pub fn for_each(
+        &self,
+        name_of: impl Fn(TopicId) -> Option<TopicName>,
+        mut visit: impl FnMut(Wanted<'_>),
+    ) {
+        match self {
+            FetchContext::Refused(_) => {}
+            FetchContext::Sessionless { partitions } | FetchContext::Full { partitions, .. } => {
+                for (index, (key, params)) in partitions.iter().enumerate() {
+                    visit(Wanted { slot: Slot(index as u64), key, params, name: None });
+                }
+            }
+            FetchContext::Incremental { session, .. } => {
+                for (slot, cached) in &mut session.0.lock().order {
+                    if let (FetchTopic::Id(id), None) = (&cached.key.topic, &cached.name) {
+                        cached.name = name_of(*id);
+                    }
+                    let Cached { key, params, name, .. } = &*cached;
+                    visit(Wanted { slot: *slot, key, params, name: name.as_ref() });
+                }
+            }
+        }
+    }
 }
 
 /// A session in use by one fetch.
@@ -169,24 +200,39 @@ pub struct SessionRequest {
     pub forgotten: Vec<FetchKey>,
 }
 
+/// One answered partition of a full fetch.
+pub struct Remembered {
+    pub slot: Slot,
+    /// What its topic id is called.
+    pub name: Option<TopicName>,
+    pub answered: Answered,
+}
+
 const EPOCH_INITIAL: i32 = 0;
 const EPOCH_FINAL: i32 = -1;
 
 impl FetchSessions {
+    /// `slots_max`: `max.incremental.fetch.session.cache.slots`, of which each shard has its part.
     pub fn new(slots_max: usize) -> FetchSessions {
-        FetchSessions { slots_max, sessions: Mutex::default() }
+        let shard = |number| Mutex::new(Shard::new(number, slots_max / SHARD_COUNT));
+        FetchSessions { cache: std::array::from_fn(shard), turn: Default::default() }
     }
 
     pub fn count(&self) -> usize {
-        self.sessions.lock().by_id.len()
+        self.cache.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// The shard that a session of this id would be in.
+    fn shard_of(&self, session_id: i32) -> Option<&Mutex<Shard>> {
+        self.cache.get(Shard::number_of(session_id)?)
     }
 
     pub fn open(&self, request: SessionRequest, now: Monotonic) -> FetchContext {
         let SessionRequest { session_id, session_epoch, uses_topic_ids, partitions, forgotten } = request;
-        let mut sessions = self.sessions.lock();
+        let shard = self.shard_of(session_id);
         if session_epoch == EPOCH_INITIAL || session_epoch == EPOCH_FINAL {
-            if session_id != 0 {
-                sessions.by_id.remove(&session_id);
+            if let Some(shard) = shard {
+                shard.lock().remove(session_id);
             }
             return if session_epoch == EPOCH_FINAL {
                 FetchContext::Sessionless { partitions }
@@ -194,7 +240,10 @@ impl FetchSessions {
                 FetchContext::Full { partitions, uses_topic_ids }
             };
         }
-        let Some(found) = sessions.by_id.get(&session_id).cloned() else {
+        let Some(mut shard) = shard.map(Mutex::lock) else {
+            return FetchContext::Refused(ErrorCode::FetchSessionIdNotFound);
+        };
+        let Some(found) = shard.get(session_id) else {
             return FetchContext::Refused(ErrorCode::FetchSessionIdNotFound);
         };
         let mut session = found.lock();
@@ -205,91 +254,71 @@ impl FetchSessions {
             return FetchContext::Refused(ErrorCode::FetchSessionTopicIdError);
         }
         for (key, params) in &partitions {
-            session.put(key.clone(), *params, None);
+            session.put(key.clone(), *params);
         }
         for key in &forgotten {
             session.forget(key);
         }
         if session.order.is_empty() {
-            sessions.by_id.remove(&session_id);
+            shard.remove(session_id);
             return FetchContext::Sessionless { partitions };
         }
-        session.last_used = now;
+        shard.touch(session_id, session.order.len(), now);
         session.epoch = if session.epoch == i32::MAX { 1 } else { session.epoch + 1 };
-        let all = session.order.values().map(|cached| (cached.key.clone(), cached.params)).collect();
         let epoch = session.epoch;
         drop(session);
-        FetchContext::Incremental { session_id, epoch, partitions: all, session: SessionRef(found) }
+        FetchContext::Incremental { session_id, epoch, session: SessionRef(found) }
     }
 
-    /// Remembers a full fetch and its answer; 0 when there is no room.
+    /// Remembers a full fetch and its answer; 0 when there is no room. `is_follower`: followers' sessions are
+    /// privileged.
     pub fn remember(
         &self,
-        uses_topic_ids: bool,
-        answered: impl Iterator<Item = (FetchKey, FetchParams, Told)>,
+        (partitions, uses_topic_ids): (&[(FetchKey, FetchParams)], bool),
+        is_follower: bool,
+        answered: impl ExactSizeIterator<Item = Remembered>,
         now: Monotonic,
         random: impl Fn() -> u64,
     ) -> i32 {
-        let mut sessions = self.sessions.lock();
-        if sessions.by_id.len() >= self.slots_max {
-            let oldest = sessions
-                .by_id
-                .iter()
-                .map(|(id, session)| (session.lock().last_used, *id))
-                .min_by_key(|(last_used, _)| *last_used);
-            match oldest {
-                Some((last_used, id)) if last_used.after_ms(EVICTION_MS_MIN) <= now => {
-                    sessions.by_id.remove(&id);
-                }
-                _ => return 0,
-            }
+        let turn = self.turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % SHARD_COUNT;
+        let mut shard = self.cache[turn].lock();
+        let count = answered.len();
+        if !shard.make_room(is_follower, count, now) {
+            return 0;
         }
-        let session_id = loop {
-            let id = (random() & 0x7fff_ffff) as i32;
-            if id != 0 && !sessions.by_id.contains_key(&id) {
-                break id;
-            }
-        };
-        let mut session = Session::new(uses_topic_ids, now);
-        for (key, params, told) in answered {
-            session.put(key.clone(), params, Some(&told));
-            if !told.error.is_none() {
-                // As `tell`: an error is repeated until it is over.
-                if let Some(cached) = session.places.get(&key).and_then(|place| session.order.get_mut(place))
-                {
-                    cached.high_watermark = -1;
-                }
-            }
+        let mut session = Session::new(uses_topic_ids);
+        for Remembered { slot, name, answered } in answered {
+            let (key, params) = &partitions[slot.0 as usize];
+            // As `on_answer`: an error is repeated until it is over.
+            let high_watermark = if answered.error.is_none() { answered.high_watermark } else { -1 };
+            session.forget(key);
+            session.append(Cached {
+                key: key.clone(),
+                name,
+                params: *params,
+                high_watermark,
+                log_start_offset: answered.log_start_offset,
+            });
         }
-        sessions.by_id.insert(session_id, Arc::new(Mutex::new(session)));
-        session_id
+        shard.insert(Arc::new(Mutex::new(session)), is_follower, count, now, random)
     }
 }
 
-impl SessionRef {
-    /// Which of these answers the response must name; `None` when another request of the session
-    /// came meanwhile (its epoch moved on).
-    pub fn changed(&self, epoch: i32, told: &[(FetchKey, Told)]) -> Option<Vec<bool>> {
-        let mut session = self.0.lock();
-        if session.epoch != epoch {
-            return None;
-        }
-        Some(told.iter().map(|(key, told)| session.tell(key, told)).collect())
-    }
+/// The answer of an incremental fetch on its way into its session.
+pub struct Answering<'a>(MutexGuard<'a, Session>);
 
-    /// Whether any of these answers would be named, without remembering it.
-    pub fn would_change(&self, told: &[(FetchKey, Told)]) -> bool {
+impl SessionRef {
+    /// `None` when another request of the session came meanwhile: its epoch moved on.
+    pub fn answer(&self, epoch: i32) -> Option<Answering<'_>> {
         let session = self.0.lock();
-        told.iter().any(|(key, told)| {
-            let cached = session.places.get(key).and_then(|place| session.order.get(place));
-            cached.is_none_or(|cached| {
-                told.record_bytes > 0
-                    || told.diverging
-                    || !told.error.is_none()
-                    || cached.high_watermark != told.high_watermark
-                    || cached.log_start_offset != told.log_start_offset
-            })
-        })
+        (session.epoch == epoch).then(|| Answering(session))
+    }
+}
+
+impl Answering<'_> {
+    /// Whether the response must name this partition; remembers what it says.
+    pub fn is_named(&mut self, slot: Slot, answered: &Answered) -> bool {
+        self.0.on_answer(slot, answered)
     }
 }
 
@@ -312,16 +341,22 @@ mod tests {
         }
     }
 
-    fn told(high_watermark: i64, record_bytes: usize) -> Told {
-        Told { error: ErrorCode::None, high_watermark, log_start_offset: 0, record_bytes, diverging: false }
+    fn answered(high_watermark: i64, record_bytes: usize) -> Answered {
+        Answered {
+            error: ErrorCode::None,
+            high_watermark,
+            log_start_offset: 0,
+            record_bytes,
+            diverging: false,
+        }
     }
 
-    fn request(session_id: i32, session_epoch: i32, partitions: &[i32]) -> SessionRequest {
+    fn request(session_id: i32, session_epoch: i32, keys: &[FetchKey]) -> SessionRequest {
         SessionRequest {
             session_id,
             session_epoch,
-            uses_topic_ids: false,
-            partitions: partitions.iter().map(|index| (key(*index), params(0))).collect(),
+            uses_topic_ids: keys.iter().any(|key| matches!(key.topic, FetchTopic::Id(_))),
+            partitions: keys.iter().map(|key| (key.clone(), params(0))).collect(),
             forgotten: Vec::new(),
         }
     }
@@ -330,65 +365,99 @@ mod tests {
         Monotonic(Duration::from_millis(ms))
     }
 
-    fn created(sessions: &FetchSessions, partitions: &[i32]) -> i32 {
-        let answered: Vec<_> = partitions.iter().map(|index| (key(*index), params(0), told(5, 0))).collect();
-        sessions.remember(false, answered.into_iter(), now(0), || 77)
+    fn created(sessions: &FetchSessions, keys: &[FetchKey]) -> i32 {
+        let context = sessions.open(request(0, 0, keys), now(0));
+        let FetchContext::Full { partitions, uses_topic_ids } = context else { panic!("a full fetch") };
+        let remembered = (0..keys.len() as u64).map(Slot).collect::<Vec<_>>();
+        let remembered =
+            remembered.into_iter().map(|slot| Remembered { slot, name: None, answered: answered(5, 0) });
+        sessions.remember((&partitions, uses_topic_ids), false, remembered, now(0), || 77)
+    }
+
+    /// Goes on in the session with these answers: which of them must be named.
+    fn go_on(sessions: &FetchSessions, request: SessionRequest, answers: &[Answered]) -> Vec<bool> {
+        let context = sessions.open(request, now(1));
+        let mut slots = Vec::new();
+        context.for_each(|_| None, |wanted| slots.push(wanted.slot));
+        let FetchContext::Incremental { epoch, session, .. } = context else {
+            panic!("the session is there")
+        };
+        assert_eq!(slots.len(), answers.len());
+        let mut answer = session.answer(epoch).expect("its epoch");
+        slots.into_iter().zip(answers).map(|(slot, one)| answer.is_named(slot, one)).collect()
     }
 
     #[test]
-    fn an_incremental_fetch_names_only_what_changed() {
-        let sessions = FetchSessions::new(10);
-        let id = created(&sessions, &[0, 1]);
+    fn an_incremental_fetch_names_only_what_changed_and_what_had_records_is_served_last() {
+        let sessions = FetchSessions::new(80);
+        let id = created(&sessions, &[key(0), key(1)]);
         assert_eq!(id, 77);
-        let FetchContext::Incremental { epoch, partitions, session, .. } =
-            sessions.open(request(id, 1, &[]), now(1))
+        let named = go_on(&sessions, request(id, 1, &[]), &[answered(6, 10), answered(5, 0)]);
+        assert_eq!(named, [true, false]);
+        let mut order = Vec::new();
+        let context = sessions.open(request(id, 2, &[key(2)]), now(1));
+        context.for_each(|_| None, |wanted| order.push(wanted.key.partition));
+        assert_eq!(order, [1, 0, 2]);
+    }
+
+    #[test]
+    fn an_answer_of_an_epoch_that_is_over_is_refused() {
+        let sessions = FetchSessions::new(80);
+        let id = created(&sessions, &[key(0)]);
+        let FetchContext::Incremental { epoch, session, .. } = sessions.open(request(id, 1, &[]), now(1))
         else {
             panic!("the session is there")
         };
-        assert_eq!(partitions.len(), 2);
-        let named = session.changed(epoch, &[(key(0), told(5, 0)), (key(1), told(6, 10))]);
-        assert_eq!(named, Some(vec![false, true]));
+        assert!(session.answer(epoch).is_some());
+        assert!(matches!(sessions.open(request(id, 2, &[]), now(1)), FetchContext::Incremental { .. }));
+        assert!(session.answer(epoch).is_none());
     }
 
     #[test]
     fn wrong_ids_and_epochs_are_refused_and_epoch_minus_one_closes() {
-        let sessions = FetchSessions::new(10);
-        let id = created(&sessions, &[0]);
-        assert!(matches!(
-            sessions.open(request(5, 1, &[]), now(1)),
-            FetchContext::Refused(ErrorCode::FetchSessionIdNotFound)
-        ));
+        let sessions = FetchSessions::new(80);
+        let id = created(&sessions, &[key(0)]);
+        for unknown in [5, -5, i32::MIN, i32::MAX] {
+            assert!(matches!(
+                sessions.open(request(unknown, 1, &[]), now(1)),
+                FetchContext::Refused(ErrorCode::FetchSessionIdNotFound)
+            ));
+        }
         assert!(matches!(
             sessions.open(request(id, 3, &[]), now(1)),
             FetchContext::Refused(ErrorCode::InvalidFetchSessionEpoch)
         ));
-        assert!(matches!(sessions.open(request(id, -1, &[0]), now(1)), FetchContext::Sessionless { .. }));
+        let closing = sessions.open(request(id, -1, &[key(0)]), now(1));
+        assert!(matches!(closing, FetchContext::Sessionless { .. }));
         assert_eq!(sessions.count(), 0);
     }
 
     #[test]
     fn an_error_is_repeated_until_it_is_over() {
-        let sessions = FetchSessions::new(10);
-        let id = created(&sessions, &[0]);
-        let FetchContext::Incremental { epoch, session, .. } = sessions.open(request(id, 1, &[]), now(1))
-        else {
-            panic!("the session is there")
-        };
-        let failed = Told { error: ErrorCode::UnknownTopicOrPartition, ..told(-1, 0) };
-        assert_eq!(session.changed(epoch, &[(key(0), failed)]), Some(vec![true]));
-        assert_eq!(session.changed(epoch, &[(key(0), failed)]), Some(vec![true]));
-        assert_eq!(session.changed(epoch, &[(key(0), told(5, 0))]), Some(vec![true]));
-        assert_eq!(session.changed(epoch, &[(key(0), told(5, 0))]), Some(vec![false]));
+        let sessions = FetchSessions::new(80);
+        let id = created(&sessions, &[key(0)]);
+        let failed = Answered { error: ErrorCode::UnknownTopicOrPartition, ..answered(-1, 0) };
+        let answers = [failed, failed, answered(5, 0), answered(5, 0)];
+        for (epoch, (answer, is_named)) in answers.iter().zip([true, true, true, false]).enumerate() {
+            assert_eq!(go_on(&sessions, request(id, epoch as i32 + 1, &[]), &[*answer]), [is_named]);
+        }
     }
 
     #[test]
-    fn a_full_cache_gives_up_only_what_nobody_used_for_long() {
-        let sessions = FetchSessions::new(1);
-        let first = created(&sessions, &[0]);
-        let none = std::iter::empty::<(FetchKey, FetchParams, Told)>();
-        assert_eq!(sessions.remember(false, none, now(1000), || 78), 0);
-        let none = std::iter::empty::<(FetchKey, FetchParams, Told)>();
-        assert_eq!(sessions.remember(false, none, now(120_000), || 79), 79);
-        assert!(matches!(sessions.open(request(first, 1, &[]), now(120_001)), FetchContext::Refused(_)));
+    fn a_topic_id_keeps_the_name_it_had_when_it_was_first_known() {
+        let sessions = FetchSessions::new(80);
+        let id = TopicId(uuid::Uuid::from_u128(9));
+        let session_id = created(&sessions, &[FetchKey { topic: FetchTopic::Id(id), partition: 0 }]);
+        let name_in = |epoch: i32, known: Option<&str>| {
+            let request = SessionRequest { uses_topic_ids: true, ..request(session_id, epoch, &[]) };
+            let mut name = None;
+            sessions
+                .open(request, now(1))
+                .for_each(|_| known.map(TopicName::new), |wanted| name = wanted.name.cloned());
+            name.map(|name| name.as_str().to_owned())
+        };
+        assert_eq!(name_in(1, None), None);
+        assert_eq!(name_in(2, Some("t")).as_deref(), Some("t"));
+        assert_eq!(name_in(3, None).as_deref(), Some("t"));
     }
 }

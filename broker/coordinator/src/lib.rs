@@ -20,6 +20,7 @@ mod small_map;
 mod subscription;
 pub mod timers;
 pub mod topic_hash;
+pub mod topic_lookup;
 pub mod transaction;
 pub mod wire;
 

@@ -13,9 +13,10 @@ use ottla_env::Env;
 use ottla_env::memory::{NoNet, ThreadTasks};
 use ottla_env::real::{RealClock, RealDisk, RealRng};
 use ottla_log::UnifiedLog;
+use ottla_log::verification::FirstBatch;
 use ottla_log::{AppendOrigin, CleanupPolicy, LogConfig, LogManager, LogManagerSettings};
 use ottla_model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
-use ottla_records::{BatchBuilder, Codec, EndTxnMarker};
+use ottla_records::{BatchBuilder, BatchView, Codec, EndTxnMarker};
 
 const RECORDS_PER_BATCH: u64 = 100;
 const RECORD_BYTES: u64 = 130;
@@ -116,7 +117,13 @@ fn fill_mixed(log: &Arc<UnifiedLog>, megabytes: u64, keys: u64, now_ms: i64) {
                 builder.append(now_ms + next(1000) as i64, Some(key.as_bytes()), value, &[(b"h", None)]);
             }
             sequences[id] += builder.count();
-            log.append(builder.build(), LeaderEpoch(0), AppendOrigin::Client, now_ms).expect("appended");
+            let batch = builder.build();
+            let first = FirstBatch::of(BatchView::first(&batch).expect("a batch").header(), false);
+            let origin = match is_transactional {
+                true => AppendOrigin::verified_client(log.begin_verification(&first, now_ms)),
+                false => AppendOrigin::Client,
+            };
+            log.append(batch, LeaderEpoch(0), origin, now_ms).expect("appended");
         }
         if is_transactional {
             let marker = EndTxnMarker { is_commit: next(2) == 0, coordinator_epoch: 0, timestamp: now_ms };

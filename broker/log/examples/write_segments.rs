@@ -8,9 +8,10 @@ use std::sync::Arc;
 use ottla_env::memory::{NoNet, ThreadTasks};
 use ottla_env::real::{RealClock, RealDisk, RealRng};
 use ottla_env::{Clock, Env};
+use ottla_log::verification::FirstBatch;
 use ottla_log::{AppendOrigin, LogConfig, LogManager, LogManagerSettings};
 use ottla_model::{LeaderEpoch, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
-use ottla_records::{BatchBuilder, Codec, EndTxnMarker};
+use ottla_records::{BatchBuilder, BatchView, Codec, EndTxnMarker};
 
 fn main() {
     let dir = PathBuf::from(std::env::args().nth(1).expect("the directory to write to"));
@@ -51,7 +52,10 @@ fn main() {
     let mut builder =
         BatchBuilder::new().transactional().producer(ProducerId(43), ProducerEpoch(1), Sequence(0));
     builder.append(now_ms, None, Some(b"in a transaction"), &[]);
-    log.append(builder.build(), LeaderEpoch(2), AppendOrigin::Client, now_ms).expect("stored");
+    let batch = builder.build();
+    let first = FirstBatch::of(BatchView::first(&batch).expect("a batch").header(), false);
+    let origin = AppendOrigin::verified_client(log.begin_verification(&first, now_ms));
+    log.append(batch, LeaderEpoch(2), origin, now_ms).expect("stored");
     let marker = EndTxnMarker { is_commit: false, coordinator_epoch: 3, timestamp: now_ms };
     let marker = marker.build(ProducerId(43), ProducerEpoch(1));
     log.append(marker, LeaderEpoch(2), AppendOrigin::Coordinator, now_ms).expect("stored");

@@ -26,28 +26,50 @@ use crate::index::OffsetEntry;
 use crate::log_dir::WriteFailure;
 use crate::names;
 use crate::positions::Position;
-use crate::producer_state::{BatchMetadata, Checked, ProducerRefusal};
+use crate::producer_state::{BatchMetadata, Checked, Guarding, ProducerRefusal};
 use crate::segment::Segment;
 use crate::txn_index::{self, AbortedTxn};
 use crate::unified_log::UnifiedLog;
+use crate::verification::{Verification, VerificationGuard};
 use crate::writer::Writer;
 
 /// Who appends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AppendOrigin {
-    /// A produce request: one batch, offsets from 0, no control batch, sequences checked.
+    /// A produce request: one batch, offsets from 0, no control batch, sequences checked. A transactional batch
+    /// is one of a transaction that has a batch here.
     Client,
-    /// The same of a transaction's second generation: a producer that nobody knows begins at sequence 0.
-    TransactionalClient,
+    /// The same, and the batch may begin the transaction here: its coordinator has verified it (KIP-890).
+    VerifiedClient(VerificationGuard),
     /// A coordinator of this broker: group and transaction state, transaction markers.
     Coordinator,
+    /// The same, and the batch may begin a transaction here: offsets that a transaction commits.
+    VerifiedCoordinator(VerificationGuard),
     /// The cluster's own log. May use the room kept for a full disk.
     Internal,
 }
 
 impl AppendOrigin {
+    /// A client's write whose coordinator has verified it, where that is needed.
+    pub fn verified_client(verification: Verification) -> AppendOrigin {
+        match verification {
+            Verification::Ongoing => AppendOrigin::Client,
+            Verification::Needed(guard) => AppendOrigin::VerifiedClient(guard),
+        }
+    }
+
     fn is_client(self) -> bool {
-        matches!(self, AppendOrigin::Client | AppendOrigin::TransactionalClient)
+        matches!(self, AppendOrigin::Client | AppendOrigin::VerifiedClient(_))
+    }
+
+    fn guarding(self) -> Guarding {
+        match self {
+            AppendOrigin::Client | AppendOrigin::Coordinator => Guarding::Guard(None),
+            AppendOrigin::VerifiedClient(guard) | AppendOrigin::VerifiedCoordinator(guard) => {
+                Guarding::Guard(Some(guard))
+            }
+            AppendOrigin::Internal => Guarding::None,
+        }
     }
 }
 
@@ -170,12 +192,10 @@ impl UnifiedLog {
         let mut next = self.log_end_offset();
         self.producers.read(|state| {
             for batch in prepared {
-                if origin == AppendOrigin::TransactionalClient {
-                    state.check_beginning(&batch.fields, next, &self.partition)?;
-                }
-                let marker = batch.marker.as_ref();
+                let (marker, from_client) = (batch.marker.as_ref(), origin.is_client());
+                let guarding = origin.guarding();
                 let checked =
-                    state.check(&batch.fields, marker, origin.is_client(), next, &self.partition)?;
+                    state.check(&batch.fields, marker, from_client, guarding, next, &self.partition)?;
                 if let Checked::Duplicate(found) = checked {
                     return Ok(Some(found));
                 }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use ottla_model::{LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
+use ottla_records::checksum::crc32c;
 
 /// Where an epoch's records start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,6 +108,9 @@ pub fn is_unfinished_partition_metadata(bytes: &[u8]) -> bool {
     is_head && id.len() < id_len.len() && id.iter().all(is_id_char)
 }
 
+/// What the first line of a meta.properties of ours begins with; Kafka passes over comments.
+const CHECKSUM_COMMENT: &str = "#crc32c=";
+
 /// Who a log directory belongs to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MetaProperties {
@@ -132,12 +136,20 @@ impl MetaProperties {
         })
     }
 
+    /// As Kafka writes it, with a checksum in the comment that Kafka's begins with.
     pub fn write(&self) -> String {
-        let mut text = format!("#\nversion=1\ncluster.id={}\nnode.id={}\n", self.cluster_id, self.node_id);
+        let mut text = format!("version=1\ncluster.id={}\nnode.id={}\n", self.cluster_id, self.node_id);
         if let Some(id) = self.directory_id {
             writeln!(text, "directory.id={id}").expect("writing to memory does not fail");
         }
-        text
+        format!("{CHECKSUM_COMMENT}{:08x}\n{text}", crc32c(text.as_bytes()))
+    }
+
+    /// False when the text has a checksum, and it is not that of what follows.
+    pub fn is_checksum_right(text: &str) -> bool {
+        let Some((first, rest)) = text.split_once('\n') else { return true };
+        let Some(stored) = first.strip_prefix(CHECKSUM_COMMENT) else { return true };
+        u32::from_str_radix(stored, 16) == Ok(crc32c(rest.as_bytes()))
     }
 }
 
@@ -170,7 +182,16 @@ mod tests {
         let text = "#\n#Fri Nov 20 10:00:00 UTC 2026\ncluster.id=4L6g3nShT-eMCtK--X86sw\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAQ\nnode.id=1\nversion=1\n";
         let properties = MetaProperties::parse(text).expect("whole");
         assert_eq!((properties.node_id, properties.directory_id), (1, Some(TopicId::METADATA)));
-        assert_eq!(MetaProperties::parse(&properties.write()), Some(properties));
+        assert!(MetaProperties::is_checksum_right(text), "Kafka's has none");
+        let ours = properties.write();
+        assert!(MetaProperties::is_checksum_right(&ours));
+        for at in CHECKSUM_COMMENT.len()..ours.len() {
+            let mut bytes = ours.clone().into_bytes();
+            bytes[at] ^= 1;
+            let damaged = String::from_utf8(bytes).expect("text");
+            assert!(!MetaProperties::is_checksum_right(&damaged), "{damaged}");
+        }
+        assert_eq!(MetaProperties::parse(&ours), Some(properties));
         let id = TopicId::METADATA;
         assert_eq!(parse_partition_metadata(&write_partition_metadata(id)), Some(id));
         let text = write_partition_metadata(id);

@@ -15,9 +15,8 @@ impl UnifiedLog {
             return Ok(());
         }
         self.dir.check()?;
-        // Read before the epochs: those of what is below it are then in the file.
-        let flushed = self.flushed_offset();
         let mut writer = self.writer.lock();
+        let (flushed, generation) = (self.bounds.flushed(), writer.generation());
         let snapshot = self.encode_snapshot(&mut writer);
         let epochs = self.epochs.take_unwritten(&mut writer.turn);
         let active = writer.active.segment().cloned();
@@ -26,7 +25,11 @@ impl UnifiedLog {
         let result = self.write_checkpoint(&active, snapshot, epochs.as_deref());
         match result {
             Ok(()) => {
-                self.dir.set_recovery_point(&self.partition, flushed);
+                let writer = self.writer.lock();
+                // A log that was cut meanwhile may end before it.
+                if writer.generation() == generation {
+                    self.dir.set_recovery_point(&self.partition, flushed);
+                }
                 Ok(())
             }
             Err(WriteFailure::NoSpace(_)) => {

@@ -45,6 +45,8 @@ impl LeaderEpochs {
         {
             self.entries.pop();
         }
+        let is_next = |last: &EpochEntry| last.epoch < epoch && last.start_offset < start_offset;
+        assert!(self.entries.last().is_none_or(is_next), "leader epochs and their offsets never go back");
         self.entries.push(EpochEntry { epoch, start_offset });
         true
     }

@@ -35,7 +35,7 @@ impl UnifiedLog {
         self.retry_replaced(|| self.find_max_timestamp()).map_err(|error| self.lookup_failed(&error))
     }
 
-    fn lookup_failed(&self, error: &io::Error) -> ReadError {
+    pub(crate) fn lookup_failed(&self, error: &io::Error) -> ReadError {
         if error.kind() == io::ErrorKind::InvalidData {
             return ReadError::Corrupt { file: format!("{} ({error})", self.folder.display()), position: 0 };
         }

@@ -29,6 +29,10 @@ impl Positions {
     /// The end of the log is there now.
     #[inline]
     pub fn push_end(&mut self, end: Position) {
+        assert!(
+            self.recent.back().is_none_or(|last| last.offset <= end.offset),
+            "the end of a log goes back by a reset only"
+        );
         if self.recent.back().is_some_and(|last| last.offset == end.offset) {
             self.recent.pop_back();
         }

@@ -12,6 +12,8 @@ use ottla_model::{Offset, ProducerEpoch, ProducerId, Sequence};
 use ottla_records::{BatchHeader, EndTxnMarker};
 use smallvec::SmallVec;
 
+use crate::verification::{FirstBatch, Verification, VerificationGuard, Verifications};
+
 /// Batches remembered for each producer, to know a repeated one.
 pub const BATCHES_REMEMBERED: usize = 5;
 
@@ -86,6 +88,15 @@ pub enum Checked {
     Duplicate(BatchMetadata),
 }
 
+/// Whether a transactional batch has to be part of a transaction that the coordinator knows of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Guarding {
+    /// The leader judged it.
+    None,
+    /// It begins the transaction here with this guard, or goes on with it.
+    Guard(Option<VerificationGuard>),
+}
+
 /// A transaction that a marker ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CompletedTxn {
@@ -104,6 +115,7 @@ pub struct ProducerState {
     ongoing: BTreeMap<Offset, ProducerId>,
     /// Ended, but the marker may not be on every replica yet: first offset -> marker's offset.
     unreplicated: BTreeMap<Offset, Offset>,
+    verifications: Verifications,
     end_offset: Offset,
 }
 
@@ -149,38 +161,76 @@ impl ProducerState {
         }
     }
 
+    /// The producer's transaction has a batch here, under the same epoch.
+    fn has_ongoing(&self, id: ProducerId, epoch: ProducerEpoch) -> bool {
+        let entry = self.producers.get(&id);
+        entry.is_some_and(|entry| entry.current_txn_first_offset.is_some() && entry.epoch == epoch)
+    }
+
+    /// What a transactional write needs before it may be appended.
+    pub fn begin_verification(
+        &mut self,
+        batch: &FirstBatch,
+        fresh: VerificationGuard,
+        now_ms: i64,
+    ) -> Verification {
+        match self.has_ongoing(batch.producer_id, batch.producer_epoch) {
+            true => Verification::Ongoing,
+            false => Verification::Needed(self.verifications.begin(batch, fresh, now_ms)),
+        }
+    }
+
     /// Judges a batch about to be stored at `offset`. `from_client` batches must be in sequence.
     pub fn check(
         &self,
         header: &BatchHeader,
         marker: Option<&EndTxnMarker>,
         from_client: bool,
+        guarding: Guarding,
         offset: Offset,
         partition: &dyn std::fmt::Display,
     ) -> Result<Checked, ProducerRefusal> {
         if !header.has_producer_id() {
             return Ok(Checked::New);
         }
-        let Some(entry) = self.producers.get(&header.producer_id) else { return Ok(Checked::New) };
-        if from_client && let Some(found) = find_duplicate(entry, header) {
+        let entry = self.producers.get(&header.producer_id);
+        if from_client && let Some(found) = entry.and_then(|entry| find_duplicate(entry, header)) {
             return Ok(Checked::Duplicate(found));
         }
         let id = header.producer_id.0;
-        if header.producer_epoch < entry.epoch {
+        if let Guarding::Guard(guard) = guarding
+            && header.attributes.is_transactional()
+            && !header.attributes.is_control()
+            && !self.has_ongoing(header.producer_id, header.producer_epoch)
+            && !self.verifications.is_verified(header.producer_id, guard)
+        {
+            return Err(ProducerRefusal::InvalidTxnState(format!(
+                "Record was not part of an ongoing transaction: producer {id} at offset {offset} in partition {partition}"
+            )));
+        }
+        if let Some(entry) = entry
+            && header.producer_epoch < entry.epoch
+        {
             return Err(ProducerRefusal::InvalidProducerEpoch(format!(
                 "Epoch of producer {id} at offset {offset} in {partition} is {}, which is smaller than the last seen epoch {}",
                 header.producer_epoch.0, entry.epoch.0
             )));
         }
         if let Some(marker) = marker {
-            if entry.coordinator_epoch > marker.coordinator_epoch {
-                return Err(ProducerRefusal::TransactionCoordinatorFenced(format!(
-                    "Invalid coordinator epoch for producerId {id} at offset {offset} in partition {partition}: {} (zombie), {} (current)",
-                    marker.coordinator_epoch, entry.coordinator_epoch
-                )));
-            }
-            return Ok(Checked::New);
+            return match entry {
+                Some(entry) if entry.coordinator_epoch > marker.coordinator_epoch => {
+                    Err(ProducerRefusal::TransactionCoordinatorFenced(format!(
+                        "Invalid coordinator epoch for producerId {id} at offset {offset} in partition {partition}: {} (zombie), {} (current)",
+                        marker.coordinator_epoch, entry.coordinator_epoch
+                    )))
+                }
+                _ => Ok(Checked::New),
+            };
         }
+        if from_client {
+            self.check_beginning(entry, header, offset, partition)?;
+        }
+        let Some(entry) = entry else { return Ok(Checked::New) };
         if from_client {
             check_sequence(entry, header, offset, partition)?;
         }
@@ -195,22 +245,29 @@ impl ProducerState {
         Ok(Checked::New)
     }
 
-    /// A producer of the second generation has an epoch for each transaction: what it begins with here,
-    /// when nothing is known of it, is its first batch (KIP-890).
-    pub fn check_beginning(
+    /// What a verification says of the sequence that a transaction may begin with here: the lowest that was tried;
+    /// and of a producer of the second generation that nothing is known of, 0 (KIP-890).
+    fn check_beginning(
         &self,
+        entry: Option<&ProducerEntry>,
         header: &BatchHeader,
         offset: Offset,
         partition: &dyn std::fmt::Display,
     ) -> Result<(), ProducerRefusal> {
-        let first = header.base_sequence.0;
-        if first == 0 || !header.has_producer_id() || self.producers.contains_key(&header.producer_id) {
-            return Ok(());
+        let Some(pending) = self.verifications.get(header.producer_id) else { return Ok(()) };
+        let (id, first) = (header.producer_id.0, header.base_sequence.0);
+        if pending.has_epoch_bump && first != 0 && entry.is_none_or(|entry| entry.batches.is_empty()) {
+            return Err(ProducerRefusal::OutOfOrderSequence(format!(
+                "Invalid sequence number for producer {id} at offset {offset} in partition {partition}: {first} (incoming seq. number). Expected sequence 0 for transactions v2 idempotent producer with no existing state."
+            )));
         }
-        let id = header.producer_id.0;
-        Err(ProducerRefusal::OutOfOrderSequence(format!(
-            "Invalid sequence number for producer {id} at offset {offset} in partition {partition}: {first} (incoming seq. number). Expected sequence 0 for transactions v2 idempotent producer with no existing state."
-        )))
+        if first > pending.lowest_sequence.0 {
+            return Err(ProducerRefusal::OutOfOrderSequence(format!(
+                "Out of order sequence number for producer {id} at offset {offset} in partition {partition}: {first} (incoming seq. number), {} (earliest seen sequence)",
+                pending.lowest_sequence.0
+            )));
+        }
+        Ok(())
     }
 
     /// Takes in a batch that is in the log; its offsets are final.
@@ -220,6 +277,10 @@ impl ProducerState {
             return None;
         }
         let id = header.producer_id;
+        if header.attributes.is_transactional() {
+            // The transaction has its first batch here now, or its end.
+            self.verifications.clear(id);
+        }
         if header.attributes.is_control() {
             return self.apply_marker(header, marker?);
         }
@@ -268,6 +329,7 @@ impl ProducerState {
 
     /// Forgets producers that were silent for too long and have no open transaction.
     pub fn remove_expired(&mut self, now_ms: i64, expiration_ms: i64) {
+        self.verifications.remove_expired(now_ms, expiration_ms);
         self.producers.retain(|_, entry| {
             entry.current_txn_first_offset.is_some()
                 || now_ms.saturating_sub(entry.last_timestamp) < expiration_ms
@@ -330,7 +392,7 @@ mod tests {
     }
 
     fn check(state: &ProducerState, header: &BatchHeader) -> Result<Checked, ProducerRefusal> {
-        state.check(header, None, true, header.base_offset, &"t-0")
+        state.check(header, None, true, Guarding::None, header.base_offset, &"t-0")
     }
 
     #[test]
@@ -360,20 +422,6 @@ mod tests {
         assert!(matches!(check(&state, &header(2, 0, 1, 1)), Err(ProducerRefusal::InvalidProducerEpoch(_))));
         assert!(matches!(check(&state, &header(4, 5, 1, 1)), Err(ProducerRefusal::OutOfOrderSequence(_))));
         assert_eq!(check(&state, &header(4, 0, 1, 1)), Ok(Checked::New));
-    }
-
-    #[test]
-    fn a_producer_of_the_second_generation_begins_at_zero_where_nobody_knows_it() {
-        let mut state = ProducerState::default();
-        let begins = |state: &ProducerState, sequence| {
-            state.check_beginning(&header(0, sequence, 1, 0), Offset(0), &"t-0").is_ok()
-        };
-        assert!(begins(&state, 0));
-        assert!(!begins(&state, 5));
-        state.apply(&header(0, 0, 1, 0), None);
-        // From here on its sequence is judged.
-        assert!(begins(&state, 5));
-        assert!(matches!(check(&state, &header(0, 5, 1, 1)), Err(ProducerRefusal::OutOfOrderSequence(_))));
     }
 
     #[test]
@@ -431,7 +479,7 @@ mod tests {
         assert_eq!(state.first_unstable_offset(), None);
         let stale = EndTxnMarker { coordinator_epoch: 0, ..marker };
         assert!(matches!(
-            state.check(&control, Some(&stale), false, Offset(7), &"t-0"),
+            state.check(&control, Some(&stale), false, Guarding::None, Offset(7), &"t-0"),
             Err(ProducerRefusal::TransactionCoordinatorFenced(_))
         ));
     }

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use crate::producer_snapshot;
 use crate::producer_state::ProducerState;
+use crate::verification::{FirstBatch, GuardSource, Verification};
 use crate::writer::WriteTurn;
 
 pub(crate) struct Producers {
@@ -25,6 +26,7 @@ pub(crate) struct Producers {
 struct Known {
     state: ProducerState,
     last_snapshot: Option<Offset>,
+    guards: GuardSource,
 }
 
 impl Default for Producers {
@@ -53,6 +55,13 @@ impl Producers {
         result
     }
 
+    /// What a transactional write needs before it is appended.
+    pub fn begin_verification(&self, batch: &FirstBatch, now_ms: i64) -> Verification {
+        let mut known = self.known.lock();
+        let fresh = known.guards.next();
+        known.state.begin_verification(batch, fresh, now_ms)
+    }
+
     /// Markers below the high watermark no longer hold readers back.
     pub fn on_high_watermark(&self, high_watermark: Offset) {
         if self.first_unstable_offset().is_some() {
@@ -70,7 +79,8 @@ impl Producers {
     /// State that was read from the folder, and the snapshot that it came from.
     pub fn set_found(&self, _turn: &mut WriteTurn, state: ProducerState, last_snapshot: Option<Offset>) {
         let mut known = self.known.lock();
-        *known = Known { state, last_snapshot };
+        known.state = state;
+        known.last_snapshot = last_snapshot;
         self.publish(&known.state);
     }
 

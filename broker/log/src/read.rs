@@ -34,6 +34,8 @@ pub enum ReadData {
 pub struct ReadSlice {
     pub data: ReadData,
     pub bytes: usize,
+    /// How many bytes Kafka would send: `bytes`, and the part of the next batch that the limit cuts off.
+    pub counted_bytes: usize,
     /// Where a reader of all of it continues.
     pub next_offset: Offset,
     pub log_start_offset: Offset,
@@ -43,7 +45,14 @@ pub struct ReadSlice {
 
 impl ReadSlice {
     fn empty(at: Offset, log_start_offset: Offset, is_cut: bool) -> ReadSlice {
-        ReadSlice { data: ReadData::Empty, bytes: 0, next_offset: at, log_start_offset, is_cut }
+        ReadSlice {
+            data: ReadData::Empty,
+            bytes: 0,
+            counted_bytes: 0,
+            next_offset: at,
+            log_start_offset,
+            is_cut,
+        }
     }
 
     /// The bytes themselves, for who must look into them. Copies where they are in a file.
@@ -153,10 +162,14 @@ impl UnifiedLog {
                 Position { offset: cut.next_offset, segment: segment.base_offset(), position: cut.end };
             self.segments.push_cursor(segment, range.index, cursor);
         }
+        let len = (checked - range.start) as usize;
+        // The batch behind a cut is longer than what is left of the limit.
+        let within_limit = limits.max_bytes.min((range.limit - range.start) as usize);
         Ok(Look::Found(Found {
             file,
             position: range.start,
-            len: (checked - range.start) as usize,
+            len,
+            counted_bytes: if cut.is_cut { len.max(within_limit) } else { len },
             // What is before a damaged batch is served, and the reader comes again.
             next_offset: if is_whole { cut.next_offset } else { from },
             is_cut: cut.is_cut,
@@ -217,6 +230,30 @@ impl UnifiedLog {
                 Cut { end, next_offset: next, is_cut: true }
             }
         }))
+    }
+
+    /// Where the first batch that ends at or after `offset` begins; for the log's end, where the next batch will
+    /// (`UnifiedLog.convertToOffsetMetadataOrThrow`).
+    pub fn position_of(&self, offset: Offset) -> Result<Position, ReadError> {
+        self.check_readable()?;
+        let (log_start_offset, log_end_offset) = (self.log_start_offset(), self.log_end_offset());
+        if offset < log_start_offset || offset > log_end_offset {
+            return Err(ReadError::OffsetOutOfRange { offset, log_start_offset, log_end_offset });
+        }
+        let found = self.retry_replaced(|| {
+            let segments = self.segments.load();
+            let Some((mut index, mut position)) = self.locate(&segments, offset)? else {
+                // The first append makes the first segment.
+                return Ok(Position { offset, segment: log_end_offset, position: 0 });
+            };
+            // Offsets may end before a segment does (compaction, truncation): go on with the next.
+            while position >= segments[index].size_bytes() && index + 1 < segments.len() {
+                index += 1;
+                position = 0;
+            }
+            Ok(Position { offset, segment: segments[index].base_offset(), position })
+        });
+        found.map_err(|error| self.lookup_failed(&error))
     }
 
     /// The segment (by place in the list) and position of the first batch that ends at or after
@@ -332,6 +369,7 @@ struct Found {
     file: Arc<dyn File>,
     position: u64,
     len: usize,
+    counted_bytes: usize,
     next_offset: Offset,
     is_cut: bool,
 }
@@ -341,6 +379,7 @@ impl Found {
         ReadSlice {
             data: ReadData::File { file: self.file, position: self.position, len: self.len },
             bytes: self.len,
+            counted_bytes: self.counted_bytes,
             next_offset: self.next_offset,
             log_start_offset,
             is_cut: self.is_cut,

@@ -3,7 +3,8 @@
 //!
 //! What is believed without a scan: batches below the recovery point (they were synced; each is
 //! checked once more before it is first served). What is scanned, checksum by checksum: everything
-//! from the recovery point on; the first wrong byte ends the log. Indexes and producer snapshots
+//! from the recovery point on; the first wrong byte ends the log. Wrong bytes below it are left alone
+//! (`damage.rs`). Indexes and producer snapshots
 //! are hints that are checked against the batches, and made again where they don't fit.
 
 use std::io;
@@ -16,6 +17,7 @@ use ottla_records::{BatchHeader, BatchView, EndTxnMarker};
 
 use crate::checkpoint;
 use crate::cleaner::swap;
+use crate::damage::check_cut;
 use crate::leader_epochs::LeaderEpochs;
 use crate::load_report::LoadReport;
 use crate::log_dir::WriteFailure;
@@ -290,7 +292,9 @@ impl UnifiedLog {
             }
             report.scanned_bytes += right - scan_from;
         }
+        assert!(scan_from <= right && right <= size, "scanned {scan_from} to {right} of {size} bytes");
         if right < size {
+            check_cut(segment.slot().path(), &*file, right, size, repair.next, recovery_point)?;
             report.truncated_bytes += size - right;
             file.set_len(right)?;
             segment.set_size_bytes(right);
@@ -356,6 +360,7 @@ impl UnifiedLog {
             self.rewrite_txn_indexes(writer, &segments, listing, from, &aborted)?;
         }
         state.advance_to(end);
+        assert_eq!(state.end_offset(), end, "producers of batches that the log does not have");
         state.remove_expired(self.shared.env.clock.wall_ms(), self.shared.settings.producer_id_expiration_ms);
         self.producers.set_found(&mut writer.turn, state, last_snapshot);
         Ok(())

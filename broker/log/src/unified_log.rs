@@ -25,6 +25,7 @@ use crate::bounds::Bounds;
 use crate::checkpoint::EpochEntry;
 use crate::cleaner::{Cleaner, CleaningMark};
 use crate::config::{LogConfig, LogManagerSettings};
+use crate::damage::is_damage;
 use crate::epochs::Epochs;
 use crate::error::{AppendError, ReadError, StorageFailure};
 use crate::flusher::{FlushListener, FlushTurn, Flusher};
@@ -34,6 +35,7 @@ use crate::open_files::OpenFiles;
 use crate::producer_state::ProducerEntry;
 use crate::producers::Producers;
 use crate::segment_list::SegmentList;
+use crate::verification::{FirstBatch, Verification};
 use crate::writer::Writer;
 
 /// What every log of a manager shares.
@@ -62,6 +64,8 @@ pub struct UnifiedLog {
     /// Whether the last stop left this folder in order.
     pub(crate) was_clean: bool,
     is_loaded: AtomicBool,
+    /// Why nothing of this log is served: its bytes are damaged where they were on the device.
+    damage: OnceLock<StorageFailure>,
     is_deleted: AtomicBool,
     /// Somebody asked for this log with a configuration. One that a start found and nobody asked for
     /// has none of its own: nothing is removed by a default that may not be its topic's.
@@ -100,6 +104,7 @@ impl UnifiedLog {
             topic_id: Mutex::new(TopicId::ZERO),
             was_clean,
             is_loaded: AtomicBool::new(false),
+            damage: OnceLock::new(),
             is_deleted: AtomicBool::new(false),
             is_claimed: AtomicBool::new(false),
             lacks_aborted: AtomicBool::new(false),
@@ -167,11 +172,22 @@ impl UnifiedLog {
             return Ok(LoadReport::default());
         }
         self.dir.check()?;
-        let report = self
-            .load(&mut writer)
-            .map_err(|error| self.dir.fail(&format!("reading {}", self.folder.display()), &error))?;
+        if let Some(damage) = self.damage.get() {
+            return Err(damage.clone());
+        }
+        let report = self.load(&mut writer).map_err(|error| self.load_failed(&error))?;
         self.is_loaded.store(true, Ordering::Release);
         Ok(report)
+    }
+
+    /// Damage closes this log alone, until a restart; a failed read its whole directory.
+    fn load_failed(&self, error: &std::io::Error) -> StorageFailure {
+        if !is_damage(error) {
+            return self.dir.fail(&format!("reading {}", self.folder.display()), error);
+        }
+        tracing::error!("{} is not served: {error}", self.partition);
+        let failure = StorageFailure { dir: self.folder.clone(), reason: error.to_string() };
+        self.damage.get_or_init(|| failure).clone()
     }
 
     /// For a start after an unclean stop. A folder that can't be read has taken its directory
@@ -298,6 +314,13 @@ impl UnifiedLog {
     pub fn producers(&self) -> Vec<(ProducerId, ProducerEntry)> {
         self.loaded();
         self.producers.read(|state| state.entries().map(|(id, entry)| (id, entry.clone())).collect())
+    }
+
+    /// What a transactional write needs before it is appended (KIP-890): nothing, where the transaction has a
+    /// batch here; else the word of its coordinator, which is asked after this.
+    pub fn begin_verification(&self, batch: &FirstBatch, now_ms: i64) -> Verification {
+        self.loaded();
+        self.producers.begin_verification(batch, now_ms)
     }
 
     /// Whether the producer has an open transaction here.

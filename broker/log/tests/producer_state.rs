@@ -2,7 +2,8 @@
 //! Core, over the committed golden script (`protocol-tests/golden` writes what comes of each call).
 
 use ottla_log::producer_snapshot;
-use ottla_log::producer_state::{Checked, ProducerRefusal, ProducerState};
+use ottla_log::producer_state::{Checked, Guarding, ProducerRefusal, ProducerState};
+use ottla_log::verification::{FirstBatch, GuardSource, Verification};
 use ottla_model::{Offset, ProducerEpoch, ProducerId, Sequence};
 use ottla_records::{BatchBuilder, BatchHeader, BatchView, EndTxnMarker};
 
@@ -12,6 +13,7 @@ const EXPIRATION_MS: i64 = 100;
 #[derive(Default)]
 struct Player {
     state: ProducerState,
+    guards: GuardSource,
     now_ms: i64,
 }
 
@@ -52,6 +54,10 @@ impl Player {
             "snapshot" => self.snapshot(),
             "producers" => self.producers(),
             "marker" => self.marker(&words),
+            "verify" => {
+                let (epoch, sequence) = (ProducerEpoch(number(words[2])), Sequence(number(words[3])));
+                self.verify(ProducerId(number(words[1])), epoch, sequence, words[4] == "v2")
+            }
             kind => self.batch(kind, &words),
         }
     }
@@ -73,11 +79,10 @@ impl Player {
             builder.append(self.now_ms, None, Some(b"v"), &[]);
         }
         let header = *BatchView::first(&builder.build()).expect("a batch").header();
-        let judged = match kind {
-            "first" => self.state.check_beginning(&header, self.end(), &"t-0"),
-            _ => Ok(()),
-        };
-        match judged.and_then(|()| self.state.check(&header, None, true, self.end(), &"t-0")) {
+        if kind == "first" {
+            self.verify(header.producer_id, header.producer_epoch, header.base_sequence, true);
+        }
+        match self.state.check(&header, None, true, Guarding::None, self.end(), &"t-0") {
             Err(refusal) => refused(&refusal),
             Ok(Checked::Duplicate(found)) => {
                 format!("duplicate {} {}", found.first_offset(), found.last_offset)
@@ -86,6 +91,20 @@ impl Player {
                 assert_eq!(self.state.apply(&header, None), None);
                 format!("{} {}", header.base_offset, self.unstable())
             }
+        }
+    }
+
+    fn verify(
+        &mut self,
+        producer_id: ProducerId,
+        producer_epoch: ProducerEpoch,
+        sequence: Sequence,
+        has_epoch_bump: bool,
+    ) -> String {
+        let batch = FirstBatch { producer_id, producer_epoch, sequence, has_epoch_bump };
+        match self.state.begin_verification(&batch, self.guards.next(), self.now_ms) {
+            Verification::Ongoing => "ongoing".to_owned(),
+            Verification::Needed(_) => "needed".to_owned(),
         }
     }
 
@@ -98,7 +117,9 @@ impl Player {
         let bytes = marker.build(ProducerId(number(words[1])), ProducerEpoch(number(words[2])));
         let built = *BatchView::first(&bytes).expect("a batch").header();
         let header = BatchHeader { base_offset: self.end(), ..built };
-        if let Err(refusal) = self.state.check(&header, Some(&marker), false, self.end(), &"t-0") {
+        if let Err(refusal) =
+            self.state.check(&header, Some(&marker), false, Guarding::None, self.end(), &"t-0")
+        {
             return refused(&refusal);
         }
         let ended = match self.state.apply(&header, Some(&marker)) {

@@ -7,6 +7,7 @@
 
 use std::any::Any;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -16,11 +17,12 @@ use bytes::Bytes;
 use ottla_env::disk::{Entry, Space};
 use ottla_env::memory::{MemoryClock, MemoryDisk, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Disk, Env, File, OpenMode};
+use ottla_log::verification::FirstBatch;
 use ottla_log::{
     AppendOrigin, CleanupPolicy, LogConfig, LogManager, LogManagerSettings, ReadLimits, UnifiedLog,
 };
 use ottla_model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
-use ottla_records::{BatchBuilder, EndTxnMarker};
+use ottla_records::{BatchBuilder, BatchView, EndTxnMarker};
 use parking_lot::{Condvar, Mutex};
 
 const NOW: i64 = 1_700_000_000_000;
@@ -36,6 +38,8 @@ struct Gate {
 #[derive(Default)]
 struct GateState {
     held_back: Option<&'static str>,
+    /// What the device was given before it had to be.
+    write_outs: Vec<Range<u64>>,
     waiting: usize,
     /// Nothing more will come.
     is_over: bool,
@@ -160,6 +164,11 @@ impl File for GatedFile {
         self.file.std_file()
     }
 
+    fn start_write_out(&self, position: u64, bytes: u64) {
+        self.gate.state.lock().write_outs.push(position..position + bytes);
+        self.gate.pass(&self.path.with_extension("write-out"));
+    }
+
     fn shared_bytes(&self, position: u64, len: usize) -> Option<Bytes> {
         self.file.shared_bytes(position, len)
     }
@@ -168,27 +177,12 @@ impl File for GatedFile {
 struct World {
     gate: Arc<Gate>,
     clock: MemoryClock,
+    disk: MemoryDisk,
     manager: Arc<LogManager>,
     log: Arc<UnifiedLog>,
 }
 
 fn world() -> World {
-    let (gate, clock) = (Arc::new(Gate::default()), MemoryClock::new(NOW));
-    let env = Env {
-        clock: Arc::new(clock.clone()),
-        disk: Arc::new(GatedDisk { disk: MemoryDisk::new(), gate: gate.clone() }),
-        net: Arc::new(NoNet),
-        rng: Arc::new(SeededRng::new(1)),
-        tasks: Arc::new(ThreadTasks),
-    };
-    let settings = LogManagerSettings {
-        flusher_threads: 0,
-        is_background_on: false,
-        recovery_threads: 1,
-        ..LogManagerSettings::default()
-    };
-    let manager = LogManager::open(env, vec![PathBuf::from("/data")], settings).expect("opens").0;
-    let partition = TopicPartition::parse("t-0").expect("a partition");
     let config = LogConfig {
         segment_bytes: 10_000,
         // An entry for each batch but the first.
@@ -197,8 +191,29 @@ fn world() -> World {
         min_cleanable_dirty_ratio: 0.0,
         ..LogConfig::default()
     };
+    world_with(config, 0)
+}
+
+fn world_with(config: LogConfig, flusher_threads: usize) -> World {
+    let (gate, clock) = (Arc::new(Gate::default()), MemoryClock::new(NOW));
+    let disk = MemoryDisk::new();
+    let env = Env {
+        clock: Arc::new(clock.clone()),
+        disk: Arc::new(GatedDisk { disk: disk.clone(), gate: gate.clone() }),
+        net: Arc::new(NoNet),
+        rng: Arc::new(SeededRng::new(1)),
+        tasks: Arc::new(ThreadTasks),
+    };
+    let settings = LogManagerSettings {
+        flusher_threads,
+        is_background_on: false,
+        recovery_threads: 1,
+        ..LogManagerSettings::default()
+    };
+    let manager = LogManager::open(env, vec![PathBuf::from("/data")], settings).expect("opens").0;
+    let partition = TopicPartition::parse("t-0").expect("a partition");
     let log = manager.get_or_create(&partition, TopicId::METADATA, Arc::new(config)).expect("a log");
-    World { gate, clock, manager, log }
+    World { gate, clock, disk, manager, log }
 }
 
 fn append(log: &Arc<UnifiedLog>, epoch: i32, count: usize) {
@@ -218,17 +233,27 @@ fn fill(World { clock, manager, log, .. }: &World) {
         builder.append(NOW, Some(b"key"), Some(b"value"), &[]);
         builder.build()
     };
-    log.append(of_producer(0), LeaderEpoch(0), AppendOrigin::Client, NOW).expect("room");
+    let batch = of_producer(0);
+    let origin = verified(log, &batch);
+    log.append(batch, LeaderEpoch(0), origin, NOW).expect("room");
     let marker = EndTxnMarker { is_commit: false, coordinator_epoch: 0, timestamp: NOW };
     let marker = marker.build(ProducerId(7), ProducerEpoch(0));
     log.append(marker, LeaderEpoch(0), AppendOrigin::Coordinator, NOW).expect("room");
     append(log, 1, 400);
-    log.append(of_producer(1), LeaderEpoch(1), AppendOrigin::Client, NOW).expect("room");
+    let batch = of_producer(1);
+    let origin = verified(log, &batch);
+    log.append(batch, LeaderEpoch(1), origin, NOW).expect("room");
     // Flushes and writes the checkpoints.
     clock.advance(Duration::from_secs(10));
     manager.tick();
     log.on_high_watermark(log.log_end_offset());
     assert!(log.segment_count() >= 3);
+}
+
+/// The coordinator knows of the transaction.
+fn verified(log: &UnifiedLog, batch: &[u8]) -> AppendOrigin {
+    let header = *BatchView::first(batch).expect("a batch").header();
+    AppendOrigin::verified_client(log.begin_verification(&FirstBatch::of(&header, false), NOW))
 }
 
 /// Calls all that a reader may call.
@@ -351,4 +376,69 @@ fn a_log_is_cleaned() {
             world.manager.clean(NOW).expect("something to clean");
         });
     }
+}
+
+#[test]
+fn a_checkpoint_does_not_outlive_a_truncation() {
+    let world = Arc::new(world());
+    fill(&world);
+    world.log.assign_epoch(LeaderEpoch(2));
+    world.gate.close("leader-epoch-checkpoint");
+    let checkpoint = {
+        let world = world.clone();
+        thread::spawn(move || {
+            world.log.close().expect("memory");
+            world.gate.end();
+        })
+    };
+    assert!(world.gate.wait_for_arrival());
+    world.log.truncate_to(Offset(50)).expect("memory");
+    world.gate.open();
+    checkpoint.join().expect("the checkpoint ends well");
+    world.manager.checkpoint();
+    let points = world.disk.read(Path::new("/data/recovery-point-offset-checkpoint")).expect("written");
+    let points = ottla_log::checkpoint::parse_offsets(&String::from_utf8_lossy(&points)).expect("whole");
+    assert_eq!(points.get(world.log.partition()), Some(&Offset(50)));
+}
+
+/// Appends so many MiB in batches of some 64 KiB.
+fn append_mib(log: &Arc<UnifiedLog>, mib: usize) {
+    let mut builder = BatchBuilder::new();
+    builder.append(NOW, None, Some(&[7; 65_000]), &[]);
+    let batch = builder.build();
+    for _ in 0..(mib << 20).div_ceil(batch.len()) {
+        log.append(batch.clone(), LeaderEpoch(0), AppendOrigin::Client, NOW).expect("room");
+    }
+}
+
+#[test]
+fn the_device_is_given_bytes_ahead_and_no_append_waits_for_it() {
+    let world = world_with(LogConfig::default(), 2);
+    world.gate.close("write-out");
+    append_mib(&world.log, 5);
+    assert!(world.gate.wait_for_arrival());
+    // The device takes its time: appends and flushes go on, and nothing more is given.
+    append_mib(&world.log, 10);
+    read_from_end(&world.log);
+    assert_eq!(world.gate.state.lock().write_outs.len(), 1);
+    world.gate.open();
+    world.log.flush().expect("memory");
+    let flushed_bytes = world.log.size_bytes();
+    // The turn is free again as soon as the thread that had it comes to say so.
+    while world.gate.state.lock().write_outs.len() < 2 {
+        append_mib(&world.log, 1);
+        thread::yield_now();
+    }
+    world.manager.clean_shutdown();
+    let given = world.gate.state.lock().write_outs.clone();
+    assert!(given[0].start == 0 && given[0].end >= 4 << 20, "{given:?}");
+    assert!(given.windows(2).all(|pair| pair[0].end <= pair[1].start), "{given:?}");
+    assert!(given.last().is_some_and(|last| last.start >= flushed_bytes), "{given:?}");
+    assert!(given.last().is_some_and(|last| last.end <= world.log.size_bytes()), "{given:?}");
+}
+
+fn read_from_end(log: &UnifiedLog) {
+    let end = log.log_end_offset();
+    let limits = ReadLimits { max_bytes: 1, bound: end, min_one_batch: true };
+    assert_eq!(log.read(end + -1, limits).expect("readable").next_offset, end);
 }

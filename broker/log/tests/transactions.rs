@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use ottla_env::memory::{FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Disk, Env};
+use ottla_log::verification::FirstBatch;
 use ottla_log::{
     AbortedTxn, AppendError, AppendInfo, AppendOrigin, LogConfig, LogManager, LogManagerSettings, ReadError,
     UnifiedLog,
 };
 use ottla_model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
-use ottla_records::{BatchBuilder, EndTxnMarker};
+use ottla_records::{BatchBuilder, BatchView, EndTxnMarker};
 
 const NOW: i64 = 1_700_000_000_000;
 const PRODUCER: ProducerId = ProducerId(5);
@@ -46,7 +47,15 @@ fn produce(log: &Arc<UnifiedLog>, epoch: i16, sequence: i32) -> Result<AppendInf
     let mut builder =
         BatchBuilder::new().transactional().producer(PRODUCER, ProducerEpoch(epoch), Sequence(sequence));
     builder.append(NOW, None, Some(b"v"), &[]);
-    log.append(builder.build(), LeaderEpoch(0), AppendOrigin::Client, NOW)
+    let batch = builder.build();
+    let origin = verified(log, &batch);
+    log.append(batch, LeaderEpoch(0), origin, NOW)
+}
+
+/// The coordinator knows of the transaction.
+fn verified(log: &UnifiedLog, batch: &[u8]) -> AppendOrigin {
+    let header = *BatchView::first(batch).expect("a batch").header();
+    AppendOrigin::verified_client(log.begin_verification(&FirstBatch::of(&header, false), NOW))
 }
 
 fn end(log: &Arc<UnifiedLog>, epoch: i16, is_commit: bool) {

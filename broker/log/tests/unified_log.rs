@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ottla_env::memory::{Faults, FaultyDisk, MemoryClock, MemoryDisk, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Disk, Env};
+use ottla_log::verification::FirstBatch;
 use ottla_log::{
     AppendError, AppendInfo, AppendOrigin, ChangeError, LogConfig, LogManager, LogManagerSettings, ReadError,
     ReadLimits, TopicCompression, UnifiedLog,
@@ -429,7 +430,15 @@ fn transactions_hold_the_stable_offset_and_leave_an_index_of_aborts() {
         builder.build()
     };
     append(&log, batch(&["plain"])).expect("stored");
-    append(&log, data(0)).expect("stored");
+    let first = data(0);
+    assert!(
+        matches!(append(&log, first.clone()), Err(AppendError::InvalidTxnState(_))),
+        "nobody verified it"
+    );
+    let header = *BatchView::first(&first).expect("a batch").header();
+    let verification = log.begin_verification(&FirstBatch::of(&header, false), NOW);
+    let origin = AppendOrigin::verified_client(verification);
+    log.append(first, LeaderEpoch(0), origin, NOW).expect("stored");
     assert!(log.has_ongoing_transaction(ProducerId(5)));
     assert_eq!(log.last_stable_offset(Offset(2)), Offset(1));
     let marker = EndTxnMarker { is_commit: false, coordinator_epoch: 0, timestamp: NOW };

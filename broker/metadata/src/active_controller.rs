@@ -128,6 +128,10 @@ impl ActiveController {
     /// Applies records to the working image and adds them to the next proposal.
     pub fn apply(&mut self, records: Vec<MetadataRecord>, now: Now) {
         for record in records {
+            if let MetadataRecord::Partition(partition) = &record {
+                let leads = |id: i32| id < 0 || partition.replicas.contains(&id);
+                assert!(leads(partition.leader), "a partition is led by one of its replicas");
+            }
             let offset = self.next_offset();
             if self.is_kept {
                 let growing = self.growing.get_or_insert_with(|| BatchEncoder::new(offset, self.epoch));

@@ -73,7 +73,7 @@ impl Delta {
 
 /// A room that follows the cluster's facts.
 pub trait ImageListener: Send + Sync {
-    /// Called from the controller's thread, for each listener in the order of subscription and
+    /// Called from the room's thread, for each listener in the order of subscription and
     /// before any answer leaves, so that a client that was answered never meets an older state. It
     /// may write to the page cache but must not wait for a device or for the controller.
     fn on_image(&self, delta: &Delta, image: &Arc<Image>);

@@ -84,7 +84,7 @@ pub fn read_folder(
 }
 
 /// The segments of a folder in the order of their offsets.
-fn segments(disk: &dyn Disk, folder: &Path) -> std::io::Result<Vec<(Offset, PathBuf)>> {
+pub(crate) fn segments(disk: &dyn Disk, folder: &Path) -> std::io::Result<Vec<(Offset, PathBuf)>> {
     let mut found = Vec::new();
     for entry in disk.read_names(folder)? {
         let offset = entry.text.strip_suffix(".log").and_then(|digits| digits.parse().ok());

@@ -195,7 +195,7 @@ impl Image {
         self.controller_id
     }
 
-    /// The controller's reign.
+    /// The controller's epoch.
     pub fn leader_epoch(&self) -> LeaderEpoch {
         self.epoch
     }

@@ -3,15 +3,19 @@
 //! shells: `metadata` is the interface, `metadata_loop` the thread that drives log, controller and publisher.
 //!
 //! Reading order: `image`, `delta`, `replay`, `controller`, `metadata`, `metadata_loop`, `metadata_log`,
-//! `active_controller`, `publisher`, `recovery`, `snapshot`, `store`, `upkeep`; `folder` reads what another
+//! `active_controller`, `publisher`, `recovery`, `inspect`, `damage`, `snapshot`, `store`, `upkeep`; `folder` reads what another
 //! process wrote.
 
 mod active_controller;
 mod batch;
 pub mod controller;
+mod damage;
+#[cfg(test)]
+mod damage_tests;
 pub mod delta;
 mod folder;
 pub mod image;
+mod inspect;
 mod metadata;
 mod metadata_log;
 mod metadata_loop;

@@ -10,7 +10,7 @@ use ottla_env::Env;
 use ottla_env::tasks::ThreadHandle;
 use ottla_log::LogManager;
 use ottla_model::limits::METADATA_EVENTS_QUEUED_MAX;
-use ottla_model::{ErrorCode, TopicName};
+use ottla_model::{ErrorCode, Offset, TopicName};
 use ottla_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, AlterUserScramCredentialsRequest,
     AlterUserScramCredentialsResponse, CreateAclsRequest, CreateAclsResponse, CreatePartitionsRequest,
@@ -51,6 +51,8 @@ pub struct MetadataOptions {
     pub sync: bool,
     /// The last process did not stop by itself: leader epochs are raised.
     pub unclean_stop: bool,
+    /// Where the log is damaged, go on without what is behind (a copy of it is kept).
+    pub accept_loss: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +63,15 @@ pub enum OpenError {
     Io { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// Nothing was changed.
+    #[error(
+        "the metadata log is damaged, and not by a crash: what is lost had been synced before it was answered. \
+         {what}. Nothing was changed. Restore the file from a copy; or start once with \
+         --accept-metadata-loss, which keeps a copy of the log ({copy}TIME) and gives up everything from \
+         offset {offset} on",
+        copy = copy.display()
+    )]
+    Damaged { what: String, offset: Offset, copy: PathBuf },
 }
 
 /// Why a whole request has no answer of its own.

@@ -1,5 +1,5 @@
 //! The one thread behind the room: it drives the log, the controller and the publisher.
-//! Shell. Owns all three; nobody else changes any.
+//! Shell. Owns all three; nothing else changes any.
 //!
 //! - `metadata_log`: the records, and up to where they are committed. On every node.
 //! - `active_controller`: decides, on an image that is ahead of the commit. Only where it leads.
@@ -132,7 +132,7 @@ impl MetadataLoop {
         Ok(())
     }
 
-    /// The thread's life: ends with `Stop` or when nobody can send a request any more.
+    /// The thread's life: ends with `Stop` or when no request can come any more.
     pub fn run(mut self, mut events: Receiver<Event>) {
         let _guard = AbortOnPanic;
         let mut round = Vec::new();
@@ -159,7 +159,7 @@ impl MetadataLoop {
         if let Some(upkeep) = &mut self.upkeep {
             upkeep.stop(&mut self.log);
         }
-        // What was answered was synced before; this is for what nobody waited for.
+        // What was answered was synced before; this is for the rest.
         match self.log.sync() {
             Ok(()) => self.write_quorum_state(),
             Err(error) => tracing::error!("the metadata log could not be synced on the way out: {error}"),
@@ -220,7 +220,7 @@ impl MetadataLoop {
     }
 }
 
-/// A panic behind the room would leave readers with facts that nobody keeps: the process ends.
+/// A panic behind the room would leave readers with facts that no log keeps: the process ends.
 struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {

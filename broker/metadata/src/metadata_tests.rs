@@ -26,13 +26,13 @@ use parking_lot::Mutex;
 use crate::controller::testing::{IntoStr, features, topic};
 use crate::snapshot::SnapshotId;
 use crate::{
-    CommitError, Delta, Image, ImageListener, Metadata, MetadataOptions, OperationError, ProducerIdBlock,
-    Registration,
+    CommitError, Delta, Image, ImageListener, Metadata, MetadataOptions, OpenError, OperationError,
+    ProducerIdBlock, Registration,
 };
 
-const DIR: &str = "/data";
+pub(crate) const DIR: &str = "/data";
 
-fn options(logs: Option<Arc<LogManager>>) -> MetadataOptions {
+pub(crate) fn options(logs: Option<Arc<LogManager>>) -> MetadataOptions {
     MetadataOptions {
         logs,
         cluster_id: "AAAAAAAAAAAAAAAAAAAAAQ".to_owned(),
@@ -40,11 +40,12 @@ fn options(logs: Option<Arc<LogManager>>) -> MetadataOptions {
         features: features(),
         sync: true,
         unclean_stop: false,
+        accept_loss: false,
     }
 }
 
 /// A world whose disk is given.
-fn world(seed: u64, disk: Arc<dyn Disk>) -> Env {
+pub(crate) fn world(seed: u64, disk: Arc<dyn Disk>) -> Env {
     disk.create_dir_all(Path::new(DIR)).expect("a folder");
     disk.sync_dir(Path::new("/")).expect("a durable folder");
     disk.sync_dir(Path::new(DIR)).expect("a durable folder");
@@ -52,7 +53,7 @@ fn world(seed: u64, disk: Arc<dyn Disk>) -> Env {
 }
 
 /// The log room over one directory, all its work done by the caller.
-fn logs(env: &Env, dir: &Path) -> Arc<LogManager> {
+pub(crate) fn logs(env: &Env, dir: &Path) -> Arc<LogManager> {
     let settings = LogManagerSettings {
         flusher_threads: 0,
         is_background_on: false,
@@ -63,17 +64,29 @@ fn logs(env: &Env, dir: &Path) -> Arc<LogManager> {
     LogManager::open(env.clone(), vec![dir.to_owned()], settings).expect("the directory opens").0
 }
 
-fn open(env: &Env) -> Arc<Metadata> {
+pub(crate) fn open(env: &Env) -> Arc<Metadata> {
     Metadata::open(env, options(Some(logs(env, Path::new(DIR))))).expect("it opens")
 }
 
-fn start(env: &Env) -> Arc<Metadata> {
+pub(crate) fn start(env: &Env) -> Arc<Metadata> {
     let metadata = open(env);
     metadata.start(&Registration::default()).expect("it starts");
     metadata
 }
 
-fn run<F: Future>(future: F) -> F::Output {
+/// A start after a kill or a loss of power.
+pub(crate) fn open_after_crash(env: &Env, accept_loss: bool) -> Result<Arc<Metadata>, OpenError> {
+    let options = options(Some(logs(env, Path::new(DIR))));
+    Metadata::open(env, MetadataOptions { unclean_stop: true, accept_loss, ..options })
+}
+
+fn start_after_crash(env: &Env) -> Arc<Metadata> {
+    let metadata = open_after_crash(env, false).expect("it opens");
+    metadata.start(&Registration::default()).expect("it starts");
+    metadata
+}
+
+pub(crate) fn run<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
@@ -82,12 +95,12 @@ fn request(names: &[&str]) -> CreateTopicsRequest {
 }
 
 /// Creates a topic; the code of its answer, or why there is none.
-async fn create(metadata: &Metadata, name: &str) -> Result<i16, OperationError> {
+pub(crate) async fn create(metadata: &Metadata, name: &str) -> Result<i16, OperationError> {
     metadata.create_topics(request(&[name])).await.map(|response| response.topics[0].error_code)
 }
 
 /// An image without what two starts differ in: offset, leader epoch, this broker's registration.
-fn facts(image: &Image) -> Image {
+pub(crate) fn facts(image: &Image) -> Image {
     let mut facts = image.clone();
     facts.offset = Offset::NONE;
     facts.epoch = LeaderEpoch(0);
@@ -156,7 +169,7 @@ fn acls_and_credentials_survive_a_loss_of_power() {
     });
     let before = metadata.image().clone();
     disk.lose_power();
-    let after = start(&env).image().clone();
+    let after = start_after_crash(&env).image().clone();
     assert_eq!((after.acls().count(), after.acls()), (1, before.acls()));
     assert!(after.scram_credentials().of_user("a").is_some());
     assert_eq!(after.scram_credentials(), before.scram_credentials());
@@ -397,7 +410,7 @@ fn what_was_acknowledged_survives_a_power_loss_and_the_rest_is_whole_or_absent()
         let mut acknowledged: Vec<String> = Vec::new();
         let mut doubtful: Vec<String> = Vec::new();
         for life in 0..3 {
-            let metadata = start(&env);
+            let metadata = start_after_crash(&env);
             let image = metadata.image().clone();
             for name in &acknowledged {
                 let found = image.topic(name).map(|topic| topic.partitions.len());
@@ -424,7 +437,8 @@ fn what_was_acknowledged_survives_a_power_loss_and_the_rest_is_whole_or_absent()
             disk.lose_power();
             run(metadata.stop());
         }
-        assert_eq!(open(&env).image().feature_level("metadata.version"), 30, "seed {seed}");
+        let last = open_after_crash(&env, false).expect("it opens");
+        assert_eq!(last.image().feature_level("metadata.version"), 30, "seed {seed}");
     }
 }
 
@@ -479,10 +493,10 @@ fn an_ephemeral_broker_needs_no_disk() {
 }
 
 /// A folder of the machine that goes with the test.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Folder {
+    pub(crate) fn new(name: &str) -> Folder {
         let path = std::env::temp_dir().join(format!("ottla-metadata-{name}-{}", std::process::id()));
         drop(std::fs::remove_dir_all(&path));
         std::fs::create_dir_all(&path).expect("a folder");
@@ -497,12 +511,12 @@ impl Drop for Folder {
 }
 
 /// The machine's disk, everything else from memory.
-fn on_machine() -> Env {
+pub(crate) fn on_machine() -> Env {
     Env { disk: Arc::new(ottla_env::real::RealDisk), ..memory::env(8) }
 }
 
 /// Fills a cluster until a snapshot was taken and the image was stored, then changes it some more.
-fn fill(folder: &Folder) -> Arc<Image> {
+pub(crate) fn fill(folder: &Folder) -> Arc<Image> {
     let env = on_machine();
     let metadata = Metadata::open(&env, options(Some(logs(&env, &folder.0)))).expect("it opens");
     metadata.set_upkeep_thresholds(60_000, 10_000);
@@ -529,7 +543,7 @@ fn reopened(folder: &Folder) -> Arc<Image> {
     Metadata::open(&env, options(Some(logs(&env, &folder.0)))).expect("it opens").image().clone()
 }
 
-fn files(folder: &Folder, ending: &str) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Folder, ending: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder.0.join("__cluster_metadata-0")).expect("the folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
     let mut found: Vec<PathBuf> = paths.filter(|path| path.to_string_lossy().ends_with(ending)).collect();

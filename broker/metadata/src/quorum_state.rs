@@ -1,4 +1,4 @@
-//! The small file that says which reign of the controller this node has seen.
+//! The small file that says which epoch of the controller has answered from this node.
 //! Shell.
 //!
 //! ```text
@@ -7,8 +7,9 @@
 //!  "currentVoters":[{"voterId":1}],"data_version":0,"crc32c":305419896}
 //! ```
 //!
-//! A Kafka broker passes over the field it does not know. On one node the log itself tells the last
-//! reign as well, so a file that is lost or damaged costs nothing.
+//! A Kafka broker passes over the field it does not know. On one node the log itself says the last epoch
+//! as well, so a file that is lost or damaged costs nothing. It is written when the first answer of an epoch
+//! is on the device: `damage` tells by it what a crash may have torn.
 
 use std::path::Path;
 
@@ -47,7 +48,7 @@ pub fn read(disk: &dyn Disk, folder: &Path) -> Result<Option<QuorumState>, Strin
     }
 }
 
-/// Who the file of a static quorum names as voters; nobody when it names none or is not there.
+/// The voters that the file of a static quorum names; none when it names none or is not there.
 pub fn voters(disk: &dyn Disk, folder: &Path) -> std::io::Result<Vec<BrokerId>> {
     let path = folder.join(FILE_NAME);
     if !disk.exists(&path) {

@@ -10,6 +10,7 @@ use ottla_model::LeaderEpoch;
 use ottla_model::limits::METADATA_LONG_REPLAY_BYTES;
 
 use crate::image::Image;
+use crate::inspect::{Start, inspect};
 use crate::metadata::{MetadataOptions, OpenError};
 use crate::metadata_log::MetadataLog;
 use crate::publisher::{Publisher, Shared};
@@ -35,7 +36,7 @@ pub(crate) fn recover(
     empty: Image,
 ) -> Result<Recovered, OpenError> {
     match &options.logs {
-        Some(logs) => recover_from_disk(env, logs, shared, &empty),
+        Some(logs) => recover_from_disk(env, logs, options, shared, &empty),
         None => Ok(Recovered {
             log: MetadataLog::in_memory(),
             publisher: Publisher::new(shared.clone(), empty),
@@ -48,6 +49,7 @@ pub(crate) fn recover(
 fn recover_from_disk(
     env: &Env,
     logs: &LogManager,
+    options: &MetadataOptions,
     shared: &Arc<Shared>,
     empty: &Image,
 ) -> Result<Recovered, OpenError> {
@@ -58,6 +60,12 @@ fn recover_from_disk(
         tracing::warn!("quorum-state in {} is not used ({why}); the log says the epoch", folder.display());
         None
     });
+    let start = Start {
+        quorum_epoch: quorum.map(|quorum| quorum.leader_epoch),
+        was_clean: !options.unclean_stop,
+        accepts_loss: options.accept_loss,
+    };
+    inspect(env, folder, &start)?;
     let mut image = newest_snapshot(env, folder, empty).map_err(io_error)?;
     let tail_bytes = log.bytes_after(image.metadata_offset());
     let mut touched = Touched::Everything;

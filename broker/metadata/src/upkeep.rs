@@ -12,7 +12,6 @@ use ottla_model::limits::{METADATA_MATERIALISE_BYTES, METADATA_SNAPSHOT_BYTES};
 use crate::delta::Delta;
 use crate::image::Image;
 use crate::metadata_log::MetadataLog;
-use crate::quorum_state;
 use crate::snapshot::{self, SnapshotId};
 use crate::store::{self, Touched};
 
@@ -69,6 +68,7 @@ impl Upkeep {
 
     /// Starts a job if one is due and takes in the one that ended.
     pub fn run_due(&mut self, log: &mut MetadataLog, image: &Arc<Image>) {
+        assert!(image.metadata_offset() < log.commit_offset(), "only committed facts are kept");
         self.finish_ended(log);
         let appended = log.bytes_since_snapshot().saturating_sub(self.bytes_seen);
         self.bytes_since_store += appended;
@@ -96,9 +96,10 @@ impl Upkeep {
 
     fn has_store(&mut self) -> bool {
         *self.has_store.get_or_insert_with(|| {
-            let probe = self.folder.join(quorum_state::FILE_NAME);
-            let file = self.env.disk.open(&probe, OpenMode::Read);
-            file.is_ok_and(|file| file.std_file().is_some())
+            let names = self.env.disk.read_names(&self.folder).unwrap_or_default();
+            let probe = names.iter().find(|name| !name.is_dir);
+            let file = probe.map(|name| self.env.disk.open(&self.folder.join(&name.text), OpenMode::Read));
+            file.is_some_and(|file| file.is_ok_and(|file| file.std_file().is_some()))
         })
     }
 

@@ -42,8 +42,9 @@ pub const METADATA_EVENTS_QUEUED_MAX: usize = 1024;
 /// Decisions of the metadata controller that share one append and one sync.
 pub const METADATA_EVENTS_PER_COMMIT_MAX: usize = 256;
 
-/// Bytes of metadata records from which on a group of decisions is committed without waiting for more.
-pub const METADATA_COMMIT_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of metadata records from which on decisions are committed without waiting for more. They are one
+/// batch, and no batch of Kafka's quorum is larger than 8 MiB.
+pub const METADATA_COMMIT_BYTES: usize = 4 * 1024 * 1024;
 
 /// Bytes of metadata records after which a snapshot is taken and the log before it dropped (Kafka's
 /// `metadata.log.max.record.bytes.between.snapshots`).

@@ -3,7 +3,7 @@
 //!
 //! Reading order: `replica_manager` (name to partition), `partition` (append and role changes), `role`
 //! (leader, follower, offline), `isr` and `high_watermark` (what is committed), `read` (what a fetch may
-//! see), `acknowledge` and `flush_gate` (what an append waits for), `tail` and `wake` (waiting for
+//! see), `delayed_fetch` (when that is enough), `acknowledge` and `flush_gate` (what an append waits for), `tail` and `wake` (waiting for
 //! records), `error_codes`.
 //!
 //! Invariants:
@@ -14,6 +14,7 @@
 
 pub mod acknowledge;
 pub mod config;
+pub mod delayed_fetch;
 pub mod error_codes;
 pub mod flush_gate;
 pub mod high_watermark;
@@ -35,9 +36,10 @@ mod topic_logs;
 pub mod wake;
 
 pub use acknowledge::{Acks, AllAcknowledged, Durability, NotAcknowledged, Pending};
+pub use delayed_fetch::DelayedFetch;
 pub use partition::{AppendRefused, Appended, Led, Partition, Unavailable};
 pub use partition_map::PartitionMap;
 pub use read::{FetchIsolation, PartitionRead, ReadRequest, read};
 pub use replica_manager::{Hosted, HostedTopic, ReplicaManager};
 pub use role::{Assignment, Role};
-pub use tail::{TailWait, Woken};
+pub use tail::{Look, TailWait, Woken};

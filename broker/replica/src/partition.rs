@@ -23,7 +23,7 @@ use crate::flush_gate::FlushGate;
 use crate::high_watermark::{self, Bounds};
 use crate::role::{Assignment, Leader, Offline, OfflineReason, Role};
 use crate::topic_logs::TopicLogs;
-use crate::wake::WaitList;
+use crate::wake::{LogPlace, WaitList};
 
 pub struct Partition {
     pub name: TopicPartition,
@@ -300,7 +300,7 @@ impl Partition {
         } else {
             self.advance(leader, led.opened);
         }
-        self.readers.wake_all();
+        self.wake_readers(log);
         let rule = Rule { acks, must_flush: info.must_flush };
         let is_settled = rule == Rule { acks: Acks::Leader, must_flush: false }
             || self.progress_in(leader, &led.opened.gate, end, rule) == Progress::Done(Ok(()));
@@ -398,7 +398,15 @@ impl Partition {
         if leader.advance(range, self.topic.min_isr()) {
             log.on_high_watermark(leader.high_watermark());
             opened.gate.wake_up_to(leader.high_watermark());
-            self.readers.wake_all();
+            self.wake_readers(log);
+        }
+    }
+
+    /// Wakes the fetches that may have enough now. What they may read ends at the log's end at the latest.
+    fn wake_readers(&self, log: &UnifiedLog) {
+        if self.readers.is_waited_for() {
+            let reached = log.position_of(log.log_end_offset());
+            self.readers.wake(reached.map_or(LogPlace::END, LogPlace::from));
         }
     }
 

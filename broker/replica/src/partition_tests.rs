@@ -150,10 +150,10 @@ fn a_role_change_wakes_appends_and_fetches_that_wait() {
     let mut all = Box::pin(waiting(&partition).acknowledged());
     assert!(all.as_mut().poll(&mut context).is_pending());
     let looked = partition.clone();
-    let mut tail = Box::pin(
-        TailWait::new(vec![partition.clone()], world.deadline(Duration::from_secs(1)))
-            .until(move |woken| (woken == Woken::Deadline || looked.led(-1).is_err()).then_some(woken)),
-    );
+    let mut tail =
+        Box::pin(TailWait::new(vec![partition.clone()], world.deadline(Duration::from_secs(1))).until(
+            move |woken| (woken == Woken::Deadline || looked.led(-1).is_err()).then_some(woken).into(),
+        ));
     assert!(tail.as_mut().poll(&mut context).is_pending());
     Assigned::led_by(B, 1, &[ME, B]).reach(&partition);
     assert_eq!(counter.0.load(Ordering::SeqCst), 2);

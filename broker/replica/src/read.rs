@@ -55,6 +55,11 @@ impl PartitionRead {
     pub fn record_bytes(&self) -> usize {
         self.data.as_ref().map_or(0, |slice| slice.bytes)
     }
+
+    /// As Kafka counts them, which sends the part of a batch that a limit cuts off.
+    pub fn counted_bytes(&self) -> usize {
+        self.data.as_ref().map_or(0, |slice| slice.counted_bytes)
+    }
 }
 
 /// Reads all partitions of a fetch in order. The first batch found is returned whole even above the
@@ -67,7 +72,7 @@ pub fn read(requests: &[ReadRequest], isolation: FetchIsolation, max_bytes: usiz
         .map(|request| {
             let limit = left.min(request.partition_max_bytes.max(0) as usize);
             let one = read_one(request, isolation, limit, !found_any);
-            let bytes = one.record_bytes();
+            let bytes = one.counted_bytes();
             found_any |= bytes > 0;
             left = left.saturating_sub(bytes);
             one

@@ -32,6 +32,10 @@ pub struct Serve {
     /// Keep everything in memory: no directory, nothing left behind.
     #[arg(long)]
     pub ephemeral: bool,
+    /// Start although the metadata log is damaged, without the topics, configs and other facts behind the
+    /// damage. A copy of the log is kept. Only for the one start that follows an error which names it.
+    #[arg(long, conflicts_with = "ephemeral")]
+    pub accept_metadata_loss: bool,
     /// Write one JSON line here when every listener serves.
     #[arg(long, value_name = "PATH", conflicts_with = "ready_fd")]
     pub ready_file: Option<PathBuf>,

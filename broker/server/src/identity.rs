@@ -8,6 +8,9 @@ use ottla_env::Env;
 use ottla_log::MetaProperties;
 use ottla_model::TopicId;
 
+/// What a directory with a cluster has. It is made after meta.properties.
+const METADATA_FOLDER: &str = "__cluster_metadata-0";
+
 /// What the directories agree on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -43,6 +46,17 @@ pub fn of_directories(env: &Env, dirs: &[PathBuf], config: &BrokerConfig) -> Res
             _ => cluster_id = Some(properties.cluster_id.clone()),
         }
     }
+    if cluster_id.is_none()
+        && let Some(dir) = dirs.iter().find(|dir| env.disk.exists(&dir.join(METADATA_FOLDER)))
+    {
+        // Another id would make another cluster of it: clients, tools and Kafka's own nodes refuse that.
+        return Err(format!(
+            "{}: meta.properties is missing, and {METADATA_FOLDER} is there: the directory holds a cluster whose \
+             id is not known. Restore the file from a copy, or say the cluster's id in the environment \
+             (CLUSTER_ID=...), with which it is written anew",
+            dir.display()
+        ));
+    }
     let random_id = || TopicId::from_random(|| env.rng.next_16());
     let cluster_id = cluster_id.unwrap_or_else(|| random_id().to_string());
     let mut directory_ids = Vec::with_capacity(dirs.len());
@@ -75,6 +89,13 @@ fn read(env: &Env, dir: &Path) -> Result<Option<MetaProperties>, String> {
     }
     let bytes = env.disk.read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let text = String::from_utf8(bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    if !MetaProperties::is_checksum_right(&text) {
+        return Err(format!(
+            "{}: its checksum is wrong: the file is damaged, or was changed by hand; if what it says is right, \
+             remove its first line",
+            path.display()
+        ));
+    }
     match MetaProperties::parse(&text) {
         Some(properties) => Ok(Some(properties)),
         None => Err(format!("{}: not a meta.properties of version 1", path.display())),

@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::Serve;
 use crate::ready::{self, ReadyTarget};
-use crate::wiring::{self, Broker};
+use crate::wiring::{self, Broker, StartOptions};
 
 /// How long answers in flight may take to leave when the process stops.
 const ANSWERS_WAIT: Duration = Duration::from_millis(50);
@@ -44,7 +44,9 @@ async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -
     let machine_disk = machine.disk.clone();
     let env =
         if arguments.ephemeral { Env { disk: Arc::new(MemoryDisk::new()), ..machine } } else { machine };
-    let broker = wiring::start(env, machine_disk, config, arguments.ephemeral).await?;
+    let options =
+        StartOptions { ephemeral: arguments.ephemeral, accept_metadata_loss: arguments.accept_metadata_loss };
+    let broker = wiring::start(env, machine_disk, config, options).await?;
     let target = match (&arguments.ready_file, arguments.ready_fd) {
         (Some(path), _) => Some(ReadyTarget::File(path.clone())),
         (None, Some(number)) => Some(ReadyTarget::Descriptor(number)),

@@ -54,12 +54,22 @@ pub struct Broker {
     ready: Arc<AtomicBool>,
 }
 
+/// What the command line says beside the configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StartOptions {
+    /// Everything is kept in memory.
+    pub ephemeral: bool,
+    /// A damaged metadata log is cut, and does not stop the start.
+    pub accept_metadata_loss: bool,
+}
+
 pub async fn start(
     env: Env,
     machine_disk: Arc<dyn Disk>,
     config: BrokerConfig,
-    ephemeral: bool,
+    options: StartOptions,
 ) -> Result<Broker, String> {
+    let StartOptions { ephemeral, accept_metadata_loss } = options;
     let registry = Registry::new();
     let metrics = |error: prometheus::Error| format!("metrics: {error}");
     let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
@@ -77,9 +87,16 @@ pub async fn start(
             features: features.clone(),
             sync: settings::durability(&config, ephemeral) != Durability::Os,
             unclean_stop: recovery.dirs.iter().any(|dir| !dir.was_clean),
+            accept_loss: accept_metadata_loss,
         },
     )
-    .map_err(|error| error.to_string())?;
+    .map_err(|error| {
+        if recovery.dirs.iter().all(|dir| dir.was_clean) {
+            // Nothing was written: the next start is to find it as clean as this one did.
+            logs.clean_shutdown();
+        }
+        error.to_string()
+    })?;
     let replica_metrics = Arc::new(ReplicaMetrics::new(&registry).map_err(metrics)?);
     let sync_seconds = replica_metrics.sync_seconds.clone();
     logs.on_sync(Arc::new(move |took| sync_seconds.observe(took.as_secs_f64())));
@@ -100,7 +117,13 @@ pub async fn start(
     let transactions = TransactionCoordinator::new(
         settings::transactions(&config),
         coordinator_log(TRANSACTION_STATE_TOPIC, Codec::None),
-        Arc::new(PartitionMarkers { replicas: replicas.clone(), groups: groups.clone() }),
+        Arc::new(PartitionMarkers {
+            node_id: BrokerId(config.node_id),
+            metadata: metadata.clone(),
+            replicas: replicas.clone(),
+            groups: groups.clone(),
+            clock: env.clock.clone(),
+        }),
         Arc::new(Ids::new(metadata.clone())),
         env.clock.clone(),
         env.tasks.clone(),

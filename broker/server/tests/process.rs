@@ -1,4 +1,4 @@
-//! The process as whoever starts it sees it: ready line, refusals, signals, what a stop leaves behind.
+//! The process as its operator sees it: ready line, refusals, signals, what a stop leaves behind.
 //! Shell.
 
 use std::io::{Read, Write};
@@ -115,7 +115,7 @@ impl Running {
 }
 
 fn fails(mut command: Command) -> String {
-    let mut child = command.spawn().expect("it runs");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         if let Some(status) = child.try_wait().expect("the child can be asked") {
@@ -132,9 +132,23 @@ fn fails(mut command: Command) -> String {
 
 /// One Metadata v1 request for all topics, and the length of its answer.
 fn ask_metadata(address: &str) -> usize {
+    ask_metadata_of(address, &(-1i32).to_be_bytes())
+}
+
+/// The same for topics that come to be by it.
+fn ask_for_topics(address: &str, names: &[&str]) {
+    let mut topics = (names.len() as i32).to_be_bytes().to_vec();
+    for name in names {
+        topics.extend_from_slice(&(name.len() as i16).to_be_bytes());
+        topics.extend_from_slice(name.as_bytes());
+    }
+    ask_metadata_of(address, &topics);
+}
+
+fn ask_metadata_of(address: &str, topics: &[u8]) -> usize {
     let mut stream = TcpStream::connect(address).expect("the port accepts");
     let mut frame = vec![0, 3, 0, 1, 0, 0, 0, 7, 0xff, 0xff];
-    frame.extend_from_slice(&(-1i32).to_be_bytes());
+    frame.extend_from_slice(topics);
     stream.write_all(&(frame.len() as i32).to_be_bytes()).expect("sent");
     stream.write_all(&frame).expect("sent");
     let mut length = [0; 4];
@@ -143,6 +157,92 @@ fn ask_metadata(address: &str) -> usize {
     stream.read_exact(&mut answer).expect("the whole answer");
     assert_eq!(&answer[..4], &[0, 0, 0, 7], "the correlation id comes back");
     answer.len()
+}
+
+/// Creates a topic of one partition (CreateTopics v2); its error code.
+fn create_topic(address: &str, name: &str) -> i16 {
+    let mut frame = vec![0, 19, 0, 2, 0, 0, 0, 8, 0xff, 0xff, 0, 0, 0, 1];
+    frame.extend_from_slice(&(name.len() as i16).to_be_bytes());
+    frame.extend_from_slice(name.as_bytes());
+    // One partition, one replica, no assignments, no configs; 10 s; not only validated.
+    frame.extend_from_slice(&[0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x27, 0x10, 0]);
+    let mut stream = TcpStream::connect(address).expect("the port accepts");
+    stream.write_all(&(frame.len() as i32).to_be_bytes()).expect("sent");
+    stream.write_all(&frame).expect("sent");
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).expect("an answer");
+    let mut answer = vec![0; i32::from_be_bytes(length) as usize];
+    stream.read_exact(&mut answer).expect("the whole answer");
+    // Correlation id, throttle time, one topic, its name, the code.
+    let at = 4 + 4 + 4 + 2 + name.len();
+    i16::from_be_bytes([answer[at], answer[at + 1]])
+}
+
+/// What a start that fails says.
+fn refusal(folder: &Folder, extra: &[&str]) -> String {
+    let mut command = ottla();
+    command.arg("--override").arg(format!("log.dirs={}", folder.join("data").display())).args(extra);
+    fails(command)
+}
+
+#[test]
+fn a_damaged_metadata_log_stops_the_start_until_its_loss_is_accepted() {
+    const EXISTS: i16 = 36;
+    let folder = Folder::new();
+    let running = start(&folder, &[]);
+    let names: Vec<String> = (0..12).map(|number| format!("topic-{number}")).collect();
+    for name in &names {
+        assert_eq!(create_topic(running.address("bootstrap"), name), 0);
+    }
+    assert_eq!(create_topic(running.address("bootstrap"), &names[0]), EXISTS);
+    running.kill();
+    let log = folder.join("data/__cluster_metadata-0/00000000000000000000.log");
+    let whole = std::fs::read(&log).expect("the log");
+    for third in 0..3 {
+        let mut damaged = whole.clone();
+        damaged[whole.len() / 6 + third * whole.len() / 3] ^= 4;
+        std::fs::write(&log, &damaged).expect("written");
+        let text = refusal(&folder, &[]);
+        assert!(text.contains("00000000000000000000.log is damaged at byte "), "{text}");
+        assert!(text.contains("topic-11") && text.contains("--accept-metadata-loss"), "{text}");
+        assert_eq!(std::fs::read(&log).expect("the log"), damaged);
+    }
+    let running = start(&folder, &["--accept-metadata-loss"]);
+    assert_eq!(create_topic(running.address("bootstrap"), &names[0]), EXISTS);
+    assert_eq!(create_topic(running.address("bootstrap"), &names[11]), 0);
+    let (_, text) = running.stop();
+    assert!(text.contains("a copy is in "), "{text}");
+    let running = start(&folder, &[]);
+    assert_eq!(create_topic(running.address("bootstrap"), &names[11]), EXISTS);
+    running.stop();
+}
+
+#[test]
+fn a_cluster_whose_id_is_lost_or_damaged_does_not_start_under_another() {
+    let folder = Folder::new();
+    let running = start(&folder, &[]);
+    assert_eq!(create_topic(running.address("bootstrap"), "t"), 0);
+    running.kill();
+    let path = folder.join("data/meta.properties");
+    let whole = std::fs::read_to_string(&path).expect("meta.properties");
+    for third in 0..3 {
+        let mut damaged = whole.clone().into_bytes();
+        damaged[whole.len() / 6 + third * whole.len() / 3] ^= 1;
+        std::fs::write(&path, damaged).expect("written");
+        let text = refusal(&folder, &[]);
+        assert!(text.contains("meta.properties: "), "{text}");
+    }
+    std::fs::remove_file(&path).expect("removed");
+    let text = refusal(&folder, &[]);
+    assert!(text.contains("meta.properties is missing") && text.contains("CLUSTER_ID"), "{text}");
+    assert!(!path.exists());
+    let id = whole.lines().find_map(|line| line.strip_prefix("cluster.id=")).expect("an id");
+    let mut command = ottla();
+    command.env("CLUSTER_ID", id);
+    let running = start_command(command, &folder, &[]);
+    assert_eq!(create_topic(running.address("bootstrap"), "t"), 36);
+    running.stop();
+    assert!(std::fs::read_to_string(&path).expect("written anew").contains(&format!("cluster.id={id}")));
 }
 
 #[test]
@@ -224,6 +324,25 @@ fn a_taken_http_port_that_was_configured_stops_the_start() {
     command.args(["--override", &setting]);
     let error = fails(command);
     assert!(error.contains(&setting), "{error}");
+}
+
+#[test]
+fn a_metric_shows_as_many_series_as_configured_and_says_how_many_it_left_out() {
+    let folder = Folder::new();
+    let running = start(&folder, &["--override", "ottla.metrics.series.max=2"]);
+    let omitted = "ottla_metrics_omitted_series{metric=\"ottla_messages_in_total\"} 3";
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let text = loop {
+        ask_for_topics(running.address("bootstrap"), &["a", "b", "c", "d", "e"]);
+        let text = running.http_get("/metrics");
+        if text.contains(omitted) {
+            break text;
+        }
+        assert!(Instant::now() < deadline, "{text}");
+    };
+    assert_eq!(text.matches("ottla_messages_in_total{topic=").count(), 2, "{text}");
+    assert!(text.contains("ottla_messages_in_total{topic=\"a\"} 0"), "{text}");
+    running.stop();
 }
 
 #[test]

@@ -13,6 +13,7 @@ use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, T
 use ottla_coordinator::{Loader, PartitionLog};
 use ottla_env::Env;
 use ottla_env::memory::{NoNet, SeededRng, ThreadTasks};
+use ottla_model::BrokerId;
 use ottla_model::topic::TRANSACTION_STATE_TOPIC;
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo};
 use ottla_protocol::messages::create_topics_request::CreatableTopic;
@@ -58,7 +59,13 @@ fn dispatch(world: &World) -> Dispatch {
     let transactions = TransactionCoordinator::new(
         settings,
         Arc::new(transactions_log),
-        Arc::new(PartitionMarkers { replicas: rooms.replicas.clone(), groups: rooms.groups.clone() }),
+        Arc::new(PartitionMarkers {
+            node_id: BrokerId(1),
+            metadata: rooms.metadata.clone(),
+            replicas: rooms.replicas.clone(),
+            groups: rooms.groups.clone(),
+            clock: env.clock.clone(),
+        }),
         Arc::new(Ids::new(rooms.metadata.clone())),
         env.clock.clone(),
         env.tasks.clone(),

@@ -14,12 +14,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use ottla_env::memory::{FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Clock, Disk, Env};
+use ottla_log::verification::FirstBatch;
 use ottla_log::{
     AppendOrigin, CleanerSettings, CleanupPolicy, LogConfig, LogError, LogManager, LogManagerSettings,
     ReadLimits, UnifiedLog,
 };
 use ottla_model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicId, TopicPartition};
-use ottla_records::{BatchBuilder, Codec, EndTxnMarker, batches};
+use ottla_records::{BatchBuilder, BatchView, Codec, EndTxnMarker, batches};
 
 const KEYS: u64 = 6;
 const DELETE_RETENTION_MS: i64 = 20_000;
@@ -212,7 +213,10 @@ impl CleanerHistory {
             );
             let (builder, records) = self.batch(builder, is_aborted);
             self.note(format!("transaction of {id} at {} {records:?}", self.end));
-            self.write(builder.build(), records, Some((id, sequence)), AppendOrigin::Client);
+            let batch = builder.build();
+            let first = FirstBatch::of(BatchView::first(&batch).expect("a batch").header(), false);
+            let verification = self.log().begin_verification(&first, self.clock.wall_ms());
+            self.write(batch, records, Some((id, sequence)), AppendOrigin::verified_client(verification));
             if self.rng.chance(300) {
                 self.append();
             }

@@ -5,6 +5,7 @@ pub mod cleaner_history;
 pub mod cluster_history;
 pub mod group_history;
 pub mod log_history;
+pub mod metadata_history;
 pub mod rooms;
 pub mod transaction_history;
 

@@ -164,6 +164,7 @@ impl World {
             features: features.clone(),
             sync: true,
             unclean_stop: recovery.dirs.iter().any(|dir| !dir.was_clean),
+            accept_loss: false,
         };
         let metadata = Metadata::open(&env, options).expect("the metadata log opens");
         let metrics = Arc::new(ReplicaMetrics::new(&Registry::new()).expect("metrics"));
@@ -187,7 +188,13 @@ impl World {
         let transactions = TransactionCoordinator::new(
             TRANSACTION_SETTINGS,
             log(TRANSACTION_STATE_TOPIC),
-            Arc::new(PartitionMarkers { replicas: replicas.clone(), groups: groups.clone() }),
+            Arc::new(PartitionMarkers {
+                node_id: BrokerId(1),
+                metadata: metadata.clone(),
+                replicas: replicas.clone(),
+                groups: groups.clone(),
+                clock: env.clock.clone(),
+            }),
             ids.clone(),
             env.clock.clone(),
             env.tasks.clone(),

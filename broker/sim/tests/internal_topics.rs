@@ -63,7 +63,7 @@ impl Lab {
         wire::decoded(key, version, wire::bytes_of(&response))
     }
 
-    /// Waits for what waits for the disk.
+    /// Waits for what waits for the disk and for tasks: the answer to EndTxn is held for its markers.
     fn flushed<R>(&self, work: impl Future<Output = R>) -> R {
         let mut work = std::pin::pin!(work);
         let mut context = Context::from_waker(Waker::noop());
@@ -72,6 +72,7 @@ impl Lab {
                 return done;
             }
             while self.world.rooms().logs.flush_next() {}
+            self.tasks.poll_one(&self.rng);
         }
     }
 

@@ -83,16 +83,7 @@ func perform(words []string) error {
 	case "alter-config":
 		return alterConfig(ctx, words[1], words[2], words[3])
 	case "exists":
-		answer, err := client.Metadata(ctx, &kafka.MetadataRequest{})
-		if err != nil {
-			return err
-		}
-		exists := false
-		for _, topic := range answer.Topics {
-			exists = exists || topic.Name == words[1]
-		}
-		say("exists %t", exists)
-		return nil
+		return exists(ctx, words[1])
 	case "delete":
 		answer, err := client.DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: []string{words[1]}})
 		if err != nil {
@@ -101,6 +92,25 @@ func perform(words []string) error {
 		return answer.Errors[words[1]]
 	}
 	return fmt.Errorf("unknown verb %s", words[0])
+}
+
+// Over a connection of its own: the client answers Metadata from what it remembers.
+func exists(ctx context.Context, topic string) error {
+	connection, err := kafka.DialContext(ctx, "tcp", bootstrap)
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	partitions, err := connection.ReadPartitions()
+	if err != nil {
+		return err
+	}
+	exists := false
+	for _, partition := range partitions {
+		exists = exists || partition.Topic == topic
+	}
+	say("exists %t", exists)
+	return nil
 }
 
 func describeConfig(ctx context.Context, topic, key string) error {

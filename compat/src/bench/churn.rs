@@ -130,25 +130,34 @@ fn wave(connection: &mut Connection, numbers: &[usize]) -> Outcome<()> {
     let answer = connection.ask(CREATE_TOPICS, 2, topics.i32(TIMEOUT_MS).i8(0))?;
     all_are_good("CreateTopics", &answer, true)?;
     write(connection, numbers)?;
-    let transactional = |number: usize| Body::default().string(&name(number)).i32(TIMEOUT_MS);
-    for number in numbers {
-        connection.send_as(&name(*number), INIT_PRODUCER_ID, 0, transactional(*number))?;
-    }
-    for number in numbers {
-        let mut answer = connection.receive()?;
-        // CONCURRENT_TRANSACTIONS and a coordinator that is not loaded yet: once more.
-        while matches!(producer_id(&answer)?, (14..=16 | 51, _)) {
-            answer = connection.ask(INIT_PRODUCER_ID, 0, transactional(*number))?;
-        }
-        if let (code @ 1.., _) = producer_id(&answer)? {
-            return fail(format!("InitProducerId answered error {code}"));
-        }
-    }
+    begin_transactional(connection, numbers)?;
     commit(connection, numbers)?;
     let answer = connection.ask(DELETE_GROUPS, 0, array(numbers, Body::string))?;
     all_are_good("DeleteGroups", &answer, false)?;
     let answer = connection.ask(DELETE_TOPICS, 1, array(numbers, Body::string).i32(TIMEOUT_MS))?;
     all_are_good("DeleteTopics", &answer, false)
+}
+
+/// Each a transactional id of its own; what is not ready yet is asked once more.
+fn begin_transactional(connection: &mut Connection, numbers: &[usize]) -> Outcome<()> {
+    let mut left = numbers.to_vec();
+    while !left.is_empty() {
+        for number in &left {
+            let body = Body::default().string(&name(*number)).i32(TIMEOUT_MS);
+            connection.send_as(&name(*number), INIT_PRODUCER_ID, 0, body)?;
+        }
+        let mut again = Vec::new();
+        for number in left {
+            match producer_id(&connection.receive()?)? {
+                (0, _id) => {}
+                // A coordinator that is loading or looked for elsewhere, and CONCURRENT_TRANSACTIONS.
+                (14..=16 | 51, _) => again.push(number),
+                (code, _) => return fail(format!("InitProducerId answered error {code}")),
+            }
+        }
+        left = again;
+    }
+    Ok(())
 }
 
 fn producer_id(answer: &[u8]) -> Outcome<(i16, i64)> {
@@ -163,14 +172,20 @@ fn write(connection: &mut Connection, numbers: &[usize]) -> Outcome<()> {
         let body = Body::default().null_string().i32(TIMEOUT_MS);
         connection.send_as(&name(*number), INIT_PRODUCER_ID, 0, body)?;
     }
-    for number in numbers {
+    let mut batches = Vec::with_capacity(numbers.len());
+    for _ in numbers {
         let producer_id = match producer_id(&connection.receive()?)? {
             (0, id) => id,
             (code, _) => return fail(format!("InitProducerId answered error {code}")),
         };
         let origin = Origin { producer_id, producer_epoch: 0, base_sequence: 0 };
-        let batch = batch::write(&[b"v".to_vec()], origin, now_ms());
-        let answer = connection.produce(&name(*number), 0, &batch)?;
+        batches.push(batch::write(&[b"v".to_vec()], origin, now_ms()));
+    }
+    for (number, batch) in numbers.iter().zip(&batches) {
+        connection.send_produce(&name(*number), 0, batch)?;
+    }
+    for _ in numbers {
+        let answer = connection.receive_produce()?;
         if answer.error_code != 0 {
             return fail(format!("Produce answered error {}", answer.error_code));
         }

@@ -35,7 +35,7 @@ fn tool(class: &str) -> Outcome<Command> {
 }
 
 /// Runs a tool to its end: what it printed, and the broker's processor time meanwhile.
-fn play(name: &str, command: &mut Command, broker: &dyn Broker) -> Outcome<(String, f64, Duration)> {
+pub fn play(name: &str, command: &mut Command, broker: &dyn Broker) -> Outcome<(String, f64, Duration)> {
     let work = ScratchDir::new(name)?;
     let (start, cpu_before) = (Instant::now(), cpu_seconds(broker.pid())?);
     let printed = capture(name, command, None, work.path(), LIMIT)?;
@@ -49,7 +49,7 @@ fn record_count(scale: &Scale, full: usize) -> String {
 }
 
 /// The number in front of a word of the tool's report.
-fn number_before(text: &str, word: &str) -> Option<f64> {
+pub fn number_before(text: &str, word: &str) -> Option<f64> {
     let (before, _) = text.rsplit_once(word)?;
     before.trim_end().rsplit([' ', '(', ',']).next()?.trim().parse().ok()
 }
@@ -172,14 +172,27 @@ pub fn rdkafka_produce(scale: &Scale, of: &[Against]) -> Outcome<Vec<Side>> {
 }
 
 pub fn rdkafka_consume(scale: &Scale, of: &[Against]) -> Outcome<Vec<Side>> {
-    const ROW: &str = "rdkafka-performance-consume";
+    rdkafka_consume_with("rdkafka-performance-consume", &[], scale, of)
+}
+
+/// A consumer that wants as much as a fetch may bring of a partition: it must not wait for what it cannot be given.
+pub fn rdkafka_consume_large(scale: &Scale, of: &[Against]) -> Outcome<Vec<Side>> {
+    rdkafka_consume_with("rdkafka-consume-min-1mib", &["-X", "fetch.min.bytes=1048576"], scale, of)
+}
+
+fn rdkafka_consume_with(
+    row: &'static str,
+    settings: &'static [&str],
+    scale: &Scale,
+    of: &[Against],
+) -> Outcome<Vec<Side>> {
     let program = rdkafka_performance()?;
     reading(scale, of, 1, move |broker, count| {
         let mut command = Command::new(&program);
         command.args(["-C", "-t", TOPIC, "-p", "0", "-o", "beginning", "-c", count, "-q"]);
-        command.args(["-b", broker.bootstrap()]);
-        let (_, cpu, took) = play(ROW, &mut command, broker)?;
-        rdkafka_row(ROW, count, cpu, took, broker)
+        command.args(settings).args(["-b", broker.bootstrap()]);
+        let (_, cpu, took) = play(row, &mut command, broker)?;
+        rdkafka_row(row, count, cpu, took, broker)
     })
 }
 

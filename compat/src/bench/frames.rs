@@ -74,7 +74,13 @@ pub struct FetchFrame {
 
 impl FetchFrame {
     pub fn new(topic: &str, partition: i32, bytes_max: i32, wait_ms: i32) -> Self {
-        let body = Body::default().i32(-1).i32(wait_ms).i32(1).i32(bytes_max).i8(0).i32(1).string(topic);
+        Self::of_at_least(1, topic, partition, bytes_max, wait_ms)
+    }
+
+    /// One that waits for so many bytes.
+    pub fn of_at_least(bytes_min: i32, topic: &str, partition: i32, bytes_max: i32, wait_ms: i32) -> Self {
+        let body = Body::default().i32(-1).i32(wait_ms).i32(bytes_min).i32(bytes_max).i8(0).i32(1);
+        let body = body.string(topic);
         let bytes = request(1, 4, &body.i32(1).i32(partition).i64(0).i32(bytes_max));
         let code = FETCH_CODE_POSITION + topic.len();
         Self {

@@ -15,9 +15,11 @@ pub mod lifecycle;
 pub mod limits;
 pub mod load;
 pub mod machine;
+pub mod parked;
 pub mod rows;
 pub mod scene;
 pub mod table;
+mod transactions;
 pub mod workloads;
 
 use std::time::{Duration, Instant};

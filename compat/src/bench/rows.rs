@@ -37,6 +37,7 @@ const SYNCED: &[Limit] = &[
     (Figure::CpuSecondsPerGb, Limits::produce_cpu),
 ];
 const ALONE: &[Limit] = &[(Figure::P50Ms, |limits| limits.echo_alone_ms)];
+const TRANSACTIONS: &str = "per s at least 4, p99 at most 0.2";
 const OPEN_LOOP: &str = "p50 at most 0.4, p99 and p99.9 at most 0.3";
 
 pub const ROWS: &[Row] = &[
@@ -75,11 +76,18 @@ pub const ROWS: &[Row] = &[
     row("open-loop-10k", OPEN_LOOP, ALONE),
     row("open-loop-10k-e2e", OPEN_LOOP, ALONE),
     row("group-500-members", "time and CPU at most 0.5", &[]),
+    row("parked-2000-consumers", "CPU us/req at most 0.1", REQUEST),
     row("kafka-producer-perf-test", "CPU s/GB at most 0.3", PRODUCE),
     row("kafka-consumer-perf-test", "", FETCH),
     row("kafka-e2e-latency", "", ALONE),
     row("rdkafka-performance-produce", "CPU s/GB at most 0.3", PRODUCE),
     row("rdkafka-performance-consume", "", FETCH),
+    row("transactions-java-1", TRANSACTIONS, &[]),
+    row("transactions-java-3", TRANSACTIONS, &[]),
+    row("transactions-rdkafka-1", TRANSACTIONS, &[]),
+    row("transactions-rdkafka-3", TRANSACTIONS, &[]),
+    row("transactions-rdkafka-3-kafka-unsynced", "", &[]),
+    row("rdkafka-consume-min-1mib", "MB/s at least 1", FETCH),
     row("log-cleaner", "", &[]),
     row("partitions-10000", "time at most 1 s, CPU at most 1 s, +50 MiB, idle CPU under 0.5 %", &[]),
     row("partitions-100000", "at most 8 KiB each, no descriptor each, restart under 3 s", &[]),

@@ -11,7 +11,8 @@ use super::scene::{
     with_peak,
 };
 use super::table::Measured;
-use super::{churn, cleaner, foreign, groups, growth, lifecycle};
+use super::transactions::{self, Library};
+use super::{churn, cleaner, foreign, groups, growth, lifecycle, parked};
 use crate::broker::{Against, Broker};
 use crate::failure::{Outcome, fail};
 use crate::wire::{Answer, Body, Connection};
@@ -88,11 +89,28 @@ pub const WORKLOADS: &[Workload] = &[
     turns("open-loop-1k", |_, of| open_loop("open-loop-1k", "open-loop-1k-e2e", of, 1_000)),
     turns("open-loop-10k", |_, of| open_loop("open-loop-10k", "open-loop-10k-e2e", of, 10_000)),
     turns("group-500-members", groups::sides_of),
+    turns("parked-2000-consumers", parked::sides_of),
     turns("kafka-producer-perf-test", foreign::producer_perf),
     turns("kafka-consumer-perf-test", foreign::consumer_perf),
     turns("kafka-e2e-latency", foreign::end_to_end_latency),
     turns("rdkafka-performance-produce", foreign::rdkafka_produce),
     turns("rdkafka-performance-consume", foreign::rdkafka_consume),
+    turns("transactions-java-1", |_, of| {
+        transactions::rate("transactions-java-1", Library::Java, 1, SYNCED, of)
+    }),
+    turns("transactions-java-3", |_, of| {
+        transactions::rate("transactions-java-3", Library::Java, 3, SYNCED, of)
+    }),
+    turns("transactions-rdkafka-1", |_, of| {
+        transactions::rate("transactions-rdkafka-1", Library::Librdkafka, 1, SYNCED, of)
+    }),
+    turns("transactions-rdkafka-3", |_, of| {
+        transactions::rate("transactions-rdkafka-3", Library::Librdkafka, 3, SYNCED, of)
+    }),
+    turns("transactions-rdkafka-3-kafka-unsynced", |_, of| {
+        transactions::rate("transactions-rdkafka-3-kafka-unsynced", Library::Librdkafka, 3, &[], of)
+    }),
+    turns("rdkafka-consume-min-1mib", foreign::rdkafka_consume_large),
     turns("growth-partitions", growth::partitions),
     Workload { named_only: true, ..turns("growth-50gb", growth::log) },
     event("memory-budget", Never, Rounds, growth::memory_budget),

@@ -19,10 +19,15 @@ use ottla_model::{ErrorCode, TopicId, TopicName};
 use ottla_network::{Answer, Chunk, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::FetchRequest;
-use ottla_replica::{FetchIsolation, Hosted, HostedTopic, PartitionRead, ReadRequest, TailWait, Woken, read};
+use ottla_replica::{
+    DelayedFetch, FetchIsolation, Hosted, HostedTopic, Look, Partition, PartitionRead, ReadRequest, TailWait,
+    Woken, read,
+};
 
 use super::prelude::*;
-use crate::fetch_session::{FetchContext, FetchKey, FetchParams, FetchTopic, SessionRequest, Told};
+use crate::fetch_session::{
+    Answered, FetchContext, FetchKey, FetchParams, FetchTopic, Remembered, SessionRequest, Slot, Wanted,
+};
 use crate::wire;
 
 pub const API: Api = Api { key: ApiKey::Fetch, min: 4, max: 18, class: Class::Parked, admit };
@@ -32,17 +37,54 @@ const COPIED_SLICE_BYTES_MAX: usize = 8 << 10;
 /// Once a response holds so much, nothing more is copied into it: what waits for a slow client waits in files.
 const COPIED_RESPONSE_BYTES_MAX: usize = 32 << 10;
 
-/// One partition of the fetch: what is asked, and where it is served.
-struct Asked {
-    key: FetchKey,
-    params: FetchParams,
-    place: Result<(Arc<HostedTopic>, usize), ErrorCode>,
+/// One partition of the fetch.
+struct Requested {
+    slot: Slot,
+    partition: i32,
+    place: Place,
+}
+
+/// Where a partition is served.
+enum Place {
+    /// Its read is in the plan.
+    Served {
+        topic: Arc<HostedTopic>,
+    },
+    Refused {
+        topic: FetchTopic,
+        error: ErrorCode,
+    },
+}
+
+impl Requested {
+    fn is_refused(&self) -> bool {
+        matches!(self.place, Place::Refused { .. })
+    }
+
+    fn name(&self) -> &str {
+        match &self.place {
+            Place::Served { topic } => topic.name.as_str(),
+            Place::Refused { topic: FetchTopic::Name(name), .. } => name.as_str(),
+            Place::Refused { topic: FetchTopic::Id(_), .. } => "",
+        }
+    }
+
+    fn id(&self) -> TopicId {
+        match &self.place {
+            Place::Served { topic } => topic.id,
+            Place::Refused { topic: FetchTopic::Id(id), .. } => *id,
+            Place::Refused { topic: FetchTopic::Name(_), .. } => TopicId::ZERO,
+        }
+    }
 }
 
 struct Plan {
-    asked: Vec<Asked>,
-    /// The reads of those that are served, in order of `Asked::place`.
+    requested: Vec<Requested>,
+    /// The reads of those that are served, in the order of `requested`.
     reads: Vec<ReadRequest>,
+    is_follower: bool,
+    /// A partition is there with another id than the session's: nothing is waited for.
+    is_inconsistent: bool,
     isolation: FetchIsolation,
     max_bytes: usize,
     min_bytes: usize,
@@ -56,16 +98,14 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     if let FetchContext::Refused(error) = context {
         return Ok(ottla_network::Admitted::Ready(answer_error(&request, error)));
     }
-    let partitions = match &context {
-        FetchContext::Sessionless { partitions }
-        | FetchContext::Full { partitions, .. }
-        | FetchContext::Incremental { partitions, .. } => partitions,
-        FetchContext::Refused(_) => unreachable!("answered above"),
-    };
     let access = Access::of(broker, &request);
-    let plan = plan(broker, &access, request.version(), &body, partitions);
+    let plan = plan(broker, &access, request.version(), &body, &context);
     let first = read(&plan.reads, plan.isolation, plan.max_bytes);
-    if plan.max_wait.is_zero() || plan.reads.is_empty() || is_enough(&plan, &first) {
+    if plan.max_wait.is_zero() || is_enough(&plan, &first) {
+        return Ok(ottla_network::Admitted::Ready(respond(broker, &request, context, plan, first)));
+    }
+    let delayed = DelayedFetch::new(&plan.reads, plan.isolation, plan.min_bytes);
+    if let Look::Found(()) = delayed.look(&plan.reads) {
         return Ok(ottla_network::Admitted::Ready(respond(broker, &request, context, plan, first)));
     }
     drop(first);
@@ -73,20 +113,25 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let broker = broker.clone();
     park(async move {
         let partitions = plan.reads.iter().map(|read| read.partition.clone()).collect();
-        let found = TailWait::new(partitions, deadline)
-            .until(|woken| {
-                let found = read(&plan.reads, plan.isolation, plan.max_bytes);
-                (woken == Woken::Deadline || is_enough(&plan, &found)).then_some(found)
-            })
-            .await;
-        respond(&broker, &request, context, plan, found.unwrap_or_default())
+        let wait = TailWait::new(partitions, deadline);
+        wait.until(|woken| match woken {
+            Woken::Append => delayed.look(&plan.reads),
+            Woken::Deadline => Look::Found(()),
+        })
+        .await;
+        let found = read(&plan.reads, plan.isolation, plan.max_bytes);
+        respond(&broker, &request, context, plan, found)
     })
 }
 
-/// `DelayedFetch.tryComplete`: enough bytes, or anything the client must hear of at once.
+/// `ReplicaManager.fetchMessages`: what the first look must find for an answer at once. What may be enough on the way
+/// is `DelayedFetch`'s.
 fn is_enough(plan: &Plan, reads: &[PartitionRead]) -> bool {
-    let bytes: usize = reads.iter().map(PartitionRead::record_bytes).sum();
-    bytes >= plan.min_bytes || reads.iter().any(|read| !read.error.is_none() || read.diverging.is_some())
+    let bytes: usize = reads.iter().map(PartitionRead::counted_bytes).sum();
+    let is_empty = reads.is_empty() || plan.is_inconsistent;
+    is_empty
+        || bytes >= plan.min_bytes
+        || reads.iter().any(|read| !read.error.is_none() || read.diverging.is_some())
 }
 
 fn session_request(body: &mut FetchRequest, version: i16) -> SessionRequest {
@@ -123,15 +168,24 @@ fn session_request(body: &mut FetchRequest, version: i16) -> SessionRequest {
     SessionRequest { session_id, session_epoch, uses_topic_ids: by_id, partitions, forgotten }
 }
 
-fn find(hosted: &Hosted, key: &FetchKey) -> Result<Arc<HostedTopic>, ErrorCode> {
-    match &key.topic {
-        FetchTopic::Id(id) => {
-            hosted.by_id(*id).cloned().ok_or_else(|| hosted.not_hosted_by_id(*id, key.partition))
+/// A topic id is looked up, and one that is not there by the name that the session knows of it: a topic of that name
+/// may have been made again.
+fn find(hosted: &Hosted, wanted: &Wanted<'_>) -> Result<Arc<HostedTopic>, ErrorCode> {
+    let index = wanted.key.partition;
+    match &wanted.key.topic {
+        FetchTopic::Name(name) => {
+            hosted.by_name(name.as_str()).cloned().ok_or_else(|| hosted.not_hosted(name.as_str(), index))
         }
-        FetchTopic::Name(name) => hosted
-            .by_name(name.as_str())
-            .cloned()
-            .ok_or_else(|| hosted.not_hosted(name.as_str(), key.partition)),
+        FetchTopic::Id(id) => hosted.by_id(*id).cloned().ok_or_else(|| {
+            match (hosted.not_hosted_by_id(*id, index), wanted.name) {
+                (ErrorCode::UnknownTopicId, Some(name)) => {
+                    let again = hosted.by_name(name.as_str()).and_then(|topic| topic.partition(index));
+                    let inconsistent = again.map(|_| ErrorCode::InconsistentTopicId);
+                    inconsistent.unwrap_or_else(|| hosted.not_hosted(name.as_str(), index))
+                }
+                (error, _) => error,
+            }
+        }),
     }
 }
 
@@ -139,65 +193,73 @@ fn find(hosted: &Hosted, key: &FetchKey) -> Result<Arc<HostedTopic>, ErrorCode> 
 fn may_fetch(
     access: &Access,
     is_follower: bool,
-    key: &FetchKey,
+    wanted: &Wanted<'_>,
     place: Result<Arc<HostedTopic>, ErrorCode>,
 ) -> Result<Arc<HostedTopic>, ErrorCode> {
-    let is_allowed = match (&key.topic, &place) {
+    let name = match (&wanted.key.topic, &place) {
+        (FetchTopic::Name(name), _) => Some(name),
+        (FetchTopic::Id(_), Ok(topic)) => Some(&topic.name),
+        (FetchTopic::Id(_), Err(_)) => wanted.name,
+    };
+    let is_allowed = match name {
         _ if is_follower => access.cluster(AclOperation::ClusterAction),
-        (FetchTopic::Name(name), _) => access.topic(AclOperation::Read, name.as_str()),
-        (FetchTopic::Id(_), Ok(topic)) => access.topic(AclOperation::Read, topic.name.as_str()),
-        (FetchTopic::Id(_), Err(_)) => true,
+        Some(name) => access.topic(AclOperation::Read, name.as_str()),
+        None => true,
     };
     if is_allowed { place } else { Err(ErrorCode::TopicAuthorizationFailed) }
 }
 
-fn plan(
-    broker: &Broker,
-    access: &Access,
-    version: i16,
-    body: &FetchRequest,
-    partitions: &[(FetchKey, FetchParams)],
-) -> Plan {
+fn plan(broker: &Broker, access: &Access, version: i16, body: &FetchRequest, context: &FetchContext) -> Plan {
     let hosted = broker.replicas.hosted();
-    let mut reads = Vec::with_capacity(partitions.len());
     let replica_id = if version >= 15 { body.replica_state.replica_id.0 } else { body.replica_id.0 };
-    let asked = partitions
-        .iter()
-        .map(|(key, params)| {
-            let mut place = find(&hosted, key);
-            if access.is_limited() {
-                place = may_fetch(access, replica_id >= 0, key, place);
+    let is_follower = replica_id >= 0;
+    let (mut requested, mut reads) = (Vec::new(), Vec::new());
+    let mut is_inconsistent = false;
+    let name_of = |id| hosted.by_id(id).map(|topic| topic.name.clone());
+    context.for_each(name_of, |wanted| {
+        let Wanted { slot, key, params, .. } = wanted;
+        let mut place = find(&hosted, &wanted);
+        if access.is_limited() {
+            place = may_fetch(access, is_follower, &wanted, place);
+        }
+        let place = place.and_then(|topic| {
+            if is_follower {
+                // No other broker is a replica of anything here.
+                return Err(ErrorCode::NotLeaderOrFollower);
             }
-            let place = place.and_then(|topic| {
-                if replica_id >= 0 {
-                    // No other broker is a replica of anything here.
-                    return Err(ErrorCode::NotLeaderOrFollower);
-                }
-                let partition = topic
-                    .partition(key.partition)
-                    .cloned()
-                    .ok_or_else(|| hosted.not_hosted(topic.name.as_str(), key.partition))?;
-                reads.push(ReadRequest {
-                    partition,
-                    fetch_offset: params.fetch_offset,
-                    current_leader_epoch: params.current_leader_epoch,
-                    last_fetched_epoch: params.last_fetched_epoch,
-                    partition_max_bytes: params.partition_max_bytes,
-                });
-                Ok((topic, reads.len() - 1))
+            let partition = topic
+                .partition(key.partition)
+                .cloned()
+                .ok_or_else(|| hosted.not_hosted(topic.name.as_str(), key.partition))?;
+            reads.push(ReadRequest {
+                partition,
+                fetch_offset: params.fetch_offset,
+                current_leader_epoch: params.current_leader_epoch,
+                last_fetched_epoch: params.last_fetched_epoch,
+                partition_max_bytes: params.partition_max_bytes,
             });
-            Asked { key: key.clone(), params: *params, place }
-        })
-        .collect();
+            Ok(Place::Served { topic })
+        });
+        is_inconsistent |= matches!(place, Err(ErrorCode::InconsistentTopicId));
+        let refused = |error| Place::Refused { topic: key.topic.clone(), error };
+        let place = place.unwrap_or_else(refused);
+        requested.push(Requested { slot, partition: key.partition, place });
+    });
+    assert!(reads.len() <= requested.len(), "a read for each partition at most");
+    // `KafkaApis.handleFetchRequest`: nothing is waited for that would not be sent.
+    let max_bytes = body.max_bytes.clamp(0, broker.config.fetch_bytes_max);
+    let min_bytes = body.min_bytes.clamp(0, max_bytes);
     Plan {
-        asked,
+        requested,
         reads,
+        is_follower,
+        is_inconsistent,
         isolation: match body.isolation_level {
             1 => FetchIsolation::ReadCommitted,
             _ => FetchIsolation::ReadUncommitted,
         },
-        max_bytes: body.max_bytes.clamp(0, broker.config.fetch_bytes_max) as usize,
-        min_bytes: body.min_bytes.clamp(0, broker.config.fetch_bytes_max) as usize,
+        max_bytes: max_bytes as usize,
+        min_bytes: min_bytes as usize,
         max_wait: Duration::from_millis(body.max_wait_ms.max(0) as u64),
     }
 }
@@ -209,59 +271,69 @@ fn respond(
     plan: Plan,
     reads: Vec<PartitionRead>,
 ) -> Answer {
-    let mut reads: Vec<Option<PartitionRead>> = reads.into_iter().map(Some).collect();
-    let mut answers: Vec<(Asked, PartitionRead)> = plan
-        .asked
+    let is_follower = plan.is_follower;
+    let mut reads = reads.into_iter();
+    let mut answers: Vec<(Requested, PartitionRead)> = plan
+        .requested
         .into_iter()
-        .map(|asked| {
-            let read = match &asked.place {
-                Ok((_, index)) => reads
-                    .get_mut(*index)
-                    .and_then(Option::take)
-                    .unwrap_or_else(|| PartitionRead::failed(ErrorCode::UnknownServerError)),
+        .map(|requested| {
+            let read = match &requested.place {
+                // Both are in the order of the request.
+                Place::Served { .. } => {
+                    reads.next().unwrap_or_else(|| PartitionRead::failed(ErrorCode::UnknownServerError))
+                }
                 // An unknown place has an empty list here, and not null, in Kafka.
-                Err(error) => PartitionRead {
-                    aborted_transactions: (*error != ErrorCode::NotLeaderOrFollower).then(Vec::new),
+                Place::Refused { error, .. } => PartitionRead {
+                    aborted_transactions: is_unknown(*error).then(Vec::new),
                     ..PartitionRead::failed(*error)
                 },
             };
-            (asked, read)
+            (requested, read)
         })
         .collect();
-    // What is not served stands behind what is.
-    answers.sort_by_key(|(asked, _)| asked.place.is_err());
-    let told = |(asked, read): &(Asked, PartitionRead)| (asked.key.clone(), told(read));
+    assert!(reads.next().is_none(), "each read has its partition");
+    // What is not looked for in a log stands behind what is.
+    answers.sort_by_key(|(requested, read)| {
+        requested.is_refused() && read.error != ErrorCode::InconsistentTopicId
+    });
     let session_id = match context {
         FetchContext::Sessionless { .. } | FetchContext::Refused(_) => 0,
-        FetchContext::Full { uses_topic_ids, .. } => {
-            let remembered = answers.iter().map(|answer| {
-                let (key, told) = told(answer);
-                (key, answer.0.params, told)
+        FetchContext::Full { partitions, uses_topic_ids } => {
+            let remembered = answers.iter().map(|(requested, read)| Remembered {
+                slot: requested.slot,
+                name: match &requested.place {
+                    Place::Served { topic } if uses_topic_ids => Some(topic.name.clone()),
+                    _ => None,
+                },
+                answered: answered(read),
             });
-            broker
-                .sessions
-                .remember(uses_topic_ids, remembered, request.received, || broker.env.rng.next_u64())
+            let full = (partitions.as_slice(), uses_topic_ids);
+            let random = || broker.env.rng.next_u64();
+            broker.sessions.remember(full, is_follower, remembered, request.received, random)
         }
-        FetchContext::Incremental { session_id, epoch, session, .. } => {
-            let all: Vec<_> = answers.iter().map(told).collect();
-            let Some(changed) = session.changed(epoch, &all) else {
+        FetchContext::Incremental { session_id, epoch, session } => {
+            let Some(mut answer) = session.answer(epoch) else {
                 return answer_error(request, ErrorCode::InvalidFetchSessionEpoch);
             };
-            let mut changed = changed.into_iter();
-            answers.retain(|_| changed.next().unwrap_or(true));
+            answers.retain(|(requested, read)| answer.is_named(requested.slot, &answered(read)));
             session_id
         }
     };
-    for (asked, read) in &answers {
-        if let Ok((topic, _)) = &asked.place {
+    for (requested, read) in &answers {
+        if let Place::Served { topic } = &requested.place {
             topic.metrics.bytes_out.inc_by(read.record_bytes() as u64);
         }
     }
     encode(broker, request, session_id, &answers)
 }
 
-fn told(read: &PartitionRead) -> Told {
-    Told {
+/// Whether Kafka finds this before it looks for the replica.
+fn is_unknown(error: ErrorCode) -> bool {
+    !matches!(error, ErrorCode::NotLeaderOrFollower | ErrorCode::InconsistentTopicId)
+}
+
+fn answered(read: &PartitionRead) -> Answered {
+    Answered {
         error: read.error,
         high_watermark: read.high_watermark,
         log_start_offset: read.log_start_offset,
@@ -289,22 +361,31 @@ fn put_head(builder: &mut ResponseBuilder, version: i16, error: ErrorCode, sessi
 }
 
 /// Partitions of one topic that follow each other in the answers stand under one topic entry.
-fn encode(broker: &Broker, request: &Request, session_id: i32, answers: &[(Asked, PartitionRead)]) -> Answer {
+fn encode(
+    broker: &Broker,
+    request: &Request,
+    session_id: i32,
+    answers: &[(Requested, PartitionRead)],
+) -> Answer {
     let version = request.version();
-    let flexible = version >= 12;
+    let (flexible, by_id) = (version >= 12, version >= 13);
     let mut builder = request.response(24 + 96 * answers.len());
     put_head(&mut builder, version, ErrorCode::None, session_id);
-    let topics = group_by_topic(answers);
-    wire::put_array_len(&mut builder.buffer, topics.len(), flexible);
+    let is_same = |one: &(Requested, PartitionRead), other: &(Requested, PartitionRead)| match by_id {
+        true => one.0.id() == other.0.id(),
+        false => one.0.name() == other.0.name(),
+    };
+    let topic_count = answers.chunk_by(is_same).count();
+    wire::put_array_len(&mut builder.buffer, topic_count, flexible);
     let mut hint = false;
-    for group in &topics {
-        match &answers[group.start].0.key.topic {
-            FetchTopic::Name(name) => wire::put_string(&mut builder.buffer, name.as_str(), flexible),
-            FetchTopic::Id(id) => builder.buffer.put_slice(id.0.as_bytes()),
+    for topic in answers.chunk_by(is_same) {
+        match by_id {
+            true => builder.buffer.put_slice(topic[0].0.id().0.as_bytes()),
+            false => wire::put_string(&mut builder.buffer, topic[0].0.name(), flexible),
         }
-        wire::put_array_len(&mut builder.buffer, group.len(), flexible);
-        for (asked, read) in &answers[group.clone()] {
-            hint |= put_partition(broker, &mut builder, version, asked, read);
+        wire::put_array_len(&mut builder.buffer, topic.len(), flexible);
+        for (requested, read) in topic {
+            hint |= put_partition(broker, &mut builder, version, requested, read);
         }
         wire::put_no_tags(&mut builder.buffer, flexible);
     }
@@ -316,28 +397,17 @@ fn encode(broker: &Broker, request: &Request, session_id: i32, answers: &[(Asked
     request.finish(builder, &errors)
 }
 
-fn group_by_topic(answers: &[(Asked, PartitionRead)]) -> Vec<std::ops::Range<usize>> {
-    let mut groups: Vec<std::ops::Range<usize>> = Vec::new();
-    for (index, (asked, _)) in answers.iter().enumerate() {
-        match groups.last_mut() {
-            Some(group) if answers[group.start].0.key.topic == asked.key.topic => group.end = index + 1,
-            _ => groups.push(index..index + 1),
-        }
-    }
-    groups
-}
-
 /// Writes one partition; true when it carries a leader hint.
 fn put_partition(
     broker: &Broker,
     builder: &mut ResponseBuilder,
     version: i16,
-    asked: &Asked,
+    requested: &Requested,
     read: &PartitionRead,
 ) -> bool {
     let flexible = version >= 12;
     let buffer = &mut builder.buffer;
-    buffer.put_i32(asked.key.partition);
+    buffer.put_i32(requested.partition);
     buffer.put_i16(read.error.code());
     buffer.put_i64(read.high_watermark);
     buffer.put_i64(read.last_stable_offset);
@@ -366,18 +436,20 @@ fn put_partition(
         return false;
     }
     let fenced = matches!(read.error, ErrorCode::FencedLeaderEpoch | ErrorCode::NotLeaderOrFollower);
-    let hint = (fenced && version >= 16).then_some(()).and(asked.place.as_ref().ok());
-    put_partition_tags(broker, builder, asked, read, hint.map(|(topic, _)| topic))
+    let hint = match &requested.place {
+        Place::Served { topic } if fenced && version >= 16 => topic.partition(requested.partition),
+        _ => None,
+    };
+    put_partition_tags(broker, builder, read, hint)
 }
 
 fn put_partition_tags(
     broker: &Broker,
     builder: &mut ResponseBuilder,
-    asked: &Asked,
     read: &PartitionRead,
-    hint: Option<&Arc<HostedTopic>>,
+    hint: Option<&Arc<Partition>>,
 ) -> bool {
-    let leader_epoch = hint.and_then(|topic| topic.partition(asked.key.partition)).map(|p| p.leader_epoch());
+    let leader_epoch = hint.map(|partition| partition.leader_epoch());
     let count = u32::from(read.diverging.is_some()) + u32::from(leader_epoch.is_some());
     let buffer = &mut builder.buffer;
     wire::put_uvarint(buffer, count);

@@ -48,6 +48,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         image: &image,
         may_create_anything: !access.is_limited() || access.cluster(AclOperation::Create),
         access: &access,
+        broker,
+        connection: request.connection.id,
         tells_operations: body.include_topic_authorized_operations,
         may_create_missing,
     };
@@ -70,7 +72,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
                 answers.push(view.answer_topic(topic, &mut missing));
             }
             if may_create_missing {
-                broker.auto_create.start(missing);
+                broker.auto_create.start(request.connection.id, missing);
             }
             answers
         }
@@ -98,6 +100,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
 
 /// What the client may see, and make.
 struct View<'a> {
+    broker: &'a Broker,
+    connection: u64,
     image: &'a Image,
     access: &'a Access,
     tells_operations: bool,
@@ -139,6 +143,10 @@ impl View<'_> {
             return unknown(Some(name.clone()), TopicId::ZERO, error, false);
         }
         if let Some(topic) = self.image.topic(name.as_str()) {
+            if self.broker.auto_create.is_held_back(self.connection, &topic.name) {
+                return unknown(Some(name.clone()), TopicId::ZERO, ErrorCode::UnknownTopicOrPartition, false)
+                    .with_topic_authorized_operations(self.operations(name));
+            }
             return describe(topic, self.operations(topic.name.as_str()));
         }
         let ours = TopicName::new(name.as_str());

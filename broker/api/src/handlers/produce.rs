@@ -10,12 +10,11 @@
 //! disk, the request's timeout) is parked. A partition's
 //! first batch in a transaction may wait too, for the record that the partition is part of it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use ottla_coordinator::Reply;
-use ottla_coordinator::transaction::{Joining, PartitionSet};
-use ottla_log::AppendOrigin;
-use ottla_model::{ErrorCode, TopicId, TopicPartition};
+use ottla_log::verification::FirstBatch;
+use ottla_model::{ErrorCode, TopicId};
 use ottla_network::{Admitted, Answer};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -28,7 +27,8 @@ use ottla_replica::{Acks, AllAcknowledged, AppendRefused, HostedTopic, Partition
 
 use super::prelude::*;
 use crate::errors;
-use crate::transactions::{Telling, outcomes};
+use crate::transactional_write::{TransactionalWrite, VerifiedWrite};
+use crate::transactions::Telling;
 
 pub const API: Api = Api { key: ApiKey::Produce, min: 3, max: 13, class: Class::Ordered, admit };
 
@@ -74,28 +74,58 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         }
     };
     let Some(part) = part else {
-        let (mut response, waiting) = append_all(broker, &request, &body, &BTreeMap::new());
+        let (mut response, waiting) = append_all(broker, &request, &body, &VerifiedWrite::default());
         response.responses.extend(unauthorized);
         return finish(request, wanted, response, waiting);
     };
-    let (partitions, telling) = (part.partitions.clone(), telling_of(request.version()));
-    let api = broker.clone();
-    let written = broker.transactions.write_in_transaction(part, move |verified| {
-        let unverified = to_client(outcomes(&partitions, verified, telling), telling);
-        let (mut response, waiting) = append_all(&api, &request, &body, &unverified);
-        response.responses.extend(unauthorized);
-        (request, response, waiting)
-    });
-    match written {
-        Reply::Now((request, response, waiting)) => finish(request, wanted, response, waiting),
-        Reply::Later(written) => park(async move {
-            let (request, response, waiting) = written.await;
-            match wanted.acks {
-                0 => answer_nothing(&request, &response),
-                _ => wait(request, wanted, response, waiting).await,
-            }
-        }),
+    admit_transactional(Transactional { broker: broker.clone(), request, body, part, unauthorized }, wanted)
+}
+
+/// A request with batches of a transaction.
+struct Transactional {
+    broker: Arc<Broker>,
+    request: Request,
+    body: ProduceRequest,
+    part: TransactionalWrite,
+    unauthorized: Vec<TopicProduceResponse>,
+}
+
+impl Transactional {
+    fn append(self, verified: &VerifiedWrite) -> (Request, ProduceResponse, Vec<Waiting>) {
+        let (mut response, waiting) = append_all(&self.broker, &self.request, &self.body, verified);
+        response.responses.extend(self.unauthorized);
+        (self.request, response, waiting)
     }
+}
+
+/// Appends when the coordinator has said what it has to, and all that the producer sent before is appended.
+fn admit_transactional(write: Transactional, wanted: Wanted) -> Handled {
+    let producer_id = write.part.producer_id;
+    let order = write.broker.write_order.clone();
+    let mut begun = None;
+    if order.is_free(producer_id) {
+        match write.part.verify(&write.broker) {
+            Reply::Now(verified) => {
+                let (request, response, waiting) = write.append(&verified);
+                return finish(request, wanted, response, waiting);
+            }
+            Reply::Later(verified) => begun = Some(verified),
+        }
+    }
+    let mut turn = order.join(producer_id);
+    park(async move {
+        turn.reached().await;
+        let verified = match begun {
+            Some(verified) => verified.await,
+            None => write.part.verify(&write.broker).into_future().await,
+        };
+        let (request, response, waiting) = write.append(&verified);
+        drop(turn);
+        match wanted.acks {
+            0 => answer_nothing(&request, &response),
+            _ => wait(request, wanted, response, waiting).await,
+        }
+    })
 }
 
 /// Takes out the topics that may not be written, with their answers; an `Err` refuses the request whole.
@@ -151,12 +181,12 @@ fn append_all(
     broker: &Broker,
     request: &Request,
     body: &ProduceRequest,
-    unverified: &BTreeMap<TopicPartition, ErrorCode>,
+    verified: &VerifiedWrite,
 ) -> (ProduceResponse, Vec<Waiting>) {
     let mut waiting = Vec::new();
     let mut responses = Vec::with_capacity(body.topic_data.len());
     for (topic_place, topic) in body.topic_data.iter().enumerate() {
-        let write = Write { broker, request, acks: body.acks, unverified };
+        let write = Write { broker, request, acks: body.acks, verified };
         responses.push(append_topic(&write, topic, topic_place, &mut waiting));
     }
     (ProduceResponse::default().with_responses(responses), waiting)
@@ -167,8 +197,8 @@ struct Write<'a> {
     broker: &'a Broker,
     request: &'a Request,
     acks: i16,
-    /// What the transaction coordinator said of the partitions with transactional batches.
-    unverified: &'a BTreeMap<TopicPartition, ErrorCode>,
+    /// What is known of the partitions with transactional batches.
+    verified: &'a VerifiedWrite,
 }
 
 /// How much a client of this version may be told (`AddPartitionsToTxnManager`).
@@ -181,23 +211,15 @@ fn telling_of(version: i16) -> Telling {
 }
 
 /// Errors that a producer may not try again after become one that it does (`ReplicaManager`).
-fn to_client(
-    mut outcomes: BTreeMap<TopicPartition, ErrorCode>,
-    telling: Telling,
-) -> BTreeMap<TopicPartition, ErrorCode> {
-    for error in outcomes.values_mut() {
-        let is_passing = match error {
-            ErrorCode::CoordinatorLoadInProgress
-            | ErrorCode::CoordinatorNotAvailable
-            | ErrorCode::NotCoordinator => true,
-            ErrorCode::ConcurrentTransactions => telling != Telling::Adding,
-            _ => false,
-        };
-        if is_passing {
-            *error = ErrorCode::NotEnoughReplicas;
-        }
-    }
-    outcomes
+fn to_client(error: ErrorCode, telling: Telling) -> ErrorCode {
+    let is_passing = match error {
+        ErrorCode::CoordinatorLoadInProgress
+        | ErrorCode::CoordinatorNotAvailable
+        | ErrorCode::NotCoordinator => true,
+        ErrorCode::ConcurrentTransactions => telling != Telling::Adding,
+        _ => false,
+    };
+    if is_passing { ErrorCode::NotEnoughReplicas } else { error }
 }
 
 /// The transaction that a request writes in, or what refuses the whole request.
@@ -205,12 +227,13 @@ fn part_of_transaction(
     broker: &Broker,
     body: &ProduceRequest,
     version: i16,
-) -> Result<Option<Joining>, ErrorCode> {
+) -> Result<Option<TransactionalWrite>, ErrorCode> {
     if !matches!(body.acks, -1..=1) {
         return Err(ErrorCode::InvalidRequiredAcks);
     }
     let hosted = broker.replicas.hosted();
-    let (mut partitions, mut producer, mut is_transactional) = (PartitionSet::new(), None, false);
+    let telling = telling_of(version);
+    let (mut partitions, mut producer, mut is_transactional) = (Vec::new(), None, false);
     for topic in &body.topic_data {
         let found =
             if version >= 13 { hosted.by_id(TopicId(topic.topic_id)) } else { hosted.by_name(&topic.name) };
@@ -226,7 +249,8 @@ fn part_of_transaction(
                 return Err(ErrorCode::InvalidProducerIdMapping);
             }
             if let Some(partition) = found.and_then(|topic| topic.partition(data.index)) {
-                partitions.insert(partition.name.clone());
+                let first = FirstBatch::of(&header, telling == Telling::Adding);
+                partitions.push((partition.clone(), first));
             }
         }
     }
@@ -238,8 +262,7 @@ fn part_of_transaction(
     let Some((producer_id, producer_epoch)) = producer.filter(|_| !partitions.is_empty()) else {
         return Ok(None);
     };
-    let adds = telling_of(version) == Telling::Adding;
-    Ok(Some(Joining { transactional_id, producer_id, producer_epoch, partitions, adds }))
+    Ok(Some(TransactionalWrite { transactional_id, producer_id, producer_epoch, partitions, telling }))
 }
 
 /// A partition named twice counts once, with what is said last; a topic without partitions not at
@@ -351,7 +374,7 @@ fn append_one(
     data: &PartitionProduceData,
     not_hosted: impl Fn(i32) -> ErrorCode,
 ) -> Appending {
-    let Write { broker, request, acks, unverified } = *write;
+    let Write { broker, request, acks, verified } = *write;
     let index = data.index;
     let refuse = |error: ErrorCode| Box::new(failed(index, error));
     let partition = topic.partition(index).ok_or_else(|| refuse(not_hosted(index)))?;
@@ -361,21 +384,15 @@ fn append_one(
     if topic.name.is_internal() && !may_write_internal(request) {
         return Err(refuse(ErrorCode::InvalidTopicException));
     }
-    if let Some(error) = unverified.get(&partition.name)
-        && *error != ErrorCode::None
-    {
-        return Err(refuse(*error));
+    if let Some(error) = verified.refusal(&partition.name) {
+        return Err(refuse(to_client(error, telling_of(request.version()))));
     }
     let bytes = records.len() as u64;
     let wall_ms = broker.env.clock.wall_ms();
-    let is_verified = unverified.contains_key(&partition.name);
-    let origin = match is_verified && telling_of(request.version()) == Telling::Adding {
-        true => AppendOrigin::TransactionalClient,
-        false => AppendOrigin::Client,
-    };
+    let is_verified = verified.has(&partition.name);
     let acks = if acks == -1 { Acks::All } else { Acks::Leader };
     let appended = partition
-        .append(records, origin, acks, wall_ms)
+        .append(records, verified.origin(&partition.name), acks, wall_ms)
         .map_err(|error| Box::new(append_failed(partition, &error, is_verified)))?;
     topic.metrics.bytes_in.inc_by(bytes);
     topic.metrics.messages_in.inc_by((appended.info.last_offset - appended.info.base_offset) as u64 + 1);

@@ -197,7 +197,7 @@ async fn fetch_records(
         return fetch.failures();
     }
     let wait = TailWait::new(fetch.partitions(), deadline).also(fetch.waiters());
-    wait.until(|woken| broker.share_partitions.look(&fetch, woken)).await.unwrap_or_default()
+    wait.until(|woken| broker.share_partitions.look(&fetch, woken).into()).await.unwrap_or_default()
 }
 
 /// One partition of the answer.

@@ -1,12 +1,12 @@
 //! TxnOffsetCommit (key 28), versions 0-5: offsets that count once a transaction commits.
-//! Shell (the offsets are stored under the transaction's lock, and the answer waits for the disk).
+//! Shell (the transaction is verified before the offsets are stored, and the answer waits for the disk).
 //!
 //! - v3: flexible, the group's member and generation (KIP-447). v4: TRANSACTION_ABORTABLE.
 //! - v5: adds the group's offsets to the transaction itself (KIP-890).
 
-use ottla_coordinator::Reply;
 use ottla_coordinator::runtime::Durable;
 use ottla_coordinator::transaction::Joining;
+use ottla_log::verification::Verification;
 use ottla_model::{ErrorCode, ProducerEpoch, ProducerId};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestTopic;
@@ -40,10 +40,14 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         return request.ready(&refused);
     }
     let broker = broker.clone();
+    // In the order of the requests, as a producer's batches.
+    let mut turn = broker.write_order.join(ProducerId(body.producer_id.0));
     park(async move {
-        let body = Arc::new(body);
+        turn.reached().await;
         let version = request.version();
-        let errors = match commit(&broker, body.clone(), version).await {
+        let committed = commit(&broker, &body, version).await;
+        drop(turn);
+        let errors = match committed {
             Err(error) => Err(error),
             Ok((errors, None)) => Ok(errors),
             Ok((errors, Some(durable))) => {
@@ -61,40 +65,33 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     })
 }
 
-async fn commit(broker: &Arc<Broker>, body: Arc<TxnOffsetCommitRequest>, version: i16) -> Committed {
+async fn commit(broker: &Broker, body: &TxnOffsetCommitRequest, version: i16) -> Committed {
     if body.group_id.is_empty() {
         return Err(ErrorCode::InvalidGroupId);
     }
-    let joining = Joining {
-        transactional_id: Box::from(&*body.transactional_id.0),
-        producer_id: ProducerId(body.producer_id.0),
-        producer_epoch: ProducerEpoch(body.producer_epoch),
-        partitions: offsets_partition(broker, &body.group_id).await?,
-        adds: version >= 5,
-    };
     let telling = match version {
         5.. => Telling::Adding,
         4 => Telling::Abortable,
         _ => Telling::Classic,
     };
-    let door = broker.clone();
-    let written = broker.transactions.write_in_transaction(joining, move |verified| -> Committed {
-        let refused = match verified {
+    let (producer_id, producer_epoch) = (ProducerId(body.producer_id.0), ProducerEpoch(body.producer_epoch));
+    let partitions = offsets_partition(broker, &body.group_id).await?;
+    let adds = telling == Telling::Adding;
+    let verification =
+        broker.groups.begin_offset_verification(&body.group_id, producer_id, producer_epoch, adds)?;
+    if verification != Verification::Ongoing {
+        let transactional_id = Box::from(&*body.transactional_id.0);
+        let joining = Joining { transactional_id, producer_id, producer_epoch, partitions, adds };
+        let refused = match broker.transactions.add_or_verify(joining).into_future().await {
             Ok(errors) => errors.into_iter().find(|error| *error != ErrorCode::None),
             Err(error) => Some(error),
         };
-        match refused {
-            Some(error) => Err(write_error(error, telling)),
-            None => {
-                let topics = groups::Topics(door.image());
-                door.groups.commit_transactional_offsets(version, &body, &topics)
-            }
+        if let Some(error) = refused {
+            return Err(write_error(error, telling));
         }
-    });
-    match written {
-        Reply::Now(committed) => committed,
-        Reply::Later(committed) => committed.await,
     }
+    let topics = groups::Topics(broker.image());
+    broker.groups.commit_transactional_offsets(version, body, &topics, verification)
 }
 
 fn respond(

@@ -5,10 +5,10 @@
 
 use std::collections::HashMap;
 
-use ottla_coordinator::transaction::write_marker;
+use ottla_coordinator::transaction::TransactionMarker;
 use ottla_model::{ErrorCode, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_protocol::api_key::ApiKey;
-use ottla_protocol::messages::write_txn_markers_request::WritableTxnMarker;
+use ottla_protocol::messages::write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic};
 use ottla_protocol::messages::write_txn_markers_response::{
     WritableTxnMarkerPartitionResult, WritableTxnMarkerResult, WritableTxnMarkerTopicResult,
 };
@@ -70,57 +70,32 @@ fn refused(body: &WriteTxnMarkersRequest, error: ErrorCode) -> WriteTxnMarkersRe
 }
 
 async fn write(broker: &Broker, request: &WritableTxnMarker) -> Vec<WritableTxnMarkerTopicResult> {
-    let wall_ms = broker.env.clock.wall_ms();
     let marker = EndTxnMarker {
         is_commit: request.transaction_result,
         coordinator_epoch: request.coordinator_epoch,
-        timestamp: wall_ms,
+        timestamp: broker.env.clock.wall_ms(),
     };
-    let producer = (ProducerId(request.producer_id), ProducerEpoch(request.producer_epoch));
-    let mut topics = Vec::with_capacity(request.topics.len());
-    for topic in &request.topics {
-        let mut written = Vec::with_capacity(topic.partition_indexes.len());
-        for index in &topic.partition_indexes {
-            let name = partition(&topic.name, *index);
-            let (replicas, groups) = (&broker.replicas, &broker.groups);
-            let outcome = match request.transaction_version >= 2 && is_stale(broker, &name, producer) {
-                true => Err(ErrorCode::InvalidProducerEpoch),
-                false => write_marker(replicas, groups, &name, producer.0, producer.1, marker, wall_ms),
-            };
-            written.push((*index, outcome));
-        }
-        let mut partitions = Vec::with_capacity(written.len());
-        for (partition_index, outcome) in written {
-            let outcome = match outcome {
-                Ok(Some(durable)) => durable.await,
-                Ok(None) => Ok(()),
-                Err(error) => Err(error),
-            };
+    let named = |topic: &WritableTxnMarkerTopic| -> Vec<TopicPartition> {
+        topic.partition_indexes.iter().map(|index| partition(&topic.name, *index)).collect()
+    };
+    let marker = TransactionMarker {
+        producer_id: ProducerId(request.producer_id),
+        producer_epoch: ProducerEpoch(request.producer_epoch),
+        marker,
+        needs_newer_epoch: request.transaction_version >= 2,
+        partitions: request.topics.iter().flat_map(named).collect(),
+    };
+    let mut outcomes = broker.transactions.markers().send(broker.node_id, marker).await.into_iter();
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partition_indexes.iter().zip(outcomes.by_ref()).map(|(index, outcome)| {
             let error_code = outcome.err().unwrap_or(ErrorCode::None).code();
-            partitions.push(WritableTxnMarkerPartitionResult {
-                partition_index,
-                error_code,
-                ..Default::default()
-            });
-        }
-        topics.push(WritableTxnMarkerTopicResult {
-            name: topic.name.clone(),
-            partitions,
-            ..Default::default()
+            WritableTxnMarkerPartitionResult { partition_index: *index, error_code, ..Default::default() }
         });
-    }
-    topics
-}
-
-/// The second generation ends a transaction with a newer epoch than its batches have (KIP-1228); the same
-/// one is a repetition, if nothing is open.
-fn is_stale(broker: &Broker, name: &TopicPartition, producer: (ProducerId, ProducerEpoch)) -> bool {
-    let Some(partition) = broker.replicas.partition(name.topic.as_str(), name.partition.0) else {
-        return false;
-    };
-    let Ok(log) = partition.log() else { return false };
-    let known = log.producers().into_iter().find(|(id, _)| *id == producer.0);
-    known.is_some_and(|(_, entry)| {
-        producer.1 < entry.epoch || (producer.1 == entry.epoch && entry.current_txn_first_offset.is_some())
-    })
+        WritableTxnMarkerTopicResult {
+            name: topic.name.clone(),
+            partitions: partitions.collect(),
+            ..Default::default()
+        }
+    });
+    topics.collect()
 }

@@ -1,6 +1,7 @@
 //! Groups and their offsets: one shard's state machine, cut by operation.
 //! Core. Reading order: `turn`, `member`, `classic`, `join`, `rebalance`, `sync`, `heartbeat`, `leave`,
-//! `describe`, `offsets`, `commit`, `fetch`, `delete`, `tick`, `watch`, `shard`; then `share`, the groups of KIP-932.
+//! `describe`, `offsets`, `commit`, `fetch`, `delete`, `tick`, `watch`, `shard`; then `modern`, what the newer protocols share, and
+//! `share`, the groups of KIP-932.
 //!
 //! Invariants:
 //! - I1. What a restart must find (`ClassicGroup::stored`, `Offsets`) is changed by replay alone.
@@ -16,6 +17,7 @@ mod heartbeat;
 mod join;
 mod leave;
 mod member;
+pub mod modern;
 pub mod offsets;
 mod rebalance;
 pub mod shard;

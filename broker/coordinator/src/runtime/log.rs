@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use ottla_env::BoxFuture;
+use ottla_log::verification::{FirstBatch, Verification};
 use ottla_model::{ErrorCode, LeaderEpoch, Offset, TopicId};
 
 use crate::record::codec::CoordinatorRecord;
@@ -22,7 +23,7 @@ pub trait CoordinatorLog: Send + Sync {
         wall_ms: i64,
     ) -> Result<Offset, ErrorCode>;
 
-    /// Appends a batch that is a producer's: offsets of a transaction, or its marker.
+    /// Appends a batch that is a producer's: a transaction's marker.
     fn append_batch(
         &self,
         partition: i32,
@@ -30,6 +31,29 @@ pub trait CoordinatorLog: Send + Sync {
         batch: Bytes,
         wall_ms: i64,
     ) -> Result<Offset, ErrorCode>;
+
+    /// What offsets that a transaction commits need before they are appended (KIP-890). Where the log has no
+    /// guards, nothing.
+    fn begin_verification(
+        &self,
+        _partition: i32,
+        _batch: &FirstBatch,
+        _wall_ms: i64,
+    ) -> Result<Verification, ErrorCode> {
+        Ok(Verification::Ongoing)
+    }
+
+    /// Appends a batch of a transaction whose coordinator has verified it.
+    fn append_verified(
+        &self,
+        partition: i32,
+        epoch: LeaderEpoch,
+        batch: Bytes,
+        _verification: Verification,
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
+        self.append_batch(partition, epoch, batch, wall_ms)
+    }
 
     /// Completes when the record at `offset`, appended under this epoch or before it, is committed; `None` when
     /// it already is. An error means that it may be lost: the shard is of no use any more.

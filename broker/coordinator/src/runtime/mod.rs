@@ -26,8 +26,9 @@ mod timers;
 mod transactions;
 
 use ottla_env::BoxFuture;
-use ottla_model::{ErrorCode, TopicId, TopicName};
+use ottla_model::ErrorCode;
 
+pub use crate::topic_lookup::TopicLookup;
 pub use coordinator::GroupCoordinator;
 pub use follow::CoordinatorListener;
 pub use load::LoadSummary;
@@ -74,19 +75,6 @@ impl<T: Send + 'static> Reply<T> {
             Reply::Later(future) => Reply::Later(Box::pin(async move { change(future.await) })),
         }
     }
-}
-
-/// What the coordinator asks about topics; answered from one image of the cluster's metadata.
-pub trait TopicLookup {
-    fn topic_id(&self, name: &str) -> Option<TopicId>;
-    fn topic_name(&self, id: TopicId) -> Option<TopicName>;
-    fn has_partition(&self, name: &str, partition: i32) -> bool;
-
-    /// How many partitions a topic has.
-    fn partition_count(&self, id: TopicId) -> Option<i32>;
-
-    /// Kafka's hash of a topic's shape; 0 of one that is not there.
-    fn topic_hash(&self, name: &str) -> i64;
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_env::BoxFuture;
+use ottla_log::verification::{FirstBatch, Verification};
 use ottla_log::{AppendOrigin, ReadLimits};
 use ottla_metadata::Metadata;
 use ottla_model::{ErrorCode, LeaderEpoch, Offset, TopicId, TopicName};
@@ -36,6 +37,23 @@ impl PartitionLog {
 
     fn partition(&self, index: i32) -> Result<Arc<Partition>, ErrorCode> {
         self.replicas.partition(self.topic, index).ok_or(ErrorCode::NotLeaderOrFollower)
+    }
+}
+
+impl PartitionLog {
+    fn append_as(
+        &self,
+        partition: i32,
+        epoch: LeaderEpoch,
+        batch: Bytes,
+        origin: AppendOrigin,
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
+        let appended = self
+            .partition(partition)?
+            .append_in(epoch, batch, origin, Acks::All, wall_ms)
+            .map_err(|refused| error_codes::append_refused(&refused))?;
+        Ok(appended.info.last_offset)
     }
 }
 
@@ -76,11 +94,33 @@ impl CoordinatorLog for PartitionLog {
         batch: Bytes,
         wall_ms: i64,
     ) -> Result<Offset, ErrorCode> {
-        let appended = self
-            .partition(partition)?
-            .append_in(epoch, batch, AppendOrigin::Coordinator, Acks::All, wall_ms)
-            .map_err(|refused| error_codes::append_refused(&refused))?;
-        Ok(appended.info.last_offset)
+        self.append_as(partition, epoch, batch, AppendOrigin::Coordinator, wall_ms)
+    }
+
+    fn begin_verification(
+        &self,
+        partition: i32,
+        batch: &FirstBatch,
+        wall_ms: i64,
+    ) -> Result<Verification, ErrorCode> {
+        let partition = self.partition(partition)?;
+        let led = partition.led(-1).map_err(error_codes::unavailable)?;
+        Ok(led.log().begin_verification(batch, wall_ms))
+    }
+
+    fn append_verified(
+        &self,
+        partition: i32,
+        epoch: LeaderEpoch,
+        batch: Bytes,
+        verification: Verification,
+        wall_ms: i64,
+    ) -> Result<Offset, ErrorCode> {
+        let origin = match verification {
+            Verification::Ongoing => AppendOrigin::Coordinator,
+            Verification::Needed(guard) => AppendOrigin::VerifiedCoordinator(guard),
+        };
+        self.append_as(partition, epoch, batch, origin, wall_ms)
     }
 
     fn committed(

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use ottla_env::{BoxFuture, Clock, Monotonic};
+use ottla_log::verification::Verification;
 use ottla_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence};
 use ottla_records::{BatchBuilder, EndTxnMarker};
 use parking_lot::{Mutex, MutexGuard};
@@ -240,11 +241,12 @@ impl<S: CoordinatorShard> ShardGuard<'_, S> {
         }
     }
 
-    /// The same for the records of a producer's transaction.
+    /// The same for the records of a producer's transaction, which its coordinator has verified.
     pub fn append_transactional(
         &mut self,
         producer_id: ProducerId,
         producer_epoch: ProducerEpoch,
+        verification: Verification,
         records: Vec<S::Record>,
     ) -> Result<Option<Offset>, ErrorCode> {
         if records.is_empty() {
@@ -258,7 +260,9 @@ impl<S: CoordinatorShard> ShardGuard<'_, S> {
         }
         let (partition, epoch) = (self.shard.partition, self.shard.epoch);
         let log = &self.shard.outside.log;
-        let last = log.append_batch(partition, epoch, batch.build(), self.wall_ms).map_err(response_error)?;
+        let last = log
+            .append_verified(partition, epoch, batch.build(), verification, self.wall_ms)
+            .map_err(response_error)?;
         self.replay(last, Some(producer_id.0), records);
         Ok(Some(last))
     }

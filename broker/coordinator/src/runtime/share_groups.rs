@@ -1,4 +1,4 @@
-//! The APIs of share groups in the group coordinator. What needs the share coordinator too is
+//! The APIs of share groups at the group coordinator's interface. What needs the share coordinator too is
 //! put together by the room above: here a group only says what is to be done there.
 //! Shell.
 
@@ -7,13 +7,19 @@ use ottla_protocol::messages::share_group_describe_response::DescribedGroup;
 
 use super::coordinator::GroupCoordinator;
 use super::{Reply, TopicLookup};
+use crate::group::share::assignor::AssignorInput;
 use crate::group::share::{
-    AlteredOffsets, DeletedOffsets, GroupError, OffsetsToAlter, ShareHeartbeat, ShareHeartbeatOutcome,
+    AlteredOffsets, Assigning, DeletedOffsets, GroupError, OffsetsToAlter, ShareHeartbeat,
+    ShareHeartbeatOutcome, ShareHeartbeatTurn,
 };
 use crate::group::turn::Effects;
 use crate::record::share::Assignment;
 use crate::settings::ShareGroupConfig;
 use crate::wire::text;
+
+/// So often an assignment that was computed outside of the shard's lock may be outrun by changes of its
+/// group before one is computed under the lock.
+const ASSIGNMENT_ATTEMPTS_MAX: u32 = 3;
 
 /// What a heartbeat is answered; leaving has no outcome.
 pub type ShareHeartbeatReply = Result<Option<ShareHeartbeatOutcome>, GroupError>;
@@ -35,15 +41,32 @@ impl GroupCoordinator {
         config: &ShareGroupConfig,
     ) -> Reply<ShareHeartbeatReply> {
         const LEAVES: i32 = -1;
-        self.share_turn(beat.group_id, |core, now, wall_ms| match beat.member_epoch {
-            LEAVES => {
+        if beat.member_epoch == LEAVES {
+            return self.share_turn(beat.group_id, |core, _, _| {
                 core.on_share_leave(beat.group_id, beat.member_id, topics).map(|effects| (effects, None))
-            }
-            _ => {
-                let (effects, outcome) = core.on_share_heartbeat(beat, topics, config, now, wall_ms)?;
-                Ok((effects, Some(outcome)))
-            }
-        })
+            });
+        }
+        let mut assigning = Assigning::Outside;
+        let mut attempts = 0;
+        loop {
+            let mut task = None;
+            let reply = self.share_turn(beat.group_id, |core, now, wall_ms| {
+                match core.on_share_heartbeat(beat, topics, config, assigning, now, wall_ms)? {
+                    ShareHeartbeatTurn::Done(effects, outcome) => Ok((effects, Some(outcome))),
+                    ShareHeartbeatTurn::Assign(needed) => {
+                        task = Some(needed);
+                        Ok((Effects::default(), None))
+                    }
+                }
+            });
+            let Some(task) = task else { return reply };
+            attempts += 1;
+            // Outside of the shard's lock: other groups of the shard are served meanwhile.
+            assigning = match attempts {
+                ..=ASSIGNMENT_ATTEMPTS_MAX => Assigning::With(task.compute(AssignorInput::assign)),
+                _too_many => Assigning::Here,
+            };
+        }
     }
 
     /// One turn on one group whose answer rests on the group's records.

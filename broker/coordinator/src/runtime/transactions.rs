@@ -1,23 +1,42 @@
 //! TxnOffsetCommit, and the markers that decide on its offsets.
 //! Shell.
 
-use ottla_model::{ErrorCode, ProducerEpoch, ProducerId, TopicName};
+use ottla_log::verification::{FirstBatch, Verification};
+use ottla_model::{ErrorCode, ProducerEpoch, ProducerId, Sequence, TopicName};
 use ottla_protocol::messages::TxnOffsetCommitRequest;
 use ottla_records::EndTxnMarker;
 
 use super::coordinator::GroupCoordinator;
+use super::log::response_error;
+use super::shard::Outside;
 use super::{Durable, TopicLookup};
 use crate::group::{Committer, OffsetToCommit};
 
 impl GroupCoordinator {
+    /// What offsets that a transaction commits need: where nothing is `Ongoing`, the word of the transaction
+    /// coordinator, which is asked after this (KIP-890).
+    pub fn begin_offset_verification(
+        &self,
+        group_id: &str,
+        producer_id: ProducerId,
+        producer_epoch: ProducerEpoch,
+        has_epoch_bump: bool,
+    ) -> Result<Verification, ErrorCode> {
+        let first = FirstBatch { producer_id, producer_epoch, sequence: Sequence::NONE, has_epoch_bump };
+        let shard = self.runtime.shard_for(group_id)?;
+        let Outside { log, clock } = &*self.runtime.outside;
+        log.begin_verification(shard.partition, &first, clock.wall_ms()).map_err(response_error)
+    }
+
     /// Stores offsets that count once the transaction commits. The errors are those of the request's
-    /// partitions, in their order; an error for all is the outer one. The caller knows that the group's
-    /// partition of `__consumer_offsets` belongs to the transaction.
+    /// partitions, in their order; an error for all is the outer one. `verification` is what the group's partition
+    /// of `__consumer_offsets` gave before the transaction coordinator was asked.
     pub fn commit_transactional_offsets(
         &self,
         api_version: i16,
         request: &TxnOffsetCommitRequest,
         topics: &dyn TopicLookup,
+        verification: Verification,
     ) -> Result<(Vec<ErrorCode>, Durable), ErrorCode> {
         let committer = Committer {
             group_id: &request.group_id,
@@ -52,7 +71,7 @@ impl GroupCoordinator {
         let (decided, last) = self.runtime.turn(&shard, |guard| {
             let wall_ms = guard.wall_ms;
             let (records, decided) = guard.core().on_transactional_commit(&committer, &offsets, wall_ms)?;
-            let last = guard.append_transactional(producer.0, producer.1, records)?;
+            let last = guard.append_transactional(producer.0, producer.1, verification, records)?;
             Ok((decided, last))
         })??;
         let mut decided = decided.into_iter();

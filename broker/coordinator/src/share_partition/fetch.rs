@@ -10,7 +10,7 @@ use ottla_model::{ErrorCode, GroupId, MemberId, TopicId};
 use ottla_records::header::HEADER_BYTES;
 use ottla_records::{BatchHeader, BatchView, EndTxnMarker, batches};
 use ottla_replica::wake::WaitList;
-use ottla_replica::{FetchIsolation, Partition, PartitionRead, ReadRequest, Woken, read};
+use ottla_replica::{DelayedFetch, FetchIsolation, Look, Partition, PartitionRead, ReadRequest, Woken, read};
 
 use super::aborted::AbortedTransaction;
 use super::acquire::{Acquire, AcquiredRange, FetchedBatch};
@@ -161,12 +161,14 @@ impl SharePartitionManager {
         let share_bytes = (fetch.bytes_max / open.len()).max(1);
         let asked: Vec<ReadRequest> =
             open.iter().map(|(cell, at)| read_request(cell, *at, share_bytes)).collect();
-        let reads = read(&asked, isolation, fetch.bytes_max);
-        let bytes: usize = reads.iter().map(PartitionRead::record_bytes).sum();
-        let is_enough = bytes >= fetch.bytes_min || reads.iter().any(|read| !read.error.is_none());
-        if !is_enough && woken != Woken::Deadline {
-            return None;
+        // `DelayedShareFetch.isMinBytesSatisfied`; what cannot be read is a reason to answer as well.
+        if woken != Woken::Deadline {
+            let delayed = DelayedFetch::new(&asked, isolation, fetch.bytes_min);
+            if !matches!(delayed.look(&asked), Look::Found(())) {
+                return None;
+            }
         }
+        let reads = read(&asked, isolation, fetch.bytes_max);
         let mut answers = Vec::with_capacity(open.len() + fetch.failed.len());
         let mut taking =
             Taking { fetch, limits: &limits, now: self.clock.monotonic(), records_max: fetch.records_max };

@@ -1,17 +1,14 @@
 //! The transaction coordinator: its operations, over the shards in the runtime.
 //! Shell.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use ottla_env::{BoxFuture, Clock, Tasks};
 use ottla_model::{ErrorCode, Offset, ProducerEpoch, ProducerId};
-use parking_lot::Mutex;
-use tokio::sync::oneshot;
 
 use super::codec::TransactionRecord;
 use super::decide::{self, Decided, Decision, Ending};
-use super::markers::{Completion, TransactionMarkers};
+use super::markers::{Completion, MarkerChannel};
 use super::metadata::{PartitionSet, TransactionMetadata, TransactionVersion};
 use super::shard::{TransactionAction, TransactionShard};
 use crate::runtime::{CoordinatorLog, CoordinatorRuntime, Loader, ShardGuard, TaskSet};
@@ -47,23 +44,32 @@ pub(super) enum Step {
     NeedsProducerId,
 }
 
+impl Step {
+    /// Where the record lies that says what is.
+    pub(super) fn last_record_offset(&self) -> Option<Offset> {
+        match self {
+            Step::Same(_, last) => *last,
+            Step::Next(_, last, _) => Some(*last),
+            Step::NeedsProducerId => None,
+        }
+    }
+}
+
 pub struct TransactionCoordinator {
     pub runtime: Arc<CoordinatorRuntime<TransactionShard>>,
     pub(super) settings: Arc<TransactionSettings>,
-    pub(super) markers: Arc<dyn TransactionMarkers>,
+    pub(super) markers: Arc<dyn MarkerChannel>,
     pub(super) clock: Arc<dyn Clock>,
     /// What outlives its request: one a transaction that comes to its end.
     pub(super) tasks: TaskSet,
     pub(super) ids: Arc<dyn ProducerIdSource>,
-    /// By producer: the end of the queue of produce requests that wait (see `produce`).
-    pub(super) queues: Mutex<HashMap<ProducerId, oneshot::Receiver<()>>>,
 }
 
 impl TransactionCoordinator {
     pub fn new(
         settings: TransactionSettings,
         log: Arc<dyn CoordinatorLog>,
-        markers: Arc<dyn TransactionMarkers>,
+        markers: Arc<dyn MarkerChannel>,
         ids: Arc<dyn ProducerIdSource>,
         clock: Arc<dyn Clock>,
         tasks: Arc<dyn Tasks>,
@@ -79,9 +85,14 @@ impl TransactionCoordinator {
             });
             let runtime = CoordinatorRuntime::new(settings, log, clock.clone(), loader, perform);
             let settings = Arc::clone(&runtime.settings);
-            let (tasks, queues) = (TaskSet::new(tasks), Mutex::new(HashMap::new()));
-            TransactionCoordinator { runtime, settings, markers, clock, tasks, ids, queues }
+            let tasks = TaskSet::new(tasks);
+            TransactionCoordinator { runtime, settings, markers, clock, tasks, ids }
         })
+    }
+
+    /// The way of markers to their partitions, for those that come from elsewhere, too.
+    pub fn markers(&self) -> &dyn MarkerChannel {
+        &*self.markers
     }
 
     pub fn is_topic_there(&self) -> bool {
@@ -146,6 +157,9 @@ impl TransactionCoordinator {
             Decided::NeedsProducerId => return Ok(Step::NeedsProducerId),
             Decided::Next(next) => next,
         };
+        if let Some(before) = core.get(transactional_id) {
+            next.assert_follows(before);
+        }
         let record =
             TransactionRecord { transactional_id: Box::from(transactional_id), value: Some(next.clone()) };
         let offset = guard.append_one(record)?;

@@ -1,20 +1,20 @@
 //! From the decision of a transaction's end to its completion: the markers in every partition.
 //! Shell.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use ottla_env::{BoxFuture, Monotonic};
-use ottla_model::{ErrorCode, Offset, ProducerEpoch, ProducerId, TopicPartition};
+use ottla_model::{BrokerId, ErrorCode, Offset, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_records::EndTxnMarker;
 use tokio::sync::oneshot;
 
 use super::coordinator::{Shard, Step, TransactionCoordinator};
 use super::decide;
 use super::metadata::{PartitionSet, TransactionMetadata, TransactionState};
-use crate::runtime::Durable;
 
 /// The pause before a marker is tried again whose partition refused it.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -27,18 +27,28 @@ const ANSWER_HOLD: Duration = Duration::from_millis(50);
 /// on it any more.
 pub(super) type Completion = oneshot::Receiver<()>;
 
-/// The way to the partitions' logs, which the room above the replicas plugs in.
-pub trait TransactionMarkers: Send + Sync {
-    /// Appends a marker. What comes back completes when it is durable; `None` when it already is.
-    /// UNKNOWN_TOPIC_OR_PARTITION says that there is no such partition any more.
-    fn write(
-        &self,
-        partition: &TopicPartition,
-        producer_id: ProducerId,
-        producer_epoch: ProducerEpoch,
-        marker: EndTxnMarker,
-        wall_ms: i64,
-    ) -> Result<Durable, ErrorCode>;
+/// The end of one transaction for partitions that one broker leads (`WriteTxnMarkersRequest.WritableTxnMarker`).
+#[derive(Clone, Debug)]
+pub struct TransactionMarker {
+    pub producer_id: ProducerId,
+    pub producer_epoch: ProducerEpoch,
+    pub marker: EndTxnMarker,
+    /// It is refused where the transaction was written under the same epoch (KIP-1228).
+    pub needs_newer_epoch: bool,
+    pub partitions: Vec<TopicPartition>,
+}
+
+/// What became of a marker in each of its partitions, in their order. A success is durable.
+/// UNKNOWN_TOPIC_OR_PARTITION says that there is no such partition any more.
+pub type MarkerOutcomes = Vec<Result<(), ErrorCode>>;
+
+/// The one way of markers to the leaders of their partitions, on this broker or another.
+pub trait MarkerChannel: Send + Sync {
+    /// The broker that leads a partition.
+    fn leader_of(&self, partition: &TopicPartition) -> Result<BrokerId, ErrorCode>;
+
+    /// Has a broker append a marker. What is done here is done before this returns, but for the disk.
+    fn send(&self, broker: BrokerId, marker: TransactionMarker) -> BoxFuture<'static, MarkerOutcomes>;
 }
 
 impl TransactionCoordinator {
@@ -135,31 +145,31 @@ impl TransactionCoordinator {
             coordinator_epoch: shard.epoch.0,
             timestamp: self.clock.wall_ms(),
         };
-        let (mut failed, mut waits) = (PartitionSet::new(), Vec::new());
+        let (mut failed, mut by_leader) =
+            (PartitionSet::new(), BTreeMap::<BrokerId, Vec<TopicPartition>>::new());
         for partition in partitions {
-            match self.markers.write(
-                partition,
-                prepared.producer_id,
-                prepared.producer_epoch,
-                marker,
-                marker.timestamp,
-            ) {
-                Ok(None) => {}
-                Ok(Some(durable)) => waits.push((partition, durable)),
-                Err(ErrorCode::UnknownTopicOrPartition) => {}
-                // A newer epoch wrote here already: its first batch could only come after a marker.
-                Err(error @ (ErrorCode::InvalidProducerEpoch | ErrorCode::TransactionCoordinatorFenced)) => {
-                    tracing::warn!(?partition, %error, "a transaction's marker is older than its partition's");
-                }
-                Err(error) => {
-                    tracing::warn!(?partition, %error, "a transaction's marker was refused; it is tried again");
-                    failed.insert(partition.clone());
-                }
+            match self.markers.leader_of(partition) {
+                Ok(leader) => by_leader.entry(leader).or_default().push(partition.clone()),
+                Err(error) => judge(partition, Err(error), &mut failed),
             }
         }
-        for (partition, outcome) in all_durable(waits).await {
-            if outcome.is_err() {
-                failed.insert(partition.clone());
+        let (sent, ways): (Vec<_>, Vec<_>) = by_leader
+            .into_iter()
+            .map(|(leader, partitions)| {
+                let marker = TransactionMarker {
+                    producer_id: prepared.producer_id,
+                    producer_epoch: prepared.producer_epoch,
+                    marker,
+                    needs_newer_epoch: false,
+                    partitions: partitions.clone(),
+                };
+                (partitions, self.markers.send(leader, marker))
+            })
+            .unzip();
+        for (partitions, outcomes) in sent.iter().zip(all(ways).await) {
+            assert_eq!(partitions.len(), outcomes.len(), "a marker has an outcome in each of its partitions");
+            for (partition, outcome) in partitions.iter().zip(outcomes) {
+                judge(partition, outcome, &mut failed);
             }
         }
         failed
@@ -183,23 +193,37 @@ impl TransactionCoordinator {
     }
 }
 
-type Wait<'a> = (&'a TopicPartition, BoxFuture<'static, Result<(), ErrorCode>>);
+/// Takes in what became of a marker; a partition that has to be tried again joins those that failed.
+fn judge(partition: &TopicPartition, outcome: Result<(), ErrorCode>, failed: &mut PartitionSet) {
+    match outcome {
+        Ok(()) | Err(ErrorCode::UnknownTopicOrPartition) => {}
+        // A newer epoch wrote here already: its first batch could only come after a marker.
+        Err(error @ (ErrorCode::InvalidProducerEpoch | ErrorCode::TransactionCoordinatorFenced)) => {
+            tracing::warn!(?partition, %error, "a transaction's marker is older than its partition's");
+        }
+        Err(error) => {
+            tracing::warn!(?partition, %error, "a transaction's marker was refused; it is tried again");
+            failed.insert(partition.clone());
+        }
+    }
+}
 
-/// Waits for all at once, so that their flushes run side by side.
-async fn all_durable(mut waits: Vec<Wait<'_>>) -> Vec<(&TopicPartition, Result<(), ErrorCode>)> {
-    let mut outcomes = Vec::with_capacity(waits.len());
+/// Waits for all at once, so that what they wait for runs side by side; the outcomes are in their order.
+pub(super) async fn all<T>(futures: Vec<BoxFuture<'static, T>>) -> Vec<T> {
+    let mut outcomes: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+    let mut waiting: Vec<(usize, BoxFuture<'static, T>)> = futures.into_iter().enumerate().collect();
     std::future::poll_fn(|context| {
-        waits.retain_mut(|(partition, wait)| match wait.as_mut().poll(context) {
+        waiting.retain_mut(|(place, future)| match future.as_mut().poll(context) {
             Poll::Ready(outcome) => {
-                outcomes.push((*partition, outcome));
+                outcomes[*place] = Some(outcome);
                 false
             }
             Poll::Pending => true,
         });
-        if waits.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    outcomes
+    outcomes.into_iter().flatten().collect()
 }
 
 fn report_late(id: &str, aborted: &Result<Step, ErrorCode>) {

@@ -20,7 +20,7 @@ pub enum TransactionState {
 }
 
 impl TransactionState {
-    const ALL: [TransactionState; 7] = [
+    pub(super) const ALL: [TransactionState; 7] = [
         TransactionState::Empty,
         TransactionState::Ongoing,
         TransactionState::PrepareCommit,
@@ -51,6 +51,18 @@ impl TransactionState {
             TransactionState::CompleteCommit => "CompleteCommit",
             TransactionState::CompleteAbort => "CompleteAbort",
             TransactionState::Dead => "Dead",
+        }
+    }
+
+    /// Kafka's `validPreviousStates`.
+    pub fn may_follow(self, before: TransactionState) -> bool {
+        use TransactionState::*;
+        match self {
+            Empty | Dead => matches!(before, Empty | CompleteCommit | CompleteAbort),
+            Ongoing | PrepareAbort => matches!(before, Ongoing | Empty | CompleteCommit | CompleteAbort),
+            PrepareCommit => before == Ongoing,
+            CompleteCommit => before == PrepareCommit,
+            CompleteAbort => before == PrepareAbort,
         }
     }
 
@@ -98,6 +110,38 @@ pub fn is_epoch_exhausted(epoch: ProducerEpoch) -> bool {
 }
 
 impl TransactionMetadata {
+    /// What holds of every transition (`TransactionMetadata.completeTransitionTo`): a bug ends here, and not in the
+    /// log.
+    pub fn assert_follows(&self, before: &TransactionMetadata) {
+        let (state, last) = (self.state, before.state);
+        assert!(state.may_follow(last), "a transaction goes from {last:?} to {state:?}");
+        let (id, epoch) = (self.producer_id, self.producer_epoch);
+        match id == before.producer_id {
+            true => {
+                assert!(epoch >= before.producer_epoch, "the epoch of producer {id:?} goes back to {epoch:?}")
+            }
+            false => assert_eq!(epoch, ProducerEpoch(0), "a new producer id begins with the first epoch"),
+        }
+        assert_eq!(self.previous_producer_id, before.producer_id, "the producer id before is not lost");
+        match state {
+            TransactionState::PrepareCommit | TransactionState::PrepareAbort => {
+                // Every partition that was added gets its marker.
+                assert!(
+                    last != TransactionState::Ongoing || self.partitions.len() == before.partitions.len()
+                );
+                assert_eq!(id, before.producer_id, "markers bear the id under which was written");
+            }
+            TransactionState::Ongoing => {
+                assert!(
+                    last != TransactionState::Ongoing || self.partitions.len() >= before.partitions.len()
+                );
+                assert!(self.start_timestamp_ms >= 0, "an open transaction has a beginning");
+            }
+            _ => assert!(self.partitions.is_empty(), "{state:?} has no partitions"),
+        }
+        assert!(state.is_ending() || self.next_producer_id.is_none(), "a next producer id is an end's");
+    }
+
     /// The producer's epoch was raised by the end that it now asks for again.
     pub fn is_end_retried(&self, epoch: ProducerEpoch) -> bool {
         i32::from(self.producer_epoch.0) == i32::from(epoch.0) + 1

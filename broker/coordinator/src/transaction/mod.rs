@@ -7,8 +7,9 @@
 //! Invariants:
 //! - I1. `TransactionShard::replay` alone changes what a restart must find.
 //! - I2. A transaction completes only after its marker is durable in every one of its partitions.
-//! - I3. A record of a transaction is appended while the shard that has seen its partition added is
-//!   locked, and after the record of that addition is durable: it is never behind the marker.
+//! - I3. A record of a transaction is appended after the record that its partition belongs to it is durable, and
+//!   with a guard that its partition's log gave before that was asked and that a marker takes away: it is never
+//!   behind the marker.
 
 pub mod codec;
 pub mod coordinator;
@@ -24,7 +25,7 @@ mod tests;
 
 pub use coordinator::{ProducerIdSource, TransactionCoordinator, TransactionSettings};
 pub use decide::Ending;
-pub use markers::TransactionMarkers;
+pub use markers::{MarkerChannel, MarkerOutcomes, TransactionMarker};
 pub use metadata::{PartitionSet, TransactionMetadata, TransactionState, TransactionVersion};
-pub use partition_markers::{PartitionMarkers, write_marker};
+pub use partition_markers::PartitionMarkers;
 pub use produce::Joining;

@@ -20,7 +20,7 @@ use crate::image::{ConfigResource, Image, ResourceType};
 const VALUE_CHARS_MAX: usize = i16::MAX as usize;
 const MIN_ISR: &str = "min.insync.replicas";
 
-/// One setting as asked for.
+/// One setting as requested.
 struct Change<'a> {
     name: &'a str,
     operation: i8,

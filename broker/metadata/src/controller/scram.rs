@@ -119,7 +119,7 @@ fn check_upsertion(upsertion: &ScramCredentialUpsertion) -> Result<ScramMechanis
     Ok(mechanism)
 }
 
-/// What may be told of credentials: mechanisms and iterations, never a key.
+/// What may be shown of credentials: mechanisms and iterations, never a key.
 pub fn describe_user_scram_credentials(
     image: &Image,
     request: &DescribeUserScramCredentialsRequest,
@@ -191,7 +191,7 @@ pub(crate) fn record_of(
     }
 }
 
-/// `None` for a mechanism that nobody knows.
+/// `None` for an unknown mechanism.
 pub(crate) fn credential_of(record: &UserScramCredentialRecord) -> Option<(ScramMechanism, ScramCredential)> {
     let mechanism = ScramMechanism::from_code(record.mechanism)?;
     let keys = ScramKeys { stored_key: record.stored_key.to_vec(), server_key: record.server_key.to_vec() };
@@ -292,7 +292,7 @@ mod tests {
                 upsertion("good", 1, 4096),
             ],
         );
-        // The first error of a user is the one that is told.
+        // The first error of a user is the one that is answered.
         let expected = told(&[
             ("", 93),
             ("both", 91),

@@ -51,6 +51,9 @@ final class Transactions {
                 producers.get(words[1]).abortTransaction();
                 close(words[1]);
                 break;
+            case "turns":
+                turns(words[1], words[2], Integer.parseInt(words[3]), Integer.parseInt(words[4]));
+                break;
             case "read":
                 read(words[1], words[2]);
                 break;
@@ -61,8 +64,13 @@ final class Transactions {
     }
 
     private KafkaProducer<byte[], byte[]> open(String name, String id) {
+        return open(name, id, 0);
+    }
+
+    private KafkaProducer<byte[], byte[]> open(String name, String id, int lingerMs) {
         Properties properties = properties();
         properties.put("transactional.id", id);
+        properties.put("linger.ms", lingerMs);
         KafkaProducer<byte[], byte[]> producer =
             new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
         producers.put(name, producer);
@@ -80,6 +88,20 @@ final class Transactions {
         for (Future<RecordMetadata> one : sent) {
             one.get();
         }
+    }
+
+    /** A commit over three partitions, and at once a transaction that is aborted before its record has left. */
+    private void turns(String id, String topic, int first, int count) throws Exception {
+        KafkaProducer<byte[], byte[]> producer = open(id, id, 50);
+        for (int turn = 0; turn < count; turn++) {
+            producer.beginTransaction();
+            send(producer, topic, first + 3 * turn, 3);
+            producer.commitTransaction();
+            producer.beginTransaction();
+            producer.send(new ProducerRecord<>(topic, 0, bytes("aborted"), bytes("" + first)));
+            producer.abortTransaction();
+        }
+        producers.remove(id).close();
     }
 
     private void copy(String name, String id, String from, String to, String group, int count) throws Exception {

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -27,7 +27,13 @@ fn say(line: &str) {
 }
 
 fn main() -> Outcome {
-    let bootstrap = std::env::args().nth(1).ok_or("the bootstrap address is missing")?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [bootstrap, verb, topic, partitions, seconds] = arguments.as_slice()
+        && verb == "transaction-rate"
+    {
+        return transaction_rate(bootstrap, topic, partitions.parse()?, seconds.parse()?);
+    }
+    let bootstrap = arguments.into_iter().next().ok_or("the bootstrap address is missing")?;
     // Line by line without holding standard input: a member waits for its `leave` on a thread of its own.
     for line in std::iter::from_fn(|| std::io::stdin().lines().next()) {
         let line = line?;
@@ -54,6 +60,41 @@ fn config(bootstrap: &str) -> ClientConfig {
 
 fn admin(bootstrap: &str) -> Result<AdminClient<DefaultClientContext>, Box<dyn Error>> {
     Ok(config(bootstrap).create()?)
+}
+
+/// How many transactions one producer commits in a second, one after the other, with one record in each partition.
+/// The first second counts for nothing.
+#[allow(clippy::cast_precision_loss, reason = "figures for people")]
+fn transaction_rate(bootstrap: &str, topic: &str, partitions: i32, seconds: u64) -> Outcome {
+    let mut config = config(bootstrap);
+    let producer: ThreadedProducer<_> = config.set("transactional.id", topic).create()?;
+    producer.init_transactions(PATIENCE)?;
+    let run = |span: Duration| -> Result<Vec<f64>, Box<dyn Error>> {
+        let (value, begin, mut times_ms) = ([0_u8; 100], Instant::now(), Vec::new());
+        while begin.elapsed() < span {
+            let start = Instant::now();
+            producer.begin_transaction()?;
+            for partition in 0..partitions {
+                let record = BaseRecord::<(), [u8]>::to(topic).partition(partition).payload(&value);
+                producer.send(record).map_err(|(error, _)| error)?;
+            }
+            producer.commit_transaction(PATIENCE)?;
+            times_ms.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        times_ms.sort_by(f64::total_cmp);
+        Ok(times_ms)
+    };
+    run(Duration::from_secs(1))?;
+    let times_ms = run(Duration::from_secs(seconds))?;
+    let count = times_ms.len();
+    say(&format!(
+        "{:.3} per s, {:.4} ms 50th, {:.4} ms 99th, {:.4} ms max",
+        count as f64 / seconds as f64,
+        times_ms[count / 2],
+        times_ms[count * 99 / 100],
+        times_ms[count - 1]
+    ));
+    Ok(())
 }
 
 /// The admin calls of the crate are futures that its own thread completes.

@@ -3,25 +3,39 @@
 //! Core. After Kafka's `SimpleAssignor`; where its order is that of hash maps, ours is that of ids.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ottla_model::{MemberId, TopicId};
 
 use crate::record::share::Assignment;
 
 /// What a member reads, and what it has.
-pub struct MemberSpec<'a> {
+pub struct MemberSpec {
     pub topics: BTreeSet<TopicId>,
-    pub current: &'a Assignment,
+    pub current: Arc<Assignment>,
+}
+
+/// What the assignor works on; it holds no reference to the group.
+pub struct AssignorInput {
+    pub members: BTreeMap<MemberId, MemberSpec>,
+    /// The partitions that have share state.
+    pub assignable: BTreeMap<TopicId, BTreeSet<i32>>,
+}
+
+impl AssignorInput {
+    pub fn assign(self) -> BTreeMap<MemberId, Assignment> {
+        assign(&self.members, &self.assignable)
+    }
 }
 
 type Partition = (TopicId, i32);
 
 /// Assigns the assignable partitions of the topics that the members read.
-pub fn assign(
-    members: &BTreeMap<&MemberId, MemberSpec<'_>>,
+fn assign(
+    members: &BTreeMap<MemberId, MemberSpec>,
     assignable: &BTreeMap<TopicId, BTreeSet<i32>>,
 ) -> BTreeMap<MemberId, Assignment> {
-    let specs: Vec<&MemberSpec<'_>> = members.values().collect();
+    let specs: Vec<&MemberSpec> = members.values().collect();
     let mut assigned: Vec<BTreeSet<Partition>> = vec![BTreeSet::new(); specs.len()];
     let partitions_of = |topics: &mut dyn Iterator<Item = &TopicId>| -> Vec<Partition> {
         topics
@@ -49,7 +63,7 @@ pub fn assign(
             for (topic, partition) in partitions {
                 assignment.entry(topic).or_default().insert(partition);
             }
-            ((*member).clone(), assignment)
+            (member.clone(), assignment)
         })
         .collect()
 }
@@ -57,7 +71,7 @@ pub fn assign(
 fn balance(
     targets: &[Partition],
     members: &[usize],
-    specs: &[&MemberSpec<'_>],
+    specs: &[&MemberSpec],
     assigned: &mut [BTreeSet<Partition>],
 ) {
     if targets.is_empty() || members.is_empty() {

@@ -11,7 +11,7 @@ use super::{GroupError, ShareGroup};
 use crate::group::Group;
 use crate::group::shard::GroupShard;
 use crate::record::share::Assignment;
-use crate::runtime::TopicLookup;
+use crate::topic_lookup::TopicLookup;
 use crate::wire::{ListedGroup, text};
 
 /// The only assignor there is.
@@ -19,7 +19,7 @@ const ASSIGNOR: &str = "simple";
 
 impl ShareGroup {
     fn describe(&self, topics: &dyn TopicLookup) -> DescribedGroup {
-        let members = self.members.iter().map(|(id, member)| {
+        let members = self.members().map(|(id, member)| {
             let names = member.metadata.subscribed_topics.iter();
             Member::default()
                 .with_member_id(text(id.as_str()))
@@ -33,17 +33,17 @@ impl ShareGroup {
                 )
         });
         DescribedGroup::default()
-            .with_group_id(text(self.group_id.as_str()).into())
+            .with_group_id(text(self.group_id().as_str()).into())
             .with_group_state(text(self.state_name()))
-            .with_group_epoch(self.epoch)
-            .with_assignment_epoch(self.assignment_epoch)
+            .with_group_epoch(self.epoch())
+            .with_assignment_epoch(self.modern.target().epoch())
             .with_assignor_name(text(ASSIGNOR))
             .with_members(members.collect())
     }
 
     pub(in crate::group) fn list(&self) -> ListedGroup {
         ListedGroup::default()
-            .with_group_id(text(self.group_id.as_str()).into())
+            .with_group_id(text(self.group_id().as_str()).into())
             .with_protocol_type(text("share"))
             .with_group_state(text(self.state_name()))
             .with_group_type(text("share"))

@@ -7,19 +7,18 @@ use std::sync::Arc;
 use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, GroupId, MemberId, TopicId, TopicName};
 
-use super::assignor::{self, MemberSpec};
+use super::assignor::{AssignorInput, MemberSpec};
 use super::state::ShareInitialize;
-use super::{GroupError, Session, ShareGroup, ShareMember};
+use super::{GroupError, ShareGroup, ShareMember};
 use crate::group::Group;
+use crate::group::modern::{Computed, TargetTask};
 use crate::group::shard::GroupShard;
 use crate::group::turn::{Effects, Turn};
 use crate::record::share::{
     Assignment, CurrentAssignment, ShareGroupEpoch, ShareMemberMetadata, ShareRecord, TargetAssignmentEpoch,
 };
-use crate::runtime::TopicLookup;
 use crate::settings::{GroupSettings, ShareGroupConfig};
-use crate::timers::TimerKey;
-use crate::topic_hash::group_hash;
+use crate::topic_lookup::TopicLookup;
 
 /// A member's heartbeat.
 pub struct ShareHeartbeat<'a> {
@@ -44,15 +43,32 @@ pub struct ShareHeartbeatOutcome {
     pub initialize: Option<ShareInitialize>,
 }
 
+/// How a turn comes to a new target assignment.
+pub enum Assigning {
+    /// Where one is needed, the turn changes nothing and says what to compute.
+    Outside,
+    /// With what was computed, if nothing has changed meanwhile; as `Outside` otherwise.
+    With(Computed),
+    /// Under the lock: when the group changes faster than it can be computed.
+    Here,
+}
+
+pub enum ShareHeartbeatTurn {
+    Done(Effects, ShareHeartbeatOutcome),
+    /// To be repeated with this computed.
+    Assign(TargetTask<AssignorInput>),
+}
+
 impl GroupShard {
     pub fn on_share_heartbeat(
         &mut self,
         beat: &ShareHeartbeat<'_>,
         topics: &dyn TopicLookup,
         config: &ShareGroupConfig,
+        assigning: Assigning,
         now: Monotonic,
         wall_ms: i64,
-    ) -> Result<(Effects, ShareHeartbeatOutcome), GroupError> {
+    ) -> Result<ShareHeartbeatTurn, GroupError> {
         let is_join = beat.member_epoch == 0;
         let fresh;
         let group = match self.groups.get(beat.group_id) {
@@ -67,40 +83,35 @@ impl GroupShard {
                 return Err(GroupError::new(ErrorCode::GroupIdNotFound, message));
             }
         };
-        let (effects, outcome, is_refreshed) =
-            group.heartbeat(beat, topics, config, &self.settings, wall_ms)?;
-        if let Some(Group::Share(group)) = self.groups.get_mut(beat.group_id) {
-            group.needs_refresh &= !is_refreshed;
+        let mut heartbeat = Heartbeat {
+            group,
+            topics,
+            config,
+            settings: &self.settings,
+            wall_ms,
+            member_id: MemberId::new(beat.member_id),
+            effects: Effects::default(),
+        };
+        let (outcome, is_refreshed) = match heartbeat.decide(beat, assigning)? {
+            Decided::Done(outcome, is_refreshed) => (outcome, is_refreshed),
+            Decided::Assign(task) => return Ok(ShareHeartbeatTurn::Assign(task)),
+        };
+        let effects = heartbeat.effects;
+        if is_refreshed && let Some(Group::Share(group)) = self.groups.get_mut(beat.group_id) {
+            group.modern.on_refreshed();
         }
-        self.prolong_share_session(beat, config, now);
-        Ok((effects, outcome))
+        self.renew_share_session(beat, config, now);
+        Ok(ShareHeartbeatTurn::Done(effects, outcome))
     }
 
     /// A member that has just joined gets its session with its record: see `replay`.
-    fn prolong_share_session(
-        &mut self,
-        beat: &ShareHeartbeat<'_>,
-        config: &ShareGroupConfig,
-        now: Monotonic,
-    ) {
+    fn renew_share_session(&mut self, beat: &ShareHeartbeat<'_>, config: &ShareGroupConfig, now: Monotonic) {
         let deadline = now.after_ms(i64::from(config.session_timeout_ms));
         let member = MemberId::new(beat.member_id);
-        let Some(Group::Share(group)) = self.groups.get_mut(beat.group_id) else {
-            self.share_sessions_to_come.insert((GroupId::new(beat.group_id), member), deadline);
-            return;
-        };
-        let key = TimerKey::Member(group.group_id.clone(), member.clone());
-        match group.sessions.get_mut(&member) {
-            // The timer in the queue is moved when it comes due, unless it would come too late.
-            Some(session) if session.timer.is_some_and(|timer| timer.at() <= deadline) => {
-                session.deadline = deadline;
-            }
-            session => {
-                if let Some(session) = session {
-                    self.timers.cancel(&mut session.timer);
-                }
-                let timer = Some(self.timers.schedule(deadline, key));
-                group.sessions.insert(member, Session { deadline, timer });
+        match self.groups.get_mut(beat.group_id) {
+            Some(Group::Share(group)) => group.modern.sessions().renew(&mut self.timers, &member, deadline),
+            _not_yet => {
+                self.share_sessions_to_come.insert((GroupId::new(beat.group_id), member), deadline);
             }
         }
     }
@@ -110,66 +121,160 @@ pub(super) fn not_a_share_group(group_id: &str) -> GroupError {
     GroupError::new(ErrorCode::GroupIdNotFound, format!("Group {group_id} is not a share group."))
 }
 
-impl ShareGroup {
-    fn heartbeat(
-        &self,
-        beat: &ShareHeartbeat<'_>,
-        topics: &dyn TopicLookup,
-        config: &ShareGroupConfig,
-        settings: &GroupSettings,
-        wall_ms: i64,
-    ) -> Result<(Effects, ShareHeartbeatOutcome, bool), GroupError> {
-        let member_id = MemberId::new(beat.member_id);
-        let before = self.check_member(beat, settings)?;
-        let mut effects = Effects::default();
+enum Decided {
+    Done(ShareHeartbeatOutcome, bool),
+    Assign(TargetTask<AssignorInput>),
+}
+
+/// One heartbeat while it is decided.
+struct Heartbeat<'a> {
+    group: &'a ShareGroup,
+    topics: &'a dyn TopicLookup,
+    config: &'a ShareGroupConfig,
+    settings: &'a GroupSettings,
+    wall_ms: i64,
+    member_id: MemberId,
+    effects: Effects,
+}
+
+impl Heartbeat<'_> {
+    fn decide(&mut self, beat: &ShareHeartbeat<'_>, assigning: Assigning) -> Result<Decided, GroupError> {
+        let group = self.group;
+        let before = group.check_member(beat, self.settings)?;
         let mut member = updated(&before, beat);
-        let mut bumps_epoch = false;
-        if member != before || !self.members.contains_key(&member_id) {
+        let mut is_changed = false;
+        if member != before || !group.modern.members().contains_key(&self.member_id) {
             let value = Some(Arc::clone(&member.metadata));
-            let record = ShareRecord::MemberMetadata { member: member_id.clone(), value };
-            effects.records.push(self.record(record));
-            bumps_epoch = member.metadata.subscribed_topics != before.metadata.subscribed_topics;
+            self.record(ShareRecord::MemberMetadata { member: self.member_id.clone(), value });
+            is_changed = member.metadata.subscribed_topics != before.metadata.subscribed_topics;
         }
-        let subscribed = self.subscribed_topics_with(&member_id, Some(&member));
-        let mut epoch = self.epoch;
-        if self.assignment_epoch >= epoch {
-            bumps_epoch |= self.is_initialized_assignment_pending();
+        let subscribed = group.modern.subscribed_topics_with(&self.member_id, Some(&member));
+        if group.modern.target().epoch() >= group.epoch() {
+            is_changed |= group.is_initialized_assignment_pending();
         }
-        let is_refreshed = bumps_epoch || self.needs_refresh;
-        if is_refreshed {
-            let metadata_hash = group_hash(subscribed.iter().map(|name| topics.topic_hash(name.as_str())));
-            bumps_epoch |= metadata_hash != self.metadata_hash;
-            if bumps_epoch {
-                epoch += 1;
-                let value = Some(ShareGroupEpoch { epoch, metadata_hash });
-                effects.records.push(self.record(ShareRecord::Metadata(value)));
-            }
+        let next = group.modern.next_epoch(is_changed, &subscribed, self.topics);
+        if let Some(metadata_hash) = next.new_hash {
+            let value = Some(ShareGroupEpoch { epoch: next.epoch, metadata_hash });
+            self.record(ShareRecord::Metadata(value));
         }
-        let (target_epoch, target) =
-            self.next_target(&member_id, &member, epoch, topics, config, wall_ms, &mut effects);
-        if bumps_epoch || member.member_epoch != target_epoch {
-            self.reconcile(&member_id, &mut member, target_epoch, target, bumps_epoch, topics, &mut effects);
+        let (target_epoch, target) = match self.next_target(&member, next.epoch, assigning) {
+            Ok(target) => target,
+            Err(task) => return Ok(Decided::Assign(task)),
+        };
+        let is_new_epoch = next.new_hash.is_some();
+        if is_new_epoch || member.member_epoch != target_epoch {
+            self.reconcile(&mut member, target_epoch, target, is_new_epoch);
         }
-        let is_told =
+        let is_reported =
             beat.member_epoch == 0 || beat.subscribed_topics.is_some() || member.assigned != before.assigned;
-        let initialize = self.initialize(epoch, &subscribed, topics, settings, wall_ms, &mut effects);
+        let initialize = group.initialize(
+            next.epoch,
+            &subscribed,
+            self.topics,
+            self.settings,
+            self.wall_ms,
+            &mut self.effects,
+        );
         let outcome = ShareHeartbeatOutcome {
             member_epoch: member.member_epoch,
-            heartbeat_interval_ms: config.heartbeat_interval_ms,
-            assignment: is_told.then_some(member.assigned),
+            heartbeat_interval_ms: self.config.heartbeat_interval_ms,
+            assignment: is_reported.then_some(member.assigned),
             initialize,
         };
-        Ok((effects, outcome, is_refreshed))
+        Ok(Decided::Done(outcome, next.is_refreshed))
     }
 
+    fn record(&mut self, record: ShareRecord) {
+        self.effects.records.push(self.group.record(record));
+    }
+
+    /// The target assignment of the member, a new one if the group is ahead of it.
+    fn next_target(
+        &mut self,
+        member: &ShareMember,
+        epoch: i32,
+        assigning: Assigning,
+    ) -> Result<(i32, Assignment), TargetTask<AssignorInput>> {
+        let (modern, target) = (&self.group.modern, self.group.modern.target());
+        if !target.is_due(epoch, self.config.assignment_interval_ms, self.wall_ms) {
+            let known = target.of(&self.member_id).map(|known| Assignment::clone(known));
+            return Ok((target.epoch(), known.unwrap_or_default()));
+        }
+        let task = || TargetTask::new(modern, epoch, self.assignor_input(member));
+        let computed = match assigning {
+            Assigning::Outside => return Err(task()),
+            Assigning::With(computed) => computed.if_current(modern, epoch),
+            Assigning::Here => task().compute(AssignorInput::assign).if_current(modern, epoch),
+        };
+        let Some(mut assignments) = computed else { return Err(task()) };
+        let changed = target.changed(&assignments).map(|(id, assignment)| {
+            ShareRecord::TargetAssignmentMember { member: id.clone(), value: Some(assignment.clone()) }
+        });
+        let changed: Vec<ShareRecord> = changed.collect();
+        changed.into_iter().for_each(|record| self.record(record));
+        let value = Some(TargetAssignmentEpoch { epoch, timestamp_ms: self.wall_ms });
+        self.record(ShareRecord::TargetAssignmentMetadata(value));
+        Ok((epoch, assignments.remove(&self.member_id).unwrap_or_default()))
+    }
+
+    fn assignor_input(&self, member: &ShareMember) -> AssignorInput {
+        let modern = &self.group.modern;
+        let others = modern.members().iter().filter(|(id, _)| **id != self.member_id);
+        let members = others
+            .chain([(&self.member_id, member)])
+            .map(|(id, member)| {
+                let names = member.metadata.subscribed_topics.iter();
+                let topics = names.filter_map(|name| self.topics.topic_id(name.as_str())).collect();
+                let current = modern.target().of(id).cloned().unwrap_or_default();
+                (id.clone(), MemberSpec { topics, current })
+            })
+            .collect();
+        let state = self.group.state_partitions.iter().flat_map(|state| &state.initialized);
+        let assignable = state.map(|(id, topic)| (*id, topic.partitions.clone())).collect();
+        AssignorInput { members, assignable }
+    }
+
+    fn reconcile(
+        &mut self,
+        member: &mut ShareMember,
+        target_epoch: i32,
+        target: Assignment,
+        has_subscription_changed: bool,
+    ) {
+        let before = member.clone();
+        let names = member.metadata.subscribed_topics.iter();
+        let subscribed: BTreeSet<TopicId> =
+            names.filter_map(|name| self.topics.topic_id(name.as_str())).collect();
+        let is_read = |id: &TopicId| subscribed.contains(id);
+        let assigned: Assignment = target.into_iter().filter(|(id, _)| is_read(id)).collect();
+        if member.member_epoch != target_epoch {
+            member.previous_member_epoch = member.member_epoch;
+            member.member_epoch = target_epoch;
+            member.assigned = assigned;
+        } else if has_subscription_changed {
+            member.assigned = assigned;
+        }
+        if *member != before {
+            let value = Some(CurrentAssignment {
+                member_epoch: member.member_epoch,
+                previous_member_epoch: member.previous_member_epoch,
+                state: 0,
+                assigned: member.assigned.clone(),
+            });
+            self.record(ShareRecord::CurrentMemberAssignment { member: self.member_id.clone(), value });
+        }
+    }
+}
+
+impl ShareGroup {
     /// The member as it is, if it may be here with its epoch.
     fn check_member(
         &self,
         beat: &ShareHeartbeat<'_>,
         settings: &GroupSettings,
     ) -> Result<ShareMember, GroupError> {
-        let known = self.members.get(beat.member_id);
-        if known.is_none() && self.members.len() >= settings.share_members_max.max(0) as usize {
+        let known = self.modern.members().get(beat.member_id);
+        if known.is_none() && self.member_count() >= settings.share_members_max.max(0) as usize {
             let max = settings.share_members_max;
             let message = format!("The share group has reached its maximum capacity of {max} members.");
             return Err(GroupError::new(ErrorCode::GroupMaxSizeReached, message));
@@ -203,7 +308,7 @@ impl ShareGroup {
     }
 
     pub(super) fn unknown_member(&self, member_id: &str) -> GroupError {
-        let message = format!("Member {member_id} is not a member of group {}.", self.group_id);
+        let message = format!("Member {member_id} is not a member of group {}.", self.group_id());
         GroupError::new(ErrorCode::UnknownMemberId, message)
     }
 
@@ -211,7 +316,7 @@ impl ShareGroup {
     fn is_initialized_assignment_pending(&self) -> bool {
         let Some(state) = self.state_partitions.as_ref().filter(|_| !self.is_empty()) else { return false };
         let mut assigned: BTreeMap<TopicId, BTreeSet<i32>> = BTreeMap::new();
-        for (id, partitions) in self.target.values().flatten() {
+        for (id, partitions) in self.modern.target().assignments().flatten() {
             assigned.entry(*id).or_default().extend(partitions);
         }
         state
@@ -221,99 +326,12 @@ impl ShareGroup {
             .any(|(id, topic)| assigned.get(id) != Some(&topic.partitions))
     }
 
-    /// The target assignment of the member, computed anew if the group is ahead of it.
-    #[allow(clippy::too_many_arguments)] // What the assignment depends on.
-    fn next_target(
-        &self,
-        member_id: &MemberId,
-        member: &ShareMember,
-        epoch: i32,
-        topics: &dyn TopicLookup,
-        config: &ShareGroupConfig,
-        wall_ms: i64,
-        effects: &mut Effects,
-    ) -> (i32, Assignment) {
-        let may_compute = self.assignment_timestamp_ms == 0
-            || wall_ms >= self.assignment_timestamp_ms + i64::from(config.assignment_interval_ms);
-        if self.assignment_epoch >= epoch || !may_compute {
-            return (self.assignment_epoch, self.target.get(member_id).cloned().unwrap_or_default());
-        }
-        let nothing = Assignment::new();
-        let others = self.members.iter().filter(|(id, _)| *id != member_id);
-        let specs = others
-            .chain([(member_id, member)])
-            .map(|(id, member)| {
-                let names = member.metadata.subscribed_topics.iter();
-                let topics = names.filter_map(|name| topics.topic_id(name.as_str())).collect();
-                (id, MemberSpec { topics, current: self.target.get(id).unwrap_or(&nothing) })
-            })
-            .collect();
-        let assignable = self.state_partitions.iter().flat_map(|state| &state.initialized);
-        let assignable = assignable.map(|(id, topic)| (*id, topic.partitions.clone())).collect();
-        let mut assignments = assignor::assign(&specs, &assignable);
-        for (id, assignment) in &assignments {
-            if self.target.get(id) != Some(assignment) {
-                let value = Some(assignment.clone());
-                let record = ShareRecord::TargetAssignmentMember { member: id.clone(), value };
-                effects.records.push(self.record(record));
-            }
-        }
-        let value = Some(TargetAssignmentEpoch { epoch, timestamp_ms: wall_ms });
-        effects.records.push(self.record(ShareRecord::TargetAssignmentMetadata(value)));
-        (epoch, assignments.remove(member_id).unwrap_or_default())
-    }
-
-    #[allow(clippy::too_many_arguments)] // What the member becomes.
-    fn reconcile(
-        &self,
-        member_id: &MemberId,
-        member: &mut ShareMember,
-        target_epoch: i32,
-        target: Assignment,
-        has_subscription_changed: bool,
-        topics: &dyn TopicLookup,
-        effects: &mut Effects,
-    ) {
-        let before = member.clone();
-        let subscribed: BTreeSet<TopicId> = member
-            .metadata
-            .subscribed_topics
-            .iter()
-            .filter_map(|name| topics.topic_id(name.as_str()))
-            .collect();
-        let is_read = |id: &TopicId| subscribed.contains(id);
-        let assigned: Assignment = target.into_iter().filter(|(id, _)| is_read(id)).collect();
-        if member.member_epoch != target_epoch {
-            member.previous_member_epoch = member.member_epoch;
-            member.member_epoch = target_epoch;
-            member.assigned = assigned;
-        } else if has_subscription_changed {
-            member.assigned = assigned;
-        }
-        if *member != before {
-            let value = Some(CurrentAssignment {
-                member_epoch: member.member_epoch,
-                previous_member_epoch: member.previous_member_epoch,
-                state: 0,
-                assigned: member.assigned.clone(),
-            });
-            let record = ShareRecord::CurrentMemberAssignment { member: member_id.clone(), value };
-            effects.records.push(self.record(record));
-        }
-    }
-
     pub(in crate::group) fn on_loaded(&mut self, turn: &mut Turn<'_>) {
         let deadline = turn.now.after_ms(i64::from(turn.settings.share_session_timeout_ms));
-        for member in self.members.keys() {
-            let key = TimerKey::Member(self.group_id.clone(), member.clone());
-            let timer = Some(turn.timers.schedule(deadline, key));
-            self.sessions.insert(member.clone(), Session { deadline, timer });
+        let members: Vec<MemberId> = self.modern.members().keys().cloned().collect();
+        for member in &members {
+            self.modern.sessions().renew(turn.timers, member, deadline);
         }
-    }
-
-    /// The topics of the cluster have changed.
-    pub(in crate::group) fn request_refresh(&mut self) {
-        self.needs_refresh = true;
     }
 }
 

@@ -6,12 +6,12 @@ use ottla_model::{ErrorCode, MemberId};
 use super::heartbeat::not_a_share_group;
 use super::{GroupError, ShareGroup};
 use crate::group::Group;
+use crate::group::modern::SessionEnd;
 use crate::group::shard::GroupShard;
 use crate::group::turn::{Effects, Turn};
 use crate::record::share::{ShareGroupEpoch, ShareRecord};
-use crate::runtime::TopicLookup;
-use crate::timers::TimerKey;
 use crate::topic_hash::group_hash;
+use crate::topic_lookup::TopicLookup;
 
 impl GroupShard {
     pub fn on_share_leave(
@@ -28,11 +28,11 @@ impl GroupShard {
                 return Err(GroupError::new(ErrorCode::GroupIdNotFound, message));
             }
         };
-        if !group.members.contains_key(member_id) {
+        if !group.modern.members().contains_key(member_id) {
             return Err(group.unknown_member(member_id));
         }
         let member = MemberId::new(member_id);
-        let subscribed = group.subscribed_topics_with(&member, None);
+        let subscribed = group.modern.subscribed_topics_with(&member, None);
         let hash = group_hash(subscribed.iter().map(|name| topics.topic_hash(name.as_str())));
         let mut effects = Effects::default();
         group.fence(&member, hash, &mut effects);
@@ -46,26 +46,21 @@ impl ShareGroup {
             ShareRecord::CurrentMemberAssignment { member: member.clone(), value: None },
             ShareRecord::TargetAssignmentMember { member: member.clone(), value: None },
             ShareRecord::MemberMetadata { member: member.clone(), value: None },
-            ShareRecord::Metadata(Some(ShareGroupEpoch { epoch: self.epoch + 1, metadata_hash })),
+            ShareRecord::Metadata(Some(ShareGroupEpoch { epoch: self.epoch() + 1, metadata_hash })),
         ];
         effects.records.extend(records.into_iter().map(|record| self.record(record)));
     }
 
     /// A member's timer came due: its session is over, or was prolonged meanwhile.
     pub(in crate::group) fn on_session_timer(&mut self, turn: &mut Turn<'_>, member: &MemberId) {
-        let Some(session) = self.sessions.get_mut(member) else { return };
-        session.timer = None;
-        if session.deadline > turn.now {
-            let key = TimerKey::Member(self.group_id.clone(), member.clone());
-            session.timer = Some(turn.timers.schedule(session.deadline, key));
+        if self.modern.sessions().on_timer(turn.timers, member, turn.now) == SessionEnd::NotYet {
             return;
         }
-        self.sessions.remove(member);
-        if self.members.contains_key(member) {
-            tracing::info!(group = %self.group_id, member = %member, "a share group member's session ended");
+        if self.modern.members().contains_key(member) {
+            tracing::info!(group = %self.group_id(), member = %member, "a share group member's session ended");
             // Without the topics at hand the hash stays: the next heartbeat looks at it again.
-            self.needs_refresh = true;
-            let hash = self.metadata_hash;
+            self.modern.request_refresh();
+            let hash = self.modern.metadata_hash();
             self.fence(member, hash, &mut turn.effects);
         }
     }

@@ -3,7 +3,7 @@
 //! this file, `assignor`, `heartbeat`, `leave`, `replay`, `state` (share state of topics), `describe`.
 //!
 //! Invariants:
-//! - I1. All but sessions and `needs_refresh` is changed by replay alone.
+//! - I1. All but sessions and the wish to refresh is changed by replay alone (see `modern`).
 
 pub mod assignor;
 mod describe;
@@ -14,17 +14,16 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, GroupId, MemberId, Offset, TopicName};
 
+use super::modern::{ModernGroup, ModernMember};
 use crate::record::Record;
 use crate::record::share::{Assignment, ShareMemberMetadata, ShareRecord, StatePartitions};
-use crate::timers::TimerId;
 
-pub use heartbeat::{ShareHeartbeat, ShareHeartbeatOutcome};
+pub use heartbeat::{Assigning, ShareHeartbeat, ShareHeartbeatOutcome, ShareHeartbeatTurn};
 pub use state::{AlteredOffsets, DeletedOffsets, OffsetsToAlter, RefusedTopic, ShareInitialize};
 
 /// Why a group refuses; the text is Kafka's.
@@ -59,58 +58,48 @@ impl Default for ShareMember {
     }
 }
 
-struct Session {
-    deadline: Monotonic,
-    timer: Option<TimerId>,
+impl ModernMember for ShareMember {
+    fn subscribed_topics(&self) -> &BTreeSet<TopicName> {
+        &self.metadata.subscribed_topics
+    }
 }
 
+/// The epoch of a group that has had no member: the first member's is 2, as in Kafka.
+const FIRST_EPOCH: i32 = 1;
+
 pub struct ShareGroup {
-    pub(super) group_id: GroupId,
-    epoch: i32,
-    metadata_hash: i64,
-    members: BTreeMap<MemberId, ShareMember>,
-    assignment_epoch: i32,
-    assignment_timestamp_ms: i64,
-    target: BTreeMap<MemberId, Assignment>,
+    modern: ModernGroup<ShareMember>,
     state_partitions: Option<StatePartitions>,
-    /// The topics may be others than those of the hash.
-    needs_refresh: bool,
-    sessions: HashMap<MemberId, Session>,
     pub(super) last_record_offset: Option<Offset>,
 }
 
 impl ShareGroup {
     pub fn new(group_id: GroupId) -> ShareGroup {
         ShareGroup {
-            group_id,
-            // As in Kafka: the first member's is 2.
-            epoch: 1,
-            metadata_hash: 0,
-            members: BTreeMap::new(),
-            assignment_epoch: 0,
-            assignment_timestamp_ms: 0,
-            target: BTreeMap::new(),
+            modern: ModernGroup::new(group_id, FIRST_EPOCH),
             state_partitions: None,
-            needs_refresh: true,
-            sessions: HashMap::new(),
             last_record_offset: None,
         }
     }
 
+    pub fn group_id(&self) -> &GroupId {
+        self.modern.group_id()
+    }
+
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.modern.members().is_empty()
     }
 
     pub fn member_count(&self) -> usize {
-        self.members.len()
+        self.modern.members().len()
     }
 
     pub fn members(&self) -> impl Iterator<Item = (&MemberId, &ShareMember)> {
-        self.members.iter()
+        self.modern.members().iter()
     }
 
     pub fn epoch(&self) -> i32 {
-        self.epoch
+        self.modern.epoch()
     }
 
     pub fn state_partitions(&self) -> Option<&StatePartitions> {
@@ -122,16 +111,15 @@ impl ShareGroup {
     }
 
     pub fn is_subscribed_to_topic(&self, topic: &str) -> bool {
-        self.members.values().any(|member| member.metadata.subscribed_topics.contains(topic))
+        self.modern.is_subscribed_to_topic(topic)
     }
 
-    /// All topics that a member reads, with one member as it will be.
-    fn subscribed_topics_with(&self, changed: &MemberId, now: Option<&ShareMember>) -> BTreeSet<TopicName> {
-        let others = self.members.iter().filter(|(id, _)| *id != changed).map(|(_, member)| member);
-        others.chain(now).flat_map(|member| member.metadata.subscribed_topics.iter().cloned()).collect()
+    /// The topics of the cluster have changed.
+    pub(in crate::group) fn request_refresh(&mut self) {
+        self.modern.request_refresh();
     }
 
     fn record(&self, record: ShareRecord) -> Record {
-        Record::Share { group: self.group_id.clone(), record }
+        Record::Share { group: self.group_id().clone(), record }
     }
 }

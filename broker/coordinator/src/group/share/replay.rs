@@ -1,23 +1,18 @@
 //! What a share group's records make of it.
 //! Core.
 
-use std::sync::Arc;
-
 use ottla_model::{GroupId, MemberId};
 
-use super::{Session, ShareGroup, ShareMember};
+use super::ShareGroup;
 use crate::group::Group;
 use crate::group::shard::GroupShard;
 use crate::record::share::{Assignment, ShareRecord};
-use crate::timers::TimerKey;
 
 impl GroupShard {
     pub(in crate::group) fn replay_share(&mut self, group_id: GroupId, record: ShareRecord) {
         if let ShareRecord::Metadata(None) = record {
             if let Some(Group::Share(mut group)) = self.take_share_group(&group_id) {
-                for session in group.sessions.values_mut() {
-                    self.timers.cancel(&mut session.timer);
-                }
+                group.modern.sessions().end_all(&mut self.timers);
             }
             return;
         }
@@ -29,8 +24,8 @@ impl GroupShard {
         }
         let Some(Group::Share(group)) = self.groups.get_mut(&group_id) else { return };
         let left = group.replay(record);
-        if let Some(mut session) = left.and_then(|member| group.sessions.remove(&member)) {
-            self.timers.cancel(&mut session.timer);
+        if let Some(member) = left {
+            group.modern.sessions().end(&mut self.timers, &member);
         }
         self.open_share_sessions(&group_id);
     }
@@ -48,13 +43,12 @@ impl GroupShard {
             return;
         }
         let Some(Group::Share(group)) = self.groups.get_mut(group_id) else { return };
-        for member in group.members.keys() {
-            let Some(deadline) = self.share_sessions_to_come.remove(&(group_id.clone(), member.clone()))
-            else {
-                continue;
-            };
-            let timer = self.timers.schedule(deadline, TimerKey::Member(group_id.clone(), member.clone()));
-            group.sessions.insert(member.clone(), Session { deadline, timer: Some(timer) });
+        let members: Vec<MemberId> = group.modern.members().keys().cloned().collect();
+        for member in members {
+            let key = (group_id.clone(), member);
+            if let Some(deadline) = self.share_sessions_to_come.remove(&key) {
+                group.modern.sessions().renew(&mut self.timers, &key.1, deadline);
+            }
         }
     }
 }
@@ -77,48 +71,41 @@ impl ShareGroup {
     fn replay(&mut self, record: ShareRecord) -> Option<MemberId> {
         match record {
             ShareRecord::MemberMetadata { member, value: Some(metadata) } => {
-                self.members.entry(member).or_default().metadata = Arc::clone(&metadata);
+                self.modern.replay_member(member).metadata = metadata;
             }
             ShareRecord::MemberMetadata { member, value: None } => {
-                self.members.remove(&member);
+                self.modern.replay_member_gone(&member);
                 return Some(member);
             }
             ShareRecord::Metadata(value) => {
                 if let Some(value) = value {
-                    self.epoch = value.epoch;
-                    self.metadata_hash = value.metadata_hash;
+                    self.modern.replay_epoch(value.epoch, value.metadata_hash);
                 }
             }
             ShareRecord::TargetAssignmentMetadata(value) => {
-                self.assignment_epoch = value.map_or(-1, |value| value.epoch);
-                self.assignment_timestamp_ms = value.map_or(0, |value| value.timestamp_ms);
+                let (epoch, timestamp_ms) = value.map_or((-1, 0), |value| (value.epoch, value.timestamp_ms));
+                self.modern.replay_target().replay_epoch(epoch, timestamp_ms);
             }
-            ShareRecord::TargetAssignmentMember { member, value: Some(assignment) } => {
-                self.target.insert(member, assignment);
+            ShareRecord::TargetAssignmentMember { member, value } => {
+                self.modern.replay_target().replay_member(member, value);
             }
-            ShareRecord::TargetAssignmentMember { member, value: None } => {
-                self.target.remove(&member);
+            ShareRecord::CurrentMemberAssignment { member, value: Some(value) } => {
+                let member = self.modern.replay_member(member);
+                member.member_epoch = value.member_epoch;
+                member.previous_member_epoch = value.previous_member_epoch;
+                member.assigned = value.assigned;
             }
-            ShareRecord::CurrentMemberAssignment { member, value } => match value {
-                Some(value) => {
-                    let member = self.members.entry(member).or_default();
-                    member.member_epoch = value.member_epoch;
-                    member.previous_member_epoch = value.previous_member_epoch;
-                    member.assigned = value.assigned;
+            ShareRecord::CurrentMemberAssignment { member, value: None } => {
+                if let Some(member) = self.modern.replay_known_member(&member) {
+                    member.member_epoch = -1;
+                    member.previous_member_epoch = -1;
+                    member.assigned = Assignment::new();
                 }
-                None => {
-                    if let Some(member) = self.members.get_mut(&member) {
-                        let metadata = Arc::clone(&member.metadata);
-                        *member = ShareMember {
-                            metadata,
-                            member_epoch: -1,
-                            previous_member_epoch: -1,
-                            assigned: Assignment::new(),
-                        };
-                    }
-                }
-            },
-            ShareRecord::StatePartitionMetadata(value) => self.state_partitions = value,
+            }
+            ShareRecord::StatePartitionMetadata(value) => {
+                self.modern.replay_other();
+                self.state_partitions = value;
+            }
         }
         None
     }

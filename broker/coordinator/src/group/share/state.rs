@@ -13,8 +13,8 @@ use crate::group::shard::GroupShard;
 use crate::group::turn::Effects;
 use crate::record::Record;
 use crate::record::share::{Assignment, ShareRecord, StatePartitions, StateTopic};
-use crate::runtime::TopicLookup;
 use crate::settings::GroupSettings;
+use crate::topic_lookup::TopicLookup;
 
 /// Share state to be set up: a start offset for each partition, -1 where its first reader decides.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -235,7 +235,7 @@ impl GroupShard {
             let state = group.state_partitions.clone().unwrap_or_default();
             effects.records.push(group.with_initializing(state, &asked.collect()));
         }
-        Ok((effects, ShareInitialize { state_epoch: group.epoch, topics: altered }))
+        Ok((effects, ShareInitialize { state_epoch: group.epoch(), topics: altered }))
     }
 
     /// Begins to delete what a group has of topics.
@@ -291,7 +291,7 @@ impl GroupShard {
         topics: &dyn TopicLookup,
     ) -> Result<Option<(Effects, Assignment)>, GroupError> {
         let Some(Group::Share(group)) = self.groups.get(group_id) else { return Ok(None) };
-        let group = self.empty_share_group(group.group_id.as_str())?;
+        let group = self.empty_share_group(group.group_id().as_str())?;
         let Some(state) = &group.state_partitions else { return Ok(None) };
         let mut going = state.initialized.clone();
         add(&mut going, &state.initializing);

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, Offset, TopicId, TopicName};
 
-use super::{GroupError, OffsetsToAlter, ShareHeartbeat, ShareHeartbeatOutcome};
+use super::assignor::AssignorInput;
+use super::{
+    Assigning, GroupError, OffsetsToAlter, ShareHeartbeat, ShareHeartbeatOutcome, ShareHeartbeatTurn,
+};
 use crate::group::Group;
 use crate::group::shard::GroupShard;
 use crate::group::turn::Effects;
 use crate::record::Record;
 use crate::record::share::Assignment;
-use crate::runtime::TopicLookup;
 use crate::settings::{GroupSettings, ShareGroupConfig};
+use crate::topic_lookup::TopicLookup;
 
 const GROUP: &str = "g";
 const TOPIC: TopicId = TopicId(uuid::Uuid::from_u128(0xa));
@@ -116,10 +119,40 @@ impl Lab {
             client_host: "/127.0.0.1",
             subscribed_topics: topics.map(|names| names.iter().map(|name| TopicName::new(name)).collect()),
         };
-        let (effects, outcome) =
-            self.shard.on_share_heartbeat(&beat, &self.topics, &self.config, self.now, self.wall_ms)?;
-        self.perform(effects);
-        Ok(outcome)
+        let mut assigning = Assigning::Outside;
+        loop {
+            match self.decide(&beat, assigning)? {
+                ShareHeartbeatTurn::Done(effects, outcome) => {
+                    self.perform(effects);
+                    return Ok(outcome);
+                }
+                ShareHeartbeatTurn::Assign(task) => {
+                    assigning = Assigning::With(task.compute(AssignorInput::assign));
+                }
+            }
+        }
+    }
+
+    fn decide(
+        &mut self,
+        beat: &ShareHeartbeat<'_>,
+        assigning: Assigning,
+    ) -> Result<ShareHeartbeatTurn, GroupError> {
+        let (topics, config) = (&self.topics, &self.config);
+        self.shard.on_share_heartbeat(beat, topics, config, assigning, self.now, self.wall_ms)
+    }
+
+    /// A heartbeat that has not been given.
+    fn joining(member_id: &str) -> ShareHeartbeat<'_> {
+        ShareHeartbeat {
+            group_id: GROUP,
+            member_id,
+            member_epoch: 0,
+            rack_id: None,
+            client_id: "c",
+            client_host: "/127.0.0.1",
+            subscribed_topics: Some(BTreeSet::from([TopicName::new("t")])),
+        }
     }
 
     fn refused(&mut self, member_id: &str, member_epoch: i32) -> ErrorCode {
@@ -354,4 +387,47 @@ fn a_group_is_described_with_what_its_members_have() {
     assert_eq!(member.assignment.topic_partitions[0].partitions, [0, 1]);
     let missing = lab.shard.describe_share("other", &lab.topics).map_err(|error| error.code);
     assert_eq!(missing.map(|_| ()), Err(ErrorCode::GroupIdNotFound));
+}
+
+#[test]
+fn an_assignment_that_was_outrun_by_a_change_is_computed_again() {
+    let mut lab = Lab::with(GroupSettings::default());
+    lab.join("m1", &["t"]);
+    lab.config.assignment_interval_ms = 0;
+    let beat = Lab::joining("m2");
+    let log_before = lab.log.len();
+    let Ok(ShareHeartbeatTurn::Assign(task)) = lab.decide(&beat, Assigning::Outside) else {
+        panic!("a new member needs a new target")
+    };
+    assert_eq!(lab.log.len(), log_before, "the turn has changed nothing");
+    let computed = task.compute(AssignorInput::assign);
+    // Another member comes in between: what was computed does not know it.
+    lab.join("m3", &["t"]);
+    let Ok(ShareHeartbeatTurn::Assign(task)) = lab.decide(&beat, Assigning::With(computed)) else {
+        panic!("it is not taken")
+    };
+    let computed = task.compute(AssignorInput::assign);
+    let Ok(ShareHeartbeatTurn::Done(effects, outcome)) = lab.decide(&beat, Assigning::With(computed)) else {
+        panic!("nothing has changed this time")
+    };
+    lab.perform(effects);
+    let Some(Group::Share(group)) = lab.shard.group(GROUP) else { panic!("a share group") };
+    assert_eq!((group.member_count(), outcome.member_epoch), (3, group.epoch()));
+}
+
+#[test]
+fn an_assignment_under_the_lock_is_the_same_as_outside() {
+    let mut inside = Lab::with(GroupSettings::default());
+    let mut outside = Lab::with(GroupSettings::default());
+    for lab in [&mut inside, &mut outside] {
+        lab.join("m1", &["t"]);
+        lab.config.assignment_interval_ms = 0;
+    }
+    let beat = Lab::joining("m2");
+    let Ok(ShareHeartbeatTurn::Done(effects, here)) = inside.decide(&beat, Assigning::Here) else {
+        panic!("it needs nothing from outside")
+    };
+    inside.perform(effects);
+    assert_eq!(outside.beat("m2", 0, Some(&["t"])), Ok(here));
+    assert_eq!(inside.log, outside.log);
 }

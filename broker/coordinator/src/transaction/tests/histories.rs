@@ -10,8 +10,12 @@ use bytes::Bytes;
 use ottla_env::memory::{MemoryClock, SeededRng};
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
 use ottla_env::{BoxFuture, Tasks};
-use ottla_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition};
-use ottla_records::{BatchBuilder, EndTxnMarker};
+use ottla_log::producer_state::{Guarding, ProducerRefusal, ProducerState};
+use ottla_log::verification::{FirstBatch, GuardSource, Verification, VerificationGuard};
+use ottla_model::{
+    BrokerId, ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicPartition,
+};
+use ottla_records::{BatchBuilder, BatchHeader, BatchView, EndTxnMarker};
 use parking_lot::Mutex;
 
 use super::super::*;
@@ -43,7 +47,47 @@ struct Fact {
 struct Disk {
     log: Vec<Bytes>,
     log_flushed: usize,
-    partitions: BTreeMap<i32, (Vec<Entry>, usize)>,
+    partitions: BTreeMap<i32, Partition>,
+}
+
+/// One partition's log, how far it is flushed, and what it knows of its producers.
+#[derive(Default)]
+struct Partition {
+    entries: Vec<Entry>,
+    flushed: usize,
+    producers: ProducerState,
+    guards: GuardSource,
+}
+
+impl Entry {
+    /// As a batch at this offset.
+    fn header(&self, offset: usize) -> (BatchHeader, Option<EndTxnMarker>) {
+        let (bytes, marker) = match *self {
+            Entry::Data { producer_id, epoch, .. } => {
+                let mut batch =
+                    BatchBuilder::new().transactional().producer(producer_id, epoch, Sequence::NONE);
+                batch.append(0, None, None, &[]);
+                (batch.build(), None)
+            }
+            Entry::Marker { producer_id, epoch, is_commit } => {
+                let marker = EndTxnMarker { is_commit, coordinator_epoch: 0, timestamp: 0 };
+                (marker.build(producer_id, epoch), Some(marker))
+            }
+        };
+        let header = *BatchView::first(&bytes).expect("a batch").header();
+        (BatchHeader { base_offset: Offset(offset as i64), ..header }, marker)
+    }
+}
+
+impl Partition {
+    /// What a restart knows: what is in the log.
+    fn restart(&mut self) {
+        self.producers = ProducerState::default();
+        for (offset, entry) in self.entries.iter().enumerate() {
+            let (header, marker) = entry.header(offset);
+            self.producers.apply(&header, marker.as_ref());
+        }
+    }
 }
 
 /// The world: what outlives a crash, and the tasks, which do not.
@@ -112,39 +156,74 @@ impl CoordinatorLog for Outside {
 }
 
 impl World {
-    /// Appends to a partition under the log's own rule: an old epoch is refused.
-    fn append(self: &Arc<Self>, partition: i32, entry: Entry) -> Result<Durable, ErrorCode> {
+    fn begin_verification(&self, partition: i32, producer: (ProducerId, ProducerEpoch)) -> Verification {
         let mut disk = self.disk.lock();
-        let (entries, _) = disk.partitions.entry(partition).or_default();
-        let of = |entry: &Entry| match *entry {
-            Entry::Data { producer_id, epoch, .. } | Entry::Marker { producer_id, epoch, .. } => {
-                (producer_id, epoch)
-            }
+        let partition = disk.partitions.entry(partition).or_default();
+        let first = FirstBatch {
+            producer_id: producer.0,
+            producer_epoch: producer.1,
+            sequence: Sequence::NONE,
+            has_epoch_bump: false,
         };
-        let (id, epoch) = of(&entry);
-        if entries.iter().any(|known| of(known).0 == id && of(known).1 > epoch) {
-            return Err(ErrorCode::InvalidProducerEpoch);
+        partition.producers.begin_verification(&first, partition.guards.next(), 0)
+    }
+
+    /// Appends to a partition under the log's own rules.
+    fn append(
+        self: &Arc<Self>,
+        partition: i32,
+        entry: Entry,
+        guard: Option<VerificationGuard>,
+    ) -> Result<Durable, ErrorCode> {
+        let mut disk = self.disk.lock();
+        let log = disk.partitions.entry(partition).or_default();
+        let (header, marker) = entry.header(log.entries.len());
+        let (marker, guarding) = (marker.as_ref(), Guarding::Guard(guard));
+        let checked = log.producers.check(&header, marker, false, guarding, header.base_offset, &"t");
+        match checked {
+            Ok(_) => {}
+            Err(ProducerRefusal::InvalidTxnState(_)) => return Err(ErrorCode::InvalidTxnState),
+            Err(_) => return Err(ErrorCode::InvalidProducerEpoch),
         }
-        entries.push(entry);
-        let (end, world) = (entries.len(), self.clone());
-        Ok(Some(until(move || world.disk.lock().partitions[&partition].1 >= end)))
+        log.producers.apply(&header, marker);
+        log.entries.push(entry);
+        let (end, world) = (log.entries.len(), self.clone());
+        Ok(Some(until(move || world.disk.lock().partitions[&partition].flushed >= end)))
     }
 }
 
-impl TransactionMarkers for Outside {
-    fn write(
-        &self,
-        partition: &TopicPartition,
-        producer_id: ProducerId,
-        epoch: ProducerEpoch,
-        marker: EndTxnMarker,
-        _: i64,
-    ) -> Result<Durable, ErrorCode> {
-        if self.0.rng.chance(200) {
-            return Err(ErrorCode::NotLeaderOrFollower);
+/// Two brokers, each with some of the partitions; one may be out of reach.
+impl MarkerChannel for Outside {
+    fn leader_of(&self, partition: &TopicPartition) -> Result<BrokerId, ErrorCode> {
+        match self.0.rng.chance(50) {
+            true => Err(ErrorCode::LeaderNotAvailable),
+            false => Ok(BrokerId(partition.partition.0 % 2)),
         }
-        self.0
-            .append(partition.partition.0, Entry::Marker { producer_id, epoch, is_commit: marker.is_commit })
+    }
+
+    fn send(&self, broker: BrokerId, sent: TransactionMarker) -> BoxFuture<'static, MarkerOutcomes> {
+        let (producer_id, epoch) = (sent.producer_id, sent.producer_epoch);
+        let is_unreachable = self.0.rng.chance(50);
+        let append = |name: &TopicPartition| {
+            assert_eq!(broker.0, name.partition.0 % 2, "a marker goes to its partition's leader");
+            if is_unreachable || self.0.rng.chance(200) {
+                return Err(ErrorCode::NotLeaderOrFollower);
+            }
+            let marker = Entry::Marker { producer_id, epoch, is_commit: sent.marker.is_commit };
+            self.0.append(name.partition.0, marker, None)
+        };
+        let appended: Vec<_> = sent.partitions.iter().map(append).collect();
+        Box::pin(async move {
+            let mut outcomes = MarkerOutcomes::new();
+            for one in appended {
+                outcomes.push(match one {
+                    Ok(Some(durable)) => durable.await,
+                    Ok(None) => Ok(()),
+                    Err(error) => Err(error),
+                });
+            }
+            outcomes
+        })
     }
 }
 
@@ -254,22 +333,31 @@ async fn transact(
             }
         }
         loop {
-            let joining = Joining {
-                transactional_id: Box::from(id),
-                producer_id: producer.0,
-                producer_epoch: producer.1,
-                partitions: partitions.clone(),
-                adds,
-            };
-            let door = world.clone();
-            let write = move |verified: Result<Vec<ErrorCode>, ErrorCode>| match verified?[0] {
-                ErrorCode::None => {
-                    let (producer_id, epoch) = producer;
-                    door.append(partition, Entry::Data { producer_id, epoch, transaction })
+            let verification = world.begin_verification(partition, producer);
+            let verified = match verification {
+                Verification::Ongoing => Ok(None),
+                Verification::Needed(guard) => {
+                    let joining = Joining {
+                        transactional_id: Box::from(id),
+                        producer_id: producer.0,
+                        producer_epoch: producer.1,
+                        partitions: partitions.clone(),
+                        adds,
+                    };
+                    let verified = coordinator.add_or_verify(joining).into_future().await;
+                    if world.rng.chance(300) {
+                        // The answer is a while on its way.
+                        std::future::poll_fn(once()).await;
+                    }
+                    match verified.map(|errors| errors[0]) {
+                        Ok(ErrorCode::None) => Ok(Some(guard)),
+                        Ok(error) | Err(error) => Err(error),
+                    }
                 }
-                error => Err(error),
             };
-            match coordinator.write_in_transaction(joining, write).into_future().await {
+            let (producer_id, epoch) = producer;
+            let entry = Entry::Data { producer_id, epoch, transaction };
+            match verified.and_then(|guard| world.append(partition, entry, guard)) {
                 Ok(durable) => {
                     if let Some(durable) = durable {
                         durable.await.ok()?;
@@ -356,8 +444,8 @@ impl History {
         match self.world.rng.below(PARTITIONS as u64 + 1) as i32 {
             0 => disk.log_flushed = disk.log.len(),
             partition => {
-                if let Some((entries, flushed)) = disk.partitions.get_mut(&(partition - 1)) {
-                    *flushed = entries.len();
+                if let Some(log) = disk.partitions.get_mut(&(partition - 1)) {
+                    log.flushed = log.entries.len();
                 }
             }
         }
@@ -372,9 +460,10 @@ impl History {
             let end = cut(disk.log_flushed, disk.log.len());
             disk.log.truncate(end);
             disk.log_flushed = end;
-            for (entries, flushed) in disk.partitions.values_mut() {
-                *flushed = cut(*flushed, entries.len());
-                entries.truncate(*flushed);
+            for log in disk.partitions.values_mut() {
+                log.flushed = cut(log.flushed, log.entries.len());
+                log.entries.truncate(log.flushed);
+                log.restart();
             }
         }
         *self.world.epoch.lock() += 1;
@@ -407,9 +496,9 @@ impl History {
         let disk = self.world.disk.lock();
         let mut outcomes: BTreeMap<u64, BTreeSet<bool>> = BTreeMap::new();
         let mut found: BTreeMap<(u64, i32), usize> = BTreeMap::new();
-        for (partition, (entries, _)) in &disk.partitions {
+        for (partition, log) in &disk.partitions {
             let mut open: BTreeMap<ProducerId, Vec<u64>> = BTreeMap::new();
-            for entry in entries {
+            for entry in &log.entries {
                 match entry {
                     Entry::Data { producer_id, transaction, .. } => {
                         open.entry(*producer_id).or_default().push(*transaction);

@@ -10,15 +10,15 @@ use bytes::Bytes;
 use ottla_env::memory::MemoryClock;
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
 use ottla_env::{BoxFuture, Clock, Tasks};
-use ottla_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition};
+use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_protocol::messages::{ListTransactionsRequest, TransactionalId};
-use ottla_records::{BatchBuilder, EndTxnMarker};
+use ottla_records::BatchBuilder;
 use parking_lot::Mutex;
 
 use super::super::*;
 use super::place;
 use crate::CoordinatorRecord;
-use crate::runtime::{CoordinatorLog, Durable, Loader};
+use crate::runtime::{CoordinatorLog, Loader};
 use crate::wire::text;
 
 #[derive(Default)]
@@ -79,17 +79,17 @@ impl CoordinatorLog for Outside {
     }
 }
 
-impl TransactionMarkers for Outside {
-    fn write(
-        &self,
-        partition: &TopicPartition,
-        _: ProducerId,
-        epoch: ProducerEpoch,
-        marker: EndTxnMarker,
-        _: i64,
-    ) -> Result<Durable, ErrorCode> {
-        self.0.markers.lock().push((partition.clone(), epoch, marker.is_commit));
-        Ok(None)
+impl MarkerChannel for Outside {
+    fn leader_of(&self, _: &TopicPartition) -> Result<BrokerId, ErrorCode> {
+        Ok(BrokerId(0))
+    }
+
+    fn send(&self, _: BrokerId, sent: TransactionMarker) -> BoxFuture<'static, MarkerOutcomes> {
+        let outcomes = vec![Ok(()); sent.partitions.len()];
+        let (epoch, is_commit) = (sent.producer_epoch, sent.marker.is_commit);
+        let markers = sent.partitions.into_iter().map(|partition| (partition, epoch, is_commit));
+        self.0.markers.lock().extend(markers);
+        Box::pin(async move { outcomes })
     }
 }
 

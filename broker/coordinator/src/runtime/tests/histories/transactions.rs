@@ -1,23 +1,25 @@
 //! The transaction coordinator in these histories: producers that come back, transactions that are begun and ended.
 //! Shell in memory.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use ottla_env::memory::{MemoryClock, SeededRng};
 use ottla_env::{BoxFuture, Tasks};
-use ottla_model::{ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, TopicName, TopicPartition};
+use ottla_model::{
+    BrokerId, ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, TopicName, TopicPartition,
+};
 use ottla_protocol::messages::TransactionalId;
-use ottla_records::EndTxnMarker;
 use parking_lot::Mutex;
 
 use super::{Subject, play};
-use crate::runtime::{CoordinatorLog, CoordinatorRuntime, Durable, Loader};
+use crate::runtime::{CoordinatorLog, CoordinatorRuntime, Loader};
 use crate::transaction::shard::TransactionShard;
 use crate::transaction::{
-    Ending, PartitionSet, ProducerIdSource, TransactionCoordinator, TransactionMarkers, TransactionSettings,
-    TransactionVersion,
+    Ending, MarkerChannel, MarkerOutcomes, PartitionSet, ProducerIdSource, TransactionCoordinator,
+    TransactionMarker, TransactionSettings, TransactionVersion,
 };
 use crate::wire::text;
 
@@ -37,23 +39,28 @@ struct Outside {
     coordinator_epoch: Mutex<i32>,
 }
 
-impl TransactionMarkers for Outside {
-    fn write(
-        &self,
-        _: &TopicPartition,
-        producer_id: ProducerId,
-        producer_epoch: ProducerEpoch,
-        marker: EndTxnMarker,
-        _: i64,
-    ) -> Result<Durable, ErrorCode> {
+thread_local! {
+    /// That of the history that runs: both nodes write to one partition.
+    static OUTSIDE: RefCell<Weak<Outside>> = const { RefCell::new(Weak::new()) };
+}
+
+impl MarkerChannel for Outside {
+    fn leader_of(&self, _: &TopicPartition) -> Result<BrokerId, ErrorCode> {
+        Ok(BrokerId(1))
+    }
+
+    fn send(&self, _: BrokerId, marker: TransactionMarker) -> BoxFuture<'static, MarkerOutcomes> {
+        let count = marker.partitions.len();
         let mut newest = self.coordinator_epoch.lock();
-        if marker.coordinator_epoch < *newest {
-            return Err(ErrorCode::TransactionCoordinatorFenced);
+        if marker.marker.coordinator_epoch < *newest {
+            return Box::pin(async move { vec![Err(ErrorCode::TransactionCoordinatorFenced); count] });
         }
-        *newest = marker.coordinator_epoch;
-        let ended = *self.ends.lock().entry((producer_id, producer_epoch)).or_insert(marker.is_commit);
-        assert_eq!(ended, marker.is_commit, "a transaction that was committed and aborted");
-        Ok(None)
+        *newest = marker.marker.coordinator_epoch;
+        let is_commit = marker.marker.is_commit;
+        let producer = (marker.producer_id, marker.producer_epoch);
+        let ended = *self.ends.lock().entry(producer).or_insert(is_commit);
+        assert_eq!(ended, is_commit, "a transaction that was committed and aborted");
+        Box::pin(async move { vec![Ok(()); count] })
     }
 }
 
@@ -98,7 +105,11 @@ impl Subject for Transactions {
         _rng: Arc<SeededRng>,
         tasks: Arc<dyn Tasks>,
     ) -> Transactions {
-        let outside = Arc::new(Outside::default());
+        let outside = OUTSIDE.with_borrow_mut(|known| {
+            let outside = known.upgrade().unwrap_or_default();
+            *known = Arc::downgrade(&outside);
+            outside
+        });
         let coordinator =
             TransactionCoordinator::new(SETTINGS, log, outside.clone(), outside, clock, tasks, loader);
         Transactions { coordinator, ends_next: AtomicBool::new(false) }

@@ -38,7 +38,8 @@ import java.util.TreeMap;
  * new                             a log without producers, at offset 0
  * at MS                           the time of what follows
  * data|txn ID EPOCH SEQ COUNT     a producer's batch; txn: as a part of a transaction
- * first ID EPOCH SEQ COUNT        a batch of a transaction of the second generation
+ * first ID EPOCH SEQ COUNT        a batch of a transaction of the second generation, with its verification
+ * verify ID EPOCH SEQ v1|v2       the verification alone, of a client of either generation
  * marker ID EPOCH commit|abort N  of a coordinator of epoch N
  * hw OFFSET                       the high watermark
  * expire MS                       at that time, what is silent for 100 ms is forgotten
@@ -104,6 +105,9 @@ public final class ProducerStates {
                     return producers();
                 case "marker":
                     return marker(words);
+                case "verify":
+                    return verify(Long.parseLong(words[1]), Short.parseShort(words[2]), Integer.parseInt(words[3]),
+                        words[4].equals("v2"));
                 default:
                     return batch(words);
             }
@@ -123,6 +127,9 @@ public final class ProducerStates {
         boolean isTransactional = !words[0].equals("data");
         RecordBatch batch = only(MemoryRecords.withRecords(RecordBatch.CURRENT_MAGIC_VALUE, end, Compression.NONE,
             TimestampType.CREATE_TIME, id, epoch, sequence, 0, isTransactional, records));
+        if (words[0].equals("first")) {
+            verify(id, epoch, sequence, true);
+        }
         Optional<ProducerStateEntry> known = manager.lastEntry(id);
         if (known.isPresent()) {
             Method find = ProducerStateEntry.class.getDeclaredMethod("findDuplicateBatch", RecordBatch.class);
@@ -133,15 +140,19 @@ public final class ProducerStates {
                 return "duplicate " + metadata.firstOffset() + " " + metadata.lastOffset();
             }
         }
-        if (words[0].equals("first")) {
-            manager.maybeCreateVerificationStateEntry(id, sequence, epoch, true);
-        }
-        try {
-            append(batch, AppendOrigin.CLIENT);
-        } finally {
-            manager.clearVerificationStateEntry(id);
-        }
+        append(batch, AppendOrigin.CLIENT);
         return batch.baseOffset() + " " + unstable();
+    }
+
+    /** As UnifiedLog.maybeStartTransactionVerification. */
+    private String verify(long id, short epoch, int sequence, boolean supportsEpochBump) {
+        Optional<ProducerStateEntry> entry = manager.lastEntry(id);
+        if (entry.isPresent() && entry.get().currentTxnFirstOffset().isPresent()
+            && entry.get().producerEpoch() == epoch) {
+            return "ongoing";
+        }
+        manager.maybeCreateVerificationStateEntry(id, sequence, epoch, supportsEpochBump);
+        return "needed";
     }
 
     private String marker(String[] words) {
@@ -165,6 +176,9 @@ public final class ProducerStates {
         // The rule for markers of the second generation (KIP-1228) is not asked for here.
         Optional<CompletedTxn> completed = info.append(batch, Optional.empty(), FIRST_GENERATION);
         manager.update(info);
+        if (batch.isTransactional()) {
+            manager.clearVerificationStateEntry(batch.producerId());
+        }
         end = batch.nextOffset();
         manager.updateMapEndOffset(end);
         return completed;

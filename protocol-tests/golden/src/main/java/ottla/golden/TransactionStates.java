@@ -65,6 +65,7 @@ import static org.mockito.Mockito.when;
  * restart                               forgets what is not in the last record
  * state                                 all that is known of the id
  * set STATE ID EPOCH PREVIOUS-ID NEXT-ID LAST-EPOCH v0|v2 PARTITION...
+ * previous STATE                        the states that it may follow
  * ? CALL                                what the call gives, and what is known then; it is undone
  * </pre>
  */
@@ -160,6 +161,8 @@ public final class TransactionStates {
             case "restart":
                 restart();
                 return state();
+            case "previous":
+                return previous(rest[0]);
             case "?":
                 return undone(rest);
             default:
@@ -329,15 +332,10 @@ public final class TransactionStates {
         return name.toString();
     }
 
-    /** Kafka's rule of which state may follow which, a line for each. */
-    static List<String> transitions() {
-        List<String> lines = new ArrayList<>();
-        TransactionState.VALID_PREVIOUS_STATES.forEach((state, previous) -> {
-            TreeSet<String> names = new TreeSet<>();
-            previous.forEach(one -> names.add(one.stateName()));
-            lines.add(state.stateName() + " <= " + String.join(" ", names));
-        });
-        lines.sort(null);
-        return lines;
+    private static String previous(String name) {
+        TreeSet<String> names = new TreeSet<>();
+        TransactionState.fromName(name).orElseThrow().validPreviousStates()
+            .forEach(one -> names.add(one.stateName()));
+        return String.join(" ", names);
     }
 }

@@ -1,0 +1,164 @@
+//! What the groups of the newer protocols share: epochs, members, the target assignment, sessions, and when
+//! their topics must be looked at again (Kafka's `ModernGroup`). Share groups stand on it; consumer and
+//! streams groups will.
+//! Core. Reading order: this file, `target` (the assignment that members move to), `sessions`.
+//!
+//! Invariants:
+//! - M1. All but sessions and `needs_refresh` is changed by replay alone, and each replay counts in
+//!   `changes`: a decision that was prepared outside of the shard's lock holds only while the count stands.
+//! - M2. The target assignment's epoch is at most the group's.
+
+mod sessions;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ottla_model::{GroupId, MemberId, TopicName};
+
+use crate::topic_hash::group_hash;
+use crate::topic_lookup::TopicLookup;
+
+pub use sessions::{SessionEnd, Sessions};
+pub use target::{Computed, Target, TargetTask};
+
+/// What a group must know of its members, whatever their protocol.
+pub trait ModernMember: Clone + Default {
+    fn subscribed_topics(&self) -> &BTreeSet<TopicName>;
+}
+
+pub struct ModernGroup<M> {
+    group_id: GroupId,
+    epoch: i32,
+    metadata_hash: i64,
+    members: BTreeMap<MemberId, M>,
+    target: Target,
+    sessions: Sessions,
+    /// The topics may be others than those of the hash.
+    needs_refresh: bool,
+    changes: u64,
+}
+
+/// The group's epoch once a member's change and its topics have been looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NextEpoch {
+    pub epoch: i32,
+    /// The hash to be written with it; `None` where the epoch stays.
+    pub new_hash: Option<i64>,
+    /// The topics were looked at.
+    pub is_refreshed: bool,
+}
+
+impl<M: ModernMember> ModernGroup<M> {
+    /// `epoch` is that of a group whose first member has not been counted.
+    pub fn new(group_id: GroupId, epoch: i32) -> ModernGroup<M> {
+        ModernGroup {
+            sessions: Sessions::new(group_id.clone()),
+            group_id,
+            epoch,
+            metadata_hash: 0,
+            members: BTreeMap::new(),
+            target: Target::default(),
+            needs_refresh: true,
+            changes: 0,
+        }
+    }
+
+    pub fn group_id(&self) -> &GroupId {
+        &self.group_id
+    }
+
+    pub fn epoch(&self) -> i32 {
+        self.epoch
+    }
+
+    pub fn metadata_hash(&self) -> i64 {
+        self.metadata_hash
+    }
+
+    pub fn members(&self) -> &BTreeMap<MemberId, M> {
+        &self.members
+    }
+
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// How many records have changed the group.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    pub fn is_subscribed_to_topic(&self, topic: &str) -> bool {
+        self.members.values().any(|member| member.subscribed_topics().contains(topic))
+    }
+
+    /// All topics that a member reads, with one member as it will be.
+    pub fn subscribed_topics_with(&self, changed: &MemberId, now: Option<&M>) -> BTreeSet<TopicName> {
+        let others = self.members.iter().filter(|(id, _)| *id != changed).map(|(_, member)| member);
+        others.chain(now).flat_map(|member| member.subscribed_topics().iter().cloned()).collect()
+    }
+
+    /// The next epoch, where `is_changed` says whether a member's change alone asks for one.
+    pub fn next_epoch(
+        &self,
+        is_changed: bool,
+        subscribed: &BTreeSet<TopicName>,
+        topics: &dyn TopicLookup,
+    ) -> NextEpoch {
+        if !is_changed && !self.needs_refresh {
+            return NextEpoch { epoch: self.epoch, new_hash: None, is_refreshed: false };
+        }
+        let hash = group_hash(subscribed.iter().map(|name| topics.topic_hash(name.as_str())));
+        let is_new = is_changed || hash != self.metadata_hash;
+        let epoch = self.epoch + i32::from(is_new);
+        assert!(self.target.epoch() <= epoch, "a target assignment is ahead of its group");
+        NextEpoch { epoch, new_hash: is_new.then_some(hash), is_refreshed: true }
+    }
+
+    /// The topics of the cluster have changed, or a member is gone without them at hand.
+    pub fn request_refresh(&mut self) {
+        self.needs_refresh = true;
+    }
+
+    pub fn on_refreshed(&mut self) {
+        self.needs_refresh = false;
+    }
+
+    pub fn sessions(&mut self) -> &mut Sessions {
+        &mut self.sessions
+    }
+
+    pub fn replay_epoch(&mut self, epoch: i32, metadata_hash: i64) {
+        self.changes += 1;
+        self.epoch = epoch;
+        self.metadata_hash = metadata_hash;
+    }
+
+    pub fn replay_member(&mut self, member: MemberId) -> &mut M {
+        self.changes += 1;
+        self.members.entry(member).or_default()
+    }
+
+    /// As `replay_member`, for a record that makes no member.
+    pub fn replay_known_member(&mut self, member: &MemberId) -> Option<&mut M> {
+        self.changes += 1;
+        self.members.get_mut(member)
+    }
+
+    pub fn replay_member_gone(&mut self, member: &MemberId) {
+        self.changes += 1;
+        self.members.remove(member);
+    }
+
+    pub fn replay_target(&mut self) -> &mut Target {
+        self.changes += 1;
+        &mut self.target
+    }
+
+    /// A record of the protocol's own, which its assignor depends on.
+    pub fn replay_other(&mut self) {
+        self.changes += 1;
+    }
+}

@@ -1,0 +1,101 @@
+//! The assignment that a group's members move to, and how it is computed outside of the shard's lock.
+//! Core.
+//!
+//! An assignor may take long. A turn that needs a new target therefore changes nothing and returns a
+//! `TargetTask`: what the assignor needs, taken under the lock. The shell computes it without the lock and
+//! repeats the turn with what came out, which counts only if the group is as it was (`changes`) and the
+//! epoch is the one that was computed for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ottla_model::MemberId;
+
+use super::{ModernGroup, ModernMember};
+use crate::record::share::Assignment;
+
+/// A target assignment as the records have it.
+#[derive(Default)]
+pub struct Target {
+    epoch: i32,
+    timestamp_ms: i64,
+    assignments: BTreeMap<MemberId, Arc<Assignment>>,
+}
+
+impl Target {
+    pub fn epoch(&self) -> i32 {
+        self.epoch
+    }
+
+    pub fn of(&self, member: &MemberId) -> Option<&Arc<Assignment>> {
+        self.assignments.get(member)
+    }
+
+    pub fn assignments(&self) -> impl Iterator<Item = &Assignment> {
+        self.assignments.values().map(|assignment| &**assignment)
+    }
+
+    /// Whether a group of this epoch is to be assigned anew now.
+    pub fn is_due(&self, epoch: i32, interval_ms: i32, wall_ms: i64) -> bool {
+        let may_compute =
+            self.timestamp_ms == 0 || wall_ms >= self.timestamp_ms.saturating_add(i64::from(interval_ms));
+        self.epoch < epoch && may_compute
+    }
+
+    /// The members whose assignment is another one in `next`.
+    pub fn changed<'a>(
+        &'a self,
+        next: &'a BTreeMap<MemberId, Assignment>,
+    ) -> impl Iterator<Item = (&'a MemberId, &'a Assignment)> {
+        next.iter().filter(|(id, assignment)| self.of(id).map(|known| &**known) != Some(*assignment))
+    }
+
+    pub fn replay_epoch(&mut self, epoch: i32, timestamp_ms: i64) {
+        self.epoch = epoch;
+        self.timestamp_ms = timestamp_ms;
+    }
+
+    pub fn replay_member(&mut self, member: MemberId, assignment: Option<Assignment>) {
+        match assignment {
+            Some(assignment) => self.assignments.insert(member, Arc::new(assignment)),
+            None => self.assignments.remove(&member),
+        };
+    }
+}
+
+/// What an assignor works on.
+pub struct TargetTask<Input> {
+    pub input: Input,
+    epoch: i32,
+    changes: u64,
+}
+
+/// What an assignor made of it.
+pub struct Computed {
+    assignments: BTreeMap<MemberId, Assignment>,
+    epoch: i32,
+    changes: u64,
+}
+
+impl<Input> TargetTask<Input> {
+    /// For the state of a group as it is.
+    pub fn new<M: ModernMember>(group: &ModernGroup<M>, epoch: i32, input: Input) -> TargetTask<Input> {
+        TargetTask { input, epoch, changes: group.changes() }
+    }
+
+    /// Runs the assignor: outside of the shard's lock.
+    pub fn compute(self, assignor: impl FnOnce(Input) -> BTreeMap<MemberId, Assignment>) -> Computed {
+        Computed { assignments: assignor(self.input), epoch: self.epoch, changes: self.changes }
+    }
+}
+
+impl Computed {
+    /// The assignments, if nothing has changed since they were asked for.
+    pub fn if_current<M: ModernMember>(
+        self,
+        group: &ModernGroup<M>,
+        epoch: i32,
+    ) -> Option<BTreeMap<MemberId, Assignment>> {
+        (self.epoch == epoch && self.changes == group.changes()).then_some(self.assignments)
+    }
+}
