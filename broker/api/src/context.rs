@@ -11,7 +11,6 @@ use ottla_metadata::controller::features::Feature;
 use ottla_metadata::{Image, Metadata};
 use ottla_model::BrokerId;
 use ottla_network::ConnectionInfo;
-use ottla_protocol::messages::BrokerId as WireBrokerId;
 use ottla_replica::ReplicaManager;
 use ottla_security::Authorizer;
 
@@ -86,10 +85,6 @@ impl Broker {
 
     pub fn image(&self) -> Arc<Image> {
         Arc::clone(&self.metadata.image())
-    }
-
-    pub fn wire_node_id(&self) -> WireBrokerId {
-        WireBrokerId(self.node_id.0)
     }
 
     /// The address this client reaches this broker at.

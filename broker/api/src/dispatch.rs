@@ -41,8 +41,7 @@ impl Dispatch {
             connection: connection.clone(),
             identity: connection.identity(),
             received: broker.env.clock.monotonic(),
-            clock: broker.env.clock.clone(),
-            metrics: broker.metrics.clone(),
+            broker: broker.clone(),
         };
         (api.admit)(broker, request)
     }

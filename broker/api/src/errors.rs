@@ -9,7 +9,7 @@ pub use ottla_replica::error_codes::{
 use ottla_log::AppendError;
 use ottla_metadata::OperationError;
 use ottla_model::ErrorCode;
-use ottla_replica::AppendRefused;
+use ottla_replica::{AppendRefused, Unavailable};
 
 /// `Errors.UNKNOWN_TOPIC_OR_PARTITION`'s own text, where Kafka sends it.
 pub const NOT_HOSTED: &str = "This server does not host this topic-partition.";
@@ -31,7 +31,11 @@ pub fn has_log_start(code: ErrorCode) -> bool {
 /// The text that goes with a refused append: as in Kafka where records are named, and where only a
 /// text can say what is wrong (a full disk, a directory that failed).
 pub fn append_text(refused: &AppendRefused) -> Option<String> {
-    let AppendRefused::Log(error) = refused else { return None };
+    let error = match refused {
+        AppendRefused::Log(error) => error,
+        AppendRefused::Unavailable(Unavailable::Storage) => return Some(refused.to_string()),
+        AppendRefused::Unavailable(_) | AppendRefused::NotEnoughReplicas => return None,
+    };
     match error {
         AppendError::NoSpace(_) | AppendError::Storage(_) => Some(error.to_string()),
         AppendError::Invalid(invalid) if !invalid.record_errors.is_empty() => Some(error.to_string()),

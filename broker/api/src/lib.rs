@@ -7,11 +7,12 @@
 //! Invariants:
 //! - I1. Only what a row of the table serves is advertised.
 //! - I2. A body reaches a message type only through the guard (`Request::decode`).
-//! - I3. Engine errors become codes in `errors` alone.
+//! - I3. Who leads, coordinates and controls is asked of the image (`cluster`).
 
 pub mod access;
 pub mod auto_create;
 pub mod blocking;
+pub mod cluster;
 pub mod config_access;
 pub mod context;
 pub mod dispatch;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes};
-use ottla_env::{Clock, Monotonic};
+use ottla_env::Monotonic;
 use ottla_model::ErrorCode;
 use ottla_network::{Admitted, Answer, ConnectionInfo, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
@@ -12,8 +12,8 @@ use ottla_protocol::header::RequestHeader;
 use ottla_protocol::{Decode, Encode, versions};
 use ottla_security::{Identity, KafkaPrincipal};
 
+use crate::context::Broker;
 use crate::error_counts::ErrorCounts;
-use crate::metrics::ApiMetrics;
 
 /// Why a request gets no answer: its connection is closed instead, as Kafka does.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ pub struct Request {
     /// change it.
     pub identity: Option<Arc<Identity>>,
     pub received: Monotonic,
-    pub clock: Arc<dyn Clock>,
-    pub metrics: Arc<ApiMetrics>,
+    /// Its clock and its counters.
+    pub(crate) broker: Arc<Broker>,
 }
 
 impl Request {
@@ -119,8 +119,8 @@ impl Request {
     }
 
     fn count(&self, errors: impl Iterator<Item = i16>) {
-        let took = self.received.until(self.clock.monotonic());
-        self.metrics.on_answer(self.header.api_key, took, errors);
+        let took = self.received.until(self.broker.env.clock.monotonic());
+        self.broker.metrics.on_answer(self.header.api_key, took, errors);
     }
 }
 

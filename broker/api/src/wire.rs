@@ -4,6 +4,8 @@
 
 use bytes::{BufMut, BytesMut};
 
+use crate::cluster::Node;
+
 /// An unsigned varint, seven bits a byte, least significant first.
 pub fn put_uvarint(buffer: &mut BytesMut, mut value: u32) {
     while value >= 0x80 {
@@ -43,6 +45,21 @@ pub fn put_string(buffer: &mut BytesMut, text: &str, flexible: bool) {
         buffer.put_i16(text.len() as i16);
     }
     buffer.put_slice(text.as_bytes());
+}
+
+/// Where leaders are: an array of `NodeEndpoint` (KIP-951), in flexible versions only.
+pub fn put_node_endpoints(buffer: &mut BytesMut, nodes: &[Node]) {
+    put_array_len(buffer, nodes.len(), true);
+    for node in nodes {
+        buffer.put_i32(node.id.0);
+        put_string(buffer, &node.host, true);
+        buffer.put_i32(node.port);
+        match node.rack.as_deref() {
+            Some(rack) => put_string(buffer, rack, true),
+            None => buffer.put_u8(0),
+        }
+        put_no_tags(buffer, true);
+    }
 }
 
 /// No tagged fields.

@@ -1,5 +1,5 @@
 //! The small text files of a log directory and of a partition's folder.
-//! Core: text in, text out; whoever owns the file reads and writes it.
+//! Core: text in, text out; the owner of the file reads and writes it.
 //!
 //! ```text
 //! *-offset-checkpoint        leader-epoch-checkpoint     partition.metadata      meta.properties

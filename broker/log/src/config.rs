@@ -38,7 +38,7 @@ pub struct LogConfig {
     pub compression: TopicCompression,
     pub delete_retention_ms: i64,
     pub file_delete_delay_ms: i64,
-    /// Records after which a flush is asked for, whoever waits.
+    /// Records after which a flush is requested, whatever `acks` says.
     pub flush_messages: i64,
     pub flush_ms: i64,
     pub min_compaction_lag_ms: i64,
@@ -99,7 +99,7 @@ pub struct LogManagerSettings {
     pub recovery_threads: usize,
     /// Files kept open at most.
     pub open_files_max: usize,
-    /// Unsynced bytes of one log after which it is synced without being asked, so that a restart
+    /// Unsynced bytes of one log after which it is synced by itself, so that a restart
     /// after a crash has little to scan.
     pub background_flush_bytes: u64,
     /// How long written bytes may wait for that.
@@ -137,7 +137,7 @@ impl Default for LogManagerSettings {
 #[derive(Clone, PartialEq, Debug)]
 pub struct CleanerSettings {
     pub is_enabled: bool,
-    /// 0: nobody cleans but who calls `LogManager::clean`.
+    /// 0: only a call of `LogManager::clean` cleans.
     pub threads: usize,
     pub backoff_ms: i64,
     /// Memory for the keys of one round, over all threads; 24 bytes each.

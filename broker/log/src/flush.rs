@@ -23,7 +23,7 @@ impl Flush for UnifiedLog {
 }
 
 impl UnifiedLog {
-    /// Who is told of flushes; replaces the one before. It is told at once how far the log is
+    /// Who hears of flushes; replaces the one before. It hears at once how far the log is
     /// flushed, so that no flush falls between asking and listening.
     pub fn set_flush_listener(&self, listener: Option<Arc<dyn FlushListener>>) {
         self.flush_listener.write().clone_from(&listener);
@@ -64,7 +64,7 @@ impl UnifiedLog {
     }
 
     /// Syncs what was written so far. Returns the offset below which everything is on the device.
-    /// The listener is not told by this.
+    /// The listener hears nothing of this.
     pub fn flush(&self) -> Result<Offset, StorageFailure> {
         self.ensure_loaded()?;
         let _one_at_a_time = self.hold_files();

@@ -14,7 +14,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::error::StorageFailure;
 
-/// Told after each flush of its log, on the thread that did it: everything below the offset is on
+/// Called after each flush of its log, on the thread that did it: everything below the offset is on
 /// the device, or nothing will be any more. Must not block.
 pub trait FlushListener: Send + Sync {
     fn on_flush(&self, flushed: Result<Offset, StorageFailure>);
@@ -67,7 +67,7 @@ impl FlushTurn {
 
     pub fn begin(&self) {
         let before = self.state.swap(RUNNING, Ordering::AcqRel);
-        assert_eq!(before, QUEUED, "a turn that nobody waited for");
+        assert_eq!(before, QUEUED, "a turn that was not requested");
     }
 
     /// Whether another turn was requested meanwhile; the log then goes into the queue again.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! New entries wait in memory and are written some at a time: a crash loses them, and recovery,
-//! which reads those batches anyway, makes them again. So an entry is a hint: whoever uses it
+//! which reads those batches anyway, makes them again. So an entry is a hint: its user
 //! checks that the batch is where it says.
 //!
 //! Invariant I1: readers take no lock that is held while the file is written.

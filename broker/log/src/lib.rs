@@ -44,6 +44,7 @@ mod txn_index;
 mod unified_log;
 pub mod verification;
 mod writer;
+mod writer_lock;
 
 pub use append::{AppendInfo, AppendOrigin};
 pub use checkpoint::{EpochEntry, MetaProperties};

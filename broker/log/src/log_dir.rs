@@ -101,7 +101,7 @@ impl LogDir {
         }
     }
 
-    /// Takes the directory offline. Says what everybody is told from now on.
+    /// Takes the directory offline. Returns what every request gets from now on.
     pub fn fail(&self, what: &str, error: &io::Error) -> StorageFailure {
         let mut is_first = false;
         let reason = self.poison.get_or_init(|| {
@@ -122,7 +122,7 @@ impl LogDir {
         self.folders_made.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// One sync for all folders made before it, whoever asks.
+    /// One sync for all folders made before it.
     pub fn sync_folders(&self, number: u64) -> io::Result<()> {
         let mut synced = self.folders_synced.lock();
         if *synced >= number {

@@ -1,4 +1,4 @@
-//! All logs of this broker: its directories, their start and stop, and the work nobody waits for.
+//! All logs of this broker: its directories, their start and stop, and the work in the background.
 //! Shell.
 
 use std::any::Any;
@@ -201,7 +201,7 @@ impl LogManager {
         }));
     }
 
-    /// One round of what nobody waits for: flushes that are due, checkpoints, retention, idle
+    /// One round of the work in the background: flushes that are due, checkpoints, retention, idle
     /// files. May block.
     pub fn tick(&self) {
         let settings = &self.shared.settings;
@@ -390,7 +390,7 @@ impl LogManager {
         let _first_wins = self.shared.on_sync.set(observer);
     }
 
-    /// All logs, also those that a start found and nobody asked for yet.
+    /// All logs, also those that a start found and no topic has claimed yet.
     pub fn logs(&self) -> Vec<Arc<UnifiedLog>> {
         self.logs.read().values().cloned().collect()
     }

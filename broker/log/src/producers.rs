@@ -58,7 +58,7 @@ impl Producers {
     /// What a transactional write needs before it is appended.
     pub fn begin_verification(&self, batch: &FirstBatch, now_ms: i64) -> Verification {
         let mut known = self.known.lock();
-        let fresh = known.guards.next();
+        let fresh = known.guards.fresh();
         known.state.begin_verification(batch, fresh, now_ms)
     }
 

@@ -30,7 +30,7 @@ use crate::txn_index::{self, AbortedTxn};
 use crate::unified_log::UnifiedLog;
 use crate::writer::Writer;
 
-/// What a folder lists: asked once, so that a start with many folders asks little.
+/// What a folder lists: read once, so that a start with many folders reads little.
 #[derive(Default)]
 pub(crate) struct Listing {
     /// Base offsets of the files of each kind, in order.
@@ -330,7 +330,7 @@ impl UnifiedLog {
         // batch was deleted goes on with its sequence.
         let first_base = segments.first().map_or(log_start, |segment| segment.base_offset());
         // An older snapshot would miss the batches between: better no state than an old one, as a
-        // producer that nobody knows may go on with any sequence.
+        // producer without state may go on with any sequence.
         // One behind the recovery point would hide markers whose index entries may be lost.
         let believed = if self.was_clean {
             end

@@ -40,13 +40,13 @@ pub struct Segment {
     pub(crate) created_ms: i64,
     /// The first batch's timestamp, once known.
     first_timestamp: Mutex<Option<i64>>,
-    /// Room on the device was asked for up to here.
+    /// Room on the device was requested up to here.
     reserved_to: AtomicU64,
 }
 
 /// A file smaller than this gets no room in advance: most partitions stay small.
 const RESERVE_FROM_BYTES: u64 = 1 << 20;
-/// Room asked for at once, at most. It is never more than what the file has already.
+/// Room requested at once, at most. It is never more than what the file has already.
 const RESERVE_BYTES_MAX: u64 = 16 << 20;
 
 impl Segment {
@@ -140,7 +140,7 @@ impl Segment {
         if dir.may_reserve(wanted) {
             file.reserve(position, wanted);
         }
-        // Refused or not, it is not asked for again at once.
+        // Refused or not, it is not requested again at once.
         self.reserved_to.store(position + wanted, Ordering::Relaxed);
     }
 

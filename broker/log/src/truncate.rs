@@ -164,7 +164,7 @@ impl UnifiedLog {
 
     /// Moves the log's start forward: first on disk, then for readers.
     pub(crate) fn move_log_start(&self, to: Offset) -> Result<(), WriteFailure> {
-        // A folder that loses its id is nobody's, and its promised start would go with it.
+        // A folder that loses its id belongs to no topic, and its promised start would go with it.
         let is_id_unsynced = self.writer.lock().flush.is_topic_id_unsynced();
         if is_id_unsynced {
             self.flush().map_err(WriteFailure::Storage)?;

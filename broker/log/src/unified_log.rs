@@ -36,7 +36,7 @@ use crate::producer_state::ProducerEntry;
 use crate::producers::Producers;
 use crate::segment_list::SegmentList;
 use crate::verification::{FirstBatch, Verification};
-use crate::writer::Writer;
+use crate::writer_lock::WriterLock;
 
 /// What every log of a manager shares.
 pub(crate) struct Shared {
@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     pub cleaner: Cleaner,
     /// Logs with something to flush or to checkpoint.
     pub dirty: Mutex<Vec<Arc<UnifiedLog>>>,
-    /// Told how long each sync took.
+    /// Called with how long each sync took.
     pub on_sync: OnceLock<Arc<SyncObserver>>,
 }
 
@@ -67,7 +67,7 @@ pub struct UnifiedLog {
     /// Why nothing of this log is served: its bytes are damaged where they were on the device.
     damage: OnceLock<StorageFailure>,
     is_deleted: AtomicBool,
-    /// Somebody asked for this log with a configuration. One that a start found and nobody asked for
+    /// A topic claimed this log, with its configuration. One that a start found and no topic claimed
     /// has none of its own: nothing is removed by a default that may not be its topic's.
     is_claimed: AtomicBool,
     /// An aborted transaction is missing in the index of those: its directory is offline.
@@ -80,7 +80,7 @@ pub struct UnifiedLog {
     pub(crate) segments: SegmentList,
     pub(crate) producers: Producers,
     pub(crate) epochs: Epochs,
-    pub(crate) writer: Mutex<Writer>,
+    pub(crate) writer: WriterLock,
     pub(crate) flush_turn: FlushTurn,
     pub(crate) cleaning: CleaningMark,
     pub(crate) flush_listener: RwLock<Option<Arc<dyn FlushListener>>>,
@@ -114,7 +114,7 @@ impl UnifiedLog {
             segments: SegmentList::default(),
             producers: Producers::default(),
             epochs: Epochs::default(),
-            writer: Mutex::default(),
+            writer: WriterLock::default(),
             flush_turn: FlushTurn::default(),
             cleaning: CleaningMark::default(),
             flush_listener: RwLock::new(None),
@@ -128,6 +128,11 @@ impl UnifiedLog {
     /// The log directory that holds the partition's folder.
     pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Whether the log directory failed.
+    pub fn is_dir_offline(&self) -> bool {
+        self.dir.poisoned().is_some()
     }
 
     pub fn config(&self) -> Arc<LogConfig> {
@@ -150,7 +155,7 @@ impl UnifiedLog {
         self.note_cleanable();
     }
 
-    /// `ZERO` when the folder says nothing and nobody asked with an id.
+    /// `ZERO` when neither the folder nor a topic said one.
     pub fn topic_id(&self) -> TopicId {
         *self.topic_id.lock()
     }
@@ -191,7 +196,7 @@ impl UnifiedLog {
     }
 
     /// For a start after an unclean stop. A folder that can't be read has taken its directory
-    /// offline, which everybody who asks is told.
+    /// offline, which every request for it gets as its answer.
     pub(crate) fn load_and_report(&self) -> LoadReport {
         self.try_load().unwrap_or_default()
     }
@@ -253,7 +258,7 @@ impl UnifiedLog {
         self.first_unstable_offset().map_or(high_watermark, |first| first.min(high_watermark))
     }
 
-    /// Told by the replica room: what lies below is on every in-sync replica. Old segments above
+    /// Reported by the replica room: what lies below is on every in-sync replica. Old segments above
     /// it are not deleted, and ended transactions below it stop holding readers back.
     pub fn on_high_watermark(&self, high_watermark: Offset) {
         self.bounds.set_high_watermark(high_watermark);

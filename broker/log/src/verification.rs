@@ -24,7 +24,7 @@ pub struct VerificationGuard(u64);
 pub struct GuardSource(u64);
 
 impl GuardSource {
-    pub fn next(&mut self) -> VerificationGuard {
+    pub fn fresh(&mut self) -> VerificationGuard {
         self.0 += 1;
         VerificationGuard(self.0)
     }
@@ -153,7 +153,7 @@ mod tests {
         let mut guards = GuardSource::default();
         let mut begins = |state: &ProducerState, has_epoch_bump, sequence| {
             let (mut state, batch) = (state.clone(), header(0, sequence, 1, 0));
-            state.begin_verification(&FirstBatch::of(&batch, has_epoch_bump), guards.next(), 0);
+            state.begin_verification(&FirstBatch::of(&batch, has_epoch_bump), guards.fresh(), 0);
             check(&state, &batch).is_ok()
         };
         let mut state = ProducerState::default();
@@ -170,7 +170,7 @@ mod tests {
     fn a_transaction_begins_with_the_lowest_sequence_that_was_tried() {
         let (mut state, mut guards) = (ProducerState::default(), GuardSource::default());
         let mut verify = |state: &mut ProducerState, batch: &BatchHeader| {
-            state.begin_verification(&FirstBatch::of(batch, false), guards.next(), 0)
+            state.begin_verification(&FirstBatch::of(batch, false), guards.fresh(), 0)
         };
         let (first, second) = (transactional(0, 3, 0), transactional(0, 4, 0));
         verify(&mut state, &first);
@@ -193,7 +193,7 @@ mod tests {
         let batch = transactional(0, 0, 0);
         assert!(is_refused(check(&state, &batch, None)));
         let mut verify = |state: &mut ProducerState, batch: &BatchHeader| {
-            state.begin_verification(&FirstBatch::of(batch, false), guards.next(), 0)
+            state.begin_verification(&FirstBatch::of(batch, false), guards.fresh(), 0)
         };
         let Verification::Needed(stale) = verify(&mut state, &batch) else { panic!("nothing is open") };
         assert_eq!(verify(&mut state, &batch), Verification::Needed(stale), "one guard a producer");
@@ -222,7 +222,7 @@ mod tests {
         let (mut state, mut guards) = (ProducerState::default(), GuardSource::default());
         let batch = transactional(0, 0, 0);
         let mut verify = |state: &mut ProducerState, now_ms| {
-            state.begin_verification(&FirstBatch::of(&batch, false), guards.next(), now_ms)
+            state.begin_verification(&FirstBatch::of(&batch, false), guards.fresh(), now_ms)
         };
         let begun = verify(&mut state, 0);
         state.remove_expired(99, 100);

@@ -178,8 +178,14 @@ fn a_batch_in_a_wrong_place_is_no_torn_write() {
 
 #[test]
 fn a_damaged_checkpoint_loses_no_record() {
-    for name in ["recovery-point-offset-checkpoint", "t-0/leader-epoch-checkpoint"] {
+    let names =
+        ["recovery-point-offset-checkpoint", "log-start-offset-checkpoint", "t-0/leader-epoch-checkpoint"];
+    for name in names {
         let disk = written(4, false, true);
+        let manager = open(&disk);
+        log(&manager, "t-0").delete_records(Offset(5)).expect("deleted");
+        drop(manager);
+        disk.kill();
         let path = Path::new("/data").join(name);
         let whole = disk.read(&path).expect("the checkpoint");
         for position in 0..whole.len() {

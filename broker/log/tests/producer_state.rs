@@ -102,7 +102,7 @@ impl Player {
         has_epoch_bump: bool,
     ) -> String {
         let batch = FirstBatch { producer_id, producer_epoch, sequence, has_epoch_bump };
-        match self.state.begin_verification(&batch, self.guards.next(), self.now_ms) {
+        match self.state.begin_verification(&batch, self.guards.fresh(), self.now_ms) {
             Verification::Ongoing => "ongoing".to_owned(),
             Verification::Needed(_) => "needed".to_owned(),
         }

@@ -1,4 +1,4 @@
-//! Positions in a log and the reigns under which they were written.
+//! Positions in a log and the leader epochs under which they were written.
 //! Core.
 
 use std::fmt;
@@ -40,7 +40,7 @@ impl fmt::Display for Offset {
     }
 }
 
-/// The number of a leader's reign over one partition.
+/// A partition's leader epoch: each election gives it the next number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct LeaderEpoch(pub i32);
 

@@ -29,7 +29,7 @@ pub enum Durability {
 }
 
 impl Durability {
-    fn needs_disk(self, isr_count: u32) -> bool {
+    fn needs_disk(self, isr_count: usize) -> bool {
         match self {
             Durability::SurviveOne => isr_count < 2,
             Durability::Os => false,
@@ -192,8 +192,8 @@ impl Pending {
 
     fn settle(&mut self) -> Option<Result<(), NotAcknowledged>> {
         let Progress::Done(mut outcome) = self.progress() else { return None };
-        if outcome.is_err() && self.partition.is_deleted() {
-            outcome = Err(NotAcknowledged::Deleted);
+        if outcome == Err(NotAcknowledged::NotLeader) {
+            outcome = Err(self.partition.why_ended());
         }
         self.conclude(outcome);
         Some(outcome)

@@ -91,3 +91,87 @@ fn is_diverging(log: &UnifiedLog, request: &ReadRequest) -> bool {
             .end_offset_for_epoch(LeaderEpoch(epoch))
             .is_none_or(|(known, end)| known.0 < epoch || end.0 < request.fetch_offset)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll, Wake, Waker};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::acknowledge::{Acks, Durability};
+    use crate::partition::Partition;
+    use crate::tail::{TailWait, Woken};
+    use crate::test_world::{World, append, batch};
+
+    fn request(partition: &Arc<Partition>, fetch_offset: i64, partition_max_bytes: usize) -> ReadRequest {
+        ReadRequest {
+            partition: partition.clone(),
+            fetch_offset,
+            current_leader_epoch: -1,
+            last_fetched_epoch: -1,
+            partition_max_bytes: partition_max_bytes as i32,
+        }
+    }
+
+    fn is_enough(requests: &[ReadRequest], min_bytes: usize) -> bool {
+        let delayed = DelayedFetch::new(requests, FetchIsolation::ReadUncommitted, min_bytes);
+        matches!(delayed.look(requests), Look::Found(()))
+    }
+
+    #[test]
+    fn bytes_count_from_the_batch_s_beginning_up_to_the_partition_s_limit() {
+        let world = World::new();
+        let partition = world.alone(Durability::Os);
+        let one = batch(2).len();
+        for _ in 0..3 {
+            append(&partition, 2, Acks::Leader).expect("stored");
+        }
+        let enough = |offset, limit, min_bytes| is_enough(&[request(&partition, offset, limit)], min_bytes);
+        assert!(enough(0, 1 << 20, 3 * one) && !enough(0, 1 << 20, 3 * one + 1));
+        assert!(enough(1, 1 << 20, 3 * one) && !enough(2, 1 << 20, 2 * one + 1));
+        assert!(enough(0, one + 1, one + 1) && !enough(0, one + 1, one + 2));
+        // Nothing at the end; what is not there is a reason to answer.
+        assert!(enough(6, 1 << 20, 0) && !enough(6, 1 << 20, 1));
+        assert!(enough(7, 1 << 20, 1) && enough(-1, 1 << 20, 1));
+    }
+
+    struct Counter(AtomicUsize);
+
+    impl Wake for Counter {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_fetch_of_two_partitions_is_woken_when_one_has_grown_by_half_of_what_is_missing() {
+        let worlds = [World::new(), World::new()];
+        let partitions = worlds.each_ref().map(|world| world.alone(Durability::Os));
+        let one = batch(1).len();
+        let requests = partitions.each_ref().map(|partition| request(partition, 0, 1 << 20));
+        let delayed = DelayedFetch::new(&requests, FetchIsolation::ReadUncommitted, 4 * one);
+        let wait = TailWait::new(partitions.to_vec(), worlds[0].deadline(Duration::from_secs(1)));
+        let mut wait = Box::pin(wait.until(|woken| match woken {
+            Woken::Append => delayed.look(&requests),
+            Woken::Deadline => Look::Any,
+        }));
+        let counter = Arc::new(Counter(AtomicUsize::new(0)));
+        let waker = Waker::from(counter.clone());
+        let mut context = Context::from_waker(&waker);
+        assert!(wait.as_mut().poll(&mut context).is_pending());
+        // Half of four is two: the first append to each partition wakes nobody.
+        for partition in &partitions {
+            append(partition, 1, Acks::Leader).expect("stored");
+        }
+        assert_eq!(counter.0.load(Ordering::SeqCst), 0);
+        append(&partitions[0], 1, Acks::Leader).expect("stored");
+        assert_eq!(counter.0.load(Ordering::SeqCst), 1);
+        assert!(wait.as_mut().poll(&mut context).is_pending());
+        // One is missing, of which each may bring half.
+        append(&partitions[1], 1, Acks::Leader).expect("stored");
+        assert_eq!(counter.0.load(Ordering::SeqCst), 2);
+        assert_eq!(wait.as_mut().poll(&mut context), Poll::Ready(Some(())));
+    }
+}

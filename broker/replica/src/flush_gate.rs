@@ -23,8 +23,8 @@ struct Waiters {
     list: Vec<Waiter>,
 }
 
-/// One a partition. Woken are those whose end was passed, or all; whoever wakes looks again and may join
-/// anew.
+/// One for each partition. It wakes those whose end was passed, or all; a waiter that wakes looks again and
+/// may join again.
 pub struct FlushGate {
     durable: AtomicI64,
     is_failed: AtomicBool,
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_looks_again_stands_in_the_list_once_and_whoever_leaves_not_at_all() {
+    fn a_waiter_that_looks_again_is_in_the_list_once_and_one_that_left_not_at_all() {
         let (first, second) = (Arc::new(Counter::default()), Arc::new(Counter::default()));
         let wakers = [Waker::from(first.clone()), Waker::from(second.clone())];
         let gate = FlushGate::new(Offset(0));

@@ -17,11 +17,11 @@ use crate::metrics::ReplicaMetrics;
 use crate::partition::Unavailable;
 use crate::replica_manager::ReplicaManager;
 use crate::role::Role;
-use crate::test_world::{B, ID, ME, World, append, high_watermark};
+use crate::test_world::{B, ID, ME, World, append, high_watermark, poll};
 
 struct Hosts {
     world: World,
-    replicas: ReplicaManager,
+    replicas: Arc<ReplicaManager>,
     working: Working,
 }
 
@@ -125,10 +125,7 @@ fn leaders_come_and_go_with_the_image() {
     hosts.change(0, B, &[ME, B]);
     assert!(matches!(&**partition.role(), Role::Follower(follower) if follower.leader() == Some(B)));
     assert_eq!(pending.epoch(), LeaderEpoch(0));
-    assert_eq!(
-        crate::test_world::poll(&mut Box::pin(pending.acknowledged())),
-        Some(Err(NotAcknowledged::NotLeader))
-    );
+    assert_eq!(poll(&mut Box::pin(pending.acknowledged())), Some(Err(NotAcknowledged::NotLeader)));
     hosts.change(0, ME, &[ME, B]);
     assert_eq!(partition.leader_epoch(), LeaderEpoch(2));
     assert!(Arc::ptr_eq(&partition, &hosts.replicas.partition("t", 0).expect("hosted")));
@@ -151,6 +148,28 @@ fn a_replica_that_moves_away_takes_its_log_with_it_and_may_come_back_empty() {
     let back = hosts.replicas.partition("t", 0).expect("hosted again");
     assert!(!Arc::ptr_eq(&back, &moved));
     assert_eq!((back.leader_epoch(), high_watermark(&back)), (LeaderEpoch(2), 0));
+}
+
+#[test]
+fn a_log_directory_that_fails_takes_its_partitions_offline_whatever_the_image_says() {
+    let mut hosts = Hosts::new();
+    hosts.create(&[(ME, &[ME, B]), (ME, &[ME]), (ME, &[ME])]);
+    let partition = |index| hosts.replicas.partition("t", index).expect("hosted");
+    let (replicated, alone, unopened) = (partition(0), partition(1), partition(2));
+    let pending = append(&replicated, 1, Acks::All).expect("led here").pending.expect("B has it not yet");
+    assert!(append(&alone, 1, Acks::Leader).expect("led here").pending.is_none());
+    hosts.world.break_syncs();
+    assert!(alone.log().expect("open").flush().is_err());
+    assert_eq!(poll(&mut Box::pin(pending.acknowledged())), Some(Err(NotAcknowledged::Storage)));
+    for partition in [&replicated, &alone, &unopened] {
+        assert!(matches!(partition.led(-1), Err(Unavailable::Storage)), "{}", partition.name);
+        assert!(append(partition, 1, Acks::Leader).is_err());
+    }
+    hosts.change(0, ME, &[ME]);
+    assert_eq!(replicated.leader_epoch(), LeaderEpoch(0));
+    hosts.change(0, B, &[ME, B]);
+    assert!(matches!(replicated.led(-1), Err(Unavailable::Storage)));
+    assert!(matches!(&**replicated.role(), Role::Offline(offline) if offline.epoch == LeaderEpoch(1)));
 }
 
 #[test]

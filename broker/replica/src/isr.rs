@@ -1,5 +1,5 @@
 //! The in-sync replicas of a partition as its leader knows them, and how far each follower has come.
-//! Core. A follower's progress is an argument: whoever receives its fetches reports it here.
+//! Core. A follower's progress is an argument: it is reported here by what receives the follower's fetches.
 
 use ottla_metadata::Replicas;
 use ottla_model::{BrokerId, Offset};
@@ -62,12 +62,8 @@ impl Isr {
     pub fn high_watermark(&self, current: Offset, own_end: Offset, min_isr: i32) -> Offset {
         let followers = self.members.iter().filter(|member| **member != self.leader);
         let ends = followers.map(|member| self.follower_end(*member).unwrap_or(Offset::ZERO));
-        let is_under_min_isr = (self.count() as i64) < i64::from(self.effective_min_isr(min_isr));
+        let is_under_min_isr = is_under_min(self.count(), min_isr, self.replica_count());
         high_watermark::of_leader(current, own_end, ends, is_under_min_isr)
-    }
-
-    fn effective_min_isr(&self, min_isr: i32) -> i32 {
-        effective_min_isr(min_isr, self.replica_count())
     }
 }
 
@@ -76,9 +72,10 @@ pub fn isr_count(leader: BrokerId, members: &[BrokerId]) -> usize {
     members.len() + usize::from(!members.contains(&leader))
 }
 
-/// `min.insync.replicas` cannot ask for more replicas than there are (`Partition.effectiveMinIsr`).
-pub fn effective_min_isr(min_isr: i32, replica_count: usize) -> i32 {
-    min_isr.min(i32::try_from(replica_count).unwrap_or(i32::MAX))
+/// Whether fewer are in sync than `min.insync.replicas` asks for. It cannot ask for more replicas than
+/// there are (`Partition.effectiveMinIsr`).
+pub fn is_under_min(isr_count: usize, min_isr: i32, replica_count: usize) -> bool {
+    isr_count < usize::try_from(min_isr).unwrap_or(0).min(replica_count)
 }
 
 #[cfg(test)]
@@ -130,8 +127,7 @@ mod tests {
 
     #[test]
     fn a_minimum_above_the_number_of_replicas_means_all_of_them() {
-        assert_eq!(effective_min_isr(2, 1), 1);
-        assert_eq!(effective_min_isr(2, 3), 2);
+        assert!(!is_under_min(1, 2, 1) && is_under_min(1, 2, 3) && !is_under_min(2, 2, 3));
         let isr = Isr::new(A, &[A], &[A]);
         assert_eq!(isr.high_watermark(Offset(4), Offset(10), 2), Offset(10));
     }

@@ -8,6 +8,7 @@
 //! - I3. The log is looked up before the role. So a role that is found later than its log is one whose
 //!   high watermark is set.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, Guard};
@@ -34,8 +35,13 @@ pub struct Partition {
     opened: OnceLock<Opened>,
     /// Held while the log is opened and while the role changes.
     changing: Mutex<()>,
+    /// The log directory failed: whatever the image says, nothing is served until a restart.
+    is_failed: AtomicBool,
     pub(crate) readers: WaitList,
 }
+
+/// As `Role`: what an idle partition takes of memory.
+const _: () = assert!(size_of::<Partition>() <= 136, "a partition is small");
 
 struct Opened {
     log: Arc<UnifiedLog>,
@@ -69,7 +75,7 @@ pub enum Unavailable {
     #[error("the partition was deleted")]
     Deleted,
     /// The log directory failed.
-    #[error("the partition's log directory failed")]
+    #[error("the partition's log directory is offline until a restart")]
     Storage,
 }
 
@@ -160,6 +166,7 @@ impl Partition {
             role: ArcSwap::from_pointee(role),
             opened: OnceLock::new(),
             changing: Mutex::new(()),
+            is_failed: AtomicBool::new(false),
             readers: WaitList::default(),
         }
     }
@@ -206,7 +213,11 @@ impl Partition {
         let gate = Arc::new(FlushGate::new(log.flushed_offset()));
         log.set_flush_listener(Some(Arc::new(GateListener(gate.clone()))));
         self.begin(&self.role.load(), None, &log);
-        Ok(self.opened.get_or_init(|| Opened { log, gate }))
+        let opened = self.opened.get_or_init(|| Opened { log, gate });
+        if opened.log.is_dir_offline() {
+            self.on_dir_failure();
+        }
+        Ok(opened)
     }
 
     /// A role meets its log: afterwards it knows its high watermark.
@@ -320,8 +331,7 @@ impl Partition {
         let role = self.role.load();
         let leader = match role.leader() {
             Some(leader) if leader.epoch() == epoch => leader,
-            _ if self.is_deleted() => return Err(NotAcknowledged::Deleted),
-            _ => return Err(NotAcknowledged::NotLeader),
+            _ => return Err(self.why_ended()),
         };
         let rule = Rule { acks: Acks::All, must_flush: false };
         if self.progress_in(leader, &opened.gate, end, rule) == Progress::Done(Ok(())) {
@@ -342,7 +352,7 @@ impl Partition {
     pub(crate) fn gate(&self) -> &FlushGate {
         match self.opened.get() {
             Some(opened) => &opened.gate,
-            None => unreachable!("whoever waits has appended"),
+            None => unreachable!("only an append waits"),
         }
     }
 
@@ -458,10 +468,37 @@ impl Partition {
             self.begin(&role, old.high_watermark(), &opened.log);
         }
         self.role.store(Arc::new(role));
+        if self.is_failed.load(Ordering::SeqCst) {
+            self.fail_role();
+        }
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
         self.readers.wake_all();
         if let Some(opened) = self.opened.get() {
             opened.gate.wake_all();
         }
+    }
+
+    /// The log directory failed. Called on the thread that found it, which may hold a lock of the log or
+    /// `changing`: takes neither. A role change under way comes to the same end.
+    pub(crate) fn on_dir_failure(&self) {
+        self.is_failed.store(true, Ordering::SeqCst);
+        self.fail_role();
+        self.wake_all();
+    }
+
+    fn fail_role(&self) {
+        let old = self.role.load_full();
+        if matches!(&*old, Role::Offline(_)) {
+            return;
+        }
+        if let Some(leader) = old.leader() {
+            leader.end();
+        }
+        let offline = Offline { epoch: old.epoch(), reason: OfflineReason::Storage };
+        self.role.store(Arc::new(Role::Offline(offline)));
     }
 
     pub(crate) fn mark_deleted(&self) {
@@ -475,7 +512,23 @@ impl Partition {
     }
 
     pub fn is_deleted(&self) -> bool {
-        matches!(&**self.role.load(), Role::Offline(Offline { reason: OfflineReason::Deleted, .. }))
+        self.offline_reason() == Some(OfflineReason::Deleted)
+    }
+
+    fn offline_reason(&self) -> Option<OfflineReason> {
+        match &**self.role.load() {
+            Role::Offline(offline) => Some(offline.reason),
+            Role::Leader(_) | Role::Follower(_) => None,
+        }
+    }
+
+    /// What is answered for an append whose leader epoch has ended.
+    pub(crate) fn why_ended(&self) -> NotAcknowledged {
+        match self.offline_reason() {
+            Some(OfflineReason::Deleted) => NotAcknowledged::Deleted,
+            Some(OfflineReason::Storage) => NotAcknowledged::Storage,
+            Some(OfflineReason::Moved) | None => NotAcknowledged::NotLeader,
+        }
     }
 }
 

@@ -17,7 +17,7 @@ pub enum FetchIsolation {
     ReadCommitted,
 }
 
-/// What is asked of one partition.
+/// What is requested of one partition.
 #[derive(Clone)]
 pub struct ReadRequest {
     pub partition: Arc<Partition>,

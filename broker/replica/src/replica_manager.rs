@@ -1,6 +1,7 @@
 //! The partitions this broker hosts: name or id to `Partition`, kept in step with the metadata image.
 //! Shell.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -106,11 +107,29 @@ impl ReplicaManager {
         config: BrokerConfig,
         durability: Durability,
         metrics: Arc<ReplicaMetrics>,
-    ) -> ReplicaManager {
+    ) -> Arc<ReplicaManager> {
         let effective = ArcSwap::from_pointee(config.clone());
         let node_id = BrokerId(config.node_id);
         let hosted = ArcSwap::default();
-        ReplicaManager { node_id, logs, fixed: config, effective, durability, hosted, metrics }
+        let replicas =
+            Arc::new(ReplicaManager { node_id, logs, fixed: config, effective, durability, hosted, metrics });
+        let of_logs = Arc::downgrade(&replicas);
+        replicas.logs.on_dir_failure(Arc::new(move |dir, _reason| {
+            if let Some(replicas) = of_logs.upgrade() {
+                replicas.on_dir_failure(dir);
+            }
+        }));
+        replicas
+    }
+
+    /// Takes the partitions of a log directory offline. Those that nothing has opened find out when they
+    /// are opened.
+    fn on_dir_failure(&self, dir: &Path) {
+        for partition in self.hosted.load().topics().flat_map(|topic| &topic.partitions) {
+            if partition.opened_log().is_some_and(|log| log.dir() == dir) {
+                partition.on_dir_failure();
+            }
+        }
     }
 
     /// What is hosted now; a snapshot.

@@ -5,7 +5,7 @@
 //! - I1. A leader's epoch ends before another role is seen, and never begins again.
 //! - I2. The high watermark of a leader is set before its log is read or appended to (`Leader::begin`).
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, Ordering};
 
 use ottla_metadata::PartitionImage;
 use ottla_model::{BrokerId, LeaderEpoch, Offset};
@@ -52,6 +52,9 @@ impl Assignment<'_> {
     }
 }
 
+/// There are many partitions, and most are idle.
+const _: () = assert!(size_of::<Role>() <= 56, "a role is small");
+
 #[derive(Debug)]
 pub enum Role {
     Leader(Leader),
@@ -96,8 +99,8 @@ pub struct Leader {
     epoch: LeaderEpoch,
     is_ended: AtomicBool,
     /// In-sync replicas, this one among them.
-    isr_count: AtomicU32,
-    replica_count: AtomicU32,
+    isr_count: AtomicU16,
+    replica_count: AtomicU16,
     /// Where the log ended when the epoch began; −1 before the log is open.
     start_offset: AtomicI64,
     /// −1 before the log is open.
@@ -111,8 +114,8 @@ impl Leader {
         let leader = Leader {
             epoch: assignment.leader_epoch,
             is_ended: AtomicBool::new(false),
-            isr_count: AtomicU32::new(1),
-            replica_count: AtomicU32::new(1),
+            isr_count: AtomicU16::new(1),
+            replica_count: AtomicU16::new(1),
             start_offset: AtomicI64::new(Offset::NONE.0),
             high_watermark: AtomicI64::new(Offset::NONE.0),
             isr: Mutex::new(None),
@@ -136,11 +139,11 @@ impl Leader {
     }
 
     #[inline]
-    pub fn isr_count(&self) -> u32 {
-        self.isr_count.load(Ordering::Acquire)
+    pub fn isr_count(&self) -> usize {
+        usize::from(self.isr_count.load(Ordering::Acquire))
     }
 
-    /// Whether nobody else replicates: it waits for nobody.
+    /// Whether there is no other replica: then it waits for none.
     #[inline]
     pub fn is_only_replica(&self) -> bool {
         self.replica_count.load(Ordering::Acquire) == 1
@@ -148,8 +151,8 @@ impl Leader {
 
     /// Whether fewer replicas are in sync than an acknowledgement to all of them needs.
     pub fn is_under_min_isr(&self, min_isr: i32) -> bool {
-        let replica_count = self.replica_count.load(Ordering::Acquire) as usize;
-        i64::from(self.isr_count()) < i64::from(isr::effective_min_isr(min_isr, replica_count))
+        let replica_count = usize::from(self.replica_count.load(Ordering::Acquire));
+        isr::is_under_min(self.isr_count(), min_isr, replica_count)
     }
 
     /// The first offset that consumers may not see yet.
@@ -181,9 +184,9 @@ impl Leader {
             None if replicas.len() > 1 => *isr = Some(Box::new(Isr::new(node, replicas, members))),
             None => {}
         }
-        let count = isr::isr_count(node, members);
-        self.replica_count.store(replicas.len() as u32, Ordering::Release);
-        self.isr_count.store(count as u32, Ordering::Release);
+        let count = |replicas: usize| u16::try_from(replicas).unwrap_or(u16::MAX);
+        self.replica_count.store(count(replicas.len()), Ordering::Release);
+        self.isr_count.store(count(isr::isr_count(node, members)), Ordering::Release);
     }
 
     /// A follower's log ends at `end`; false when it is no replica.
@@ -203,7 +206,7 @@ impl Leader {
     }
 
     /// Moves the high watermark to where the in-sync replicas are; true when it moved. `log_range` is
-    /// where the log starts and ends, read while nobody else moves the high watermark.
+    /// where the log starts and ends, read while no other thread moves the high watermark.
     pub(crate) fn advance(&self, log_range: impl FnOnce() -> (Offset, Offset), min_isr: i32) -> bool {
         let isr = self.isr.lock();
         let current = self.high_watermark();

@@ -101,7 +101,7 @@ pub async fn start(
     let sync_seconds = replica_metrics.sync_seconds.clone();
     logs.on_sync(Arc::new(move |took| sync_seconds.observe(took.as_secs_f64())));
     let durability = settings::durability(&config, ephemeral);
-    let replicas = Arc::new(ReplicaManager::new(logs.clone(), config.clone(), durability, replica_metrics));
+    let replicas = ReplicaManager::new(logs.clone(), config.clone(), durability, replica_metrics);
     metadata.subscribe(replicas.clone());
     let loader = Loader::new(env.tasks.clone());
     let coordinator_log =

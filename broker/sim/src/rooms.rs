@@ -169,7 +169,7 @@ impl World {
         let metadata = Metadata::open(&env, options).expect("the metadata log opens");
         let metrics = Arc::new(ReplicaMetrics::new(&Registry::new()).expect("metrics"));
         let replicas =
-            Arc::new(ReplicaManager::new(logs.clone(), self.config.clone(), Durability::SurviveOne, metrics));
+            ReplicaManager::new(logs.clone(), self.config.clone(), Durability::SurviveOne, metrics);
         metadata.subscribe(replicas.clone());
         let loader = Loader::new(env.tasks.clone());
         let log = |topic| Arc::new(PartitionLog::new(topic, replicas.clone(), metadata.clone(), Codec::None));

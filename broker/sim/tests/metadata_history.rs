@@ -8,7 +8,7 @@ use ottla_sim::{run_seeds, with_trace};
 
 #[test]
 fn what_was_shown_survives_every_end_and_a_follower_has_it_too() {
-    run_seeds("what_was_shown_survives_every_end_and_a_follower_has_it_too", 300, |seed| {
+    run_seeds("what_was_shown_survives_every_end_and_a_follower_has_it_too", 150, |seed| {
         let mut history = MetadataHistory::new(seed);
         let played = std::panic::catch_unwind(AssertUnwindSafe(|| history.play(40)));
         with_trace(seed, played, &history.trace);

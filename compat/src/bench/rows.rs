@@ -93,7 +93,7 @@ pub const ROWS: &[Row] = &[
     row("partitions-100000", "at most 8 KiB each, no descriptor each, restart under 3 s", &[]),
     row("start-empty", "time at most 0.012 (50 ms)", &[]),
     row("start-clean-1gb", "time at most 0.012 (50 ms)", &[]),
-    row("kill-1gb", "at most 500 ms", &[]),
+    row("kill-1gb", "at most 150 ms", &[]),
     row("kill-11000-partitions", "at most 1 s", &[]),
     row("idle-memory", "at most 20 MiB", &[]),
     row("connections-5000", "per s at least 3, at most 16 KiB each", &[]),

@@ -53,16 +53,16 @@ fn delete(broker: &Broker, body: &DeleteRecordsRequest) -> DeleteRecordsResponse
             let partitions = topic
                 .partitions
                 .iter()
-                .map(|asked| {
+                .map(|requested| {
                     let outcome = hosted
-                        .partition(topic.name.as_str(), asked.partition_index)
-                        .and_then(|partition| delete_in(partition, asked.offset));
+                        .partition(topic.name.as_str(), requested.partition_index)
+                        .and_then(|partition| delete_in(partition, requested.offset));
                     let (error, low_watermark) = match outcome {
                         Ok(low_watermark) => (ErrorCode::None, low_watermark.0),
                         Err(error) => (error, -1),
                     };
                     DeleteRecordsPartitionResult::default()
-                        .with_partition_index(asked.partition_index)
+                        .with_partition_index(requested.partition_index)
                         .with_low_watermark(low_watermark)
                         .with_error_code(error.code())
                 })

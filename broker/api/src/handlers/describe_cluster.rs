@@ -6,10 +6,11 @@
 use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::describe_cluster_response::DescribeClusterBroker;
-use ottla_protocol::messages::{DescribeClusterRequest, DescribeClusterResponse};
+use ottla_protocol::messages::{BrokerId, DescribeClusterRequest, DescribeClusterResponse};
 
 use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
+use crate::cluster::Cluster;
 
 pub const API: Api = Api { key: ApiKey::DescribeCluster, min: 0, max: 2, class: Class::Inline, admit };
 
@@ -36,21 +37,23 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         );
         return request.ready(&response);
     }
-    let (host, port) = broker.endpoint(&request.connection);
-    let this_broker = DescribeClusterBroker::default()
-        .with_broker_id(broker.wire_node_id())
-        .with_host(text(&host))
-        .with_port(port)
-        .with_rack(broker.config.rack.as_deref().map(text));
+    let cluster = Cluster::of(broker, &request.connection);
+    let brokers = cluster.nodes().into_iter().map(|node| {
+        DescribeClusterBroker::default()
+            .with_broker_id(BrokerId(node.id.0))
+            .with_host(text(&node.host))
+            .with_port(node.port)
+            .with_rack(node.rack.as_deref().map(text))
+    });
     let operations = match body.include_cluster_authorized_operations {
         true => Access::of(broker, &request).cluster_operations(),
         false => OPERATIONS_OMITTED,
     };
     let response = DescribeClusterResponse::default()
         .with_endpoint_type(BROKERS)
-        .with_cluster_id(text(broker.image().cluster_id()))
-        .with_controller_id(broker.wire_node_id())
-        .with_brokers(vec![this_broker])
+        .with_cluster_id(text(cluster.image().cluster_id()))
+        .with_controller_id(BrokerId(cluster.controller().map_or(-1, |id| id.0)))
+        .with_brokers(brokers.collect())
         .with_cluster_authorized_operations(operations);
     request.ready(&response)
 }

@@ -13,13 +13,15 @@ use ottla_protocol::messages::{
 
 use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
+use crate::cluster::{Cluster, NO_LEADER, wire_ids};
 
 pub const API: Api =
     Api { key: ApiKey::DescribeTopicPartitions, min: 0, max: 0, class: Class::Inline, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeTopicPartitionsRequest = request.decode()?;
-    let image = broker.image();
+    let cluster = Cluster::of(broker, &request.connection);
+    let image = cluster.image();
     let all = body.topics.is_empty();
     let mut names: Vec<TopicName> = if all {
         image.topics().map(|topic| topic.name.clone()).collect()
@@ -73,7 +75,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         let page: Vec<_> = topic.partitions.iter().enumerate().skip(skipped).take(left).collect();
         left -= page.len();
         let end = skipped + page.len();
-        topics.push(describe(topic, page, access.topic_operations(name.as_str())));
+        topics.push(describe(&cluster, topic, page, access.topic_operations(name.as_str())));
         if end < topic.partitions.len() {
             next_cursor = Some(cursor(&name, end as i32));
             break;
@@ -103,25 +105,28 @@ fn unknown(name: &TopicName, error: ErrorCode, operations: i32) -> DescribeTopic
 }
 
 fn describe(
+    cluster: &Cluster<'_>,
     topic: &TopicImage,
     page: Vec<(usize, &Arc<PartitionImage>)>,
     operations: i32,
 ) -> DescribeTopicPartitionsResponseTopic {
-    let ids = |brokers: &[ottla_model::BrokerId]| brokers.iter().map(|id| BrokerId(id.0)).collect::<Vec<_>>();
     let partitions = page
         .into_iter()
         .map(|(index, partition)| {
-            let error =
-                if partition.leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable };
+            let (error, leader) = match cluster.reachable_leader(partition) {
+                Ok(leader) => (ErrorCode::None, leader),
+                Err(error) => (error, NO_LEADER),
+            };
             DescribeTopicPartitionsResponsePartition::default()
                 .with_error_code(error.code())
                 .with_partition_index(index as i32)
-                .with_leader_id(BrokerId(partition.leader.map_or(-1, |leader| leader.0)))
+                .with_leader_id(BrokerId(leader.0))
                 .with_leader_epoch(partition.leader_epoch.0)
-                .with_replica_nodes(ids(&partition.replicas))
-                .with_isr_nodes(ids(&partition.isr))
-                .with_eligible_leader_replicas(Some(Vec::new()))
-                .with_last_known_elr(Some(Vec::new()))
+                .with_replica_nodes(wire_ids(&partition.replicas))
+                .with_isr_nodes(wire_ids(&partition.isr))
+                .with_eligible_leader_replicas(Some(wire_ids(partition.elr())))
+                .with_last_known_elr(Some(wire_ids(partition.last_known_elr())))
+                .with_offline_replicas(wire_ids(&cluster.offline_replicas(partition)))
         })
         .collect();
     DescribeTopicPartitionsResponseTopic::default()

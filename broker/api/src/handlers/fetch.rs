@@ -15,16 +15,17 @@ use std::time::Duration;
 use bytes::BufMut;
 use ottla_env::File;
 use ottla_log::ReadData;
-use ottla_model::{ErrorCode, TopicId, TopicName};
+use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, TopicId, TopicName};
 use ottla_network::{Answer, Chunk, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::FetchRequest;
 use ottla_replica::{
-    DelayedFetch, FetchIsolation, Hosted, HostedTopic, Look, Partition, PartitionRead, ReadRequest, TailWait,
-    Woken, read,
+    DelayedFetch, FetchIsolation, Hosted, HostedTopic, Look, PartitionRead, ReadRequest, TailWait, Woken,
+    read,
 };
 
 use super::prelude::*;
+use crate::cluster::{LeaderHints, Node};
 use crate::fetch_session::{
     Answered, FetchContext, FetchKey, FetchParams, FetchTopic, Remembered, SessionRequest, Slot, Wanted,
 };
@@ -324,7 +325,7 @@ fn respond(
             topic.metrics.bytes_out.inc_by(read.record_bytes() as u64);
         }
     }
-    encode(broker, request, session_id, &answers)
+    encode(broker, request, session_id, is_follower, &answers)
 }
 
 /// Whether Kafka finds this before it looks for the replica.
@@ -365,6 +366,7 @@ fn encode(
     broker: &Broker,
     request: &Request,
     session_id: i32,
+    is_follower: bool,
     answers: &[(Requested, PartitionRead)],
 ) -> Answer {
     let version = request.version();
@@ -377,7 +379,7 @@ fn encode(
     };
     let topic_count = answers.chunk_by(is_same).count();
     wire::put_array_len(&mut builder.buffer, topic_count, flexible);
-    let mut hint = false;
+    let mut hints = LeaderHints::of(broker, &request.connection);
     for topic in answers.chunk_by(is_same) {
         match by_id {
             true => builder.buffer.put_slice(topic[0].0.id().0.as_bytes()),
@@ -385,26 +387,27 @@ fn encode(
         }
         wire::put_array_len(&mut builder.buffer, topic.len(), flexible);
         for (requested, read) in topic {
-            hint |= put_partition(broker, &mut builder, version, requested, read);
+            put_partition(&mut hints, &mut builder, version, requested, read);
         }
         wire::put_no_tags(&mut builder.buffer, flexible);
     }
     if flexible {
-        put_node_endpoints(broker, request, &mut builder, hint && version >= 16);
+        // A follower knows where brokers are.
+        let hinted = if is_follower { Vec::new() } else { hints.nodes() };
+        put_tags(&mut builder, &hinted);
     }
     let errors: Vec<ErrorCode> =
         answers.iter().map(|(_, read)| read.error).filter(|error| !error.is_none()).collect();
     request.finish(builder, &errors)
 }
 
-/// Writes one partition; true when it carries a leader hint.
 fn put_partition(
-    broker: &Broker,
+    hints: &mut LeaderHints<'_>,
     builder: &mut ResponseBuilder,
     version: i16,
     requested: &Requested,
     read: &PartitionRead,
-) -> bool {
+) {
     let flexible = version >= 12;
     let buffer = &mut builder.buffer;
     buffer.put_i32(requested.partition);
@@ -433,24 +436,22 @@ fn put_partition(
         push_records(builder, &slice.data);
     }
     if !flexible {
-        return false;
+        return;
     }
-    let fenced = matches!(read.error, ErrorCode::FencedLeaderEpoch | ErrorCode::NotLeaderOrFollower);
-    let hint = match &requested.place {
-        Place::Served { topic } if fenced && version >= 16 => topic.partition(requested.partition),
-        _ => None,
+    let is_moved = matches!(read.error, ErrorCode::FencedLeaderEpoch | ErrorCode::NotLeaderOrFollower);
+    let leader = match is_moved && version >= 16 {
+        true => hints.add_by_id(requested.id(), requested.partition),
+        false => None,
     };
-    put_partition_tags(broker, builder, read, hint)
+    put_partition_tags(builder, read, leader);
 }
 
 fn put_partition_tags(
-    broker: &Broker,
     builder: &mut ResponseBuilder,
     read: &PartitionRead,
-    hint: Option<&Arc<Partition>>,
-) -> bool {
-    let leader_epoch = hint.map(|partition| partition.leader_epoch());
-    let count = u32::from(read.diverging.is_some()) + u32::from(leader_epoch.is_some());
+    leader: Option<(BrokerId, LeaderEpoch)>,
+) {
+    let count = u32::from(read.diverging.is_some()) + u32::from(leader.is_some());
     let buffer = &mut builder.buffer;
     wire::put_uvarint(buffer, count);
     if let Some((epoch, end)) = read.diverging {
@@ -461,35 +462,25 @@ fn put_partition_tags(
         buffer.put_i64(end.0);
         buffer.put_u8(0);
     }
-    if let Some(epoch) = leader_epoch {
+    if let Some((leader, epoch)) = leader {
         // tag 1: CurrentLeader { leader_id i32, leader_epoch i32, tags }
         wire::put_uvarint(buffer, 1);
         wire::put_uvarint(buffer, 9);
-        buffer.put_i32(broker.node_id.0);
+        buffer.put_i32(leader.0);
         buffer.put_i32(epoch.0);
         buffer.put_u8(0);
     }
-    leader_epoch.is_some()
 }
 
 /// The response's tags: tag 0, NodeEndpoints, when a leader was hinted at.
-fn put_node_endpoints(broker: &Broker, request: &Request, builder: &mut ResponseBuilder, hint: bool) {
+fn put_tags(builder: &mut ResponseBuilder, hinted: &[Node]) {
     let buffer = &mut builder.buffer;
-    if !hint {
-        buffer.put_u8(0);
+    if hinted.is_empty() {
+        wire::put_no_tags(buffer, true);
         return;
     }
-    let (host, port) = broker.endpoint(&request.connection);
     let mut endpoints = bytes::BytesMut::new();
-    wire::put_array_len(&mut endpoints, 1, true);
-    endpoints.put_i32(broker.node_id.0);
-    wire::put_string(&mut endpoints, &host, true);
-    endpoints.put_i32(port);
-    match broker.config.rack.as_deref() {
-        Some(rack) => wire::put_string(&mut endpoints, rack, true),
-        None => endpoints.put_u8(0),
-    }
-    endpoints.put_u8(0);
+    wire::put_node_endpoints(&mut endpoints, hinted);
     wire::put_uvarint(buffer, 1);
     wire::put_uvarint(buffer, 0);
     wire::put_uvarint(buffer, endpoints.len() as u32);

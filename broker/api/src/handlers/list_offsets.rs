@@ -44,20 +44,20 @@ const NOTHING: Found = Found { timestamp: -1, offset: -1, leader_epoch: -1 };
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: ListOffsetsRequest = request.decode()?;
     let version = request.version();
-    // A replica, or who says to be one, is told the end whatever isolation it asks for.
+    // A replica is answered with the end, whatever isolation it requests.
     let committed_only = body.isolation_level == 1 && body.replica_id == CONSUMER_REPLICA_ID;
     let hosted = broker.replicas.hosted();
     let access = Access::of(broker, &request);
     let doubled = named_twice(&body);
-    let mut told = HashSet::new();
+    let mut answered = HashSet::new();
     let topics = body
         .topics
         .iter()
         .map(|topic| {
             if !access.topic(AclOperation::Describe, &topic.name) {
-                let refuse = |asked: &ListOffsetsPartition| {
+                let refuse = |requested: &ListOffsetsPartition| {
                     let refused = Err(ErrorCode::TopicAuthorizationFailed);
-                    partition_response(asked.partition_index, version, refused)
+                    partition_response(requested.partition_index, version, refused)
                 };
                 let partitions = topic.partitions.iter().map(refuse).collect();
                 return ListOffsetsTopicResponse {
@@ -69,20 +69,20 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             let partitions = topic
                 .partitions
                 .iter()
-                .filter(|asked| {
-                    let place = (topic.name.as_str(), asked.partition_index);
-                    !doubled.contains(&place) || told.insert(place)
+                .filter(|requested| {
+                    let place = (topic.name.as_str(), requested.partition_index);
+                    !doubled.contains(&place) || answered.insert(place)
                 })
-                .map(|asked| {
-                    let place = (topic.name.as_str(), asked.partition_index);
+                .map(|requested| {
+                    let place = (topic.name.as_str(), requested.partition_index);
                     let outcome = if doubled.contains(&place) {
                         Err(ErrorCode::InvalidRequest)
                     } else {
                         hosted
-                            .partition(topic.name.as_str(), asked.partition_index)
-                            .and_then(|partition| look_up(partition, asked, version, committed_only))
+                            .partition(topic.name.as_str(), requested.partition_index)
+                            .and_then(|partition| look_up(partition, requested, version, committed_only))
                     };
-                    partition_response(asked.partition_index, version, outcome)
+                    partition_response(requested.partition_index, version, outcome)
                 })
                 .collect();
             ListOffsetsTopicResponse { name: topic.name.clone(), partitions, ..Default::default() }
@@ -119,7 +119,7 @@ fn partition_response(
     }
 }
 
-/// The first version that knows a special timestamp; `None` for one nobody knows.
+/// The first version that knows a special timestamp; `None` for one that no version knows.
 fn special_since(timestamp: i64) -> Option<i16> {
     match timestamp {
         LATEST | EARLIEST => Some(1),
@@ -133,15 +133,15 @@ fn special_since(timestamp: i64) -> Option<i16> {
 
 fn look_up(
     partition: &Partition,
-    asked: &ListOffsetsPartition,
+    requested: &ListOffsetsPartition,
     version: i16,
     committed_only: bool,
 ) -> Result<Found, ErrorCode> {
-    let timestamp = asked.timestamp;
+    let timestamp = requested.timestamp;
     if timestamp < 0 && special_since(timestamp).is_none_or(|since| version < since) {
         return Err(ErrorCode::UnsupportedVersion);
     }
-    let led = partition.led(asked.current_leader_epoch).map_err(errors::unavailable)?;
+    let led = partition.led(requested.current_leader_epoch).map_err(errors::unavailable)?;
     let log = led.log();
     let visible_end = if committed_only { led.last_stable_offset() } else { led.high_watermark() };
     let leader_epoch = led.epoch().0;

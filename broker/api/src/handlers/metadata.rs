@@ -7,7 +7,7 @@
 //! - v9: flexible. v10: topic ids (KIP-516). v11: no cluster operations. v12: topics by id alone.
 //! - v13: top-level error (KIP-1102).
 
-use ottla_metadata::{Image, TopicImage};
+use ottla_metadata::TopicImage;
 use ottla_model::{ErrorCode, TopicId, TopicName};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -18,13 +18,15 @@ use ottla_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, Topi
 
 use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
+use crate::cluster::{Cluster, NO_LEADER, wire_ids};
 
 pub const API: Api = Api { key: ApiKey::Metadata, min: 0, max: 13, class: Class::Inline, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: MetadataRequest = request.decode()?;
     let version = request.version();
-    let image = broker.image();
+    let cluster = Cluster::of(broker, &request.connection);
+    let image = cluster.image();
     let access = Access::of(broker, &request);
     if version < 12
         && body.topics.iter().flatten().any(|topic| topic.name.is_none() || !topic.topic_id.is_nil())
@@ -45,7 +47,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let may_create_missing =
         broker.config.auto_create_topics_enable && (body.allow_auto_topic_creation || version < 4);
     let view = View {
-        image: &image,
+        cluster: &cluster,
         may_create_anything: !access.is_limited() || access.cluster(AclOperation::Create),
         access: &access,
         broker,
@@ -57,7 +59,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         None => image
             .topics()
             .filter(|topic| access.topic(AclOperation::Describe, topic.name.as_str()))
-            .map(|topic| describe(topic, view.operations(topic.name.as_str())))
+            .map(|topic| describe(&cluster, topic, view.operations(topic.name.as_str())))
             .collect(),
         Some(asked) => {
             let mut missing = Vec::new();
@@ -77,22 +79,21 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             answers
         }
     };
-    let (host, port) = broker.endpoint(&request.connection);
-    let brokers = vec![
+    let brokers = cluster.nodes().into_iter().map(|node| {
         MetadataResponseBroker::default()
-            .with_node_id(broker.wire_node_id())
-            .with_host(text(&host))
-            .with_port(port)
-            .with_rack(broker.config.rack.as_deref().map(text)),
-    ];
+            .with_node_id(BrokerId(node.id.0))
+            .with_host(text(&node.host))
+            .with_port(node.port)
+            .with_rack(node.rack.as_deref().map(text))
+    });
     let cluster_operations = match body.include_cluster_authorized_operations {
         true => access.cluster_operations(),
         false => OPERATIONS_OMITTED,
     };
     let response = MetadataResponse::default()
-        .with_brokers(brokers)
+        .with_brokers(brokers.collect())
         .with_cluster_id(Some(text(image.cluster_id())))
-        .with_controller_id(broker.wire_node_id())
+        .with_controller_id(BrokerId(cluster.controller().map_or(-1, |id| id.0)))
         .with_topics(topics)
         .with_cluster_authorized_operations(cluster_operations);
     request.ready(&response)
@@ -102,7 +103,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
 struct View<'a> {
     broker: &'a Broker,
     connection: u64,
-    image: &'a Image,
+    cluster: &'a Cluster<'a>,
     access: &'a Access,
     tells_operations: bool,
     may_create_missing: bool,
@@ -126,11 +127,11 @@ impl View<'_> {
         let id = TopicId(asked.topic_id);
         match &asked.name {
             Some(name) if id.is_zero() => self.answer_name(name, missing),
-            _ => match self.image.topic_by_id(id) {
+            _ => match self.cluster.image().topic_by_id(id) {
                 Some(topic) if !self.access.topic(AclOperation::Describe, topic.name.as_str()) => {
                     unknown(None, id, ErrorCode::TopicAuthorizationFailed, false)
                 }
-                Some(topic) => describe(topic, self.operations(topic.name.as_str())),
+                Some(topic) => describe(self.cluster, topic, self.operations(topic.name.as_str())),
                 None => unknown(None, id, ErrorCode::UnknownTopicId, false),
             },
         }
@@ -142,12 +143,12 @@ impl View<'_> {
             let error = ErrorCode::TopicAuthorizationFailed;
             return unknown(Some(name.clone()), TopicId::ZERO, error, false);
         }
-        if let Some(topic) = self.image.topic(name.as_str()) {
+        if let Some(topic) = self.cluster.image().topic(name.as_str()) {
             if self.broker.auto_create.is_held_back(self.connection, &topic.name) {
                 return unknown(Some(name.clone()), TopicId::ZERO, ErrorCode::UnknownTopicOrPartition, false)
                     .with_topic_authorized_operations(self.operations(name));
             }
-            return describe(topic, self.operations(topic.name.as_str()));
+            return describe(self.cluster, topic, self.operations(topic.name.as_str()));
         }
         let ours = TopicName::new(name.as_str());
         let may_be_made = !self.may_create_missing
@@ -195,22 +196,24 @@ fn unknown(
         .with_topic_authorized_operations(OPERATIONS_OMITTED)
 }
 
-fn describe(topic: &Arc<TopicImage>, operations: i32) -> MetadataResponseTopic {
-    let ids = |brokers: &[ottla_model::BrokerId]| brokers.iter().map(|id| BrokerId(id.0)).collect::<Vec<_>>();
+fn describe(cluster: &Cluster<'_>, topic: &TopicImage, operations: i32) -> MetadataResponseTopic {
     let partitions = topic
         .partitions
         .iter()
         .enumerate()
         .map(|(index, partition)| {
-            let error =
-                if partition.leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable };
+            let (error, leader) = match cluster.reachable_leader(partition) {
+                Ok(leader) => (ErrorCode::None, leader),
+                Err(error) => (error, NO_LEADER),
+            };
             MetadataResponsePartition::default()
                 .with_error_code(error.code())
                 .with_partition_index(index as i32)
-                .with_leader_id(BrokerId(partition.leader.map_or(-1, |leader| leader.0)))
+                .with_leader_id(BrokerId(leader.0))
                 .with_leader_epoch(partition.leader_epoch.0)
-                .with_replica_nodes(ids(&partition.replicas))
-                .with_isr_nodes(ids(&partition.isr))
+                .with_replica_nodes(wire_ids(&partition.replicas))
+                .with_isr_nodes(wire_ids(&partition.isr))
+                .with_offline_replicas(wire_ids(&cluster.offline_replicas(partition)))
         })
         .collect();
     MetadataResponseTopic::default()

@@ -32,8 +32,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         .iter()
         .map(|topic| {
             if !may_see(&topic.topic) {
-                let refuse = |asked: &OffsetForLeaderPartition| {
-                    failed(asked.partition, ErrorCode::TopicAuthorizationFailed)
+                let refuse = |requested: &OffsetForLeaderPartition| {
+                    failed(requested.partition, ErrorCode::TopicAuthorizationFailed)
                 };
                 let partitions = topic.partitions.iter().map(refuse).collect();
                 return OffsetForLeaderTopicResult::default()
@@ -43,9 +43,9 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             let partitions = topic
                 .partitions
                 .iter()
-                .map(|asked| match hosted.partition(topic.topic.as_str(), asked.partition) {
-                    Ok(partition) => answer(partition, asked),
-                    Err(error) => failed(asked.partition, error),
+                .map(|requested| match hosted.partition(topic.topic.as_str(), requested.partition) {
+                    Ok(partition) => answer(partition, requested),
+                    Err(error) => failed(requested.partition, error),
                 })
                 .collect();
             OffsetForLeaderTopicResult::default().with_topic(topic.topic.clone()).with_partitions(partitions)
@@ -62,22 +62,22 @@ fn failed(partition: i32, error: ErrorCode) -> EpochEndOffset {
         .with_end_offset(-1)
 }
 
-fn answer(partition: &Partition, asked: &OffsetForLeaderPartition) -> EpochEndOffset {
-    match partition.led(asked.current_leader_epoch) {
+fn answer(partition: &Partition, requested: &OffsetForLeaderPartition) -> EpochEndOffset {
+    match partition.led(requested.current_leader_epoch) {
         Ok(led) => {
             let log = led.log();
             // The leader's own epoch ends where the log does, whether or not anything was written under it.
-            let asked_epoch = LeaderEpoch(asked.leader_epoch);
-            let ended = if asked_epoch.0 < 0 {
+            let requested_epoch = LeaderEpoch(requested.leader_epoch);
+            let ended = if requested_epoch.0 < 0 {
                 None
-            } else if asked_epoch == led.epoch() {
-                Some((asked_epoch, log.log_end_offset()))
+            } else if requested_epoch == led.epoch() {
+                Some((requested_epoch, log.log_end_offset()))
             } else {
-                log.end_offset_for_epoch(asked_epoch)
+                log.end_offset_for_epoch(requested_epoch)
             };
             let (epoch, end) = ended.map_or((-1, -1), |(epoch, end)| (epoch.0, end.0));
-            failed(asked.partition, ErrorCode::None).with_leader_epoch(epoch).with_end_offset(end)
+            failed(requested.partition, ErrorCode::None).with_leader_epoch(epoch).with_end_offset(end)
         }
-        Err(unavailable) => failed(asked.partition, errors::unavailable(unavailable)),
+        Err(unavailable) => failed(requested.partition, errors::unavailable(unavailable)),
     }
 }

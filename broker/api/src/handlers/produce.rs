@@ -19,13 +19,14 @@ use ottla_network::{Admitted, Answer};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use ottla_protocol::messages::produce_response::{
-    BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
 };
-use ottla_protocol::messages::{ProduceRequest, ProduceResponse};
+use ottla_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
 use ottla_records::{BatchHeader, CompressionType, LOG_OVERHEAD_BYTES};
 use ottla_replica::{Acks, AllAcknowledged, AppendRefused, HostedTopic, Partition, Pending};
 
 use super::prelude::*;
+use crate::cluster::{LeaderHints, Node};
 use crate::errors;
 use crate::transactional_write::{TransactionalWrite, VerifiedWrite};
 use crate::transactions::Telling;
@@ -63,20 +64,20 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     keep_last_of_each_partition(&mut body);
     let unauthorized = match take_unauthorized(broker, &request, &mut body) {
         Ok(unauthorized) => unauthorized,
-        Err(response) => return finish(request, wanted, response, Vec::new()),
+        Err(response) => return finish(broker, request, wanted, response, Vec::new()),
     };
     let part = match part_of_transaction(broker, &body, request.version()) {
         Ok(part) => part,
         Err(error) => {
             let mut response = refuse_all(&body, error);
             response.responses.extend(unauthorized);
-            return finish(request, wanted, response, Vec::new());
+            return finish(broker, request, wanted, response, Vec::new());
         }
     };
     let Some(part) = part else {
         let (mut response, waiting) = append_all(broker, &request, &body, &VerifiedWrite::default());
         response.responses.extend(unauthorized);
-        return finish(request, wanted, response, waiting);
+        return finish(broker, request, wanted, response, waiting);
     };
     admit_transactional(Transactional { broker: broker.clone(), request, body, part, unauthorized }, wanted)
 }
@@ -101,13 +102,14 @@ impl Transactional {
 /// Appends when the coordinator has said what it has to, and all that the producer sent before is appended.
 fn admit_transactional(write: Transactional, wanted: Wanted) -> Handled {
     let producer_id = write.part.producer_id;
-    let order = write.broker.write_order.clone();
+    let broker = write.broker.clone();
+    let order = broker.write_order.clone();
     let mut begun = None;
     if order.is_free(producer_id) {
         match write.part.verify(&write.broker) {
             Reply::Now(verified) => {
                 let (request, response, waiting) = write.append(&verified);
-                return finish(request, wanted, response, waiting);
+                return finish(&broker, request, wanted, response, waiting);
             }
             Reply::Later(verified) => begun = Some(verified),
         }
@@ -123,7 +125,7 @@ fn admit_transactional(write: Transactional, wanted: Wanted) -> Handled {
         drop(turn);
         match wanted.acks {
             0 => answer_nothing(&request, &response),
-            _ => wait(request, wanted, response, waiting).await,
+            _ => wait(broker, request, wanted, response, waiting).await,
         }
     })
 }
@@ -167,14 +169,20 @@ fn refuse_all(body: &ProduceRequest, error: ErrorCode) -> ProduceResponse {
     ProduceResponse::default().with_responses(responses)
 }
 
-fn finish(request: Request, wanted: Wanted, response: ProduceResponse, waiting: Vec<Waiting>) -> Handled {
+fn finish(
+    broker: &Arc<Broker>,
+    request: Request,
+    wanted: Wanted,
+    response: ProduceResponse,
+    waiting: Vec<Waiting>,
+) -> Handled {
     if wanted.acks == 0 {
         return Ok(Admitted::Ready(answer_nothing(&request, &response)));
     }
     if waiting.is_empty() {
-        return request.ready(&response);
+        return Ok(Admitted::Ready(answer(broker, &request, response)));
     }
-    park(wait(request, wanted, response, waiting))
+    park(wait(broker.clone(), request, wanted, response, waiting))
 }
 
 fn append_all(
@@ -281,6 +289,44 @@ fn keep_last_of_each_partition(body: &mut ProduceRequest) {
     body.topic_data.retain(|topic| !topic.partition_data.is_empty());
 }
 
+/// Versions from this one on say who leads instead (KIP-951).
+const LEADER_HINT_VERSION_MIN: i16 = 10;
+
+/// Answers; a client that came to the wrong broker is told the right one.
+fn answer(broker: &Broker, request: &Request, mut response: ProduceResponse) -> Answer {
+    let moved = ErrorCode::NotLeaderOrFollower.code();
+    let all = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+    if request.version() >= LEADER_HINT_VERSION_MIN
+        && all.map(|partition| partition.error_code).any(|code| code == moved)
+    {
+        let mut hints = LeaderHints::of(broker, &request.connection);
+        for topic in &mut response.responses {
+            let (id, name) = (TopicId(topic.topic_id), topic.name.clone());
+            for partition in topic.partition_responses.iter_mut().filter(|one| one.error_code == moved) {
+                let leader = match id.is_zero() {
+                    true => hints.add(&name, partition.index),
+                    false => hints.add_by_id(id, partition.index),
+                };
+                if let Some((leader, epoch)) = leader {
+                    partition.current_leader = LeaderIdAndEpoch::default()
+                        .with_leader_id(BrokerId(leader.0))
+                        .with_leader_epoch(epoch.0);
+                }
+            }
+        }
+        response.node_endpoints = hints.nodes().iter().map(node_endpoint).collect();
+    }
+    request.answer(&response)
+}
+
+fn node_endpoint(node: &Node) -> NodeEndpoint {
+    NodeEndpoint::default()
+        .with_node_id(BrokerId(node.id.0))
+        .with_host(text(&node.host))
+        .with_port(node.port)
+        .with_rack(node.rack.as_deref().map(text))
+}
+
 /// With acks=0 an error closes the connection: the client would never learn of it otherwise.
 fn answer_nothing(request: &Request, response: &ProduceResponse) -> Answer {
     let failed = response.responses.iter().flat_map(|topic| &topic.partition_responses);
@@ -293,6 +339,7 @@ fn answer_nothing(request: &Request, response: &ProduceResponse) -> Answer {
 /// Answers when every append is acknowledged, or when the producer's time is over (`DelayedProduce`). The
 /// place of an append that is not acknowledged is answered all the same: it may be in the log.
 async fn wait(
+    broker: Arc<Broker>,
     request: Request,
     wanted: Wanted,
     mut response: ProduceResponse,
@@ -304,8 +351,8 @@ async fn wait(
         true => wanted.timeout_ms.max(DISK_WAIT_MS_MIN),
         false => wanted.timeout_ms,
     };
-    let deadline = request.clock.monotonic().after_ms(i64::from(timeout_ms));
-    let outcomes = AllAcknowledged::until(pending, request.clock.sleep_until(deadline)).await;
+    let deadline = request.broker.env.clock.monotonic().after_ms(i64::from(timeout_ms));
+    let outcomes = AllAcknowledged::until(pending, request.broker.env.clock.sleep_until(deadline)).await;
     assert_eq!(places.len(), outcomes.len(), "each append has its outcome");
     for ((topic, partition), outcome) in places.into_iter().zip(outcomes) {
         if let Err(error) = outcome {
@@ -313,7 +360,7 @@ async fn wait(
             answer.error_code = errors::not_acknowledged(error).code();
         }
     }
-    request.answer(&response)
+    answer(&broker, &request, response)
 }
 
 fn refuse_topic(topic: &TopicProduceData, error: ErrorCode) -> TopicProduceResponse {

@@ -14,6 +14,7 @@ use ottla_protocol::messages::share_acknowledge_response::{
 use ottla_protocol::messages::{ShareAcknowledgeRequest, ShareAcknowledgeResponse};
 
 use super::prelude::*;
+use crate::cluster::LeaderHints;
 use crate::share::{self, AcknowledgeMode, Acknowledged, PartitionAcknowledgements};
 
 pub const API: Api = Api { key: ApiKey::ShareAcknowledge, min: 1, max: 2, class: Class::Parked, admit };
@@ -69,22 +70,14 @@ fn acknowledgements(body: ShareAcknowledgeRequest) -> Vec<PartitionAcknowledgeme
 
 fn respond(broker: &Broker, request: &Request, group: &str, answers: Vec<Acknowledged>) -> Answer {
     let mut topics: Vec<ShareAcknowledgeTopicResponse> = Vec::new();
-    let mut node_endpoints = Vec::new();
+    let mut hints = LeaderHints::of(broker, &request.connection);
     for answer in answers {
         let mut current_leader = LeaderIdAndEpoch::default();
         if matches!(answer.error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch)
-            && let Some(leader_epoch) = leader_epoch(broker, &answer)
+            && let Some((leader, epoch)) = hints.add_by_id(answer.topic_id, answer.partition)
         {
             current_leader =
-                LeaderIdAndEpoch { leader_id: broker.node_id.0, leader_epoch, ..Default::default() };
-            let (host, port) = broker.endpoint(&request.connection);
-            node_endpoints = vec![NodeEndpoint {
-                node_id: broker.node_id.0,
-                host: text(&host),
-                port,
-                rack: broker.config.rack.as_deref().map(text),
-                ..Default::default()
-            }];
+                LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0, ..Default::default() };
         }
         let data = PartitionData {
             partition_index: answer.partition,
@@ -102,15 +95,17 @@ fn respond(broker: &Broker, request: &Request, group: &str, answers: Vec<Acknowl
             }),
         }
     }
+    let node_endpoints = hints.nodes().into_iter().map(|node| NodeEndpoint {
+        node_id: node.id.0,
+        host: text(&node.host),
+        port: node.port,
+        rack: node.rack.as_deref().map(text),
+        ..Default::default()
+    });
     request.answer(&ShareAcknowledgeResponse {
         acquisition_lock_timeout_ms: broker.share_partitions.configs().of(group).record_lock_duration_ms,
         responses: topics,
-        node_endpoints,
+        node_endpoints: node_endpoints.collect(),
         ..Default::default()
     })
-}
-
-fn leader_epoch(broker: &Broker, answer: &Acknowledged) -> Option<i32> {
-    let hosted = broker.replicas.hosted();
-    Some(hosted.by_id(answer.topic_id)?.partition(answer.partition)?.leader_epoch().0)
 }

@@ -18,6 +18,7 @@ use ottla_protocol::messages::ShareFetchRequest;
 use ottla_replica::{Partition, TailWait};
 
 use super::prelude::*;
+use crate::cluster::LeaderHints;
 use crate::share::{self, AcknowledgeMode, Acknowledged, PartitionAcknowledgements};
 use crate::wire;
 
@@ -280,7 +281,7 @@ fn encode(broker: &Broker, request: &Request, group: &str, topics: Vec<(TopicId,
     wire::put_array_len(&mut builder.buffer, topics.len(), true);
     let hosted = broker.replicas.hosted();
     let mut errors = vec![ErrorCode::None];
-    let mut has_leader_hint = false;
+    let mut hints = LeaderHints::of(broker, &request.connection);
     for (topic_id, entries) in topics {
         let topic = hosted.by_id(topic_id);
         builder.buffer.put_slice(topic_id.0.as_bytes());
@@ -292,16 +293,16 @@ fn encode(broker: &Broker, request: &Request, group: &str, topics: Vec<(TopicId,
             }
             let is_moved =
                 matches!(entry.fetched.error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch);
-            let partition = topic.and_then(|topic| topic.partition(entry.fetched.partition));
-            let leader = partition
-                .filter(|_| is_moved)
-                .map(|partition| (broker.node_id.0, partition.leader_epoch().0));
-            has_leader_hint |= leader.is_some();
-            put_partition(&mut builder, entry, leader.unwrap_or_default());
+            let leader = match is_moved {
+                true => hints.add_by_id(topic_id, entry.fetched.partition),
+                false => None,
+            };
+            let leader = leader.map_or((0, 0), |(leader, epoch)| (leader.0, epoch.0));
+            put_partition(&mut builder, entry, leader);
         }
         wire::put_no_tags(&mut builder.buffer, true);
     }
-    put_node_endpoints(broker, request, &mut builder.buffer, has_leader_hint);
+    wire::put_node_endpoints(&mut builder.buffer, &hints.nodes());
     wire::put_no_tags(&mut builder.buffer, true);
     request.finish(builder, &errors)
 }
@@ -332,23 +333,6 @@ fn put_partition(builder: &mut ResponseBuilder, entry: Entry, leader: (i32, i32)
         buffer.put_i64(range.last_offset);
         buffer.put_i16(range.delivery_count);
         wire::put_no_tags(buffer, true);
-    }
-    wire::put_no_tags(buffer, true);
-}
-
-/// Where the leaders are that partitions were said to have: this broker, or none.
-fn put_node_endpoints(broker: &Broker, request: &Request, buffer: &mut BytesMut, has_leader_hint: bool) {
-    wire::put_array_len(buffer, usize::from(has_leader_hint), true);
-    if !has_leader_hint {
-        return;
-    }
-    let (host, port) = broker.endpoint(&request.connection);
-    buffer.put_i32(broker.node_id.0);
-    wire::put_string(buffer, &host, true);
-    buffer.put_i32(port);
-    match broker.config.rack.as_deref() {
-        Some(rack) => wire::put_string(buffer, rack, true),
-        None => buffer.put_u8(0),
     }
     wire::put_no_tags(buffer, true);
 }

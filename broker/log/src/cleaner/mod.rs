@@ -3,7 +3,7 @@
 //! stays) are cores; `round` reads and writes, `swap` puts the new segments in the old ones' place.
 //!
 //! Who is looked at: logs that got a new segment or a new configuration since the last look, and
-//! those that only time holds back. A log that nobody writes to costs nothing.
+//! those that only time holds back. A log without appends costs nothing.
 //!
 //! Invariants:
 //! - I1. The active segment, and what is not below the last stable offset, is never touched.
@@ -51,7 +51,7 @@ pub(crate) struct CleaningMark {
     is_in_progress: AtomicBool,
     /// Something in it can't be understood; it is left alone until a restart.
     is_uncleanable: AtomicBool,
-    /// Held by whoever changes which segments there are, but for appends.
+    /// Held over each change of which segments there are, but for appends.
     pub swap_turn: Mutex<()>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Cleaner {
     /// What was set last; a round goes by what was set when it began.
     settings: ArcSwap<CleanerSettings>,
     candidates: Mutex<Vec<Weak<UnifiedLog>>>,
-    /// Told when there may be something to do, or time has passed.
+    /// Notified when there may be something to do, or time has passed.
     wake: Condvar,
     state: Mutex<State>,
     is_closed: AtomicBool,

@@ -251,7 +251,7 @@ impl UnifiedLog {
         writer.generation() == generation && !self.is_deleted() && group.iter().all(is_there)
     }
 
-    /// Changes the list and what is remembered of positions at once: nobody finds a position of
+    /// Changes the list and what is remembered of positions at once: no reader finds a position of
     /// one segment and takes it for the other's.
     fn replace_segments(&self, group: &[Arc<Segment>], cleaned: &Arc<Segment>) {
         let mut writer = self.writer.lock();

@@ -126,11 +126,14 @@ impl CoordinatorLog for NodeLog {
     }
 }
 
+/// What a thread does, until it has run.
+type Thread = Arc<Mutex<Option<Hook>>>;
+
 /// Tasks and threads that go on when the history says so.
 #[derive(Default)]
 struct TurnTasks {
     works: Mutex<Vec<BoxFuture<'static, ()>>>,
-    threads: Mutex<Vec<Arc<Mutex<Option<Hook>>>>>,
+    threads: Mutex<Vec<Thread>>,
 }
 
 impl Tasks for TurnTasks {

@@ -165,7 +165,7 @@ impl World {
             sequence: Sequence::NONE,
             has_epoch_bump: false,
         };
-        partition.producers.begin_verification(&first, partition.guards.next(), 0)
+        partition.producers.begin_verification(&first, partition.guards.fresh(), 0)
     }
 
     /// Appends to a partition under the log's own rules.
