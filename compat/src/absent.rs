@@ -1,5 +1,5 @@
 //! Groups on topics that are not there yet: they must get the partitions that come, and what is written to them.
-//! shell: client processes and the clock.
+//! Shell: client processes and the clock.
 //!
 //! kafka-go hangs for ever where the topic comes between its leader's look and the first look of its watcher. On
 //! Apache Kafka that happens to about one group in ten; Ottla must never let it happen (docs/decisions/0018).

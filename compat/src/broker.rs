@@ -1,5 +1,5 @@
 //! A broker in a process of its own, as the rest of this crate sees it; and the one that runs the `ottla` binary.
-//! shell: processes, files, the clock.
+//! Shell: processes, files, the clock.
 
 use std::fs;
 use std::path::{Path, PathBuf};

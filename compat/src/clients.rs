@@ -1,5 +1,5 @@
 //! The clients of a run: what each needs on this machine, how that is fetched, and how it is started.
-//! shell: package managers and compilers as child processes.
+//! Shell: package managers and compilers as child processes.
 
 use std::ffi::OsString;
 use std::fs;

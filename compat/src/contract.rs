@@ -1,5 +1,5 @@
 //! The line contract between a run and a client program: commands in, events out (told in compat/README.md).
-//! shell: pipes of one child process; the parsing is plain functions.
+//! Shell: pipes of one child process; the parsing is plain functions.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};

@@ -1,5 +1,5 @@
 //! The one error of this crate: a sentence for the person who reads the run.
-//! core: values only.
+//! Core: values only.
 
 /// What went wrong, said so that a person can act on it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

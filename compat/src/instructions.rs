@@ -1,5 +1,5 @@
 //! `cargo compat instructions`: how many instructions the broker executes for one request of each kind, counted by callgrind.
-//! shell: runs the broker under valgrind, one request at a time on one connection.
+//! Shell: runs the broker under valgrind, one request at a time on one connection.
 //!
 //! A count needs no quiet machine: each kind is run twice with a different number of requests, and the difference
 //! of both counts holds only the requests. The kernel's work (copies, sends, syncs) is not in it.

@@ -1,5 +1,5 @@
 //! kcat through produce with every codec, a group of three, resume from commits and offsets by time.
-//! shell: child processes, files and the clock.
+//! Shell: child processes, files and the clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

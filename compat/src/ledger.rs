@@ -1,5 +1,5 @@
 //! What was produced and what must therefore come back: every record of a scenario is known by its number.
-//! core: values only.
+//! Core: values only.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
 //! Foreign clients and tools, unmodified, run against a broker in another process; and the starters of such brokers.
-//! shell: processes, files, sockets and the clock; nothing here is linked into the broker.
+//! Shell: processes, files, sockets and the clock; nothing here is linked into the broker.
 
 pub mod absent;
 pub mod adopt;

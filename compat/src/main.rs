@@ -1,5 +1,5 @@
 //! The command line of `cargo compat`: starts brokers, runs foreign clients against them, prints what they said.
-//! shell: arguments in, tables out.
+//! Shell: arguments in, tables out.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
 use std::path::{Path, PathBuf};

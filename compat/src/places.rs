@@ -1,5 +1,5 @@
 //! Where things lie: the repository, the cache of downloaded clients, and directories that vanish after a run.
-//! shell: creates and removes directories.
+//! Shell: creates and removes directories.
 
 use std::fs;
 use std::path::{Path, PathBuf};

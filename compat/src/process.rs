@@ -1,5 +1,5 @@
 //! Child processes that cannot outlive the run: each leads a process group, and every group is ended with its owner.
-//! shell: processes, signals, the clock.
+//! Shell: processes, signals, the clock.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

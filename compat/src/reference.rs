@@ -1,5 +1,5 @@
 //! Apache Kafka 4.3.1, fetched by Maven and run as one combined KRaft node: what every check is proven against first.
-//! shell: processes, files, the clock.
+//! Shell: processes, files, the clock.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};

@@ -1,5 +1,5 @@
 //! The few requests that the crash tests send over their own connection, and their answers as plain values.
-//! shell: one blocking socket, through `wire`.
+//! Shell: one blocking socket, through `wire`.
 
 use std::time::{Duration, Instant};
 

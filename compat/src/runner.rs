@@ -1,5 +1,5 @@
 //! Runs clients against one broker, a few at a time, each in a namespace of its own, and prints the table.
-//! shell: threads, the broker, the clock.
+//! Shell: threads, the broker, the clock.
 #![allow(clippy::print_stdout, reason = "the table is this program's answer to a person")]
 
 use std::collections::VecDeque;

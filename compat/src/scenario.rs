@@ -1,5 +1,5 @@
 //! The one scenario that every client library plays, in its own hand, through the line contract.
-//! shell: client processes and the clock.
+//! Shell: client processes and the clock.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

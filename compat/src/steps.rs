@@ -1,5 +1,5 @@
 //! What one client did, step by step, with times; and where a scenario finds what it needs.
-//! shell: reads the clock.
+//! Shell: reads the clock.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
 //! Apache Kafka's own command lines, as the main classes of its jars, one process each as a person runs them.
-//! shell: child processes and files.
+//! Shell: child processes and files.
 
 mod share;
 

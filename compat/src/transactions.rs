@@ -1,5 +1,5 @@
 //! Transactions as every client library has them: committed, aborted, with offsets, fenced.
-//! shell: client processes and the clock.
+//! Shell: client processes and the clock.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,6 +1,6 @@
-//! A Kafka connection of a few hand-written requests in their oldest served versions, sharing no code with the
-//! broker's own protocol room, so that a mistake there cannot hide itself here.
-//! shell: one blocking socket.
+//! A Kafka connection of a few hand-written requests in their oldest served versions.
+//! Shell: one blocking socket. It shares no code with the broker's own protocol room, so that a mistake there
+//! cannot hide itself here.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

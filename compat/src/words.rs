@@ -1,5 +1,5 @@
 //! The word list piped through a topic with kcat: what comes out is what went in, line by line.
-//! shell: child processes and files.
+//! Shell: child processes and files.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,5 @@
 //! Record batches as a script asks for them, the broken ones included.
-//! core: a description in, bytes out.
+//! Core: a description in, bytes out.
 
 use std::io::Write;
 

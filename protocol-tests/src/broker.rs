@@ -1,5 +1,5 @@
 //! Starts the `ottla` binary for a test and ends it with the test.
-//! shell: a child process and its directory.
+//! Shell: a child process and its directory.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,5 +1,5 @@
 //! Requests out of JSON and answers into JSON, for any API and version, sharing nothing with the broker's own codec.
-//! core: values in, bytes out, and back.
+//! Core: values in, bytes out, and back.
 
 use serde_json::{Map, Value, json};
 

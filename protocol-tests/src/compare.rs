@@ -1,5 +1,5 @@
 //! Holds two brokers' answers against each other, field by field, and knows the differences that are allowed.
-//! core: values in, differences out.
+//! Core: values in, differences out.
 
 use serde_json::Value;
 

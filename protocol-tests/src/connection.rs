@@ -1,5 +1,5 @@
 //! One raw connection to a broker.
-//! shell: a blocking socket.
+//! Shell: a blocking socket.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,6 +1,6 @@
-//! The wire, seen from outside: a codec of its own, scripts of raw requests, the comparison of two brokers' answers,
-//! golden bytes, and a seeded source of numbers.
-//! core in codec, batch, script and compare; shell in connection, runner, broker and golden.
+//! The wire, seen from outside: a codec of its own, scripts of raw requests, and golden bytes.
+//! Core in codec, batch, script and compare; shell in connection, runner, broker and golden. The answers of two
+//! brokers are compared; numbers come from a seeded source.
 
 pub mod batch;
 pub mod broker;

@@ -1,5 +1,5 @@
 //! Takes out of an answer what two honest brokers may choose freely: ids, ports, the time of day.
-//! core: value in, value out; the time is an argument.
+//! Core: value in, value out; the time is an argument.
 //!
 //! A free value is replaced by its kind and the order in which the script met it, so that the same id in two
 //! answers must still be the same id.

@@ -1,5 +1,5 @@
 //! The scripts of the repository, the recorded answers of Apache Kafka, and how a broker does against them.
-//! shell: files.
+//! Shell: files.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

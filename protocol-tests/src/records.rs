@@ -1,5 +1,5 @@
 //! The record batches of an answer as JSON: every header field, and the records inside.
-//! core: bytes in, value out.
+//! Core: bytes in, value out.
 
 use std::io::Read;
 

@@ -1,5 +1,5 @@
 //! JSON as a person types it: keys and words without quotes, comments, commas where they are wanted.
-//! core: text in, value out.
+//! Core: text in, value out.
 
 use serde_json::{Map, Number, Value};
 

@@ -1,5 +1,5 @@
 //! Plays a script against one broker and keeps what it answered.
-//! shell: connections and the clock.
+//! Shell: connections and the clock.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};

@@ -1,5 +1,5 @@
 //! The shape of every message of Kafka 4.3.1, in a layout of our own: one file that is read at run time.
-//! core: text in, shapes out.
+//! Core: text in, shapes out.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;

@@ -1,5 +1,5 @@
 //! Turns Kafka's own message definitions, as they lie in its clients jar, into our file of shapes.
-//! core: the bytes of a jar in, text out.
+//! Core: the bytes of a jar in, text out.
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -1,5 +1,5 @@
 //! The language of the scripts: which requests go out, on which connection, and what is remembered of the answers.
-//! core: text in, steps out.
+//! Core: text in, steps out.
 //!
 //! ```text
 //! # a comment

@@ -1,5 +1,5 @@
 //! A broker that lets nobody do anything, and one whose every client is a super user, over raw sockets.
-//! shell: starts brokers, opens sockets.
+//! Shell: starts brokers, opens sockets.
 
 use ottla_protocol_tests::broker::Broker;
 use ottla_protocol_tests::codec::{request_frame, response};

@@ -1,5 +1,5 @@
 //! The oracle: every script is played against this broker and held against the recorded answers of Apache Kafka 4.3.1.
-//! shell: starts the broker, opens sockets.
+//! Shell: starts the broker, opens sockets.
 
 use ottla_protocol_tests::broker::Started;
 use ottla_protocol_tests::codec;

@@ -1,5 +1,5 @@
 //! A share group over a `kill -9`: what was acknowledged is not delivered again, what was not is.
-//! shell: starts and kills brokers, opens sockets.
+//! Shell: starts and kills brokers, opens sockets.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
 //! Raw sockets against a running broker: order, waiting, broken frames, promises of bytes, and many at once.
-//! shell: starts brokers, opens sockets.
+//! Shell: starts brokers, opens sockets.
 
 use std::io::Write;
 use std::net::Shutdown;

@@ -117,6 +117,15 @@ impl Access {
     }
 }
 
+/// Why ACLs can't be changed, if they can't.
+pub fn refuse_acl_change(access: &Access) -> Result<(), (ErrorCode, &'static str)> {
+    if !access.cluster(AclOperation::Alter) {
+        let error = ErrorCode::ClusterAuthorizationFailed;
+        return Err((error, text_of(error)));
+    }
+    if access.is_limited() { Ok(()) } else { Err((ErrorCode::SecurityDisabled, NO_AUTHORIZER)) }
+}
+
 /// Kafka's own text of a refusal.
 pub fn text_of(error: ErrorCode) -> &'static str {
     match error {

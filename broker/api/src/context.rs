@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ottla_config::BrokerConfig;
+use ottla_config::{BrokerConfig, DynamicBrokerConfig};
 use ottla_coordinator::transaction::TransactionCoordinator;
 use ottla_coordinator::{GroupCoordinator, ShareCoordinator, SharePartitionManager};
 use ottla_env::Env;
@@ -26,7 +26,10 @@ const SHARE_SET_UPS_MAX: usize = 1_000;
 
 pub struct Broker {
     pub env: Env,
+    /// What the broker was started with: for keys that cannot change while it runs.
     pub config: BrokerConfig,
+    /// The same with what was changed since.
+    pub dynamic_config: Arc<DynamicBrokerConfig>,
     pub node_id: BrokerId,
     /// What ApiVersions says is supported.
     pub features: Vec<Feature>,
@@ -47,21 +50,38 @@ pub struct Broker {
     pub authorizer: Option<Arc<Authorizer>>,
 }
 
+/// The rooms below, from which the broker is made.
+pub struct Rooms {
+    pub env: Env,
+    pub config: Arc<DynamicBrokerConfig>,
+    pub features: Vec<Feature>,
+    pub metadata: Arc<Metadata>,
+    pub replicas: Arc<ReplicaManager>,
+    pub groups: Arc<GroupCoordinator>,
+    pub transactions: Arc<TransactionCoordinator>,
+    pub share_state: Arc<ShareCoordinator>,
+    pub share_partitions: Arc<SharePartitionManager>,
+    pub metrics: Arc<ApiMetrics>,
+    /// `None` lets everybody do everything.
+    pub authorizer: Option<Authorizer>,
+}
+
 impl Broker {
-    #[allow(clippy::too_many_arguments)] // One for each room below.
-    pub fn new(
-        env: Env,
-        config: BrokerConfig,
-        features: Vec<Feature>,
-        metadata: Arc<Metadata>,
-        replicas: Arc<ReplicaManager>,
-        groups: Arc<GroupCoordinator>,
-        transactions: Arc<TransactionCoordinator>,
-        share_state: Arc<ShareCoordinator>,
-        share_partitions: Arc<SharePartitionManager>,
-        metrics: Arc<ApiMetrics>,
-        authorizer: Option<Authorizer>,
-    ) -> Broker {
+    pub fn new(rooms: Rooms) -> Broker {
+        let Rooms {
+            env,
+            config: dynamic_config,
+            features,
+            metadata,
+            replicas,
+            groups,
+            transactions,
+            share_state,
+            share_partitions,
+            metrics,
+            authorizer,
+        } = rooms;
+        let config = dynamic_config.started_with().clone();
         Broker {
             node_id: BrokerId(config.node_id),
             sessions: FetchSessions::new(config.incremental_fetch_session_slots_max),
@@ -71,6 +91,7 @@ impl Broker {
             write_order: Arc::default(),
             env,
             config,
+            dynamic_config,
             features,
             metadata,
             replicas,

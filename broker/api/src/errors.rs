@@ -1,6 +1,5 @@
-//! What goes with an error code in an answer: texts, offsets, record errors. The codes of logs and
-//! replicas are those of `ottla_replica::error_codes`.
-//! Core.
+//! What goes with an error code in an answer: texts, offsets, record errors.
+//! Core. The codes of logs and replicas are those of `ottla_replica::error_codes`.
 
 pub use ottla_replica::error_codes::{
     append_refused, change_error, not_acknowledged, read_error, unavailable,

@@ -11,8 +11,8 @@ use ottla_model::{PartitionIndex, TopicId, TopicName};
 use ottla_network::Admitted;
 use ottla_protocol::Encode;
 
-use crate::error_counts::ErrorCounts;
 use crate::request::{Handled, Request, park};
+use ottla_protocol::ErrorCodes;
 
 /// What the coordinator sees of a request.
 pub fn context(request: &Request) -> RequestContext {
@@ -27,7 +27,7 @@ pub fn context(request: &Request) -> RequestContext {
 }
 
 /// Answers now, or when the coordinator does.
-pub fn relay<T: Encode + ErrorCounts + Send + 'static>(request: Request, reply: Reply<T>) -> Handled {
+pub fn relay<T: Encode + ErrorCodes + Send + 'static>(request: Request, reply: Reply<T>) -> Handled {
     match reply {
         Reply::Now(response) => Ok(Admitted::Ready(request.answer(&response))),
         Reply::Later(response) => park(async move { request.answer(&response.await) }),

@@ -34,6 +34,7 @@ impl ProducerIds {
                 tracing::error!(%error, "no block of producer ids");
                 ErrorCode::CoordinatorLoadInProgress
             })?;
+            assert!(block.first.0 >= 0 && block.count > 0, "a block has ids");
             *self.block.lock() = block.first.0..block.first.0 + block.count;
         }
     }

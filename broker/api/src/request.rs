@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes};
 use ottla_env::Monotonic;
+use ottla_metadata::OperationError;
 use ottla_model::ErrorCode;
 use ottla_network::{Admitted, Answer, ConnectionInfo, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::header::RequestHeader;
-use ottla_protocol::{Decode, Encode, versions};
+use ottla_protocol::{Decode, Encode, ErrorCodes, StrBytes, versions};
 use ottla_security::{Identity, KafkaPrincipal};
 
 use crate::context::Broker;
-use crate::error_counts::ErrorCounts;
+use crate::errors::operation_error;
 
 /// Why a request gets no answer: its connection is closed instead, as Kafka does.
 #[derive(Debug)]
@@ -78,12 +79,12 @@ impl Request {
     }
 
     /// Encodes a response in the request's version and counts the request with its errors.
-    pub fn answer<T: Encode + ErrorCounts>(&self, response: &T) -> Answer {
+    pub fn answer<T: Encode + ErrorCodes>(&self, response: &T) -> Answer {
         self.answer_in_version(response, self.version())
     }
 
     /// As `answer`, in another version than the request's (the ApiVersions fallback).
-    pub fn answer_in_version<T: Encode + ErrorCounts>(&self, response: &T, version: i16) -> Answer {
+    pub fn answer_in_version<T: Encode + ErrorCodes>(&self, response: &T, version: i16) -> Answer {
         let mut builder = ResponseBuilder::with_capacity(96);
         builder.buffer.put_i32(self.header.correlation_id);
         if versions::response_header_version(self.key, version) >= 1 {
@@ -101,9 +102,13 @@ impl Request {
         let Some(finished) = builder.finish() else {
             return Answer::Close("the response is longer than a frame can say");
         };
-        let mut codes = Vec::new();
-        response.errors(&mut |code| codes.push(code));
-        self.count(codes.into_iter());
+        let mut failures = Vec::new();
+        response.error_codes(version, &mut |code| {
+            if code != 0 {
+                failures.push(code);
+            }
+        });
+        self.count(failures.into_iter());
         Answer::Respond(finished)
     }
 
@@ -114,7 +119,7 @@ impl Request {
     }
 
     /// Answers now.
-    pub fn ready<T: Encode + ErrorCounts>(&self, response: &T) -> Handled {
+    pub fn ready<T: Encode + ErrorCodes>(&self, response: &T) -> Handled {
         Ok(Admitted::Ready(self.answer(response)))
     }
 
@@ -122,6 +127,22 @@ impl Request {
         let took = self.received.until(self.broker.env.clock.monotonic());
         self.broker.metrics.on_answer(self.header.api_key, took, errors);
     }
+}
+
+/// Leaves the decision to the controller, and answers what it says. `refused` is the answer to every part of the
+/// request when the controller has none of its own.
+pub fn forward_to_controller<R: Encode + ErrorCodes + Send>(
+    request: Request,
+    decision: impl Future<Output = Result<R, OperationError>> + Send + 'static,
+    refused: impl FnOnce(ErrorCode, Option<StrBytes>) -> R + Send + 'static,
+) -> Handled {
+    park(async move {
+        let response = decision.await.unwrap_or_else(|error| {
+            let (error, why) = operation_error(&error);
+            refused(error, why.map(StrBytes::from_string))
+        });
+        request.answer(&response)
+    })
 }
 
 /// Parks a request: the answer comes from a future. A panic in it closes the one connection.

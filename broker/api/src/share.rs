@@ -1,5 +1,4 @@
-//! Between the handlers of share groups: who may ask, acknowledgements, and what the group coordinator
-//! and the share coordinator do together.
+//! Between the handlers of share groups and the two coordinators: access, acknowledgements, share state.
 //! Shell.
 
 use std::collections::HashSet;

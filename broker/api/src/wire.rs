@@ -1,5 +1,4 @@
-//! Writing the parts of a response that are encoded by hand: the Fetch response's frame around
-//! records that are never copied.
+//! Writes the parts of a response that are encoded by hand: the frame around records that are never copied.
 //! Core. Layouts are those of Kafka's message definitions.
 
 use bytes::{BufMut, BytesMut};

@@ -1,15 +1,15 @@
 //! What a change of configs must satisfy: list operations, names, values, and Kafka's rules over several keys.
-//! core
+//! Core.
 
 use crate::broker;
 use crate::client_metrics;
 use crate::error::ConfigError;
 use crate::group;
+use crate::inherit::effective_value;
 use crate::row::{ConfigRow, ConfigType, DynamicMode};
 use crate::settings::{BrokerConfig, BrokerSettings, ConfigMap};
 use crate::startup;
 use crate::topic;
-use crate::topic_config::{ConfigSources, effective_value};
 use crate::value::{self, ConfigValue};
 
 /// The resources whose configs are kept.
@@ -126,9 +126,9 @@ pub fn validate_topic(
     for (name, text) in overrides {
         validate_topic_override(name, text)?;
     }
-    let sources = ConfigSources { broker: config, overrides };
-    let effective =
-        |name: &str| topic::row(name).map_or(ConfigValue::Null, |row| effective_value(&sources, row));
+    let effective = |name: &str| {
+        topic::row(name).map_or(ConfigValue::Null, |row| effective_value(config, overrides, row))
+    };
     let long = |name: &str| effective(name).as_i64().unwrap_or(0);
     let (min, max) = (long("min.compaction.lag.ms"), long("max.compaction.lag.ms"));
     if min > max {
@@ -305,7 +305,7 @@ fn local_retention(after: &BrokerSettings) -> Result<(), ConfigError> {
 }
 
 /// A group key with the broker keys that bound it.
-const GROUP_BOUNDS: &[(&str, Option<&str>, Option<&str>)] = &[
+pub(crate) const GROUP_BOUNDS: &[(&str, Option<&str>, Option<&str>)] = &[
     (
         "consumer.heartbeat.interval.ms",
         Some("group.consumer.min.heartbeat.interval.ms"),
@@ -379,11 +379,7 @@ pub fn validate_group(config: &BrokerConfig, overrides: &ConfigMap) -> Result<()
             value::parse(row, text)?;
         }
     }
-    let number = |name: &str| {
-        let row = group::row(name)?;
-        let own = overrides.get(name).and_then(|text| value::parse(row, text).ok()?.as_i64());
-        own.or_else(|| config.value(row.synonyms.first()?.name).as_i64())
-    };
+    let number = |name: &str| effective_value(config, overrides, group::row(name)?).as_i64();
     for (name, min, max) in GROUP_BOUNDS {
         let Some(value) = number(name) else { continue };
         let bound = |key: &Option<&'static str>| key.map(|key| (key, config.get_i64(key)));

@@ -1,5 +1,5 @@
 //! Rows: the client metrics keys, as Apache Kafka 4.3.1 defines them; the sentences are ours.
-//! core
+//! Core.
 
 use crate::row::ConfigType::*;
 use crate::row::DynamicMode::*;

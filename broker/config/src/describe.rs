@@ -1,13 +1,14 @@
 //! What DescribeConfigs answers: every key with its value, where it comes from, and the chain of its synonyms.
-//! core
+//! Core.
 
 use crate::broker;
 use crate::client_metrics;
 use crate::group;
+use crate::inherit::{effective_value, inherited};
 use crate::row::{ConfigRow, ConfigType, DynamicMode, Visibility};
 use crate::settings::{BrokerConfig, BrokerSettings, ConfigMap};
 use crate::topic;
-use crate::topic_config::{ConfigSources, effective_value};
+use crate::topic_config::ConfigSources;
 use crate::value;
 
 /// Where a value comes from; the numbers are Kafka's.
@@ -63,13 +64,13 @@ impl ConfigEntry {
 
 /// The keys of a topic. `keys` limits the answer; nothing and an empty list both mean all, as in Kafka.
 pub fn describe_topic(sources: &ConfigSources<'_>, keys: Option<&[String]>) -> Vec<ConfigEntry> {
-    let mut entries = Vec::with_capacity(topic::ROWS.len());
-    for row in topic::ROWS {
+    let mut entries = Vec::with_capacity(topic::rows().len());
+    for row in topic::rows() {
         let own = sources.overrides.contains_key(row.name);
         if !(wanted(keys, row.name) && (own || row.visibility == Visibility::Described)) {
             continue;
         }
-        let text = effective_value(sources, row).text();
+        let text = effective_value(sources.broker, sources.overrides, row).text();
         let mut synonyms = row
             .synonyms
             .first()
@@ -119,12 +120,9 @@ pub fn describe_group(
     overrides: &ConfigMap,
     keys: Option<&[String]>,
 ) -> Vec<ConfigEntry> {
-    let mut entries = Vec::with_capacity(group::ROWS.len());
-    for row in group::ROWS.iter().filter(|row| wanted(keys, row.name)) {
-        let inherited = match row.synonyms.first() {
-            Some(synonym) => config.value(synonym.name).text(),
-            None => row.default.map(str::to_owned),
-        };
+    let mut entries = Vec::with_capacity(group::rows().len());
+    for row in group::rows().iter().filter(|row| wanted(keys, row.name)) {
+        let inherited = inherited(config, row).text();
         let mut synonyms = match row.synonyms.first() {
             Some(synonym) => broker_synonyms(config, synonym.name, false),
             None => vec![synonym(row.name, inherited.clone(), ConfigSource::Default)],

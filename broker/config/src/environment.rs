@@ -1,5 +1,5 @@
 //! Which environment variables are configs, and of which key: the rule of the official apache/kafka image.
-//! core
+//! Core.
 
 /// Variables with the prefix that steer the image's scripts and the JVM, not the broker.
 pub const NOT_CONFIGS: &[&str] = &[

@@ -1,5 +1,5 @@
 //! What can be wrong with a config, in Kafka's words and with the kind that decides the error code.
-//! core
+//! Core.
 
 /// Which of Kafka's two answers a refused change gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

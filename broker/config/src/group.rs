@@ -1,6 +1,10 @@
 //! Rows: the group keys with their broker synonyms, as Apache Kafka 4.3.1 defines them; the sentences are ours.
-//! core
+//! Core. A key that does something stands beside the typed field that reads it.
 
+use std::sync::LazyLock;
+
+use crate::group_config::{AutoOffsetReset, IsolationLevel};
+use crate::keys::keys;
 use crate::row::ConfigType::*;
 use crate::row::DynamicMode::*;
 use crate::row::Importance::*;
@@ -8,31 +12,39 @@ use crate::row::Validation::*;
 use crate::row::{ConfigRow, Synonym, at_least, row as entry};
 use crate::validators;
 
+keys! {
+    /// What holds for one share group: its own settings over the broker's.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ShareGroupConfig;
+    rows IN_FORCE;
+
+    pub assignment_interval_ms: i32 = entry("share.assignment.interval.ms", Int, Some("1000"), at_least(0), ClusterWide, Medium).synonyms(&[Synonym { name: "group.share.assignment.interval.ms", scale: 1 }])
+        .doc("Shortest time between two assignments of the group.");
+    pub auto_offset_reset: AutoOffsetReset = entry("share.auto.offset.reset", String, Some("latest"), Custom(validators::auto_offset_reset), ClusterWide, Medium)
+        .doc("Where a new share group begins: latest, earliest or by_duration:P...");
+    pub delivery_count_limit: i32 = entry("share.delivery.count.limit", Int, Some("5"), at_least(2), ClusterWide, Medium).synonyms(&[Synonym { name: "group.share.delivery.count.limit", scale: 1 }])
+        .doc("How often a record is delivered at most.");
+    pub heartbeat_interval_ms: i32 = entry("share.heartbeat.interval.ms", Int, Some("5000"), at_least(1), ClusterWide, Medium).synonyms(&[Synonym { name: "group.share.heartbeat.interval.ms", scale: 1 }])
+        .doc("Heartbeat interval given to the members.");
+    pub isolation_level: IsolationLevel = entry("share.isolation.level", String, Some("read_uncommitted"), OneOf(&["read_committed", "read_uncommitted"]), ClusterWide, Medium)
+        .doc("Whether records of open and aborted transactions are delivered.");
+    pub partition_record_locks_max: i32 = entry("share.partition.max.record.locks", Int, Some("2000"), at_least(100), ClusterWide, Medium).synonyms(&[Synonym { name: "group.share.partition.max.record.locks", scale: 1 }])
+        .doc("Most records locked at once in a partition.");
+    pub record_lock_duration_ms: i32 = entry("share.record.lock.duration.ms", Int, Some("30000"), at_least(1000), ClusterWide, Medium).synonyms(&[Synonym { name: "group.share.record.lock.duration.ms", scale: 1 }])
+        .doc("How long a record stays locked for the member that acquired it.");
+    pub is_renew_enabled: bool = entry("share.renew.acknowledge.enable", Boolean, Some("true"), Any, ClusterWide, Medium)
+        .doc("Whether a member may renew its lock on a record.");
+    pub session_timeout_ms: i32 = entry("share.session.timeout.ms", Int, Some("45000"), at_least(1), ClusterWide, Medium).synonyms(&[Synonym { name: "group.share.session.timeout.ms", scale: 1 }])
+        .doc("A member silent for this long leaves the group.");
+}
+
 #[rustfmt::skip]
-pub static ROWS: &[ConfigRow] = &[
+static WITHOUT_EFFECT: &[ConfigRow] = &[
     entry("consumer.assignment.interval.ms", Int, Some("1000"), at_least(0), ClusterWide, Medium).synonyms(&[Synonym { name: "group.consumer.assignment.interval.ms", scale: 1 }])
         .doc("Shortest time between two assignments of the group."),
     entry("consumer.heartbeat.interval.ms", Int, Some("5000"), at_least(1), ClusterWide, Medium).synonyms(&[Synonym { name: "group.consumer.heartbeat.interval.ms", scale: 1 }])
         .doc("Heartbeat interval given to the members."),
     entry("consumer.session.timeout.ms", Int, Some("45000"), at_least(1), ClusterWide, Medium).synonyms(&[Synonym { name: "group.consumer.session.timeout.ms", scale: 1 }])
-        .doc("A member silent for this long leaves the group."),
-    entry("share.assignment.interval.ms", Int, Some("1000"), at_least(0), ClusterWide, Medium).synonyms(&[Synonym { name: "group.share.assignment.interval.ms", scale: 1 }])
-        .doc("Shortest time between two assignments of the group."),
-    entry("share.auto.offset.reset", String, Some("latest"), Custom(validators::auto_offset_reset), ClusterWide, Medium)
-        .doc("Where a new share group begins: latest, earliest or by_duration:P..."),
-    entry("share.delivery.count.limit", Int, Some("5"), at_least(2), ClusterWide, Medium).synonyms(&[Synonym { name: "group.share.delivery.count.limit", scale: 1 }])
-        .doc("How often a record is delivered at most."),
-    entry("share.heartbeat.interval.ms", Int, Some("5000"), at_least(1), ClusterWide, Medium).synonyms(&[Synonym { name: "group.share.heartbeat.interval.ms", scale: 1 }])
-        .doc("Heartbeat interval given to the members."),
-    entry("share.isolation.level", String, Some("read_uncommitted"), OneOf(&["read_committed", "read_uncommitted"]), ClusterWide, Medium)
-        .doc("Whether records of open and aborted transactions are delivered."),
-    entry("share.partition.max.record.locks", Int, Some("2000"), at_least(100), ClusterWide, Medium).synonyms(&[Synonym { name: "group.share.partition.max.record.locks", scale: 1 }])
-        .doc("Most records locked at once in a partition."),
-    entry("share.record.lock.duration.ms", Int, Some("30000"), at_least(1000), ClusterWide, Medium).synonyms(&[Synonym { name: "group.share.record.lock.duration.ms", scale: 1 }])
-        .doc("How long a record stays locked for the member that acquired it."),
-    entry("share.renew.acknowledge.enable", Boolean, Some("true"), Any, ClusterWide, Medium)
-        .doc("Whether a member may renew its lock on a record."),
-    entry("share.session.timeout.ms", Int, Some("45000"), at_least(1), ClusterWide, Medium).synonyms(&[Synonym { name: "group.share.session.timeout.ms", scale: 1 }])
         .doc("A member silent for this long leaves the group."),
     entry("streams.assignment.interval.ms", Int, Some("1000"), at_least(0), ClusterWide, Medium).synonyms(&[Synonym { name: "group.streams.assignment.interval.ms", scale: 1 }])
         .doc("Shortest time between two assignments of the group."),
@@ -46,7 +58,19 @@ pub static ROWS: &[ConfigRow] = &[
         .doc("A member silent for this long leaves the group."),
 ];
 
+static SORTED: LazyLock<Vec<&'static ConfigRow>> = LazyLock::new(|| {
+    let mut rows: Vec<&'static ConfigRow> = IN_FORCE.iter().chain(WITHOUT_EFFECT).collect();
+    rows.sort_by_key(|row| row.name);
+    assert!(rows.windows(2).all(|pair| pair[0].name < pair[1].name), "a key is in one table");
+    rows
+});
+
+/// Every group row, by name.
+pub fn rows() -> &'static [&'static ConfigRow] {
+    &SORTED
+}
+
 /// The row of a key.
 pub fn row(name: &str) -> Option<&'static ConfigRow> {
-    ROWS.iter().find(|row| row.name == name)
+    SORTED.binary_search_by(|row| row.name.cmp(name)).ok().map(|index| SORTED[index])
 }

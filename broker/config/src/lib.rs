@@ -1,5 +1,9 @@
 //! config room: one row a key; who overrides whom; what a value may be; what DescribeConfigs answers.
-//! core
+//! Core, but for `dynamic`, which holds the configuration in force.
+//!
+//! Reading order: `row` (what is known of a key), `keys` (rows with their typed fields), `broker/in_force`, `topic`,
+//! `group` (the keys that do something), `settings` and `load` (from texts to a configuration), `inherit` (a topic's
+//! and a group's values), `dynamic`, `describe`, `alter`, `startup`, `effect` and `listing`.
 
 pub mod broker;
 pub mod client_metrics;
@@ -10,7 +14,12 @@ pub mod topic;
 
 mod alter;
 mod describe;
+mod dynamic;
+mod effect;
 mod error;
+mod group_config;
+mod inherit;
+mod keys;
 mod listeners;
 mod listing;
 mod load;
@@ -31,12 +40,17 @@ pub use describe::{
     ConfigEntry, ConfigSource, ConfigSynonym, describe_broker, describe_client_metrics,
     describe_cluster_default, describe_group, describe_topic,
 };
+pub use dynamic::DynamicBrokerConfig;
+pub use effect::{Effect, effect_of_broker_key, effect_of_group_key, effect_of_topic_key, fields_in_force};
 pub use error::{ConfigError, ConfigErrorKind, Warning};
-pub use listeners::{Listener, ProtocolMap, SecurityProtocol};
+pub use group::ShareGroupConfig;
+pub use group_config::{AutoOffsetReset, IsolationLevel};
+pub use listeners::{Listener, SecurityProtocol};
 pub use listing::render_config_listing;
 pub use load::load;
 pub use nearest::nearest_key;
 pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synonym, Validation, Visibility};
 pub use settings::{AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, Given, Origin};
-pub use topic_config::{CleanupPolicy, CompressionType, ConfigSources, TimestampType, TopicConfig};
+pub use topic::TopicConfig;
+pub use topic_config::{CleanupPolicy, CompressionType, ConfigSources, TimestampType};
 pub use value::{ConfigValue, parse as parse_value};

@@ -1,5 +1,5 @@
 //! Listener addresses and names: `NAME://host:port` lists, the security protocol map, and which are for clients.
-//! core
+//! Core.
 
 use std::collections::BTreeMap;
 

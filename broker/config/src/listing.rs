@@ -1,11 +1,14 @@
 //! The text of `ottla config`: every key with its value, where it comes from, its type, default and sentence.
-//! core
+//! Core.
 
 use std::fmt::Write as _;
 
 use crate::broker;
+use crate::effect::{Effect, effect_of_broker_key, effect_of_group_key, effect_of_topic_key};
+use crate::group;
 use crate::row::{ConfigRow, DynamicMode, Visibility};
 use crate::settings::BrokerConfig;
+use crate::topic;
 
 /// Every broker key, one paragraph each, ours first; then the list of defaults that differ from Kafka's.
 pub fn render_config_listing(config: &BrokerConfig) -> String {
@@ -23,7 +26,17 @@ pub fn render_config_listing(config: &BrokerConfig) -> String {
     text.push_str(
         "  group.initial.rebalance.delay.ms: adaptive while not set, a lone first member does not wait\n",
     );
+    without_effect("Topic", topic::rows(), effect_of_topic_key, &mut text);
+    without_effect("Group", group::rows(), effect_of_group_key, &mut text);
     text
+}
+
+/// The keys of topics or groups that are accepted and change nothing.
+fn without_effect(of: &str, rows: &[&ConfigRow], effect: fn(&ConfigRow) -> Effect, text: &mut String) {
+    let _ = writeln!(text, "{of} keys that are accepted and have no effect:");
+    for row in rows.iter().filter(|row| effect(row) == Effect::None) {
+        let _ = writeln!(text, "  {}: {}", row.name, row.doc);
+    }
 }
 
 fn paragraph(config: &BrokerConfig, row: &ConfigRow, text: &mut String) {
@@ -41,14 +54,20 @@ fn paragraph(config: &BrokerConfig, row: &ConfigRow, text: &mut String) {
         row.kind.name().to_lowercase(),
         row.allowed()
     );
+    let effect = effect_of_broker_key(row);
     let mut notes = vec![format!("from: {}", origin(config, row))];
     match row.dynamic {
         DynamicMode::ReadOnly => {}
+        _ if effect == Effect::AtStart => {
+            notes.push("may change while running, takes effect at the next start".to_owned());
+        }
         DynamicMode::PerBroker => notes.push("may change while running, per broker".to_owned()),
         DynamicMode::ClusterWide => notes.push("may change while running".to_owned()),
     }
-    if !row.effective {
-        notes.push("accepted, no effect".to_owned());
+    match effect {
+        Effect::InForce | Effect::AtStart => {}
+        Effect::Checked => notes.push("only checked: a start refuses what is not there yet".to_owned()),
+        Effect::None => notes.push("accepted, no effect".to_owned()),
     }
     let _ = writeln!(text, "    {}\n", notes.join("; "));
 }

@@ -1,5 +1,5 @@
 //! From texts to a configuration: the file, the environment and the overrides, and what stops a start.
-//! core
+//! Core.
 
 use std::collections::BTreeMap;
 

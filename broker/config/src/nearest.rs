@@ -1,5 +1,5 @@
 //! The known key that an unknown one was probably meant to be.
-//! core
+//! Core.
 
 use crate::{broker, topic};
 

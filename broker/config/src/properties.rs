@@ -1,5 +1,5 @@
 //! Java's `.properties` format: separators, comments, continued lines and escapes as java.util.Properties reads them.
-//! core
+//! Core.
 
 /// One key with its value and the line it begins on (from 1).
 #[derive(Clone, Debug, PartialEq, Eq)]

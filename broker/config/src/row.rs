@@ -1,5 +1,5 @@
 //! One row a key: name, type, default, bounds, whether and how it may change, sentence, importance, synonyms.
-//! core
+//! Core.
 
 /// The types of Kafka's ConfigDef; the numbers are the type codes of DescribeConfigs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,15 +108,16 @@ pub struct ConfigRow {
     pub dynamic: DynamicMode,
     pub importance: Importance,
     pub visibility: Visibility,
-    /// Whether the key does anything here; the others are accepted and change nothing.
-    pub effective: bool,
+    /// Whether a change while the broker runs waits for the next start.
+    pub at_start: bool,
     pub synonyms: &'static [Synonym],
     pub doc: &'static str,
 }
 
 impl ConfigRow {
-    pub const fn used(mut self) -> Self {
-        self.effective = true;
+    /// A change while the broker runs takes effect at the next start.
+    pub const fn at_start(mut self) -> Self {
+        self.at_start = true;
         self
     }
 
@@ -190,7 +191,7 @@ pub(crate) const fn row(
         dynamic,
         importance,
         visibility: Visibility::Described,
-        effective: false,
+        at_start: false,
         synonyms: &[],
         doc: "",
     }

@@ -1,5 +1,5 @@
 //! What a start refuses although each value alone is fine: contradictions, and protection that is not there yet.
-//! core
+//! Core.
 
 use crate::error::ConfigError;
 use crate::listeners::SecurityProtocol;
@@ -10,6 +10,26 @@ pub(crate) const STANDARD_AUTHORIZER: &str = "org.apache.kafka.metadata.authoriz
 /// Keys of the authorizer: it reads them itself, so that they are no broker keys.
 pub(crate) const SUPER_USERS: &str = "super.users";
 pub(crate) const ALLOW_EVERYONE: &str = "allow.everyone.if.no.acl.found";
+
+/// Keys that are looked at here and nowhere else: a start refuses what asks for something that is not there.
+pub(crate) const CHECKED: &[&str] = &[
+    "alter.config.policy.class.name",
+    "client.quota.callback.class",
+    "config.providers",
+    "controller.quorum.bootstrap.servers",
+    "controller.quorum.voters",
+    "cordoned.log.dirs",
+    "create.topic.policy.class.name",
+    "delegation.token.secret.key",
+    "inter.broker.listener.name",
+    "max.connection.creation.rate",
+    "principal.builder.class",
+    "process.roles",
+    "remote.log.storage.system.enable",
+    "security.inter.broker.protocol",
+];
+/// Other names of keys in force (`load.rs` copies the one to the other).
+pub(crate) const OTHER_NAMES: &[&str] = &["broker.id"];
 
 pub(crate) fn check(config: &BrokerConfig) -> Result<(), ConfigError> {
     roles(config)?;
@@ -31,7 +51,7 @@ fn refuse(key: &str, settings: &BrokerSettings, why: impl std::fmt::Display) -> 
 }
 
 fn roles(config: &BrokerSettings) -> Result<(), ConfigError> {
-    let has = |role: &str| config.process_roles.iter().any(|given| given == role);
+    let has = |role: &str| config.get_list("process.roles").iter().any(|given| given == role);
     if !has("broker") {
         let why = "a controller without a broker is not there yet; allowed: broker,controller";
         return Err(refuse("process.roles", config, why));
@@ -96,7 +116,8 @@ fn advertised(config: &BrokerSettings) -> Result<(), ConfigError> {
 }
 
 fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
-    if let Some(name) = &config.inter_broker_listener_name {
+    let name = config.get_str("inter.broker.listener.name").map(str::to_uppercase);
+    if let Some(name) = &name {
         if config.is_set("security.inter.broker.protocol") {
             let why = "only one of it and security.inter.broker.protocol may be given";
             return Err(refuse("inter.broker.listener.name", config, why));
@@ -233,4 +254,33 @@ pub(crate) fn limits(config: &BrokerSettings) -> Result<(), ConfigError> {
         missing.join(", ")
     );
     requirement(missing.is_empty(), "cordoned.log.dirs", &rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker;
+    use crate::effect::{Effect, effect_of_broker_key};
+
+    /// The keys that this file names in quotes, outside of the two lists and of this test.
+    fn named_here() -> Vec<&'static str> {
+        let source = include_str!("startup.rs");
+        let checks = source.split("pub(crate) fn check(").nth(1).unwrap_or_default();
+        let checks = checks.split("#[cfg(test)]").next().unwrap_or_default();
+        let mut names: Vec<&str> =
+            checks.split('"').skip(1).step_by(2).filter(|text| broker::row(text).is_some()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    #[test]
+    fn the_keys_that_are_only_checked_are_those_that_nobody_else_reads() {
+        let without_field = |name: &&str| {
+            let effect = broker::row(name).map(effect_of_broker_key);
+            matches!(effect, Some(Effect::Checked | Effect::None))
+        };
+        let checked: Vec<&str> = named_here().into_iter().filter(without_field).collect();
+        assert_eq!(checked, CHECKED);
+    }
 }

@@ -1,5 +1,5 @@
 //! The checks that need a rule of their own.
-//! core
+//! Core.
 
 use crate::value::trim;
 
@@ -37,7 +37,7 @@ pub(crate) fn throttled_replicas(name: &str, text: &str) -> Result<(), String> {
 /// `latest`, `earliest` or `by_duration:` with an ISO-8601 duration that is not negative.
 pub(crate) fn auto_offset_reset(name: &str, text: &str) -> Result<(), String> {
     let known = matches!(text.to_ascii_lowercase().as_str(), "latest" | "earliest");
-    if known || text.strip_prefix("by_duration:").is_some_and(is_duration) {
+    if known || reset_duration_ms(text).is_some() {
         return Ok(());
     }
     let why = format!(
@@ -47,35 +47,47 @@ pub(crate) fn auto_offset_reset(name: &str, text: &str) -> Result<(), String> {
     Err(invalid(name, text, why))
 }
 
-fn is_duration(text: &str) -> bool {
+/// The milliseconds of `by_duration:`.
+pub(crate) fn reset_duration_ms(text: &str) -> Option<i64> {
+    text.strip_prefix("by_duration:").and_then(duration_ms)
+}
+
+/// An ISO-8601 duration of days, hours, minutes and seconds, as Java's Duration reads it.
+fn duration_ms(text: &str) -> Option<i64> {
     let text = text.to_ascii_uppercase();
-    let Some(rest) = text.strip_prefix('P') else { return false };
+    let rest = text.strip_prefix('P')?;
     let (date, time) = match rest.split_once('T') {
-        Some((_, "")) => return false,
+        Some((_, "")) => return None,
         Some((date, time)) => (date, time),
         None => (rest, ""),
     };
     if date.is_empty() && time.is_empty() {
-        return false;
+        return None;
     }
-    units(date, &['D'], false) && units(time, &['H', 'M', 'S'], true)
+    let date_ms = units_ms(date, &[('D', 86_400_000)])?;
+    Some(date_ms.saturating_add(units_ms(time, &[('H', 3_600_000), ('M', 60_000), ('S', 1_000)])?))
 }
 
 /// Numbers, each behind it one of the units, in this order; a fraction is for seconds alone.
-fn units(mut text: &str, mut order: &[char], fraction: bool) -> bool {
+fn units_ms(mut text: &str, mut order: &[(char, i64)]) -> Option<i64> {
+    let mut total_ms = 0i64;
     while !text.is_empty() {
-        let Some(end) = text.find(|c: char| c.is_ascii_alphabetic()) else { return false };
+        let end = text.find(|c: char| c.is_ascii_alphabetic())?;
         let (number, unit) = (&text[..end], text.as_bytes()[end] as char);
-        let Some(place) = order.iter().position(|known| *known == unit) else { return false };
+        let place = order.iter().position(|(known, _)| *known == unit)?;
         let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
         let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
-        if !digits(whole) || !digits(part) || (number.contains('.') && !(fraction && unit == 'S')) {
-            return false;
+        if !digits(whole) || !digits(part) || (number.contains('.') && unit != 'S') {
+            return None;
         }
+        let unit_ms = order[place].1;
+        let part_ms = format!("{part:0<3}")[..3].parse::<i64>().ok()? * unit_ms / 1_000;
+        let whole_ms = whole.parse::<i64>().unwrap_or(i64::MAX).saturating_mul(unit_ms);
+        total_ms = total_ms.saturating_add(whole_ms).saturating_add(part_ms);
         order = &order[place + 1..];
         text = &text[end + 1..];
     }
-    true
+    Some(total_ms)
 }
 
 /// `host:port` entries.
@@ -115,11 +127,18 @@ mod tests {
 
     #[test]
     fn durations_of_share_groups() {
-        for good in ["PT1H", "P1D", "P1DT2H3M4.5S", "PT0S", "pt1h"] {
-            assert!(is_duration(good), "{good}");
+        for (good, ms) in [
+            ("PT1H", 3_600_000),
+            ("P1D", 86_400_000),
+            ("P1DT2H3M4.5S", 93_784_500),
+            ("PT0S", 0),
+            ("PT0.0625S", 62),
+            ("pt1h", 3_600_000),
+        ] {
+            assert_eq!(duration_ms(good), Some(ms), "{good}");
         }
         for bad in ["", "P", "PT", "1H", "PT-1H", "PT1.5H", "P1H", "PT1S1H", "foo"] {
-            assert!(!is_duration(bad), "{bad}");
+            assert_eq!(duration_ms(bad), None, "{bad}");
         }
     }
 

@@ -1,5 +1,5 @@
 //! A typed value: read from text as Kafka's ConfigDef reads it, and written back as DescribeConfigs shows it.
-//! core
+//! Core.
 
 use crate::error::ConfigError;
 use crate::row::{ConfigRow, ConfigType, Validation};

@@ -1,5 +1,5 @@
 //! Our answers beside those recorded from a real Apache Kafka 4.3.1 node (tests/fixtures): describe, values, changes.
-//! core
+//! Core.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! What a start takes and what it refuses: files, environment, overrides, and who wins.
-//! core
+//! Core.
 
 use ottla_config::{
     BrokerConfig, CleanupPolicy, CompressionType, ConfigError, ConfigMap, ConfigSources, Durability,
-    OTTLA_DEFAULTS, Origin, TopicConfig, Warning, load, render_config_listing,
+    OTTLA_DEFAULTS, Origin, TopicConfig, Warning, describe_broker, load, render_config_listing,
 };
 
 type Loaded = Result<(BrokerConfig, Vec<Warning>), ConfigError>;
@@ -14,6 +14,11 @@ fn file(text: &str) -> Loaded {
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+/// The value in force, as DescribeConfigs answers it.
+fn described(config: &BrokerConfig, name: &str) -> Option<String> {
+    describe_broker(config, Some(&[name.to_owned()])).pop().and_then(|entry| entry.value)
 }
 
 #[track_caller]
@@ -90,7 +95,7 @@ fn later_wins_and_says_where_it_is_from() {
     assert_eq!(config.given()["num.partitions"].origin, Origin::Override);
     assert_eq!(config.given()["log.roll.hours"].origin.to_string(), "a.properties:2");
     assert_eq!(config.given()["node.id"].origin.to_string(), "environment variable KAFKA_NODE_ID");
-    assert_eq!(config.get_i64("broker.id"), 7);
+    assert_eq!(described(&config, "broker.id").as_deref(), Some("7"));
 }
 
 #[test]
@@ -241,7 +246,7 @@ fn dynamic_values_that_cannot_be_read_are_passed_over() {
     ]);
     let config = BrokerConfig::defaults().with_dynamic(&broken, &ConfigMap::new());
     assert_eq!(config.log_retention_ms(), 604_800_000);
-    assert_eq!(config.message_bytes_max, 77);
+    assert_eq!(described(&config, "message.max.bytes").as_deref(), Some("77"));
 }
 
 #[test]
@@ -252,6 +257,9 @@ fn the_listing_names_every_key_and_hides_secrets() {
     assert!(text.contains("from: server.properties:1"));
     assert!(text.contains("ssl.key.password = [hidden]") && !text.contains("hush"));
     assert!(text.contains("accepted, no effect"));
+    assert!(text.contains("only checked: a start refuses what is not there yet"));
+    assert!(text.contains("Topic keys that are accepted and have no effect:\n"));
+    assert!(text.contains("\n  streams.session.timeout.ms: "));
     assert!(text.starts_with("ottla.durability = survive-one\n"));
     for ours in OTTLA_DEFAULTS {
         assert!(text.contains(ours.reason));

@@ -1,6 +1,5 @@
-//! Java's `String.hashCode`: it places a group on a partition of `__consumer_offsets`; and the order in
-//! which a `HashSet` of partitions shows what it holds.
-//! Core.
+//! Java's `String.hashCode`, and the order in which its `HashSet` of partitions shows what it holds.
+//! Core. The hash places a group on a partition of `__consumer_offsets`.
 
 use ottla_model::TopicPartition;
 

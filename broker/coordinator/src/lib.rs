@@ -1,5 +1,4 @@
-//! State machines kept in internal topics: consumer groups of the classic protocol, their offsets, share
-//! groups, and transactions.
+//! State machines kept in internal topics: consumer groups, their offsets, share groups, and transactions.
 //! Core (`group/`, `record`, `timers`, most of `share/`, `share_partition/` and `transaction/`) and shell
 //! (`runtime/`).
 //!

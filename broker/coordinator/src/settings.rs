@@ -1,6 +1,8 @@
 //! The numbers that groups are run by, under Kafka's names.
 //! Core.
 
+pub use ottla_config::{AutoOffsetReset, IsolationLevel, ShareGroupConfig};
+
 /// Settings of the group coordinator; the defaults are Kafka's, but for the initial delay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupSettings {
@@ -43,56 +45,6 @@ impl Default for GroupSettings {
             share_session_timeout_ms: 45_000,
             share_members_max: 200,
             share_initialize_retry_interval_ms: 30_000,
-        }
-    }
-}
-
-/// Where a share group begins to read a partition (`share.auto.offset.reset`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AutoOffsetReset {
-    Latest,
-    Earliest,
-    /// So long before now.
-    ByDuration {
-        duration_ms: i64,
-    },
-}
-
-/// What holds for one share group: its own settings over the broker's.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct ShareGroupConfig {
-    /// `share.session.timeout.ms`.
-    pub session_timeout_ms: i32,
-    /// `share.heartbeat.interval.ms`.
-    pub heartbeat_interval_ms: i32,
-    /// `share.assignment.interval.ms`.
-    pub assignment_interval_ms: i32,
-    /// `share.record.lock.duration.ms`.
-    pub record_lock_duration_ms: i32,
-    /// `share.delivery.count.limit`.
-    pub delivery_count_limit: i32,
-    /// `share.partition.max.record.locks`.
-    pub partition_record_locks_max: i32,
-    /// `share.auto.offset.reset`.
-    pub auto_offset_reset: AutoOffsetReset,
-    /// `share.isolation.level`.
-    pub is_read_committed: bool,
-    /// `share.renew.acknowledge.enable`.
-    pub is_renew_enabled: bool,
-}
-
-impl Default for ShareGroupConfig {
-    fn default() -> ShareGroupConfig {
-        ShareGroupConfig {
-            session_timeout_ms: 45_000,
-            heartbeat_interval_ms: 5_000,
-            assignment_interval_ms: 1_000,
-            record_lock_duration_ms: 30_000,
-            delivery_count_limit: 5,
-            partition_record_locks_max: 2_000,
-            auto_offset_reset: AutoOffsetReset::Latest,
-            is_read_committed: false,
-            is_renew_enabled: true,
         }
     }
 }

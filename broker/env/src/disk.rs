@@ -87,6 +87,7 @@ pub trait Disk: Send + Sync {
         let mut position = 0;
         loop {
             let count = source.read_at(&mut chunk, position)?;
+            assert!(count <= chunk.len(), "a read fills at most what it was given");
             if count == 0 {
                 target.sync_data()?;
                 return Ok(position);

@@ -1,6 +1,6 @@
-//! Sockets: what a listener and a connection need, in poll form so that one task can own both
-//! directions of a connection.
-//! Shell: the interfaces that `real/` and `memory/` implement.
+//! Sockets: what a listener and a connection need.
+//! Shell: the interfaces that `real/` and `memory/` implement, in poll form so that one task can own both directions
+//! of a connection.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;

@@ -1,6 +1,5 @@
-//! Writes a partition's folder with every codec, a transaction and several epochs, for Kafka's
-//! dump tool to read: `cargo run -p ottla-log --example write_segments DIR`.
-//! Shell.
+//! Writes a partition's folder with every codec, a transaction and several epochs, for Kafka's dump tool.
+//! Shell: `cargo run -p ottla-log --example write_segments DIR`.
 
 use std::path::PathBuf;
 use std::sync::Arc;

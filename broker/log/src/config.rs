@@ -37,14 +37,12 @@ pub struct LogConfig {
     pub cleanup_policy: CleanupPolicy,
     pub compression: TopicCompression,
     pub delete_retention_ms: i64,
-    pub file_delete_delay_ms: i64,
     /// Records after which a flush is requested, whatever `acks` says.
     pub flush_messages: i64,
     pub flush_ms: i64,
     pub min_compaction_lag_ms: i64,
     pub max_compaction_lag_ms: i64,
     pub min_cleanable_dirty_ratio: f64,
-    pub preallocate: bool,
 }
 
 impl LogConfig {
@@ -76,13 +74,11 @@ impl Default for LogConfig {
             cleanup_policy: CleanupPolicy { delete: true, compact: false },
             compression: TopicCompression::Producer,
             delete_retention_ms: 24 * 3_600_000,
-            file_delete_delay_ms: 60_000,
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
             min_compaction_lag_ms: 0,
             max_compaction_lag_ms: i64::MAX,
             min_cleanable_dirty_ratio: 0.5,
-            preallocate: false,
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Bytes of a segment that are no batches: what a crash left unfinished is cut off, what was on the device
-//! is not.
+//! Bytes of a segment that are no batches: what a crash left is cut off, what was on the device is not.
 //! Shell: reads.
 //!
 //! Batches are appended before those in front of them are on the device, so after a crash a torn batch may

@@ -1,7 +1,6 @@
-//! One partition's bytes on this disk: segments, indexes, producer state, leader epochs, recovery,
-//! retention, the cleaner. Kafka's own formats, so that its tools read them and a folder can move either way.
-//! Shell over cores: `producer_state`, `leader_epochs`, `positions`, `checkpoint` and
-//! `producer_snapshot` are cores; the rest does what they decide.
+//! One partition's bytes on this disk: segments, indexes, producer state, leader epochs, recovery, cleaner.
+//! Shell over cores: `producer_state`, `leader_epochs`, `positions`, `checkpoint` and `producer_snapshot` are cores;
+//! the rest does what they decide. Formats are Kafka's own: its tools read them, a folder can move either way.
 //!
 //! Reading order: `manager` (all logs), `unified_log` (one), `append`, `read`, `flush`,
 //! `recovery`, then the files they keep: `segment`, `index`, `checkpoint`, `producer_snapshot`.

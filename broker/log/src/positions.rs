@@ -1,5 +1,5 @@
-//! Where recently written and recently read offsets are, so that a reader near the end of a log,
-//! or one that goes on where it stopped, needs no index and reads nothing to find its place.
+//! Where recently written and recently read offsets are, so that a reader near them needs no index.
+//! Core.
 //! Core.
 
 use std::collections::VecDeque;

@@ -1,9 +1,8 @@
-//! One partition's log: what everybody else holds of it. Its operations are beside this file:
-//! `append`, `read`, `flush`, `truncate`, `retention`, `lookup`, `recovery`, `close`. What they change
-//! is in parts, each with one file that alone touches its fields: `bounds`, `segment_list`,
-//! `producers` and `epochs` are shared with readers; `active_segment` and `flush_state` are the
+//! One partition's log: what the rest of the process holds of it.
+//! Shell. Its operations are beside this file: `append`, `read`, `flush`, `truncate`, `retention`, `lookup`,
+//! `recovery`, `close`. What they change is in parts, each with one file that alone touches its fields: `bounds`,
+//! `segment_list`, `producers` and `epochs` are shared with readers; `active_segment` and `flush_state` are the
 //! writer's own (`writer`).
-//! Shell.
 //!
 //! Invariants:
 //! - I1. The bytes of every batch below the log's end are written.

@@ -13,6 +13,7 @@ mod damage;
 #[cfg(test)]
 mod damage_tests;
 pub mod delta;
+mod dynamic_config;
 mod folder;
 pub mod image;
 mod inspect;

@@ -1,5 +1,4 @@
-//! The answers of one connection in the order of their requests: those that are there, and those
-//! still awaited.
+//! The answers of one connection in the order of their requests: ready ones, and those still awaited.
 //! Core: polls the futures it was given, and only those that were woken.
 
 use std::collections::VecDeque;

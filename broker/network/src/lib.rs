@@ -25,4 +25,4 @@ pub use listener::{BindError, ListenerSpec, Listeners};
 pub use metrics::{CloseReason, NetworkMetrics};
 pub use response::{Chunk, Response, ResponseBuilder};
 pub use server::NetworkServer;
-pub use settings::{CONNECTION_FREE_BYTES, NetworkSettings};
+pub use settings::{CONNECTION_FREE_BYTES, ConnectionLimits, NetworkSettings};

@@ -153,12 +153,12 @@ async fn accept_forever(mut acceptor: Box<dyn Acceptor>, info: &Arc<ListenerInfo
 
 /// Waits while there are `max.connections`.
 async fn free_place(shared: &Shared) {
-    while shared.connections_count() >= shared.settings.connections_max {
-        // Asked for before the count is looked at, so that no leave is missed.
+    while shared.connections_count() >= shared.limits().connections_max {
+        // Registered before the count is looked at, so that no leave and no new limit is missed.
         let left = shared.left.notified();
         tokio::pin!(left);
         left.as_mut().enable();
-        if shared.connections_count() < shared.settings.connections_max {
+        if shared.connections_count() < shared.limits().connections_max {
             return;
         }
         left.await;

@@ -16,7 +16,7 @@ use crate::handler::{Answer, Handler};
 use crate::listener::{ListenerSpec, Listeners};
 use crate::metrics::NetworkMetrics;
 use crate::server::NetworkServer;
-use crate::settings::NetworkSettings;
+use crate::settings::{ConnectionLimits, NetworkSettings};
 use crate::test_world::{ManualClock, Script, answer, correlation_ids, env, request};
 
 struct House {
@@ -96,8 +96,11 @@ async fn clients_that_connect_before_it_serves_are_served() {
 #[tokio::test]
 async fn one_address_may_not_take_all_places() {
     let house = serve(NetworkSettings {
-        connections_per_ip_max: 2,
-        connections_per_ip_max_overrides: [(IpAddr::from([127, 0, 0, 3]), 0)].into(),
+        limits: ConnectionLimits {
+            connections_per_ip_max: 2,
+            connections_per_ip_max_overrides: [(IpAddr::from([127, 0, 0, 3]), 0)].into(),
+            ..ConnectionLimits::default()
+        },
         ..NetworkSettings::default()
     });
     let mut clients: Vec<MemoryStream> =
@@ -121,7 +124,7 @@ async fn one_address_may_not_take_all_places() {
 
 #[tokio::test]
 async fn beyond_max_connections_the_next_waits_for_a_place() {
-    let house = serve(NetworkSettings { connections_max: 2, ..NetworkSettings::default() });
+    let house = serve(of_connections_max(2));
     let first = house.net.connect(house.addr).expect("it listens");
     let _second = house.net.connect(house.addr).expect("it listens");
     let mut third = house.net.connect(house.addr).expect("it listens");
@@ -131,6 +134,31 @@ async fn beyond_max_connections_the_next_waits_for_a_place() {
     drop(first);
     settle().await;
     assert_eq!(correlation_ids(third.try_read().expect("it is answered")), [3]);
+}
+
+#[tokio::test]
+async fn a_new_limit_counts_at_once_and_closes_nobody() {
+    let house = serve(of_connections_max(1));
+    let mut first = house.net.connect(house.addr).expect("it listens");
+    let mut second = house.net.connect(house.addr).expect("it listens");
+    assert_eq!(second.try_write(&request(2, b'R', 0)).ok(), Some(16));
+    settle().await;
+    assert_eq!(house.server.connections_count(), 1);
+    let set_limits = house.server.limits_setter();
+    set_limits(of_connections_max(2).limits);
+    settle().await;
+    assert_eq!(correlation_ids(second.try_read().expect("it is answered")), [2]);
+    set_limits(of_connections_max(1).limits);
+    let mut third = house.net.connect(house.addr).expect("it listens");
+    assert_eq!(third.try_write(&request(3, b'R', 0)).ok(), Some(16));
+    settle().await;
+    assert_eq!(house.server.connections_count(), 2, "those that are there stay");
+    assert!(!is_closed(&mut first) && third.try_read().is_err());
+}
+
+fn of_connections_max(connections_max: usize) -> NetworkSettings {
+    let limits = ConnectionLimits { connections_max, ..ConnectionLimits::default() };
+    NetworkSettings { limits, ..NetworkSettings::default() }
 }
 
 #[tokio::test]

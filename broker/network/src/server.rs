@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use ottla_env::net::Stream;
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{Env, Monotonic};
@@ -17,19 +18,20 @@ use crate::connection::{Connection, Control};
 use crate::handler::{ConnectionInfo, Handler, ListenerInfo};
 use crate::memory_budget::MemoryBudget;
 use crate::metrics::{CloseReason, NetworkMetrics};
-use crate::settings::NetworkSettings;
+use crate::settings::{ConnectionLimits, NetworkSettings};
 
 /// What every connection and listener has in common.
 pub(crate) struct Shared {
     pub env: Env,
     pub settings: NetworkSettings,
+    limits: ArcSwap<ConnectionLimits>,
     pub handler: Arc<dyn Handler>,
     pub metrics: Arc<NetworkMetrics>,
     pub budget: Arc<MemoryBudget>,
     /// Counts ticks; what connections stamp their activity with.
     pub tick: AtomicU64,
     pub stopping: watch::Sender<bool>,
-    /// A connection closed.
+    /// A connection closed, or there may be more of them.
     pub left: Notify,
     next_id: AtomicU64,
     present: Mutex<Present>,
@@ -51,6 +53,7 @@ impl Shared {
         Arc::new(Shared {
             env,
             budget: MemoryBudget::new(settings.memory_budget_bytes),
+            limits: ArcSwap::from_pointee(settings.limits.clone()),
             settings,
             handler,
             metrics,
@@ -66,6 +69,17 @@ impl Shared {
         self.present.lock().connections.len()
     }
 
+    /// How many connections there may be now.
+    pub fn limits(&self) -> arc_swap::Guard<Arc<ConnectionLimits>> {
+        self.limits.load()
+    }
+
+    /// Connections that are there stay, as in Kafka; who waits for a place looks again.
+    pub fn set_limits(&self, limits: ConnectionLimits) {
+        self.limits.store(Arc::new(limits));
+        self.left.notify_waiters();
+    }
+
     /// Makes a connection of an accepted stream; `None` when its address has too many.
     pub fn admit(
         self: &Arc<Shared>,
@@ -79,7 +93,7 @@ impl Shared {
         {
             let mut present = self.present.lock();
             let of_ip = present.by_ip.entry(ip).or_default();
-            if *of_ip >= self.settings.connections_max_of(ip) {
+            if *of_ip >= self.limits().connections_max_of(ip) {
                 let count = *of_ip;
                 if count == 0 {
                     present.by_ip.remove(&ip);
@@ -183,6 +197,16 @@ impl NetworkServer {
     /// Connections that are open.
     pub fn connections_count(&self) -> usize {
         self.shared.connections_count()
+    }
+
+    /// Changes how many connections there may be, for as long as the server is there.
+    pub fn limits_setter(&self) -> impl Fn(ConnectionLimits) + Send + Sync + use<> {
+        let shared = Arc::downgrade(&self.shared);
+        move |limits| {
+            if let Some(shared) = shared.upgrade() {
+                shared.set_limits(limits);
+            }
+        }
     }
 
     /// Memory connections hold beyond what each may hold freely.

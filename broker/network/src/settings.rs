@@ -12,12 +12,7 @@ pub struct NetworkSettings {
     pub socket_request_bytes_max: usize,
     /// `connections.max.idle.ms`; negative is never.
     pub connections_idle_ms_max: i64,
-    /// `max.connections`: beyond it nothing is accepted until a connection closes.
-    pub connections_max: usize,
-    /// `max.connections.per.ip`: beyond it a connection is accepted and closed at once.
-    pub connections_per_ip_max: usize,
-    /// `max.connections.per.ip.overrides`.
-    pub connections_per_ip_max_overrides: HashMap<IpAddr, usize>,
+    pub limits: ConnectionLimits,
     /// Memory all connections together may hold beyond `CONNECTION_FREE_BYTES` each: frames that
     /// arrive, frames whose answers are awaited, and answers not yet sent.
     pub memory_budget_bytes: usize,
@@ -32,12 +27,37 @@ impl Default for NetworkSettings {
         NetworkSettings {
             socket_request_bytes_max: 104_857_600,
             connections_idle_ms_max: 600_000,
-            connections_max: i32::MAX as usize,
-            connections_per_ip_max: i32::MAX as usize,
-            connections_per_ip_max_overrides: HashMap::new(),
+            limits: ConnectionLimits::default(),
             memory_budget_bytes: 256 * 1024 * 1024,
             unsent_bytes_max: 1024 * 1024,
             requests_in_flight_max: ottla_model::limits::REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX,
+        }
+    }
+}
+
+/// How many connections there may be; these may change while the broker runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConnectionLimits {
+    /// `max.connections`: beyond it nothing is accepted until a connection closes.
+    pub connections_max: usize,
+    /// `max.connections.per.ip`: beyond it a connection is accepted and closed at once.
+    pub connections_per_ip_max: usize,
+    /// `max.connections.per.ip.overrides`.
+    pub connections_per_ip_max_overrides: HashMap<IpAddr, usize>,
+}
+
+impl ConnectionLimits {
+    pub fn connections_max_of(&self, ip: IpAddr) -> usize {
+        self.connections_per_ip_max_overrides.get(&ip).copied().unwrap_or(self.connections_per_ip_max)
+    }
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> ConnectionLimits {
+        ConnectionLimits {
+            connections_max: i32::MAX as usize,
+            connections_per_ip_max: i32::MAX as usize,
+            connections_per_ip_max_overrides: HashMap::new(),
         }
     }
 }
@@ -49,10 +69,6 @@ const TICK_MAX: Duration = Duration::from_secs(5);
 const TICK_MIN: Duration = Duration::from_millis(10);
 
 impl NetworkSettings {
-    pub fn connections_max_of(&self, ip: IpAddr) -> usize {
-        self.connections_per_ip_max_overrides.get(&ip).copied().unwrap_or(self.connections_per_ip_max)
-    }
-
     /// How often idleness is looked at: one timer serves all connections, so a connection closes
     /// up to one tick late.
     pub fn tick(&self) -> Duration {

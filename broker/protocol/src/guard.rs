@@ -1,6 +1,5 @@
-//! Walks the body of a request or a response before anything decodes it, so that no claimed count can
-//! cost memory.
-//! Core. The walk itself allocates nothing; `generated::layouts` says what stands where.
+//! Walks a body before anything decodes it, so that no claimed count can cost memory.
+//! Core. The walk itself allocates nothing; `generated::layouts` says what stands where in requests and responses.
 //!
 //! The kafka-protocol crate reserves whatever count the wire claims. Here every count is held
 //! against the bytes that remain (an element takes at least its smallest size), every length must
@@ -11,6 +10,13 @@ use ottla_model::limits::{REQUEST_ELEMENTS_MAX, REQUEST_NESTING_MAX, RESPONSE_EL
 use crate::api_key::ApiKey;
 use crate::generated::layouts::{DEPTH, PROGRAMS, REQUESTS, RESPONSES};
 
+const _: () = {
+    let mut row = 1;
+    while row < REQUESTS.len() {
+        assert!((REQUESTS[row - 1].key as i16) < REQUESTS[row].key as i16, "the rows are searched by key");
+        row += 1;
+    }
+};
 const _: () = assert!(DEPTH <= REQUEST_NESTING_MAX, "a definition nests deeper than the guard may walk");
 
 /// Why a body must not be decoded.
@@ -109,6 +115,7 @@ fn walk_of(
     let program = program(layouts, key, version).ok_or(GuardError::Version { key, version })?;
     let mut walk = Walk { body, at: 0, end: body.len(), elements: 0, elements_max };
     walk.run(program)?;
+    assert!(walk.at <= body.len() && walk.end == body.len(), "a walk stays within its body");
     Ok(Walked { len: walk.at, elements: walk.elements })
 }
 
@@ -281,6 +288,7 @@ impl Walk<'_> {
     /// reads it by its type and not by its size.
     fn tagged_value(&mut self, value: u16, from: usize) -> Result<(), GuardError> {
         let (outer_end, value_end) = (self.end, self.at);
+        assert!(from <= value_end && value_end <= outer_end, "a tagged field is within its struct");
         (self.at, self.end) = (from, value_end);
         self.run(&PROGRAMS[usize::from(value)])?;
         if self.at != value_end {

@@ -2,10 +2,11 @@
 //! Core. The one place that knows the gaps of the kafka-protocol crate.
 //!
 //! Reading order: `versions` (who may speak what), `header`, `guard` (is this body safe to decode?),
-//! `codec` (decode and encode), `messages`, `records`. `generated` is written by `generator/`.
+//! `codec` (decode and encode), `messages`, `error_codes` (those a response carries), `records`. `generated` is written by `generator/`.
 
 pub mod api_key;
 pub mod codec;
+pub mod error_codes;
 mod generated;
 pub mod guard;
 pub mod header;
@@ -15,6 +16,7 @@ pub mod versions;
 
 pub use api_key::ApiKey;
 pub use codec::{Decode, DecodeError, Encode, EncodeError, Request, Schema, decode_request, decode_response};
+pub use error_codes::ErrorCodes;
 pub use guard::GuardError;
 pub use header::{HeaderError, RequestHeader, decode_response_header, encode_response_header};
 pub use kafka_protocol::protocol::StrBytes;

@@ -33,6 +33,14 @@ pub struct ApiRow {
     pub flexible_from: Option<i16>,
 }
 
+const _: () = {
+    let mut key = 0;
+    while key < ROWS.len() {
+        assert!(ROWS[key].key as usize == key, "the index of a row is its key");
+        key += 1;
+    }
+};
+
 /// Every API that Kafka has given a key, by key.
 pub fn all() -> &'static [ApiRow] {
     &ROWS

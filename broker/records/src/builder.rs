@@ -163,6 +163,14 @@ impl BatchBuilder {
         let mut out = Vec::with_capacity(HEADER_BYTES + self.records.len());
         out.resize(HEADER_BYTES, 0);
         compress_onto(self.codec, &self.records, &mut out);
+        assert!(
+            out.len() - LOG_OVERHEAD_BYTES <= i32::MAX as usize,
+            "a batch is as long as its field can say"
+        );
+        assert!(
+            i64::from(self.count) <= i64::from(self.last_offset_delta) + 1,
+            "each record has an offset of its own"
+        );
         let timestamp_type = match self.log_append_time {
             Some(_) => TimestampType::LogAppendTime,
             None => TimestampType::CreateTime,

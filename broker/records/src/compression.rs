@@ -161,7 +161,10 @@ pub(crate) fn decompress_into(
     })?;
     match read {
         Ok(read) if read > DECOMPRESSED_BATCH_BYTES_MAX => Err(CodecError::TooLarge),
-        Ok(_) => Ok(()),
+        Ok(read) => {
+            assert!(out.len() == read, "what is expanded is all that is there");
+            Ok(())
+        }
         Err(error) => Err(CodecError::Malformed(error.to_string())),
     }
 }

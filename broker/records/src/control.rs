@@ -99,6 +99,7 @@ impl EndTxnMarker {
 
     /// The control batch that a transaction coordinator has written.
     pub fn build(&self, producer_id: ProducerId, producer_epoch: ProducerEpoch) -> Bytes {
+        assert!(producer_id.0 >= 0, "a marker ends the transaction of a producer");
         let mut value = [0; 6];
         value[2..].copy_from_slice(&self.coordinator_epoch.to_be_bytes());
         let kind = if self.is_commit { ControlRecordType::Commit } else { ControlRecordType::Abort };

@@ -40,6 +40,12 @@ pub(crate) const CRC_AT: usize = 17;
 pub(crate) const ATTRIBUTES_AT: usize = 21;
 pub(crate) const MAX_TIMESTAMP_AT: usize = 35;
 
+const _: () = assert!(LENGTH_AT + 4 == LOG_OVERHEAD_BYTES, "the length counts what follows it");
+const _: () = assert!(
+    EPOCH_AT + 4 == MAGIC_AT && MAGIC_AT + 1 == CRC_AT,
+    "the leader's fields are before the checksum"
+);
+
 /// Who a record's timestamp comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum TimestampType {
@@ -230,6 +236,7 @@ impl BatchHeader {
 /// Writes what a leader decides into a copy of the header. Neither field is under the checksum.
 #[inline]
 pub fn assign_offset(header: &mut [u8; HEADER_BYTES], base_offset: Offset, leader_epoch: LeaderEpoch) {
+    assert!(base_offset.0 >= 0, "a stored batch has an offset");
     header[0..8].copy_from_slice(&base_offset.0.to_be_bytes());
     header[EPOCH_AT..EPOCH_AT + 4].copy_from_slice(&leader_epoch.0.to_be_bytes());
 }

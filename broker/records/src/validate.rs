@@ -143,8 +143,10 @@ pub fn validate_batch(
     if target.is_some() || (rules.from_client && !walk.offset_deltas_in_order) {
         let batch = rewrite(batch, target.unwrap_or(Codec::default_of(codec)), rules, now_ms)?;
         check_size(batch.len(), rules, partition)?;
-        let max_timestamp = BatchView::first(&batch).map_err(InvalidRecords::from)?.header().max_timestamp;
-        return Ok(Verdict::Rewritten { batch, max_timestamp });
+        let rewritten = *BatchView::first(&batch).map_err(InvalidRecords::from)?.header();
+        assert!(rewritten.record_count == header.record_count, "a rewritten batch has the same records");
+        assert!(rewritten.producer_id == header.producer_id, "a rewritten batch is of the same producer");
+        return Ok(Verdict::Rewritten { batch, max_timestamp: rewritten.max_timestamp });
     }
     Ok(match rules.timestamp_type {
         TimestampType::LogAppendTime => {

@@ -1,6 +1,5 @@
-//! Waiting for acknowledgements: what was appended is on every in-sync replica and, where the rule asks
-//! for it, on the disk. One future for all partitions of a request.
-//! Core. Time is a future handed in.
+//! Waiting for acknowledgements: what was appended is on every in-sync replica and, where asked, on the disk.
+//! Core. Time is a future handed in. One future serves all partitions of a request.
 //!
 //! Invariants:
 //! - I1. An acknowledgement is given by the leader epoch that appended, while it lasts, or not at all: a

@@ -7,15 +7,8 @@ use ottla_config::{
     BrokerConfig, CompressionType, ConfigSources, TimestampType as ConfigTimestampType, TopicConfig,
 };
 use ottla_log::{CleanerSettings, CleanupPolicy, LogConfig, TopicCompression};
-use ottla_metadata::{Image, TopicImage};
+use ottla_metadata::TopicImage;
 use ottla_records::{Codec, TimestampType};
-
-/// The broker's own configuration with what was changed at run time laid over it.
-pub fn effective_broker_config(fixed: &BrokerConfig, image: &Image) -> BrokerConfig {
-    let of_this_broker = image.broker_dynamic(Some(ottla_model::BrokerId(fixed.node_id)));
-    let of_all_brokers = image.broker_dynamic(None);
-    fixed.with_dynamic(&of_this_broker, &of_all_brokers)
-}
 
 /// What the log cleaner obeys.
 pub fn cleaner_settings(broker: &BrokerConfig) -> CleanerSettings {
@@ -64,13 +57,11 @@ fn log_config(topic: &TopicConfig) -> LogConfig {
         },
         compression: compression(topic),
         delete_retention_ms: topic.delete_retention_ms,
-        file_delete_delay_ms: topic.file_delete_delay_ms,
         flush_messages: topic.flush_messages,
         flush_ms: topic.flush_ms,
         min_compaction_lag_ms: topic.min_compaction_lag_ms,
         max_compaction_lag_ms: topic.max_compaction_lag_ms,
         min_cleanable_dirty_ratio: topic.min_cleanable_dirty_ratio,
-        preallocate: topic.preallocate,
     }
 }
 

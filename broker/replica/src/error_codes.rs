@@ -1,6 +1,5 @@
-//! What the rooms below report, as Kafka's error codes: the one place, and every match without a
-//! wildcard. The rooms above use it too.
-//! Core.
+//! What the rooms below report, as Kafka's error codes.
+//! Core. The one place, and every match without a wildcard; the rooms above use it too.
 
 use ottla_log::{AppendError, ChangeError, ReadError};
 use ottla_model::ErrorCode;

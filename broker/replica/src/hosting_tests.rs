@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ottla_config::BrokerConfig;
+use ottla_config::DynamicBrokerConfig;
 use ottla_metadata::{Image, ImageListener, Working};
 use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, TopicId};
 use ottla_protocol::StrBytes;
@@ -25,10 +25,12 @@ struct Hosts {
     working: Working,
 }
 
-fn config() -> BrokerConfig {
+fn config() -> Arc<DynamicBrokerConfig> {
     let given = [("node.id", "1"), ("log.dirs", "/data")];
     let given: Vec<_> = given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    ottla_config::load(None, &[], &given).expect("a valid configuration").0
+    Arc::new(DynamicBrokerConfig::new(
+        ottla_config::load(None, &[], &given).expect("a valid configuration").0,
+    ))
 }
 
 impl Hosts {
@@ -165,11 +167,13 @@ fn a_log_directory_that_fails_takes_its_partitions_offline_whatever_the_image_sa
         assert!(matches!(partition.led(-1), Err(Unavailable::Storage)), "{}", partition.name);
         assert!(append(partition, 1, Acks::Leader).is_err());
     }
-    hosts.change(0, ME, &[ME]);
-    assert_eq!(replicated.leader_epoch(), LeaderEpoch(0));
-    hosts.change(0, B, &[ME, B]);
-    assert!(matches!(replicated.led(-1), Err(Unavailable::Storage)));
-    assert!(matches!(&**replicated.role(), Role::Offline(offline) if offline.epoch == LeaderEpoch(1)));
+    for (epoch, leader) in [(1, ME), (2, B)] {
+        hosts.change(0, leader, &[ME, B]);
+        assert!(matches!(replicated.led(-1), Err(Unavailable::Storage)));
+        assert!(
+            matches!(&**replicated.role(), Role::Offline(offline) if offline.epoch == LeaderEpoch(epoch))
+        );
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
-//! What a fetch may see of each partition: epochs checked, bounded by the high watermark or the last
-//! stable offset, within the fetch's byte limits.
+//! What a fetch may see of each partition: epochs checked, within the high watermark and the fetch's limits.
 //! Core over the log's interface. Rules are those of `kafka.server.ReplicaManager.readFromLog` (KIP-74,
-//! KIP-320, KIP-98).
+//! KIP-320, KIP-98). A read_committed fetch ends at the last stable offset.
 
 use std::sync::Arc;
 

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use ottla_config::BrokerConfig;
+use ottla_config::DynamicBrokerConfig;
 use ottla_log::{LogConfig, LogError, LogManager};
 use ottla_metadata::{Delta, Image, ImageListener, ResourceType, TopicImage};
 use ottla_model::{BrokerId, ErrorCode, PartitionIndex, TopicId, TopicName, TopicPartition};
 
 use crate::acknowledge::Durability;
-use crate::config::{cleaner_settings, effective_broker_config, topic_settings};
+use crate::config::{cleaner_settings, topic_settings};
 use crate::metrics::{ReplicaMetrics, TopicMetrics};
 use crate::partition::Partition;
 use crate::partition_map::PartitionMap;
@@ -92,10 +92,7 @@ impl Hosted {
 pub struct ReplicaManager {
     node_id: BrokerId,
     logs: Arc<LogManager>,
-    /// What the broker was started with.
-    fixed: BrokerConfig,
-    /// The same with what was changed at run time.
-    effective: ArcSwap<BrokerConfig>,
+    config: Arc<DynamicBrokerConfig>,
     durability: Durability,
     hosted: ArcSwap<Hosted>,
     pub metrics: Arc<ReplicaMetrics>,
@@ -104,15 +101,13 @@ pub struct ReplicaManager {
 impl ReplicaManager {
     pub fn new(
         logs: Arc<LogManager>,
-        config: BrokerConfig,
+        config: Arc<DynamicBrokerConfig>,
         durability: Durability,
         metrics: Arc<ReplicaMetrics>,
     ) -> Arc<ReplicaManager> {
-        let effective = ArcSwap::from_pointee(config.clone());
-        let node_id = BrokerId(config.node_id);
+        let node_id = BrokerId(config.started_with().node_id);
         let hosted = ArcSwap::default();
-        let replicas =
-            Arc::new(ReplicaManager { node_id, logs, fixed: config, effective, durability, hosted, metrics });
+        let replicas = Arc::new(ReplicaManager { node_id, logs, config, durability, hosted, metrics });
         let of_logs = Arc::downgrade(&replicas);
         replicas.logs.on_dir_failure(Arc::new(move |dir, _reason| {
             if let Some(replicas) = of_logs.upgrade() {
@@ -146,11 +141,6 @@ impl ReplicaManager {
         self.hosted.load().partition(topic, index).cloned()
     }
 
-    /// The broker's configuration with what was changed at run time.
-    pub fn effective_config(&self) -> Arc<BrokerConfig> {
-        self.effective.load_full()
-    }
-
     pub fn logs(&self) -> &Arc<LogManager> {
         &self.logs
     }
@@ -160,7 +150,7 @@ impl ReplicaManager {
         let logs = match known {
             Some(known) => known.logs.clone(),
             None => {
-                let settings = topic_settings(&self.effective.load(), topic);
+                let settings = topic_settings(&self.config.current(), topic);
                 Arc::new(TopicLogs::new(self.logs.clone(), self.durability, settings))
             }
         };
@@ -233,7 +223,7 @@ impl ReplicaManager {
     }
 
     fn reconfigure(&self, topic: &TopicImage, hosted: &HostedTopic) {
-        hosted.logs.set(topic_settings(&self.effective.load(), topic));
+        hosted.logs.set(topic_settings(&self.config.current(), topic));
         let config = hosted.config();
         for partition in &hosted.partitions {
             partition.set_config(config.clone());
@@ -246,9 +236,7 @@ impl ImageListener for ReplicaManager {
         let brokers_changed =
             delta.configs_changed.iter().any(|resource| resource.resource_type == ResourceType::Broker);
         if brokers_changed {
-            let effective = effective_broker_config(&self.fixed, image);
-            self.logs.set_cleaner_settings(cleaner_settings(&effective));
-            self.effective.store(Arc::new(effective));
+            self.logs.set_cleaner_settings(cleaner_settings(&self.config.current()));
         }
         let mut hosted = Hosted::clone(&self.hosted.load());
         for (name, id) in &delta.topics_deleted {

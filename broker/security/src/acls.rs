@@ -161,6 +161,7 @@ impl Acls {
 
     pub fn insert(&mut self, id: Uuid, binding: AclBinding) {
         self.remove(id);
+        assert!(!self.contains_id(id), "an id names one ACL");
         let binding = Arc::new(binding);
         self.by_id.insert(id, binding.clone());
         let entry = Entry { id, host: Host::parse(&binding.host), binding: binding.clone() };
@@ -179,7 +180,9 @@ impl Acls {
         };
         let name = binding.resource_name.as_str();
         let Some(mut entries) = patterns.get(name).cloned() else { return };
+        let before = entries.len();
         Arc::make_mut(&mut entries).retain(|entry| entry.id != id);
+        assert!(entries.len() + 1 == before, "an ACL is once among those of its resource");
         if entries.is_empty() {
             patterns.remove(name);
         } else {

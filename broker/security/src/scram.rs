@@ -83,10 +83,12 @@ macro_rules! keys_with {
 
 /// The keys that follow from a password that was salted by the client (`ScramFormatter`).
 pub fn keys_of_salted_password(mechanism: ScramMechanism, salted_password: &[u8]) -> ScramKeys {
-    match mechanism {
+    let keys = match mechanism {
         ScramMechanism::Sha256 => keys_with!(Sha256, salted_password),
         ScramMechanism::Sha512 => keys_with!(Sha512, salted_password),
-    }
+    };
+    assert!(keys.stored_key.len() == keys.server_key.len(), "both keys are digests of one kind");
+    keys
 }
 
 /// All credentials of a cluster.

@@ -75,6 +75,7 @@ pub fn of_directories(env: &Env, dirs: &[PathBuf], config: &BrokerConfig) -> Res
         }
         directory_ids.push(directory_id);
     }
+    assert!(directory_ids.len() == dirs.len() && !cluster_id.is_empty(), "every directory has an id");
     Ok(Identity { cluster_id, directory_ids })
 }
 

@@ -1,7 +1,9 @@
-//! The parts of the process that others need too: what a simulated world wires as well, and the adoption of
-//! a Kafka's data.
+//! The parts of the process that others need too: those a simulated world wires, and the adoption of Kafka's data.
 //! Shell.
 
 pub mod adopt;
+pub mod identity;
+pub mod rooms;
+pub mod settings;
 pub mod share;
 pub mod transactions;

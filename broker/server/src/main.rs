@@ -4,11 +4,9 @@
 mod args;
 mod cleaner_metrics;
 mod figures;
-mod identity;
 mod listeners;
 mod ready;
 mod serve;
-mod settings;
 mod wiring;
 
 use std::io::Write;
@@ -18,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use ottla_config::{BrokerConfig, Warning};
 use ottla_env::real::RealDisk;
-use ottla_server::{adopt, share, transactions};
+use ottla_server::{adopt, identity, rooms, settings};
 
 use crate::args::{Adopt, Arguments, Command, Sources, parse_override};
 

@@ -1,15 +1,16 @@
 //! The configuration as each room takes it.
 //! Core.
 
-use ottla_config::{BrokerConfig, Durability as ConfiguredDurability};
+use ottla_config::{BrokerConfig, ConfigMap, Durability as ConfiguredDurability, ShareGroupConfig};
 use ottla_coordinator::GroupSettings;
+use ottla_coordinator::share::ShareCoordinatorSettings;
 use ottla_coordinator::transaction::TransactionSettings;
 use ottla_env::Env;
 use ottla_log::LogManagerSettings;
 use ottla_metadata::Registration;
 use ottla_metadata::controller::features::{Feature, METADATA_VERSION};
 use ottla_model::TopicId;
-use ottla_network::NetworkSettings;
+use ottla_network::{ConnectionLimits, NetworkSettings};
 use ottla_records::{Codec, CompressionType};
 use ottla_replica::Durability;
 use ottla_replica::config::cleaner_settings;
@@ -32,6 +33,14 @@ pub fn network(env: &Env, config: &BrokerConfig) -> NetworkSettings {
     NetworkSettings {
         socket_request_bytes_max: config.socket_request_bytes_max,
         connections_idle_ms_max: config.connections_idle_ms_max,
+        limits: connection_limits(env, config),
+        memory_budget_bytes: config.memory_budget_bytes as usize,
+        ..NetworkSettings::default()
+    }
+}
+
+pub fn connection_limits(env: &Env, config: &BrokerConfig) -> ConnectionLimits {
+    ConnectionLimits {
         connections_max: config.connections_max,
         connections_per_ip_max: config.connections_per_ip_max,
         connections_per_ip_max_overrides: config
@@ -43,8 +52,6 @@ pub fn network(env: &Env, config: &BrokerConfig) -> NetworkSettings {
                 addrs.into_iter().map(|addr| (addr.ip().to_canonical(), *count))
             })
             .collect(),
-        memory_budget_bytes: config.memory_budget_bytes as usize,
-        ..NetworkSettings::default()
     }
 }
 
@@ -75,7 +82,6 @@ pub fn offsets_codec(config: &BrokerConfig) -> Codec {
 }
 
 pub fn groups(config: &BrokerConfig) -> GroupSettings {
-    let number = |name, otherwise| crate::share::number(config, name, otherwise);
     GroupSettings {
         session_timeout_min_ms: config.group_session_timeout_ms_min,
         session_timeout_max_ms: config.group_session_timeout_ms_max,
@@ -84,12 +90,20 @@ pub fn groups(config: &BrokerConfig) -> GroupSettings {
             .then_some(config.group_initial_rebalance_delay_ms),
         members_max: i32::try_from(config.group_max_size).unwrap_or(i32::MAX),
         offset_metadata_max: i32::try_from(config.offset_metadata_bytes_max).unwrap_or(i32::MAX),
-        offsets_retention_ms: config.offsets_retention_ms,
+        offsets_retention_ms: config.offsets_retention_minutes * 60_000,
         offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,
-        share_session_timeout_ms: number("group.share.session.timeout.ms", 45_000) as i32,
-        share_members_max: number("group.share.max.size", 200) as i32,
-        share_initialize_retry_interval_ms: number("group.share.initialize.retry.interval.ms", 30_000),
+        share_session_timeout_ms: ShareGroupConfig::effective(config, &ConfigMap::new()).session_timeout_ms,
+        share_members_max: config.share_group_max_size,
+        share_initialize_retry_interval_ms: config.share_initialize_retry_interval_ms,
         ..GroupSettings::default()
+    }
+}
+
+pub fn share_coordinator(config: &BrokerConfig) -> ShareCoordinatorSettings {
+    ShareCoordinatorSettings {
+        updates_per_snapshot: config.share_updates_per_snapshot,
+        prune_interval_ms: config.share_prune_interval_ms,
+        cold_snapshot_interval_ms: config.share_cold_snapshot_interval_ms,
     }
 }
 
@@ -123,5 +137,38 @@ pub fn registration(env: &Env, config: &BrokerConfig, identity: &Identity) -> Re
         rack: config.rack.clone(),
         log_dirs: identity.directory_ids.iter().map(|id| id.0).collect(),
         incarnation_id: TopicId::from_random(|| env.rng.next_16()).0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ottla_config::{ConfigType, DynamicMode, Effect, broker, effect_of_broker_key, fields_in_force};
+
+    /// `ottla config` says of these keys that a change takes effect while the broker runs. What a topic or a
+    /// group inherits is read anew at each change; a field of its own must be handed on by what follows the
+    /// configuration (`wiring.rs`, and `replica` for the cleaner).
+    #[test]
+    fn a_change_that_takes_effect_while_the_broker_runs_is_handed_on() {
+        let env = ottla_env::memory::env(1);
+        let started = BrokerConfig::defaults();
+        let obeyed = |config: &BrokerConfig| (connection_limits(&env, config), cleaner_settings(config));
+        let before = obeyed(&started);
+        let changing = fields_in_force().into_iter().filter_map(|(_, key)| broker::row(key)).filter(|row| {
+            row.dynamic != DynamicMode::ReadOnly && effect_of_broker_key(row) == Effect::InForce
+        });
+        let mut count = 0;
+        for row in changing {
+            let value = match row.kind {
+                ConfigType::String => "127.0.0.9:7",
+                ConfigType::Double => "0.7",
+                _ => "7",
+            };
+            let change = ConfigMap::from([(row.name.to_owned(), value.to_owned())]);
+            let after = obeyed(&started.with_dynamic(&ConfigMap::new(), &change));
+            assert_ne!(after, before, "{}", row.name);
+            count += 1;
+        }
+        assert_eq!(count, 9);
     }
 }

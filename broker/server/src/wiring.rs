@@ -1,4 +1,4 @@
-//! The whole object graph, top to bottom, and the order in which it starts and stops.
+//! The process: what it opens (`rooms.rs` has the object graph), and the order in which it starts and stops.
 //! Shell.
 //!
 //! Order of start: directories are locked and recovered, the metadata log is replayed, partitions
@@ -13,27 +13,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMetrics};
-use ottla_api::metrics::ApiMetrics;
-use ottla_api::{Broker as ApiBroker, Dispatch};
+use ottla_api::Dispatch;
 use ottla_config::BrokerConfig;
-use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator};
-use ottla_coordinator::{
-    CoordinatorListener, GroupCoordinator, Loader, PartitionLog, ShareCoordinator, SharePartitionManager,
-};
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
-use ottla_metadata::{Metadata, MetadataOptions};
-use ottla_model::BrokerId;
-use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_network::{ListenerInfo, Listeners, NetworkMetrics, NetworkServer};
-use ottla_records::Codec;
-use ottla_replica::metrics::ReplicaMetrics;
-use ottla_replica::{Durability, ReplicaManager};
 use prometheus::Registry;
 
 use crate::figures::Figures;
-use crate::transactions::Ids;
-use crate::{adopt, identity, listeners, settings, share};
+use crate::rooms::{Opening, Rooms};
+use crate::{adopt, identity, listeners, settings};
 
 const HTTP_LISTENER: &str = "ottla.http.listener";
 
@@ -44,12 +33,7 @@ pub struct Broker {
     http: Option<SocketAddr>,
     network: NetworkServer,
     admin: Option<AdminServer>,
-    groups: Arc<GroupCoordinator>,
-    loader: Arc<Loader>,
-    transactions: Arc<TransactionCoordinator>,
-    share_state: Arc<ShareCoordinator>,
-    share_partitions: Arc<SharePartitionManager>,
-    metadata: Arc<Metadata>,
+    rooms: Rooms,
     logs: Arc<LogManager>,
     ready: Arc<AtomicBool>,
 }
@@ -77,88 +61,27 @@ pub async fn start(
     let (logs, recovery) = LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config))
         .map_err(|error| error.to_string())?;
     let identity = identity::of_directories(&env, &dirs, &config)?;
-    let features = settings::features();
-    let metadata = Metadata::open(
-        &env,
-        MetadataOptions {
-            logs: (!ephemeral).then(|| logs.clone()),
-            cluster_id: identity.cluster_id.clone(),
-            config: config.clone(),
-            features: features.clone(),
-            sync: settings::durability(&config, ephemeral) != Durability::Os,
-            unclean_stop: recovery.dirs.iter().any(|dir| !dir.was_clean),
-            accept_loss: accept_metadata_loss,
-        },
-    )
-    .map_err(|error| {
-        if recovery.dirs.iter().all(|dir| dir.was_clean) {
-            // Nothing was written: the next start is to find it as clean as this one did.
-            logs.clean_shutdown();
-        }
-        error.to_string()
+    let rooms = Rooms::open(Opening {
+        env: &env,
+        config: &config,
+        logs: &logs,
+        was_clean: recovery.dirs.iter().all(|dir| dir.was_clean),
+        cluster_id: &identity.cluster_id,
+        registration: settings::registration(&env, &config, &identity),
+        transactions: settings::transactions(&config),
+        ephemeral,
+        accept_metadata_loss,
+        registry: &registry,
     })?;
-    let replica_metrics = Arc::new(ReplicaMetrics::new(&registry).map_err(metrics)?);
-    let sync_seconds = replica_metrics.sync_seconds.clone();
-    logs.on_sync(Arc::new(move |took| sync_seconds.observe(took.as_secs_f64())));
-    let durability = settings::durability(&config, ephemeral);
-    let replicas = ReplicaManager::new(logs.clone(), config.clone(), durability, replica_metrics);
-    metadata.subscribe(replicas.clone());
-    let loader = Loader::new(env.tasks.clone());
-    let coordinator_log =
-        |topic, codec| Arc::new(PartitionLog::new(topic, replicas.clone(), metadata.clone(), codec));
-    let groups = GroupCoordinator::new(
-        settings::groups(&config),
-        coordinator_log(GROUP_METADATA_TOPIC, settings::offsets_codec(&config)),
-        env.clock.clone(),
-        env.rng.clone(),
-        loader.clone(),
-    );
-    let (share_state, share_partitions) = share::rooms(&env, &config, &metadata, &replicas, &loader);
-    let transactions = TransactionCoordinator::new(
-        settings::transactions(&config),
-        coordinator_log(TRANSACTION_STATE_TOPIC, Codec::None),
-        Arc::new(PartitionMarkers {
-            node_id: BrokerId(config.node_id),
-            metadata: metadata.clone(),
-            replicas: replicas.clone(),
-            groups: groups.clone(),
-            clock: env.clock.clone(),
-        }),
-        Arc::new(Ids::new(metadata.clone())),
-        env.clock.clone(),
-        env.tasks.clone(),
-        loader.clone(),
-    );
-    metadata.subscribe(Arc::new(CoordinatorListener {
-        node_id: BrokerId(config.node_id),
-        groups: groups.clone(),
-        transactions: transactions.clone(),
-        share_state: share_state.clone(),
-        share_partitions: share_partitions.clone(),
-    }));
-    metadata.start(&settings::registration(&env, &config, &identity)).map_err(|error| error.to_string())?;
-    groups.start_timers(&*env.tasks);
-    share_state.start_timers(&*env.tasks);
+    rooms.groups.start_timers(&*env.tasks);
+    rooms.share_state.start_timers(&*env.tasks);
     // A client that connects finds its groups loaded.
-    loader.until_idle().await;
-    transactions.start_timers(&*env.tasks);
+    rooms.loader.until_idle().await;
+    rooms.transactions.start_timers(&*env.tasks);
     crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
-    let api_metrics = Arc::new(ApiMetrics::new(&registry).map_err(metrics)?);
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
-    let figures = Figures::new(replicas.clone(), groups.clone(), env.clone(), config.metrics_series_max);
-    let broker = ApiBroker::new(
-        env.clone(),
-        config.clone(),
-        features,
-        metadata.clone(),
-        replicas.clone(),
-        groups.clone(),
-        transactions.clone(),
-        share_state.clone(),
-        share_partitions.clone(),
-        api_metrics,
-        settings::authorizer(&config)?,
-    );
+    let figures =
+        Figures::new(rooms.replicas.clone(), rooms.groups.clone(), env.clone(), config.metrics_series_max);
     let ready = Arc::new(AtomicBool::new(false));
     let bound = Listeners::bind(&env, &listeners::specs(&config)).map_err(|error| error.to_string())?;
     let listeners = bound.bound();
@@ -179,27 +102,15 @@ pub async fn start(
     };
     let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));
     let network = bound.serve(
-        Arc::new(Dispatch::new(Arc::new(broker))),
+        Arc::new(Dispatch::new(rooms.broker.clone())),
         settings::network(&env, &config),
         network_metrics,
     );
+    let (set_limits, env_of_limits) = (network.limits_setter(), env.clone());
+    rooms.config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
-    Ok(Broker {
-        config,
-        listeners,
-        http,
-        network,
-        admin,
-        groups,
-        loader,
-        transactions,
-        share_state,
-        share_partitions,
-        metadata,
-        logs,
-        ready,
-    })
+    Ok(Broker { config, listeners, http, network, admin, rooms, logs, ready })
 }
 
 /// Binds the HTTP listener; `None` when it is switched off. A port that nobody configured stops no
@@ -248,12 +159,12 @@ impl Broker {
         if let Some(admin) = self.admin {
             admin.shutdown().await;
         }
-        self.share_partitions.close();
-        self.share_state.close();
-        self.transactions.close();
-        self.groups.close();
-        self.loader.close();
-        self.metadata.stop().await;
+        self.rooms.share_partitions.close();
+        self.rooms.share_state.close();
+        self.rooms.transactions.close();
+        self.rooms.groups.close();
+        self.rooms.loader.close();
+        self.rooms.metadata.stop().await;
         self.logs.clean_shutdown();
     }
 }

@@ -9,6 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker, Dispatch};
+use ottla_config::DynamicBrokerConfig;
 use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, TransactionSettings};
 use ottla_coordinator::{Loader, PartitionLog};
 use ottla_env::Env;
@@ -71,22 +72,23 @@ fn dispatch(world: &World) -> Dispatch {
         env.tasks.clone(),
         loader.clone(),
     );
+    let config = Arc::new(DynamicBrokerConfig::new(world.config.clone()));
     let (share_state, share_partitions) =
-        ottla_server::share::rooms(&env, &world.config, &rooms.metadata, &rooms.replicas, &loader);
+        ottla_server::share::rooms(&env, &config, &rooms.metadata, &rooms.replicas, &loader);
     let metrics = Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics"));
-    let broker = Broker::new(
+    let broker = Broker::new(ottla_api::Rooms {
         env,
-        world.config.clone(),
-        Vec::new(),
-        rooms.metadata.clone(),
-        rooms.replicas.clone(),
-        rooms.groups.clone(),
+        config,
+        features: Vec::new(),
+        metadata: rooms.metadata.clone(),
+        replicas: rooms.replicas.clone(),
+        groups: rooms.groups.clone(),
         transactions,
         share_state,
         share_partitions,
         metrics,
-        None,
-    );
+        authorizer: None,
+    });
     Dispatch::new(Arc::new(broker))
 }
 

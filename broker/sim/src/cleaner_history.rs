@@ -1,6 +1,5 @@
-//! Histories of one compacted log on a disk that breaks, the process dying at any step of a
-//! cleaning, against a plain model.
-//! Shell.
+//! Histories of one compacted log on a disk that breaks, against a plain model.
+//! Shell. The process dies at any step of a cleaning.
 //!
 //! The rule, for a reader of committed records who starts at the beginning: every record it sees
 //! was written, at that offset; offsets grow; the last value of each key is there; no value is

@@ -1,4 +1,4 @@
-//! The rooms of one broker wired as the process wires them, without a network, on a disk that breaks.
+//! The rooms of one broker as the process opens them, without a network, on a disk that breaks.
 //! Shell. The controller keeps its thread; it is asked one thing at a time, so a seed repeats.
 
 use std::path::PathBuf;
@@ -7,31 +7,23 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
+use ottla_api::Dispatch;
 use ottla_api::groups::Topics;
-use ottla_api::metrics::ApiMetrics;
-use ottla_api::{Broker, Dispatch};
 use ottla_config::BrokerConfig;
-use ottla_coordinator::transaction::{
-    PartitionMarkers, ProducerIdSource, TransactionCoordinator, TransactionSettings,
-};
-use ottla_coordinator::{CoordinatorListener, GroupCoordinator, GroupSettings, Loader, PartitionLog};
+use ottla_coordinator::GroupCoordinator;
+use ottla_coordinator::transaction::{ProducerIdSource, TransactionCoordinator, TransactionSettings};
 use ottla_env::memory::{Faults, FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Env, Tasks};
 use ottla_log::{LogManager, LogManagerSettings};
-use ottla_metadata::controller::features::{Feature, METADATA_VERSION};
-use ottla_metadata::{Metadata, MetadataOptions, Registration};
-use ottla_model::BrokerId;
-use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
+use ottla_metadata::{Metadata, Registration};
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::DeleteTopicsRequest;
-use ottla_records::Codec;
-use ottla_replica::metrics::ReplicaMetrics;
-use ottla_replica::{Durability, ReplicaManager};
-use ottla_server::transactions::Ids;
+use ottla_replica::ReplicaManager;
+use ottla_server::rooms as server;
 use prometheus::Registry;
 
 /// Offsets are kept so long by an empty group of a simulated broker.
-pub const OFFSETS_RETENTION_MS: u64 = 3_600_000;
+pub const OFFSETS_RETENTION_MS: u64 = 60 * 60_000;
 
 /// Transactions are looked after by calls of `tick`, not by time.
 const TRANSACTION_SETTINGS: TransactionSettings = TransactionSettings {
@@ -57,6 +49,8 @@ pub struct Rooms {
     pub transactions: Arc<TransactionCoordinator>,
     /// Takes whole requests, as the network hands them over.
     pub door: Dispatch,
+    /// As the process opens them.
+    all: server::Rooms,
 }
 
 /// A broker and the world it lives in.
@@ -108,6 +102,7 @@ impl World {
             ("offsets.topic.num.partitions", "2"),
             ("transaction.state.log.num.partitions", "2"),
             ("log.dirs", "/data"),
+            ("offsets.retention.minutes", "60"),
         ];
         let given: Vec<(String, String)> =
             given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -133,7 +128,6 @@ impl World {
         Topics(self.rooms().metadata.image().clone())
     }
 
-    /// The order is that of the process (`wiring.rs`).
     fn open(&mut self) {
         let env = Env {
             clock: Arc::new(self.clock.clone()),
@@ -153,77 +147,30 @@ impl World {
         };
         let (logs, recovery) = LogManager::open(env.clone(), vec![PathBuf::from("/data")], settings)
             .expect("the directory opens");
-        let features = vec![
-            Feature { name: METADATA_VERSION.to_owned(), min: 7, max: 30, finalized: 30 },
-            Feature { name: "transaction.version".to_owned(), min: 0, max: 2, finalized: 2 },
-        ];
-        let options = MetadataOptions {
-            logs: Some(logs.clone()),
-            cluster_id: "AAAAAAAAAAAAAAAAAAAAAQ".to_owned(),
-            config: self.config.clone(),
-            features: features.clone(),
-            sync: true,
-            unclean_stop: recovery.dirs.iter().any(|dir| !dir.was_clean),
-            accept_loss: false,
-        };
-        let metadata = Metadata::open(&env, options).expect("the metadata log opens");
-        let metrics = Arc::new(ReplicaMetrics::new(&Registry::new()).expect("metrics"));
-        let replicas =
-            ReplicaManager::new(logs.clone(), self.config.clone(), Durability::SurviveOne, metrics);
-        metadata.subscribe(replicas.clone());
-        let loader = Loader::new(env.tasks.clone());
-        let log = |topic| Arc::new(PartitionLog::new(topic, replicas.clone(), metadata.clone(), Codec::None));
-        let settings =
-            GroupSettings { offsets_retention_ms: OFFSETS_RETENTION_MS as i64, ..GroupSettings::default() };
-        let groups = GroupCoordinator::new(
-            settings,
-            log(GROUP_METADATA_TOPIC),
-            env.clock.clone(),
-            env.rng.clone(),
-            loader.clone(),
-        );
-        let (share_state, share_partitions) =
-            ottla_server::share::rooms(&env, &self.config, &metadata, &replicas, &loader);
-        let ids = Arc::new(Ids::new(metadata.clone()));
-        let transactions = TransactionCoordinator::new(
-            TRANSACTION_SETTINGS,
-            log(TRANSACTION_STATE_TOPIC),
-            Arc::new(PartitionMarkers {
-                node_id: BrokerId(1),
-                metadata: metadata.clone(),
-                replicas: replicas.clone(),
-                groups: groups.clone(),
-                clock: env.clock.clone(),
-            }),
-            ids.clone(),
-            env.clock.clone(),
-            env.tasks.clone(),
-            loader.clone(),
-        );
-        metadata.subscribe(Arc::new(CoordinatorListener {
-            node_id: BrokerId(1),
-            groups: groups.clone(),
-            transactions: transactions.clone(),
-            share_state: share_state.clone(),
-            share_partitions: share_partitions.clone(),
-        }));
-        wait(loader.until_idle());
-        metadata.start(&Registration::default()).expect("the controller starts");
-        let door = Broker::new(
-            env,
-            self.config.clone(),
-            features,
-            metadata.clone(),
-            replicas.clone(),
-            groups.clone(),
-            transactions.clone(),
-            share_state,
-            share_partitions,
-            Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics")),
-            None,
-        );
-        let door = Dispatch::new(Arc::new(door));
-        self.rooms = Some(Rooms { logs, metadata, replicas, groups, transactions, door });
+        let rooms = server::Rooms::open(server::Opening {
+            env: &env,
+            config: &self.config,
+            logs: &logs,
+            was_clean: recovery.dirs.iter().all(|dir| dir.was_clean),
+            cluster_id: "AAAAAAAAAAAAAAAAAAAAAQ",
+            registration: Registration::default(),
+            transactions: TRANSACTION_SETTINGS,
+            ephemeral: false,
+            accept_metadata_loss: false,
+            registry: &Registry::new(),
+        })
+        .expect("the rooms open");
+        wait(rooms.loader.until_idle());
+        let ids = rooms.producer_ids.clone();
+        self.rooms = Some(Rooms {
+            logs,
+            metadata: rooms.metadata.clone(),
+            replicas: rooms.replicas.clone(),
+            groups: rooms.groups.clone(),
+            transactions: rooms.transactions.clone(),
+            door: Dispatch::new(rooms.broker.clone()),
+            all: rooms,
+        });
         if self.flushes_later {
             // From here on nobody waits for the controller's thread, and a seed repeats.
             self.ask(ids.next()).expect("a block of producer ids");
@@ -244,8 +191,11 @@ impl World {
         self.disk.set_faults(Faults::default());
         match end {
             End::Clean => {
+                rooms.all.share_partitions.close();
+                rooms.all.share_state.close();
                 rooms.transactions.close();
                 rooms.groups.close();
+                rooms.all.loader.close();
                 wait(rooms.metadata.stop());
                 rooms.logs.clean_shutdown();
                 self.disk.kill();
@@ -277,6 +227,22 @@ impl World {
             0 => Faults { write_is_full: 1000, ..Faults::default() },
             1 => Faults { write_fails: 400, ..Faults::default() },
             _ => Faults { sync_fails: 600, ..Faults::default() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_simulated_broker_has_the_features_of_the_process() {
+        let world = World::new(1);
+        let image = world.rooms().metadata.image();
+        let features = ottla_server::settings::features();
+        assert!(features.iter().any(|feature| feature.name == "share.version"));
+        for feature in features {
+            assert_eq!(image.feature_level(&feature.name), feature.finalized, "{}", feature.name);
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Apache Kafka's log tool over everything that lies in a data directory of ours.
-//! shell: child processes and files.
+//! Shell: child processes and files.
 
 use std::fs;
 use std::path::{Path, PathBuf};

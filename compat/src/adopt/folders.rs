@@ -1,5 +1,5 @@
 //! Partition folders that change their owner: topics are made in a fresh Kafka, and the folders put in their place.
-//! shell: files, one connection.
+//! Shell: files, one connection.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
 //! The Java program that fills brokers and looks at them.
-//! shell: a compiler, a child process, the clock.
+//! Shell: a compiler, a child process, the clock.
 
 use std::path::Path;
 use std::process::Command;

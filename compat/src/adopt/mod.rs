@@ -1,6 +1,5 @@
-//! A data directory that moves: Apache Kafka's to Ottla by `ottla adopt`, and Ottla's to Apache Kafka, everything
-//! that a client can ask compared before and after.
-//! shell: brokers, client processes, files, the clock.
+//! A data directory that moves: Apache Kafka's to Ottla by `ottla adopt`, and Ottla's to Apache Kafka.
+//! Shell: brokers, client processes, files, the clock. All that a client can see is compared before and after.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
 mod dump;

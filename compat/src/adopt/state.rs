@@ -1,5 +1,5 @@
 //! What a broker holds, a fact a line, and how two brokers' facts are compared.
-//! core, but for the reading of the file.
+//! Core, but for the reading of the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

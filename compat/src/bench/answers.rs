@@ -1,5 +1,5 @@
 //! Answers taken from a socket without keeping more of them than their first bytes.
-//! shell: reads sockets.
+//! Shell: reads sockets.
 
 use std::io::Read;
 use std::net::TcpStream;

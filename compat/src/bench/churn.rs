@@ -1,5 +1,5 @@
 //! What a broker of tests goes through: topics, groups, client ids, transactional ids and producers that come and go.
-//! shell: starts brokers, talks to them, reads the clock.
+//! Shell: starts brokers, talks to them, reads the clock.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
 //! A log of small keyed records, until the broker has cleaned it of all that was overwritten.
-//! shell: starts brokers, reads files and the clock.
+//! Shell: starts brokers, reads files and the clock.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
 //! What one connection of a load does: the same request again, many in turn, on a schedule, or reading a log.
-//! shell: sockets, threads, the clock.
+//! Shell: sockets, threads, the clock.
 
 use std::collections::VecDeque;
 use std::io::Write;

@@ -1,5 +1,5 @@
 //! The load tools that Kafka's users know, unmodified: those of Apache Kafka and librdkafka's `rdkafka_performance`.
-//! shell: child processes, files.
+//! Shell: child processes, files.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
 //! Requests encoded once and sent many times: the load costs its sender little more than the copy into the socket.
-//! core: values only.
+//! Core: values only.
 
 use crate::crash::batch::{Origin, write, write_keyed};
 use crate::places::now_ms;

@@ -1,5 +1,5 @@
 //! What a process has used: processor time and memory, as the kernel counts them.
-//! shell: reads /proc.
+//! Shell: reads /proc.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
 //! Members of one classic group that join all at once, until every one is stable in the same generation.
-//! shell: sockets, the clock.
+//! Shell: sockets, the clock.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

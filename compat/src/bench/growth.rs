@@ -1,5 +1,5 @@
 //! What grows and must not make the broker dearer: partitions, the log, requests in flight. Ottla alone.
-//! shell: starts brokers, drives them.
+//! Shell: starts brokers, drives them.
 
 use super::clients::Client;
 use super::frames::{self, FetchFrame, Frame};

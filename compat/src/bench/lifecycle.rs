@@ -1,5 +1,5 @@
 //! What happens once rather than all the time: starts, recoveries, many partitions, many connections, rest.
-//! shell: starts brokers, reads the clock, evicts files from the page cache.
+//! Shell: starts brokers, reads the clock, evicts files from the page cache.
 
 use std::fs::{self, File};
 use std::path::Path;

@@ -1,5 +1,5 @@
 //! What this machine can do at most, measured in the same run as the brokers.
-//! shell: files, sockets, threads, the clock.
+//! Shell: files, sockets, threads, the clock.
 
 use std::fmt::{Display, Formatter};
 use std::fs::File;

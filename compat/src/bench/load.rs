@@ -1,6 +1,5 @@
-//! The generator: threads that send encoded requests over raw sockets, keep a window of them on their way and time
-//! each answer.
-//! shell: sockets, threads, the clock.
+//! The generator: threads that send encoded requests over raw sockets and time each answer.
+//! Shell: sockets, threads, the clock. A window of requests is kept on the way.
 
 use std::io::Write;
 use std::net::TcpStream;

@@ -1,5 +1,5 @@
 //! The machine between two measurements: its memory recycled rather than new, its disk at rest.
-//! shell: reads /proc, files and the clock.
+//! Shell: reads /proc, files and the clock.
 //!
 //! A virtual machine may give its free memory back to its host, which then has to find a page again at the first touch:
 //! a write into the page cache costs ten times as much as on a machine that has run for a day, whose memory is full of

@@ -1,5 +1,5 @@
 //! `cargo compat bench`: the same loads on Apache Kafka and on Ottla, in turn, and one table of what they cost.
-//! shell: starts brokers, prints its progress.
+//! Shell: starts brokers, prints its progress.
 #![allow(clippy::print_stderr, reason = "progress for the person who waits")]
 
 pub mod answers;

@@ -1,5 +1,5 @@
 //! Consumers that wait at the end of one partition for more than it is given, while records are appended to it.
-//! shell: sockets, threads.
+//! Shell: sockets, threads.
 
 use std::io::Write as _;
 use std::net::TcpStream;

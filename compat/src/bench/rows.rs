@@ -1,5 +1,5 @@
 //! The rows of the table: what is asked of Ottla in each, and the limit of the machine that stands beside a figure.
-//! core: values only.
+//! Core: values only.
 
 use super::limits::Limits;
 use super::table::Figure;

@@ -1,5 +1,5 @@
 //! What a workload needs to be run: brokers, topics that come and go, and how big everything is.
-//! shell: starts brokers, talks to them.
+//! Shell: starts brokers, talks to them.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! The figures of a run, and the table that sets both brokers side by side.
-//! core: values only.
+//! Core: values only.
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter, Result};

@@ -1,5 +1,5 @@
 //! The workloads by name, and the loads among them: what each sends while the brokers take turns.
-//! shell: drives brokers.
+//! Shell: drives brokers.
 
 use std::time::Duration;
 

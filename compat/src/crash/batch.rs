@@ -1,5 +1,5 @@
 //! The v2 record batch, written and read by hand for the crash tests, so that they share no code with the broker.
-//! core: values only.
+//! Core: values only.
 //!
 //! ```text
 //!  0 base_offset i64 | 8 batch_length i32 | 12 leader_epoch i32 | 16 magic i8 = 2 | 17 crc32c u32 of all that follows

@@ -1,5 +1,5 @@
 //! Random choices that a seed repeats (SplitMix64).
-//! core: values only.
+//! Core: values only.
 
 #[derive(Debug, Clone)]
 pub struct Dice(u64);

@@ -1,5 +1,5 @@
 //! A full disk: writes are refused in words, everything else goes on, and room that is made is used without a restart.
-//! shell: a small mount, the broker on it, the clock.
+//! Shell: a small mount, the broker on it, the clock.
 
 use std::path::Path;
 use std::process::Command;

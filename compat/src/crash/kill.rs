@@ -1,5 +1,5 @@
 //! `kill -9` under load, again and again: what was acknowledged is there once, in order, and served the same each time.
-//! shell: producers and readers on threads, the broker's process, the clock.
+//! Shell: producers and readers on threads, the broker's process, the clock.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

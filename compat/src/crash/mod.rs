@@ -1,5 +1,5 @@
 //! Crashes as they happen: kills under load, damaged tails, full disks; each checked from outside, over the wire.
-//! shell: brokers, threads, files.
+//! Shell: brokers, threads, files.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
 pub(crate) mod batch;

@@ -1,5 +1,5 @@
 //! Damage that a crash can do to the end of a log, done on purpose between a kill and the next start.
-//! shell: the broker's process and its files.
+//! Shell: the broker's process and its files.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
 use std::fs;

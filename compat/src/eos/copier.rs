@@ -1,5 +1,5 @@
 //! Several transactional copiers between two topics: each record arrives once and in order, whoever was killed.
-//! shell: client processes, files, the clock.
+//! Shell: client processes, files, the clock.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
 //! The committed records of a topic as a reader found them, and what they must be.
-//! core: values only.
+//! Core: values only.
 
 use std::collections::BTreeMap;
 

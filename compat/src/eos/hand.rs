@@ -1,5 +1,5 @@
 //! A program that works by itself while the broker dies and comes back: how far it has come, and its orderly end.
-//! shell: one client process.
+//! Shell: one client process.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
 //! Exactly once under `kill -9`: a Kafka Streams application and transactional copiers over a broker that keeps dying.
-//! shell: brokers, client processes, the clock.
+//! Shell: brokers, client processes, the clock.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
 mod copier;

@@ -1,5 +1,5 @@
 //! What both programs play on: the broker and its deaths, and the look from outside at topics and groups.
-//! shell: the broker's process, client processes, the clock.
+//! Shell: the broker's process, client processes, the clock.
 
 use std::collections::BTreeMap;
 use std::path::Path;

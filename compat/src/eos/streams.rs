@@ -1,5 +1,5 @@
 //! A Kafka Streams application that counts words with exactly_once_v2: its counts are those of a single thread.
-//! shell: client processes, files, the clock.
+//! Shell: client processes, files, the clock.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

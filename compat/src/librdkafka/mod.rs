@@ -1,5 +1,5 @@
 //! `cargo compat librdkafka`: librdkafka's own test suite, unmodified, against a broker, and its ledger.
-//! shell: processes, files, the clock.
+//! Shell: processes, files, the clock.
 #![allow(clippy::print_stdout, reason = "the table is this program's answer to a person")]
 
 pub mod rows;

@@ -1,5 +1,5 @@
 //! The ledger of librdkafka's suite: a row a test with its results here and on Apache Kafka, as a TOML file.
-//! core: text in, rows out, and back.
+//! Core: text in, rows out, and back.
 //!
 //! The file holds one table a test and only these keys, each a string but for `seconds` and `client_only`:
 //!

@@ -1,5 +1,5 @@
 //! One process of librdkafka's test-runner for each test number, most of them several at a time, each with a time limit.
-//! shell: processes, threads, files, the clock.
+//! Shell: processes, threads, files, the clock.
 #![allow(clippy::print_stdout, reason = "a second try is told to the person who waits")]
 
 use std::collections::{BTreeMap, VecDeque};

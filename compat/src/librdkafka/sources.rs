@@ -1,5 +1,5 @@
 //! librdkafka with its tests: fetched from a registry, built once into the cache.
-//! shell: npm, apt-get, make.
+//! Shell: npm, apt-get, make.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

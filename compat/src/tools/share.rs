@@ -1,5 +1,5 @@
 //! The command lines of share groups: reading with one, and looking at it, setting it back, deleting it.
-//! shell: child processes.
+//! Shell: child processes.
 
 use super::{CONFIGS, LINE_COUNT, Tools, expect};
 use crate::failure::{Outcome, fail};

@@ -1,5 +1,5 @@
 //! Plays the scripts against Apache Kafka and against this broker: records the one, compares the other.
-//! shell: arguments in, a report out.
+//! Shell: arguments in, a report out.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
 use std::path::PathBuf;

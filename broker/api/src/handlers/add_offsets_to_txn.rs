@@ -11,7 +11,7 @@ use ottla_protocol::messages::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
 use super::prelude::*;
 use crate::transactions::{fenced_for, offsets_partition};
 
-pub const API: Api = Api { key: ApiKey::AddOffsetsToTxn, min: 0, max: 4, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::AddOffsetsToTxn, min: 0, max: 4, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: AddOffsetsToTxnRequest = request.decode()?;

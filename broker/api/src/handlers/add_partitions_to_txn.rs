@@ -18,7 +18,7 @@ use ottla_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResp
 use super::prelude::*;
 use crate::transactions::{all, fenced_for, partition};
 
-pub const API: Api = Api { key: ApiKey::AddPartitionsToTxn, min: 0, max: 5, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::AddPartitionsToTxn, min: 0, max: 5, admit };
 
 /// The first version with several transactions in a request.
 const BATCHED_VERSION_MIN: i16 = 4;

@@ -1,6 +1,5 @@
-//! AlterShareGroupOffsets (key 91), version 0: an administrator sets where an empty share group goes on
-//! (KIP-932).
-//! Core over the doors of the group coordinator and the share coordinator.
+//! AlterShareGroupOffsets (key 91), version 0: sets where an empty share group goes on (KIP-932).
+//! Core over the group coordinator and the share coordinator.
 //!
 //! - v0 only.
 
@@ -18,8 +17,7 @@ use ottla_protocol::messages::{AlterShareGroupOffsetsRequest, AlterShareGroupOff
 use super::prelude::*;
 use crate::share;
 
-pub const API: Api =
-    Api { key: ApiKey::AlterShareGroupOffsets, min: 0, max: 0, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::AlterShareGroupOffsets, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: AlterShareGroupOffsetsRequest = request.decode()?;

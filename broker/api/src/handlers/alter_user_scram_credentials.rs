@@ -10,10 +10,8 @@ use ottla_protocol::messages::{AlterUserScramCredentialsRequest, AlterUserScramC
 
 use super::prelude::*;
 use crate::access::text_of;
-use crate::errors::operation_error;
 
-pub const API: Api =
-    Api { key: ApiKey::AlterUserScramCredentials, min: 0, max: 0, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::AlterUserScramCredentials, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: AlterUserScramCredentialsRequest = request.decode()?;
@@ -21,17 +19,9 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         let error = ErrorCode::ClusterAuthorizationFailed;
         return request.ready(&refused(&body, error, message(text_of(error))));
     }
-    let broker = broker.clone();
-    park(async move {
-        let response = match broker.metadata.alter_user_scram_credentials(body.clone()).await {
-            Ok(response) => response,
-            Err(error) => {
-                let (error, why) = operation_error(&error);
-                refused(&body, error, why.map(StrBytes::from_string))
-            }
-        };
-        request.answer(&response)
-    })
+    let (broker, wanted) = (broker.clone(), body.clone());
+    let decision = async move { broker.metadata.alter_user_scram_credentials(wanted).await };
+    forward_to_controller(request, decision, move |error, why| refused(&body, error, why))
 }
 
 /// Every user of the request gets the same code and text.

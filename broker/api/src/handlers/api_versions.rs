@@ -1,5 +1,4 @@
-//! ApiVersions (key 18), versions 0-4: which APIs and versions this broker serves, derived from the
-//! table, and which features.
+//! ApiVersions (key 18), versions 0-4: which APIs, versions and features this broker serves.
 //! Core.
 //!
 //! - v0-v2: keys only (v1 adds throttle time).
@@ -15,7 +14,7 @@ use ottla_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 
 use super::prelude::*;
 
-pub const API: Api = Api { key: ApiKey::ApiVersions, min: 0, max: 4, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::ApiVersions, min: 0, max: 4, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     if request.version() > API.max {
@@ -35,8 +34,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         let _first = request.connection.software.set((name.to_owned(), version.to_owned()));
     }
     let image = broker.image();
-    let api_keys =
-        table::ROWS.iter().map(|api| row(api.key.to_i16(), api.advertised_min(), api.max)).collect();
+    let api_keys = table::rows().map(|api| row(api.key.to_i16(), api.advertised_min(), api.max)).collect();
     let supported = broker
         .features
         .iter()

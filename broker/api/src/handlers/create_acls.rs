@@ -9,11 +9,10 @@ use ottla_protocol::messages::create_acls_response::AclCreationResult;
 use ottla_protocol::messages::{CreateAclsRequest, CreateAclsResponse};
 
 use super::prelude::*;
-use crate::access::{NO_AUTHORIZER, text_of};
-use crate::errors::operation_error;
+use crate::access::refuse_acl_change;
 use crate::request::Refusal;
 
-pub const API: Api = Api { key: ApiKey::CreateAcls, min: 1, max: 3, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::CreateAcls, min: 1, max: 3, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: CreateAclsRequest = request.decode()?;
@@ -24,25 +23,12 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     if has_unknown {
         return Err(Refusal("an ACL has UNKNOWN elements".to_owned()));
     }
-    let access = Access::of(broker, &request);
-    if !access.cluster(AclOperation::Alter) {
-        let error = ErrorCode::ClusterAuthorizationFailed;
-        return request.ready(&refused(&body, error, message(text_of(error))));
+    if let Err((error, why)) = refuse_acl_change(&Access::of(broker, &request)) {
+        return request.ready(&refused(&body, error, message(why)));
     }
-    if !access.is_limited() {
-        return request.ready(&refused(&body, ErrorCode::SecurityDisabled, message(NO_AUTHORIZER)));
-    }
-    let broker = broker.clone();
-    park(async move {
-        let response = match broker.metadata.create_acls(body.clone()).await {
-            Ok(response) => response,
-            Err(error) => {
-                let (error, why) = operation_error(&error);
-                refused(&body, error, why.map(StrBytes::from_string))
-            }
-        };
-        request.answer(&response)
-    })
+    let (broker, wanted) = (broker.clone(), body.clone());
+    let decision = async move { broker.metadata.create_acls(wanted).await };
+    forward_to_controller(request, decision, move |error, why| refused(&body, error, why))
 }
 
 /// Every part of the request gets the same code and text.

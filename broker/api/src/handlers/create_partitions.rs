@@ -12,35 +12,30 @@ use ottla_protocol::messages::create_partitions_response::CreatePartitionsTopicR
 use ottla_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse, TopicName};
 
 use super::prelude::*;
-use crate::errors::operation_error;
 
-pub const API: Api = Api { key: ApiKey::CreatePartitions, min: 0, max: 3, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::CreatePartitions, min: 0, max: 3, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: CreatePartitionsRequest = request.decode()?;
-    let broker = broker.clone();
-    let access = Access::of(&broker, &request);
-    park(async move {
-        let mut allowed = body.clone();
+    let (broker, access, mut allowed) = (broker.clone(), Access::of(broker, &request), body.clone());
+    let decision = async move {
         let unauthorized = take_unauthorized(&access, &mut allowed.topics);
-        let response = match broker.metadata.create_partitions(allowed).await {
-            Ok(mut response) => {
-                let error = ErrorCode::TopicAuthorizationFailed.code();
-                response.results.extend(unauthorized.into_iter().map(|topic| {
-                    CreatePartitionsTopicResult::default()
-                        .with_name(topic.name)
-                        .with_error_code(error)
-                        .with_error_message(None)
-                }));
-                response
-            }
-            Err(error) => {
-                let (error, why) = operation_error(&error);
-                refused(&body, error.code(), why.map(StrBytes::from_string))
-            }
-        };
-        request.answer(&response)
+        let mut response = broker.metadata.create_partitions(allowed).await?;
+        let error = ErrorCode::TopicAuthorizationFailed;
+        response.results.extend(unauthorized.into_iter().map(|topic| answer(topic.name, error, None)));
+        Ok(response)
+    };
+    forward_to_controller(request, decision, move |error, why| {
+        let refused = body.topics.into_iter().map(|topic| answer(topic.name, error, why.clone()));
+        CreatePartitionsResponse::default().with_results(refused.collect())
     })
+}
+
+fn answer(name: TopicName, error: ErrorCode, why: Option<StrBytes>) -> CreatePartitionsTopicResult {
+    CreatePartitionsTopicResult::default()
+        .with_name(name)
+        .with_error_code(error.code())
+        .with_error_message(why)
 }
 
 /// A name that comes twice is refused for that.
@@ -55,15 +50,4 @@ fn take_unauthorized(access: &Access, topics: &mut Vec<CreatePartitionsTopic>) -
     access.take_refused(topics, |topic| {
         counts[&topic.name] > 1 || access.topic(AclOperation::Alter, &topic.name)
     })
-}
-
-/// Every part of the request gets the same code and text.
-fn refused(body: &CreatePartitionsRequest, error: i16, why: Option<StrBytes>) -> CreatePartitionsResponse {
-    let results = body.topics.iter().map(|topic| {
-        CreatePartitionsTopicResult::default()
-            .with_name(topic.name.clone())
-            .with_error_code(error)
-            .with_error_message(why.clone())
-    });
-    CreatePartitionsResponse::default().with_results(results.collect())
 }

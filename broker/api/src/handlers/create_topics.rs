@@ -15,7 +15,7 @@ use ottla_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicN
 use super::prelude::*;
 use crate::errors::operation_error;
 
-pub const API: Api = Api { key: ApiKey::CreateTopics, min: 2, max: 7, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::CreateTopics, min: 2, max: 7, admit };
 
 /// Refused by the controller, whoever asks.
 const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";

@@ -1,6 +1,5 @@
-//! DeleteGroups (key 42), versions 0-2: empty groups go, with their offsets (KIP-229), and of share
-//! groups the share state first (KIP-932).
-//! Core over the coordinators' doors.
+//! DeleteGroups (key 42), versions 0-2: empty groups go, with their offsets (KIP-229).
+//! Core over the coordinators. Of share groups the share state goes first (KIP-932).
 //!
 //! - v1: throttle time. v2: flexible.
 
@@ -13,7 +12,7 @@ use super::prelude::*;
 use crate::groups::{self, Topics};
 use crate::share;
 
-pub const API: Api = Api { key: ApiKey::DeleteGroups, min: 0, max: 2, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::DeleteGroups, min: 0, max: 2, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: DeleteGroupsRequest = request.decode()?;

@@ -15,7 +15,7 @@ use ottla_replica::Partition;
 use super::prelude::*;
 use crate::{blocking, errors};
 
-pub const API: Api = Api { key: ApiKey::DeleteRecords, min: 0, max: 2, class: Class::Parked, admit };
+pub const API: Api = Api { key: ApiKey::DeleteRecords, min: 0, max: 2, admit };
 
 /// "Up to the high watermark."
 const HIGH_WATERMARK: i64 = -1;

@@ -13,8 +13,7 @@ use super::prelude::*;
 use crate::groups::Topics;
 use crate::share;
 
-pub const API: Api =
-    Api { key: ApiKey::DeleteShareGroupOffsets, min: 0, max: 0, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::DeleteShareGroupOffsets, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: DeleteShareGroupOffsetsRequest = request.decode()?;

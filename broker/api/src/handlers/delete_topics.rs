@@ -16,7 +16,7 @@ use super::prelude::*;
 use crate::access::text_of;
 use crate::errors::{self, operation_error};
 
-pub const API: Api = Api { key: ApiKey::DeleteTopics, min: 1, max: 6, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::DeleteTopics, min: 1, max: 6, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DeleteTopicsRequest = request.decode()?;

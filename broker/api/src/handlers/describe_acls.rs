@@ -15,7 +15,7 @@ use super::prelude::*;
 use crate::access::{NO_AUTHORIZER, text_of};
 use crate::request::Refusal;
 
-pub const API: Api = Api { key: ApiKey::DescribeAcls, min: 1, max: 3, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::DescribeAcls, min: 1, max: 3, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeAclsRequest = request.decode()?;

@@ -12,7 +12,7 @@ use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
 use crate::cluster::Cluster;
 
-pub const API: Api = Api { key: ApiKey::DescribeCluster, min: 0, max: 2, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::DescribeCluster, min: 0, max: 2, admit };
 
 const BROKERS: i8 = 1;
 const CONTROLLERS: i8 = 2;

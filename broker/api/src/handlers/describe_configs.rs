@@ -22,14 +22,14 @@ use super::prelude::*;
 use crate::access::text_of;
 use crate::config_access;
 
-pub const API: Api = Api { key: ApiKey::DescribeConfigs, min: 1, max: 4, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::DescribeConfigs, min: 1, max: 4, admit };
 
 type Described = Result<Vec<ConfigEntry>, (ErrorCode, String)>;
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeConfigsRequest = request.decode()?;
     let image = broker.image();
-    let config = broker.replicas.effective_config();
+    let config = broker.dynamic_config.current();
     let access = Access::of(broker, &request);
     let results = body
         .resources

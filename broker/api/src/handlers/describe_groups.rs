@@ -12,7 +12,7 @@ use ottla_protocol::messages::describe_groups_response::DescribedGroup;
 use super::prelude::*;
 use crate::groups;
 
-pub const API: Api = Api { key: ApiKey::DescribeGroups, min: 0, max: 6, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::DescribeGroups, min: 0, max: 6, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: DescribeGroupsRequest = request.decode()?;

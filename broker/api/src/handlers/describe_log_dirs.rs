@@ -16,7 +16,7 @@ use ottla_replica::Hosted;
 
 use super::prelude::*;
 
-pub const API: Api = Api { key: ApiKey::DescribeLogDirs, min: 1, max: 5, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::DescribeLogDirs, min: 1, max: 5, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeLogDirsRequest = request.decode()?;

@@ -13,7 +13,7 @@ use super::prelude::*;
 use crate::access::text_of;
 use crate::errors;
 
-pub const API: Api = Api { key: ApiKey::DescribeProducers, min: 0, max: 0, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::DescribeProducers, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeProducersRequest = request.decode()?;

@@ -10,7 +10,7 @@ use ottla_protocol::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
 use super::prelude::*;
 use crate::access::text_of;
 
-pub const API: Api = Api { key: ApiKey::DescribeQuorum, min: 0, max: 2, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::DescribeQuorum, min: 0, max: 2, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeQuorumRequest = request.decode()?;

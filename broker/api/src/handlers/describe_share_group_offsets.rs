@@ -20,8 +20,7 @@ use ottla_protocol::messages::{DescribeShareGroupOffsetsRequest, DescribeShareGr
 use super::prelude::*;
 use crate::{errors, share};
 
-pub const API: Api =
-    Api { key: ApiKey::DescribeShareGroupOffsets, min: 0, max: 1, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::DescribeShareGroupOffsets, min: 0, max: 1, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeShareGroupOffsetsRequest = request.decode()?;

@@ -8,15 +8,15 @@ use ottla_protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
 use ottla_protocol::messages::{
-    BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, TopicName as WireTopicName,
+    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, TopicName as WireTopicName,
 };
 
 use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
-use crate::cluster::{Cluster, NO_LEADER, wire_ids};
+use crate::cluster::{Cluster, wire_ids};
+use crate::partition_answer::PartitionAnswer;
 
-pub const API: Api =
-    Api { key: ApiKey::DescribeTopicPartitions, min: 0, max: 0, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::DescribeTopicPartitions, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeTopicPartitionsRequest = request.decode()?;
@@ -113,20 +113,17 @@ fn describe(
     let partitions = page
         .into_iter()
         .map(|(index, partition)| {
-            let (error, leader) = match cluster.reachable_leader(partition) {
-                Ok(leader) => (ErrorCode::None, leader),
-                Err(error) => (error, NO_LEADER),
-            };
+            let answer = PartitionAnswer::of(cluster, partition);
             DescribeTopicPartitionsResponsePartition::default()
-                .with_error_code(error.code())
+                .with_error_code(answer.error.code())
                 .with_partition_index(index as i32)
-                .with_leader_id(BrokerId(leader.0))
-                .with_leader_epoch(partition.leader_epoch.0)
-                .with_replica_nodes(wire_ids(&partition.replicas))
-                .with_isr_nodes(wire_ids(&partition.isr))
+                .with_leader_id(answer.leader_id)
+                .with_leader_epoch(answer.leader_epoch)
+                .with_replica_nodes(answer.replicas)
+                .with_isr_nodes(answer.isr)
                 .with_eligible_leader_replicas(Some(wire_ids(partition.elr())))
                 .with_last_known_elr(Some(wire_ids(partition.last_known_elr())))
-                .with_offline_replicas(wire_ids(&cluster.offline_replicas(partition)))
+                .with_offline_replicas(answer.offline_replicas)
         })
         .collect();
     DescribeTopicPartitionsResponseTopic::default()

@@ -8,7 +8,7 @@ use ottla_protocol::messages::{DescribeTransactionsRequest, DescribeTransactions
 
 use super::prelude::*;
 
-pub const API: Api = Api { key: ApiKey::DescribeTransactions, min: 0, max: 0, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::DescribeTransactions, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeTransactionsRequest = request.decode()?;

@@ -8,8 +8,7 @@ use ottla_protocol::messages::{DescribeUserScramCredentialsRequest, DescribeUser
 
 use super::prelude::*;
 
-pub const API: Api =
-    Api { key: ApiKey::DescribeUserScramCredentials, min: 0, max: 0, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::DescribeUserScramCredentials, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeUserScramCredentialsRequest = request.decode()?;

@@ -10,9 +10,8 @@ use ottla_protocol::messages::{ElectLeadersRequest, ElectLeadersResponse};
 
 use super::prelude::*;
 use crate::access::text_of;
-use crate::errors::operation_error;
 
-pub const API: Api = Api { key: ApiKey::ElectLeaders, min: 0, max: 2, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::ElectLeaders, min: 0, max: 2, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: ElectLeadersRequest = request.decode()?;
@@ -20,17 +19,9 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         let error = ErrorCode::ClusterAuthorizationFailed;
         return request.ready(&refused(&body, request.version(), error.code(), message(text_of(error))));
     }
-    let broker = broker.clone();
-    park(async move {
-        let response = match broker.metadata.elect_leaders(body.clone()).await {
-            Ok(response) => response,
-            Err(error) => {
-                let (error, why) = operation_error(&error);
-                refused(&body, request.version(), error.code(), why.map(StrBytes::from_string))
-            }
-        };
-        request.answer(&response)
-    })
+    let (broker, version, wanted) = (broker.clone(), request.version(), body.clone());
+    let decision = async move { broker.metadata.elect_leaders(wanted).await };
+    forward_to_controller(request, decision, move |error, why| refused(&body, version, error.code(), why))
 }
 
 /// Every part of the request gets the same code and text.

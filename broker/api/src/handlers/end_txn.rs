@@ -12,7 +12,7 @@ use ottla_protocol::messages::{self, EndTxnRequest, EndTxnResponse};
 use super::prelude::*;
 use crate::transactions::fenced_for;
 
-pub const API: Api = Api { key: ApiKey::EndTxn, min: 0, max: 5, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::EndTxn, min: 0, max: 5, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: EndTxnRequest = request.decode()?;

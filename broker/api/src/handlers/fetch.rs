@@ -31,7 +31,7 @@ use crate::fetch_session::{
 };
 use crate::wire;
 
-pub const API: Api = Api { key: ApiKey::Fetch, min: 4, max: 18, class: Class::Parked, admit };
+pub const API: Api = Api { key: ApiKey::Fetch, min: 4, max: 18, admit };
 
 /// Slices of files up to this length are copied into the response.
 const COPIED_SLICE_BYTES_MAX: usize = 8 << 10;

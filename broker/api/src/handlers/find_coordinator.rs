@@ -1,6 +1,6 @@
-//! FindCoordinator (key 10), versions 0-6: who coordinates a group or a transactional id: the leader of its
-//! partition of the coordinator's topic, once that topic is there.
-//! Shell (the first call creates the topic).
+//! FindCoordinator (key 10), versions 0-6: who coordinates a group or a transactional id.
+//! Shell (the first call creates the topic): the leader of its partition of the coordinator's topic, once that topic
+//! is there.
 //!
 //! - v1: key types. v3: flexible. v4: several keys (KIP-699). v5: TRANSACTION_ABORTABLE (KIP-890).
 //! - v6: share groups (KIP-932).
@@ -15,7 +15,7 @@ use super::prelude::*;
 use crate::access::text_of;
 use crate::cluster::Cluster;
 
-pub const API: Api = Api { key: ApiKey::FindCoordinator, min: 0, max: 6, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::FindCoordinator, min: 0, max: 6, admit };
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;

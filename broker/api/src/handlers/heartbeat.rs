@@ -10,7 +10,7 @@ use ottla_protocol::messages::{HeartbeatRequest, HeartbeatResponse};
 use super::prelude::*;
 use crate::groups;
 
-pub const API: Api = Api { key: ApiKey::Heartbeat, min: 0, max: 4, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::Heartbeat, min: 0, max: 4, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: HeartbeatRequest = request.decode()?;

@@ -11,7 +11,7 @@ use ottla_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, Pr
 use super::prelude::*;
 use crate::transactions::fenced_for;
 
-pub const API: Api = Api { key: ApiKey::InitProducerId, min: 0, max: 5, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::InitProducerId, min: 0, max: 5, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: InitProducerIdRequest = request.decode()?;

@@ -11,7 +11,7 @@ use ottla_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 use super::prelude::*;
 use crate::groups;
 
-pub const API: Api = Api { key: ApiKey::JoinGroup, min: 0, max: 9, class: Class::Parked, admit };
+pub const API: Api = Api { key: ApiKey::JoinGroup, min: 0, max: 9, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: JoinGroupRequest = request.decode()?;

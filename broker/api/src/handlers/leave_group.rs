@@ -11,7 +11,7 @@ use ottla_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
 use super::prelude::*;
 use crate::groups;
 
-pub const API: Api = Api { key: ApiKey::LeaveGroup, min: 0, max: 5, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::LeaveGroup, min: 0, max: 5, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: LeaveGroupRequest = request.decode()?;

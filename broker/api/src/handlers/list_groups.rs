@@ -8,7 +8,7 @@ use ottla_protocol::messages::ListGroupsRequest;
 
 use super::prelude::*;
 
-pub const API: Api = Api { key: ApiKey::ListGroups, min: 0, max: 5, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::ListGroups, min: 0, max: 5, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: ListGroupsRequest = request.decode()?;

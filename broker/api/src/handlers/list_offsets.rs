@@ -20,7 +20,7 @@ use ottla_replica::Partition;
 use super::prelude::*;
 use crate::errors;
 
-pub const API: Api = Api { key: ApiKey::ListOffsets, min: 1, max: 11, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::ListOffsets, min: 1, max: 11, admit };
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;

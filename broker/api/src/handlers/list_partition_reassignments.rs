@@ -10,8 +10,7 @@ use ottla_protocol::messages::{ListPartitionReassignmentsRequest, ListPartitionR
 use super::prelude::*;
 use crate::access::text_of;
 
-pub const API: Api =
-    Api { key: ApiKey::ListPartitionReassignments, min: 0, max: 0, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::ListPartitionReassignments, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: ListPartitionReassignmentsRequest = request.decode()?;

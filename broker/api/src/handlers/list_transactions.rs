@@ -10,7 +10,7 @@ use regex::Regex;
 
 use super::prelude::*;
 
-pub const API: Api = Api { key: ApiKey::ListTransactions, min: 0, max: 2, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::ListTransactions, min: 0, max: 2, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: ListTransactionsRequest = request.decode()?;

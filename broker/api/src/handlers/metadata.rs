@@ -18,9 +18,10 @@ use ottla_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, Topi
 
 use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
-use crate::cluster::{Cluster, NO_LEADER, wire_ids};
+use crate::cluster::Cluster;
+use crate::partition_answer::PartitionAnswer;
 
-pub const API: Api = Api { key: ApiKey::Metadata, min: 0, max: 13, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::Metadata, min: 0, max: 13, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: MetadataRequest = request.decode()?;
@@ -202,18 +203,15 @@ fn describe(cluster: &Cluster<'_>, topic: &TopicImage, operations: i32) -> Metad
         .iter()
         .enumerate()
         .map(|(index, partition)| {
-            let (error, leader) = match cluster.reachable_leader(partition) {
-                Ok(leader) => (ErrorCode::None, leader),
-                Err(error) => (error, NO_LEADER),
-            };
+            let answer = PartitionAnswer::of(cluster, partition);
             MetadataResponsePartition::default()
-                .with_error_code(error.code())
+                .with_error_code(answer.error.code())
                 .with_partition_index(index as i32)
-                .with_leader_id(BrokerId(leader.0))
-                .with_leader_epoch(partition.leader_epoch.0)
-                .with_replica_nodes(wire_ids(&partition.replicas))
-                .with_isr_nodes(wire_ids(&partition.isr))
-                .with_offline_replicas(wire_ids(&cluster.offline_replicas(partition)))
+                .with_leader_id(answer.leader_id)
+                .with_leader_epoch(answer.leader_epoch)
+                .with_replica_nodes(answer.replicas)
+                .with_isr_nodes(answer.isr)
+                .with_offline_replicas(answer.offline_replicas)
         })
         .collect();
     MetadataResponseTopic::default()

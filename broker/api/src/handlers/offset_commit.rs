@@ -15,7 +15,7 @@ use ottla_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 use super::prelude::*;
 use crate::groups;
 
-pub const API: Api = Api { key: ApiKey::OffsetCommit, min: 2, max: 10, class: Class::Ordered, admit };
+pub const API: Api = Api { key: ApiKey::OffsetCommit, min: 2, max: 10, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: OffsetCommitRequest = request.decode()?;

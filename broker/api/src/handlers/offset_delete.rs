@@ -14,7 +14,7 @@ use ottla_protocol::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
 use super::prelude::*;
 use crate::groups;
 
-pub const API: Api = Api { key: ApiKey::OffsetDelete, min: 0, max: 0, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::OffsetDelete, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: OffsetDeleteRequest = request.decode()?;

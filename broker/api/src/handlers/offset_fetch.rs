@@ -17,7 +17,7 @@ use ottla_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse};
 use super::prelude::*;
 use crate::groups;
 
-pub const API: Api = Api { key: ApiKey::OffsetFetch, min: 1, max: 10, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::OffsetFetch, min: 1, max: 10, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: OffsetFetchRequest = request.decode()?;

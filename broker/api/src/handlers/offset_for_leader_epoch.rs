@@ -1,6 +1,5 @@
-//! OffsetForLeaderEpoch (key 23), versions 2-4: where a leader epoch ended, so that a reader can tell
-//! whether its log parted from the leader's.
-//! Core over the log's interface.
+//! OffsetForLeaderEpoch (key 23), versions 2-4: where a leader epoch ended.
+//! Core over the log's interface. A reader tells by it whether its log parted from this one.
 //!
 //! - v2: current leader epoch (KIP-320), throttle time. v3: replica id. v4: flexible.
 
@@ -16,7 +15,7 @@ use ottla_replica::Partition;
 use super::prelude::*;
 use crate::errors;
 
-pub const API: Api = Api { key: ApiKey::OffsetForLeaderEpoch, min: 2, max: 4, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::OffsetForLeaderEpoch, min: 2, max: 4, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: OffsetForLeaderEpochRequest = request.decode()?;

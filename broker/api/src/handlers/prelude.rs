@@ -9,8 +9,8 @@ pub use ottla_security::AclOperation;
 
 pub use crate::access::Access;
 pub use crate::context::Broker;
-pub use crate::request::{Handled, Request, park};
-pub use crate::table::{self, Api, Class};
+pub use crate::request::{Handled, Request, forward_to_controller, park};
+pub use crate::table::{self, Api};
 
 /// A text of ours as the wire's.
 pub fn text(text: &str) -> StrBytes {

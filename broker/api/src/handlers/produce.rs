@@ -31,7 +31,7 @@ use crate::errors;
 use crate::transactional_write::{TransactionalWrite, VerifiedWrite};
 use crate::transactions::Telling;
 
-pub const API: Api = Api { key: ApiKey::Produce, min: 3, max: 13, class: Class::Ordered, admit };
+pub const API: Api = Api { key: ApiKey::Produce, min: 3, max: 13, admit };
 
 /// Versions below this one know no zstd (KIP-110).
 const ZSTD_VERSION_MIN: i16 = 7;

@@ -17,7 +17,7 @@ use super::prelude::*;
 use crate::cluster::LeaderHints;
 use crate::share::{self, AcknowledgeMode, Acknowledged, PartitionAcknowledgements};
 
-pub const API: Api = Api { key: ApiKey::ShareAcknowledge, min: 1, max: 2, class: Class::Parked, admit };
+pub const API: Api = Api { key: ApiKey::ShareAcknowledge, min: 1, max: 2, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: ShareAcknowledgeRequest = request.decode()?;

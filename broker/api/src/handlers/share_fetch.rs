@@ -1,5 +1,4 @@
-//! ShareFetch (key 78), versions 1-2: records for a member of a share group, and acknowledgements of
-//! earlier ones (KIP-932).
+//! ShareFetch (key 78), versions 1-2: records for a member of a share group, and acknowledgements (KIP-932).
 //! Shell. Records go from file to socket as with Fetch: the response is encoded here.
 //!
 //! - v1: KIP-932. v2: renewals of locks (KIP-1222), and exact record limits (KIP-1206).
@@ -22,7 +21,7 @@ use crate::cluster::LeaderHints;
 use crate::share::{self, AcknowledgeMode, Acknowledged, PartitionAcknowledgements};
 use crate::wire;
 
-pub const API: Api = Api { key: ApiKey::ShareFetch, min: 1, max: 2, class: Class::Parked, admit };
+pub const API: Api = Api { key: ApiKey::ShareFetch, min: 1, max: 2, admit };
 
 const RECORD_LIMIT: i8 = 1;
 

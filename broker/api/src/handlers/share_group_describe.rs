@@ -14,7 +14,7 @@ use super::prelude::*;
 use crate::groups::Topics;
 use crate::share;
 
-pub const API: Api = Api { key: ApiKey::ShareGroupDescribe, min: 1, max: 1, class: Class::Inline, admit };
+pub const API: Api = Api { key: ApiKey::ShareGroupDescribe, min: 1, max: 1, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: ShareGroupDescribeRequest = request.decode()?;

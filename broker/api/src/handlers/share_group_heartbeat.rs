@@ -16,7 +16,7 @@ use super::prelude::*;
 use crate::groups::{self, Topics};
 use crate::share;
 
-pub const API: Api = Api { key: ApiKey::ShareGroupHeartbeat, min: 1, max: 1, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::ShareGroupHeartbeat, min: 1, max: 1, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: ShareGroupHeartbeatRequest = request.decode()?;

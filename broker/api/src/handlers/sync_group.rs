@@ -10,7 +10,7 @@ use ottla_protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 use super::prelude::*;
 use crate::groups;
 
-pub const API: Api = Api { key: ApiKey::SyncGroup, min: 0, max: 5, class: Class::Parked, admit };
+pub const API: Api = Api { key: ApiKey::SyncGroup, min: 0, max: 5, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: SyncGroupRequest = request.decode()?;

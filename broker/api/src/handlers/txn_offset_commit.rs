@@ -19,7 +19,7 @@ use super::prelude::*;
 use crate::groups;
 use crate::transactions::{Telling, offsets_partition, write_error};
 
-pub const API: Api = Api { key: ApiKey::TxnOffsetCommit, min: 0, max: 5, class: Class::Ordered, admit };
+pub const API: Api = Api { key: ApiKey::TxnOffsetCommit, min: 0, max: 5, admit };
 
 type Committed = Result<(Vec<ErrorCode>, Durable), ErrorCode>;
 

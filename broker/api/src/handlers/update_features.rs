@@ -9,30 +9,20 @@ use ottla_protocol::messages::{UpdateFeaturesRequest, UpdateFeaturesResponse};
 
 use super::prelude::*;
 use crate::access::text_of;
-use crate::errors::operation_error;
 
-pub const API: Api = Api { key: ApiKey::UpdateFeatures, min: 0, max: 2, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::UpdateFeatures, min: 0, max: 2, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: UpdateFeaturesRequest = request.decode()?;
     if !Access::of(broker, &request).cluster(AclOperation::Alter) {
         let error = ErrorCode::ClusterAuthorizationFailed;
-        return request.ready(&refused(&body, error.code(), message(text_of(error))));
+        return request.ready(&refused(error, message(text_of(error))));
     }
-    let broker = broker.clone();
-    park(async move {
-        let response = match broker.metadata.update_features(body.clone(), request.version()).await {
-            Ok(response) => response,
-            Err(error) => {
-                let (error, why) = operation_error(&error);
-                refused(&body, error.code(), why.map(StrBytes::from_string))
-            }
-        };
-        request.answer(&response)
-    })
+    let (broker, version) = (broker.clone(), request.version());
+    let decision = async move { broker.metadata.update_features(body, version).await };
+    forward_to_controller(request, decision, refused)
 }
 
-/// Every part of the request gets the same code and text.
-fn refused(_body: &UpdateFeaturesRequest, error: i16, why: Option<StrBytes>) -> UpdateFeaturesResponse {
-    UpdateFeaturesResponse::default().with_error_code(error).with_error_message(why)
+fn refused(error: ErrorCode, why: Option<StrBytes>) -> UpdateFeaturesResponse {
+    UpdateFeaturesResponse::default().with_error_code(error.code()).with_error_message(why)
 }

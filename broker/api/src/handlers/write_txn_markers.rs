@@ -18,7 +18,7 @@ use ottla_records::EndTxnMarker;
 use super::prelude::*;
 use crate::transactions::partition;
 
-pub const API: Api = Api { key: ApiKey::WriteTxnMarkers, min: 1, max: 2, class: Class::Forwarded, admit };
+pub const API: Api = Api { key: ApiKey::WriteTxnMarkers, min: 1, max: 2, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: WriteTxnMarkersRequest = request.decode()?;

@@ -1,5 +1,5 @@
 //! Rows: the broker keys about groups, offsets, share groups and transactions, as Apache Kafka 4.3.1 defines them; the sentences are ours.
-//! core
+//! Core.
 
 use crate::row::ConfigType::*;
 use crate::row::DynamicMode::*;
@@ -49,14 +49,6 @@ pub(crate) static COORDINATOR: &[ConfigRow] = &[
         .doc("Group protocols that are switched on."),
     row("group.coordinator.threads", Int, Some("4"), at_least(1), ReadOnly, High)
         .doc("Threads of the group coordinator."),
-    row("group.initial.rebalance.delay.ms", Int, Some("3000"), Any, ReadOnly, Medium).used()
-        .doc("How long an empty group waits for more members after the first; unset, it adapts and a lone member waits not at all."),
-    row("group.max.session.timeout.ms", Int, Some("1800000"), Any, ReadOnly, Medium).used()
-        .doc("Largest session timeout a classic member may ask for."),
-    row("group.max.size", Int, Some("2147483647"), at_least(1), ReadOnly, Medium).used()
-        .doc("Most members of a classic group."),
-    row("group.min.session.timeout.ms", Int, Some("6000"), Any, ReadOnly, Medium).used()
-        .doc("Smallest session timeout a classic member may ask for."),
     row("group.share.assignment.interval.ms", Int, Some("1000"), at_least(0), ClusterWide, Medium)
         .doc("Shortest time between two assignments of a share group."),
     row("group.share.assignors", List, Some("simple"), list(&[], false), ReadOnly, Medium)
@@ -65,8 +57,6 @@ pub(crate) static COORDINATOR: &[ConfigRow] = &[
         .doc("How often a record is delivered to a share group at most."),
     row("group.share.heartbeat.interval.ms", Int, Some("5000"), at_least(1), ReadOnly, Medium)
         .doc("Heartbeat interval given to members of share groups."),
-    row("group.share.initialize.retry.interval.ms", Int, Some("30000"), at_least(1), ReadOnly, Low).internal()
-        .doc("Pause before setting up share state is tried again."),
     row("group.share.max.assignment.interval.ms", Int, Some("15000"), at_least(0), ReadOnly, Medium)
         .doc("Largest assignment interval a share group may set."),
     row("group.share.max.delivery.count.limit", Int, Some("10"), between(5, 25), ReadOnly, Medium)
@@ -79,10 +69,6 @@ pub(crate) static COORDINATOR: &[ConfigRow] = &[
         .doc("Largest lock duration a share group may set."),
     row("group.share.max.session.timeout.ms", Int, Some("60000"), at_least(1), ReadOnly, Medium)
         .doc("Largest session timeout a share group may set."),
-    row("group.share.max.share.sessions", Int, Some("2000"), at_least(1), ReadOnly, Medium)
-        .doc("Most share sessions of this broker."),
-    row("group.share.max.size", Int, Some("200"), between(1, 1000), ReadOnly, Medium)
-        .doc("Most members of a share group."),
     row("group.share.min.assignment.interval.ms", Int, Some("0"), at_least(0), ReadOnly, Medium)
         .doc("Smallest assignment interval a share group may set."),
     row("group.share.min.delivery.count.limit", Int, Some("2"), between(2, 5), ReadOnly, Medium)
@@ -129,76 +115,30 @@ pub(crate) static COORDINATOR: &[ConfigRow] = &[
         .doc("Standby replicas of each task of a streams group."),
     row("group.streams.session.timeout.ms", Int, Some("45000"), at_least(1), ReadOnly, Medium)
         .doc("Session timeout of members of streams groups."),
-    row("offset.metadata.max.bytes", Int, Some("4096"), Any, ReadOnly, High).used()
-        .doc("Largest metadata string stored with a committed offset."),
-    row("offsets.commit.timeout.ms", Int, Some("5000"), at_least(1), ReadOnly, High).used()
+    row("offsets.commit.timeout.ms", Int, Some("5000"), at_least(1), ReadOnly, High)
         .doc("How long a commit may wait for its replicas."),
     row("offsets.load.buffer.size", Int, Some("5242880"), at_least(1), ReadOnly, High)
         .doc("Batch size for loading committed offsets."),
-    row("offsets.retention.check.interval.ms", Long, Some("600000"), at_least(1), ReadOnly, High).used()
-        .doc("How often it is looked for expired offsets."),
-    row("offsets.retention.minutes", Int, Some("10080"), at_least(1), ReadOnly, High).used()
-        .doc("Minutes that offsets of an empty group are kept."),
-    row("offsets.topic.compression.codec", Int, Some("0"), Any, ReadOnly, High).used()
-        .doc("Codec of the offsets topic, as a number: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd."),
-    row("offsets.topic.num.partitions", Int, Some("50"), at_least(1), ReadOnly, High).used()
-        .doc("Partitions of the offsets topic; not to be changed afterwards."),
-    row("offsets.topic.replication.factor", Short, Some("3"), at_least(1), ReadOnly, High).used()
-        .doc("Replicas of the offsets topic, as far as there are brokers."),
-    row("offsets.topic.segment.bytes", Int, Some("104857600"), at_least(1), ReadOnly, High).used()
-        .doc("Segment size of the offsets topic."),
     row("producer.id.expiration.check.interval.ms", Int, Some("600000"), at_least(1), ReadOnly, Low).internal()
         .doc("How often it is looked for producers that went away."),
-    row("producer.id.expiration.ms", Int, Some("86400000"), at_least(1), ClusterWide, Low).used()
-        .doc("How long an idle producer's sequence numbers are remembered."),
     row("share.coordinator.append.linger.ms", Int, Some("-1"), at_least(-1), ReadOnly, Medium)
         .doc("How long the share coordinator gathers writes; -1 adapts by itself."),
     row("share.coordinator.cached.buffer.max.bytes", Int, Some("1048588"), at_least(524288), ClusterWide, Medium)
         .doc("Largest write buffer the share coordinator keeps for reuse."),
-    row("share.coordinator.cold.partition.snapshot.interval.ms", Int, Some("300000"), at_least(1), ReadOnly, Low).internal()
-        .doc("How often idle share partitions are snapshotted."),
     row("share.coordinator.load.buffer.size", Int, Some("5242880"), at_least(1), ReadOnly, High)
         .doc("Batch size for loading share state."),
-    row("share.coordinator.snapshot.update.records.per.snapshot", Int, Some("500"), between(0, 500), ReadOnly, Medium)
-        .doc("Updates of share state between two snapshots."),
-    row("share.coordinator.state.topic.compression.codec", Int, Some("0"), Any, ReadOnly, High)
-        .doc("Codec of the share state topic, as a number."),
     row("share.coordinator.state.topic.min.isr", Short, Some("2"), at_least(1), ReadOnly, High)
         .doc("Least in-sync replicas of the share state topic."),
-    row("share.coordinator.state.topic.num.partitions", Int, Some("50"), at_least(1), ReadOnly, High)
-        .doc("Partitions of the share state topic."),
-    row("share.coordinator.state.topic.prune.interval.ms", Int, Some("300000"), at_least(1), ReadOnly, Low).internal()
-        .doc("How often old share state is deleted."),
-    row("share.coordinator.state.topic.replication.factor", Short, Some("3"), at_least(1), ReadOnly, High)
-        .doc("Replicas of the share state topic."),
-    row("share.coordinator.state.topic.segment.bytes", Int, Some("104857600"), at_least(1), ReadOnly, High)
-        .doc("Segment size of the share state topic."),
     row("share.coordinator.threads", Int, Some("1"), at_least(1), ReadOnly, Medium)
         .doc("Threads of the share coordinator."),
     row("share.coordinator.write.timeout.ms", Int, Some("5000"), at_least(1), ReadOnly, High)
         .doc("How long a write of share state may take."),
     row("share.fetch.purgatory.purge.interval.requests", Int, Some("1000"), Any, ReadOnly, Medium)
         .doc("How many waiting share fetches pass between cleanings."),
-    row("transaction.abort.timed.out.transaction.cleanup.interval.ms", Int, Some("10000"), at_least(1), ReadOnly, Low)
-        .doc("How often timed-out transactions are aborted."),
-    row("transaction.max.timeout.ms", Int, Some("900000"), at_least(1), ReadOnly, High)
-        .doc("Longest transaction timeout a client may ask for."),
     row("transaction.partition.verification.enable", Boolean, Some("true"), Any, ClusterWide, Low)
         .doc("Whether a partition checks with the coordinator that it belongs to the transaction."),
-    row("transaction.remove.expired.transaction.cleanup.interval.ms", Int, Some("3600000"), at_least(1), ReadOnly, Low)
-        .doc("How often expired transactional ids are removed."),
     row("transaction.state.log.load.buffer.size", Int, Some("5242880"), at_least(1), ReadOnly, High)
         .doc("Batch size for loading transaction state."),
-    row("transaction.state.log.min.isr", Int, Some("2"), at_least(1), ReadOnly, High)
-        .doc("Least in-sync replicas of the transaction topic."),
-    row("transaction.state.log.num.partitions", Int, Some("50"), at_least(1), ReadOnly, High)
-        .doc("Partitions of the transaction topic."),
-    row("transaction.state.log.replication.factor", Short, Some("3"), at_least(1), ReadOnly, High)
-        .doc("Replicas of the transaction topic."),
-    row("transaction.state.log.segment.bytes", Int, Some("104857600"), at_least(1), ReadOnly, High)
-        .doc("Segment size of the transaction topic."),
     row("transaction.two.phase.commit.enable", Boolean, Some("false"), Any, ReadOnly, Low)
         .doc("Whether clients may take part in two-phase commit."),
-    row("transactional.id.expiration.ms", Int, Some("604800000"), at_least(1), ReadOnly, High)
-        .doc("How long an unused transactional id is remembered."),
 ];

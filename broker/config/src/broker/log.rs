@@ -1,5 +1,5 @@
 //! Rows: the broker keys about logs, compression and tiering, as Apache Kafka 4.3.1 defines them; the sentences are ours.
-//! core
+//! Core.
 
 use crate::row::ConfigType::*;
 use crate::row::DynamicMode::*;
@@ -10,61 +10,41 @@ use crate::validators;
 
 #[rustfmt::skip]
 pub(crate) static LOG: &[ConfigRow] = &[
-    row("compression.gzip.level", Int, Some("-1"), Custom(validators::gzip_level), ClusterWide, Medium).used()
+    row("compression.gzip.level", Int, Some("-1"), Custom(validators::gzip_level), ClusterWide, Medium)
         .doc("Level used when a topic is stored as gzip; -1 is the codec's own default."),
-    row("compression.lz4.level", Int, Some("9"), between(1, 17), ClusterWide, Medium).used()
+    row("compression.lz4.level", Int, Some("9"), between(1, 17), ClusterWide, Medium)
         .doc("Level used when a topic is stored as lz4."),
-    row("compression.type", String, Some("producer"), OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), ClusterWide, High).used()
+    row("compression.type", String, Some("producer"), OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), ClusterWide, High)
         .doc("Codec in which topics are stored; producer keeps what the producer chose."),
-    row("compression.zstd.level", Int, Some("3"), between(-131072, 22), ClusterWide, Medium).used()
+    row("compression.zstd.level", Int, Some("3"), between(-131072, 22), ClusterWide, Medium)
         .doc("Level used when a topic is stored as zstd."),
     row("cordoned.log.dirs", List, Some(""), list(&[], true), PerBroker, Medium)
         .doc("Log directories that get no new partitions."),
     row("follower.fetch.last.tiered.offset.enable", Boolean, Some("false"), Any, ClusterWide, Medium)
         .doc("Whether an empty follower starts at the last tiered offset."),
-    row("log.cleaner.backoff.ms", Long, Some("15000"), at_least(0), ClusterWide, Medium).used()
-        .doc("How long the cleaner rests when there is nothing to clean."),
-    row("log.cleaner.dedupe.buffer.size", Long, Some("134217728"), Any, ClusterWide, Medium).used()
-        .doc("Memory for finding duplicate keys, over all cleaner threads."),
-    row("log.cleaner.delete.retention.ms", Long, Some("86400000"), at_least(0), ClusterWide, Medium).used()
+    row("log.cleaner.delete.retention.ms", Long, Some("86400000"), at_least(0), ClusterWide, Medium)
         .doc("How long a delete marker stays in a compacted log."),
-    row("log.cleaner.enable", Boolean, Some("true"), Any, ReadOnly, Medium).used()
-        .doc("Whether compacted topics are cleaned."),
-    row("log.cleaner.io.buffer.load.factor", Double, Some("0.9"), Any, ClusterWide, Medium).used()
-        .doc("How full the table of duplicate keys may get."),
-    row("log.cleaner.io.buffer.size", Int, Some("524288"), at_least(0), ClusterWide, Medium).used()
-        .doc("Memory for reading and writing, over all cleaner threads."),
-    row("log.cleaner.io.max.bytes.per.second", Double, Some("1.7976931348623157E308"), Any, ClusterWide, Medium).used()
-        .doc("Most bytes a second the cleaner reads and writes."),
-    row("log.cleaner.max.compaction.lag.ms", Long, Some("9223372036854775807"), at_least(1), ClusterWide, Medium).used()
+    row("log.cleaner.max.compaction.lag.ms", Long, Some("9223372036854775807"), at_least(1), ClusterWide, Medium)
         .doc("A record is cleaned after this time at the latest."),
-    row("log.cleaner.min.cleanable.ratio", Double, Some("0.5"), DoubleRange { min: 0.0, max: 1.0 }, ClusterWide, Medium).used()
+    row("log.cleaner.min.cleanable.ratio", Double, Some("0.5"), DoubleRange { min: 0.0, max: 1.0 }, ClusterWide, Medium)
         .doc("Share of a log that must be dirty before it is cleaned."),
-    row("log.cleaner.min.compaction.lag.ms", Long, Some("0"), at_least(0), ClusterWide, Medium).used()
+    row("log.cleaner.min.compaction.lag.ms", Long, Some("0"), at_least(0), ClusterWide, Medium)
         .doc("A record stays untouched by the cleaner for at least this time."),
-    row("log.cleaner.threads", Int, Some("1"), at_least(0), ClusterWide, Medium).used()
-        .doc("Threads of the cleaner."),
-    row("log.cleanup.policy", List, Some("delete"), list(&["compact", "delete"], true), ClusterWide, Medium).used()
+    row("log.cleanup.policy", List, Some("delete"), list(&["compact", "delete"], true), ClusterWide, Medium)
         .doc("What becomes of old data: delete, compact, both, or nothing when empty."),
-    row("log.dir", List, Some("/tmp/kafka-logs"), list(&[], false), ReadOnly, High).used()
-        .doc("Directory of the data when log.dirs is not set."),
     row("log.dir.failure.timeout.ms", Long, Some("30000"), at_least(1), ReadOnly, Low)
         .doc("A broker that cannot report a failed directory within this time stops."),
-    row("log.dirs", List, None, list(&[], false), ReadOnly, High).used()
-        .doc("Directories of the data, separated by commas."),
-    row("log.flush.interval.messages", Long, Some("9223372036854775807"), at_least(1), ClusterWide, High).used()
+    row("log.flush.interval.messages", Long, Some("9223372036854775807"), at_least(1), ClusterWide, High)
         .doc("Records after which a partition is forced to disk."),
-    row("log.flush.interval.ms", Long, None, Any, ClusterWide, High).used()
+    row("log.flush.interval.ms", Long, None, Any, ClusterWide, High)
         .doc("Time after which a partition is forced to disk; unset, the scheduler interval is taken."),
-    row("log.flush.offset.checkpoint.interval.ms", Int, Some("60000"), at_least(0), ReadOnly, High).used()
-        .doc("How often the recovery points are written down."),
-    row("log.flush.scheduler.interval.ms", Long, Some("9223372036854775807"), Any, ReadOnly, High).used()
+    row("log.flush.scheduler.interval.ms", Long, Some("9223372036854775807"), Any, ReadOnly, High)
         .doc("How often it is looked whether a partition is due for a flush."),
-    row("log.flush.start.offset.checkpoint.interval.ms", Int, Some("60000"), at_least(0), ReadOnly, High).used()
+    row("log.flush.start.offset.checkpoint.interval.ms", Int, Some("60000"), at_least(0), ReadOnly, High)
         .doc("How often the log start offsets are written down."),
-    row("log.index.interval.bytes", Int, Some("4096"), at_least(0), ClusterWide, Medium).used()
+    row("log.index.interval.bytes", Int, Some("4096"), at_least(0), ClusterWide, Medium)
         .doc("Bytes of data between two entries of the offset index."),
-    row("log.index.size.max.bytes", Int, Some("10485760"), at_least(4), ClusterWide, Medium).used()
+    row("log.index.size.max.bytes", Int, Some("10485760"), at_least(4), ClusterWide, Medium)
         .doc("Largest size of an index file."),
     row("log.initial.task.delay.ms", Long, Some("30000"), at_least(0), ReadOnly, Low).internal()
         .doc("Delay before the periodic tasks of the log start."),
@@ -72,44 +52,38 @@ pub(crate) static LOG: &[ConfigRow] = &[
         .doc("Bytes kept on this disk for a tiered partition; -2 takes log.retention.bytes."),
     row("log.local.retention.ms", Long, Some("-2"), at_least(-2), ClusterWide, Medium)
         .doc("Time kept on this disk for a tiered partition; -2 takes log.retention.ms."),
-    row("log.message.timestamp.after.max.ms", Long, Some("3600000"), at_least(0), ClusterWide, Medium).used()
+    row("log.message.timestamp.after.max.ms", Long, Some("3600000"), at_least(0), ClusterWide, Medium)
         .doc("How far in the future a record's timestamp may lie."),
-    row("log.message.timestamp.before.max.ms", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).used()
+    row("log.message.timestamp.before.max.ms", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium)
         .doc("How far in the past a record's timestamp may lie."),
-    row("log.message.timestamp.type", String, Some("CreateTime"), OneOf(&["CreateTime", "LogAppendTime"]), ClusterWide, Medium).used()
+    row("log.message.timestamp.type", String, Some("CreateTime"), OneOf(&["CreateTime", "LogAppendTime"]), ClusterWide, Medium)
         .doc("Whether timestamps are the producer's or the time of the append."),
     row("log.preallocate", Boolean, Some("false"), Any, ClusterWide, Medium)
         .doc("Whether segment files are created at full size."),
-    row("log.retention.bytes", Long, Some("-1"), Any, ClusterWide, High).used()
+    row("log.retention.bytes", Long, Some("-1"), Any, ClusterWide, High)
         .doc("Bytes of a partition that are kept; -1 is no limit."),
-    row("log.retention.check.interval.ms", Long, Some("300000"), at_least(1), ReadOnly, Medium).used()
-        .doc("How often it is looked for data past its retention."),
-    row("log.retention.hours", Int, Some("168"), Any, ReadOnly, High).used()
+    row("log.retention.hours", Int, Some("168"), Any, ReadOnly, High)
         .doc("Hours that data is kept; minutes and milliseconds win over it."),
-    row("log.retention.minutes", Int, None, Any, ReadOnly, High).used()
+    row("log.retention.minutes", Int, None, Any, ReadOnly, High)
         .doc("Minutes that data is kept; milliseconds win over it."),
-    row("log.retention.ms", Long, None, Any, ClusterWide, High).used()
+    row("log.retention.ms", Long, None, Any, ClusterWide, High)
         .doc("Milliseconds that data is kept; -1 is for ever."),
-    row("log.roll.hours", Int, Some("168"), at_least(1), ReadOnly, High).used()
+    row("log.roll.hours", Int, Some("168"), at_least(1), ReadOnly, High)
         .doc("Hours after which a new segment is begun; log.roll.ms wins over it."),
-    row("log.roll.jitter.hours", Int, Some("0"), at_least(0), ReadOnly, High).used()
+    row("log.roll.jitter.hours", Int, Some("0"), at_least(0), ReadOnly, High)
         .doc("Most hours randomly taken off the roll time; log.roll.jitter.ms wins over it."),
-    row("log.roll.jitter.ms", Long, None, Any, ClusterWide, High).used()
+    row("log.roll.jitter.ms", Long, None, Any, ClusterWide, High)
         .doc("Most milliseconds randomly taken off the roll time."),
-    row("log.roll.ms", Long, None, Any, ClusterWide, High).used()
+    row("log.roll.ms", Long, None, Any, ClusterWide, High)
         .doc("Milliseconds after which a new segment is begun."),
-    row("log.segment.bytes", Int, Some("1073741824"), at_least(1048576), ClusterWide, High).used()
+    row("log.segment.bytes", Int, Some("1073741824"), at_least(1048576), ClusterWide, High)
         .doc("Largest size of a segment file."),
-    row("log.segment.delete.delay.ms", Long, Some("60000"), at_least(0), ClusterWide, High).used()
+    row("log.segment.delete.delay.ms", Long, Some("60000"), at_least(0), ClusterWide, High)
         .doc("How long a deleted file stays on disk before it is removed."),
-    row("message.max.bytes", Int, Some("1048588"), at_least(0), ClusterWide, High).used()
+    row("message.max.bytes", Int, Some("1048588"), at_least(0), ClusterWide, High)
         .doc("Largest record batch that is accepted, as it is on the wire."),
-    row("min.insync.replicas", Int, Some("1"), at_least(1), ClusterWide, High).used()
+    row("min.insync.replicas", Int, Some("1"), at_least(1), ClusterWide, High)
         .doc("Replicas that must have a write before acks=all is answered."),
-    row("num.partitions", Int, Some("1"), at_least(1), ReadOnly, Medium).used()
-        .doc("Partitions of a topic that is created without saying how many."),
-    row("num.recovery.threads.per.data.dir", Int, Some("2"), at_least(1), ClusterWide, High)
-        .doc("Threads that recover logs at start, for each directory."),
     row("remote.fetch.max.wait.ms", Int, Some("500"), at_least(1), ClusterWide, Medium)
         .doc("How long a fetch may wait for tiered data."),
     row("remote.list.offsets.request.timeout.ms", Long, Some("30000"), at_least(1), ClusterWide, Medium)

@@ -1,7 +1,8 @@
 //! All broker keys: Kafka 4.3.1's rows and ours, found by name; which keys stand for one another.
-//! core
+//! Core.
 
 mod coordinator;
+mod in_force;
 mod log;
 mod node;
 mod ottla;
@@ -11,12 +12,15 @@ use std::sync::LazyLock;
 
 use crate::row::ConfigRow;
 
+pub(crate) use in_force::IN_FORCE;
+pub use in_force::KeysInForce;
 pub use ottla::{OTTLA_DEFAULTS, OttlaDefault, default_of};
 
 static SORTED: LazyLock<Vec<&'static ConfigRow>> = LazyLock::new(|| {
-    let tables = [coordinator::COORDINATOR, log::LOG, node::NODE, security::SECURITY, ottla::OTTLA];
+    let tables = [IN_FORCE, coordinator::COORDINATOR, log::LOG, node::NODE, security::SECURITY];
     let mut rows: Vec<&'static ConfigRow> = tables.into_iter().flatten().collect();
     rows.sort_by_key(|row| row.name);
+    assert!(rows.windows(2).all(|pair| pair[0].name < pair[1].name), "a key is in one table");
     rows
 });
 
@@ -83,7 +87,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_every_row_has_a_sentence() {
         assert!(rows().windows(2).all(|pair| pair[0].name < pair[1].name));
-        for row in rows().iter().copied().chain(crate::topic::ROWS).chain(crate::group::ROWS) {
+        for row in rows().iter().chain(crate::topic::rows()).chain(crate::group::rows()) {
             assert!(row.doc.ends_with('.') || row.doc.ends_with("..."), "{}", row.name);
         }
         let described = |row: &&&ConfigRow| row.visibility == Visibility::Described;
@@ -95,8 +99,8 @@ mod tests {
     #[test]
     fn every_default_is_a_value_of_its_row() {
         let all = rows().iter().copied();
-        let rest = crate::topic::ROWS.iter().chain(crate::group::ROWS).chain(crate::client_metrics::ROWS);
-        for row in all.chain(rest) {
+        let rest = crate::topic::rows().iter().chain(crate::group::rows()).copied();
+        for row in all.chain(rest).chain(crate::client_metrics::ROWS) {
             if let Some(default) = default_of(row) {
                 assert_eq!(
                     value::parse(row, default).unwrap().text().as_deref(),

@@ -1,5 +1,5 @@
 //! Rows: the broker keys about the node, its sockets, its quorum and replication, as Apache Kafka 4.3.1 defines them; the sentences are ours.
-//! core
+//! Core.
 
 use crate::row::ConfigType::*;
 use crate::row::DynamicMode::*;
@@ -10,38 +10,28 @@ use crate::validators;
 
 #[rustfmt::skip]
 pub(crate) static NODE: &[ConfigRow] = &[
-    row("advertised.listeners", List, None, list(&[], false), ReadOnly, High).used()
-        .doc("Addresses that clients are told to connect to; unset, each connection is told the address it dialled."),
     row("alter.config.policy.class.name", Class, None, Any, ReadOnly, Low)
         .doc("Java class that may veto config changes."),
     row("alter.log.dirs.replication.quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
         .doc("How many samples the quota for moves between log directories keeps."),
     row("alter.log.dirs.replication.quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
         .doc("Length of one sample of the quota for moves between log directories."),
-    row("auto.create.topics.enable", Boolean, Some("true"), Any, ReadOnly, High).used()
-        .doc("Whether asking for an unknown topic creates it."),
     row("auto.leader.rebalance.enable", Boolean, Some("true"), Any, ReadOnly, High)
         .doc("Whether leadership is moved back to preferred replicas in the background."),
     row("background.threads", Int, Some("10"), at_least(1), ClusterWide, High)
         .doc("Threads for background work."),
     row("broker.heartbeat.interval.ms", Int, Some("2000"), Any, ReadOnly, Medium)
         .doc("How often a broker tells the controller that it lives."),
-    row("broker.id", Int, Some("-1"), Any, ReadOnly, High).used()
+    row("broker.id", Int, Some("-1"), Any, ReadOnly, High)
         .doc("Older name of node.id."),
-    row("broker.rack", String, None, Any, ReadOnly, Medium).used()
-        .doc("Rack of this broker, told to clients and used to spread replicas."),
     row("broker.session.timeout.ms", Int, Some("9000"), Any, ReadOnly, Medium)
         .doc("A broker silent for this long is taken to be dead."),
     row("client.quota.callback.class", Class, None, Any, ReadOnly, Low)
         .doc("Java class that decides client quotas."),
     row("config.providers", List, Some(""), list(&[], true), ClusterWide, Low)
         .doc("Names of providers that resolve variables in config values."),
-    row("connections.max.idle.ms", Long, Some("600000"), Any, ReadOnly, Medium).used()
-        .doc("A connection silent for this long is closed."),
     row("controlled.shutdown.enable", Boolean, Some("true"), Any, ReadOnly, Medium)
         .doc("Whether leadership is handed over before a shutdown."),
-    row("controller.listener.names", List, None, list(&[], false), ReadOnly, High).used()
-        .doc("Listeners used by controllers; clients are not served on them."),
     row("controller.performance.always.log.threshold.ms", Long, Some("2000"), at_least(0), ReadOnly, Medium).internal()
         .doc("Controller events slower than this are always logged."),
     row("controller.performance.sample.period.ms", Long, Some("60000"), at_least(100), ReadOnly, Medium).internal()
@@ -50,7 +40,7 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How long the metadata leader gathers writes before it flushes them."),
     row("controller.quorum.auto.join.enable", Boolean, Some("false"), Any, ReadOnly, Low)
         .doc("Whether a controller joins the quorum by itself."),
-    row("controller.quorum.bootstrap.servers", List, Some(""), Custom(validators::bootstrap_servers), ReadOnly, High).used()
+    row("controller.quorum.bootstrap.servers", List, Some(""), Custom(validators::bootstrap_servers), ReadOnly, High)
         .doc("Addresses at which the metadata quorum is found."),
     row("controller.quorum.election.backoff.max.ms", Int, Some("1000"), at_least(0), ReadOnly, High)
         .doc("Longest pause before a new election of the quorum."),
@@ -66,7 +56,7 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How long a request inside the quorum may take."),
     row("controller.quorum.retry.backoff.ms", Int, Some("20"), at_least(0), ReadOnly, Low)
         .doc("Pause before a request inside the quorum is repeated."),
-    row("controller.quorum.voters", List, Some(""), Custom(validators::quorum_voters), ReadOnly, High).used()
+    row("controller.quorum.voters", List, Some(""), Custom(validators::quorum_voters), ReadOnly, High)
         .doc("Voters of the metadata quorum as id@host:port; one node, this one, for now."),
     row("controller.quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
         .doc("How many samples the controller mutation quota keeps."),
@@ -76,23 +66,17 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("Socket timeout of connections to the controller."),
     row("create.topic.policy.class.name", Class, None, Any, ReadOnly, Low)
         .doc("Java class that may veto the creation of topics."),
-    row("default.replication.factor", Int, Some("1"), Any, ReadOnly, Medium).used()
-        .doc("Replicas of a topic that is created without saying how many."),
     row("delete.records.purgatory.purge.interval.requests", Int, Some("1"), Any, ReadOnly, Medium)
         .doc("How many waiting DeleteRecords requests pass between cleanings."),
-    row("delete.topic.enable", Boolean, Some("true"), Any, ReadOnly, High).used()
-        .doc("Whether topics may be deleted."),
     row("early.start.listeners", List, None, list(&[], true), ReadOnly, High)
         .doc("Listeners opened before the authorizer is ready."),
-    row("fetch.max.bytes", Int, Some("57671680"), at_least(1024), ReadOnly, Medium).used()
-        .doc("Most bytes one fetch response carries, whatever the client asks; at least one batch is always sent."),
     row("fetch.purgatory.purge.interval.requests", Int, Some("1000"), Any, ReadOnly, Medium)
         .doc("How many waiting fetches pass between cleanings."),
     row("follower.replication.throttled.rate", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
         .doc("Bytes a second that throttled followers may fetch on this broker."),
     row("initial.broker.registration.timeout.ms", Int, Some("60000"), Any, ReadOnly, Medium)
         .doc("How long a broker tries to register at its start before it gives up."),
-    row("inter.broker.listener.name", String, None, Any, ReadOnly, Medium).used()
+    row("inter.broker.listener.name", String, None, Any, ReadOnly, Medium)
         .doc("Listener that brokers use among themselves."),
     row("internal.metadata.delete.delay.millis", Long, Some("60000"), Any, ReadOnly, Low).internal()
         .doc("Delay before an old metadata file is removed."),
@@ -108,22 +92,8 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How often the balance of leaders is checked."),
     row("leader.replication.throttled.rate", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
         .doc("Bytes a second that throttled leaders may send on this broker."),
-    row("listener.security.protocol.map", String, Some("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"), Any, PerBroker, Low).used()
-        .doc("Security protocol of each listener name."),
-    row("listeners", List, Some("PLAINTEXT://:9092"), list(&[], false), PerBroker, High).used()
-        .doc("Where the broker listens, as NAME://host:port; an empty host is every interface, port 0 a free port."),
     row("max.connection.creation.rate", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
         .doc("Most new connections a second."),
-    row("max.connections", Int, Some("2147483647"), at_least(0), ClusterWide, Medium).used()
-        .doc("Most connections of this broker at once."),
-    row("max.connections.per.ip", Int, Some("2147483647"), at_least(0), ClusterWide, Medium).used()
-        .doc("Most connections of one address at once."),
-    row("max.connections.per.ip.overrides", String, Some(""), Any, ClusterWide, Medium).used()
-        .doc("Limits of single addresses, as host:count separated by commas."),
-    row("max.incremental.fetch.session.cache.slots", Int, Some("1000"), at_least(0), ReadOnly, Medium).used()
-        .doc("Most incremental fetch sessions remembered."),
-    row("max.request.partition.size.limit", Int, Some("2000"), at_least(1), ReadOnly, Medium).used()
-        .doc("Most partitions in one answer to DescribeTopicPartitions."),
     row("metadata.log.dir", String, None, Any, ReadOnly, High)
         .doc("Directory of the cluster metadata; unset, the first log directory."),
     row("metadata.log.max.record.bytes.between.snapshots", Long, Some("20971520"), at_least(1), ReadOnly, High)
@@ -148,8 +118,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How detailed metrics are: INFO, DEBUG or TRACE."),
     row("metrics.sample.window.ms", Long, Some("30000"), at_least(1), ReadOnly, Low)
         .doc("Length of one metrics sample."),
-    row("node.id", Int, None, at_least(0), ReadOnly, High).used()
-        .doc("Number of this node in its cluster."),
     row("num.io.threads", Int, Some("8"), at_least(1), ClusterWide, High)
         .doc("Threads that work on requests; the runtime here sizes itself."),
     row("num.network.threads", Int, Some("3"), at_least(1), ClusterWide, High)
@@ -158,7 +126,7 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("Threads that move replicas between directories."),
     row("num.replica.fetchers", Int, Some("1"), at_least(1), ClusterWide, High)
         .doc("Threads that fetch from each other broker."),
-    row("process.roles", List, None, list(&["broker", "controller"], false), ReadOnly, High).used()
+    row("process.roles", List, None, list(&["broker", "controller"], false), ReadOnly, High)
         .doc("Roles of this process; here always broker and controller in one."),
     row("producer.purgatory.purge.interval.requests", Int, Some("1000"), Any, ReadOnly, Medium)
         .doc("How many waiting produce requests pass between cleanings."),
@@ -180,7 +148,7 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("Bytes of one response a follower asks for."),
     row("replica.fetch.wait.max.ms", Int, Some("500"), Any, ReadOnly, High)
         .doc("How long a follower's fetch may wait."),
-    row("replica.high.watermark.checkpoint.interval.ms", Long, Some("5000"), Any, ReadOnly, High).used()
+    row("replica.high.watermark.checkpoint.interval.ms", Long, Some("5000"), Any, ReadOnly, High)
         .doc("How often high watermarks are written down."),
     row("replica.lag.time.max.ms", Long, Some("30000"), Any, ReadOnly, High)
         .doc("A follower behind for this long leaves the in-sync set."),
@@ -202,14 +170,8 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("Longest time to set up a connection to another broker."),
     row("socket.connection.setup.timeout.ms", Long, Some("10000"), Any, ReadOnly, Medium)
         .doc("First time allowed to set up a connection to another broker."),
-    row("socket.listen.backlog.size", Int, Some("50"), at_least(1), ReadOnly, Medium).used()
+    row("socket.listen.backlog.size", Int, Some("50"), at_least(1), ReadOnly, Medium)
         .doc("Connections the system queues before they are accepted."),
-    row("socket.receive.buffer.bytes", Int, Some("102400"), Any, ReadOnly, High).used()
-        .doc("Receive buffer of client sockets; -1 leaves it to the system."),
-    row("socket.request.max.bytes", Int, Some("104857600"), at_least(1), ReadOnly, High).used()
-        .doc("Largest request; a connection that announces more is closed."),
-    row("socket.send.buffer.bytes", Int, Some("102400"), Any, ReadOnly, High).used()
-        .doc("Send buffer of client sockets; -1 leaves it to the system."),
     row("telemetry.max.bytes", Int, Some("1048576"), at_least(1), ReadOnly, Low)
         .doc("Largest telemetry payload of a client."),
     row("unclean.leader.election.enable", Boolean, Some("false"), Any, ClusterWide, High)

@@ -1,5 +1,5 @@
 //! Rows: the broker keys about TLS, SASL, principals and tokens, as Apache Kafka 4.3.1 defines them; the sentences are ours.
-//! core
+//! Core.
 
 use crate::row::ConfigType::*;
 use crate::row::DynamicMode::*;
@@ -9,8 +9,6 @@ use crate::row::{ConfigRow, at_least, between, list, row};
 
 #[rustfmt::skip]
 pub(crate) static SECURITY: &[ConfigRow] = &[
-    row("authorizer.class.name", String, Some(""), Any, ReadOnly, Low).used()
-        .doc("Java class that decides who may do what; empty lets everybody do everything."),
     row("connection.failed.authentication.delay.ms", Int, Some("100"), at_least(0), ReadOnly, Low)
         .doc("How long a connection that failed to authenticate is held before it is closed."),
     row("connections.max.reauth.ms", Long, Some("0"), Any, ReadOnly, Medium)
@@ -123,7 +121,7 @@ pub(crate) static SECURITY: &[ConfigRow] = &[
         .doc("Java class of the SASL server callback handler."),
     row("sasl.server.max.receive.size", Int, Some("524288"), Any, ReadOnly, Medium)
         .doc("Largest message before a connection is authenticated."),
-    row("security.inter.broker.protocol", String, Some("PLAINTEXT"), OneOf(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]), ReadOnly, Medium).used()
+    row("security.inter.broker.protocol", String, Some("PLAINTEXT"), OneOf(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]), ReadOnly, Medium)
         .doc("Security protocol among brokers."),
     row("security.providers", String, None, Any, ReadOnly, Low)
         .doc("Java security providers."),

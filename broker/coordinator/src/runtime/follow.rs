@@ -1,6 +1,6 @@
-//! The coordinators follow the metadata image: a shard is where its partition is led, under the epoch in
-//! which it is led, and what belongs to deleted topics goes with them.
-//! Shell. Subscribed behind the replica room, so a partition is led before its shard loads.
+//! The coordinators follow the metadata image: a shard is where its partition is led.
+//! Shell. Subscribed behind the replica room, so a partition is led before its shard loads. A shard has the epoch
+//! of its leadership, and what belongs to deleted topics goes with them.
 
 use std::collections::HashSet;
 use std::sync::Arc;

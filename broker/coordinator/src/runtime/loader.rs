@@ -1,6 +1,5 @@
-//! The thread that reads what shards are loaded from: one for all coordinators, and only while there is
-//! something to read.
-//! Shell.
+//! The thread that reads what shards are loaded from, for all coordinators.
+//! Shell. It is there only while there is something to read.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! The APIs of share groups at the group coordinator's interface. What needs the share coordinator too is
-//! put together by the room above: here a group only says what is to be done there.
-//! Shell.
+//! The APIs of share groups at the group coordinator.
+//! Shell. What needs the share coordinator too is put together by the room above: here a group only says what
+//! is to be done there.
 
 use ottla_model::{ErrorCode, TopicId, TopicName};
 use ottla_protocol::messages::share_group_describe_response::DescribedGroup;

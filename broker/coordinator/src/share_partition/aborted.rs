@@ -1,5 +1,4 @@
-//! Records of aborted transactions are taken out of what was acquired: with read_committed nobody sees
-//! them.
+//! Takes records of aborted transactions out of what was acquired: read_committed does not see them.
 //! Core.
 
 use std::collections::HashSet;

@@ -16,7 +16,7 @@ use super::aborted::AbortedTransaction;
 use super::acquire::{Acquire, AcquiredRange, FetchedBatch};
 use super::manager::{Cell, SharePartitionManager};
 use super::partition::{Limits, SharePartition};
-use crate::settings::ShareGroupConfig;
+use crate::settings::{IsolationLevel, ShareGroupConfig};
 use crate::share::SharePartitionKey;
 
 /// What a member asks for, and the share partitions that it is served from.
@@ -144,9 +144,9 @@ impl SharePartitionManager {
         woken: Woken,
     ) -> Option<Vec<FetchedPartition>> {
         let limits = Limits::from(config);
-        let isolation = match config.is_read_committed {
-            true => FetchIsolation::ReadCommitted,
-            false => FetchIsolation::ReadUncommitted,
+        let isolation = match config.isolation_level {
+            IsolationLevel::ReadCommitted => FetchIsolation::ReadCommitted,
+            IsolationLevel::ReadUncommitted => FetchIsolation::ReadUncommitted,
         };
         let open: Vec<(&Arc<Cell>, i64)> = cells
             .iter()

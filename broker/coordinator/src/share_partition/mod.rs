@@ -1,5 +1,4 @@
-//! The leader's side of share groups: which records of a partition are with which member, and how
-//! often they were delivered.
+//! The leader's side of share groups: which records are with which member, and how often they were delivered.
 //! Core, but for `manager`, `fetch` and `timers`, which are its shell.
 //!
 //! Reading order: `in_flight` (one record or batch), `partition` (all of one partition and where it

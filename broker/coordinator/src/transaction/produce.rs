@@ -1,6 +1,5 @@
-//! A write that begins its transaction in a partition: the coordinator adds the partition, or verifies that it was
-//! added (`AddPartitionsToTxnManager.addOrVerifyTransaction`).
-//! Shell.
+//! A write that begins its transaction in a partition: the coordinator adds the partition, or verifies it.
+//! Shell. As Kafka's `AddPartitionsToTxnManager.addOrVerifyTransaction`.
 
 use std::sync::Arc;
 

@@ -1,8 +1,10 @@
 //! A clock that stands until it is stepped.
 //! Shell.
 
+use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -18,7 +20,16 @@ pub struct MemoryClock {
 struct State {
     wall_ms: i64,
     monotonic: Monotonic,
-    sleepers: Vec<(Monotonic, Waker)>,
+    /// Those who wait, by the moment they wait for and their number. One that is polled again has its
+    /// place already; one that is dropped leaves it.
+    sleepers: BTreeMap<(Monotonic, u64), Waker>,
+    next_sleeper: u64,
+}
+
+struct Sleep {
+    state: Arc<Mutex<State>>,
+    deadline: Monotonic,
+    sleeper: u64,
 }
 
 impl MemoryClock {
@@ -27,7 +38,8 @@ impl MemoryClock {
             state: Arc::new(Mutex::new(State {
                 wall_ms,
                 monotonic: Monotonic::default(),
-                sleepers: Vec::new(),
+                sleepers: BTreeMap::new(),
+                next_sleeper: 0,
             })),
         }
     }
@@ -38,13 +50,10 @@ impl MemoryClock {
         state.wall_ms += by.as_millis() as i64;
         state.monotonic = state.monotonic.after(by);
         let now = state.monotonic;
-        let (due, waiting) = std::mem::take(&mut state.sleepers).into_iter().partition(|(at, _)| *at <= now);
-        state.sleepers = waiting;
+        let later = state.sleepers.split_off(&(now, u64::MAX));
+        let due = std::mem::replace(&mut state.sleepers, later);
         drop(state);
-        let due: Vec<(Monotonic, Waker)> = due;
-        for (_, waker) in due {
-            waker.wake();
-        }
+        due.into_values().for_each(Waker::wake);
     }
 
     /// Sets the wall clock, either way; the steady clock does not notice.
@@ -54,7 +63,7 @@ impl MemoryClock {
 
     /// The next moment somebody waits for.
     pub fn next_deadline(&self) -> Option<Monotonic> {
-        self.state.lock().sleepers.iter().map(|(at, _)| *at).min()
+        self.state.lock().sleepers.first_key_value().map(|((at, _), _)| *at)
     }
 }
 
@@ -68,15 +77,31 @@ impl Clock for MemoryClock {
     }
 
     fn sleep_until(&self, deadline: Monotonic) -> BoxFuture<'static, ()> {
-        let shared = self.state.clone();
-        Box::pin(std::future::poll_fn(move |context| {
-            let mut state = shared.lock();
-            if state.monotonic >= deadline {
-                return Poll::Ready(());
-            }
-            state.sleepers.push((deadline, context.waker().clone()));
-            Poll::Pending
-        }))
+        let sleeper = {
+            let mut state = self.state.lock();
+            state.next_sleeper += 1;
+            state.next_sleeper
+        };
+        Box::pin(Sleep { state: self.state.clone(), deadline, sleeper })
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.monotonic >= self.deadline {
+            return Poll::Ready(());
+        }
+        state.sleepers.insert((self.deadline, self.sleeper), context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.state.lock().sleepers.remove(&(self.deadline, self.sleeper));
     }
 }
 
@@ -91,5 +116,24 @@ mod tests {
         assert_eq!((clock.wall_ms(), clock.monotonic()), (1_005, Monotonic(Duration::from_millis(5))));
         clock.set_wall_ms(1);
         assert_eq!((clock.wall_ms(), clock.monotonic()), (1, Monotonic(Duration::from_millis(5))));
+    }
+
+    #[test]
+    fn a_sleeper_has_one_place_however_often_it_is_polled_and_none_once_dropped() {
+        let clock = MemoryClock::new(0);
+        let at = |ms| Monotonic::default().after_ms(ms);
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut first, mut second) = (clock.sleep_until(at(5)), clock.sleep_until(at(5)));
+        for _poll in 0..3 {
+            assert!(first.as_mut().poll(&mut context).is_pending());
+            assert!(second.as_mut().poll(&mut context).is_pending());
+        }
+        assert_eq!(clock.state.lock().sleepers.len(), 2);
+        drop(second);
+        assert_eq!(clock.state.lock().sleepers.len(), 1);
+        assert_eq!(clock.next_deadline(), Some(at(5)));
+        clock.advance(Duration::from_millis(5));
+        assert!(first.as_mut().poll(&mut context).is_ready());
+        assert_eq!(clock.next_deadline(), None);
     }
 }

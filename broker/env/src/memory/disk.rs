@@ -215,6 +215,8 @@ impl Chunks {
         if self.open.len() >= CHUNK_BYTES {
             let chunk = Bytes::from(std::mem::take(&mut self.open));
             let at = self.open_at;
+            let sealed_end = self.sealed.last().map_or(0, |(at, chunk)| at + chunk.len() as u64);
+            assert!(sealed_end == at, "the chunks of a file leave no gap");
             self.open_at += chunk.len() as u64;
             self.sealed.push((at, chunk));
         }
@@ -275,8 +277,10 @@ impl Chunks {
             done += self.read(&mut tail[done..], end + done as u64);
         }
         self.truncate(position);
+        assert!(self.len() == position, "what is overwritten was cut off");
         self.append(bytes);
         self.append(&tail);
+        assert!(self.len() == len.max(end), "overwriting keeps what is behind it");
     }
 }
 
@@ -291,7 +295,8 @@ impl MemoryFile {
         if after >= before {
             self.used.fetch_add(after - before, Ordering::Relaxed);
         } else {
-            self.used.fetch_sub(before - after, Ordering::Relaxed);
+            let used = self.used.fetch_sub(before - after, Ordering::Relaxed);
+            assert!(used >= before - after, "no more is given back than was taken");
         }
     }
 }

@@ -118,6 +118,7 @@ impl FaultyDisk {
     /// The machine dies: what was not synced is lost, kept in part, or torn.
     pub fn lose_power(&self) {
         self.kill();
+        assert!(self.world.lock().locks.is_empty(), "a dead process holds no lock");
         let mut world = self.world.lock();
         let mut after = world.durable_names.clone();
         let renames = std::mem::take(&mut world.renames);

@@ -1,6 +1,5 @@
-//! A network inside the process: byte streams between two ends, with bounded room and no hidden
-//! order. What arrives is decided by who is polled, so it is as deterministic as its callers.
-//! Shell: a stand-in for tests.
+//! A network inside the process: byte streams between two ends, with bounded room and no hidden order.
+//! Shell's stand-in. What arrives is decided by who is polled, so it is as deterministic as its callers.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, IoSlice};
@@ -332,6 +331,7 @@ impl Stream for MemoryStream {
                 pipe.bytes.extend_from_slice(&slice[..count]);
                 room -= count;
             }
+            assert!(pipe.bytes.len() <= pipe.bytes_max, "a pipe holds no more than its room");
             (Poll::Ready(Ok(pipe.bytes.len() - before)), pipe.reader.take())
         })
     }

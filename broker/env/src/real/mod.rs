@@ -1,6 +1,5 @@
-//! The machine we run on. The only place that names tokio's runtime, `std::fs`, `Instant` and the
-//! kernel's random source.
-//! Shell.
+//! The machine we run on.
+//! Shell. The only place that names tokio's runtime, `std::fs`, `Instant` and the kernel's random source.
 
 mod clock;
 mod disk;

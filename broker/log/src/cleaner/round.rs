@@ -1,5 +1,4 @@
-//! One round over one log: which keys are written later, then each group of segments without what
-//! they supersede.
+//! One round over one log: which keys are written later, then each group of segments without the older ones.
 //! Shell: reads segments, writes `.cleaned` files; `filter` decides.
 
 use std::io;

@@ -1,6 +1,6 @@
-//! Puts a cleaned segment in the place of those it was made of, so that a crash at any point
-//! leaves either, whole; and finishes at the next start what a crash interrupted.
-//! Shell. The names are Kafka's, and a Kafka that finds them finishes the same way.
+//! Puts a cleaned segment in the place of those it was made of, whole or not at all.
+//! Shell. A crash at any point leaves either, and the next start finishes what it interrupted. The names are
+//! Kafka's, and a Kafka that finds them finishes the same way.
 //!
 //! ```text
 //! 1  <base>.log.cleaned  .index.cleaned  .timeindex.cleaned  .txnindex.cleaned     written, synced

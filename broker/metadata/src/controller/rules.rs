@@ -121,14 +121,13 @@ impl Rules {
                 config.transaction_topic_segment_bytes,
             ),
             SHARE_GROUP_STATE_TOPIC => {
-                let number = |name: &str| config.value(name).text().and_then(|text| text.parse().ok());
-                let codec = number("share.coordinator.state.topic.compression.codec").unwrap_or(0);
+                let codec = usize::try_from(config.share_topic_compression_codec).unwrap_or(0);
                 let codecs = ["none", "gzip", "snappy", "lz4", "zstd"];
                 (
-                    number("share.coordinator.state.topic.num.partitions").unwrap_or(50),
-                    number("share.coordinator.state.topic.replication.factor").unwrap_or(3) as i16,
-                    codecs.get(codec as usize).copied().unwrap_or("none"),
-                    number("share.coordinator.state.topic.segment.bytes").unwrap_or(104_857_600),
+                    config.share_topic_num_partitions,
+                    config.share_topic_replication_factor,
+                    codecs.get(codec).copied().unwrap_or("none"),
+                    config.share_topic_segment_bytes,
                 )
             }
             _ => return None,

@@ -1,6 +1,7 @@
 //! Writes `broker/protocol/src/generated/` from the message definitions in Apache Kafka's jars.
 //! Shell: `ottla-protocol-generator [--check] [--repository DIR]`; with `--check` it only compares.
 
+mod error_codes;
 mod jars;
 mod layouts;
 mod names;
@@ -61,13 +62,14 @@ fn write_fresh(repository: &Path, folder: &Path) -> Result<(), String> {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     files.insert("versions.rs".to_owned(), versions::emit(&definitions.clients)?);
     files.insert("layouts.rs".to_owned(), layouts::emit(&definitions.clients)?);
+    files.insert("error_codes.rs".to_owned(), error_codes::emit(&definitions.clients)?);
     files.extend(types::emit_messages(&definitions.clients)?);
     files.extend(records::emit(&definitions)?);
     files.insert(
         "mod.rs".to_owned(),
         "//! What ottla-protocol-generator writes from Kafka's message definitions.\n\
          //! Core. `cargo run -p ottla-protocol-generator` renews it, `-- --check` compares.\n\n\
-         pub(crate) mod layouts;\npub mod messages;\npub mod records;\npub(crate) mod versions;\n"
+         mod error_codes;\npub(crate) mod layouts;\npub mod messages;\npub mod records;\npub(crate) mod versions;\n"
             .to_owned(),
     );
     for (name, text) in &files {

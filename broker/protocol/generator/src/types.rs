@@ -118,15 +118,16 @@ struct Scope {
     flexible: Presence,
 }
 
+/// In which of the versions of a struct one of its fields is there.
 #[derive(Clone, PartialEq)]
-enum Presence {
+pub enum Presence {
     Always,
     Never,
     When(String),
 }
 
 impl Presence {
-    fn of(part: Versions, whole: Versions) -> Presence {
+    pub fn of(part: Versions, whole: Versions) -> Presence {
         let part = part.intersect(whole);
         if part.is_empty() {
             Presence::Never
@@ -210,6 +211,11 @@ fn doc(about: &str) -> String {
 
 fn nullable(field: &Field, scope: &Scope) -> Presence {
     Presence::of(field.nullable.intersect(field.versions), field.versions.intersect(scope.versions))
+}
+
+/// Whether the field's type is an `Option`, in a struct of these versions.
+pub fn is_nullable(field: &Field, versions: Versions) -> bool {
+    !field.nullable.intersect(field.versions).intersect(versions).is_empty()
 }
 
 fn rust_type(field: &Field, scope: &Scope) -> String {

@@ -296,7 +296,8 @@ impl Tags {
     ) -> Result<(), EncodeError> {
         let mut buf = BytesMut::new();
         put(&mut buf)?;
-        self.0.insert(tag, buf.freeze());
+        let earlier = self.0.insert(tag, buf.freeze());
+        assert!(earlier.is_none(), "a struct has a tag once");
         Ok(())
     }
 

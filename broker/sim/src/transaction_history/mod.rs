@@ -1,6 +1,5 @@
-//! Histories of transactions over the rooms of a whole broker: coordinator, partitions, groups and
-//! fetches, with requests that are late, answers that are lost, zombies, and crashes between any two steps.
-//! Shell.
+//! Histories of transactions over the rooms of a whole broker: coordinator, partitions, groups and fetches.
+//! Shell. Requests are late, answers are lost, there are zombies, and crashes between any two steps.
 //!
 //! The rule: of each transaction all outputs and the offsets count, or nothing. A commit that was
 //! acknowledged counts; what was not asked to be committed never does. Every input is counted once. When

@@ -1,6 +1,5 @@
-//! An application that consumes, processes and produces in transactions, in either generation of the
-//! protocol, and tries again what was lost as Kafka's own client does.
-//! Shell in memory.
+//! An application that consumes, processes and produces in transactions, in either generation of the protocol.
+//! Shell in memory. It tries again what was lost, as Kafka's own client does.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

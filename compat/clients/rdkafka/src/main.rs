@@ -1,5 +1,5 @@
 //! librdkafka through the crate rdkafka: its hand of the scenario told in compat/README.md.
-//! shell: sockets and standard streams.
+//! Shell: sockets and standard streams.
 
 use std::collections::BTreeSet;
 use std::error::Error;

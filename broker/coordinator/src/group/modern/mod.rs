@@ -1,7 +1,6 @@
-//! What the groups of the newer protocols share: epochs, members, the target assignment, sessions, and when
-//! their topics must be looked at again (Kafka's `ModernGroup`). Share groups stand on it; consumer and
-//! streams groups will.
-//! Core. Reading order: this file, `target` (the assignment that members move to), `sessions`.
+//! What the groups of the newer protocols share (Kafka's `ModernGroup`): epochs, members, target, sessions.
+//! Core. Reading order: this file, `target` (the assignment that members move to), `sessions`. It knows when a group's
+//! topics must be looked at again. Share groups stand on it; consumer and streams groups will.
 //!
 //! Invariants:
 //! - M1. All but sessions and `needs_refresh` is changed by replay alone, and each replay counts in

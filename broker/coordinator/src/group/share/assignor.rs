@@ -1,5 +1,4 @@
-//! The simple assignor: every partition with as few members as possible, every member with as many
-//! partitions as the others, and as little change as that takes.
+//! The simple assignor: few members a partition, members equally loaded, and as little change as that takes.
 //! Core. After Kafka's `SimpleAssignor`; where its order is that of hash maps, ours is that of ids.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,4 @@
-//! The share state of a group's topics: asked for, there, or to be deleted; and the offsets that an
-//! operator sets or deletes.
+//! The share state of a group's topics, and the offsets that an operator sets or deletes.
 //! Core. The share coordinator keeps the state itself; a topic is assigned when its state is there.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,173 @@
+//! Rows: the broker keys that do something here, each with the typed field that the rooms read it by.
+//! Core. Kafka's rows are as Apache Kafka 4.3.1 defines them; the sentences are ours. A key of the other
+//! tables has no field: nothing can read it, so it has no effect (but for those a topic or a group inherits).
+
+use std::string::String as Text;
+
+use crate::keys::keys;
+use crate::row::ConfigType::*;
+use crate::row::DynamicMode::*;
+use crate::row::Importance::*;
+use crate::row::Validation::*;
+use crate::row::{at_least, between, list, row};
+use crate::settings::Durability;
+use crate::validators;
+
+keys! {
+    /// The values of the keys that do something; fields follow the keys' names.
+    #[derive(Clone, Debug)]
+    pub struct KeysInForce;
+    rows IN_FORCE;
+
+    // The node and its sockets.
+    pub node_id: i32 = row("node.id", Int, None, at_least(0), ReadOnly, High)
+        .doc("Number of this node in its cluster.");
+    pub rack: Option<Text> = row("broker.rack", String, None, Any, ReadOnly, Medium)
+        .doc("Rack of this broker, told to clients and used to spread replicas.");
+    pub(crate) log_dir: Vec<Text> = row("log.dir", List, Some("/tmp/kafka-logs"), list(&[], false), ReadOnly, High)
+        .doc("Directory of the data when log.dirs is not set.");
+    pub(crate) log_dirs_given: Option<Vec<Text>> = row("log.dirs", List, None, list(&[], false), ReadOnly, High)
+        .doc("Directories of the data, separated by commas.");
+    pub durability: Durability = row("ottla.durability", String, Some("survive-one"), OneOf(&["survive-one", "os", "fsync"]), ReadOnly, High)
+        .doc("What acks=all promises: survive-one is a second copy or, on a lone replica, an fsync; os leaves it to the page cache; fsync always waits for the disk.");
+    pub(crate) http_listener_text: Text = row("ottla.http.listener", String, Some("127.0.0.1:9644"), Custom(validators::http_listener), ReadOnly, Medium)
+        .doc("Where metrics and health are served over HTTP, as host:port; port 0 is a free port, empty switches it off. When it is not set and its port is taken, a free one serves.");
+    pub memory_budget_bytes: u64 = row("ottla.memory.budget.bytes", Long, Some("268435456"), at_least(16_777_216), ReadOnly, Medium)
+        .doc("Bytes that requests and answers in flight may hold over all connections; beyond it sockets are not read.");
+    pub metrics_series_max: usize = row("ottla.metrics.series.max", Int, Some("10000"), at_least(0), ReadOnly, Medium)
+        .doc("Series that one metric of topics, partitions or groups shows at most; groups with members and topics in use come first.");
+    pub(crate) listener_entries: Vec<Text> = row("listeners", List, Some("PLAINTEXT://:9092"), list(&[], false), PerBroker, High).at_start()
+        .doc("Where the broker listens, as NAME://host:port; an empty host is every interface, port 0 a free port.");
+    pub(crate) advertised_entries: Option<Vec<Text>> = row("advertised.listeners", List, None, list(&[], false), ReadOnly, High)
+        .doc("Addresses that clients are told to connect to; unset, each connection is told the address it dialled.");
+    pub(crate) controller_listener_names: Option<Vec<Text>> = row("controller.listener.names", List, None, list(&[], false), ReadOnly, High)
+        .doc("Listeners used by controllers; clients are not served on them.");
+    pub(crate) protocol_map_text: Text = row("listener.security.protocol.map", String, Some("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"), Any, PerBroker, Low).at_start()
+        .doc("Security protocol of each listener name.");
+    pub(crate) authorizer_class: Option<Text> = row("authorizer.class.name", String, Some(""), Any, ReadOnly, Low)
+        .doc("Java class that decides who may do what; empty lets everybody do everything.");
+    pub socket_request_bytes_max: usize = row("socket.request.max.bytes", Int, Some("104857600"), at_least(1), ReadOnly, High)
+        .doc("Largest request; a connection that announces more is closed.");
+    pub socket_send_buffer_bytes: i32 = row("socket.send.buffer.bytes", Int, Some("102400"), Any, ReadOnly, High)
+        .doc("Send buffer of client sockets; -1 leaves it to the system.");
+    pub socket_receive_buffer_bytes: i32 = row("socket.receive.buffer.bytes", Int, Some("102400"), Any, ReadOnly, High)
+        .doc("Receive buffer of client sockets; -1 leaves it to the system.");
+    pub connections_idle_ms_max: i64 = row("connections.max.idle.ms", Long, Some("600000"), Any, ReadOnly, Medium)
+        .doc("A connection silent for this long is closed.");
+    pub connections_max: usize = row("max.connections", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
+        .doc("Most connections of this broker at once.");
+    pub connections_per_ip_max: usize = row("max.connections.per.ip", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
+        .doc("Most connections of one address at once.");
+    pub(crate) connections_per_ip_overrides_text: Text = row("max.connections.per.ip.overrides", String, Some(""), Any, ClusterWide, Medium)
+        .doc("Limits of single addresses, as host:count separated by commas.");
+
+    // Topics and requests.
+    pub num_partitions: i32 = row("num.partitions", Int, Some("1"), at_least(1), ReadOnly, Medium)
+        .doc("Partitions of a topic that is created without saying how many.");
+    pub default_replication_factor: i16 = row("default.replication.factor", Int, Some("1"), Any, ReadOnly, Medium)
+        .doc("Replicas of a topic that is created without saying how many.");
+    pub auto_create_topics_enable: bool = row("auto.create.topics.enable", Boolean, Some("true"), Any, ReadOnly, High)
+        .doc("Whether asking for an unknown topic creates it.");
+    pub delete_topic_enable: bool = row("delete.topic.enable", Boolean, Some("true"), Any, ReadOnly, High)
+        .doc("Whether topics may be deleted.");
+    pub fetch_bytes_max: i32 = row("fetch.max.bytes", Int, Some("57671680"), at_least(1024), ReadOnly, Medium)
+        .doc("Most bytes one fetch response carries, whatever the client asks; at least one batch is always sent.");
+    pub incremental_fetch_session_slots_max: usize = row("max.incremental.fetch.session.cache.slots", Int, Some("1000"), at_least(0), ReadOnly, Medium)
+        .doc("Most incremental fetch sessions remembered.");
+    pub request_partition_size_limit: i32 = row("max.request.partition.size.limit", Int, Some("2000"), at_least(1), ReadOnly, Medium)
+        .doc("Most partitions in one answer to DescribeTopicPartitions.");
+
+    // Consumer groups.
+    pub group_session_timeout_ms_min: i32 = row("group.min.session.timeout.ms", Int, Some("6000"), Any, ReadOnly, Medium)
+        .doc("Smallest session timeout a classic member may ask for.");
+    pub group_session_timeout_ms_max: i32 = row("group.max.session.timeout.ms", Int, Some("1800000"), Any, ReadOnly, Medium)
+        .doc("Largest session timeout a classic member may ask for.");
+    /// See `BrokerSettings::group_initial_rebalance_delay_is_set`.
+    pub group_initial_rebalance_delay_ms: i32 = row("group.initial.rebalance.delay.ms", Int, Some("3000"), Any, ReadOnly, Medium)
+        .doc("How long an empty group waits for more members after the first; unset, it adapts and a lone member waits not at all.");
+    pub group_max_size: usize = row("group.max.size", Int, Some("2147483647"), at_least(1), ReadOnly, Medium)
+        .doc("Most members of a classic group.");
+    pub offset_metadata_bytes_max: usize = row("offset.metadata.max.bytes", Int, Some("4096"), Any, ReadOnly, High)
+        .doc("Largest metadata string stored with a committed offset.");
+    pub offsets_retention_minutes: i64 = row("offsets.retention.minutes", Int, Some("10080"), at_least(1), ReadOnly, High)
+        .doc("Minutes that offsets of an empty group are kept.");
+    pub offsets_retention_check_interval_ms: i64 = row("offsets.retention.check.interval.ms", Long, Some("600000"), at_least(1), ReadOnly, High)
+        .doc("How often it is looked for expired offsets.");
+    pub offsets_topic_num_partitions: i32 = row("offsets.topic.num.partitions", Int, Some("50"), at_least(1), ReadOnly, High)
+        .doc("Partitions of the offsets topic; not to be changed afterwards.");
+    /// The wish; a creation takes as many as there are live brokers.
+    pub offsets_topic_replication_factor: i16 = row("offsets.topic.replication.factor", Short, Some("3"), at_least(1), ReadOnly, High)
+        .doc("Replicas of the offsets topic, as far as there are brokers.");
+    pub offsets_topic_segment_bytes: i32 = row("offsets.topic.segment.bytes", Int, Some("104857600"), at_least(1), ReadOnly, High)
+        .doc("Segment size of the offsets topic.");
+    /// Kafka's number of a codec; 0 is none.
+    pub offsets_topic_compression_codec: i32 = row("offsets.topic.compression.codec", Int, Some("0"), Any, ReadOnly, High)
+        .doc("Codec of the offsets topic, as a number: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.");
+
+    // Transactions.
+    pub producer_id_expiration_ms: i32 = row("producer.id.expiration.ms", Int, Some("86400000"), at_least(1), ClusterWide, Low).at_start()
+        .doc("How long an idle producer's sequence numbers are remembered.");
+    pub transaction_timeout_ms_max: i32 = row("transaction.max.timeout.ms", Int, Some("900000"), at_least(1), ReadOnly, High)
+        .doc("Longest transaction timeout a client may ask for.");
+    pub transaction_abort_interval_ms: i32 = row("transaction.abort.timed.out.transaction.cleanup.interval.ms", Int, Some("10000"), at_least(1), ReadOnly, Low)
+        .doc("How often timed-out transactions are aborted.");
+    pub transaction_expiration_interval_ms: i32 = row("transaction.remove.expired.transaction.cleanup.interval.ms", Int, Some("3600000"), at_least(1), ReadOnly, Low)
+        .doc("How often expired transactional ids are removed.");
+    pub transactional_id_expiration_ms: i32 = row("transactional.id.expiration.ms", Int, Some("604800000"), at_least(1), ReadOnly, High)
+        .doc("How long an unused transactional id is remembered.");
+    pub transaction_topic_num_partitions: i32 = row("transaction.state.log.num.partitions", Int, Some("50"), at_least(1), ReadOnly, High)
+        .doc("Partitions of the transaction topic.");
+    /// The wish; a creation takes as many as there are live brokers.
+    pub transaction_topic_replication_factor: i16 = row("transaction.state.log.replication.factor", Short, Some("3"), at_least(1), ReadOnly, High)
+        .doc("Replicas of the transaction topic.");
+    pub transaction_topic_segment_bytes: i32 = row("transaction.state.log.segment.bytes", Int, Some("104857600"), at_least(1), ReadOnly, High)
+        .doc("Segment size of the transaction topic.");
+    pub transaction_topic_min_isr: i32 = row("transaction.state.log.min.isr", Int, Some("2"), at_least(1), ReadOnly, High)
+        .doc("Least in-sync replicas of the transaction topic.");
+
+    // Share groups; what a group may set for itself is in `group.rs`.
+    pub share_sessions_max: usize = row("group.share.max.share.sessions", Int, Some("2000"), at_least(1), ReadOnly, Medium)
+        .doc("Most share sessions of this broker.");
+    pub share_group_max_size: i32 = row("group.share.max.size", Int, Some("200"), between(1, 1000), ReadOnly, Medium)
+        .doc("Most members of a share group.");
+    pub share_initialize_retry_interval_ms: i64 = row("group.share.initialize.retry.interval.ms", Int, Some("30000"), at_least(1), ReadOnly, Low).internal()
+        .doc("Pause before setting up share state is tried again.");
+    pub share_updates_per_snapshot: i32 = row("share.coordinator.snapshot.update.records.per.snapshot", Int, Some("500"), between(0, 500), ReadOnly, Medium)
+        .doc("Updates of share state between two snapshots.");
+    pub share_prune_interval_ms: i64 = row("share.coordinator.state.topic.prune.interval.ms", Int, Some("300000"), at_least(1), ReadOnly, Low).internal()
+        .doc("How often old share state is deleted.");
+    pub share_cold_snapshot_interval_ms: i64 = row("share.coordinator.cold.partition.snapshot.interval.ms", Int, Some("300000"), at_least(1), ReadOnly, Low).internal()
+        .doc("How often idle share partitions are snapshotted.");
+    pub share_topic_num_partitions: i32 = row("share.coordinator.state.topic.num.partitions", Int, Some("50"), at_least(1), ReadOnly, High)
+        .doc("Partitions of the share state topic.");
+    /// The wish; a creation takes as many as there are live brokers.
+    pub share_topic_replication_factor: i16 = row("share.coordinator.state.topic.replication.factor", Short, Some("3"), at_least(1), ReadOnly, High)
+        .doc("Replicas of the share state topic.");
+    pub share_topic_segment_bytes: i32 = row("share.coordinator.state.topic.segment.bytes", Int, Some("104857600"), at_least(1), ReadOnly, High)
+        .doc("Segment size of the share state topic.");
+    /// Kafka's number of a codec; 0 is none.
+    pub share_topic_compression_codec: i32 = row("share.coordinator.state.topic.compression.codec", Int, Some("0"), Any, ReadOnly, High)
+        .doc("Codec of the share state topic, as a number.");
+
+    // Logs.
+    pub log_retention_check_interval_ms: i64 = row("log.retention.check.interval.ms", Long, Some("300000"), at_least(1), ReadOnly, Medium)
+        .doc("How often it is looked for data past its retention.");
+    pub log_flush_offset_checkpoint_interval_ms: i32 = row("log.flush.offset.checkpoint.interval.ms", Int, Some("60000"), at_least(0), ReadOnly, High)
+        .doc("How often the recovery points are written down.");
+    pub num_recovery_threads_per_data_dir: i32 = row("num.recovery.threads.per.data.dir", Int, Some("2"), at_least(1), ClusterWide, High).at_start()
+        .doc("Threads that recover logs at start, for each directory.");
+    pub log_cleaner_enable: bool = row("log.cleaner.enable", Boolean, Some("true"), Any, ReadOnly, Medium)
+        .doc("Whether compacted topics are cleaned.");
+    pub log_cleaner_threads: i32 = row("log.cleaner.threads", Int, Some("1"), at_least(0), ClusterWide, Medium)
+        .doc("Threads of the cleaner.");
+    pub log_cleaner_backoff_ms: i64 = row("log.cleaner.backoff.ms", Long, Some("15000"), at_least(0), ClusterWide, Medium)
+        .doc("How long the cleaner rests when there is nothing to clean.");
+    pub log_cleaner_dedupe_buffer_bytes: i64 = row("log.cleaner.dedupe.buffer.size", Long, Some("134217728"), Any, ClusterWide, Medium)
+        .doc("Memory for finding duplicate keys, over all cleaner threads.");
+    pub log_cleaner_io_buffer_bytes: i32 = row("log.cleaner.io.buffer.size", Int, Some("524288"), at_least(0), ClusterWide, Medium)
+        .doc("Memory for reading and writing, over all cleaner threads.");
+    pub log_cleaner_io_buffer_load_factor: f64 = row("log.cleaner.io.buffer.load.factor", Double, Some("0.9"), Any, ClusterWide, Medium)
+        .doc("How full the table of duplicate keys may get.");
+    pub log_cleaner_io_bytes_per_second_max: f64 = row("log.cleaner.io.max.bytes.per.second", Double, Some("1.7976931348623157E308"), Any, ClusterWide, Medium)
+        .doc("Most bytes a second the cleaner reads and writes.");
+}

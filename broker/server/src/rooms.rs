@@ -1,0 +1,160 @@
+//! The object graph of one broker without its listeners, its HTTP and its process.
+//! Shell. The process opens it on the machine (`wiring.rs`), the simulated world in memory (`broker/sim`).
+//!
+//! Order: the metadata log is read, then each room follows the image in layer order, so that a partition is there
+//! before its coordinator loads, and the configuration before whatever obeys it.
+
+use std::sync::Arc;
+
+use ottla_api::metrics::ApiMetrics;
+use ottla_api::{Broker, Rooms as ApiRooms};
+use ottla_config::{BrokerConfig, DynamicBrokerConfig};
+use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, TransactionSettings};
+use ottla_coordinator::{
+    CoordinatorListener, GroupCoordinator, Loader, PartitionLog, ShareCoordinator, SharePartitionManager,
+};
+use ottla_env::Env;
+use ottla_log::LogManager;
+use ottla_metadata::{Metadata, MetadataOptions, Registration};
+use ottla_model::BrokerId;
+use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
+use ottla_records::Codec;
+use ottla_replica::metrics::ReplicaMetrics;
+use ottla_replica::{Durability, ReplicaManager};
+use prometheus::Registry;
+
+use crate::transactions::Ids;
+use crate::{settings, share};
+
+/// What a broker is opened with.
+pub struct Opening<'a> {
+    pub env: &'a Env,
+    pub config: &'a BrokerConfig,
+    /// Recovered, with their directories locked.
+    pub logs: &'a Arc<LogManager>,
+    /// Whether the last process left nothing to recover.
+    pub was_clean: bool,
+    pub cluster_id: &'a str,
+    pub registration: Registration,
+    pub transactions: TransactionSettings,
+    /// Nothing of it outlives the process.
+    pub ephemeral: bool,
+    /// A damaged metadata log is cut, and does not stop the start.
+    pub accept_metadata_loss: bool,
+    pub registry: &'a Registry,
+}
+
+/// The rooms of a broker that is ready for requests once `loader` is idle.
+pub struct Rooms {
+    pub config: Arc<DynamicBrokerConfig>,
+    pub metadata: Arc<Metadata>,
+    pub replicas: Arc<ReplicaManager>,
+    pub loader: Arc<Loader>,
+    pub groups: Arc<GroupCoordinator>,
+    pub share_state: Arc<ShareCoordinator>,
+    pub share_partitions: Arc<SharePartitionManager>,
+    pub transactions: Arc<TransactionCoordinator>,
+    pub producer_ids: Arc<Ids>,
+    /// What the handlers see.
+    pub broker: Arc<Broker>,
+}
+
+impl Rooms {
+    pub fn open(opening: Opening<'_>) -> Result<Rooms, String> {
+        let Opening { env, config, logs, ephemeral, registry, .. } = opening;
+        let failed = |error: prometheus::Error| format!("metrics: {error}");
+        let durability = settings::durability(config, ephemeral);
+        let options = MetadataOptions {
+            logs: (!ephemeral).then(|| logs.clone()),
+            cluster_id: opening.cluster_id.to_owned(),
+            config: config.clone(),
+            features: settings::features(),
+            sync: durability != Durability::Os,
+            unclean_stop: !opening.was_clean,
+            accept_loss: opening.accept_metadata_loss,
+        };
+        let metadata = Metadata::open(env, options).map_err(|error| {
+            if opening.was_clean {
+                // Nothing was written: the next start is to find it as clean as this one did.
+                logs.clean_shutdown();
+            }
+            error.to_string()
+        })?;
+        let dynamic_config = Arc::new(DynamicBrokerConfig::new(config.clone()));
+        metadata.subscribe(dynamic_config.clone());
+        let metrics = Arc::new(ReplicaMetrics::new(registry).map_err(failed)?);
+        let sync_seconds = metrics.sync_seconds.clone();
+        logs.on_sync(Arc::new(move |took| sync_seconds.observe(took.as_secs_f64())));
+        let replicas = ReplicaManager::new(logs.clone(), dynamic_config.clone(), durability, metrics);
+        metadata.subscribe(replicas.clone());
+        let loader = Loader::new(env.tasks.clone());
+        let groups = GroupCoordinator::new(
+            settings::groups(config),
+            Arc::new(PartitionLog::new(
+                GROUP_METADATA_TOPIC,
+                replicas.clone(),
+                metadata.clone(),
+                settings::offsets_codec(config),
+            )),
+            env.clock.clone(),
+            env.rng.clone(),
+            loader.clone(),
+        );
+        let (share_state, share_partitions) =
+            share::rooms(env, &dynamic_config, &metadata, &replicas, &loader);
+        let producer_ids = Arc::new(Ids::new(metadata.clone()));
+        let transactions = TransactionCoordinator::new(
+            opening.transactions,
+            Arc::new(PartitionLog::new(
+                TRANSACTION_STATE_TOPIC,
+                replicas.clone(),
+                metadata.clone(),
+                Codec::None,
+            )),
+            Arc::new(PartitionMarkers {
+                node_id: BrokerId(config.node_id),
+                metadata: metadata.clone(),
+                replicas: replicas.clone(),
+                groups: groups.clone(),
+                clock: env.clock.clone(),
+            }),
+            producer_ids.clone(),
+            env.clock.clone(),
+            env.tasks.clone(),
+            loader.clone(),
+        );
+        metadata.subscribe(Arc::new(CoordinatorListener {
+            node_id: BrokerId(config.node_id),
+            groups: groups.clone(),
+            transactions: transactions.clone(),
+            share_state: share_state.clone(),
+            share_partitions: share_partitions.clone(),
+        }));
+        metadata.start(&opening.registration).map_err(|error| error.to_string())?;
+        let broker = Arc::new(Broker::new(ApiRooms {
+            env: env.clone(),
+            config: dynamic_config.clone(),
+            features: settings::features(),
+            metadata: metadata.clone(),
+            replicas: replicas.clone(),
+            groups: groups.clone(),
+            transactions: transactions.clone(),
+            share_state: share_state.clone(),
+            share_partitions: share_partitions.clone(),
+            metrics: Arc::new(ApiMetrics::new(registry).map_err(failed)?),
+            authorizer: settings::authorizer(config)?,
+        }));
+        Ok(Rooms {
+            config: dynamic_config,
+            metadata,
+            replicas,
+            loader,
+            groups,
+            share_state,
+            share_partitions,
+            transactions,
+            producer_ids,
+            broker,
+        })
+    }
+}

@@ -1,0 +1,269 @@
+//! What the documents claim of the source, held against the source.
+//! Shell: reads the files of the repository.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// The rooms, lowest first, as ARCHITECTURE.md lists them.
+const ROOMS: [&str; 15] = [
+    "model",
+    "env",
+    "records",
+    "protocol",
+    "config",
+    "log",
+    "security",
+    "network",
+    "metadata",
+    "replica",
+    "coordinator",
+    "api",
+    "admin",
+    "server",
+    "sim",
+];
+
+struct Source {
+    /// From the root of the repository.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// The lines that are neither a comment nor a unit test.
+    fn shipping(&self) -> String {
+        let mut kept = String::with_capacity(self.text.len());
+        let mut lines = self.text.lines().peekable();
+        while let Some(line) = lines.next() {
+            let is_test = line.trim() == "#[cfg(test)]";
+            match lines.peek() {
+                // Unit tests are the last thing in a file.
+                Some(next) if is_test && next.contains("mod ") && next.ends_with('{') => break,
+                Some(_) if is_test => drop(lines.next()),
+                _ if line.trim_start().starts_with("//") => {}
+                _ => {
+                    kept.push_str(line);
+                    kept.push('\n');
+                }
+            }
+        }
+        kept
+    }
+
+    fn is_test(&self) -> bool {
+        ["/tests/", "tests.rs", "/benches/", "/examples/", "testing.rs"]
+            .iter()
+            .any(|part| self.path.contains(part))
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Every source file that is written by hand below a folder of the repository.
+fn sources(folder: &str) -> Vec<Source> {
+    let mut sources = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).expect("a folder of the repository") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            if path.is_dir() {
+                if !["target", "generated", ".generated", "node_modules"].contains(&name.as_str()) {
+                    folders.push(path);
+                }
+            } else if name.ends_with(".rs") {
+                let text = std::fs::read_to_string(&path).expect("a source file");
+                let path = path.strip_prefix(root()).expect("below the root").display().to_string();
+                sources.push(Source { path, text });
+            }
+        }
+    }
+    assert!(!sources.is_empty(), "{folder} has sources");
+    sources
+}
+
+fn room_sources(room: &str) -> Vec<Source> {
+    sources(&format!("broker/{room}/src"))
+}
+
+/// Whether a text has a name, not as a part of another. A name may begin with its dot.
+fn contains_word(text: &str, word: &str) -> bool {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let begins_apart =
+        |at: usize| word.starts_with('.') || !text[..at].chars().next_back().is_some_and(is_part);
+    let ends_apart = |at: usize| !text[at + word.len()..].chars().next().is_some_and(is_part);
+    text.match_indices(word).any(|(at, _)| begins_apart(at) && ends_apart(at))
+}
+
+fn none(found: Vec<String>, rule: &str) {
+    assert!(found.is_empty(), "{rule}:\n  {}", found.join("\n  "));
+}
+
+#[test]
+fn the_first_two_lines_of_a_file_say_what_it_owns_and_whether_it_is_core_or_shell() {
+    let says = |source: &&Source| {
+        let mut lines = source.text.lines();
+        let owns = lines.next().is_some_and(|line| line.starts_with("//! "));
+        let kind = lines.next().unwrap_or_default();
+        !(owns && (kind.starts_with("//! Core") || kind.starts_with("//! Shell")))
+    };
+    let all = ["broker", "compat/src", "protocol-tests"].into_iter().flat_map(sources).collect::<Vec<_>>();
+    none(all.iter().filter(says).map(|source| source.path.clone()).collect(), "line 2 says Core or Shell");
+}
+
+#[test]
+fn only_the_outside_world_is_named_where_it_lives() {
+    // What a machine gives is in `env`; `server` opens the files that its arguments name.
+    let words =
+        ["tokio::runtime", "std::fs", "Instant", "SystemTime", "rand::", "getrandom", "thread::sleep"];
+    let allowed = [
+        ("broker/server/src/main.rs", "std::fs"),
+        ("broker/server/src/ready.rs", "std::fs"),
+        // Waits, before anything else runs, for the lock of a process that is about to end.
+        ("broker/metadata/src/store.rs", "thread::sleep"),
+    ];
+    let mut found = Vec::new();
+    for source in ROOMS.iter().filter(|room| **room != "env").flat_map(|room| room_sources(room)) {
+        let text = source.shipping();
+        for word in words {
+            let named = if word.ends_with(':') { text.contains(word) } else { contains_word(&text, word) };
+            if named && !source.is_test() && !allowed.contains(&(source.path.as_str(), word)) {
+                found.push(format!("{} names {word}", source.path));
+            }
+        }
+    }
+    none(found, "clock, files, randomness and runtime are behind the traits of env");
+}
+
+#[test]
+fn sled_is_in_one_file() {
+    let users: Vec<String> = ROOMS
+        .iter()
+        .flat_map(|room| room_sources(room))
+        .filter(|source| source.shipping().contains("sled::") && !source.is_test())
+        .map(|source| source.path)
+        .collect();
+    assert_eq!(users, ["broker/metadata/src/store.rs"]);
+}
+
+/// The dependencies of a room by the table they are in.
+fn dependencies(room: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let manifest = root().join("broker").join(room).join("Cargo.toml");
+    let text = std::fs::read_to_string(manifest).expect("a manifest");
+    let mut tables = BTreeMap::<String, BTreeSet<String>>::new();
+    let mut table = String::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            table = name.trim_end_matches(']').to_owned();
+        } else if table.ends_with("dependencies") {
+            let name: String =
+                line.chars().take_while(|c| c.is_alphanumeric() || "-_".contains(*c)).collect();
+            if !name.is_empty() {
+                tables.entry(table.clone()).or_default().insert(name);
+            }
+        }
+    }
+    tables
+}
+
+#[test]
+fn a_room_uses_only_rooms_below_it_and_names_every_dependency() {
+    let mut found = Vec::new();
+    for (level, room) in ROOMS.iter().enumerate() {
+        let (tests, shipping): (Vec<Source>, Vec<Source>) =
+            sources(&format!("broker/{room}")).into_iter().partition(Source::is_test);
+        let shipping: String = shipping.iter().map(Source::shipping).collect();
+        let everything: String =
+            room_sources(room).into_iter().chain(tests).map(|source| source.text).collect();
+        for (table, names) in dependencies(room) {
+            let text = if table == "dependencies" { &shipping } else { &everything };
+            for name in names {
+                let lower =
+                    name.strip_prefix("ottla-").and_then(|name| ROOMS.iter().position(|room| *room == name));
+                if table == "dependencies" && lower.is_some_and(|lower| lower >= level) {
+                    found.push(format!("{room} uses {name}, which is not below it"));
+                }
+                if !contains_word(text, &name.replace('-', "_")) {
+                    found.push(format!("{room} has {name} in [{table}] and does not name it"));
+                }
+            }
+        }
+    }
+    none(found, "dependencies point downward, and none is dead");
+}
+
+#[test]
+fn every_config_field_is_read_by_a_room() {
+    let readers: String = ROOMS
+        .iter()
+        .filter(|room| **room != "config")
+        .flat_map(|room| room_sources(room))
+        .filter(|source| !source.is_test())
+        .map(|source| source.shipping())
+        .collect();
+    // A private field is read in `config` alone; the compiler refuses one that is not.
+    let in_force = sources("broker/config/src").into_iter().map(|source| source.text).collect::<String>();
+    let unread = ottla_config::fields_in_force().into_iter().filter(|(field, _)| {
+        let is_private = in_force.contains(&format!("pub(crate) {field}:"));
+        !is_private && !contains_word(&readers, &format!(".{field}"))
+    });
+    let found = unread.map(|(field, key)| format!("{key}: {field}")).collect();
+    none(found, "a key with a field has an effect (`ottla config` says so): a room reads it");
+}
+
+/// The structs that carry settings from the configuration into a room that doesn't know it.
+const SETTINGS: [(&str, &str); 8] = [
+    ("log", "LogConfig"),
+    ("log", "LogManagerSettings"),
+    ("log", "CleanerSettings"),
+    ("network", "NetworkSettings"),
+    ("network", "ConnectionLimits"),
+    ("coordinator", "GroupSettings"),
+    ("coordinator", "TransactionSettings"),
+    ("coordinator", "ShareCoordinatorSettings"),
+];
+
+#[test]
+fn every_setting_that_a_room_is_given_is_read_there() {
+    let mut found = Vec::new();
+    for (room, name) in SETTINGS {
+        let all = room_sources(room);
+        let body = all.iter().find_map(|source| source.text.split(&format!("pub struct {name} {{")).nth(1));
+        let Some(body) = body.and_then(|text| text.split("\n}").next()) else {
+            found.push(format!("{room} has no struct {name}"));
+            continue;
+        };
+        let shipping: String = all.iter().filter(|source| !source.is_test()).map(Source::shipping).collect();
+        for line in body.lines() {
+            let Some((field, _)) = line.trim().strip_prefix("pub ").and_then(|line| line.split_once(':'))
+            else {
+                continue;
+            };
+            if !contains_word(&shipping, &format!(".{field}")) {
+                found.push(format!("{name}.{field}"));
+            }
+        }
+    }
+    none(found, "a setting that is handed to a room is obeyed there");
+}
+
+/// Assertions of shipping code, and the lines they are counted in.
+fn count_assertions() -> (usize, usize) {
+    let sources = ROOMS.iter().filter(|room| **room != "sim").flat_map(|room| room_sources(room));
+    sources.filter(|source| !source.is_test()).fold((0, 0), |(assertions, lines), source| {
+        let shipping = source.shipping();
+        let begins = |line: &&str| {
+            let line = line.trim_start().trim_start_matches("const _: () = ");
+            ["assert!(", "assert_eq!(", "assert_ne!("].iter().any(|name| line.starts_with(name))
+        };
+        (assertions + shipping.lines().filter(begins).count(), lines + source.text.lines().count())
+    })
+}
+
+#[test]
+fn what_must_hold_is_asserted_twice_in_a_thousand_lines() {
+    let (assertions, lines) = count_assertions();
+    assert!(assertions * 1_000 >= lines * 2, "{assertions} assertions in {lines} lines");
+}
