@@ -1,4 +1,4 @@
-//! DescribeGroups, ListGroups and DeleteGroups at the door.
+//! DescribeGroups, ListGroups and DeleteGroups.
 //! Shell.
 
 use std::collections::{BTreeMap, HashSet};

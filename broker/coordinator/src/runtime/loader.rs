@@ -23,7 +23,7 @@ pub(crate) trait Load: Send {
 pub struct Loader {
     tasks: Arc<dyn Tasks>,
     queue: Mutex<Queue>,
-    /// The thread that runs, or ran last; locked by whoever starts or ends one.
+    /// The thread that runs, or ran last; locked to start or end one.
     thread: Mutex<Option<ThreadHandle>>,
     idle: Notify,
 }

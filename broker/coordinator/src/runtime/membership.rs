@@ -1,4 +1,4 @@
-//! JoinGroup, SyncGroup, Heartbeat and LeaveGroup at the door.
+//! JoinGroup, SyncGroup, Heartbeat and LeaveGroup.
 //! Shell.
 
 use std::sync::Arc;

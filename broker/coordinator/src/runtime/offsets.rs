@@ -1,4 +1,4 @@
-//! OffsetCommit, OffsetFetch and OffsetDelete at the door.
+//! OffsetCommit, OffsetFetch and OffsetDelete.
 //! Shell.
 
 use ottla_model::{ErrorCode, TopicId, TopicName};
@@ -18,7 +18,7 @@ use crate::wire::{
 /// The first version that names topics by id alone.
 const TOPIC_ID_VERSION_MIN: i16 = 10;
 
-/// One topic of an OffsetCommit, with what was decided before the coordinator is asked.
+/// One topic of an OffsetCommit, with what was decided before the group's shard is entered.
 struct CommitTopic<'a> {
     name: TopicName,
     id: TopicId,
@@ -37,7 +37,7 @@ impl GroupCoordinator {
         topics: &dyn TopicLookup,
     ) -> Reply<OffsetCommitResponse> {
         let mut plan = plan_commit(context.api_version, request, topics);
-        // Nothing that exists: the coordinator is not asked, whatever the group.
+        // Nothing that exists: no shard is entered, and any group is answered so.
         if plan.iter().all(|topic| topic.partitions.is_empty()) {
             return Reply::Now(respond_commit(&mut plan, |_| ErrorCode::None));
         }

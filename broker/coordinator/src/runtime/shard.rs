@@ -179,7 +179,7 @@ impl<S: CoordinatorShard> ShardGuard<'_, S> {
         (Waiter { token, api_version }, receiver)
     }
 
-    /// Does what a turn asked for. An error means that the turn's own records were refused, as the
+    /// Does what a turn wants done. An error means that the turn's own records were refused, as the
     /// client is to be answered; the core knows it, and its state is as before the turn.
     pub fn perform(&mut self, effects: Effects<S>) -> Result<(), ErrorCode> {
         let mut outcome = None;

@@ -6,7 +6,7 @@
 //!
 //! Invariants:
 //! - I1. `ShareStateShard::replay` alone changes what a restart must find.
-//! - I2. What a reader is told rests on records that are durable.
+//! - I2. An answer rests on records that are durable.
 
 pub mod codec;
 pub mod combine;

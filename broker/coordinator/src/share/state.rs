@@ -62,7 +62,7 @@ pub struct StateWrite {
     pub batches: Vec<StateBatch>,
 }
 
-/// What is asked for when only the progress matters.
+/// What is read when only the progress matters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StateSummary {
     pub start_offset: i64,

@@ -114,7 +114,7 @@ impl TransactionCoordinator {
         self.runtime.tick();
     }
 
-    /// The broker stops. A transaction whose end was decided is completed by whoever loads it next.
+    /// The broker stops. A transaction whose end was decided is completed by the next load.
     pub fn close(&self) {
         self.runtime.close();
         self.tasks.close();
@@ -278,6 +278,10 @@ impl TransactionCoordinator {
             self.committed(&shard, offset).await?;
             if let Some(completion) = completion {
                 self.hold_answer(completion).await;
+                if shard.has_ended() {
+                    // What was decided stands; the next leader answers for it.
+                    return Err(ErrorCode::NotCoordinator);
+                }
             }
             let now = now.ok_or(ErrorCode::InvalidProducerIdMapping)?;
             return Ok(match now.next_producer_id.is_none() {

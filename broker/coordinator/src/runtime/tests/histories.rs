@@ -6,6 +6,7 @@
 
 mod groups;
 mod share_state;
+mod transactions;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -127,19 +128,34 @@ impl CoordinatorLog for NodeLog {
 /// What a thread does, until it has run.
 type Thread = Arc<Mutex<Option<Hook>>>;
 
-/// Threads that run when the history says so.
+/// Tasks and threads that go on when the history says so.
 #[derive(Default)]
-struct TurnTasks(Arc<Mutex<Vec<Thread>>>);
+struct TurnTasks {
+    works: Mutex<Vec<BoxFuture<'static, ()>>>,
+    threads: Mutex<Vec<Thread>>,
+}
 
 impl Tasks for TurnTasks {
-    fn spawn(&self, _: &'static str, _: BoxFuture<'static, ()>) -> TaskHandle {
-        panic!("what time brings is a call here");
+    fn spawn(&self, _: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle {
+        self.works.lock().push(work);
+        TaskHandle::new(Box::new(|| {}), Box::pin(async {}))
     }
 
     fn spawn_thread(&self, _: &'static str, work: Box<dyn FnOnce() + Send>) -> ThreadHandle {
         let work = Arc::new(Mutex::new(Some(work)));
-        self.0.lock().push(Arc::clone(&work));
+        self.threads.lock().push(Arc::clone(&work));
         ThreadHandle::new(Box::new(move || run(&work)))
+    }
+}
+
+impl TurnTasks {
+    fn poll_works(&self) {
+        let works = std::mem::take(&mut *self.works.lock());
+        for mut work in works {
+            if work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                self.works.lock().push(work);
+            }
+        }
     }
 }
 
@@ -155,7 +171,7 @@ type News = (Option<usize>, i32);
 
 struct Node<S: CoordinatorShard> {
     runtime: Arc<CoordinatorRuntime<S>>,
-    threads: Arc<TurnTasks>,
+    tasks: Arc<TurnTasks>,
     news: Mutex<VecDeque<News>>,
     /// The epoch that this node knows to lead under.
     leads: Mutex<Option<i32>>,
@@ -233,6 +249,7 @@ trait Subject: Send + Sync + 'static {
         clock: Arc<MemoryClock>,
         loader: Arc<Loader>,
         rng: Arc<SeededRng>,
+        tasks: Arc<dyn Tasks>,
     ) -> Self;
 
     fn runtime(&self) -> &Arc<CoordinatorRuntime<Self::Shard>>;
@@ -295,17 +312,18 @@ impl<U: Subject> History<U> {
             seen_committed: Default::default(),
             on_read: Mutex::default(),
         });
-        let threads: [Arc<TurnTasks>; 2] = Default::default();
+        let tasks: [Arc<TurnTasks>; 2] = Default::default();
         let subjects = [0, 1].map(|node| {
             let log = Arc::new(NodeLog { node, replicas: Arc::clone(&replicas) });
-            let loader = Loader::new(threads[node].clone());
-            U::new(log, clock.clone(), loader, Arc::new(SeededRng::new(seed ^ node as u64)))
+            let loader = Loader::new(tasks[node].clone());
+            let rng = Arc::new(SeededRng::new(seed ^ node as u64));
+            U::new(log, clock.clone(), loader, rng, tasks[node].clone())
         });
         let nodes = [0, 1].map(|node| {
             let runtime = Arc::clone(subjects[node].runtime());
             runtime.set_partition_count(Some(1));
-            let threads = threads[node].clone();
-            Node { runtime, threads, news: Mutex::default(), leads: Mutex::default() }
+            let tasks = tasks[node].clone();
+            Node { runtime, tasks, news: Mutex::default(), leads: Mutex::default() }
         });
         let cluster = Arc::new(Cluster { replicas, nodes, loads_cut: AtomicUsize::new(0) });
         History {
@@ -332,7 +350,8 @@ impl<U: Subject> History<U> {
                 self.cluster.elect(leader, |bound| self.rng.below(bound));
             }
             72..84 => self.cluster.deliver(node),
-            84..94 => self.run_load(node),
+            84..91 => self.run_load(node),
+            91..95 => self.cluster.nodes[node].tasks.poll_works(),
             _ => {
                 self.clock.advance(Duration::from_millis(self.rng.below(20_000)));
                 self.cluster.nodes[node].runtime.tick();
@@ -342,11 +361,9 @@ impl<U: Subject> History<U> {
 
     fn begin(&mut self, node: usize) {
         let subject = &self.subjects[node];
+        self.attempted += 1;
         let (kind, work) = match self.rng.below(10) {
-            0..5 => {
-                self.attempted += 1;
-                (Kind::Write(self.attempted), subject.write(self.attempted))
-            }
+            0..5 => (Kind::Write(self.attempted), subject.write(self.attempted)),
             5..8 => (Kind::Read, subject.read()),
             _ => match subject.other() {
                 Some(work) => (Kind::Other, work),
@@ -399,6 +416,8 @@ impl<U: Subject> History<U> {
             Err(ErrorCode::NotCoordinator) => {
                 self.totals.cut += usize::from(request.epoch.is_some() && leads != request.epoch);
             }
+            // Another of the same transactional id is under way.
+            Err(ErrorCode::ConcurrentTransactions) => {}
             Err(error) => panic!("seed {seed}: {error:?} to {:?}", request.kind),
         }
     }
@@ -434,9 +453,23 @@ impl<U: Subject> History<U> {
     }
 
     fn run_threads(&self, node: usize) {
-        let threads = std::mem::take(&mut *self.cluster.nodes[node].threads.0.lock());
+        let threads = std::mem::take(&mut *self.cluster.nodes[node].tasks.threads.lock());
         for thread in threads {
             run(&thread);
+        }
+    }
+
+    /// Everything that does not wait for a leader comes to its end.
+    fn let_all_go_on(&mut self) {
+        for _ in 0..4 {
+            self.clock.advance(Duration::from_millis(100));
+            self.cluster.commit(u64::MAX);
+            for node in &self.cluster.nodes {
+                node.tasks.poll_works();
+            }
+            for place in (0..self.in_flight.len()).rev() {
+                self.poll(place);
+            }
         }
     }
 
@@ -445,9 +478,7 @@ impl<U: Subject> History<U> {
         let seed = self.seed;
         self.cluster.elect(None, |_| 0);
         self.cluster.deliver_all();
-        for place in (0..self.in_flight.len()).rev() {
-            self.poll(place);
-        }
+        self.let_all_go_on();
         let waiting: Vec<Kind> = self.in_flight.iter().map(|request| request.kind).collect();
         assert!(waiting.is_empty(), "seed {seed}: nobody leads, and these still wait: {waiting:?}");
         let leader = self.rng.below(2) as usize;
@@ -455,12 +486,17 @@ impl<U: Subject> History<U> {
         self.cluster.deliver_all();
         self.run_threads(0);
         self.run_threads(1);
-        self.cluster.commit(u64::MAX);
-        let work = self.subjects[leader].read();
-        self.push(leader, Kind::Read, work);
         let answered = self.totals.answered;
-        self.poll(0);
-        assert_eq!(self.totals.answered, answered + 1, "seed {seed}: the last leader does not answer");
+        for _ in 0..5 {
+            self.let_all_go_on();
+            if self.totals.answered > answered {
+                break;
+            }
+            self.attempted += 1;
+            let work = self.subjects[leader].read();
+            self.push(leader, Kind::Read, work);
+        }
+        assert!(self.totals.answered > answered, "seed {seed}: the last leader does not answer");
         self.totals.loads_cut = self.cluster.loads_cut.load(Ordering::Relaxed);
         for node in &self.cluster.nodes {
             node.runtime.close();

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use ottla_env::BoxFuture;
 use ottla_env::memory::{MemoryClock, SeededRng};
+use ottla_env::{BoxFuture, Tasks};
 use ottla_model::ErrorCode;
 
 use super::super::{Topics, context, join_request};
@@ -32,6 +32,7 @@ impl Subject for Arc<GroupCoordinator> {
         clock: Arc<MemoryClock>,
         loader: Arc<Loader>,
         rng: Arc<SeededRng>,
+        _tasks: Arc<dyn Tasks>,
     ) -> Arc<GroupCoordinator> {
         GroupCoordinator::new(GroupSettings::default(), log, clock, rng, loader)
     }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use ottla_env::BoxFuture;
 use ottla_env::memory::{MemoryClock, SeededRng};
+use ottla_env::{BoxFuture, Tasks};
 use ottla_model::{ErrorCode, GroupId};
 
 use super::super::TOPIC_ID;
@@ -31,6 +31,7 @@ impl Subject for Arc<ShareCoordinator> {
         clock: Arc<MemoryClock>,
         loader: Arc<Loader>,
         _rng: Arc<SeededRng>,
+        _tasks: Arc<dyn Tasks>,
     ) -> Arc<ShareCoordinator> {
         ShareCoordinator::new(SETTINGS, log, clock, loader)
     }
