@@ -23,11 +23,10 @@ mod tests {
 
     #[test]
     fn a_code_is_counted_in_the_versions_that_have_it() {
+        let single = FindCoordinatorResponse::default().with_error_code(7);
+        assert_eq!(codes(&single, 3), [7]);
         let coordinator = find_coordinator_response::Coordinator::default().with_error_code(15);
-        let response =
-            FindCoordinatorResponse::default().with_error_code(7).with_coordinators(vec![coordinator]);
-        assert_eq!(codes(&response, 3), [7]);
-        assert_eq!(codes(&response, 4), [15]);
+        assert_eq!(codes(&single.with_coordinators(vec![coordinator]), 4), [15]);
     }
 
     #[test]
