@@ -143,19 +143,29 @@ pub fn registration(env: &Env, config: &BrokerConfig, identity: &Identity) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ottla_config::{ConfigType, DynamicMode, Effect, broker, effect_of_broker_key, fields_in_force};
+    use ottla_config::{
+        ConfigType, DynamicMode, Effect, broker, effect_of_broker_key, fields_in_force, group, topic,
+    };
 
     /// `ottla config` says of these keys that a change takes effect while the broker runs. What a topic or a
     /// group inherits is read anew at each change; a field of its own must be handed on by what follows the
     /// configuration (`wiring.rs`, and `replica` for the cleaner).
     #[test]
     fn a_change_that_takes_effect_while_the_broker_runs_is_handed_on() {
-        let env = ottla_env::memory::env(1);
+        // With a network, which knows what an address is.
+        let net = std::sync::Arc::new(ottla_env::memory::net::MemoryNet::new());
+        let env = Env { net, ..ottla_env::memory::env(1) };
         let started = BrokerConfig::defaults();
         let obeyed = |config: &BrokerConfig| (connection_limits(&env, config), cleaner_settings(config));
         let before = obeyed(&started);
+        let is_inherited = |name: &str| {
+            let rows = topic::rows().iter().chain(group::rows());
+            rows.flat_map(|row| row.synonyms).any(|synonym| synonym.name == name)
+        };
         let changing = fields_in_force().into_iter().filter_map(|(_, key)| broker::row(key)).filter(|row| {
-            row.dynamic != DynamicMode::ReadOnly && effect_of_broker_key(row) == Effect::InForce
+            row.dynamic != DynamicMode::ReadOnly
+                && effect_of_broker_key(row) == Effect::InForce
+                && !is_inherited(row.name)
         });
         let mut count = 0;
         for row in changing {

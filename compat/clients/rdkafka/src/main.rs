@@ -13,7 +13,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -67,7 +67,8 @@ fn admin(bootstrap: &str) -> Result<AdminClient<DefaultClientContext>, Box<dyn E
 #[allow(clippy::cast_precision_loss, reason = "figures for people")]
 fn transaction_rate(bootstrap: &str, topic: &str, partitions: i32, seconds: u64) -> Outcome {
     let mut config = config(bootstrap);
-    let producer: ThreadedProducer<_> = config.set("transactional.id", topic).create()?;
+    // It is polled here: the thread of a `ThreadedProducer` looks for delivery reports every 100 ms.
+    let producer: BaseProducer = config.set("transactional.id", topic).create()?;
     producer.init_transactions(PATIENCE)?;
     let run = |span: Duration| -> Result<Vec<f64>, Box<dyn Error>> {
         let (value, begin, mut times_ms) = ([0_u8; 100], Instant::now(), Vec::new());
@@ -78,6 +79,7 @@ fn transaction_rate(bootstrap: &str, topic: &str, partitions: i32, seconds: u64)
                 let record = BaseRecord::<(), [u8]>::to(topic).partition(partition).payload(&value);
                 producer.send(record).map_err(|(error, _)| error)?;
             }
+            producer.flush(PATIENCE)?;
             producer.commit_transaction(PATIENCE)?;
             times_ms.push(start.elapsed().as_secs_f64() * 1e3);
         }
