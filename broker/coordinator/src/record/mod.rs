@@ -2,6 +2,7 @@
 //! Core. Replay takes these; `codec` turns them into Kafka's bytes and back.
 
 pub mod codec;
+pub mod consumer;
 pub mod share;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ pub enum Record {
     GroupMetadata { group: GroupId, value: Option<Arc<GroupMetadata>> },
     OffsetCommit { group: GroupId, topic: TopicName, partition: i32, value: Option<CommittedOffset> },
     Share { group: GroupId, record: share::ShareRecord },
+    Consumer { group: GroupId, record: consumer::ConsumerRecord },
 }
 
 impl Record {
@@ -22,7 +24,8 @@ impl Record {
         match self {
             Record::GroupMetadata { group, .. }
             | Record::OffsetCommit { group, .. }
-            | Record::Share { group, .. } => group,
+            | Record::Share { group, .. }
+            | Record::Consumer { group, .. } => group,
         }
     }
 }
