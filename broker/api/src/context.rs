@@ -16,6 +16,7 @@ use ottla_security::Authorizer;
 
 use crate::auto_create::AutoCreate;
 use crate::fetch_session::FetchSessions;
+use crate::groups::ConsumerConfigs;
 use crate::metrics::ApiMetrics;
 use crate::owned_tasks::OwnedTasks;
 use crate::producer_ids::ProducerIds;
@@ -23,6 +24,8 @@ use crate::write_order::WriteOrder;
 
 /// How many set-ups of share state are under way at a time; a later heartbeat begins what found no room.
 const SHARE_SET_UPS_MAX: usize = 1_000;
+/// The same for regular expressions that are being resolved.
+const PATTERN_TASKS_MAX: usize = 1_000;
 
 pub struct Broker {
     pub env: Env,
@@ -44,6 +47,9 @@ pub struct Broker {
     pub auto_create: AutoCreate,
     /// Share state of groups that is being set up.
     pub share_set_ups: OwnedTasks,
+    /// Regular expressions of consumer groups that are being resolved.
+    pub pattern_tasks: OwnedTasks,
+    pub consumer_configs: ConsumerConfigs,
     pub write_order: Arc<WriteOrder>,
     pub metrics: Arc<ApiMetrics>,
     /// `None` lets everybody do everything.
@@ -88,6 +94,8 @@ impl Broker {
             producer_ids: ProducerIds::new(metadata.clone()),
             auto_create: AutoCreate::new(env.clone(), metadata.clone(), config.num_partitions),
             share_set_ups: OwnedTasks::new(SHARE_SET_UPS_MAX),
+            pattern_tasks: OwnedTasks::new(PATTERN_TASKS_MAX),
+            consumer_configs: ConsumerConfigs::default(),
             write_order: Arc::default(),
             env,
             config,

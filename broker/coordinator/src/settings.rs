@@ -1,10 +1,15 @@
 //! The numbers that groups are run by, under Kafka's names.
 //! Core.
 
-pub use ottla_config::{AutoOffsetReset, IsolationLevel, ShareGroupConfig};
+pub use ottla_config::{
+    AutoOffsetReset, ConsumerGroupConfig, IsolationLevel, MigrationPolicy, ShareGroupConfig,
+};
+
+use crate::assignor::ConsumerAssignor;
+use crate::topic_lookup::CurrentTopics;
 
 /// Settings of the group coordinator; the defaults are Kafka's, but for the initial delay.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct GroupSettings {
     /// `group.min.session.timeout.ms`.
     pub session_timeout_min_ms: i32,
@@ -29,6 +34,17 @@ pub struct GroupSettings {
     pub share_members_max: i32,
     /// `group.share.initialize.retry.interval.ms`.
     pub share_initialize_retry_interval_ms: i64,
+    /// `group.consumer.session.timeout.ms`, for members that a restart finds.
+    pub consumer_session_timeout_ms: i32,
+    /// `group.consumer.max.size`.
+    pub consumer_members_max: i32,
+    /// `group.consumer.assignors`, at least one: the first is that of members who ask for none.
+    pub consumer_assignors: Vec<ConsumerAssignor>,
+    /// `group.consumer.migration.policy`.
+    pub consumer_migration_policy: MigrationPolicy,
+    /// `group.consumer.regex.refresh.interval.ms`.
+    pub consumer_regex_refresh_interval_ms: i64,
+    pub topics: CurrentTopics,
 }
 
 impl Default for GroupSettings {
@@ -45,6 +61,12 @@ impl Default for GroupSettings {
             share_session_timeout_ms: 45_000,
             share_members_max: 200,
             share_initialize_retry_interval_ms: 30_000,
+            consumer_session_timeout_ms: 45_000,
+            consumer_members_max: i32::MAX,
+            consumer_assignors: ConsumerAssignor::ALL.to_vec(),
+            consumer_migration_policy: MigrationPolicy::Bidirectional,
+            consumer_regex_refresh_interval_ms: 600_000,
+            topics: CurrentTopics::default(),
         }
     }
 }

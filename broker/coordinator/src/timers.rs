@@ -12,6 +12,8 @@ use ottla_model::{GroupId, MemberId};
 pub enum TimerKey {
     /// A member's session, or the id that a pending member has not yet come back with.
     Member(GroupId, MemberId),
+    /// A member has not ended a step of its rebalance in time.
+    Rebalance(GroupId, MemberId),
     /// The join phase of a group ends.
     Join(GroupId),
     /// The sync phase of a group ends.

@@ -10,6 +10,8 @@ mod alter_configs;
 mod alter_share_group_offsets;
 mod alter_user_scram_credentials;
 mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_acls;
 mod create_partitions;
 mod create_topics;
@@ -115,6 +117,8 @@ rows! {
     describe_producers
     describe_transactions
     list_transactions
+    consumer_group_heartbeat
+    consumer_group_describe
     describe_topic_partitions
     share_group_heartbeat
     share_group_describe

@@ -101,6 +101,14 @@ impl GroupShard {
         match self.groups.get(committer.group_id) {
             Some(Group::Classic(group)) => group.validate_transactional_commit(committer)?,
             Some(Group::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
+            Some(Group::Consumer(group)) => {
+                // A transactional producer knows no stale member epoch.
+                let check = group.validate_offset_commit(committer, true);
+                check.and_then(|check| check.check_all(offsets, &self.settings)).map_err(|error| match error {
+                    ErrorCode::StaleMemberEpoch => ErrorCode::IllegalGeneration,
+                    other => other,
+                })?;
+            }
             None if committer.generation_id < 0 => {}
             None => return Err(ErrorCode::IllegalGeneration),
         }
@@ -161,6 +169,9 @@ impl GroupShard {
         match self.groups.get_mut(committer.group_id) {
             Some(Group::Classic(group)) => group.on_offset_commit(&mut turn, committer)?,
             Some(Group::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
+            Some(Group::Consumer(group)) => {
+                group.validate_offset_commit(committer, false)?.check_all(offsets, &self.settings)?;
+            }
             // The first commit of a simple consumer makes its group, by the replay of its record.
             None if committer.generation_id < 0 => {}
             None if committer.api_version >= 9 => return Err(ErrorCode::GroupIdNotFound),
@@ -176,7 +187,7 @@ impl GroupShard {
 }
 
 /// Kafka counts the UTF-16 units of Java's strings.
-fn is_metadata_too_large(metadata: &str, max: i32) -> bool {
+pub(super) fn is_metadata_too_large(metadata: &str, max: i32) -> bool {
     let max = max.max(0) as usize;
     metadata.len() > max && metadata.encode_utf16().count() > max
 }

@@ -30,6 +30,8 @@ impl GroupShard {
             },
             Some(Group::Share(group)) if !group.is_empty() => return Err(ErrorCode::NonEmptyGroup),
             Some(Group::Share(group)) => return Ok(group.delete()),
+            Some(Group::Consumer(group)) if !group.is_empty() => return Err(ErrorCode::NonEmptyGroup),
+            Some(Group::Consumer(_)) => {}
         }
         let group = GroupId::new(group_id);
         let mut effects = Effects::default();
@@ -41,7 +43,9 @@ impl GroupShard {
                 value: None,
             });
         }
-        effects.records.push(Record::GroupMetadata { group, value: None });
+        if let Some(group) = self.groups.get(group_id) {
+            group.tombstones(&mut effects.records);
+        }
         Ok(effects)
     }
 
@@ -52,12 +56,15 @@ impl GroupShard {
         topics: &[OffsetDeletePartitions],
     ) -> Result<(Effects, OffsetDeleteResponse), ErrorCode> {
         let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
-        let classic = group.as_classic().ok_or(ErrorCode::GroupIdNotFound)?;
-        match classic.state() {
-            ClassicGroupState::Dead => return Err(ErrorCode::GroupIdNotFound),
-            ClassicGroupState::Empty => {}
-            _ if classic.uses_consumer_group_protocol() => {}
-            _ => return Err(ErrorCode::NonEmptyGroup),
+        match group {
+            Group::Consumer(_) => {}
+            Group::Share(_) => return Err(ErrorCode::GroupIdNotFound),
+            Group::Classic(classic) => match classic.state() {
+                ClassicGroupState::Dead => return Err(ErrorCode::GroupIdNotFound),
+                ClassicGroupState::Empty => {}
+                _ if classic.uses_consumer_group_protocol() => {}
+                _ => return Err(ErrorCode::NonEmptyGroup),
+            },
         }
         let mut effects = Effects::default();
         let mut answers = Vec::with_capacity(topics.len());

@@ -1,7 +1,7 @@
 //! Groups and their offsets: one shard's state machine, cut by operation.
 //! Core. Reading order: `turn`, `member`, `classic`, `join`, `rebalance`, `sync`, `heartbeat`, `leave`,
 //! `describe`, `offsets`, `commit`, `fetch`, `delete`, `tick`, `watch`, `shard`; then `modern`, what the newer protocols share, and
-//! `share`, the groups of KIP-932.
+//! `share`, the groups of KIP-932, and `consumer`, those of KIP-848.
 //!
 //! Invariants:
 //! - I1. What a restart must find (`ClassicGroup::stored`, `Offsets`) is changed by replay alone.
@@ -10,6 +10,7 @@
 
 pub mod classic;
 mod commit;
+pub mod consumer;
 mod delete;
 mod describe;
 mod fetch;
@@ -29,8 +30,12 @@ mod watch;
 
 use ottla_model::{GroupId, Offset};
 
+use crate::record::Record;
+use crate::wire::ListedGroup;
+
 pub use classic::{ClassicGroup, ClassicGroupState};
 pub use commit::{Committer, OffsetToCommit};
+pub use consumer::ConsumerGroup;
 pub use delete::OffsetDeletePartitions;
 pub use fetch::FetchedOffset;
 pub use join::Joiner;
@@ -46,6 +51,7 @@ pub enum Group {
     /// Boxed, so that a map of groups has no empty places of a group's size.
     Classic(Box<ClassicGroup>),
     Share(Box<ShareGroup>),
+    Consumer(Box<ConsumerGroup>),
 }
 
 impl Group {
@@ -57,6 +63,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.is_in_state(ClassicGroupState::Empty),
             Group::Share(group) => group.is_empty(),
+            Group::Consumer(group) => group.is_empty(),
         }
     }
 
@@ -65,27 +72,73 @@ impl Group {
         match self {
             Group::Classic(group) => group.is_subscribed_to_topic(topic),
             Group::Share(group) => group.is_subscribed_to_topic(topic),
+            Group::Consumer(group) => group.is_subscribed_to_topic(topic),
         }
     }
 
     pub fn as_classic(&self) -> Option<&ClassicGroup> {
         match self {
             Group::Classic(group) => Some(group),
-            Group::Share(_) => None,
+            _ => None,
         }
     }
 
     pub fn as_classic_mut(&mut self) -> Option<&mut ClassicGroup> {
         match self {
             Group::Classic(group) => Some(group),
-            Group::Share(_) => None,
+            _ => None,
         }
     }
 
     pub fn as_share(&self) -> Option<&ShareGroup> {
         match self {
             Group::Share(group) => Some(group),
-            Group::Classic(_) => None,
+            _ => None,
+        }
+    }
+
+    /// What takes an empty group away; its offsets are not among it.
+    fn tombstones(&self, records: &mut Vec<Record>) {
+        match self {
+            Group::Classic(group) => {
+                records.push(Record::GroupMetadata { group: group.group_id().clone(), value: None });
+            }
+            Group::Share(group) => records.extend(group.delete().records),
+            Group::Consumer(group) => group.tombstones(records),
+        }
+    }
+
+    /// Kafka's name of the state.
+    fn state_name(&self) -> &'static str {
+        match self {
+            Group::Classic(group) => group.state().name(),
+            Group::Share(group) => group.state_name(),
+            Group::Consumer(group) => group.state_name(),
+        }
+    }
+
+    fn list(&self) -> ListedGroup {
+        match self {
+            Group::Classic(group) => group.list(),
+            Group::Share(group) => group.list(),
+            Group::Consumer(group) => group.list(),
+        }
+    }
+
+    fn on_loaded(&mut self, turn: &mut turn::Turn<'_>) {
+        match self {
+            Group::Classic(group) => group.on_loaded(turn),
+            Group::Share(group) => group.on_loaded(turn),
+            Group::Consumer(group) => group.on_loaded(turn),
+        }
+    }
+
+    /// The topics of the cluster have changed.
+    fn request_refresh(&mut self) {
+        match self {
+            Group::Classic(_) => {}
+            Group::Share(group) => group.request_refresh(),
+            Group::Consumer(group) => group.request_refresh(),
         }
     }
 
@@ -93,6 +146,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.last_record_offset,
             Group::Share(group) => group.last_record_offset,
+            Group::Consumer(group) => group.last_record_offset,
         }
     }
 
@@ -100,9 +154,10 @@ impl Group {
         match self {
             Group::Classic(group) => group.last_record_offset = Some(offset),
             Group::Share(group) => group.last_record_offset = Some(offset),
+            Group::Consumer(group) => group.last_record_offset = Some(offset),
         }
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

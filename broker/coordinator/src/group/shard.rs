@@ -66,12 +66,8 @@ impl GroupShard {
     }
 
     /// The topics of the cluster have changed.
-    pub fn refresh_share_groups(&mut self) {
-        for group in self.groups.values_mut() {
-            if let Group::Share(group) = group {
-                group.request_refresh();
-            }
-        }
+    pub fn refresh_groups(&mut self) {
+        self.groups.values_mut().for_each(Group::request_refresh);
     }
 
     pub fn group_ids(&self) -> impl Iterator<Item = &GroupId> {
@@ -106,9 +102,20 @@ impl GroupShard {
         random: [u8; 16],
     ) -> Effects {
         let mut turn = turn!(self, now, wall_ms);
-        let is_new = !self.groups.contains_key(group_id);
+        let mut is_new = !self.groups.contains_key(group_id);
+        if let Some(Group::Consumer(group)) = self.groups.get(group_id) {
+            if !group.is_empty() {
+                group.on_classic_join(&mut turn, &joiner, waiter, random);
+                return turn.effects;
+            }
+            // Its offsets are all that it leaves to the classic group.
+            is_new = true;
+            group.tombstones(&mut turn.effects.records);
+        }
+        let tombstones_count = turn.effects.records.len();
         if is_new {
             if !joiner.member_id.is_empty() {
+                turn.effects.records.clear();
                 turn.answer_join_error(waiter, &joiner.member_id, ErrorCode::UnknownMemberId);
                 return turn.effects;
             }
@@ -119,7 +126,7 @@ impl GroupShard {
             turn.answer_join_error(waiter, "", ErrorCode::InconsistentGroupProtocol);
         } else if let Some(Group::Classic(group)) = self.groups.get_mut(group_id) {
             group.on_join(&mut turn, joiner, waiter, random);
-            if is_new && turn.effects.records.is_empty() {
+            if is_new && turn.effects.records.len() == tombstones_count {
                 // Even a group without a generation is there after a restart, as on Kafka.
                 let value = GroupMetadata {
                     protocol_type: Arc::from(""),
@@ -149,6 +156,7 @@ impl GroupShard {
         let mut turn = turn!(self, now, wall_ms);
         match self.groups.get_mut(&**request.group_id) {
             Some(Group::Classic(group)) => group.on_sync(&mut turn, request, waiter),
+            Some(Group::Consumer(group)) => group.on_sync(&mut turn, request, waiter),
             _ => turn.answer_sync_error(waiter, ErrorCode::UnknownMemberId),
         }
         turn.effects
@@ -168,6 +176,9 @@ impl GroupShard {
             Some(Group::Classic(group)) => {
                 group.on_heartbeat(&mut turn, member_id, instance_id, generation_id)
             }
+            Some(Group::Consumer(group)) => {
+                group.on_classic_heartbeat(&mut turn, member_id, instance_id, generation_id)
+            }
             _ => Err(ErrorCode::UnknownMemberId),
         }
     }
@@ -182,6 +193,7 @@ impl GroupShard {
         let mut turn = turn!(self, now, wall_ms);
         let response = match self.groups.get_mut(group_id) {
             Some(Group::Classic(group)) => group.on_leave(&mut turn, leavers),
+            Some(Group::Consumer(group)) => group.on_classic_leave(&mut turn, leavers),
             _ => LeaveGroupResponse::default().with_members(
                 leavers.into_iter().map(|leaver| leaver.answer(ErrorCode::UnknownMemberId)).collect(),
             ),
@@ -198,8 +210,26 @@ impl GroupShard {
         wall_ms: i64,
     ) -> Effects {
         let mut turn = turn!(self, now, wall_ms);
-        let Some(Group::Classic(group)) = self.groups.get_mut(then.group()) else { return turn.effects };
+        if let Some((waiter, response)) = then.joined() {
+            match outcome {
+                Ok(()) => turn.answer_join(*waiter, response.clone()),
+                Err(error) => turn.answer_join_error(*waiter, "", error),
+            }
+        }
+        let group = match self.groups.get_mut(then.group()) {
+            Some(Group::Classic(group)) => group,
+            Some(Group::Consumer(group)) => {
+                if let Then::Consumer { after, .. } = &then {
+                    group.on_records_appended(&mut turn, after, outcome);
+                }
+                return turn.effects;
+            }
+            _ => return turn.effects,
+        };
         match then {
+            // The group has become another kind meanwhile.
+            Then::Consumer { .. } => {}
+            Then::Downgraded(downgraded) => group.on_downgraded(&mut turn, &downgraded),
             Then::NewGroup { group: group_id } => {
                 if let Err(error) = outcome {
                     group.drop_unstored(&mut turn, error);
@@ -230,6 +260,7 @@ impl GroupShard {
                 self.offsets.replay_offset_commit((group, topic, partition), value, producer_id);
             }
             Record::Share { group, record } => self.replay_share(group, record),
+            Record::Consumer { group, record } => self.replay_consumer(group, record),
         }
         self.last_replayed_offset = Some(offset);
         if let Some(group) = self.groups.get_mut(&group_id) {
@@ -252,7 +283,10 @@ impl GroupShard {
     fn replay_group_metadata(&mut self, group_id: GroupId, value: Option<Arc<GroupMetadata>>) {
         let Some(stored) = value else {
             if let Some(Group::Classic(group)) = self.groups.get_mut(&group_id) {
-                // Only empty groups are deleted; what is left are ids that were given and never used.
+                // Ids that were given and never used, and members of a group that becomes a consumer group.
+                for member in group.members.values_mut() {
+                    self.timers.cancel(&mut member.session_timer);
+                }
                 for (_, timer) in std::mem::take(&mut group.pending_join_members) {
                     self.timers.cancel(&mut Some(timer));
                 }
@@ -285,10 +319,7 @@ impl GroupShard {
         self.is_loaded = true;
         let mut turn = turn!(self, now, wall_ms);
         for group in self.groups.values_mut() {
-            match group {
-                Group::Classic(group) => group.on_loaded(&mut turn),
-                Group::Share(group) => group.on_loaded(&mut turn),
-            }
+            group.on_loaded(&mut turn);
         }
         let effects = turn.effects;
         self.schedule_offset_expiration(now);
@@ -306,7 +337,7 @@ impl GroupShard {
 }
 
 impl ClassicGroup {
-    fn on_loaded(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn on_loaded(&mut self, turn: &mut Turn<'_>) {
         let members: Vec<_> = self.members.keys().cloned().collect();
         for member_id in &members {
             self.reschedule_heartbeat(turn, member_id.as_str());

@@ -16,7 +16,7 @@ use crate::group::Group;
 use crate::group::modern::TargetTask;
 use crate::group::share::GroupError;
 use crate::group::shard::GroupShard;
-use crate::group::turn::{Effects, Then};
+use crate::group::turn::{Effects, Then, Turn};
 use crate::record::Record;
 use crate::record::consumer::{ConsumerMemberMetadata, Owned};
 use crate::settings::{ConsumerGroupConfig, GroupSettings};
@@ -39,6 +39,8 @@ pub struct ConsumerHeartbeat<'a> {
     pub client_host: &'a str,
     pub subscribed_topics: Option<BTreeSet<TopicName>>,
     pub pattern: Option<&'a str>,
+    /// What is wrong with it (`check_pattern`); said unless another member has it already.
+    pub pattern_error: Option<GroupError>,
     pub server_assignor: Option<&'a str>,
     /// What the member says that it has.
     pub owned: Option<Vec<(TopicId, Vec<i32>)>>,
@@ -79,7 +81,7 @@ impl GroupShard {
         now: Monotonic,
         wall_ms: i64,
     ) -> Result<ConsumerHeartbeatTurn, GroupError> {
-        let found = self.find_or_make_consumer_group(beat)?;
+        let found = self.find_or_make_consumer_group(beat, topics)?;
         let (group, records, assigning) = match &found {
             Found::There(group) => (*group, Vec::new(), assigning),
             // It is there once its records are: what is computed outside could not be held against it.
@@ -96,21 +98,35 @@ impl GroupShard {
             records,
             is_refreshed: false,
         };
-        let (outcome, after) = match deciding.heartbeat(beat, assigning) {
+        let (outcome, mut after) = match deciding.heartbeat(beat, assigning) {
             Ok(decided) => decided,
             Err(Stop::Refused(error)) => return Err(error),
             Err(Stop::Assign(task)) => return Ok(ConsumerHeartbeatTurn::Assign(task)),
         };
         let records = deciding.records;
-        if outcome.patterns.is_some() {
-            self.set_resolving(beat.group_id, true);
-        }
         let mut effects = Effects::of_records(records);
+        if let Some(Group::Classic(classic)) = self.groups.get_mut(beat.group_id) {
+            tracing::info!(group = beat.group_id, "a classic group becomes a consumer group");
+            after.is_upgraded = true;
+            let mut turn = Turn {
+                timers: &mut self.timers,
+                settings: &self.settings,
+                now,
+                wall_ms,
+                effects: Effects::default(),
+            };
+            classic.send_away(&mut turn);
+            effects.answers = turn.effects.answers;
+        }
         self.after_records(beat.group_id, after, &mut effects, now, wall_ms);
         Ok(ConsumerHeartbeatTurn::Done(effects, outcome))
     }
 
-    fn find_or_make_consumer_group(&self, beat: &ConsumerHeartbeat<'_>) -> Result<Found<'_>, GroupError> {
+    fn find_or_make_consumer_group(
+        &self,
+        beat: &ConsumerHeartbeat<'_>,
+        topics: &dyn TopicLookup,
+    ) -> Result<Found<'_>, GroupError> {
         let is_join = beat.member_epoch == 0;
         let make = || Box::new(ConsumerGroup::new(GroupId::new(beat.group_id)));
         match self.groups.get(beat.group_id) {
@@ -124,6 +140,12 @@ impl GroupShard {
             Some(group @ Group::Classic(_)) if is_join && group.is_empty() => {
                 let gone = Record::GroupMetadata { group: GroupId::new(beat.group_id), value: None };
                 Ok(Found::Made(make(), vec![gone]))
+            }
+            Some(Group::Classic(group)) if is_join => {
+                group.check_upgrade(&self.settings)?;
+                let mut records = Vec::new();
+                let made = group.to_consumer_group(topics, &mut records)?;
+                Ok(Found::Made(made, records))
             }
             Some(_) => Err(not_a_consumer_group(beat.group_id)),
         }
@@ -156,7 +178,7 @@ impl Deciding<'_> {
         let before = self.member_of(beat)?;
         let mut member = updated(&before, beat);
         let has_names_changed = self.write_member(&before, &member);
-        let pattern = self.update_pattern(&before, &member)?;
+        let pattern = self.update_pattern(&before, &member, beat.pattern_error.as_ref())?;
         let patterns = self.patterns_to_resolve(&member);
         let is_changed = has_names_changed || pattern == PatternChange::UpdatedAndResolved;
         let epoch = self.next_epoch(is_changed, &member);
@@ -180,10 +202,11 @@ impl Deciding<'_> {
             patterns,
         };
         let after = AfterRecords {
-            member: self.member_id.clone(),
             session_timeout_ms: self.config.session_timeout_ms,
             phase,
             is_refreshed: self.is_refreshed,
+            is_resolving: outcome.patterns.is_some(),
+            ..AfterRecords::of(self.member_id.clone())
         };
         Ok((outcome, after))
     }

@@ -14,8 +14,8 @@ use crate::group::shard::GroupShard;
 use crate::group::turn::Effects;
 use crate::record::Record;
 use crate::record::consumer::{ConsumerGroupEpoch, ConsumerRecord, Owned};
+use crate::settings::GroupSettings;
 use crate::topic_hash::group_hash;
-use crate::topic_lookup::TopicLookup;
 
 impl GroupShard {
     pub fn on_consumer_leave(
@@ -24,7 +24,7 @@ impl GroupShard {
         member_id: &str,
         instance_id: Option<&str>,
         member_epoch: i32,
-        topics: &dyn TopicLookup,
+        wall_ms: i64,
     ) -> Result<(Effects, ConsumerHeartbeatOutcome), GroupError> {
         let group = self.consumer_group(group_id)?;
         let member = match instance_id {
@@ -52,7 +52,7 @@ impl GroupShard {
             Some(_) if member_epoch == LEAVE_STATIC_EPOCH => {
                 Effects::of_records(vec![group.away_static_member(&member)])
             }
-            _ => group.fence(&[member], topics),
+            _ => group.fence(&[member], &self.settings, wall_ms),
         };
         Ok((effects, outcome))
     }
@@ -86,11 +86,20 @@ impl ConsumerGroup {
     }
 
     /// Takes members out; timers go with the records (`consumerGroupFenceMembers`).
-    pub(in crate::group) fn fence(&self, gone: &[MemberId], topics: &dyn TopicLookup) -> Effects {
+    pub(in crate::group) fn fence(
+        &self,
+        gone: &[MemberId],
+        settings: &GroupSettings,
+        wall_ms: i64,
+    ) -> Effects {
         let mut effects = Effects::default();
         if gone.is_empty() {
             return effects;
         }
+        if let Some(downgraded) = self.downgrade_without(gone, settings, wall_ms) {
+            return downgraded;
+        }
+        let topics = settings.topics.get();
         for member in gone {
             self.remove_member(member, &mut effects.records);
         }

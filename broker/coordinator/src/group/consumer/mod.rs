@@ -2,18 +2,21 @@
 //! Core. After Kafka's `ConsumerGroup` and the consumer part of its `GroupMetadataManager`. Reading order: this file,
 //! `current_assignment` (one member's next step towards its target), `target` (what assignors are given), `pattern`
 //! (subscriptions by regular expression), `deciding` (the steps that heartbeats and classic joins share),
-//! `heartbeat`, `leave`, `timers`, `replay`, `offsets`, `describe`.
+//! `heartbeat`, `leave`, `timers`, `replay`, `offsets`, `describe`; then `migration` and `classic_member`, for groups with
+//! members of both protocols.
 //!
 //! Invariants:
 //! - I1. All but sessions, timers and what is marked as soft is changed by replay alone (see `modern`).
 //! - I2. A partition is one member's at a time: whoever is to get it waits (UNRELEASED_PARTITIONS) until the one who had
 //!   it says that it has given it back, or is gone.
 
+mod classic_member;
 mod current_assignment;
 mod deciding;
 mod describe;
 mod heartbeat;
 mod leave;
+mod migration;
 mod offsets;
 mod pattern;
 mod replay;
@@ -36,10 +39,10 @@ use crate::record::consumer::{
 use crate::record::share::Assignment;
 
 pub use heartbeat::{ConsumerAssigning, ConsumerHeartbeat, ConsumerHeartbeatOutcome, ConsumerHeartbeatTurn};
-pub use pattern::{PatternTask, TopicNames};
+pub use pattern::{PatternTask, TopicNames, check_pattern};
 pub use target::AssignorInput;
-pub(super) use timers::AfterRecords;
 use timers::Phases;
+pub use timers::{AfterRecords, PhaseChange};
 
 /// `member_epoch` of a member that leaves, and of a static one that will be back.
 pub const LEAVE_EPOCH: i32 = -1;

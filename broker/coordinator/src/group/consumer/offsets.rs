@@ -4,7 +4,8 @@
 use ottla_model::{ErrorCode, TopicId};
 
 use super::{ConsumerGroup, ConsumerMember};
-use crate::group::commit::Committer;
+use crate::group::commit::{Committer, OffsetToCommit, is_metadata_too_large};
+use crate::settings::GroupSettings;
 
 /// From this version on OffsetCommit carries a member's epoch.
 const MEMBER_EPOCH_VERSION_MIN: i16 = 9;
@@ -17,7 +18,18 @@ pub(in crate::group) enum CommitCheck<'a> {
 }
 
 impl CommitCheck<'_> {
-    pub fn check(&self, topic: TopicId, partition: i32) -> Result<(), ErrorCode> {
+    /// One that may not be committed fails them all. What is refused for itself is not looked at.
+    pub fn check_all(
+        &self,
+        offsets: &[OffsetToCommit<'_>],
+        settings: &GroupSettings,
+    ) -> Result<(), ErrorCode> {
+        let looked_at =
+            offsets.iter().filter(|one| !is_metadata_too_large(one.metadata, settings.offset_metadata_max));
+        looked_at.map(|one| self.check(one.topic_id, one.partition)).collect()
+    }
+
+    fn check(&self, topic: TopicId, partition: i32) -> Result<(), ErrorCode> {
         let CommitCheck::SinceAssigned(member, theirs) = self else { return Ok(()) };
         let of = |owned: &crate::record::consumer::Owned| {
             owned.get(&topic).and_then(|partitions| partitions.get(&partition)).copied()

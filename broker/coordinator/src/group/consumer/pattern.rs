@@ -73,6 +73,7 @@ impl Deciding<'_> {
         &mut self,
         before: &ConsumerMember,
         member: &ConsumerMember,
+        error: Option<&GroupError>,
     ) -> Result<PatternChange, GroupError> {
         let (old, new) = (&before.metadata.pattern, &member.metadata.pattern);
         if old == new {
@@ -81,8 +82,8 @@ impl Deciding<'_> {
         let count = |pattern| self.group.pattern_members.get(pattern).copied().unwrap_or(0);
         let is_last = !old.is_empty() && count(old) == 1;
         let is_first = !new.is_empty() && count(new) == 0;
-        if is_first {
-            compile(new)?;
+        if let Some(error) = error.filter(|_| is_first) {
+            return Err(error.clone());
         }
         if is_last {
             self.record(ConsumerRecord::RegularExpression { pattern: Arc::clone(old), value: None });
@@ -117,10 +118,10 @@ impl Deciding<'_> {
 }
 
 impl GroupShard {
-    /// The heartbeat's task was taken, or let go.
-    pub fn set_resolving(&mut self, group_id: &str, is_resolving: bool) {
+    /// A heartbeat's task is over.
+    pub fn on_resolving_ended(&mut self, group_id: &str) {
         if let Some(group) = self.consumer_group_mut(group_id) {
-            group.is_resolving = is_resolving;
+            group.is_resolving = false;
         }
     }
 
@@ -131,7 +132,7 @@ impl GroupShard {
         resolved: Vec<(Arc<str>, ResolvedPattern)>,
         topics: &dyn TopicLookup,
     ) -> Effects {
-        self.set_resolving(group_id, false);
+        self.on_resolving_ended(group_id);
         match self.groups.get(group_id) {
             Some(Group::Consumer(group)) => group.on_patterns_resolved(resolved, topics),
             _ => Effects::default(),
@@ -169,6 +170,11 @@ impl ConsumerGroup {
         }
         effects
     }
+}
+
+/// What is wrong with a regular expression. It takes a while: outside of the lock.
+pub fn check_pattern(pattern: &str) -> Option<GroupError> {
+    compile(pattern).err()
 }
 
 fn compile(pattern: &str) -> Result<Regex, GroupError> {

@@ -23,17 +23,17 @@ impl GroupShard {
             }
             return;
         }
-        let is_there = match self.groups.get(&group_id) {
-            Some(Group::Consumer(_)) => true,
-            // A group that offsets alone have made makes room.
-            Some(Group::Classic(group)) => !group.is_simple(),
-            Some(_) => true,
-            None => false,
+        let (is_ours, makes_room) = match self.groups.get(&group_id) {
+            Some(Group::Consumer(_)) => (true, false),
+            // A group that offsets alone have made.
+            Some(Group::Classic(group)) => (false, group.is_simple()),
+            Some(_) => (false, false),
+            None => (false, true),
         };
-        if !is_there {
-            if record.is_tombstone() {
-                return;
-            }
+        if !is_ours && record.is_tombstone() {
+            return;
+        }
+        if makes_room {
             let group = Box::new(ConsumerGroup::new(group_id.clone()));
             self.groups.insert(group_id.clone(), Group::Consumer(group));
         }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use ottla_model::{ErrorCode, GroupId, MemberId};
 
-use super::{ConsumerGroup, MemberState};
+use super::{ConsumerGroup, ConsumerMember, MemberState};
 use crate::group::Group;
 use crate::group::modern::SessionEnd;
 use crate::group::shard::GroupShard;
-use crate::group::turn::Turn;
+use crate::group::turn::{Turn, Waiter};
 use crate::timers::{TimerId, TimerKey, Timers};
+use crate::wire::JoinGroupResponse;
 
 /// The step that a member has begun and has to end in time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,7 +26,7 @@ enum Phase {
 
 /// What a request makes of the member's step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::group) enum PhaseChange {
+pub enum PhaseChange {
     Rebalance {
         member_epoch: i32,
         timeout_ms: i32,
@@ -73,11 +74,30 @@ impl Phases {
 
 /// What a turn does once its records are in the log, or when it has none.
 #[derive(Clone, PartialEq, Debug)]
-pub(in crate::group) struct AfterRecords {
+pub struct AfterRecords {
     pub member: MemberId,
     pub session_timeout_ms: i32,
     pub phase: Option<PhaseChange>,
     pub is_refreshed: bool,
+    pub is_resolving: bool,
+    /// The group was a classic one until now.
+    pub is_upgraded: bool,
+    /// A classic member that waits for its answer.
+    pub joined: Option<(Waiter, JoinGroupResponse)>,
+}
+
+impl AfterRecords {
+    pub(super) fn of(member: MemberId) -> AfterRecords {
+        AfterRecords {
+            member,
+            session_timeout_ms: 0,
+            phase: None,
+            is_refreshed: false,
+            is_resolving: false,
+            is_upgraded: false,
+            joined: None,
+        }
+    }
 }
 
 impl ConsumerGroup {
@@ -113,6 +133,10 @@ impl ConsumerGroup {
         if after.is_refreshed {
             self.modern.on_refreshed();
         }
+        self.is_resolving |= after.is_resolving;
+        if after.is_upgraded {
+            self.begin_sessions(turn);
+        }
         if !self.members().contains_key(&after.member) {
             return;
         }
@@ -124,23 +148,43 @@ impl ConsumerGroup {
 
     /// Sessions begin anew (`GroupMetadataManager.onLoaded`).
     pub(in crate::group) fn on_loaded(&mut self, turn: &mut Turn<'_>) {
-        let members: Vec<_> = self
+        self.begin_sessions(turn);
+        let unrevoked: Vec<_> = self
             .members()
             .iter()
-            .map(|(id, member)| {
-                let metadata = &member.metadata;
-                let unrevoked = member.state == MemberState::UnrevokedPartitions;
-                let step = unrevoked.then_some((member.member_epoch, metadata.rebalance_timeout_ms));
-                (id.clone(), metadata.classic.as_ref().map(|classic| classic.session_timeout_ms), step)
-            })
+            .filter(|(_, member)| member.state == MemberState::UnrevokedPartitions)
+            .map(|(id, member)| (id.clone(), member.member_epoch, member.metadata.rebalance_timeout_ms))
             .collect();
-        for (member, classic_timeout_ms, step) in members {
-            let timeout_ms = classic_timeout_ms.unwrap_or(turn.settings.consumer_session_timeout_ms);
-            self.renew_session(turn, &member, timeout_ms);
-            if let Some((member_epoch, timeout_ms)) = step {
-                self.change_phase(turn, &member, PhaseChange::Rebalance { member_epoch, timeout_ms });
-            }
+        for (member, member_epoch, timeout_ms) in unrevoked {
+            self.change_phase(turn, &member, PhaseChange::Rebalance { member_epoch, timeout_ms });
         }
+    }
+
+    fn begin_sessions(&mut self, turn: &mut Turn<'_>) {
+        let timeout_of = |member: &ConsumerMember| {
+            let classic = member.metadata.classic.as_ref().map(|classic| classic.session_timeout_ms);
+            classic.unwrap_or(turn.settings.consumer_session_timeout_ms)
+        };
+        let members: Vec<_> =
+            self.members().iter().map(|(id, member)| (id.clone(), timeout_of(member))).collect();
+        for (member, timeout_ms) in members {
+            self.renew_session(turn, &member, timeout_ms);
+        }
+    }
+
+    /// A timer of a member came due: it has to go, or was heard meanwhile.
+    pub(in crate::group) fn on_timer(&mut self, turn: &mut Turn<'_>, key: &TimerKey) {
+        let (member, why) = match key {
+            TimerKey::Member(_, member) if self.is_session_over(turn, member) => {
+                (member, "its session ended")
+            }
+            TimerKey::Rebalance(_, member) if self.is_step_over(member) => {
+                (member, "it took too long for a step of the rebalance")
+            }
+            _ => return,
+        };
+        tracing::info!(group = %self.group_id(), %member, why, "a member of a consumer group is let go");
+        turn.effects = self.fence(std::slice::from_ref(member), turn.settings, turn.wall_ms);
     }
 
     fn is_session_over(&mut self, turn: &mut Turn<'_>, member: &MemberId) -> bool {
@@ -160,19 +204,6 @@ impl ConsumerGroup {
 }
 
 impl GroupShard {
-    /// A timer of a consumer group's member came due: whether it has to go.
-    pub(in crate::group) fn is_consumer_member_over(
-        group: &mut ConsumerGroup,
-        turn: &mut Turn<'_>,
-        key: &TimerKey,
-    ) -> bool {
-        match key {
-            TimerKey::Member(_, member) => group.is_session_over(turn, member),
-            TimerKey::Rebalance(_, member) => group.is_step_over(member),
-            TimerKey::Join(_) | TimerKey::Sync(_) | TimerKey::OffsetExpiration => false,
-        }
-    }
-
     pub(in crate::group) fn consumer_group_mut(&mut self, group_id: &str) -> Option<&mut ConsumerGroup> {
         match self.groups.get_mut(group_id) {
             Some(Group::Consumer(group)) => Some(group),

@@ -119,6 +119,11 @@ impl<M: ModernMember> ModernGroup<M> {
         NextEpoch { epoch, new_hash: is_new.then_some(hash), is_refreshed: true }
     }
 
+    /// Whether the topics may be others than those of the hash.
+    pub fn needs_refresh(&self) -> bool {
+        self.needs_refresh
+    }
+
     /// The topics of the cluster have changed, or a member is gone without them at hand.
     pub fn request_refresh(&mut self) {
         self.needs_refresh = true;

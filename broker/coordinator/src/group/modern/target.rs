@@ -39,10 +39,10 @@ impl<A: PartialEq> Target<A> {
         self.assignments.values().map(|assignment| &**assignment)
     }
 
-    /// Whether a group of this epoch is to be assigned anew now.
+    /// Whether a group of this epoch is to be assigned anew now. A wall clock that was set back holds nothing up.
     pub fn is_due(&self, epoch: i32, interval_ms: i32, wall_ms: i64) -> bool {
-        let may_compute =
-            self.timestamp_ms == 0 || wall_ms >= self.timestamp_ms.saturating_add(i64::from(interval_ms));
+        let next_ms = self.timestamp_ms.saturating_add(i64::from(interval_ms));
+        let may_compute = self.timestamp_ms == 0 || !(self.timestamp_ms..next_ms).contains(&wall_ms);
         self.epoch < epoch && may_compute
     }
 
