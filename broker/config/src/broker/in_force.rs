@@ -66,6 +66,8 @@ keys! {
         .doc("Partitions of a topic that is created without saying how many.");
     pub default_replication_factor: i16 = row("default.replication.factor", Int, Some("1"), Any, ReadOnly, Medium)
         .doc("Replicas of a topic that is created without saying how many.");
+    pub unstable_feature_versions: bool = row("unstable.feature.versions.enable", Boolean, Some("false"), Any, ReadOnly, High).internal()
+        .doc("Whether unreleased feature versions are allowed.");
     pub auto_create_topics_enable: bool = row("auto.create.topics.enable", Boolean, Some("true"), Any, ReadOnly, High)
         .doc("Whether asking for an unknown topic creates it.");
     pub delete_topic_enable: bool = row("delete.topic.enable", Boolean, Some("true"), Any, ReadOnly, High)
