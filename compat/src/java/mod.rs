@@ -34,10 +34,13 @@ const FAMILIES: [Family; 1] =
     [Family { list: "cluster.txt", ledger: "java-cluster.toml", about: "The cluster tests" }];
 
 /// What tells most in little time, each far from its time limits: `quick` runs it on a busy machine.
-const SHORT_LIST: [&str; 3] = [
-    "kafka.server.JoinGroupRequestTest",
-    "kafka.server.DeleteGroupsRequestTest",
+const SHORT_LIST: [&str; 6] = [
+    "org.apache.kafka.clients.MetadataVersionIntegrationTest",
+    "org.apache.kafka.clients.admin.AdminFenceProducersTest",
+    "org.apache.kafka.clients.admin.DynamicGroupConfigIntegrationTest",
     "org.apache.kafka.clients.producer.ProducerIntegrationTest",
+    "org.apache.kafka.server.log.LogAppendTimeTest",
+    "org.apache.kafka.tools.AclCommandTest",
 ];
 
 /// The tests mostly wait, for groups and for time-outs.

@@ -62,12 +62,14 @@ public final class Cluster implements AutoCloseable {
             : new OttlaNode(dir, withoutController(), features());
     }
 
-    /** Ottla's controller has no listener of its own. */
+    /** Ottla's controller has no listener of its own, and Ottla tells a client the address it dialled unless told another. */
     private Map<String, String> withoutController() {
         Map<String, String> all = new HashMap<>(properties);
-        all.put("listeners", Arrays.stream(properties.get("listeners").split(","))
+        String listeners = Arrays.stream(properties.get("listeners").split(","))
             .filter(listener -> !listener.startsWith(controllerListener() + ":"))
-            .collect(Collectors.joining(",")));
+            .collect(Collectors.joining(","));
+        all.put("listeners", listeners);
+        all.putIfAbsent("advertised.listeners", listeners);
         return all;
     }
 

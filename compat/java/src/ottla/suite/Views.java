@@ -17,6 +17,7 @@ import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.coordinator.group.GroupCoordinator;
 import org.apache.kafka.image.loader.MetadataLoader;
 import org.apache.kafka.metadata.BrokerState;
+import org.apache.kafka.metadata.KRaftMetadataCache;
 import org.apache.kafka.metadata.LeaderAndIsr;
 import org.apache.kafka.metadata.MetadataCache;
 import org.apache.kafka.raft.LogOffsetMetadata;
@@ -128,7 +129,7 @@ public final class Views {
         }
 
         public MetadataCache metadataCache() {
-            return view(MetadataCache.class, new MetadataAnswers());
+            return view(KRaftMetadataCache.class, new MetadataAnswers());
         }
 
         public GroupCoordinator groupCoordinator() {
