@@ -126,14 +126,8 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, DecodeError> 
             | GroupKey::ShareGroupTargetAssignmentMember(_)
             | GroupKey::ShareGroupCurrentMemberAssignment(_)
             | GroupKey::ShareGroupStatePartitionMetadata(_)
-            | GroupKey::StreamsGroupMetadata(_)
-            | GroupKey::StreamsGroupMemberMetadata(_)
-            | GroupKey::StreamsGroupTargetAssignmentMetadata(_)
-            | GroupKey::StreamsGroupTargetAssignmentMember(_)
-            | GroupKey::StreamsGroupCurrentMemberAssignment(_)
-            | GroupKey::StreamsGroupTopology(_)
     );
-    if !is_kept {
+    if !is_kept && !streams::keeps(&key) {
         return Ok(Decoded::Other);
     }
     let value = value.map(|value| {
@@ -169,15 +163,7 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, DecodeError> 
                 Some(_) => Decoded::Other,
             }
         }
-        (
-            key @ (GroupKey::StreamsGroupMetadata(_)
-            | GroupKey::StreamsGroupMemberMetadata(_)
-            | GroupKey::StreamsGroupTargetAssignmentMetadata(_)
-            | GroupKey::StreamsGroupTargetAssignmentMember(_)
-            | GroupKey::StreamsGroupCurrentMemberAssignment(_)
-            | GroupKey::StreamsGroupTopology(_)),
-            value,
-        ) => match streams::decode(key, value) {
+        (key, value) if streams::keeps(&key) => match streams::decode(key, value) {
             Some((group, record)) => Decoded::Record(Record::Streams { group, record }),
             None => Decoded::Other,
         },

@@ -10,7 +10,7 @@
 //! key 23 | group              the topology
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ottla_model::{GroupId, MemberId};
@@ -18,9 +18,9 @@ use ottla_protocol::EncodeError;
 use ottla_protocol::records::group::{
     GroupKey, GroupValue, StreamsGroupCurrentMemberAssignmentKey, StreamsGroupCurrentMemberAssignmentValue,
     StreamsGroupMemberMetadataKey, StreamsGroupMemberMetadataValue, StreamsGroupMetadataKey,
-    StreamsGroupMetadataValue, StreamsGroupTargetAssignmentMemberKey, StreamsGroupTargetAssignmentMemberValue,
-    StreamsGroupTargetAssignmentMetadataKey, StreamsGroupTargetAssignmentMetadataValue,
-    StreamsGroupTopologyKey, StreamsGroupTopologyValue,
+    StreamsGroupMetadataValue, StreamsGroupTargetAssignmentMemberKey,
+    StreamsGroupTargetAssignmentMemberValue, StreamsGroupTargetAssignmentMetadataKey,
+    StreamsGroupTargetAssignmentMetadataValue, StreamsGroupTopologyKey, StreamsGroupTopologyValue,
     streams_group_current_member_assignment_value as current_value,
     streams_group_member_metadata_value as member_value, streams_group_metadata_value as epoch_value,
     streams_group_target_assignment_member_value as target_value,
@@ -31,25 +31,15 @@ use super::codec::CoordinatorRecord;
 use super::share::TargetAssignmentEpoch;
 use crate::wire::text;
 
+pub use crate::assignor::streams::{Tasks, TasksTuple};
 pub use ottla_protocol::records::group::streams_group_topology_value::{
     CopartitionGroup, Subtopology, TopicConfig, TopicInfo,
 };
 
 const VALUE_VERSION: i16 = 0;
 
-/// Partitions by subtopology.
-pub type Tasks = BTreeMap<String, BTreeSet<i32>>;
-
 /// Each task with the epoch in which it was assigned.
 pub type EpochTasks = BTreeMap<String, BTreeMap<i32, i32>>;
-
-/// Kafka's `TasksTuple`.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct TasksTuple {
-    pub active: Tasks,
-    pub standby: Tasks,
-    pub warmup: Tasks,
-}
 
 /// Kafka's `TasksTupleWithEpochs`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -57,12 +47,6 @@ pub struct TasksTupleWithEpochs {
     pub active: EpochTasks,
     pub standby: Tasks,
     pub warmup: Tasks,
-}
-
-impl TasksTuple {
-    pub fn is_empty(&self) -> bool {
-        self.active.is_empty() && self.standby.is_empty() && self.warmup.is_empty()
-    }
 }
 
 impl TasksTupleWithEpochs {
@@ -281,6 +265,19 @@ fn other_tasks(tasks: &Tasks) -> Vec<current_value::TaskIds> {
     tasks.collect()
 }
 
+/// Whether the key is one of those above.
+pub fn keeps(key: &GroupKey) -> bool {
+    matches!(
+        key,
+        GroupKey::StreamsGroupMetadata(_)
+            | GroupKey::StreamsGroupMemberMetadata(_)
+            | GroupKey::StreamsGroupTargetAssignmentMetadata(_)
+            | GroupKey::StreamsGroupTargetAssignmentMember(_)
+            | GroupKey::StreamsGroupCurrentMemberAssignment(_)
+            | GroupKey::StreamsGroupTopology(_)
+    )
+}
+
 /// `None` for a pair that is no streams group's.
 pub fn decode(key: GroupKey, value: Option<GroupValue>) -> Option<(GroupId, StreamsRecord)> {
     use {GroupKey as Key, GroupValue as Value};
@@ -382,7 +379,10 @@ fn stored_member(value: &StreamsGroupMemberMetadataValue) -> StreamsMemberMetada
 }
 
 fn stored_target(tasks: &[target_value::TaskIds]) -> Tasks {
-    tasks.iter().map(|ids| (ids.subtopology_id.to_string(), ids.partitions.iter().copied().collect())).collect()
+    tasks
+        .iter()
+        .map(|ids| (ids.subtopology_id.to_string(), ids.partitions.iter().copied().collect()))
+        .collect()
 }
 
 fn stored_current(value: &StreamsGroupCurrentMemberAssignmentValue) -> CurrentTasks {
@@ -464,7 +464,10 @@ mod tests {
                     ..StreamsMemberMetadata::default()
                 })),
             },
-            StreamsRecord::TargetAssignmentMetadata(Some(TargetAssignmentEpoch { epoch: 7, timestamp_ms: 9 })),
+            StreamsRecord::TargetAssignmentMetadata(Some(TargetAssignmentEpoch {
+                epoch: 7,
+                timestamp_ms: 9,
+            })),
             StreamsRecord::TargetAssignmentMember {
                 member: member.clone(),
                 value: Some(TasksTuple { active: tasks("0", &[0, 2]), ..TasksTuple::default() }),
