@@ -1,6 +1,8 @@
 //! What holds of every assignment, whatever the order of Java's tables.
 //! Core.
 
+mod golden;
+
 use ottla_env::Rng;
 use ottla_env::memory::SeededRng;
 
