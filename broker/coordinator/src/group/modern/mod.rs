@@ -24,15 +24,18 @@ pub use target::{Computed, Target, TargetTask};
 
 /// What a group must know of its members, whatever their protocol.
 pub trait ModernMember: Clone + Default {
+    /// What a target assignment says of one member.
+    type Assignment: PartialEq;
+
     fn subscribed_topics(&self) -> &BTreeSet<TopicName>;
 }
 
-pub struct ModernGroup<M> {
+pub struct ModernGroup<M: ModernMember> {
     group_id: GroupId,
     epoch: i32,
     metadata_hash: i64,
     members: BTreeMap<MemberId, M>,
-    target: Target,
+    target: Target<M::Assignment>,
     sessions: Sessions,
     /// The topics may be others than those of the hash.
     needs_refresh: bool,
@@ -80,7 +83,7 @@ impl<M: ModernMember> ModernGroup<M> {
         &self.members
     }
 
-    pub fn target(&self) -> &Target {
+    pub fn target(&self) -> &Target<M::Assignment> {
         &self.target
     }
 
@@ -151,7 +154,7 @@ impl<M: ModernMember> ModernGroup<M> {
         self.members.remove(member);
     }
 
-    pub fn replay_target(&mut self) -> &mut Target {
+    pub fn replay_target(&mut self) -> &mut Target<M::Assignment> {
         self.changes += 1;
         &mut self.target
     }

@@ -12,26 +12,30 @@ use std::sync::Arc;
 use ottla_model::MemberId;
 
 use super::{ModernGroup, ModernMember};
-use crate::record::share::Assignment;
 
-/// A target assignment as the records have it.
-#[derive(Default)]
-pub struct Target {
+/// A target assignment as the records have it; `A` is what one member is to have.
+pub struct Target<A> {
     epoch: i32,
     timestamp_ms: i64,
-    assignments: BTreeMap<MemberId, Arc<Assignment>>,
+    assignments: BTreeMap<MemberId, Arc<A>>,
 }
 
-impl Target {
+impl<A> Default for Target<A> {
+    fn default() -> Target<A> {
+        Target { epoch: 0, timestamp_ms: 0, assignments: BTreeMap::new() }
+    }
+}
+
+impl<A: PartialEq> Target<A> {
     pub fn epoch(&self) -> i32 {
         self.epoch
     }
 
-    pub fn of(&self, member: &MemberId) -> Option<&Arc<Assignment>> {
+    pub fn of(&self, member: &MemberId) -> Option<&Arc<A>> {
         self.assignments.get(member)
     }
 
-    pub fn assignments(&self) -> impl Iterator<Item = &Assignment> {
+    pub fn assignments(&self) -> impl Iterator<Item = &A> {
         self.assignments.values().map(|assignment| &**assignment)
     }
 
@@ -45,8 +49,8 @@ impl Target {
     /// The members whose assignment is another one in `next`.
     pub fn changed<'a>(
         &'a self,
-        next: &'a BTreeMap<MemberId, Assignment>,
-    ) -> impl Iterator<Item = (&'a MemberId, &'a Assignment)> {
+        next: &'a BTreeMap<MemberId, A>,
+    ) -> impl Iterator<Item = (&'a MemberId, &'a A)> {
         next.iter().filter(|(id, assignment)| self.of(id).map(|known| &**known) != Some(*assignment))
     }
 
@@ -55,7 +59,7 @@ impl Target {
         self.timestamp_ms = timestamp_ms;
     }
 
-    pub fn replay_member(&mut self, member: MemberId, assignment: Option<Assignment>) {
+    pub fn replay_member(&mut self, member: MemberId, assignment: Option<A>) {
         match assignment {
             Some(assignment) => self.assignments.insert(member, Arc::new(assignment)),
             None => self.assignments.remove(&member),
@@ -71,8 +75,8 @@ pub struct TargetTask<Input> {
 }
 
 /// What an assignor made of it.
-pub struct Computed {
-    assignments: BTreeMap<MemberId, Assignment>,
+pub struct Computed<A> {
+    assignments: BTreeMap<MemberId, A>,
     epoch: i32,
     changes: u64,
 }
@@ -84,18 +88,18 @@ impl<Input> TargetTask<Input> {
     }
 
     /// Runs the assignor: outside of the shard's lock.
-    pub fn compute(self, assignor: impl FnOnce(Input) -> BTreeMap<MemberId, Assignment>) -> Computed {
+    pub fn compute<A>(self, assignor: impl FnOnce(Input) -> BTreeMap<MemberId, A>) -> Computed<A> {
         Computed { assignments: assignor(self.input), epoch: self.epoch, changes: self.changes }
     }
 }
 
-impl Computed {
+impl<A> Computed<A> {
     /// The assignments, if nothing has changed since they were asked for.
     pub fn if_current<M: ModernMember>(
         self,
         group: &ModernGroup<M>,
         epoch: i32,
-    ) -> Option<BTreeMap<MemberId, Assignment>> {
+    ) -> Option<BTreeMap<MemberId, A>> {
         (self.epoch == epoch && self.changes == group.changes()).then_some(self.assignments)
     }
 }

@@ -15,6 +15,8 @@ use crate::topic_lookup::TopicLookup;
 struct Member(BTreeSet<TopicName>);
 
 impl ModernMember for Member {
+    type Assignment = Assignment;
+
     fn subscribed_topics(&self) -> &BTreeSet<TopicName> {
         &self.0
     }
@@ -105,7 +107,7 @@ fn what_was_computed_counts_only_for_its_epoch_and_while_nothing_changes() {
         assert_eq!(computed.if_current(&group, 2), expected, "{what}");
     }
     let group = group();
-    let computed = TargetTask::new(&group, 2, ()).compute(|()| BTreeMap::new());
+    let computed = TargetTask::new(&group, 2, ()).compute(|()| BTreeMap::<MemberId, Assignment>::new());
     assert!(computed.if_current(&group, 3).is_none(), "it is another epoch's");
 }
 

@@ -48,7 +48,7 @@ pub enum Assigning {
     /// Where one is needed, the turn changes nothing and says what to compute.
     Outside,
     /// With what was computed, if nothing has changed meanwhile; as `Outside` otherwise.
-    With(Computed),
+    With(Computed<Assignment>),
     /// Under the lock: when the group changes faster than it can be computed.
     Here,
 }
