@@ -33,7 +33,7 @@ fn topics(count: usize, rng: &SeededRng) -> Topics {
 fn group(topics: &Topics, overlap: bool, rng: &SeededRng) -> GroupSpec {
     let all: Arc<BTreeSet<TopicId>> = Arc::new(topics.keys().copied().collect());
     let members = (0..MEMBERS).map(|_| {
-        let half = || all.iter().filter(|_| rng.next_u64() % 2 == 0).copied().collect();
+        let half = || all.iter().filter(|_| rng.below(2) == 0).copied().collect();
         let read = if overlap { Arc::new(half()) } else { all.clone() };
         (MemberId::new(&id(rng).to_string()), MemberSubscription { topics: read, ..Default::default() })
     });
