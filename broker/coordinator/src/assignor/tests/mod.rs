@@ -3,7 +3,6 @@
 
 mod golden;
 
-use ottla_env::Rng;
 use ottla_env::memory::SeededRng;
 
 use super::*;
