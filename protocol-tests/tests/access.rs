@@ -428,6 +428,19 @@ fn of_administration() -> Vec<Refusal> {
             json!({"deletions": [{"name": "a", "mechanism": 1}], "upsertions": []}),
             ("results.0.errorCode", Some(CLUSTER)),
         ),
+        refusal(
+            "DescribeClientQuotas",
+            &[(0, 1)],
+            json!({"components": [], "strict": false}),
+            ("errorCode", Some(CLUSTER)),
+        ),
+        refusal(
+            "AlterClientQuotas",
+            &[(0, 1)],
+            json!({"entries": [{"entity": [{"entityType": "user", "entityName": "a"}], "ops": []}]}),
+            ("entries.0.errorCode", Some(CLUSTER)),
+        ),
+        refusal("ListConfigResources", &[(0, 1)], json!({}), ("errorCode", Some(CLUSTER))),
     ]
 }
 

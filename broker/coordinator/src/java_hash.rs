@@ -1,5 +1,8 @@
-//! Java's `String.hashCode`, and the order in which its `HashSet` of partitions shows what it holds.
-//! Core. The hash places a group on a partition of `__consumer_offsets`.
+//! Java's `String.hashCode` and `Uuid.hashCode`, and the order in which its hash tables show what they hold.
+//! Core. The hash places a group on a partition of `__consumer_offsets`; the order decides what an assignor of Kafka's
+//! gives to whom.
+
+use std::cmp::Ordering;
 
 use ottla_model::TopicPartition;
 
@@ -14,11 +17,62 @@ pub fn partition_for(id: &str, partition_count: i32) -> i32 {
     string_hash(id).checked_abs().unwrap_or(0) % partition_count.max(1)
 }
 
-/// `TopicPartition.hashCode`, spread as a `HashMap` spreads it.
-fn spread_hash(partition: &TopicPartition) -> u32 {
+/// Kafka's `Uuid.hashCode`: its four words, folded.
+pub fn uuid_hash(id: &uuid::Uuid) -> i32 {
+    let (high, low) = id.as_u64_pair();
+    let folded = high ^ low;
+    ((folded >> 32) as u32 ^ folded as u32) as i32
+}
+
+/// Kafka's `Uuid.compareTo`: two signed numbers.
+pub fn uuid_order(left: &uuid::Uuid, right: &uuid::Uuid) -> Ordering {
+    let signed = |id: &uuid::Uuid| {
+        let (high, low) = id.as_u64_pair();
+        (high as i64, low as i64)
+    };
+    signed(left).cmp(&signed(right))
+}
+
+/// `String.compareTo`: by UTF-16 units, which is another order than that of UTF-8 bytes.
+pub fn string_order(left: &str, right: &str) -> Ordering {
+    left.encode_utf16().cmp(right.encode_utf16())
+}
+
+/// The buckets of a `HashMap` that was made for `initial` and got `len` entries, one after another.
+pub fn grown_capacity(initial: usize, len: usize) -> usize {
+    let mut capacity = initial.next_power_of_two();
+    while len > capacity * 3 / 4 {
+        capacity *= 2;
+    }
+    capacity
+}
+
+/// The buckets of a `HashMap` made without a number.
+pub const DEFAULT_CAPACITY: usize = 16;
+
+/// The buckets of a `HashSet` that was made of a collection (up to Java 18; later ones take half as many for 12, 24,
+/// 48 and so on).
+pub fn copied_capacity(len: usize) -> usize {
+    let wanted = (len as f32 / 0.75) as usize + 1;
+    wanted.max(DEFAULT_CAPACITY).next_power_of_two()
+}
+
+/// Orders as a hash table lists what was put in it in the order in which it is here. (More than eight in one bucket
+/// make a tree, in Java; its order is not followed.)
+pub fn order_as_listed<T>(items: &mut [T], capacity: usize, hash: impl Fn(&T) -> i32) {
+    items.sort_by_cached_key(|item| bucket(hash(item), capacity));
+}
+
+/// Where a `HashMap` puts a hash.
+fn bucket(hash: i32, capacity: usize) -> usize {
+    let hash = hash as u32;
+    (hash ^ (hash >> 16)) as usize & (capacity - 1)
+}
+
+/// `TopicPartition.hashCode`.
+fn partition_hash(partition: &TopicPartition) -> i32 {
     let first = 31i32.wrapping_add(partition.partition.0);
-    let hash = first.wrapping_mul(31).wrapping_add(string_hash(partition.topic.as_str())) as u32;
-    hash ^ (hash >> 16)
+    first.wrapping_mul(31).wrapping_add(string_hash(partition.topic.as_str()))
 }
 
 /// The partitions as a `HashSet` that grew by them lists them. Two in one bucket keep their order here;
@@ -26,12 +80,9 @@ fn spread_hash(partition: &TopicPartition) -> u32 {
 pub fn in_hash_order<'a>(
     partitions: impl ExactSizeIterator<Item = &'a TopicPartition>,
 ) -> Vec<&'a TopicPartition> {
-    let mut capacity = 16;
-    while partitions.len() > capacity * 3 / 4 {
-        capacity *= 2;
-    }
     let mut ordered: Vec<&TopicPartition> = partitions.collect();
-    ordered.sort_by_key(|partition| spread_hash(partition) as usize & (capacity - 1));
+    let capacity = grown_capacity(DEFAULT_CAPACITY, ordered.len());
+    order_as_listed(&mut ordered, capacity, |partition| partition_hash(partition));
     ordered
 }
 
@@ -68,6 +119,23 @@ mod tests {
         assert_eq!(string_hash("polygenelubricants"), i32::MIN);
         // Two UTF-16 units: 0xD83D * 31 + 0xDE00.
         assert_eq!(string_hash("\u{1F600}"), 0xD83D * 31 + 0xDE00);
+    }
+
+    #[test]
+    fn tables_grow_as_java_s_do() {
+        let grown: Vec<usize> = [0, 12, 13, 24, 25].map(|len| grown_capacity(DEFAULT_CAPACITY, len)).into();
+        assert_eq!(grown, [16, 16, 32, 32, 64]);
+        assert_eq!([0, 1, 2, 3, 7].map(|len| grown_capacity(len, len)), [1, 2, 4, 4, 16]);
+        assert_eq!([0, 11, 12, 24, 25].map(copied_capacity), [16, 16, 32, 64, 64]);
+    }
+
+    #[test]
+    fn texts_and_ids_are_compared_as_java_compares_them() {
+        // A pair of surrogates is below U+FFFD in UTF-16, and above it in UTF-8.
+        assert_eq!(string_order("\u{1F600}", "\u{FFFD}"), Ordering::Less);
+        let high = uuid::Uuid::from_u128(1 << 127);
+        assert_eq!(uuid_order(&high, &uuid::Uuid::nil()), Ordering::Less);
+        assert_eq!(uuid_hash(&high), i32::MIN);
     }
 
     #[test]

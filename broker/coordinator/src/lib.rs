@@ -1,11 +1,12 @@
 //! State machines kept in internal topics: consumer groups, their offsets, share groups, and transactions.
-//! Core (`group/`, `record`, `timers`, most of `share/`, `share_partition/` and `transaction/`) and shell
+//! Core (`group/`, `assignor/`, `record`, `timers`, most of `share/`, `share_partition/` and `transaction/`) and shell
 //! (`runtime/`).
 //!
 //! A call decides on a shard's state and returns records and answers; the shell appends the records to
 //! the shard's partition of `__consumer_offsets`, replays them, and lets the answers go when they are
 //! committed.
 
+pub mod assignor;
 pub mod client_quirks;
 pub mod group;
 pub mod java_hash;

@@ -1,7 +1,9 @@
 //! The configuration as each room takes it.
 //! Core.
 
-use ottla_config::{BrokerConfig, ConfigMap, Durability as ConfiguredDurability, ShareGroupConfig};
+use ottla_config::{
+    BrokerConfig, ConfigMap, Durability as ConfiguredDurability, ShareGroupConfig, StreamsGroupConfig,
+};
 use ottla_coordinator::GroupSettings;
 use ottla_coordinator::share::ShareCoordinatorSettings;
 use ottla_coordinator::transaction::TransactionSettings;
@@ -95,6 +97,9 @@ pub fn groups(config: &BrokerConfig) -> GroupSettings {
         share_session_timeout_ms: ShareGroupConfig::effective(config, &ConfigMap::new()).session_timeout_ms,
         share_members_max: config.share_group_max_size,
         share_initialize_retry_interval_ms: config.share_initialize_retry_interval_ms,
+        streams_session_timeout_ms: StreamsGroupConfig::effective(config, &ConfigMap::new())
+            .session_timeout_ms,
+        streams_members_max: config.streams_group_max_size,
         ..GroupSettings::default()
     }
 }

@@ -134,6 +134,8 @@ keys! {
         .doc("Most members of a share group.");
     pub share_initialize_retry_interval_ms: i64 = row("group.share.initialize.retry.interval.ms", Int, Some("30000"), at_least(1), ReadOnly, Low).internal()
         .doc("Pause before setting up share state is tried again.");
+    pub streams_group_max_size: i32 = row("group.streams.max.size", Int, Some("2147483647"), at_least(1), ReadOnly, Medium)
+        .doc("Most members of a streams group.");
     pub share_updates_per_snapshot: i32 = row("share.coordinator.snapshot.update.records.per.snapshot", Int, Some("500"), between(0, 500), ReadOnly, Medium)
         .doc("Updates of share state between two snapshots.");
     pub share_prune_interval_ms: i64 = row("share.coordinator.state.topic.prune.interval.ms", Int, Some("300000"), at_least(1), ReadOnly, Low).internal()

@@ -12,41 +12,48 @@ use std::sync::Arc;
 use ottla_model::MemberId;
 
 use super::{ModernGroup, ModernMember};
-use crate::record::share::Assignment;
 
-/// A target assignment as the records have it.
-#[derive(Default)]
-pub struct Target {
+/// A target assignment as the records have it; `A` is what one member is to have.
+pub struct Target<A> {
     epoch: i32,
     timestamp_ms: i64,
-    assignments: BTreeMap<MemberId, Arc<Assignment>>,
+    assignments: BTreeMap<MemberId, Arc<A>>,
 }
 
-impl Target {
+impl<A: PartialEq> Target<A> {
+    /// That of a group of this epoch that has had no member.
+    pub fn new(epoch: i32) -> Target<A> {
+        Target { epoch, timestamp_ms: 0, assignments: BTreeMap::new() }
+    }
+
     pub fn epoch(&self) -> i32 {
         self.epoch
     }
 
-    pub fn of(&self, member: &MemberId) -> Option<&Arc<Assignment>> {
+    pub fn of(&self, member: &MemberId) -> Option<&Arc<A>> {
         self.assignments.get(member)
     }
 
-    pub fn assignments(&self) -> impl Iterator<Item = &Assignment> {
+    pub fn assignments(&self) -> impl Iterator<Item = &A> {
         self.assignments.values().map(|assignment| &**assignment)
     }
 
-    /// Whether a group of this epoch is to be assigned anew now.
+    /// Whether a group of this epoch is to be assigned anew now. A wall clock that was set back has said nothing
+    /// about the interval, and must not hold the group up.
     pub fn is_due(&self, epoch: i32, interval_ms: i32, wall_ms: i64) -> bool {
-        let may_compute =
-            self.timestamp_ms == 0 || wall_ms >= self.timestamp_ms.saturating_add(i64::from(interval_ms));
-        self.epoch < epoch && may_compute
+        self.epoch < epoch && self.may_compute(interval_ms, wall_ms)
+    }
+
+    fn may_compute(&self, interval_ms: i32, wall_ms: i64) -> bool {
+        let over_ms = self.timestamp_ms.saturating_add(i64::from(interval_ms));
+        self.timestamp_ms == 0 || wall_ms >= over_ms || wall_ms < self.timestamp_ms
     }
 
     /// The members whose assignment is another one in `next`.
     pub fn changed<'a>(
         &'a self,
-        next: &'a BTreeMap<MemberId, Assignment>,
-    ) -> impl Iterator<Item = (&'a MemberId, &'a Assignment)> {
+        next: &'a BTreeMap<MemberId, A>,
+    ) -> impl Iterator<Item = (&'a MemberId, &'a A)> {
         next.iter().filter(|(id, assignment)| self.of(id).map(|known| &**known) != Some(*assignment))
     }
 
@@ -55,7 +62,7 @@ impl Target {
         self.timestamp_ms = timestamp_ms;
     }
 
-    pub fn replay_member(&mut self, member: MemberId, assignment: Option<Assignment>) {
+    pub fn replay_member(&mut self, member: MemberId, assignment: Option<A>) {
         match assignment {
             Some(assignment) => self.assignments.insert(member, Arc::new(assignment)),
             None => self.assignments.remove(&member),
@@ -71,8 +78,8 @@ pub struct TargetTask<Input> {
 }
 
 /// What an assignor made of it.
-pub struct Computed {
-    assignments: BTreeMap<MemberId, Assignment>,
+pub struct Computed<A> {
+    assignments: BTreeMap<MemberId, A>,
     epoch: i32,
     changes: u64,
 }
@@ -84,18 +91,18 @@ impl<Input> TargetTask<Input> {
     }
 
     /// Runs the assignor: outside of the shard's lock.
-    pub fn compute(self, assignor: impl FnOnce(Input) -> BTreeMap<MemberId, Assignment>) -> Computed {
+    pub fn compute<A>(self, assignor: impl FnOnce(Input) -> BTreeMap<MemberId, A>) -> Computed<A> {
         Computed { assignments: assignor(self.input), epoch: self.epoch, changes: self.changes }
     }
 }
 
-impl Computed {
+impl<A> Computed<A> {
     /// The assignments, if nothing has changed since they were asked for.
     pub fn if_current<M: ModernMember>(
         self,
         group: &ModernGroup<M>,
         epoch: i32,
-    ) -> Option<BTreeMap<MemberId, Assignment>> {
+    ) -> Option<BTreeMap<MemberId, A>> {
         (self.epoch == epoch && self.changes == group.changes()).then_some(self.assignments)
     }
 }

@@ -48,7 +48,7 @@ pub enum Assigning {
     /// Where one is needed, the turn changes nothing and says what to compute.
     Outside,
     /// With what was computed, if nothing has changed meanwhile; as `Outside` otherwise.
-    With(Computed),
+    With(Computed<Assignment>),
     /// Under the lock: when the group changes faster than it can be computed.
     Here,
 }
@@ -73,7 +73,7 @@ impl GroupShard {
         let fresh;
         let group = match self.groups.get(beat.group_id) {
             Some(Group::Share(group)) => group,
-            Some(Group::Classic(_)) => return Err(not_a_share_group(beat.group_id)),
+            Some(_) => return Err(not_a_share_group(beat.group_id)),
             None if is_join => {
                 fresh = ShareGroup::new(GroupId::new(beat.group_id));
                 &fresh

@@ -59,6 +59,8 @@ impl Default for ShareMember {
 }
 
 impl ModernMember for ShareMember {
+    type Assignment = Assignment;
+
     fn subscribed_topics(&self) -> &BTreeSet<TopicName> {
         &self.metadata.subscribed_topics
     }
