@@ -116,7 +116,7 @@ fn uuid_position(text: &str) -> Option<usize> {
 }
 
 /// The fields that tell elements of a list apart, the first ones found on an element are its name.
-const IDENTITY_FIELDS: [&str; 22] = [
+const IDENTITY_FIELDS: [&str; 24] = [
     "apiKey",
     "resourceType",
     "resourceName",
@@ -125,6 +125,8 @@ const IDENTITY_FIELDS: [&str; 22] = [
     "operation",
     "permissionType",
     "user",
+    "entityType",
+    "entityName",
     "topicName",
     "topic",
     "name",
@@ -152,6 +154,12 @@ pub fn identity(item: &Value) -> Option<String> {
             _ => None,
         })
         .collect();
+    if let Some(Value::Array(entity)) = item.get("entity").filter(|_| parts.is_empty()) {
+        // Of a quota: whom it is for, in any order.
+        let mut entity: Vec<String> = entity.iter().filter_map(identity).collect();
+        entity.sort();
+        return Some(entity.join("+"));
+    }
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 

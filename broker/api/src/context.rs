@@ -16,7 +16,6 @@ use ottla_security::Authorizer;
 
 use crate::auto_create::AutoCreate;
 use crate::fetch_session::FetchSessions;
-use crate::groups::ConsumerConfigs;
 use crate::metrics::ApiMetrics;
 use crate::owned_tasks::OwnedTasks;
 use crate::producer_ids::ProducerIds;
@@ -49,7 +48,6 @@ pub struct Broker {
     pub share_set_ups: OwnedTasks,
     /// Regular expressions of consumer groups that are being resolved.
     pub pattern_tasks: OwnedTasks,
-    pub consumer_configs: ConsumerConfigs,
     pub write_order: Arc<WriteOrder>,
     pub metrics: Arc<ApiMetrics>,
     /// `None` lets everybody do everything.
@@ -95,7 +93,6 @@ impl Broker {
             auto_create: AutoCreate::new(env.clone(), metadata.clone(), config.num_partitions),
             share_set_ups: OwnedTasks::new(SHARE_SET_UPS_MAX),
             pattern_tasks: OwnedTasks::new(PATTERN_TASKS_MAX),
-            consumer_configs: ConsumerConfigs::default(),
             write_order: Arc::default(),
             env,
             config,

@@ -4,14 +4,12 @@
 use std::sync::Arc;
 
 use ottla_coordinator::client_quirks::first_rebalance_wait_ms;
-use ottla_config::{BrokerConfig, ConfigMap, ConsumerGroupConfig};
 use ottla_coordinator::group::consumer::{PatternTask, TopicNames};
 use ottla_coordinator::{Reply, RequestContext};
 use ottla_metadata::Image;
 use ottla_network::Admitted;
 use ottla_protocol::Encode;
 use ottla_security::AclOperation;
-use parking_lot::Mutex;
 
 use crate::access::Access;
 use crate::context::Broker;
@@ -45,28 +43,6 @@ pub use ottla_coordinator::topic_lookup::ImageTopics as Topics;
 pub fn is_consumer_enabled(broker: &Broker) -> bool {
     broker.metadata.image().feature_level("group.version") >= 1
         && broker.config.rebalance_protocols.iter().any(|protocol| protocol == "consumer")
-}
-
-/// The settings of consumer groups that say nothing themselves, and of which configuration they are.
-#[derive(Default)]
-pub struct ConsumerConfigs(Mutex<Option<(Arc<BrokerConfig>, ConsumerGroupConfig)>>);
-
-/// A group's own settings over the broker's, as they are now.
-pub fn consumer_config(broker: &Broker, group_id: &str) -> ConsumerGroupConfig {
-    let config = broker.dynamic_config.current();
-    let overrides = broker.image().group_overrides(group_id);
-    if !overrides.is_empty() {
-        return ConsumerGroupConfig::effective(&config, &overrides);
-    }
-    let mut known = broker.consumer_configs.0.lock();
-    match &*known {
-        Some((of, settings)) if Arc::ptr_eq(of, &config) => *settings,
-        _ => {
-            let settings = ConsumerGroupConfig::effective(&config, &ConfigMap::new());
-            *known = Some((config, settings));
-            settings
-        }
-    }
 }
 
 /// The topics that a client may see.

@@ -3,6 +3,7 @@
 
 use crate::broker;
 use crate::client_metrics;
+use crate::client_metrics_config::ClientMatch;
 use crate::error::ConfigError;
 use crate::group;
 use crate::inherit::effective_value;
@@ -80,7 +81,9 @@ pub fn apply_op(
     if op == OpType::Set {
         return Ok(Some(operand.to_owned()));
     }
-    let row = row_of(kind, name).filter(|row| row.kind == ConfigType::List);
+    // As Kafka's controller, which knows the lists among topic and broker keys alone.
+    let knows_lists = matches!(kind, ResourceKind::Topic | ResourceKind::Broker);
+    let row = row_of(kind, name).filter(|row| knows_lists && row.kind == ConfigType::List);
     let Some(row) = row else {
         let message = match kind {
             ResourceKind::Broker => {
@@ -403,16 +406,6 @@ pub fn validate_group(config: &BrokerConfig, overrides: &ConfigMap) -> Result<()
     Ok(())
 }
 
-/// What a client metrics subscription may match on.
-const CLIENT_MATCH_KEYS: &[&str] = &[
-    "client_instance_id",
-    "client_id",
-    "client_software_name",
-    "client_software_version",
-    "client_source_address",
-    "client_source_port",
-];
-
 /// All keys that a client metrics subscription would have after a change.
 pub fn validate_client_metrics(subscription: &str, values: &ConfigMap) -> Result<(), ConfigError> {
     if subscription.is_empty() {
@@ -432,20 +425,13 @@ pub fn validate_client_metrics(subscription: &str, values: &ConfigMap) -> Result
                 return Err(ConfigError::invalid_request(message).about(name));
             }
             ("match", ConfigValue::List(patterns)) => {
-                if let Some(bad) = patterns.iter().find(|pattern| !is_client_pattern(pattern)) {
+                ClientMatch::parse(&patterns).map_err(|bad| {
                     let message = format!("Illegal client matching pattern: {bad}");
-                    return Err(ConfigError::invalid_config(message).about(name));
-                }
+                    ConfigError::invalid_config(message).about(name)
+                })?;
             }
             _ => {}
         }
     }
     Ok(())
-}
-
-/// `attribute=pattern`. Of the pattern only its brackets are looked at; nothing here evaluates it yet.
-fn is_client_pattern(entry: &str) -> bool {
-    let Some((attribute, pattern)) = entry.split_once('=') else { return false };
-    let balanced = |open: char, close: char| pattern.matches(open).count() == pattern.matches(close).count();
-    CLIENT_MATCH_KEYS.contains(&attribute.trim()) && balanced('[', ']') && balanced('(', ')')
 }

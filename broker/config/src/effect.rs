@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(effect("group.share.session.timeout.ms"), Effect::InForce);
         assert_eq!(effect("group.share.max.session.timeout.ms"), Effect::InForce);
         assert_eq!(effect("group.consumer.max.session.timeout.ms"), Effect::InForce);
-        assert_eq!(effect("group.streams.max.session.timeout.ms"), Effect::None);
+        assert_eq!(effect("group.streams.max.session.timeout.ms"), Effect::InForce);
         assert_eq!(effect("transaction.max.timeout.ms"), Effect::InForce);
         assert_eq!(effect("client.quota.callback.class"), Effect::Checked);
         assert_eq!(effect("num.io.threads"), Effect::None);
@@ -102,6 +102,6 @@ mod tests {
         assert_eq!(topic_key("remote.storage.enable"), Effect::None);
         let group_key = |name: &str| effect_of_group_key(group::row(name).expect("a key"));
         assert_eq!(group_key("share.isolation.level"), Effect::InForce);
-        assert_eq!(group_key("streams.session.timeout.ms"), Effect::None);
+        assert_eq!(group_key("streams.session.timeout.ms"), Effect::InForce);
     }
 }

@@ -13,6 +13,7 @@ pub mod properties;
 pub mod topic;
 
 mod alter;
+mod client_metrics_config;
 mod describe;
 mod dynamic;
 mod effect;
@@ -36,6 +37,7 @@ pub use alter::{
     validate_topic, validate_topic_override,
 };
 pub use broker::{OTTLA_DEFAULTS, OttlaDefault};
+pub use client_metrics_config::{CLIENT_METRICS_INTERVAL_MS, ClientMatch, ClientMetricsSubscription};
 pub use describe::{
     ConfigEntry, ConfigSource, ConfigSynonym, describe_broker, describe_client_metrics,
     describe_cluster_default, describe_group, describe_topic,
@@ -43,7 +45,7 @@ pub use describe::{
 pub use dynamic::DynamicBrokerConfig;
 pub use effect::{Effect, effect_of_broker_key, effect_of_group_key, effect_of_topic_key, fields_in_force};
 pub use error::{ConfigError, ConfigErrorKind, Warning};
-pub use group::{ConsumerGroupConfig, ShareGroupConfig};
+pub use group::{ConsumerGroupConfig, ShareGroupConfig, StreamsGroupConfig};
 pub use group_config::{AutoOffsetReset, IsolationLevel, MigrationPolicy};
 pub use listeners::{Listener, SecurityProtocol};
 pub use listing::render_config_listing;

@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn subscriptions_of_every_version_are_read_and_garbage_is_refused() {
-        let v3 = b"\0\x03\0\0\0\x01\0\x01t\xff\xff\xff\xff\0\0\0\x01\0\x01t\0\0\0\x01\0\0\0\x05\0\0\0\x07\0\x02r1";
+        let v3 =
+            b"\0\x03\0\0\0\x01\0\x01t\xff\xff\xff\xff\0\0\0\x01\0\x01t\0\0\0\x01\0\0\0\x05\0\0\0\x07\0\x02r1";
         let expected = Subscription {
             version: 3,
             topics: vec!["t".to_owned()],

@@ -36,7 +36,10 @@ impl Delta {
             brokers_changed: !image.brokers.is_empty(),
             features_changed: !image.features.is_empty(),
             producer_ids_changed: image.producer_ids.is_some(),
-            others_changed: !(image.others.is_empty() && image.acls.is_empty() && image.scram.is_empty()),
+            others_changed: !(image.others.is_empty()
+                && image.acls.is_empty()
+                && image.scram.is_empty()
+                && image.client_quotas.is_empty()),
             ..Delta::default()
         }
     }

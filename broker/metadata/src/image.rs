@@ -14,6 +14,8 @@ use ottla_security::{Acls, ScramCredentials};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
+use crate::client_quotas::ClientQuotas;
+
 /// Broker ids of a partition's replicas; up to four need no allocation.
 pub type Replicas = SmallVec<[BrokerId; 4]>;
 
@@ -83,8 +85,9 @@ pub struct Image {
     pub(crate) producer_ids: Option<Arc<MetadataRecord>>,
     pub(crate) acls: Arc<Acls>,
     pub(crate) scram: ScramCredentials,
-    /// Quotas and delegation tokens: kept as they came for the rooms that will own their meaning, so
-    /// that adopting Kafka's log loses nothing.
+    pub(crate) client_quotas: ClientQuotas,
+    /// Delegation tokens: kept as they came for the room that will own their meaning, so that adopting Kafka's log
+    /// loses nothing.
     pub(crate) others: OrdMap<Vec<u8>, Arc<MetadataRecord>>,
 }
 
@@ -178,6 +181,7 @@ impl Image {
             producer_ids: None,
             acls: Arc::default(),
             scram: ScramCredentials::default(),
+            client_quotas: ClientQuotas::default(),
             others: OrdMap::new(),
         }
     }
@@ -310,7 +314,11 @@ impl Image {
         &self.scram
     }
 
-    /// What is kept and has no meaning here yet: quotas, delegation tokens.
+    pub fn client_quotas(&self) -> &ClientQuotas {
+        &self.client_quotas
+    }
+
+    /// What is kept and has no meaning here yet: delegation tokens.
     pub fn others(&self) -> impl Iterator<Item = &MetadataRecord> {
         self.others.values().map(|record| &**record)
     }

@@ -1,13 +1,14 @@
 //! The cluster's facts: records in a log, the image they make, the controller that decides.
-//! Cores (`image`, `delta`, `replay`, `batch`, `records_of`, `controller`, `active_controller`) and
+//! Cores (`image`, `client_quotas`, `delta`, `replay`, `batch`, `records_of`, `controller`, `active_controller`) and
 //! shells: `metadata` is the interface, `metadata_loop` the thread that drives log, controller and publisher.
 //!
-//! Reading order: `image`, `delta`, `replay`, `controller`, `metadata`, `metadata_loop`, `metadata_log`,
+//! Reading order: `image`, `client_quotas`, `delta`, `replay`, `controller`, `metadata`, `metadata_loop`, `metadata_log`,
 //! `active_controller`, `publisher`, `recovery`, `inspect`, `damage`, `snapshot`, `store`, `upkeep`; `folder` reads what another
 //! process wrote.
 
 mod active_controller;
 mod batch;
+pub mod client_quotas;
 pub mod controller;
 mod damage;
 #[cfg(test)]

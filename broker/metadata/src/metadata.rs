@@ -2,6 +2,7 @@
 //! Shell. Operations are queued for the room's thread (`metadata_loop`), which decides, commits and
 //! publishes; the answer comes back when every listener has the new image.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,14 +13,14 @@ use ottla_log::LogManager;
 use ottla_model::limits::METADATA_EVENTS_QUEUED_MAX;
 use ottla_model::{ErrorCode, Offset, TopicName};
 use ottla_protocol::messages::{
-    AlterConfigsRequest, AlterConfigsResponse, AlterUserScramCredentialsRequest,
-    AlterUserScramCredentialsResponse, CreateAclsRequest, CreateAclsResponse, CreatePartitionsRequest,
-    CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteAclsRequest,
-    DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeQuorumRequest,
-    DescribeQuorumResponse, DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse,
-    ElectLeadersRequest, ElectLeadersResponse, IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
-    UpdateFeaturesRequest, UpdateFeaturesResponse,
+    AlterClientQuotasRequest, AlterClientQuotasResponse, AlterConfigsRequest, AlterConfigsResponse,
+    AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, CreateAclsRequest,
+    CreateAclsResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
+    CreateTopicsResponse, DeleteAclsRequest, DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    DescribeQuorumRequest, DescribeQuorumResponse, DescribeUserScramCredentialsRequest,
+    DescribeUserScramCredentialsResponse, ElectLeadersRequest, ElectLeadersResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest,
+    ListPartitionReassignmentsResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -29,8 +30,8 @@ use crate::controller::features::{Feature, decide_update_features};
 use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_ids};
 use crate::controller::registration::Registration;
 use crate::controller::{
-    ApiError, Deciding, Decision, acls, configs, create_topics, delete_topics, elections, partitions, quorum,
-    scram,
+    ApiError, Deciding, Decision, acls, client_quotas, configs, create_topics, delete_topics, elections,
+    partitions, quorum, scram,
 };
 use crate::delta::{Delta, ImageListener};
 use crate::image::Image;
@@ -253,6 +254,18 @@ impl Metadata {
     ) -> Result<UpdateFeaturesResponse, OperationError> {
         self.decide(move |Deciding { image, rules, .. }| {
             Ok(decide_update_features(image, rules, &request, version))
+        })
+        .await
+    }
+
+    /// `hosts` are the names of the request that have an address.
+    pub async fn alter_client_quotas(
+        &self,
+        request: AlterClientQuotasRequest,
+        hosts: BTreeSet<String>,
+    ) -> Result<AlterClientQuotasResponse, OperationError> {
+        self.decide(move |Deciding { image, .. }| {
+            client_quotas::decide_alter_client_quotas(image, &request, &|host| hosts.contains(host))
         })
         .await
     }

@@ -36,6 +36,7 @@ pub fn records_of_cluster(image: &Image) -> Vec<MetadataRecord> {
         producer_ids,
         acls,
         scram,
+        client_quotas,
         others,
     } = image;
     let mut records = Vec::new();
@@ -54,6 +55,7 @@ pub fn records_of_cluster(image: &Image) -> Vec<MetadataRecord> {
     records.extend(producer_ids.as_deref().cloned());
     records.extend(acls.iter().map(|(id, binding)| acls::record_of(id, binding).into()));
     records.extend(scram.iter().map(|(name, mechanism, it)| scram::record_of(name, mechanism, it).into()));
+    records.extend(client_quotas.records().map(MetadataRecord::from));
     records.extend(others.values().map(|record| (**record).clone()));
     records
 }

@@ -130,9 +130,13 @@ fn apply(image: &mut Image, delta: &mut Delta, record: MetadataRecord) {
                 image.scram.remove(&record.name, mechanism);
             }
         }
-        MetadataRecord::ClientQuota(_)
-        | MetadataRecord::DelegationToken(_)
-        | MetadataRecord::RemoveDelegationToken(_) => replay_other(image, delta, record),
+        MetadataRecord::ClientQuota(record) => {
+            delta.others_changed = true;
+            image.client_quotas.replay(&record);
+        }
+        MetadataRecord::DelegationToken(_) | MetadataRecord::RemoveDelegationToken(_) => {
+            replay_other(image, delta, record);
+        }
         // Nothing of ZooKeeper's time is kept; transactions are the caller's.
         MetadataRecord::NoOp(_)
         | MetadataRecord::ZkMigrationState(_)
@@ -367,34 +371,14 @@ fn replay_broker_change(image: &mut Image, delta: &mut Delta, record: &BrokerReg
     delta.brokers_changed = true;
 }
 
-/// The key under which a record of another room is kept, and whether it removes what is there.
+/// Delegation tokens are kept by their ids.
 fn replay_other(image: &mut Image, delta: &mut Delta, record: MetadataRecord) {
-    let key = |kind: &str, parts: &[&[u8]]| {
-        let mut key = kind.as_bytes().to_vec();
-        for part in parts {
-            key.extend_from_slice(&(part.len() as u32).to_be_bytes());
-            key.extend_from_slice(part);
-        }
-        key
-    };
-    let (key, removed) = match &record {
-        MetadataRecord::ClientQuota(quota) => {
-            let mut parts: Vec<&[u8]> = Vec::new();
-            for entity in &quota.entity {
-                parts.push(entity.entity_type.as_bytes());
-                parts.push(match &entity.entity_name {
-                    Some(name) => name.as_bytes(),
-                    // No name is as long as this, and none holds a zero byte.
-                    None => b"\0default",
-                });
-            }
-            parts.push(quota.key.as_bytes());
-            (key("quota", &parts), quota.remove)
-        }
-        MetadataRecord::DelegationToken(token) => (key("token", &[token.token_id.as_bytes()]), false),
-        MetadataRecord::RemoveDelegationToken(token) => (key("token", &[token.token_id.as_bytes()]), true),
+    let (id, removed) = match &record {
+        MetadataRecord::DelegationToken(token) => (&token.token_id, false),
+        MetadataRecord::RemoveDelegationToken(token) => (&token.token_id, true),
         _ => return,
     };
+    let key = id.as_bytes().to_vec();
     delta.others_changed = true;
     if removed {
         image.others.remove(&key);

@@ -4,18 +4,20 @@
 //! Order: the metadata log is read, then each room follows the image in layer order, so that a partition is there
 //! before its coordinator loads, and the configuration before whatever obeys it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker, Rooms as ApiRooms};
-use ottla_config::{BrokerConfig, DynamicBrokerConfig};
+use ottla_config::{BrokerConfig, ConfigMap, ConsumerGroupConfig, DynamicBrokerConfig};
+use ottla_coordinator::settings::ConsumerConfigs;
 use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, TransactionSettings};
 use ottla_coordinator::{
-    CoordinatorListener, GroupCoordinator, Loader, PartitionLog, ShareCoordinator, SharePartitionManager,
+    CoordinatorListener, GroupCoordinator, GroupSettings, Loader, PartitionLog, ShareCoordinator,
+    SharePartitionManager,
 };
 use ottla_env::Env;
 use ottla_log::LogManager;
-use ottla_metadata::{Metadata, MetadataOptions, Registration};
+use ottla_metadata::{Feature, Metadata, MetadataOptions, Registration};
 use ottla_model::BrokerId;
 use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_records::Codec;
@@ -41,6 +43,8 @@ pub struct Opening<'a> {
     pub ephemeral: bool,
     /// A damaged metadata log is cut, and does not stop the start.
     pub accept_metadata_loss: bool,
+    /// What this broker serves of features, with the levels of a new cluster.
+    pub features: Vec<Feature>,
     pub registry: &'a Registry,
 }
 
@@ -68,7 +72,7 @@ impl Rooms {
             logs: (!ephemeral).then(|| logs.clone()),
             cluster_id: opening.cluster_id.to_owned(),
             config: config.clone(),
-            features: settings::features(),
+            features: opening.features.clone(),
             sync: durability != Durability::Os,
             unclean_stop: !opening.was_clean,
             accept_loss: opening.accept_metadata_loss,
@@ -89,7 +93,10 @@ impl Rooms {
         metadata.subscribe(replicas.clone());
         let loader = Loader::new(env.tasks.clone());
         let groups = GroupCoordinator::new(
-            settings::groups(config),
+            GroupSettings {
+                consumer_configs: consumer_configs(&metadata, &dynamic_config),
+                ..settings::groups(config)
+            },
             Arc::new(PartitionLog::new(
                 GROUP_METADATA_TOPIC,
                 replicas.clone(),
@@ -134,7 +141,7 @@ impl Rooms {
         let broker = Arc::new(Broker::new(ApiRooms {
             env: env.clone(),
             config: dynamic_config.clone(),
-            features: settings::features(),
+            features: opening.features,
             metadata: metadata.clone(),
             replicas: replicas.clone(),
             groups: groups.clone(),
@@ -157,4 +164,27 @@ impl Rooms {
             broker,
         })
     }
+}
+
+/// A consumer group's own settings over the broker's, as they are when they are asked for.
+fn consumer_configs(metadata: &Arc<Metadata>, config: &Arc<DynamicBrokerConfig>) -> ConsumerConfigs {
+    let (metadata, config) = (metadata.clone(), config.clone());
+    // The broker's, and of which configuration they are.
+    let of_broker: Mutex<Option<(Arc<BrokerConfig>, ConsumerGroupConfig)>> = Mutex::default();
+    ConsumerConfigs::new(move |group_id| {
+        let config = config.current();
+        let overrides = metadata.image().group_overrides(group_id);
+        if !overrides.is_empty() {
+            return ConsumerGroupConfig::effective(&config, &overrides);
+        }
+        let mut known = of_broker.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((of, settings)) if Arc::ptr_eq(of, &config) => *settings,
+            _ => {
+                let settings = ConsumerGroupConfig::effective(&config, &ConfigMap::new());
+                *known = Some((config, settings));
+                settings
+            }
+        }
+    })
 }

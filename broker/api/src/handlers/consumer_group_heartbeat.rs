@@ -59,8 +59,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             .as_ref()
             .map(|owned| owned.iter().map(|one| (TopicId(one.topic_id), one.partitions.clone())).collect()),
     };
-    let config = groups::consumer_config(broker, &body.group_id);
-    match broker.groups.consumer_heartbeat(&beat, &Topics(broker.image()), &config) {
+    match broker.groups.consumer_heartbeat(&beat, &Topics(broker.image())) {
         Reply::Now(outcome) => Ok(Admitted::Ready(answer(broker, &access, &request, outcome))),
         Reply::Later(outcome) => {
             let broker = broker.clone();
@@ -105,7 +104,8 @@ fn check(
 fn check_fields(body: &ConsumerGroupHeartbeatRequest, version: i16) -> Result<(), &'static str> {
     let is_blank = |text: &str| text.trim().is_empty();
     let is_given_blank = |text: &Option<StrBytes>| text.as_ref().is_some_and(|text| is_blank(text));
-    let has_id = version >= MEMBER_ID_VERSION_MIN || body.member_epoch > 0 || body.member_epoch == LEAVE_EPOCH;
+    let has_id =
+        version >= MEMBER_ID_VERSION_MIN || body.member_epoch > 0 || body.member_epoch == LEAVE_EPOCH;
     if has_id && is_blank(&body.member_id) {
         return Err("MemberId can't be empty.");
     }

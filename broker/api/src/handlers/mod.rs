@@ -6,6 +6,7 @@ use crate::table::Api;
 
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
+mod alter_client_quotas;
 mod alter_configs;
 mod alter_share_group_offsets;
 mod alter_user_scram_credentials;
@@ -22,6 +23,7 @@ mod delete_share_group_offsets;
 mod delete_share_group_state;
 mod delete_topics;
 mod describe_acls;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
@@ -42,6 +44,7 @@ mod init_producer_id;
 mod initialize_share_group_state;
 mod join_group;
 mod leave_group;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
@@ -109,6 +112,8 @@ rows! {
     incremental_alter_configs
     list_partition_reassignments
     offset_delete
+    describe_client_quotas
+    alter_client_quotas
     describe_user_scram_credentials
     alter_user_scram_credentials
     describe_quorum
@@ -119,6 +124,7 @@ rows! {
     list_transactions
     consumer_group_heartbeat
     consumer_group_describe
+    list_config_resources
     describe_topic_partitions
     share_group_heartbeat
     share_group_describe

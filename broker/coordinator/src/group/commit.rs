@@ -74,7 +74,7 @@ impl ClassicGroup {
 impl ClassicGroup {
     /// KIP-447: a transactional producer that says who it is, is held to it; one that does not say it may
     /// commit as producers always could.
-    fn validate_transactional_commit(&self, committer: &Committer<'_>) -> Result<(), ErrorCode> {
+    pub(super) fn validate_transactional_commit(&self, committer: &Committer<'_>) -> Result<(), ErrorCode> {
         if self.is_in_state(ClassicGroupState::Dead) {
             return Err(ErrorCode::CoordinatorNotAvailable);
         }
@@ -99,16 +99,7 @@ impl GroupShard {
         wall_ms: i64,
     ) -> Result<(Vec<Record>, Vec<ErrorCode>), ErrorCode> {
         match self.groups.get(committer.group_id) {
-            Some(Group::Classic(group)) => group.validate_transactional_commit(committer)?,
-            Some(Group::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
-            Some(Group::Consumer(group)) => {
-                // A transactional producer knows no stale member epoch.
-                let check = group.validate_offset_commit(committer, true);
-                check.and_then(|check| check.check_all(offsets, &self.settings)).map_err(|error| match error {
-                    ErrorCode::StaleMemberEpoch => ErrorCode::IllegalGeneration,
-                    other => other,
-                })?;
-            }
+            Some(group) => group.validate_transactional_commit(committer, offsets, &self.settings)?,
             None if committer.generation_id < 0 => {}
             None => return Err(ErrorCode::IllegalGeneration),
         }
@@ -172,6 +163,7 @@ impl GroupShard {
             Some(Group::Consumer(group)) => {
                 group.validate_offset_commit(committer, false)?.check_all(offsets, &self.settings)?;
             }
+            Some(Group::Streams(group)) => group.validate_offset_commit(committer, offsets)?,
             // The first commit of a simple consumer makes its group, by the replay of its record.
             None if committer.generation_id < 0 => {}
             None if committer.api_version >= 9 => return Err(ErrorCode::GroupIdNotFound),

@@ -28,10 +28,8 @@ impl GroupShard {
                 ClassicGroupState::Dead => return Err(ErrorCode::GroupIdNotFound),
                 _ => return Err(ErrorCode::NonEmptyGroup),
             },
-            Some(Group::Share(group)) if !group.is_empty() => return Err(ErrorCode::NonEmptyGroup),
-            Some(Group::Share(group)) => return Ok(group.delete()),
-            Some(Group::Consumer(group)) if !group.is_empty() => return Err(ErrorCode::NonEmptyGroup),
-            Some(Group::Consumer(_)) => {}
+            Some(group) if !group.is_empty() => return Err(ErrorCode::NonEmptyGroup),
+            Some(_) => {}
         }
         let group = GroupId::new(group_id);
         let mut effects = Effects::default();
@@ -43,9 +41,7 @@ impl GroupShard {
                 value: None,
             });
         }
-        if let Some(group) = self.groups.get(group_id) {
-            group.tombstones(&mut effects.records);
-        }
+        effects.records.extend(self.groups.get(group_id).into_iter().flat_map(Group::tombstones));
         Ok(effects)
     }
 
@@ -57,7 +53,7 @@ impl GroupShard {
     ) -> Result<(Effects, OffsetDeleteResponse), ErrorCode> {
         let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
         match group {
-            Group::Consumer(_) => {}
+            Group::Consumer(_) | Group::Streams(_) => {}
             Group::Share(_) => return Err(ErrorCode::GroupIdNotFound),
             Group::Classic(classic) => match classic.state() {
                 ClassicGroupState::Dead => return Err(ErrorCode::GroupIdNotFound),

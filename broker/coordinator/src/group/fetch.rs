@@ -34,7 +34,7 @@ impl FetchedOffset {
 }
 
 impl GroupShard {
-    /// A member of a consumer group that says who it is must be in the group's epoch.
+    /// Whether who says that it is a member may fetch; a classic group asks nobody.
     pub fn validate_offset_fetch(
         &self,
         group_id: &str,
@@ -43,6 +43,7 @@ impl GroupShard {
     ) -> Result<(), ErrorCode> {
         match self.groups.get(group_id) {
             Some(Group::Consumer(group)) => group.validate_offset_fetch(member_id, member_epoch),
+            Some(Group::Streams(group)) => group.validate_offset_fetch(member_id, member_epoch),
             _ => Ok(()),
         }
     }

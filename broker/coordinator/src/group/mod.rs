@@ -1,7 +1,7 @@
 //! Groups and their offsets: one shard's state machine, cut by operation.
 //! Core. Reading order: `turn`, `member`, `classic`, `join`, `rebalance`, `sync`, `heartbeat`, `leave`,
-//! `describe`, `offsets`, `commit`, `fetch`, `delete`, `tick`, `watch`, `shard`; then `modern`, what the newer protocols share, and
-//! `share`, the groups of KIP-932, and `consumer`, those of KIP-848.
+//! `describe`, `offsets`, `commit`, `fetch`, `delete`, `tick`, `watch`, `shard`; then `modern`, what the newer protocols share,
+//! `share`, the groups of KIP-932, `consumer`, those of KIP-848, and `streams`, those of KIP-1071.
 //!
 //! Invariants:
 //! - I1. What a restart must find (`ClassicGroup::stored`, `Offsets`) is changed by replay alone.
@@ -23,14 +23,18 @@ pub mod offsets;
 mod rebalance;
 pub mod shard;
 pub mod share;
+pub mod streams;
 mod sync;
 mod tick;
 pub mod turn;
 mod watch;
 
-use ottla_model::{GroupId, Offset};
+use ottla_model::{ErrorCode, GroupId, Offset};
+
+use turn::Turn;
 
 use crate::record::Record;
+use crate::settings::GroupSettings;
 use crate::wire::ListedGroup;
 
 pub use classic::{ClassicGroup, ClassicGroupState};
@@ -43,6 +47,7 @@ pub use leave::Leaver;
 pub use member::Protocol;
 pub use shard::GroupShard;
 pub use share::ShareGroup;
+pub use streams::StreamsGroup;
 pub use turn::{Answer, Effects, Response, Then, Waiter};
 pub use watch::WatchedOffset;
 
@@ -52,6 +57,7 @@ pub enum Group {
     Classic(Box<ClassicGroup>),
     Share(Box<ShareGroup>),
     Consumer(Box<ConsumerGroup>),
+    Streams(Box<StreamsGroup>),
 }
 
 impl Group {
@@ -64,6 +70,7 @@ impl Group {
             Group::Classic(group) => group.is_in_state(ClassicGroupState::Empty),
             Group::Share(group) => group.is_empty(),
             Group::Consumer(group) => group.is_empty(),
+            Group::Streams(group) => group.is_empty(),
         }
     }
 
@@ -73,6 +80,7 @@ impl Group {
             Group::Classic(group) => group.is_subscribed_to_topic(topic),
             Group::Share(group) => group.is_subscribed_to_topic(topic),
             Group::Consumer(group) => group.is_subscribed_to_topic(topic),
+            Group::Streams(group) => group.is_subscribed_to_topic(topic),
         }
     }
 
@@ -97,23 +105,13 @@ impl Group {
         }
     }
 
-    /// What takes an empty group away; its offsets are not among it.
-    fn tombstones(&self, records: &mut Vec<Record>) {
-        match self {
-            Group::Classic(group) => {
-                records.push(Record::GroupMetadata { group: group.group_id().clone(), value: None });
-            }
-            Group::Share(group) => records.extend(group.delete().records),
-            Group::Consumer(group) => group.tombstones(records),
-        }
-    }
-
-    /// Kafka's name of the state.
+    /// Kafka's name of the state the group is in.
     fn state_name(&self) -> &'static str {
         match self {
             Group::Classic(group) => group.state().name(),
             Group::Share(group) => group.state_name(),
             Group::Consumer(group) => group.state_name(),
+            Group::Streams(group) => group.state_name(),
         }
     }
 
@@ -122,14 +120,7 @@ impl Group {
             Group::Classic(group) => group.list(),
             Group::Share(group) => group.list(),
             Group::Consumer(group) => group.list(),
-        }
-    }
-
-    fn on_loaded(&mut self, turn: &mut turn::Turn<'_>) {
-        match self {
-            Group::Classic(group) => group.on_loaded(turn),
-            Group::Share(group) => group.on_loaded(turn),
-            Group::Consumer(group) => group.on_loaded(turn),
+            Group::Streams(group) => group.list(),
         }
     }
 
@@ -139,6 +130,43 @@ impl Group {
             Group::Classic(_) => {}
             Group::Share(group) => group.request_refresh(),
             Group::Consumer(group) => group.request_refresh(),
+            Group::Streams(group) => group.request_refresh(),
+        }
+    }
+
+    fn on_loaded(&mut self, turn: &mut Turn<'_>) {
+        match self {
+            Group::Classic(group) => group.on_loaded(turn),
+            Group::Share(group) => group.on_loaded(turn),
+            Group::Consumer(group) => group.on_loaded(turn),
+            Group::Streams(group) => group.on_loaded(turn),
+        }
+    }
+
+    /// The records by which an empty group goes, but for its offsets.
+    fn tombstones(&self) -> Vec<Record> {
+        match self {
+            Group::Classic(group) => {
+                vec![Record::GroupMetadata { group: group.group_id.clone(), value: None }]
+            }
+            Group::Share(group) => group.tombstones(),
+            Group::Consumer(group) => group.tombstones(),
+            Group::Streams(group) => group.tombstones(),
+        }
+    }
+
+    /// Whether the member may commit these offsets in its transaction.
+    fn validate_transactional_commit(
+        &self,
+        committer: &Committer<'_>,
+        offsets: &[OffsetToCommit<'_>],
+        settings: &GroupSettings,
+    ) -> Result<(), ErrorCode> {
+        match self {
+            Group::Classic(group) => group.validate_transactional_commit(committer),
+            Group::Share(_) => Err(ErrorCode::GroupIdNotFound),
+            Group::Consumer(group) => group.validate_transactional_commit(committer, offsets, settings),
+            Group::Streams(group) => group.validate_transactional_commit(committer, offsets),
         }
     }
 
@@ -147,6 +175,7 @@ impl Group {
             Group::Classic(group) => group.last_record_offset,
             Group::Share(group) => group.last_record_offset,
             Group::Consumer(group) => group.last_record_offset,
+            Group::Streams(group) => group.last_record_offset,
         }
     }
 
@@ -155,6 +184,7 @@ impl Group {
             Group::Classic(group) => group.last_record_offset = Some(offset),
             Group::Share(group) => group.last_record_offset = Some(offset),
             Group::Consumer(group) => group.last_record_offset = Some(offset),
+            Group::Streams(group) => group.last_record_offset = Some(offset),
         }
     }
 }

@@ -92,6 +92,17 @@ impl GroupShard {
         }
     }
 
+    /// What makes room for a member of the classic protocol: an empty group of another protocol goes, and its
+    /// offsets stay.
+    pub fn make_room_for_classic(&self, group_id: &str) -> Effects {
+        match self.groups.get(group_id) {
+            Some(group @ (Group::Consumer(_) | Group::Streams(_))) if group.is_empty() => {
+                Effects::of_records(group.tombstones())
+            }
+            _ => Effects::default(),
+        }
+    }
+
     pub fn on_join(
         &mut self,
         group_id: &str,
@@ -102,31 +113,22 @@ impl GroupShard {
         random: [u8; 16],
     ) -> Effects {
         let mut turn = turn!(self, now, wall_ms);
-        let mut is_new = !self.groups.contains_key(group_id);
-        if let Some(Group::Consumer(group)) = self.groups.get(group_id) {
-            if !group.is_empty() {
-                group.on_classic_join(&mut turn, &joiner, waiter, random);
-                return turn.effects;
-            }
-            // Its offsets are all that it leaves to the classic group.
-            is_new = true;
-            group.tombstones(&mut turn.effects.records);
-        }
-        let tombstones_count = turn.effects.records.len();
+        let is_new = !self.groups.contains_key(group_id);
         if is_new {
             if !joiner.member_id.is_empty() {
-                turn.effects.records.clear();
                 turn.answer_join_error(waiter, &joiner.member_id, ErrorCode::UnknownMemberId);
                 return turn.effects;
             }
             let group = GroupId::new(group_id);
             self.groups.insert(group.clone(), Group::new_classic(group, wall_ms));
         }
-        if let Some(Group::Share(_)) = self.groups.get(group_id) {
+        if let Some(Group::Share(_) | Group::Streams(_)) = self.groups.get(group_id) {
             turn.answer_join_error(waiter, "", ErrorCode::InconsistentGroupProtocol);
+        } else if let Some(Group::Consumer(group)) = self.groups.get(group_id) {
+            group.on_classic_join(&mut turn, &joiner, waiter, random);
         } else if let Some(Group::Classic(group)) = self.groups.get_mut(group_id) {
             group.on_join(&mut turn, joiner, waiter, random);
-            if is_new && turn.effects.records.len() == tombstones_count {
+            if is_new && turn.effects.records.is_empty() {
                 // Even a group without a generation is there after a restart, as on Kafka.
                 let value = GroupMetadata {
                     protocol_type: Arc::from(""),
@@ -209,6 +211,12 @@ impl GroupShard {
         now: Monotonic,
         wall_ms: i64,
     ) -> Effects {
+        if let Then::StreamsHeartbeat { group, aftermath } = then {
+            if outcome.is_ok() {
+                self.after_streams_heartbeat(&group, *aftermath, now);
+            }
+            return Effects::default();
+        }
         let mut turn = turn!(self, now, wall_ms);
         if let Some((waiter, response)) = then.joined() {
             match outcome {
@@ -228,7 +236,7 @@ impl GroupShard {
         };
         match then {
             // The group has become another kind meanwhile.
-            Then::Consumer { .. } => {}
+            Then::Consumer { .. } | Then::StreamsHeartbeat { .. } => {}
             Then::Downgraded(downgraded) => group.on_downgraded(&mut turn, &downgraded),
             Then::NewGroup { group: group_id } => {
                 if let Err(error) = outcome {
@@ -261,6 +269,7 @@ impl GroupShard {
             }
             Record::Share { group, record } => self.replay_share(group, record),
             Record::Consumer { group, record } => self.replay_consumer(group, record),
+            Record::Streams { group, record } => self.replay_streams(group, record),
         }
         self.last_replayed_offset = Some(offset);
         if let Some(group) = self.groups.get_mut(&group_id) {
@@ -318,9 +327,7 @@ impl GroupShard {
     pub fn on_loaded(&mut self, now: Monotonic, wall_ms: i64) -> Effects {
         self.is_loaded = true;
         let mut turn = turn!(self, now, wall_ms);
-        for group in self.groups.values_mut() {
-            group.on_loaded(&mut turn);
-        }
+        self.groups.values_mut().for_each(|group| group.on_loaded(&mut turn));
         let effects = turn.effects;
         self.schedule_offset_expiration(now);
         effects

@@ -52,6 +52,12 @@ impl GroupShard {
                 }
             }
             Some(Group::Consumer(group)) => group.on_timer(&mut turn, &key),
+            Some(Group::Streams(group)) => match &key {
+                TimerKey::Member(_, member_id) => group.on_session_timer(&mut turn, member_id),
+                TimerKey::Rebalance(_, member_id) => group.on_rebalance_timer(&mut turn, member_id),
+                TimerKey::Join(_) => group.on_delay_timer(),
+                TimerKey::Sync(_) | TimerKey::OffsetExpiration => {}
+            },
             None => {}
         }
         Some(turn.effects)
@@ -72,7 +78,7 @@ impl GroupShard {
             }
             let are_all_expired = self.expire_offsets(group_id, group, wall_ms, &mut effects);
             if are_all_expired && group.is_empty() {
-                group.tombstones(&mut effects.records);
+                effects.records.extend(group.tombstones());
             }
         }
         effects
@@ -82,11 +88,7 @@ impl GroupShard {
     fn expire_offsets(&self, group_id: &GroupId, group: &Group, wall_ms: i64, effects: &mut Effects) -> bool {
         let has_pending = self.offsets.has_pending(group_id.as_str());
         let Some(topics) = self.offsets.of_group(group_id.as_str()) else { return !has_pending };
-        let basis = match group {
-            Group::Consumer(_) => Some(ExpirationBasis::Commit),
-            other => other.as_classic().and_then(ClassicGroup::expiration_basis),
-        };
-        let Some(basis) = basis else { return false };
+        let Some(basis) = group.expiration_basis() else { return false };
         let mut are_all_expired = true;
         for (topic, partitions) in topics.iter() {
             let is_subscribed = group.is_subscribed_to_topic(topic.as_str());
@@ -127,6 +129,17 @@ impl ExpirationBasis {
             ExpirationBasis::EmptySince(None) | ExpirationBasis::Commit => value.commit_timestamp_ms,
         };
         wall_ms.saturating_sub(since_ms) >= retention_ms
+    }
+}
+
+impl Group {
+    /// `None`: nothing of this group expires now.
+    fn expiration_basis(&self) -> Option<ExpirationBasis> {
+        match self {
+            Group::Classic(group) => group.expiration_basis(),
+            Group::Share(_) => None,
+            Group::Consumer(_) | Group::Streams(_) => Some(ExpirationBasis::Commit),
+        }
     }
 }
 

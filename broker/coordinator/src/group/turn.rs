@@ -34,6 +34,8 @@ pub enum Then {
     Synced { group: GroupId, generation: i32, assignment: HashMap<MemberId, Bytes> },
     /// A restarted static member took the place of its predecessor in a stable group.
     StaticMemberReplaced { group: GroupId, replaced: Box<super::join::Replaced> },
+    /// A member of a streams group was heard of.
+    StreamsHeartbeat { group: GroupId, aftermath: Box<super::streams::HeartbeatAftermath> },
     /// A member of a consumer group was heard.
     Consumer { group: GroupId, after: Box<super::consumer::AfterRecords> },
     /// A consumer group became a classic one.
@@ -57,7 +59,8 @@ impl Then {
             Then::NewGroup { group }
             | Then::Synced { group, .. }
             | Then::StaticMemberReplaced { group, .. }
-            | Then::Consumer { group, .. } => group,
+            | Then::Consumer { group, .. }
+            | Then::StreamsHeartbeat { group, .. } => group,
             Then::Downgraded(downgraded) => &downgraded.group,
         }
     }
@@ -67,7 +70,10 @@ impl Then {
         match self {
             Then::Consumer { after, .. } => after.joined.as_ref(),
             Then::Downgraded(downgraded) => downgraded.joined.as_ref(),
-            Then::NewGroup { .. } | Then::Synced { .. } | Then::StaticMemberReplaced { .. } => None,
+            Then::NewGroup { .. }
+            | Then::Synced { .. }
+            | Then::StaticMemberReplaced { .. }
+            | Then::StreamsHeartbeat { .. } => None,
         }
     }
 }

@@ -20,7 +20,7 @@ use ottla_protocol::records::group::{
 use ottla_protocol::records::{RecordSet, decode_key, decode_value, encode_key, encode_value};
 use ottla_protocol::{DecodeError, EncodeError};
 
-use super::{CommittedOffset, GroupMetadata, MemberMetadata, Record, consumer, share};
+use super::{CommittedOffset, GroupMetadata, MemberMetadata, Record, consumer, share, streams};
 use crate::wire::text;
 
 const GROUP_METADATA_VALUE_VERSION: i16 = 3;
@@ -71,6 +71,7 @@ pub fn encode(record: &Record) -> Result<CoordinatorRecord, EncodeError> {
         }
         Record::Share { group, record } => share::encode(group, record),
         Record::Consumer { group, record } => consumer::encode(group, record),
+        Record::Streams { group, record } => streams::encode(group, record),
     }
 }
 
@@ -127,8 +128,7 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, DecodeError> 
             | GroupKey::ShareGroupCurrentMemberAssignment(_)
             | GroupKey::ShareGroupStatePartitionMetadata(_)
     );
-    let is_consumer = consumer::is_key(&key);
-    if !is_kept && !is_consumer {
+    if !is_kept && !consumer::keeps(&key) && !streams::keeps(&key) {
         return Ok(Decoded::Other);
     }
     let value = value.map(|value| {
@@ -164,8 +164,12 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, DecodeError> 
                 Some(_) => Decoded::Other,
             }
         }
-        (key, value) if is_consumer => match consumer::decode(key, value) {
+        (key, value) if consumer::keeps(&key) => match consumer::decode(key, value) {
             Some((group, record)) => Decoded::Record(Record::Consumer { group, record }),
+            None => Decoded::Other,
+        },
+        (key, value) if streams::keeps(&key) => match streams::decode(key, value) {
+            Some((group, record)) => Decoded::Record(Record::Streams { group, record }),
             None => Decoded::Other,
         },
         (key, value) => match share::decode(key, value) {

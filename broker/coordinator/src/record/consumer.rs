@@ -242,7 +242,8 @@ fn current_assignment(value: &ConsumerCurrentAssignment) -> ConsumerGroupCurrent
     }
 }
 
-pub fn is_key(key: &GroupKey) -> bool {
+/// Whether the key is a consumer group's.
+pub fn keeps(key: &GroupKey) -> bool {
     matches!(
         key,
         GroupKey::ConsumerGroupMetadata(_)

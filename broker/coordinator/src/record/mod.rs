@@ -4,6 +4,7 @@
 pub mod codec;
 pub mod consumer;
 pub mod share;
+pub mod streams;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ pub enum Record {
     OffsetCommit { group: GroupId, topic: TopicName, partition: i32, value: Option<CommittedOffset> },
     Share { group: GroupId, record: share::ShareRecord },
     Consumer { group: GroupId, record: consumer::ConsumerRecord },
+    Streams { group: GroupId, record: streams::StreamsRecord },
 }
 
 impl Record {
@@ -25,7 +27,8 @@ impl Record {
             Record::GroupMetadata { group, .. }
             | Record::OffsetCommit { group, .. }
             | Record::Share { group, .. }
-            | Record::Consumer { group, .. } => group,
+            | Record::Consumer { group, .. }
+            | Record::Streams { group, .. } => group,
         }
     }
 }

@@ -17,7 +17,6 @@ use crate::group::modern::{Computed, TargetTask};
 use crate::group::share::GroupError;
 use crate::group::turn::Effects;
 use crate::record::share::Assignment;
-use crate::settings::ConsumerGroupConfig;
 use crate::wire::text;
 
 /// So often an assignment that was computed outside of the shard's lock may be outrun by changes of its
@@ -36,7 +35,6 @@ impl GroupCoordinator {
         &self,
         beat: &ConsumerHeartbeat<'_>,
         topics: &dyn TopicLookup,
-        config: &ConsumerGroupConfig,
     ) -> Reply<ConsumerHeartbeatReply> {
         if [LEAVE_EPOCH, LEAVE_STATIC_EPOCH].contains(&beat.member_epoch) {
             return self.group_turn(beat.group_id, |core, _, wall_ms| {
@@ -49,7 +47,7 @@ impl GroupCoordinator {
         loop {
             let mut task = None;
             let reply = self.group_turn(beat.group_id, |core, now, wall_ms| {
-                match core.on_consumer_heartbeat(beat, topics, config, assigning, now, wall_ms)? {
+                match core.on_consumer_heartbeat(beat, topics, assigning, now, wall_ms)? {
                     ConsumerHeartbeatTurn::Done(effects, outcome) => Ok((effects, Some(outcome))),
                     ConsumerHeartbeatTurn::Assign(needed) => {
                         task = Some(needed);

@@ -5,6 +5,7 @@
 //! `ConfigurationControlManager`, `ControllerApis`). Authorization comes before, by the caller.
 
 pub mod acls;
+pub mod client_quotas;
 pub mod configs;
 pub mod create_topics;
 pub mod delete_topics;

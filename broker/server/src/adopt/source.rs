@@ -226,11 +226,8 @@ impl Source {
 
     /// How many quotas and delegation tokens are kept for a release that enforces them.
     pub fn kept_counts(&self) -> (usize, usize) {
-        let count = |is: fn(&MetadataRecord) -> bool| self.image.others().filter(|record| is(record)).count();
-        (
-            count(|record| matches!(record, MetadataRecord::ClientQuota(_))),
-            count(|record| matches!(record, MetadataRecord::DelegationToken(_))),
-        )
+        let is_token = |record: &&MetadataRecord| matches!(record, MetadataRecord::DelegationToken(_));
+        (self.image.client_quotas().count(), self.image.others().filter(is_token).count())
     }
 }
 

@@ -18,7 +18,7 @@ use crate::group::leave::Leaver;
 use crate::group::share::GroupError;
 use crate::group::turn::{Downgraded, Effects, Then, Turn, Waiter};
 use crate::record::consumer::{ClassicMember, ConsumerMemberMetadata, Owned};
-use crate::settings::{ConsumerGroupConfig, MigrationPolicy};
+use crate::settings::MigrationPolicy;
 use crate::topic_lookup::TopicLookup;
 use crate::wire::{JoinGroupResponse, LeaveGroupResponse, SyncGroupRequest, SyncGroupResponse, text};
 
@@ -80,8 +80,7 @@ impl ConsumerGroup {
         let topics = turn.settings.topics.get();
         let owned = known_partitions(&subscription.owned, &*topics);
         let join = Join { joiner, is_new, subscription, owned };
-        // A group's own settings are not at hand; of those a join looks at the assignment interval alone.
-        let config = ConsumerGroupConfig::default();
+        let config = turn.settings.consumer_configs.of(self.group_id().as_str());
         let mut deciding = Deciding {
             group: self,
             topics: &*topics,
@@ -347,7 +346,9 @@ impl ConsumerGroup {
         wanted.any(|(topic, partitions)| {
             let assigned = member.assigned.get(topic);
             let has = |partition: &i32| assigned.is_some_and(|assigned| assigned.contains_key(partition));
-            partitions.iter().any(|partition| !has(partition) && self.partition_epoch(*topic, *partition) != -1)
+            partitions
+                .iter()
+                .any(|partition| !has(partition) && self.partition_epoch(*topic, *partition) != -1)
         })
     }
 
@@ -367,8 +368,12 @@ impl ConsumerGroup {
 }
 
 /// What of it is still there.
-pub(super) fn known_partitions(named: &NamedPartitions, topics: &dyn TopicLookup) -> Vec<(TopicId, Vec<i32>)> {
-    let known = named.iter().filter_map(|(name, partitions)| Some((topics.topic_id(name)?, partitions.clone())));
+pub(super) fn known_partitions(
+    named: &NamedPartitions,
+    topics: &dyn TopicLookup,
+) -> Vec<(TopicId, Vec<i32>)> {
+    let known =
+        named.iter().filter_map(|(name, partitions)| Some((topics.topic_id(name)?, partitions.clone())));
     known.collect()
 }
 

@@ -33,9 +33,7 @@ impl ConsumerMember {
             MemberState::Stable if self.member_epoch != around.target_epoch => {
                 Ok(self.compute_next(self.member_epoch, around))
             }
-            MemberState::Stable if around.has_subscription_changed => {
-                Ok(self.without_unsubscribed(around))
-            }
+            MemberState::Stable if around.has_subscription_changed => Ok(self.without_unsubscribed(around)),
             MemberState::Stable => Ok(self.clone()),
             MemberState::UnrevokedPartitions if around.owns_any_of(&self.pending_revocation) => {
                 match around.has_subscription_changed {

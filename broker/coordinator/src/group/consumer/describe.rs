@@ -11,8 +11,8 @@ use ottla_protocol::messages::consumer_group_describe_response::{
 use super::target::preferred_assignor;
 use super::{ConsumerGroup, ConsumerMember};
 use crate::assignor::ConsumerAssignor;
-use crate::group::share::GroupError;
 use crate::group::shard::GroupShard;
+use crate::group::share::GroupError;
 use crate::topic_lookup::TopicLookup;
 use crate::wire::{ListedGroup, text};
 
@@ -64,7 +64,10 @@ impl ConsumerGroup {
     }
 }
 
-fn assignment(partitions: impl Iterator<Item = (TopicId, Vec<i32>)>, topics: &dyn TopicLookup) -> WireAssignment {
+fn assignment(
+    partitions: impl Iterator<Item = (TopicId, Vec<i32>)>,
+    topics: &dyn TopicLookup,
+) -> WireAssignment {
     let known = partitions.filter_map(|(id, partitions)| {
         let name = topics.topic_name(id)?;
         Some(

@@ -14,12 +14,12 @@ use super::timers::AfterRecords;
 use super::{ConsumerGroup, ConsumerMember, LEAVE_STATIC_EPOCH, not_a_consumer_group};
 use crate::group::Group;
 use crate::group::modern::TargetTask;
-use crate::group::share::GroupError;
 use crate::group::shard::GroupShard;
+use crate::group::share::GroupError;
 use crate::group::turn::{Effects, Then, Turn};
 use crate::record::Record;
 use crate::record::consumer::{ConsumerMemberMetadata, Owned};
-use crate::settings::{ConsumerGroupConfig, GroupSettings};
+use crate::settings::GroupSettings;
 use crate::topic_lookup::TopicLookup;
 
 pub use super::deciding::ConsumerAssigning;
@@ -76,7 +76,6 @@ impl GroupShard {
         &mut self,
         beat: &ConsumerHeartbeat<'_>,
         topics: &dyn TopicLookup,
-        config: &ConsumerGroupConfig,
         assigning: ConsumerAssigning,
         now: Monotonic,
         wall_ms: i64,
@@ -87,10 +86,11 @@ impl GroupShard {
             // It is there once its records are: what is computed outside could not be held against it.
             Found::Made(group, records) => (&**group, records.clone(), ConsumerAssigning::Here),
         };
+        let config = self.settings.consumer_configs.of(beat.group_id);
         let mut deciding = Deciding {
             group,
             topics,
-            config,
+            config: &config,
             settings: &self.settings,
             wall_ms,
             member_id: MemberId::new(beat.member_id),
@@ -322,8 +322,7 @@ fn updated(before: &ConsumerMember, beat: &ConsumerHeartbeat<'_>) -> ConsumerMem
     if is_same {
         return before.clone();
     }
-    let latest =
-        |new: Option<&str>, old: &Option<Arc<str>>| new.map(Arc::from).or_else(|| old.clone());
+    let latest = |new: Option<&str>, old: &Option<Arc<str>>| new.map(Arc::from).or_else(|| old.clone());
     let metadata = ConsumerMemberMetadata {
         instance_id: latest(beat.instance_id, &was.instance_id),
         rack_id: latest(beat.rack_id, &was.rack_id),

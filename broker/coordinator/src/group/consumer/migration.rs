@@ -1,6 +1,5 @@
-//! Online migration: a classic group becomes a consumer group, and a consumer group without a member of the new
-//! protocol a classic one (`group.consumer.migration.policy`).
-//! Core.
+//! Online migration: a classic group becomes a consumer group, and one without a member of the new protocol a classic one.
+//! Core. Which of it happens is said by `group.consumer.migration.policy`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -181,14 +180,12 @@ impl ConsumerGroup {
     ) -> Option<Effects> {
         let rest: Vec<(&MemberId, &ConsumerMember)> =
             self.members().iter().filter(|(id, _)| !gone.contains(id)).collect();
-        let may = !rest.is_empty()
-            && self.is_classic_but_for(gone)
-            && self.may_downgrade_to(rest.len(), settings);
+        let may =
+            !rest.is_empty() && self.is_classic_but_for(gone) && self.may_downgrade_to(rest.len(), settings);
         if !may {
             return None;
         }
-        let mut effects = Effects::default();
-        self.tombstones(&mut effects.records);
+        let mut effects = Effects::of_records(self.tombstones());
         let members = rest.into_iter().map(|(id, member)| (id.clone(), member, id)).collect();
         let topics = settings.topics.get();
         match self.to_classic(members, &*topics, wall_ms, true, &mut effects.records) {
@@ -279,8 +276,10 @@ fn classic_member(
     metadata: &ConsumerMemberMetadata,
     classic: &ClassicMember,
 ) -> ClassicGroupMember {
-    let protocol =
-        |(name, metadata): &(Arc<str>, bytes::Bytes)| Protocol { name: Arc::clone(name), metadata: metadata.clone() };
+    let protocol = |(name, metadata): &(Arc<str>, bytes::Bytes)| Protocol {
+        name: Arc::clone(name),
+        metadata: metadata.clone(),
+    };
     ClassicGroupMember {
         member_id: id.clone(),
         group_instance_id: metadata.instance_id.clone(),
@@ -300,11 +299,7 @@ fn classic_member(
 
 impl ClassicGroup {
     /// The records of a downgrade are replayed: the group is what they say, but for what no record has.
-    pub(in crate::group) fn on_downgraded(
-        &mut self,
-        turn: &mut Turn<'_>,
-        downgraded: &Downgraded,
-    ) {
+    pub(in crate::group) fn on_downgraded(&mut self, turn: &mut Turn<'_>, downgraded: &Downgraded) {
         for (id, protocols) in downgraded.protocols.clone() {
             let timeouts = self.members.get(&id).map(|m| (m.rebalance_timeout_ms, m.session_timeout_ms));
             let Some((rebalance_timeout_ms, session_timeout_ms)) = timeouts else { continue };

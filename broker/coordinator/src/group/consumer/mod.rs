@@ -256,9 +256,11 @@ impl ConsumerGroup {
     }
 
     /// The tombstones of the whole group (`ConsumerGroup.createGroupTombstoneRecords`).
-    pub(in crate::group) fn tombstones(&self, records: &mut Vec<Record>) {
+    pub(in crate::group) fn tombstones(&self) -> Vec<Record> {
         let members: Vec<MemberId> = self.members().keys().cloned().collect();
-        self.tombstones_of(&members, records);
+        let mut records = Vec::new();
+        self.tombstones_of(&members, &mut records);
+        records
     }
 
     fn tombstones_of(&self, members: &[MemberId], records: &mut Vec<Record>) {
@@ -267,8 +269,7 @@ impl ConsumerGroup {
         let target = members().map(|member| ConsumerRecord::TargetAssignmentMember { member, value: None });
         let metadata = members().map(|member| ConsumerRecord::MemberMetadata { member, value: None });
         let patterns = self.patterns.keys().cloned();
-        let patterns =
-            patterns.map(|pattern| ConsumerRecord::RegularExpression { pattern, value: None });
+        let patterns = patterns.map(|pattern| ConsumerRecord::RegularExpression { pattern, value: None });
         let gone = current
             .chain(target)
             .chain([ConsumerRecord::TargetAssignmentMetadata(None)])

@@ -77,6 +77,20 @@ impl ConsumerGroup {
         }
     }
 
+    /// As `validate_offset_commit`; a transactional producer knows no stale member epoch.
+    pub(in crate::group) fn validate_transactional_commit(
+        &self,
+        committer: &Committer<'_>,
+        offsets: &[OffsetToCommit<'_>],
+        settings: &GroupSettings,
+    ) -> Result<(), ErrorCode> {
+        let check = self.validate_offset_commit(committer, true);
+        check.and_then(|check| check.check_all(offsets, settings)).map_err(|error| match error {
+            ErrorCode::StaleMemberEpoch => ErrorCode::IllegalGeneration,
+            other => other,
+        })
+    }
+
     /// `ConsumerGroup.validateOffsetFetch`.
     pub(in crate::group) fn validate_offset_fetch(
         &self,

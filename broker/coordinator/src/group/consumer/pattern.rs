@@ -11,8 +11,8 @@ use regex::Regex;
 use super::deciding::Deciding;
 use super::{ConsumerGroup, ConsumerMember};
 use crate::group::Group;
-use crate::group::share::GroupError;
 use crate::group::shard::GroupShard;
+use crate::group::share::GroupError;
 use crate::group::turn::Effects;
 use crate::record::consumer::{ConsumerGroupEpoch, ConsumerRecord, ResolvedPattern};
 use crate::topic_hash::group_hash;
@@ -112,8 +112,7 @@ impl Deciding<'_> {
             || patterns.len() != group.patterns.len()
             || last.is_some_and(|last| last.version < self.settings.topics.newest_version())
             || since_ms.is_none_or(|since_ms| since_ms > self.settings.consumer_regex_refresh_interval_ms);
-        (is_due && !patterns.is_empty())
-            .then(|| PatternTask { group: group.group_id().clone(), patterns })
+        (is_due && !patterns.is_empty()).then(|| PatternTask { group: group.group_id().clone(), patterns })
     }
 }
 

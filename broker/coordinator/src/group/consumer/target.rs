@@ -8,9 +8,7 @@ use ottla_model::{ErrorCode, MemberId, TopicId, TopicName};
 
 use super::ConsumerGroup;
 use super::deciding::Deciding;
-use crate::assignor::{
-    ConsumerAssignor, GroupSpec, MemberSubscription, SubscriptionType, TopicSpec, Topics,
-};
+use crate::assignor::{ConsumerAssignor, GroupSpec, MemberSubscription, SubscriptionType, TopicSpec, Topics};
 use crate::group::consumer::ConsumerMember;
 use crate::group::share::GroupError;
 use crate::java_hash;
@@ -127,6 +125,7 @@ pub(super) fn preferred_assignor<'a>(
         let hash = java_hash::string_hash(assignor.name()) as u32;
         (hash ^ (hash >> 16)) & 15
     };
-    let most = votes.into_iter().min_by_key(|(assignor, count)| (std::cmp::Reverse(*count), bucket(assignor)));
+    let most =
+        votes.into_iter().min_by_key(|(assignor, count)| (std::cmp::Reverse(*count), bucket(assignor)));
     most.map(|(assignor, _)| assignor)
 }

@@ -161,9 +161,10 @@ impl ConsumerGroup {
     }
 
     fn begin_sessions(&mut self, turn: &mut Turn<'_>) {
+        let config = turn.settings.consumer_configs.of(self.group_id().as_str());
         let timeout_of = |member: &ConsumerMember| {
-            let classic = member.metadata.classic.as_ref().map(|classic| classic.session_timeout_ms);
-            classic.unwrap_or(turn.settings.consumer_session_timeout_ms)
+            let classic = member.metadata.classic.as_ref();
+            classic.map_or(config.session_timeout_ms, |classic| classic.session_timeout_ms)
         };
         let members: Vec<_> =
             self.members().iter().map(|(id, member)| (id.clone(), timeout_of(member))).collect();

@@ -57,10 +57,8 @@ fn a_wrong_epoch_fences_but_a_lost_answer_does_not() {
 
 #[test]
 fn a_full_group_lets_nobody_in_but_its_own() {
-    let mut lab = Lab::with(
-        GroupSettings { consumer_members_max: 1, ..GroupSettings::default() },
-        &[("t", 1)],
-    );
+    let mut lab =
+        Lab::with(GroupSettings { consumer_members_max: 1, ..GroupSettings::default() }, &[("t", 1)]);
     lab.join("a", &["t"]);
     let error = lab.send(&Beat::join("b", &["t"]).as_heartbeat()).expect_err("it is full");
     assert_eq!(error.code, ErrorCode::GroupMaxSizeReached);
@@ -118,7 +116,8 @@ fn a_static_member_comes_back_to_what_it_had() {
     assert_eq!(back.assignment.as_deref().map(keys), Some(keys(&had)));
     assert_eq!(lab.group().epoch(), epoch_before, "nobody else notices");
     assert!(!lab.group().members().contains_key("a"));
-    let fenced = lab.send(&Beat { instance: Some("i"), epoch: 3, member: "a", ..Beat::default() }.as_heartbeat());
+    let fenced =
+        lab.send(&Beat { instance: Some("i"), epoch: 3, member: "a", ..Beat::default() }.as_heartbeat());
     assert_eq!(
         fenced.expect_err("c is i"),
         GroupError::new(
@@ -149,7 +148,7 @@ fn topics_that_come_and_grow_are_noticed_with_the_next_heartbeat() {
 #[test]
 fn a_target_is_computed_once_in_an_interval_whatever_the_wall_clock_does() {
     let mut lab = Lab::new(&[("t", 2)]);
-    lab.config.assignment_interval_ms = 1_000;
+    lab.interval_ms.store(1_000, Ordering::Relaxed);
     lab.join("a", &["t"]);
     let joined = lab.join("b", &["t"]);
     assert_eq!((joined.member_epoch, partitions(&joined)), (2, Some(vec![])), "not yet");
@@ -166,9 +165,9 @@ fn what_was_computed_outside_counts_only_while_the_group_is_as_it_was() {
     lab.join("a", &["t"]);
     let beat = Beat::join("b", &["t"]).as_heartbeat();
     let topics = lab.topics.clone();
-    let mut turn = |lab: &mut Lab, assigning| {
-        let (config, now, wall_ms) = (lab.config, lab.now, lab.wall_ms);
-        lab.shard.on_consumer_heartbeat(&beat, &topics, &config, assigning, now, wall_ms).expect("it may join")
+    let turn = |lab: &mut Lab, assigning| {
+        let (now, wall_ms) = (lab.now, lab.wall_ms);
+        lab.shard.on_consumer_heartbeat(&beat, &topics, assigning, now, wall_ms).expect("it may join")
     };
     let ConsumerHeartbeatTurn::Assign(task) = turn(&mut lab, ConsumerAssigning::Outside) else {
         panic!("a target has to be computed");

@@ -21,6 +21,8 @@ impl Lab {
     fn classic_join(&mut self, joiner: Joiner) -> Option<JoinGroupResponse> {
         let random = [self.log.len() as u8 + 1; 16];
         let waiter = Waiter { token: self.answers.len() as u64 + 1_000, api_version: 9 };
+        let room = self.shard.make_room_for_classic(GROUP);
+        self.perform(room);
         let effects = self.shard.on_join(GROUP, joiner, waiter, self.now, self.wall_ms, random);
         self.perform(effects);
         self.advance(0);
@@ -187,8 +189,7 @@ fn the_policy_says_which_way_is_open() {
         let mut lab = with(policy);
         lab.classic_group();
         let error = lab.send(&Beat::join("new", &["t"]).as_heartbeat()).expect_err("it stays classic");
-        let message =
-            "Cannot upgrade classic group g to consumer group because online upgrade is disabled.";
+        let message = "Cannot upgrade classic group g to consumer group because online upgrade is disabled.";
         assert_eq!(error, GroupError::new(ErrorCode::GroupIdNotFound, message));
     }
     let mut lab = with(MigrationPolicy::Disabled);
@@ -204,10 +205,8 @@ fn the_policy_says_which_way_is_open() {
 
 #[test]
 fn empty_groups_change_their_kind_without_a_policy() {
-    let settings = GroupSettings {
-        consumer_migration_policy: MigrationPolicy::Disabled,
-        ..GroupSettings::default()
-    };
+    let settings =
+        GroupSettings { consumer_migration_policy: MigrationPolicy::Disabled, ..GroupSettings::default() };
     let mut lab = Lab::with(settings, &[("t", 2)]);
     let classic = lab.classic_group();
     let leaver = Leaver { member_id: text(&classic), group_instance_id: None };
@@ -230,10 +229,8 @@ fn a_leave_group_of_classic_members_answers_each() {
     lab.join("new", &["t"]);
     let id = lab.classic_join_new().member_id.to_string();
     let leavers = [(id.as_str(), None), ("stranger", None), ("", Some("no-such-instance"))];
-    let leavers = leavers.map(|(member, instance)| Leaver {
-        member_id: text(member),
-        group_instance_id: instance.map(text),
-    });
+    let leavers = leavers
+        .map(|(member, instance)| Leaver { member_id: text(member), group_instance_id: instance.map(text) });
     let (effects, response) = lab.shard.on_leave(GROUP, leavers.into(), lab.now, lab.wall_ms);
     lab.perform(effects);
     let unknown = ErrorCode::UnknownMemberId.code();

@@ -9,6 +9,7 @@ mod reconciling;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, Offset, TopicId, TopicName};
@@ -18,12 +19,12 @@ use super::{
     TopicNames, check_pattern,
 };
 use crate::group::Group;
-use crate::group::share::GroupError;
 use crate::group::shard::GroupShard;
+use crate::group::share::GroupError;
 use crate::group::turn::{Answer, Effects};
 use crate::record::Record;
 use crate::record::codec::{self, Decoded};
-use crate::settings::{ConsumerGroupConfig, GroupSettings};
+use crate::settings::{ConsumerConfigs, ConsumerGroupConfig, GroupSettings};
 use crate::topic_lookup::TopicLookup;
 
 const GROUP: &str = "g";
@@ -84,7 +85,8 @@ impl TopicNames for Topics {
 struct Lab {
     shard: GroupShard,
     topics: Topics,
-    config: ConsumerGroupConfig,
+    /// `consumer.assignment.interval.ms`.
+    interval_ms: Arc<AtomicI32>,
     settings: Arc<GroupSettings>,
     log: Vec<Record>,
     answers: Vec<Answer>,
@@ -94,11 +96,17 @@ struct Lab {
 
 impl Lab {
     fn with(settings: GroupSettings, topics: &[(&str, i32)]) -> Lab {
-        let settings = Arc::new(settings);
+        let interval_ms = Arc::new(AtomicI32::new(0));
+        let interval = Arc::clone(&interval_ms);
+        let configs = ConsumerConfigs::new(move |_| ConsumerGroupConfig {
+            assignment_interval_ms: interval.load(Ordering::Relaxed),
+            ..ConsumerGroupConfig::default()
+        });
+        let settings = Arc::new(GroupSettings { consumer_configs: configs, ..settings });
         let mut lab = Lab {
             shard: GroupShard::new(Arc::clone(&settings)),
             topics: Topics::default(),
-            config: ConsumerGroupConfig { assignment_interval_ms: 0, ..ConsumerGroupConfig::default() },
+            interval_ms,
             settings,
             log: Vec::new(),
             answers: Vec::new(),
@@ -150,14 +158,7 @@ impl Lab {
         let mut assigning = ConsumerAssigning::Outside;
         loop {
             let topics = self.topics.clone();
-            let turn = self.shard.on_consumer_heartbeat(
-                beat,
-                &topics,
-                &self.config,
-                assigning,
-                self.now,
-                self.wall_ms,
-            )?;
+            let turn = self.shard.on_consumer_heartbeat(beat, &topics, assigning, self.now, self.wall_ms)?;
             match turn {
                 ConsumerHeartbeatTurn::Done(effects, outcome) => {
                     self.perform(effects);

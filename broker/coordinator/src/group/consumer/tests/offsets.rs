@@ -5,7 +5,13 @@ use super::*;
 use crate::group::{Committer, OffsetToCommit};
 
 impl Lab {
-    fn commit(&mut self, member: &str, epoch: i32, partition: i32, api_version: i16) -> Result<(), ErrorCode> {
+    fn commit(
+        &mut self,
+        member: &str,
+        epoch: i32,
+        partition: i32,
+        api_version: i16,
+    ) -> Result<(), ErrorCode> {
         let name = TopicName::new("t");
         let offset = OffsetToCommit {
             topic: &name,
@@ -23,8 +29,7 @@ impl Lab {
             api_version,
             retention_time_ms: -1,
         };
-        let (effects, errors) =
-            self.shard.on_offset_commit(&committer, &[offset], self.now, self.wall_ms)?;
+        let (effects, errors) = self.shard.on_offset_commit(&committer, &[offset], self.now, self.wall_ms)?;
         assert_eq!(errors, [ErrorCode::None]);
         self.perform(effects);
         Ok(())

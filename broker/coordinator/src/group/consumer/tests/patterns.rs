@@ -5,8 +5,7 @@ use super::*;
 
 impl Lab {
     fn join_pattern(&mut self, member: &str, pattern: &str) -> ConsumerHeartbeatOutcome {
-        let beat =
-            Beat { topics: None, pattern: Some(pattern), ..Beat::join(member, &[]) };
+        let beat = Beat { topics: None, pattern: Some(pattern), ..Beat::join(member, &[]) };
         self.send(&beat.as_heartbeat()).expect("it may join")
     }
 

@@ -33,7 +33,8 @@ fn a_partition_is_given_back_before_another_gets_it() {
 #[test]
 fn one_who_does_not_give_back_in_time_is_let_go() {
     let mut lab = Lab::new(&[("t", 2)]);
-    lab.send(&Beat { rebalance_timeout_ms: 10_000, ..Beat::join("a", &["t"]) }.as_heartbeat()).expect("joins");
+    lab.send(&Beat { rebalance_timeout_ms: 10_000, ..Beat::join("a", &["t"]) }.as_heartbeat())
+        .expect("joins");
     lab.join("b", &["t"]);
     lab.has("a", 2, &[0, 1]);
     lab.advance(9_000);
@@ -48,7 +49,8 @@ fn one_who_does_not_give_back_in_time_is_let_go() {
 #[test]
 fn the_rebalance_timeout_ends_with_the_revocation_and_outlives_a_restart() {
     let mut lab = Lab::new(&[("t", 2)]);
-    lab.send(&Beat { rebalance_timeout_ms: 10_000, ..Beat::join("a", &["t"]) }.as_heartbeat()).expect("joins");
+    lab.send(&Beat { rebalance_timeout_ms: 10_000, ..Beat::join("a", &["t"]) }.as_heartbeat())
+        .expect("joins");
     lab.join("b", &["t"]);
     lab.has("a", 2, &[0, 1]);
     lab.restart();
@@ -123,7 +125,10 @@ fn no_partition_is_ever_two_members() {
                 None if is_ending && !known.is_empty() => {}
                 None => {
                     let told = lab.join(name, &["t"]);
-                    known.insert(name, (told.member_epoch, partitions(&told).unwrap_or_default().into_iter().collect()));
+                    known.insert(
+                        name,
+                        (told.member_epoch, partitions(&told).unwrap_or_default().into_iter().collect()),
+                    );
                 }
                 Some(_) if draw(12) == 0 && !is_ending => {
                     lab.leave(name);
@@ -151,13 +156,17 @@ fn no_partition_is_ever_two_members() {
             for (name, (_, has)) in &known {
                 for partition in has {
                     let other = owners.insert(*partition, name);
-                    assert_eq!(other, None, "partition {partition} is {name}'s too, seed {seed}, step {step}");
+                    assert_eq!(
+                        other, None,
+                        "partition {partition} is {name}'s too, seed {seed}, step {step}"
+                    );
                 }
             }
         }
         let left: Vec<String> = lab.group().members().keys().map(|id| id.as_str().to_owned()).collect();
         for name in (0..8).flat_map(|_| &left) {
-            let (epoch, has) = known.entry(names[names.iter().position(|n| n == name).expect("a name")]).or_default();
+            let (epoch, has) =
+                known.entry(names[names.iter().position(|n| n == name).expect("a name")]).or_default();
             let beat = Beat {
                 epoch: *epoch,
                 owned: Some(vec![(T, has.iter().copied().collect())]),
