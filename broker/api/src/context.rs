@@ -13,6 +13,7 @@ use ottla_model::BrokerId;
 use ottla_network::ConnectionInfo;
 use ottla_replica::ReplicaManager;
 use ottla_security::Authorizer;
+use ottla_telemetry::ClientTelemetry;
 
 use crate::auto_create::AutoCreate;
 use crate::fetch_session::FetchSessions;
@@ -45,6 +46,7 @@ pub struct Broker {
     /// Share state of groups that is being set up.
     pub share_set_ups: OwnedTasks,
     pub write_order: Arc<WriteOrder>,
+    pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Arc<Authorizer>>,
@@ -61,6 +63,7 @@ pub struct Rooms {
     pub transactions: Arc<TransactionCoordinator>,
     pub share_state: Arc<ShareCoordinator>,
     pub share_partitions: Arc<SharePartitionManager>,
+    pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Authorizer>,
@@ -78,6 +81,7 @@ impl Broker {
             transactions,
             share_state,
             share_partitions,
+            telemetry,
             metrics,
             authorizer,
         } = rooms;
@@ -99,6 +103,7 @@ impl Broker {
             transactions,
             share_state,
             share_partitions,
+            telemetry,
             metrics,
             authorizer: authorizer.map(Arc::new),
         }
