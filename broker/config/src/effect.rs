@@ -4,7 +4,7 @@
 
 use crate::alter::GROUP_BOUNDS;
 use crate::broker::{self, KeysInForce};
-use crate::group::{self, ShareGroupConfig};
+use crate::group;
 use crate::row::{ConfigRow, DynamicMode};
 use crate::startup;
 use crate::topic::{self, TopicConfig};
@@ -26,7 +26,7 @@ pub enum Effect {
 pub fn effect_of_broker_key(row: &ConfigRow) -> Effect {
     let is_read = is_in(broker::IN_FORCE, row.name)
         || is_inherited(topic::IN_FORCE, row.name)
-        || is_inherited(group::IN_FORCE, row.name)
+        || group::TABLES.iter().any(|(rows, _)| is_inherited(rows, row.name))
         || is_bound(row.name)
         || startup::OTHER_NAMES.contains(&row.name);
     match is_read {
@@ -44,22 +44,18 @@ pub fn effect_of_topic_key(row: &ConfigRow) -> Effect {
 
 /// What a group key does.
 pub fn effect_of_group_key(row: &ConfigRow) -> Effect {
-    if is_in(group::IN_FORCE, row.name) { Effect::InForce } else { Effect::None }
+    if group::is_in_force(row.name) { Effect::InForce } else { Effect::None }
 }
 
 /// Every typed field with the key it reads. Private fields are read in this room alone, which the compiler
 /// sees to.
 pub fn fields_in_force() -> Vec<(&'static str, &'static str)> {
-    let tables = [
-        (broker::IN_FORCE, KeysInForce::FIELDS),
-        (topic::IN_FORCE, TopicConfig::FIELDS),
-        (group::IN_FORCE, ShareGroupConfig::FIELDS),
-    ];
+    let tables = [(broker::IN_FORCE, KeysInForce::FIELDS), (topic::IN_FORCE, TopicConfig::FIELDS)];
     let pairs = |(rows, fields): (&'static [ConfigRow], &'static [&'static str])| {
         assert!(rows.len() == fields.len(), "a row has one field");
         fields.iter().copied().zip(rows.iter().map(|row| row.name))
     };
-    tables.into_iter().flat_map(pairs).collect()
+    tables.into_iter().chain(group::TABLES.iter().copied()).flat_map(pairs).collect()
 }
 
 fn is_in(rows: &[ConfigRow], name: &str) -> bool {
@@ -74,7 +70,7 @@ fn is_inherited(rows: &[ConfigRow], name: &str) -> bool {
 /// Whether it bounds what a group may set of a key in force.
 fn is_bound(name: &str) -> bool {
     GROUP_BOUNDS.iter().any(|(key, min, max)| {
-        is_in(group::IN_FORCE, key) && [min, max].into_iter().any(|bound| *bound == Some(name))
+        group::is_in_force(key) && [min, max].into_iter().any(|bound| *bound == Some(name))
     })
 }
 
@@ -94,7 +90,7 @@ mod tests {
         assert_eq!(effect("log.retention.hours"), Effect::InForce);
         assert_eq!(effect("group.share.session.timeout.ms"), Effect::InForce);
         assert_eq!(effect("group.share.max.session.timeout.ms"), Effect::InForce);
-        assert_eq!(effect("group.consumer.max.session.timeout.ms"), Effect::None);
+        assert_eq!(effect("group.streams.max.session.timeout.ms"), Effect::InForce);
         assert_eq!(effect("transaction.max.timeout.ms"), Effect::InForce);
         assert_eq!(effect("client.quota.callback.class"), Effect::Checked);
         assert_eq!(effect("num.io.threads"), Effect::None);
@@ -105,6 +101,6 @@ mod tests {
         assert_eq!(topic_key("remote.storage.enable"), Effect::None);
         let group_key = |name: &str| effect_of_group_key(group::row(name).expect("a key"));
         assert_eq!(group_key("share.isolation.level"), Effect::InForce);
-        assert_eq!(group_key("streams.session.timeout.ms"), Effect::None);
+        assert_eq!(group_key("streams.session.timeout.ms"), Effect::InForce);
     }
 }

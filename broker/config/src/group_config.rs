@@ -1,7 +1,7 @@
 //! The effective configuration of a group: its own values over the broker's.
 //! Core. The keys with their fields are in `group.rs`.
 
-use crate::group::ShareGroupConfig;
+use crate::group::{ShareGroupConfig, StreamsGroupConfig};
 use crate::inherit::effective_value;
 use crate::keys::FromValue;
 use crate::settings::{BrokerConfig, ConfigMap};
@@ -60,6 +60,19 @@ impl ShareGroupConfig {
 impl Default for ShareGroupConfig {
     fn default() -> ShareGroupConfig {
         ShareGroupConfig::effective(&BrokerConfig::defaults(), &ConfigMap::new())
+    }
+}
+
+impl StreamsGroupConfig {
+    /// The values in force. An override that does not parse is passed over: it was checked when accepted.
+    pub fn effective(broker: &BrokerConfig, overrides: &ConfigMap) -> StreamsGroupConfig {
+        StreamsGroupConfig::read(|row| effective_value(broker, overrides, row))
+    }
+}
+
+impl Default for StreamsGroupConfig {
+    fn default() -> StreamsGroupConfig {
+        StreamsGroupConfig::effective(&BrokerConfig::defaults(), &ConfigMap::new())
     }
 }
 

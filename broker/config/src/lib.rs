@@ -45,7 +45,7 @@ pub use describe::{
 pub use dynamic::DynamicBrokerConfig;
 pub use effect::{Effect, effect_of_broker_key, effect_of_group_key, effect_of_topic_key, fields_in_force};
 pub use error::{ConfigError, ConfigErrorKind, Warning};
-pub use group::ShareGroupConfig;
+pub use group::{ShareGroupConfig, StreamsGroupConfig};
 pub use group_config::{AutoOffsetReset, IsolationLevel};
 pub use listeners::{Listener, SecurityProtocol};
 pub use listing::render_config_listing;

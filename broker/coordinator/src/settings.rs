@@ -1,7 +1,7 @@
 //! The numbers that groups are run by, under Kafka's names.
 //! Core.
 
-pub use ottla_config::{AutoOffsetReset, IsolationLevel, ShareGroupConfig};
+pub use ottla_config::{AutoOffsetReset, IsolationLevel, ShareGroupConfig, StreamsGroupConfig};
 
 /// Settings of the group coordinator; the defaults are Kafka's, but for the initial delay.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,10 @@ pub struct GroupSettings {
     pub share_members_max: i32,
     /// `group.share.initialize.retry.interval.ms`.
     pub share_initialize_retry_interval_ms: i64,
+    /// `group.streams.session.timeout.ms`, for members that a restart finds.
+    pub streams_session_timeout_ms: i32,
+    /// `group.streams.max.size`.
+    pub streams_members_max: i32,
 }
 
 impl Default for GroupSettings {
@@ -45,6 +49,8 @@ impl Default for GroupSettings {
             share_session_timeout_ms: 45_000,
             share_members_max: 200,
             share_initialize_retry_interval_ms: 30_000,
+            streams_session_timeout_ms: 45_000,
+            streams_members_max: i32::MAX,
         }
     }
 }

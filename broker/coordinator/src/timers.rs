@@ -12,7 +12,9 @@ use ottla_model::{GroupId, MemberId};
 pub enum TimerKey {
     /// A member's session, or the id that a pending member has not yet come back with.
     Member(GroupId, MemberId),
-    /// The join phase of a group ends.
+    /// A member was to give something up until now.
+    Rebalance(GroupId, MemberId),
+    /// The join phase of a group ends, or a new streams group's wait for more members.
     Join(GroupId),
     /// The sync phase of a group ends.
     Sync(GroupId),

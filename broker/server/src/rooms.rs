@@ -15,7 +15,7 @@ use ottla_coordinator::{
 };
 use ottla_env::Env;
 use ottla_log::LogManager;
-use ottla_metadata::{Metadata, MetadataOptions, Registration};
+use ottla_metadata::{Feature, Metadata, MetadataOptions, Registration};
 use ottla_model::BrokerId;
 use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_records::Codec;
@@ -42,6 +42,8 @@ pub struct Opening<'a> {
     pub ephemeral: bool,
     /// A damaged metadata log is cut, and does not stop the start.
     pub accept_metadata_loss: bool,
+    /// What this broker serves of features, with the levels of a new cluster.
+    pub features: Vec<Feature>,
     pub registry: &'a Registry,
 }
 
@@ -70,7 +72,7 @@ impl Rooms {
             logs: (!ephemeral).then(|| logs.clone()),
             cluster_id: opening.cluster_id.to_owned(),
             config: config.clone(),
-            features: settings::features(),
+            features: opening.features.clone(),
             sync: durability != Durability::Os,
             unclean_stop: !opening.was_clean,
             accept_loss: opening.accept_metadata_loss,
@@ -138,7 +140,7 @@ impl Rooms {
         let broker = Arc::new(Broker::new(ApiRooms {
             env: env.clone(),
             config: dynamic_config.clone(),
-            features: settings::features(),
+            features: opening.features,
             metadata: metadata.clone(),
             replicas: replicas.clone(),
             groups: groups.clone(),

@@ -101,8 +101,6 @@ pub(crate) static COORDINATOR: &[ConfigRow] = &[
         .doc("Largest heartbeat interval a streams group may set."),
     row("group.streams.max.session.timeout.ms", Int, Some("60000"), at_least(1), ReadOnly, Medium)
         .doc("Largest session timeout a streams group may set."),
-    row("group.streams.max.size", Int, Some("2147483647"), at_least(1), ReadOnly, Medium)
-        .doc("Most members of a streams group."),
     row("group.streams.max.standby.replicas", Int, Some("2"), at_least(0), ReadOnly, Medium)
         .doc("Most standby replicas a streams group may set."),
     row("group.streams.min.assignment.interval.ms", Int, Some("0"), at_least(0), ReadOnly, Medium)

@@ -68,6 +68,8 @@ keys! {
         .doc("Partitions of a topic that is created without saying how many.");
     pub default_replication_factor: i16 = row("default.replication.factor", Int, Some("1"), Any, ReadOnly, Medium)
         .doc("Replicas of a topic that is created without saying how many.");
+    pub unstable_feature_versions: bool = row("unstable.feature.versions.enable", Boolean, Some("false"), Any, ReadOnly, High).internal()
+        .doc("Whether unreleased feature versions are allowed.");
     pub auto_create_topics_enable: bool = row("auto.create.topics.enable", Boolean, Some("true"), Any, ReadOnly, High)
         .doc("Whether asking for an unknown topic creates it.");
     pub delete_topic_enable: bool = row("delete.topic.enable", Boolean, Some("true"), Any, ReadOnly, High)
@@ -134,6 +136,8 @@ keys! {
         .doc("Most members of a share group.");
     pub share_initialize_retry_interval_ms: i64 = row("group.share.initialize.retry.interval.ms", Int, Some("30000"), at_least(1), ReadOnly, Low).internal()
         .doc("Pause before setting up share state is tried again.");
+    pub streams_group_max_size: i32 = row("group.streams.max.size", Int, Some("2147483647"), at_least(1), ReadOnly, Medium)
+        .doc("Most members of a streams group.");
     pub share_updates_per_snapshot: i32 = row("share.coordinator.snapshot.update.records.per.snapshot", Int, Some("500"), between(0, 500), ReadOnly, Medium)
         .doc("Updates of share state between two snapshots.");
     pub share_prune_interval_ms: i64 = row("share.coordinator.state.topic.prune.interval.ms", Int, Some("300000"), at_least(1), ReadOnly, Low).internal()

@@ -178,6 +178,4 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How often unclean elections are considered."),
     row("unstable.api.versions.enable", Boolean, Some("false"), Any, ReadOnly, High).internal()
         .doc("Whether unreleased API versions are served."),
-    row("unstable.feature.versions.enable", Boolean, Some("false"), Any, ReadOnly, High).internal()
-        .doc("Whether unreleased feature versions are allowed."),
 ];

@@ -2,9 +2,10 @@
 //! Core. Reading order: this file, `range`, `uniform`, `heterogeneous` (uniform where members read different topics),
 //! `streams/`. All of them are functions of their arguments and may run for long: call them outside of any lock.
 //!
-//! The results are those of Apache Kafka 4.3.1's classes, partition for partition. Where those depend on the order in
-//! which Java's hash tables list what they hold, that order is made here (`java_hash.rs`). One thing cannot be known:
-//! the order of entries that share a bucket is that in which they came, there; here it is that of ids, or of names.
+//! The results are those of Apache Kafka 4.3.1's classes, partition for partition (`tests/golden.rs`). Where those depend
+//! on the order in which Java's hash tables list what they hold, that order is made here (`java_hash.rs`). One thing
+//! cannot be known: there, entries that share a bucket are listed in the order in which they once came; here, in that of
+//! ids. So another partition may move than in a Kafka group of the same past (about one target in a hundred), never more.
 //! No assignor of 4.3.1 looks at a rack.
 
 mod heterogeneous;

@@ -74,7 +74,7 @@ impl ClassicGroup {
 impl ClassicGroup {
     /// KIP-447: a transactional producer that says who it is, is held to it; one that does not say it may
     /// commit as producers always could.
-    fn validate_transactional_commit(&self, committer: &Committer<'_>) -> Result<(), ErrorCode> {
+    pub(super) fn validate_transactional_commit(&self, committer: &Committer<'_>) -> Result<(), ErrorCode> {
         if self.is_in_state(ClassicGroupState::Dead) {
             return Err(ErrorCode::CoordinatorNotAvailable);
         }
@@ -99,8 +99,7 @@ impl GroupShard {
         wall_ms: i64,
     ) -> Result<(Vec<Record>, Vec<ErrorCode>), ErrorCode> {
         match self.groups.get(committer.group_id) {
-            Some(Group::Classic(group)) => group.validate_transactional_commit(committer)?,
-            Some(Group::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
+            Some(group) => group.validate_transactional_commit(committer, offsets)?,
             None if committer.generation_id < 0 => {}
             None => return Err(ErrorCode::IllegalGeneration),
         }
@@ -161,6 +160,7 @@ impl GroupShard {
         match self.groups.get_mut(committer.group_id) {
             Some(Group::Classic(group)) => group.on_offset_commit(&mut turn, committer)?,
             Some(Group::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
+            Some(Group::Streams(group)) => group.validate_offset_commit(committer, offsets)?,
             // The first commit of a simple consumer makes its group, by the replay of its record.
             None if committer.generation_id < 0 => {}
             None if committer.api_version >= 9 => return Err(ErrorCode::GroupIdNotFound),

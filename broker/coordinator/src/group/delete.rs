@@ -28,8 +28,8 @@ impl GroupShard {
                 ClassicGroupState::Dead => return Err(ErrorCode::GroupIdNotFound),
                 _ => return Err(ErrorCode::NonEmptyGroup),
             },
-            Some(Group::Share(group)) if !group.is_empty() => return Err(ErrorCode::NonEmptyGroup),
-            Some(Group::Share(group)) => return Ok(group.delete()),
+            Some(group) if !group.is_empty() => return Err(ErrorCode::NonEmptyGroup),
+            Some(_) => {}
         }
         let group = GroupId::new(group_id);
         let mut effects = Effects::default();
@@ -41,7 +41,7 @@ impl GroupShard {
                 value: None,
             });
         }
-        effects.records.push(Record::GroupMetadata { group, value: None });
+        effects.records.extend(self.groups.get(group_id).into_iter().flat_map(Group::tombstones));
         Ok(effects)
     }
 
@@ -52,12 +52,15 @@ impl GroupShard {
         topics: &[OffsetDeletePartitions],
     ) -> Result<(Effects, OffsetDeleteResponse), ErrorCode> {
         let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
-        let classic = group.as_classic().ok_or(ErrorCode::GroupIdNotFound)?;
-        match classic.state() {
-            ClassicGroupState::Dead => return Err(ErrorCode::GroupIdNotFound),
-            ClassicGroupState::Empty => {}
-            _ if classic.uses_consumer_group_protocol() => {}
-            _ => return Err(ErrorCode::NonEmptyGroup),
+        match group {
+            Group::Classic(classic) => match classic.state() {
+                ClassicGroupState::Dead => return Err(ErrorCode::GroupIdNotFound),
+                ClassicGroupState::Empty => {}
+                _ if classic.uses_consumer_group_protocol() => {}
+                _ => return Err(ErrorCode::NonEmptyGroup),
+            },
+            Group::Share(_) => return Err(ErrorCode::GroupIdNotFound),
+            Group::Streams(_) => {}
         }
         let mut effects = Effects::default();
         let mut answers = Vec::with_capacity(topics.len());

@@ -27,7 +27,7 @@ impl ClassicGroup {
         }
     }
 
-    fn list(&self) -> ListedGroup {
+    pub(super) fn list(&self) -> ListedGroup {
         ListedGroup::default()
             .with_group_id(text(self.group_id.as_str()).into())
             .with_protocol_type(text(self.protocol_type.as_deref().unwrap_or("")))
@@ -58,10 +58,7 @@ impl GroupShard {
 
     /// Kafka's names of the states that the groups are in.
     pub fn states(&self) -> impl Iterator<Item = &'static str> {
-        self.groups.values().map(|group| match group {
-            Group::Classic(group) => group.state().name(),
-            Group::Share(group) => group.state_name(),
-        })
+        self.groups.values().map(Group::state_name)
     }
 
     /// The groups in one of the states and of one of the types; empty filters let all through.
@@ -70,10 +67,7 @@ impl GroupShard {
         let wanted_states: Vec<String> = states.iter().map(|name| name.trim().to_lowercase()).collect();
         self.groups
             .values()
-            .map(|group| match group {
-                Group::Classic(group) => group.list(),
-                Group::Share(group) => group.list(),
-            })
+            .map(Group::list)
             .filter(|listed| {
                 let is_in = |wanted: &[String], is: &str| {
                     wanted.is_empty() || wanted.iter().any(|name| name.eq_ignore_ascii_case(is))

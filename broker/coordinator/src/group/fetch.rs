@@ -3,6 +3,7 @@
 
 use ottla_model::{ErrorCode, TopicId, TopicName};
 
+use super::Group;
 use super::shard::GroupShard;
 use crate::record::CommittedOffset;
 
@@ -33,6 +34,19 @@ impl FetchedOffset {
 }
 
 impl GroupShard {
+    /// Whether who says that it is a member may fetch; a classic group asks nobody.
+    pub fn validate_offset_fetch(
+        &self,
+        group_id: &str,
+        member_id: Option<&str>,
+        member_epoch: i32,
+    ) -> Result<(), ErrorCode> {
+        match self.groups.get(group_id) {
+            Some(Group::Streams(group)) => group.validate_offset_fetch(member_id, member_epoch),
+            _ => Ok(()),
+        }
+    }
+
     /// The offsets of the named partitions. A group or partition without one answers -1 and no error.
     /// `topic_id` is zero where the client named no id.
     pub fn fetch_offsets(

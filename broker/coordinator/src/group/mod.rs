@@ -1,7 +1,7 @@
 //! Groups and their offsets: one shard's state machine, cut by operation.
 //! Core. Reading order: `turn`, `member`, `classic`, `join`, `rebalance`, `sync`, `heartbeat`, `leave`,
-//! `describe`, `offsets`, `commit`, `fetch`, `delete`, `tick`, `watch`, `shard`; then `modern`, what the newer protocols share, and
-//! `share`, the groups of KIP-932.
+//! `describe`, `offsets`, `commit`, `fetch`, `delete`, `tick`, `watch`, `shard`; then `modern`, what the newer protocols share,
+//! `share`, the groups of KIP-932, and `streams`, those of KIP-1071.
 //!
 //! Invariants:
 //! - I1. What a restart must find (`ClassicGroup::stored`, `Offsets`) is changed by replay alone.
@@ -22,12 +22,17 @@ pub mod offsets;
 mod rebalance;
 pub mod shard;
 pub mod share;
+pub mod streams;
 mod sync;
 mod tick;
 pub mod turn;
 mod watch;
 
-use ottla_model::{GroupId, Offset};
+use ottla_model::{ErrorCode, GroupId, Offset};
+
+use crate::record::Record;
+use crate::wire::ListedGroup;
+use turn::Turn;
 
 pub use classic::{ClassicGroup, ClassicGroupState};
 pub use commit::{Committer, OffsetToCommit};
@@ -38,6 +43,7 @@ pub use leave::Leaver;
 pub use member::Protocol;
 pub use shard::GroupShard;
 pub use share::ShareGroup;
+pub use streams::StreamsGroup;
 pub use turn::{Answer, Effects, Response, Then, Waiter};
 pub use watch::WatchedOffset;
 
@@ -46,6 +52,7 @@ pub enum Group {
     /// Boxed, so that a map of groups has no empty places of a group's size.
     Classic(Box<ClassicGroup>),
     Share(Box<ShareGroup>),
+    Streams(Box<StreamsGroup>),
 }
 
 impl Group {
@@ -57,6 +64,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.is_in_state(ClassicGroupState::Empty),
             Group::Share(group) => group.is_empty(),
+            Group::Streams(group) => group.is_empty(),
         }
     }
 
@@ -65,27 +73,86 @@ impl Group {
         match self {
             Group::Classic(group) => group.is_subscribed_to_topic(topic),
             Group::Share(group) => group.is_subscribed_to_topic(topic),
+            Group::Streams(group) => group.is_subscribed_to_topic(topic),
         }
     }
 
     pub fn as_classic(&self) -> Option<&ClassicGroup> {
         match self {
             Group::Classic(group) => Some(group),
-            Group::Share(_) => None,
+            _ => None,
         }
     }
 
     pub fn as_classic_mut(&mut self) -> Option<&mut ClassicGroup> {
         match self {
             Group::Classic(group) => Some(group),
-            Group::Share(_) => None,
+            _ => None,
         }
     }
 
     pub fn as_share(&self) -> Option<&ShareGroup> {
         match self {
             Group::Share(group) => Some(group),
-            Group::Classic(_) => None,
+            _ => None,
+        }
+    }
+
+    /// Kafka's name of the state the group is in.
+    fn state_name(&self) -> &'static str {
+        match self {
+            Group::Classic(group) => group.state().name(),
+            Group::Share(group) => group.state_name(),
+            Group::Streams(group) => group.state_name(),
+        }
+    }
+
+    fn list(&self) -> ListedGroup {
+        match self {
+            Group::Classic(group) => group.list(),
+            Group::Share(group) => group.list(),
+            Group::Streams(group) => group.list(),
+        }
+    }
+
+    /// The topics of the cluster have changed.
+    fn request_refresh(&mut self) {
+        match self {
+            Group::Classic(_) => {}
+            Group::Share(group) => group.request_refresh(),
+            Group::Streams(group) => group.request_refresh(),
+        }
+    }
+
+    fn on_loaded(&mut self, turn: &mut Turn<'_>) {
+        match self {
+            Group::Classic(group) => group.on_loaded(turn),
+            Group::Share(group) => group.on_loaded(turn),
+            Group::Streams(group) => group.on_loaded(turn),
+        }
+    }
+
+    /// The records by which an empty group goes, but for its offsets.
+    fn tombstones(&self) -> Vec<Record> {
+        match self {
+            Group::Classic(group) => {
+                vec![Record::GroupMetadata { group: group.group_id.clone(), value: None }]
+            }
+            Group::Share(group) => group.tombstones(),
+            Group::Streams(group) => group.tombstones(),
+        }
+    }
+
+    /// Whether the member may commit these offsets in its transaction.
+    fn validate_transactional_commit(
+        &self,
+        committer: &Committer<'_>,
+        offsets: &[OffsetToCommit<'_>],
+    ) -> Result<(), ErrorCode> {
+        match self {
+            Group::Classic(group) => group.validate_transactional_commit(committer),
+            Group::Share(_) => Err(ErrorCode::GroupIdNotFound),
+            Group::Streams(group) => group.validate_transactional_commit(committer, offsets),
         }
     }
 
@@ -93,6 +160,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.last_record_offset,
             Group::Share(group) => group.last_record_offset,
+            Group::Streams(group) => group.last_record_offset,
         }
     }
 
@@ -100,6 +168,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.last_record_offset = Some(offset),
             Group::Share(group) => group.last_record_offset = Some(offset),
+            Group::Streams(group) => group.last_record_offset = Some(offset),
         }
     }
 }

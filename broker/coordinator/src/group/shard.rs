@@ -66,12 +66,8 @@ impl GroupShard {
     }
 
     /// The topics of the cluster have changed.
-    pub fn refresh_share_groups(&mut self) {
-        for group in self.groups.values_mut() {
-            if let Group::Share(group) = group {
-                group.request_refresh();
-            }
-        }
+    pub fn refresh_groups(&mut self) {
+        self.groups.values_mut().for_each(Group::request_refresh);
     }
 
     pub fn group_ids(&self) -> impl Iterator<Item = &GroupId> {
@@ -96,6 +92,15 @@ impl GroupShard {
         }
     }
 
+    /// What makes room for a member of the classic protocol: an empty group of another protocol goes, and its
+    /// offsets stay.
+    pub fn make_room_for_classic(&self, group_id: &str) -> Effects {
+        match self.groups.get(group_id) {
+            Some(Group::Streams(group)) if group.is_empty() => Effects::of_records(group.tombstones()),
+            _ => Effects::default(),
+        }
+    }
+
     pub fn on_join(
         &mut self,
         group_id: &str,
@@ -115,7 +120,7 @@ impl GroupShard {
             let group = GroupId::new(group_id);
             self.groups.insert(group.clone(), Group::new_classic(group, wall_ms));
         }
-        if let Some(Group::Share(_)) = self.groups.get(group_id) {
+        if let Some(Group::Share(_) | Group::Streams(_)) = self.groups.get(group_id) {
             turn.answer_join_error(waiter, "", ErrorCode::InconsistentGroupProtocol);
         } else if let Some(Group::Classic(group)) = self.groups.get_mut(group_id) {
             group.on_join(&mut turn, joiner, waiter, random);
@@ -198,8 +203,15 @@ impl GroupShard {
         wall_ms: i64,
     ) -> Effects {
         let mut turn = turn!(self, now, wall_ms);
+        if let Then::StreamsHeartbeat { group, aftermath } = then {
+            if outcome.is_ok() {
+                self.after_streams_heartbeat(&group, *aftermath, now);
+            }
+            return Effects::default();
+        }
         let Some(Group::Classic(group)) = self.groups.get_mut(then.group()) else { return turn.effects };
         match then {
+            Then::StreamsHeartbeat { .. } => {}
             Then::NewGroup { group: group_id } => {
                 if let Err(error) = outcome {
                     group.drop_unstored(&mut turn, error);
@@ -230,6 +242,7 @@ impl GroupShard {
                 self.offsets.replay_offset_commit((group, topic, partition), value, producer_id);
             }
             Record::Share { group, record } => self.replay_share(group, record),
+            Record::Streams { group, record } => self.replay_streams(group, record),
         }
         self.last_replayed_offset = Some(offset);
         if let Some(group) = self.groups.get_mut(&group_id) {
@@ -284,12 +297,7 @@ impl GroupShard {
     pub fn on_loaded(&mut self, now: Monotonic, wall_ms: i64) -> Effects {
         self.is_loaded = true;
         let mut turn = turn!(self, now, wall_ms);
-        for group in self.groups.values_mut() {
-            match group {
-                Group::Classic(group) => group.on_loaded(&mut turn),
-                Group::Share(group) => group.on_loaded(&mut turn),
-            }
-        }
+        self.groups.values_mut().for_each(|group| group.on_loaded(&mut turn));
         let effects = turn.effects;
         self.schedule_offset_expiration(now);
         effects
@@ -306,7 +314,12 @@ impl GroupShard {
 }
 
 impl ClassicGroup {
-    fn on_loaded(&mut self, turn: &mut Turn<'_>) {
+    /// Whether offsets alone have made it: it has no record of its own.
+    pub(super) fn is_simple(&self) -> bool {
+        self.protocol_type.is_none() && self.members.is_empty() && self.pending_join_members.is_empty()
+    }
+
+    pub(super) fn on_loaded(&mut self, turn: &mut Turn<'_>) {
         let members: Vec<_> = self.members.keys().cloned().collect();
         for member_id in &members {
             self.reschedule_heartbeat(turn, member_id.as_str());

@@ -32,7 +32,10 @@ impl GroupShard {
             wall_ms,
             effects: Effects::default(),
         };
-        let (TimerKey::Member(group_id, _) | TimerKey::Join(group_id) | TimerKey::Sync(group_id)) = &key
+        let (TimerKey::Member(group_id, _)
+        | TimerKey::Rebalance(group_id, _)
+        | TimerKey::Join(group_id)
+        | TimerKey::Sync(group_id)) = &key
         else {
             return Some(turn.effects);
         };
@@ -41,13 +44,19 @@ impl GroupShard {
                 TimerKey::Member(_, member_id) => group.on_session_timer(&mut turn, member_id.as_str()),
                 TimerKey::Join(_) => group.on_join_timer(&mut turn),
                 TimerKey::Sync(_) => group.on_sync_timer(&mut turn),
-                TimerKey::OffsetExpiration => {}
+                TimerKey::Rebalance(..) | TimerKey::OffsetExpiration => {}
             },
             Some(Group::Share(group)) => {
                 if let TimerKey::Member(_, member_id) = &key {
                     group.on_session_timer(&mut turn, member_id);
                 }
             }
+            Some(Group::Streams(group)) => match &key {
+                TimerKey::Member(_, member_id) => group.on_session_timer(&mut turn, member_id),
+                TimerKey::Rebalance(_, member_id) => group.on_rebalance_timer(&mut turn, member_id),
+                TimerKey::Join(_) => group.on_delay_timer(),
+                TimerKey::Sync(_) | TimerKey::OffsetExpiration => {}
+            },
             None => {}
         }
         Some(turn.effects)
@@ -68,7 +77,7 @@ impl GroupShard {
             }
             let are_all_expired = self.expire_offsets(group_id, group, wall_ms, &mut effects);
             if are_all_expired && group.is_empty() {
-                effects.records.push(Record::GroupMetadata { group: group_id.clone(), value: None });
+                effects.records.extend(group.tombstones());
             }
         }
         effects
@@ -78,7 +87,7 @@ impl GroupShard {
     fn expire_offsets(&self, group_id: &GroupId, group: &Group, wall_ms: i64, effects: &mut Effects) -> bool {
         let has_pending = self.offsets.has_pending(group_id.as_str());
         let Some(topics) = self.offsets.of_group(group_id.as_str()) else { return !has_pending };
-        let Some(basis) = group.as_classic().and_then(ClassicGroup::expiration_basis) else { return false };
+        let Some(basis) = group.expiration_basis() else { return false };
         let mut are_all_expired = true;
         for (topic, partitions) in topics.iter() {
             let is_subscribed = group.is_subscribed_to_topic(topic.as_str());
@@ -119,6 +128,17 @@ impl ExpirationBasis {
             ExpirationBasis::EmptySince(None) | ExpirationBasis::Commit => value.commit_timestamp_ms,
         };
         wall_ms.saturating_sub(since_ms) >= retention_ms
+    }
+}
+
+impl Group {
+    /// `None`: nothing of this group expires now.
+    fn expiration_basis(&self) -> Option<ExpirationBasis> {
+        match self {
+            Group::Classic(group) => group.expiration_basis(),
+            Group::Share(_) => None,
+            Group::Streams(_) => Some(ExpirationBasis::Commit),
+        }
     }
 }
 

@@ -33,6 +33,8 @@ pub enum Then {
     Synced { group: GroupId, generation: i32, assignment: HashMap<MemberId, Bytes> },
     /// A restarted static member took the place of its predecessor in a stable group.
     StaticMemberReplaced { group: GroupId, replaced: Box<super::join::Replaced> },
+    /// A member of a streams group was heard of.
+    StreamsHeartbeat { group: GroupId, aftermath: Box<super::streams::HeartbeatAftermath> },
 }
 
 impl Then {
@@ -40,7 +42,8 @@ impl Then {
         match self {
             Then::NewGroup { group }
             | Then::Synced { group, .. }
-            | Then::StaticMemberReplaced { group, .. } => group,
+            | Then::StaticMemberReplaced { group, .. }
+            | Then::StreamsHeartbeat { group, .. } => group,
         }
     }
 }

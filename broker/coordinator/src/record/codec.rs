@@ -20,7 +20,7 @@ use ottla_protocol::records::group::{
 use ottla_protocol::records::{RecordSet, decode_key, decode_value, encode_key, encode_value};
 use ottla_protocol::{DecodeError, EncodeError};
 
-use super::{CommittedOffset, GroupMetadata, MemberMetadata, Record, share};
+use super::{CommittedOffset, GroupMetadata, MemberMetadata, Record, share, streams};
 use crate::wire::text;
 
 const GROUP_METADATA_VALUE_VERSION: i16 = 3;
@@ -70,6 +70,7 @@ pub fn encode(record: &Record) -> Result<CoordinatorRecord, EncodeError> {
             Ok(CoordinatorRecord { key: encode_key(&key)?, value: value.transpose()? })
         }
         Record::Share { group, record } => share::encode(group, record),
+        Record::Streams { group, record } => streams::encode(group, record),
     }
 }
 
@@ -126,7 +127,7 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, DecodeError> 
             | GroupKey::ShareGroupCurrentMemberAssignment(_)
             | GroupKey::ShareGroupStatePartitionMetadata(_)
     );
-    if !is_kept {
+    if !is_kept && !streams::keeps(&key) {
         return Ok(Decoded::Other);
     }
     let value = value.map(|value| {
@@ -162,6 +163,10 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, DecodeError> 
                 Some(_) => Decoded::Other,
             }
         }
+        (key, value) if streams::keeps(&key) => match streams::decode(key, value) {
+            Some((group, record)) => Decoded::Record(Record::Streams { group, record }),
+            None => Decoded::Other,
+        },
         (key, value) => match share::decode(key, value) {
             Some((group, record)) => Decoded::Record(Record::Share { group, record }),
             None => Decoded::Other,

@@ -3,6 +3,7 @@
 
 pub mod codec;
 pub mod share;
+pub mod streams;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ pub enum Record {
     GroupMetadata { group: GroupId, value: Option<Arc<GroupMetadata>> },
     OffsetCommit { group: GroupId, topic: TopicName, partition: i32, value: Option<CommittedOffset> },
     Share { group: GroupId, record: share::ShareRecord },
+    Streams { group: GroupId, record: streams::StreamsRecord },
 }
 
 impl Record {
@@ -22,7 +24,8 @@ impl Record {
         match self {
             Record::GroupMetadata { group, .. }
             | Record::OffsetCommit { group, .. }
-            | Record::Share { group, .. } => group,
+            | Record::Share { group, .. }
+            | Record::Streams { group, .. } => group,
         }
     }
 }

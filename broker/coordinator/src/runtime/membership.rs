@@ -39,6 +39,11 @@ impl GroupCoordinator {
             Err(error) => return Reply::Now(on_error(error)),
         };
         let parked = self.runtime.turn(&shard, |guard| {
+            if joiner.member_id.is_empty() {
+                // Refused, the group stays, and the join is told that it does not fit.
+                let room = guard.core().make_room_for_classic(group_id);
+                let _ = guard.perform(room);
+            }
             let (waiter, receiver) = guard.park(group_id, version);
             let (now, wall_ms) = (guard.now, guard.wall_ms);
             let effects = guard.core().on_join(group_id, joiner, waiter, now, wall_ms, random);

@@ -156,15 +156,17 @@ impl GroupCoordinator {
         let outcome = self.runtime.shard_for(group_id).and_then(|shard| {
             let read = self.runtime.turn(&shard, |guard| {
                 let core = guard.core();
+                let member_id = request.member_id.as_deref();
+                core.validate_offset_fetch(group_id, member_id, request.member_epoch)?;
                 let fetched = match &request.topics {
                     None => all_topics(version, core.fetch_all_offsets(group_id, require_stable), topics),
                     Some(wanted) => named_topics(version, wanted, topics, |name, id, partitions| {
                         core.fetch_offsets(group_id, name, id, partitions, require_stable)
                     }),
                 };
-                (fetched, core.last_record_offset(group_id))
+                Ok((fetched, core.last_record_offset(group_id)))
             });
-            read.map(|(fetched, after)| (fetched, self.runtime.commit_wait(&shard, after)))
+            read?.map(|(fetched, after)| (fetched, self.runtime.commit_wait(&shard, after)))
         });
         match outcome {
             Ok((topics, wait)) => {

@@ -178,11 +178,11 @@ impl GroupCoordinator {
         found.unwrap_or(false)
     }
 
-    /// Topics came, went or grew: share groups look at what they read with their next heartbeat.
+    /// Topics came, went or grew: groups look at what they read with their next heartbeat.
     pub fn on_topics_changed(&self) {
         for shard in self.runtime.all_shards() {
             // What is not loaded looks at it anyway.
-            let _ = self.runtime.turn(&shard, |guard| guard.core().refresh_share_groups());
+            let _ = self.runtime.turn(&shard, |guard| guard.core().refresh_groups());
         }
     }
 }

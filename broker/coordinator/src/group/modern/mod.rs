@@ -1,6 +1,6 @@
 //! What the groups of the newer protocols share (Kafka's `ModernGroup`): epochs, members, target, sessions.
-//! Core. Reading order: this file, `target` (the assignment that members move to), `sessions`. It knows when a group's
-//! topics must be looked at again. Share groups stand on it; consumer and streams groups will.
+//! Core. Reading order: this file, `target` (the assignment that members move to), `sessions`.
+//! It knows when a group's topics must be looked at again.
 //!
 //! Invariants:
 //! - M1. All but sessions and `needs_refresh` is changed by replay alone, and each replay counts in
@@ -61,7 +61,7 @@ impl<M: ModernMember> ModernGroup<M> {
             epoch,
             metadata_hash: 0,
             members: BTreeMap::new(),
-            target: Target::default(),
+            target: Target::new(epoch),
             needs_refresh: true,
             changes: 0,
         }
@@ -117,6 +117,11 @@ impl<M: ModernMember> ModernGroup<M> {
         let epoch = self.epoch + i32::from(is_new);
         assert!(self.target.epoch() <= epoch, "a target assignment is ahead of its group");
         NextEpoch { epoch, new_hash: is_new.then_some(hash), is_refreshed: true }
+    }
+
+    /// Whether the topics must be looked at again.
+    pub fn needs_refresh(&self) -> bool {
+        self.needs_refresh
     }
 
     /// The topics of the cluster have changed, or a member is gone without them at hand.

@@ -20,13 +20,12 @@ pub struct Target<A> {
     assignments: BTreeMap<MemberId, Arc<A>>,
 }
 
-impl<A> Default for Target<A> {
-    fn default() -> Target<A> {
-        Target { epoch: 0, timestamp_ms: 0, assignments: BTreeMap::new() }
-    }
-}
-
 impl<A: PartialEq> Target<A> {
+    /// That of a group of this epoch that has had no member.
+    pub fn new(epoch: i32) -> Target<A> {
+        Target { epoch, timestamp_ms: 0, assignments: BTreeMap::new() }
+    }
+
     pub fn epoch(&self) -> i32 {
         self.epoch
     }
@@ -39,11 +38,15 @@ impl<A: PartialEq> Target<A> {
         self.assignments.values().map(|assignment| &**assignment)
     }
 
-    /// Whether a group of this epoch is to be assigned anew now.
+    /// Whether a group of this epoch is to be assigned anew now. A wall clock that was set back has said nothing
+    /// about the interval, and must not hold the group up.
     pub fn is_due(&self, epoch: i32, interval_ms: i32, wall_ms: i64) -> bool {
-        let may_compute =
-            self.timestamp_ms == 0 || wall_ms >= self.timestamp_ms.saturating_add(i64::from(interval_ms));
-        self.epoch < epoch && may_compute
+        self.epoch < epoch && self.may_compute(interval_ms, wall_ms)
+    }
+
+    fn may_compute(&self, interval_ms: i32, wall_ms: i64) -> bool {
+        let over_ms = self.timestamp_ms.saturating_add(i64::from(interval_ms));
+        self.timestamp_ms == 0 || wall_ms >= over_ms || wall_ms < self.timestamp_ms
     }
 
     /// The members whose assignment is another one in `next`.

@@ -71,7 +71,7 @@ impl GroupShard {
     ) -> Result<DescribedGroup, GroupError> {
         match self.groups.get(group_id) {
             Some(Group::Share(group)) => Ok(group.describe(topics)),
-            Some(Group::Classic(_)) => Err(not_a_share_group(group_id)),
+            Some(_) => Err(not_a_share_group(group_id)),
             None => Err(GroupError::new(ErrorCode::GroupIdNotFound, format!("Group {group_id} not found."))),
         }
     }

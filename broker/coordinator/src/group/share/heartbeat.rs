@@ -73,7 +73,7 @@ impl GroupShard {
         let fresh;
         let group = match self.groups.get(beat.group_id) {
             Some(Group::Share(group)) => group,
-            Some(Group::Classic(_)) => return Err(not_a_share_group(beat.group_id)),
+            Some(_) => return Err(not_a_share_group(beat.group_id)),
             None if is_join => {
                 fresh = ShareGroup::new(GroupId::new(beat.group_id));
                 &fresh

@@ -22,7 +22,7 @@ impl GroupShard {
     ) -> Result<Effects, GroupError> {
         let group = match self.groups.get(group_id) {
             Some(Group::Share(group)) => group,
-            Some(Group::Classic(_)) => return Err(not_a_share_group(group_id)),
+            Some(_) => return Err(not_a_share_group(group_id)),
             None => {
                 let message = format!("Group {group_id} not found.");
                 return Err(GroupError::new(ErrorCode::GroupIdNotFound, message));

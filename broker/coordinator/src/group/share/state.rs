@@ -135,14 +135,13 @@ impl ShareGroup {
     }
 
     /// The tombstones of an empty group.
-    pub(in crate::group) fn delete(&self) -> Effects {
+    pub(in crate::group) fn tombstones(&self) -> Vec<Record> {
         let records = [
             ShareRecord::TargetAssignmentMetadata(None),
             ShareRecord::StatePartitionMetadata(None),
             ShareRecord::Metadata(None),
         ];
-        let records = records.into_iter().map(|record| self.record(record)).collect();
-        Effects { records, ..Effects::default() }
+        records.into_iter().map(|record| self.record(record)).collect()
     }
 }
 

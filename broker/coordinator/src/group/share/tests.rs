@@ -247,7 +247,7 @@ fn a_topic_that_grows_is_set_up_and_assigned() {
     lab.join("m", &["t"]);
     let (epoch, _) = lab.settle("m", 2);
     lab.topics = Topics(3);
-    lab.shard.refresh_share_groups();
+    lab.shard.refresh_groups();
     let outcome = lab.beat("m", epoch, None).unwrap();
     let wanted = outcome.initialize.unwrap();
     assert_eq!(wanted.topics, BTreeMap::from([(TOPIC, BTreeMap::from([(2, -1)]))]));

@@ -26,8 +26,8 @@ import java.util.TreeMap;
 
 /**
  * Writes golden bytes: every request, response and record that Kafka defines, in every released
- * version, as Kafka's own generated classes write it; and what comes of the calls in the golden scripts of
- * a partition's producers and of transactional ids.
+ * version, as Kafka's own generated classes write it; what comes of the calls in the golden scripts of
+ * a partition's producers and of transactional ids; and what its assignors make of random groups.
  *
  * <p>Arguments: the Maven repository, the folder to write.
  */
@@ -60,6 +60,9 @@ public final class Main {
         for (String name : List.of("golden.txt", "states.txt")) {
             TransactionStates.main(new String[] {transactions.resolve(name).toString()});
         }
+        Path assignors = out.resolve("../../../broker/coordinator/src/assignor/golden").normalize();
+        Assignments.main(new String[] {assignors.toString()});
+        TaskAssignments.main(new String[] {assignors.toString()});
     }
 
     private static List<Schema> load(Path repository, String artifacts) throws Exception {

@@ -1,7 +1,8 @@
 //! What holds of every assignment, whatever the order of Java's tables.
 //! Core.
 
-use ottla_env::Rng;
+mod golden;
+
 use ottla_env::memory::SeededRng;
 
 use super::*;
@@ -53,7 +54,7 @@ fn sizes(assignments: &BTreeMap<MemberId, Assignment>) -> Vec<usize> {
 /// Members come and go, read other topics, and topics grow: eight times in a row.
 fn play(assignor: ConsumerAssignor, seed: u64, is_homogeneous: bool) {
     let rng = SeededRng::new(seed);
-    let below = |end: u64| rng.next_u64() % end;
+    let below = |end: u64| rng.below(end);
     let mut topics = topics(&[1, 3, 7, 12, 40]);
     let mut current: BTreeMap<MemberId, Arc<Assignment>> = BTreeMap::new();
     for step in 0..8 {
