@@ -13,6 +13,7 @@ use ottla_model::BrokerId;
 use ottla_network::ConnectionInfo;
 use ottla_replica::ReplicaManager;
 use ottla_security::Authorizer;
+use ottla_telemetry::ClientTelemetry;
 
 use crate::auto_create::AutoCreate;
 use crate::fetch_session::FetchSessions;
@@ -49,6 +50,7 @@ pub struct Broker {
     /// Regular expressions of consumer groups that are being resolved.
     pub pattern_tasks: OwnedTasks,
     pub write_order: Arc<WriteOrder>,
+    pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Arc<Authorizer>>,
@@ -65,6 +67,7 @@ pub struct Rooms {
     pub transactions: Arc<TransactionCoordinator>,
     pub share_state: Arc<ShareCoordinator>,
     pub share_partitions: Arc<SharePartitionManager>,
+    pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Authorizer>,
@@ -82,6 +85,7 @@ impl Broker {
             transactions,
             share_state,
             share_partitions,
+            telemetry,
             metrics,
             authorizer,
         } = rooms;
@@ -104,6 +108,7 @@ impl Broker {
             transactions,
             share_state,
             share_partitions,
+            telemetry,
             metrics,
             authorizer: authorizer.map(Arc::new),
         }

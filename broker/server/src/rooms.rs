@@ -23,6 +23,7 @@ use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_records::Codec;
 use ottla_replica::metrics::ReplicaMetrics;
 use ottla_replica::{Durability, ReplicaManager};
+use ottla_telemetry::ClientTelemetry;
 use prometheus::Registry;
 
 use crate::transactions::Ids;
@@ -59,6 +60,7 @@ pub struct Rooms {
     pub share_partitions: Arc<SharePartitionManager>,
     pub transactions: Arc<TransactionCoordinator>,
     pub producer_ids: Arc<Ids>,
+    pub telemetry: Arc<ClientTelemetry>,
     /// What the handlers see.
     pub broker: Arc<Broker>,
 }
@@ -137,6 +139,8 @@ impl Rooms {
             share_state: share_state.clone(),
             share_partitions: share_partitions.clone(),
         }));
+        let telemetry = ClientTelemetry::new(config.telemetry_bytes_max, config.metrics_series_max);
+        metadata.subscribe(telemetry.clone());
         metadata.start(&opening.registration).map_err(|error| error.to_string())?;
         let broker = Arc::new(Broker::new(ApiRooms {
             env: env.clone(),
@@ -148,6 +152,7 @@ impl Rooms {
             transactions: transactions.clone(),
             share_state: share_state.clone(),
             share_partitions: share_partitions.clone(),
+            telemetry: telemetry.clone(),
             metrics: Arc::new(ApiMetrics::new(registry).map_err(failed)?),
             authorizer: settings::authorizer(config)?,
         }));
@@ -161,6 +166,7 @@ impl Rooms {
             share_partitions,
             transactions,
             producer_ids,
+            telemetry,
             broker,
         })
     }

@@ -38,6 +38,7 @@ mod elect_leaders;
 mod end_txn;
 mod fetch;
 mod find_coordinator;
+mod get_telemetry_subscriptions;
 mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
@@ -56,6 +57,7 @@ mod offset_fetch;
 mod offset_for_leader_epoch;
 mod prelude;
 mod produce;
+mod push_telemetry;
 mod read_share_group_state;
 mod read_share_group_state_summary;
 mod share_acknowledge;
@@ -124,6 +126,8 @@ rows! {
     list_transactions
     consumer_group_heartbeat
     consumer_group_describe
+    get_telemetry_subscriptions
+    push_telemetry
     list_config_resources
     describe_topic_partitions
     share_group_heartbeat

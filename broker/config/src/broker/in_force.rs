@@ -36,7 +36,9 @@ keys! {
     pub memory_budget_bytes: u64 = row("ottla.memory.budget.bytes", Long, Some("268435456"), at_least(16_777_216), ReadOnly, Medium)
         .doc("Bytes that requests and answers in flight may hold over all connections; beyond it sockets are not read.");
     pub metrics_series_max: usize = row("ottla.metrics.series.max", Int, Some("10000"), at_least(0), ReadOnly, Medium)
-        .doc("Series that one metric of topics, partitions or groups shows at most; groups with members and topics in use come first.");
+        .doc("Series that one metric of topics, partitions or groups shows at most, groups with members and topics in use first; and series of all metrics that clients push.");
+    pub telemetry_bytes_max: usize = row("telemetry.max.bytes", Int, Some("1048576"), at_least(1), ReadOnly, Low)
+        .doc("Largest telemetry payload of a client.");
     pub(crate) listener_entries: Vec<Text> = row("listeners", List, Some("PLAINTEXT://:9092"), list(&[], false), PerBroker, High).at_start()
         .doc("Where the broker listens, as NAME://host:port; an empty host is every interface, port 0 a free port.");
     pub(crate) advertised_entries: Option<Vec<Text>> = row("advertised.listeners", List, None, list(&[], false), ReadOnly, High)
