@@ -24,9 +24,9 @@ impl CommitCheck<'_> {
         offsets: &[OffsetToCommit<'_>],
         settings: &GroupSettings,
     ) -> Result<(), ErrorCode> {
-        let looked_at =
+        let mut looked_at =
             offsets.iter().filter(|one| !is_metadata_too_large(one.metadata, settings.offset_metadata_max));
-        looked_at.map(|one| self.check(one.topic_id, one.partition)).collect()
+        looked_at.try_for_each(|one| self.check(one.topic_id, one.partition))
     }
 
     fn check(&self, topic: TopicId, partition: i32) -> Result<(), ErrorCode> {
