@@ -128,6 +128,7 @@ pub fn features() -> Vec<Feature> {
         Feature { name: METADATA_VERSION.to_owned(), min: 7, max: 30, finalized: 30 },
         Feature { name: "transaction.version".to_owned(), min: 0, max: 2, finalized: 2 },
         Feature { name: "share.version".to_owned(), min: 0, max: 1, finalized: 1 },
+        Feature { name: "streams.version".to_owned(), min: 0, max: 1, finalized: 1 },
     ]
 }
 
