@@ -440,6 +440,12 @@ fn of_administration() -> Vec<Refusal> {
             json!({"entries": [{"entity": [{"entityType": "user", "entityName": "a"}], "ops": []}]}),
             ("entries.0.errorCode", Some(CLUSTER)),
         ),
+        refusal(
+            "AlterPartitionReassignments",
+            &[(0, 1)],
+            json!({"topics": [{"name": "t", "partitions": [{"partitionIndex": 0, "replicas": [1]}]}]}),
+            ("responses.0.partitions.0.errorCode", Some(CLUSTER)),
+        ),
         refusal("ListConfigResources", &[(0, 1)], json!({}), ("errorCode", Some(CLUSTER))),
     ]
 }

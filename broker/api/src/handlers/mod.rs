@@ -8,6 +8,7 @@ mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod alter_client_quotas;
 mod alter_configs;
+mod alter_partition_reassignments;
 mod alter_share_group_offsets;
 mod alter_user_scram_credentials;
 mod api_versions;
@@ -110,6 +111,7 @@ rows! {
     delete_groups
     elect_leaders
     incremental_alter_configs
+    alter_partition_reassignments
     list_partition_reassignments
     offset_delete
     describe_client_quotas
