@@ -221,6 +221,20 @@ fn of_share_groups() -> Vec<Refusal> {
     };
     let joins = json!({"memberEpoch": 0, "subscribedTopicNames": ["t"]});
     vec![
+        refusal(
+            "ConsumerGroupHeartbeat",
+            &[(0, 1)],
+            member(
+                json!({"memberEpoch": 0, "rebalanceTimeoutMs": 1, "subscribedTopicNames": ["t"], "topicPartitions": []}),
+            ),
+            ("errorCode", Some(GROUP)),
+        ),
+        refusal(
+            "ConsumerGroupDescribe",
+            &[(0, 1)],
+            json!({"groupIds": ["g"]}),
+            ("groups.0.errorCode", Some(GROUP)),
+        ),
         refusal("ShareGroupHeartbeat", &[(1, 1)], member(joins), ("errorCode", Some(GROUP))),
         refusal(
             "ShareGroupDescribe",

@@ -12,6 +12,8 @@ mod alter_partition_reassignments;
 mod alter_share_group_offsets;
 mod alter_user_scram_credentials;
 mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_acls;
 mod create_partitions;
 mod create_topics;
@@ -124,6 +126,8 @@ rows! {
     describe_producers
     describe_transactions
     list_transactions
+    consumer_group_heartbeat
+    consumer_group_describe
     get_telemetry_subscriptions
     push_telemetry
     list_config_resources
