@@ -137,13 +137,18 @@ mod tests {
         let partition = ReassignablePartition::default().with_partition_index(index).with_replicas(replicas);
         let topic =
             ReassignableTopic::default().with_name(name.into_str().into()).with_partitions(vec![partition]);
-        let request = AlterPartitionReassignmentsRequest::default().with_topics(vec![topic]);
+        let request = AlterPartitionReassignmentsRequest::default()
+            .with_allow_replication_factor_change(false)
+            .with_topics(vec![topic]);
         let decision = decide_alter_partition_reassignments(cluster.image(), &request);
         cluster.apply(decision.records);
         let told = &decision.response.responses[0].partitions[0];
         let text = told.error_message.as_ref().map(|text| text.as_str().to_owned());
         (told.error_code, text.unwrap_or_default())
     }
+
+    /// A topic, a partition, where its replicas ought to be, and the answer's code and text.
+    type Case<'a> = (&'a str, i32, Option<&'a [i32]>, i16, String);
 
     #[test]
     fn what_is_there_stays_and_what_would_be_copied_is_refused() {
@@ -160,7 +165,7 @@ mod tests {
         assert_eq!(partition.preferred_leader(), Some(BrokerId(turned[0])));
         assert!(partition.isr.len() == 2 && partition.leader == Some(BrokerId(replicas[0])));
         let manual = "The manual partition assignment includes";
-        let cases: [(&str, i32, Option<&[i32]>, i16, String); 8] = [
+        let cases: [Case<'_>; 8] = [
             ("no", 0, Some(&[1]), 3, "Unable to find a topic named no.".to_owned()),
             ("t", 7, Some(&[1]), 3, "Unable to find partition t:7.".to_owned()),
             ("t", 0, None, 85, String::new()),
