@@ -200,6 +200,33 @@ pub(crate) fn prepare_eos(say: &dyn Fn(&str)) -> Outcome<Program> {
     Ok(Program { name: program.name.clone(), command: program.prepare(say)? })
 }
 
+/// The class path of Apache Kafka's own tests with our classes in front of those that start a cluster in the JVM.
+pub(crate) fn java_suite_class_path(say: &dyn Fn(&str)) -> Outcome<String> {
+    let folder = compat_dir().join("java");
+    let mut sources = vec![folder.join("pom.xml")];
+    for package in [
+        "ottla/suite",
+        "org/apache/kafka/common/test",
+        "org/apache/kafka/common/test/junit",
+        "org/apache/kafka/server/metrics",
+    ] {
+        let entries = fs::read_dir(folder.join("src").join(package))?;
+        let files = entries.filter_map(Result::ok).map(|entry| entry.path());
+        sources.extend(files.filter(|path| path.extension().is_some_and(|extension| extension == "java")));
+    }
+    // Their order is the mark's.
+    sources[1..].sort();
+    let program = JavaProgram {
+        name: "java-suite".to_owned(),
+        about: "Apache Kafka's own tests".to_owned(),
+        sources,
+        maven_arguments: Vec::new(),
+        main_class: "ottla.suite.Run",
+        heap_mib: 512,
+    };
+    program.class_path(say)
+}
+
 /// A program of a few Java files and the libraries that its pom names.
 struct JavaProgram {
     name: String,
@@ -214,6 +241,23 @@ struct JavaProgram {
 impl JavaProgram {
     /// Fetches the libraries and compiles when a source has changed; the answer starts it.
     fn prepare(&self, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+        let class_path = self.class_path(say)?;
+        let heap = format!("-Xmx{}m", self.heap_mib);
+        let arguments = [
+            "java",
+            &heap,
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-cp",
+            &class_path,
+            self.main_class,
+        ];
+        Ok(arguments.iter().map(OsString::from).collect())
+    }
+
+    /// The same preparation; the answer is the class path, the program's own classes first.
+    fn class_path(&self, say: &dyn Fn(&str)) -> Outcome<String> {
         require("java", "Java 17 or newer (apt: default-jdk)")?;
         require("javac", "a Java compiler (apt: default-jdk)")?;
         let (name, cache) = (&self.name, cache_dir()?.join(&self.name));
@@ -230,24 +274,14 @@ impl JavaProgram {
                 .arg("-DincludeScope=runtime")
                 .arg(format!("-DoutputDirectory={}/libs", cache.display()));
             prepare(&format!("{name}-mvn"), &mut fetch)?;
+            // A class whose source is gone must not stay in front of another of its name.
+            let _ = fs::remove_dir_all(cache.join("classes"));
             let mut compile = Command::new("javac");
             compile.arg("-d").arg(cache.join("classes")).args(["-cp", &class_path]).args(&self.sources[1..]);
             prepare(&format!("{name}-javac"), &mut compile)?;
             mark_current(name, &self.sources)?;
         }
-        let heap = format!("-Xmx{}m", self.heap_mib);
-        let arguments = [
-            "java",
-            &heap,
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-            "-cp",
-        ];
-        let mut command: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        command.push(format!("{}/classes:{class_path}", cache.display()).into());
-        command.push(self.main_class.into());
-        Ok(command)
+        Ok(format!("{}/classes:{class_path}", cache.display()))
     }
 }
 

@@ -15,7 +15,8 @@ use ottla_compat::crash::{self, Part};
 use ottla_compat::failure::{Failure, Outcome};
 use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
-use ottla_compat::{adopt, eos, instructions, librdkafka, process, reference};
+use ottla_compat::summary::Summary;
+use ottla_compat::{adopt, eos, instructions, java, librdkafka, process, reference};
 
 /// Unmodified Kafka clients and tools against a broker.
 #[derive(Parser)]
@@ -51,6 +52,8 @@ enum Task {
     Adopt(AdoptArguments),
     /// Run librdkafka's own test suite, unmodified.
     Librdkafka(LibrdkafkaArguments),
+    /// Run Apache Kafka's own Java tests, as published, against brokers in processes of their own.
+    Java(JavaArguments),
     /// Measure Ottla and Apache Kafka under the same loads, one after the other.
     Bench(BenchArguments),
     /// Count the instructions that Ottla executes for one request of each kind (needs valgrind).
@@ -99,6 +102,22 @@ struct LibrdkafkaArguments {
     overrides: Vec<String>,
     /// Numbers of tests; all when none is given, but for those that wait for something in Ottla (and on Kafka for
     /// those that never leave the client).
+    tests: Vec<String>,
+}
+
+#[derive(clap::Args)]
+struct JavaArguments {
+    /// The broker under test.
+    #[arg(long, value_enum, default_value_t = Against::Ottla)]
+    against: Against,
+    /// JVMs at once.
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
+    /// Write the results into the ledgers below compat/ledger.
+    #[arg(long)]
+    ledger: bool,
+    /// Classes, by their names or the ends of their names; or single tests, as CLASS#METHOD. All when none is given, but
+    /// for classes of which every test waits for something in Ottla.
     tests: Vec<String>,
 }
 
@@ -198,10 +217,11 @@ fn run(task: Task) -> Outcome<ExitCode> {
         Task::Full(selection) => {
             let more = More {
                 suite: librdkafka::Plan::whole,
+                java: java::Plan::whole,
                 under_kills: eos::Plan::whole,
                 moves: adopt::Plan::whole,
             };
-            run_clients(selection, Amounts::FULL, &more)
+            Ok(end_with_summary(run_clients(selection, Amounts::FULL, &more)?))
         }
         Task::Adopt(AdoptArguments { records, parts }) => {
             process::end_children_on_signal()?;
@@ -210,12 +230,14 @@ fn run(task: Task) -> Outcome<ExitCode> {
         }
         Task::Eos(arguments) => run_eos(arguments),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
+        Task::Java(arguments) => run_java(arguments),
         Task::Instructions { write, keep, names } => count_instructions(&names, keep.as_deref(), write),
         Task::List => {
             for client in CLIENTS {
                 println!("{:16} {}", client.name, client.about);
             }
             println!("{:16} librdkafka's own test suite", librdkafka::NAME);
+            println!("{:16} Apache Kafka's own Java tests", java::NAME);
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
             println!("{:16} a data directory that moves between Apache Kafka and Ottla", adopt::NAME);
             Ok(ExitCode::SUCCESS)
@@ -238,25 +260,38 @@ fn serve_kafka(options: &BrokerOptions) -> Outcome<ExitCode> {
 /// The clients, and when all of them are asked for on Ottla the benchmark's smoke run as well.
 fn run_quick(selection: Selection) -> Outcome<ExitCode> {
     let benches = selection.names.is_empty() && selection.against == Against::Ottla;
-    let more =
-        More { suite: librdkafka::Plan::short, under_kills: eos::Plan::short, moves: adopt::Plan::short };
-    let code = run_clients(selection, Amounts::QUICK, &more)?;
-    if !benches {
-        return Ok(code);
+    let more = More {
+        suite: librdkafka::Plan::short,
+        java: java::Plan::short,
+        under_kills: eos::Plan::short,
+        moves: adopt::Plan::short,
+    };
+    let mut summary = run_clients(selection, Amounts::QUICK, &more)?;
+    if benches {
+        summary.section("bench", || {
+            let report = bench::run(&bench::Plan::smoke())?;
+            report.failures.iter().for_each(|failure| ottla_compat::summary::note("a workload", failure));
+            Ok(report.failures.is_empty())
+        });
     }
-    println!("\nthe benchmark's smoke run");
-    let clean = is_clean(&bench::run(&bench::Plan::smoke())?);
-    Ok(if clean { code } else { ExitCode::FAILURE })
+    Ok(end_with_summary(summary))
+}
+
+/// The last lines say what failed in all of it.
+fn end_with_summary(summary: Summary) -> ExitCode {
+    println!("{}", summary.text());
+    if summary.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// What is run beside the clients, and how much of it.
 struct More {
     suite: fn(Against, Vec<String>) -> librdkafka::Plan,
+    java: fn(Against) -> java::Plan,
     under_kills: fn(Against, Vec<String>, u64) -> eos::Plan,
     moves: fn() -> adopt::Plan,
 }
 
-fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<ExitCode> {
+fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<Summary> {
     process::end_children_on_signal()?;
     let Selection { against, overrides, mut names } = selection;
     let all = names.is_empty();
@@ -268,19 +303,34 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<E
     let (suite_wanted, eos_wanted) = (take(librdkafka::NAME), take(eos::NAME));
     // It needs both brokers, so it is asked for with Ottla alone.
     let moves_wanted = take(adopt::NAME) && against == Against::Ottla;
-    let mut clean = true;
+    // On Apache Kafka it would start a JVM for each test.
+    let java_wanted = take(java::NAME) && against == Against::Ottla;
+    let mut summary = Summary::default();
     if all || !names.is_empty() {
-        clean &= runner::run(&Plan { against, names, amounts, overrides: overrides.clone() })?;
+        summary.section("clients", || {
+            runner::run(&Plan { against, names, amounts, overrides: overrides.clone() })
+        });
     }
     if eos_wanted {
-        clean &= eos::run(&(more.under_kills)(against, overrides.clone(), clock_seed()))?;
+        summary
+            .section(eos::NAME, || eos::run(&(more.under_kills)(against, overrides.clone(), clock_seed())));
     }
     if suite_wanted {
-        clean &= librdkafka::run(&(more.suite)(against, overrides))?;
+        summary.section(librdkafka::NAME, || librdkafka::run(&(more.suite)(against, overrides)));
+    }
+    if java_wanted {
+        summary.section(java::NAME, || java::run(&(more.java)(against)));
     }
     if moves_wanted {
-        clean &= adopt::run(&(more.moves)())?;
+        summary.section(adopt::NAME, || adopt::run(&(more.moves)()));
     }
+    Ok(summary)
+}
+
+fn run_java(arguments: JavaArguments) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let JavaArguments { against, jobs, ledger, tests } = arguments;
+    let clean = java::run(&java::Plan { against, tests, jobs, ledger })?;
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

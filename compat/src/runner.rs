@@ -76,11 +76,14 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     finished.sort_by_key(|row| rows.iter().position(|client| client.name == row.name));
     let alive = broker.is_running();
     if !alive {
-        println!("\n{} ended during the run:\n{}", plan.against, broker.last_output(40));
+        let said = broker.last_output(40);
+        println!("\n{} ended during the run:\n{said}", plan.against);
+        crate::summary::note("the broker ended during the run", &said);
     }
     let stopped = broker.stop();
     if let Err(failure) = &stopped {
         println!("\n{failure}");
+        crate::summary::note("the broker's stop", &failure.0);
     }
     let clean = print_table(&finished, begin.elapsed()) && alive && stopped.is_ok();
     if !clean {
@@ -177,6 +180,7 @@ pub(crate) fn print_table(rows: &[Row], took: Duration) -> bool {
                 Ending::Passed => {}
                 Ending::Skipped(reason) => println!("  {} {}: {reason}", row.name, step.name),
                 Ending::Failed(reason) => {
+                    crate::summary::note(&format!("{}, {}", row.name, step.name), reason);
                     println!(
                         "\n--- {}, {} (after {:.1} s):\n{reason}",
                         row.name,

@@ -36,6 +36,10 @@ pub struct Serve {
     /// damage. A copy of the log is kept. Only for the one start that follows an error which names it.
     #[arg(long, conflicts_with = "ephemeral")]
     pub accept_metadata_loss: bool,
+    /// The level of a feature in a new cluster, where it is not to be this release's own. May be repeated. A
+    /// cluster that is there keeps its levels; `kafka-features.sh` changes them.
+    #[arg(long = "feature", value_name = "NAME=LEVEL")]
+    pub features: Vec<String>,
     /// Write one JSON line here when every listener serves.
     #[arg(long, value_name = "PATH", conflicts_with = "ready_fd")]
     pub ready_file: Option<PathBuf>,
@@ -77,6 +81,15 @@ pub fn parse_override(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Splits `NAME=LEVEL`.
+pub fn parse_feature(text: &str) -> Result<(String, i16), String> {
+    let split = text.split_once('=').map(|(name, level)| (name.trim(), level.trim().parse()));
+    match split {
+        Some((name, Ok(level))) if !name.is_empty() => Ok((name.to_owned(), level)),
+        _ => Err(format!("--feature takes NAME=LEVEL with a number for LEVEL, not '{text}'")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +113,17 @@ mod tests {
             Ok(vec![("node.id".into(), "3".into()), ("log.dirs".into(), "/tmp/a=b".into())])
         );
         assert!(parse_override("novalue").is_err());
+    }
+
+    #[test]
+    fn a_feature_has_a_name_and_a_level() {
+        let parsed =
+            Arguments::try_parse_from(["ottla", "--feature", "share.version=0"]).expect("a valid line");
+        let levels: Vec<_> = parsed.serve.features.iter().map(|text| parse_feature(text)).collect();
+        assert_eq!(levels, [Ok(("share.version".to_owned(), 0))]);
+        for bad in ["share.version", "=1", "share.version=one", "share.version=99999"] {
+            assert!(parse_feature(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

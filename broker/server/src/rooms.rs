@@ -4,23 +4,26 @@
 //! Order: the metadata log is read, then each room follows the image in layer order, so that a partition is there
 //! before its coordinator loads, and the configuration before whatever obeys it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker, Rooms as ApiRooms};
-use ottla_config::{BrokerConfig, DynamicBrokerConfig};
+use ottla_config::{BrokerConfig, ConfigMap, ConsumerGroupConfig, DynamicBrokerConfig};
+use ottla_coordinator::settings::ConsumerConfigs;
 use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, TransactionSettings};
 use ottla_coordinator::{
-    CoordinatorListener, GroupCoordinator, Loader, PartitionLog, ShareCoordinator, SharePartitionManager,
+    CoordinatorListener, GroupCoordinator, GroupSettings, Loader, PartitionLog, ShareCoordinator,
+    SharePartitionManager,
 };
 use ottla_env::Env;
 use ottla_log::LogManager;
-use ottla_metadata::{Metadata, MetadataOptions, Registration};
+use ottla_metadata::{Feature, Metadata, MetadataOptions, Registration};
 use ottla_model::BrokerId;
 use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_records::Codec;
 use ottla_replica::metrics::ReplicaMetrics;
 use ottla_replica::{Durability, ReplicaManager};
+use ottla_telemetry::ClientTelemetry;
 use prometheus::Registry;
 
 use crate::transactions::Ids;
@@ -41,6 +44,8 @@ pub struct Opening<'a> {
     pub ephemeral: bool,
     /// A damaged metadata log is cut, and does not stop the start.
     pub accept_metadata_loss: bool,
+    /// What this broker serves of features, with the levels of a new cluster.
+    pub features: Vec<Feature>,
     pub registry: &'a Registry,
 }
 
@@ -55,6 +60,7 @@ pub struct Rooms {
     pub share_partitions: Arc<SharePartitionManager>,
     pub transactions: Arc<TransactionCoordinator>,
     pub producer_ids: Arc<Ids>,
+    pub telemetry: Arc<ClientTelemetry>,
     /// What the handlers see.
     pub broker: Arc<Broker>,
 }
@@ -68,7 +74,7 @@ impl Rooms {
             logs: (!ephemeral).then(|| logs.clone()),
             cluster_id: opening.cluster_id.to_owned(),
             config: config.clone(),
-            features: settings::features(),
+            features: opening.features.clone(),
             sync: durability != Durability::Os,
             unclean_stop: !opening.was_clean,
             accept_loss: opening.accept_metadata_loss,
@@ -89,7 +95,10 @@ impl Rooms {
         metadata.subscribe(replicas.clone());
         let loader = Loader::new(env.tasks.clone());
         let groups = GroupCoordinator::new(
-            settings::groups(config),
+            GroupSettings {
+                consumer_configs: consumer_configs(&metadata, &dynamic_config),
+                ..settings::groups(config)
+            },
             Arc::new(PartitionLog::new(
                 GROUP_METADATA_TOPIC,
                 replicas.clone(),
@@ -130,17 +139,20 @@ impl Rooms {
             share_state: share_state.clone(),
             share_partitions: share_partitions.clone(),
         }));
+        let telemetry = ClientTelemetry::new(config.telemetry_bytes_max, config.metrics_series_max);
+        metadata.subscribe(telemetry.clone());
         metadata.start(&opening.registration).map_err(|error| error.to_string())?;
         let broker = Arc::new(Broker::new(ApiRooms {
             env: env.clone(),
             config: dynamic_config.clone(),
-            features: settings::features(),
+            features: opening.features,
             metadata: metadata.clone(),
             replicas: replicas.clone(),
             groups: groups.clone(),
             transactions: transactions.clone(),
             share_state: share_state.clone(),
             share_partitions: share_partitions.clone(),
+            telemetry: telemetry.clone(),
             metrics: Arc::new(ApiMetrics::new(registry).map_err(failed)?),
             authorizer: settings::authorizer(config)?,
         }));
@@ -154,7 +166,31 @@ impl Rooms {
             share_partitions,
             transactions,
             producer_ids,
+            telemetry,
             broker,
         })
     }
+}
+
+/// A consumer group's own settings over the broker's, as they are when they are asked for.
+fn consumer_configs(metadata: &Arc<Metadata>, config: &Arc<DynamicBrokerConfig>) -> ConsumerConfigs {
+    let (metadata, config) = (metadata.clone(), config.clone());
+    // The broker's, and of which configuration they are.
+    let of_broker: Mutex<Option<(Arc<BrokerConfig>, ConsumerGroupConfig)>> = Mutex::default();
+    ConsumerConfigs::new(move |group_id| {
+        let config = config.current();
+        let overrides = metadata.image().group_overrides(group_id);
+        if !overrides.is_empty() {
+            return ConsumerGroupConfig::effective(&config, &overrides);
+        }
+        let mut known = of_broker.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((of, settings)) if Arc::ptr_eq(of, &config) => *settings,
+            _ => {
+                let settings = ConsumerGroupConfig::effective(&config, &ConfigMap::new());
+                *known = Some((config, settings));
+                settings
+            }
+        }
+    })
 }

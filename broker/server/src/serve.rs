@@ -11,7 +11,7 @@ use ottla_env::memory::MemoryDisk;
 use ottla_env::real::{self, StopSignals};
 use tracing_subscriber::EnvFilter;
 
-use crate::args::Serve;
+use crate::args::{Serve, parse_feature};
 use crate::ready::{self, ReadyTarget};
 use crate::wiring::{self, Broker, StartOptions};
 
@@ -44,8 +44,11 @@ async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -
     let machine_disk = machine.disk.clone();
     let env =
         if arguments.ephemeral { Env { disk: Arc::new(MemoryDisk::new()), ..machine } } else { machine };
-    let options =
-        StartOptions { ephemeral: arguments.ephemeral, accept_metadata_loss: arguments.accept_metadata_loss };
+    let options = StartOptions {
+        ephemeral: arguments.ephemeral,
+        accept_metadata_loss: arguments.accept_metadata_loss,
+        features: arguments.features.iter().map(|text| parse_feature(text)).collect::<Result<_, _>>()?,
+    };
     let broker = wiring::start(env, machine_disk, config, options).await?;
     let target = match (&arguments.ready_file, arguments.ready_fd) {
         (Some(path), _) => Some(ReadyTarget::File(path.clone())),

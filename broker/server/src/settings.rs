@@ -3,8 +3,10 @@
 
 use ottla_config::{
     BrokerConfig, ConfigMap, Durability as ConfiguredDurability, ShareGroupConfig, StreamsGroupConfig,
+    consumer_assignor,
 };
 use ottla_coordinator::GroupSettings;
+use ottla_coordinator::assignor::ConsumerAssignor;
 use ottla_coordinator::share::ShareCoordinatorSettings;
 use ottla_coordinator::transaction::TransactionSettings;
 use ottla_env::Env;
@@ -97,11 +99,21 @@ pub fn groups(config: &BrokerConfig) -> GroupSettings {
         share_session_timeout_ms: ShareGroupConfig::effective(config, &ConfigMap::new()).session_timeout_ms,
         share_members_max: config.share_group_max_size,
         share_initialize_retry_interval_ms: config.share_initialize_retry_interval_ms,
+        consumer_members_max: config.consumer_group_max_size,
+        consumer_assignors: consumer_assignors(config),
+        consumer_migration_policy: config.consumer_migration_policy,
+        consumer_regex_refresh_interval_ms: config.consumer_regex_refresh_interval_ms,
         streams_session_timeout_ms: StreamsGroupConfig::effective(config, &ConfigMap::new())
             .session_timeout_ms,
         streams_members_max: config.streams_group_max_size,
         ..GroupSettings::default()
     }
+}
+
+/// The configuration's check let no other through, and not none.
+fn consumer_assignors(config: &BrokerConfig) -> Vec<ConsumerAssignor> {
+    let names = config.consumer_assignors.iter().filter_map(|entry| consumer_assignor(entry));
+    names.filter_map(ConsumerAssignor::from_name).collect()
 }
 
 pub fn share_coordinator(config: &BrokerConfig) -> ShareCoordinatorSettings {
@@ -127,8 +139,49 @@ pub fn features() -> Vec<Feature> {
     vec![
         Feature { name: METADATA_VERSION.to_owned(), min: 7, max: 30, finalized: 30 },
         Feature { name: "transaction.version".to_owned(), min: 0, max: 2, finalized: 2 },
+        Feature { name: "group.version".to_owned(), min: 0, max: 1, finalized: 1 },
         Feature { name: "share.version".to_owned(), min: 0, max: 1, finalized: 1 },
     ]
+}
+
+/// Every feature of Apache Kafka 4.3.1 beside metadata.version, whether this broker has it or not.
+const FEATURES_OF_KAFKA: [&str; 6] = [
+    "kraft.version",
+    "transaction.version",
+    "group.version",
+    "eligible.leader.replicas.version",
+    "share.version",
+    "streams.version",
+];
+
+/// A metadata.version that Apache Kafka 4.3.1 has and does not release: `unstable.feature.versions.enable` allows it.
+/// It has no record that the level before it has not.
+const UNSTABLE_METADATA_VERSION: i16 = 31;
+
+/// The same under the configuration, and for a cluster that is to begin with other levels than this release's own.
+pub fn features_at(config: &BrokerConfig, levels: &[(String, i16)]) -> Result<Vec<Feature>, String> {
+    let mut features = features();
+    if config.unstable_feature_versions
+        && let Some(feature) = features.iter_mut().find(|feature| feature.name == METADATA_VERSION)
+    {
+        feature.max = UNSTABLE_METADATA_VERSION;
+    }
+    for (name, level) in levels {
+        let Some(feature) = features.iter_mut().find(|feature| feature.name == *name) else {
+            // Off is what it is.
+            if *level == 0 && FEATURES_OF_KAFKA.contains(&name.as_str()) {
+                continue;
+            }
+            return Err(format!("--feature {name}={level}: this broker has no feature of this name"));
+        };
+        // As in a request that changes it: 0 leaves a feature off, and metadata.version has no 0.
+        if !(feature.min..=feature.max).contains(level) {
+            let (min, max) = (feature.min, feature.max);
+            return Err(format!("--feature {name}={level}: this broker serves the levels {min} to {max}"));
+        }
+        feature.finalized = *level;
+    }
+    Ok(features)
 }
 
 /// What the metadata log says of this broker.
@@ -151,6 +204,26 @@ mod tests {
     use ottla_config::{
         ConfigType, DynamicMode, Effect, broker, effect_of_broker_key, fields_in_force, group, topic,
     };
+
+    #[test]
+    fn a_new_cluster_begins_with_the_levels_that_the_command_line_names() {
+        let defaults = BrokerConfig::defaults();
+        let at = |name: &str, level| features_at(&defaults, &[(name.to_owned(), level)]);
+        let lowered = at("transaction.version", 1).expect("a level that is served");
+        let levels: Vec<_> =
+            lowered.iter().map(|feature| (feature.name.as_str(), feature.finalized)).collect();
+        assert!(levels.contains(&("transaction.version", 1)), "{levels:?}");
+        assert!(levels.contains(&(METADATA_VERSION, 30)), "{levels:?}");
+        assert!(at("share.version", 0).is_ok());
+        for (name, level) in
+            [("transaction.version", 3), ("share.version", -1), (METADATA_VERSION, 0), ("x", 1)]
+        {
+            let refused = at(name, level).expect_err("a level that is not served");
+            assert!(refused.starts_with(&format!("--feature {name}={level}: this broker ")), "{refused}");
+        }
+        // A feature that is not there is off.
+        assert!(at("kraft.version", 0).is_ok() && at("kraft.version", 1).is_err() && at("x", 0).is_err());
+    }
 
     /// `ottla config` says of these keys that a change takes effect while the broker runs. What a topic or a
     /// group inherits is read anew at each change; a field of its own must be handed on by what follows the

@@ -39,12 +39,14 @@ pub struct Broker {
 }
 
 /// What the command line says beside the configuration.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct StartOptions {
     /// Everything is kept in memory.
     pub ephemeral: bool,
     /// A damaged metadata log is cut, and does not stop the start.
     pub accept_metadata_loss: bool,
+    /// Levels of features in a new cluster.
+    pub features: Vec<(String, i16)>,
 }
 
 pub async fn start(
@@ -53,7 +55,8 @@ pub async fn start(
     config: BrokerConfig,
     options: StartOptions,
 ) -> Result<Broker, String> {
-    let StartOptions { ephemeral, accept_metadata_loss } = options;
+    let StartOptions { ephemeral, accept_metadata_loss, features } = options;
+    let features = settings::features_at(&config, &features)?;
     let registry = Registry::new();
     let metrics = |error: prometheus::Error| format!("metrics: {error}");
     let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
@@ -71,6 +74,7 @@ pub async fn start(
         transactions: settings::transactions(&config),
         ephemeral,
         accept_metadata_loss,
+        features,
         registry: &registry,
     })?;
     rooms.groups.start_timers(&*env.tasks);
@@ -80,8 +84,13 @@ pub async fn start(
     rooms.transactions.start_timers(&*env.tasks);
     crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
-    let figures =
-        Figures::new(rooms.replicas.clone(), rooms.groups.clone(), env.clone(), config.metrics_series_max);
+    let figures = Figures::new(
+        rooms.replicas.clone(),
+        rooms.groups.clone(),
+        rooms.telemetry.clone(),
+        env.clone(),
+        config.metrics_series_max,
+    );
     let ready = Arc::new(AtomicBool::new(false));
     let bound = Listeners::bind(&env, &listeners::specs(&config)).map_err(|error| error.to_string())?;
     let listeners = bound.bound();

@@ -19,7 +19,7 @@ use ottla_metadata::{Metadata, Registration};
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::DeleteTopicsRequest;
 use ottla_replica::ReplicaManager;
-use ottla_server::rooms as server;
+use ottla_server::{rooms as server, settings as server_settings};
 use prometheus::Registry;
 
 /// Offsets are kept so long by an empty group of a simulated broker.
@@ -172,6 +172,7 @@ impl World {
             transactions: TRANSACTION_SETTINGS,
             ephemeral: false,
             accept_metadata_loss: false,
+            features: server_settings::features(),
             registry: &Registry::new(),
         })
         .expect("the rooms open");

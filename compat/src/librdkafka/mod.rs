@@ -114,11 +114,14 @@ fn run_scenario(
     let ended = bench(broker.bootstrap()).run(units, rows)?;
     let alive = broker.is_running();
     if !alive {
-        println!("\n{} ended during the run:\n{}", plan.against, broker.last_output(40));
+        let said = broker.last_output(40);
+        println!("\n{} ended during the run:\n{said}", plan.against);
+        crate::summary::note("the broker ended during the run", &said);
     }
     let stopped = broker.stop();
     if let Err(failure) = &stopped {
         println!("\n{failure}");
+        crate::summary::note("the broker's stop", &failure.0);
     }
     Ok((ended, alive && stopped.is_ok()))
 }
@@ -227,6 +230,7 @@ fn print_table(against: Against, ended: &BTreeMap<String, Ended>, rows: &Rows, t
         );
         if counted {
             println!("{}\n", ended.said);
+            crate::summary::note(name, &ended.said);
         }
     }
     println!(

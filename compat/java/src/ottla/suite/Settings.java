@@ -1,0 +1,46 @@
+package ottla.suite;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** What `cargo compat java` says to this JVM, as system properties. */
+final class Settings {
+    private Settings() { }
+
+    static boolean againstKafka() {
+        return "kafka".equals(get("against"));
+    }
+
+    static String ottlaBinary() {
+        return get("binary");
+    }
+
+    /** This class path without our own classes, which stand in front. */
+    static String kafkaClassPath() {
+        String own = System.getProperty("java.class.path");
+        return own.substring(own.indexOf(java.io.File.pathSeparator) + 1);
+    }
+
+    static String logConfiguration() {
+        return get("log");
+    }
+
+    /** Where the report goes, a line a test. */
+    static Path report() {
+        return Path.of(get("report"));
+    }
+
+    /** Apart from what else a test writes: a directory for the processes of one cluster. */
+    static Path clusterDir() throws IOException {
+        return Files.createTempDirectory(Path.of(get("dir")), "cluster");
+    }
+
+    private static String get(String name) {
+        String value = System.getProperty("ottla.suite." + name);
+        if (value == null) {
+            throw new IllegalStateException("-Dottla.suite." + name + " is not given");
+        }
+        return value;
+    }
+}
