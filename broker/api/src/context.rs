@@ -13,6 +13,7 @@ use ottla_model::BrokerId;
 use ottla_network::ConnectionInfo;
 use ottla_replica::ReplicaManager;
 use ottla_security::Authorizer;
+use ottla_telemetry::ClientTelemetry;
 
 use crate::auto_create::AutoCreate;
 use crate::fetch_session::FetchSessions;
@@ -24,6 +25,8 @@ use crate::write_order::WriteOrder;
 
 /// How many set-ups of share state are under way at a time; a later heartbeat begins what found no room.
 const SHARE_SET_UPS_MAX: usize = 1_000;
+/// The same for regular expressions that are being resolved.
+const PATTERN_TASKS_MAX: usize = 1_000;
 
 pub struct Broker {
     pub env: Env,
@@ -47,7 +50,10 @@ pub struct Broker {
     pub share_set_ups: OwnedTasks,
     /// Topics of streams applications that are being made.
     pub internal_topics: InternalTopics,
+    /// Regular expressions of consumer groups that are being resolved.
+    pub pattern_tasks: OwnedTasks,
     pub write_order: Arc<WriteOrder>,
+    pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Arc<Authorizer>>,
@@ -64,6 +70,7 @@ pub struct Rooms {
     pub transactions: Arc<TransactionCoordinator>,
     pub share_state: Arc<ShareCoordinator>,
     pub share_partitions: Arc<SharePartitionManager>,
+    pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Authorizer>,
@@ -81,6 +88,7 @@ impl Broker {
             transactions,
             share_state,
             share_partitions,
+            telemetry,
             metrics,
             authorizer,
         } = rooms;
@@ -92,6 +100,7 @@ impl Broker {
             auto_create: AutoCreate::new(env.clone(), metadata.clone(), config.num_partitions),
             share_set_ups: OwnedTasks::new(SHARE_SET_UPS_MAX),
             internal_topics: InternalTopics::default(),
+            pattern_tasks: OwnedTasks::new(PATTERN_TASKS_MAX),
             write_order: Arc::default(),
             env,
             config,
@@ -103,6 +112,7 @@ impl Broker {
             transactions,
             share_state,
             share_partitions,
+            telemetry,
             metrics,
             authorizer: authorizer.map(Arc::new),
         }

@@ -33,6 +33,7 @@ mod share_state;
 pub mod streams;
 mod streams_topology;
 pub mod table;
+mod telemetry;
 pub mod transactional_write;
 pub mod transactions;
 pub mod wire;

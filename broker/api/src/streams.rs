@@ -22,9 +22,10 @@ const CREATIONS_MAX: usize = 100;
 /// Of so many topics it is remembered that they are being made, or why they were not.
 const TOPICS_MAX: usize = 10_000;
 
-/// Whether the cluster's features let streams groups be.
+/// Whether the cluster's features and `group.coordinator.rebalance.protocols` let streams groups be.
 pub fn is_enabled(broker: &Broker) -> bool {
-    broker.metadata.image().feature_level("streams.version") >= 1
+    broker.config.rebalance_protocols.iter().any(|protocol| protocol == "streams")
+        && broker.metadata.image().feature_level("streams.version") >= 1
 }
 
 /// A group's own settings over the broker's, as they are now.
