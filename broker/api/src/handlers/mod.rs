@@ -8,6 +8,7 @@ mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod alter_client_quotas;
 mod alter_configs;
+mod alter_partition_reassignments;
 mod alter_share_group_offsets;
 mod alter_user_scram_credentials;
 mod api_versions;
@@ -64,6 +65,8 @@ mod share_acknowledge;
 mod share_fetch;
 mod share_group_describe;
 mod share_group_heartbeat;
+mod streams_group_describe;
+mod streams_group_heartbeat;
 mod sync_group;
 mod txn_offset_commit;
 mod update_features;
@@ -112,6 +115,7 @@ rows! {
     delete_groups
     elect_leaders
     incremental_alter_configs
+    alter_partition_reassignments
     list_partition_reassignments
     offset_delete
     describe_client_quotas
@@ -139,6 +143,8 @@ rows! {
     write_share_group_state
     delete_share_group_state
     read_share_group_state_summary
+    streams_group_heartbeat
+    streams_group_describe
     describe_share_group_offsets
     alter_share_group_offsets
     delete_share_group_offsets
