@@ -221,6 +221,20 @@ fn of_share_groups() -> Vec<Refusal> {
     };
     let joins = json!({"memberEpoch": 0, "subscribedTopicNames": ["t"]});
     vec![
+        refusal(
+            "ConsumerGroupHeartbeat",
+            &[(0, 1)],
+            member(
+                json!({"memberEpoch": 0, "rebalanceTimeoutMs": 1, "subscribedTopicNames": ["t"], "topicPartitions": []}),
+            ),
+            ("errorCode", Some(GROUP)),
+        ),
+        refusal(
+            "ConsumerGroupDescribe",
+            &[(0, 1)],
+            json!({"groupIds": ["g"]}),
+            ("groups.0.errorCode", Some(GROUP)),
+        ),
         refusal("ShareGroupHeartbeat", &[(1, 1)], member(joins), ("errorCode", Some(GROUP))),
         refusal(
             "ShareGroupDescribe",
@@ -439,6 +453,12 @@ fn of_administration() -> Vec<Refusal> {
             &[(0, 1)],
             json!({"entries": [{"entity": [{"entityType": "user", "entityName": "a"}], "ops": []}]}),
             ("entries.0.errorCode", Some(CLUSTER)),
+        ),
+        refusal(
+            "AlterPartitionReassignments",
+            &[(0, 1)],
+            json!({"topics": [{"name": "t", "partitions": [{"partitionIndex": 0, "replicas": [1]}]}]}),
+            ("responses.0.partitions.0.errorCode", Some(CLUSTER)),
         ),
         refusal("ListConfigResources", &[(0, 1)], json!({}), ("errorCode", Some(CLUSTER))),
     ]

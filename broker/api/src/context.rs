@@ -24,6 +24,8 @@ use crate::write_order::WriteOrder;
 
 /// How many set-ups of share state are under way at a time; a later heartbeat begins what found no room.
 const SHARE_SET_UPS_MAX: usize = 1_000;
+/// The same for regular expressions that are being resolved.
+const PATTERN_TASKS_MAX: usize = 1_000;
 
 pub struct Broker {
     pub env: Env,
@@ -45,6 +47,8 @@ pub struct Broker {
     pub auto_create: AutoCreate,
     /// Share state of groups that is being set up.
     pub share_set_ups: OwnedTasks,
+    /// Regular expressions of consumer groups that are being resolved.
+    pub pattern_tasks: OwnedTasks,
     pub write_order: Arc<WriteOrder>,
     pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
@@ -92,6 +96,7 @@ impl Broker {
             producer_ids: ProducerIds::new(metadata.clone()),
             auto_create: AutoCreate::new(env.clone(), metadata.clone(), config.num_partitions),
             share_set_ups: OwnedTasks::new(SHARE_SET_UPS_MAX),
+            pattern_tasks: OwnedTasks::new(PATTERN_TASKS_MAX),
             write_order: Arc::default(),
             env,
             config,
