@@ -13,6 +13,7 @@ use ottla_model::BrokerId;
 use ottla_network::ConnectionInfo;
 use ottla_replica::ReplicaManager;
 use ottla_security::Authorizer;
+use ottla_telemetry::ClientTelemetry;
 
 use crate::auto_create::AutoCreate;
 use crate::fetch_session::FetchSessions;
@@ -23,6 +24,8 @@ use crate::write_order::WriteOrder;
 
 /// How many set-ups of share state are under way at a time; a later heartbeat begins what found no room.
 const SHARE_SET_UPS_MAX: usize = 1_000;
+/// The same for regular expressions that are being resolved.
+const PATTERN_TASKS_MAX: usize = 1_000;
 
 pub struct Broker {
     pub env: Env,
@@ -44,7 +47,10 @@ pub struct Broker {
     pub auto_create: AutoCreate,
     /// Share state of groups that is being set up.
     pub share_set_ups: OwnedTasks,
+    /// Regular expressions of consumer groups that are being resolved.
+    pub pattern_tasks: OwnedTasks,
     pub write_order: Arc<WriteOrder>,
+    pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Arc<Authorizer>>,
@@ -61,6 +67,7 @@ pub struct Rooms {
     pub transactions: Arc<TransactionCoordinator>,
     pub share_state: Arc<ShareCoordinator>,
     pub share_partitions: Arc<SharePartitionManager>,
+    pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Authorizer>,
@@ -78,6 +85,7 @@ impl Broker {
             transactions,
             share_state,
             share_partitions,
+            telemetry,
             metrics,
             authorizer,
         } = rooms;
@@ -88,6 +96,7 @@ impl Broker {
             producer_ids: ProducerIds::new(metadata.clone()),
             auto_create: AutoCreate::new(env.clone(), metadata.clone(), config.num_partitions),
             share_set_ups: OwnedTasks::new(SHARE_SET_UPS_MAX),
+            pattern_tasks: OwnedTasks::new(PATTERN_TASKS_MAX),
             write_order: Arc::default(),
             env,
             config,
@@ -99,6 +108,7 @@ impl Broker {
             transactions,
             share_state,
             share_partitions,
+            telemetry,
             metrics,
             authorizer: authorizer.map(Arc::new),
         }

@@ -4,13 +4,15 @@
 use std::sync::Arc;
 
 use ottla_coordinator::client_quirks::first_rebalance_wait_ms;
-use ottla_coordinator::topic_hash::topic_hash;
-use ottla_coordinator::{Reply, RequestContext, TopicLookup};
+use ottla_coordinator::group::consumer::{PatternTask, TopicNames};
+use ottla_coordinator::{Reply, RequestContext};
 use ottla_metadata::Image;
-use ottla_model::{PartitionIndex, TopicId, TopicName};
 use ottla_network::Admitted;
 use ottla_protocol::Encode;
+use ottla_security::AclOperation;
 
+use crate::access::Access;
+use crate::context::Broker;
 use crate::request::{Handled, Request, park};
 use ottla_protocol::ErrorCodes;
 
@@ -35,33 +37,49 @@ pub fn relay<T: Encode + ErrorCodes + Send + 'static>(request: Request, reply: R
 }
 
 /// Topics as the coordinator looks them up.
-pub struct Topics(pub Arc<Image>);
+pub use ottla_coordinator::topic_lookup::ImageTopics as Topics;
 
-impl TopicLookup for Topics {
-    fn topic_id(&self, name: &str) -> Option<TopicId> {
-        self.0.topic(name).map(|topic| topic.id)
+/// Whether the cluster's features and the configuration let consumer groups be.
+pub fn is_consumer_enabled(broker: &Broker) -> bool {
+    broker.metadata.image().feature_level("group.version") >= 1
+        && broker.config.rebalance_protocols.iter().any(|protocol| protocol == "consumer")
+}
+
+/// The topics that a client may see.
+pub struct VisibleTopics {
+    image: Arc<Image>,
+    access: Access,
+}
+
+impl VisibleTopics {
+    pub fn new(image: Arc<Image>, access: Access) -> VisibleTopics {
+        VisibleTopics { image, access }
+    }
+}
+
+impl TopicNames for VisibleTopics {
+    fn version(&self) -> i64 {
+        self.image.metadata_offset().0
     }
 
-    fn topic_name(&self, id: TopicId) -> Option<TopicName> {
-        self.0.topic_by_id(id).map(|topic| topic.name.clone())
+    fn for_each(&self, visit: &mut dyn FnMut(&str)) {
+        self.image.topics().for_each(|topic| visit(topic.name.as_str()));
     }
 
-    fn has_partition(&self, name: &str, partition: i32) -> bool {
-        self.0.partition(name, PartitionIndex(partition)).is_some()
+    fn may_describe(&self, name: &str) -> bool {
+        self.access.topic(AclOperation::Describe, name)
     }
+}
 
-    fn partition_count(&self, id: TopicId) -> Option<i32> {
-        self.0.topic_by_id(id).map(|topic| topic.partitions.len() as i32)
-    }
-
-    fn topic_hash(&self, name: &str) -> i64 {
-        let Some(topic) = self.0.topic(name) else { return 0 };
-        let rack_of = |id| self.0.broker(id)?.rack.as_ref().map(|rack| rack.to_string());
-        let racks: Vec<Vec<String>> = topic
-            .partitions
-            .iter()
-            .map(|partition| partition.replicas.iter().filter_map(|id| rack_of(*id)).collect())
-            .collect();
-        topic_hash(topic.id, name, &racks)
+/// Resolves the regular expressions of a group behind the answer to the heartbeat that asked for it.
+pub fn resolve_patterns(broker: &Arc<Broker>, names: VisibleTopics, task: PatternTask) {
+    let worker = broker.clone();
+    let of_task = task.clone();
+    let work = async move {
+        let topics = Topics(names.image.clone());
+        worker.groups.resolve_patterns(&of_task, &names, &topics);
+    };
+    if !broker.pattern_tasks.begin(&*broker.env.tasks, "resolve-patterns", Box::pin(work)) {
+        broker.groups.drop_patterns(&task);
     }
 }

@@ -31,6 +31,7 @@ pub mod request;
 pub mod share;
 mod share_state;
 pub mod table;
+mod telemetry;
 pub mod transactional_write;
 pub mod transactions;
 pub mod wire;

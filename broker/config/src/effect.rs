@@ -90,6 +90,7 @@ mod tests {
         assert_eq!(effect("log.retention.hours"), Effect::InForce);
         assert_eq!(effect("group.share.session.timeout.ms"), Effect::InForce);
         assert_eq!(effect("group.share.max.session.timeout.ms"), Effect::InForce);
+        assert_eq!(effect("group.consumer.max.session.timeout.ms"), Effect::InForce);
         assert_eq!(effect("group.streams.max.session.timeout.ms"), Effect::InForce);
         assert_eq!(effect("transaction.max.timeout.ms"), Effect::InForce);
         assert_eq!(effect("client.quota.callback.class"), Effect::Checked);

@@ -39,6 +39,20 @@ keys! {
 }
 
 keys! {
+    /// What holds for one consumer group: its own settings over the broker's.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct ConsumerGroupConfig;
+    rows CONSUMER_IN_FORCE;
+
+    pub assignment_interval_ms: i32 = entry("consumer.assignment.interval.ms", Int, Some("1000"), at_least(0), ClusterWide, Medium).synonyms(&[Synonym { name: "group.consumer.assignment.interval.ms", scale: 1 }])
+        .doc("Shortest time between two assignments of the group.");
+    pub heartbeat_interval_ms: i32 = entry("consumer.heartbeat.interval.ms", Int, Some("5000"), at_least(1), ClusterWide, Medium).synonyms(&[Synonym { name: "group.consumer.heartbeat.interval.ms", scale: 1 }])
+        .doc("Heartbeat interval given to the members.");
+    pub session_timeout_ms: i32 = entry("consumer.session.timeout.ms", Int, Some("45000"), at_least(1), ClusterWide, Medium).synonyms(&[Synonym { name: "group.consumer.session.timeout.ms", scale: 1 }])
+        .doc("A member silent for this long leaves the group.");
+}
+
+keys! {
     /// What holds for one streams group: its own settings over the broker's.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct StreamsGroupConfig;
@@ -57,27 +71,19 @@ keys! {
 }
 
 /// The keys in force, with the fields that read them.
-pub(crate) const TABLES: &[(&[ConfigRow], &[&str])] =
-    &[(IN_FORCE, ShareGroupConfig::FIELDS), (STREAMS_IN_FORCE, StreamsGroupConfig::FIELDS)];
+pub(crate) const TABLES: &[(&[ConfigRow], &[&str])] = &[
+    (IN_FORCE, ShareGroupConfig::FIELDS),
+    (CONSUMER_IN_FORCE, ConsumerGroupConfig::FIELDS),
+    (STREAMS_IN_FORCE, StreamsGroupConfig::FIELDS),
+];
 
 /// Whether a key does something.
 pub(crate) fn is_in_force(name: &str) -> bool {
     TABLES.iter().flat_map(|(rows, _)| *rows).any(|row| row.name == name)
 }
 
-#[rustfmt::skip]
-static WITHOUT_EFFECT: &[ConfigRow] = &[
-    entry("consumer.assignment.interval.ms", Int, Some("1000"), at_least(0), ClusterWide, Medium).synonyms(&[Synonym { name: "group.consumer.assignment.interval.ms", scale: 1 }])
-        .doc("Shortest time between two assignments of the group."),
-    entry("consumer.heartbeat.interval.ms", Int, Some("5000"), at_least(1), ClusterWide, Medium).synonyms(&[Synonym { name: "group.consumer.heartbeat.interval.ms", scale: 1 }])
-        .doc("Heartbeat interval given to the members."),
-    entry("consumer.session.timeout.ms", Int, Some("45000"), at_least(1), ClusterWide, Medium).synonyms(&[Synonym { name: "group.consumer.session.timeout.ms", scale: 1 }])
-        .doc("A member silent for this long leaves the group."),
-];
-
 static SORTED: LazyLock<Vec<&'static ConfigRow>> = LazyLock::new(|| {
-    let mut rows: Vec<&'static ConfigRow> =
-        TABLES.iter().flat_map(|(rows, _)| *rows).chain(WITHOUT_EFFECT).collect();
+    let mut rows: Vec<&'static ConfigRow> = TABLES.iter().flat_map(|(rows, _)| *rows).collect();
     rows.sort_by_key(|row| row.name);
     assert!(rows.windows(2).all(|pair| pair[0].name < pair[1].name), "a key is in one table");
     rows

@@ -1,7 +1,7 @@
 //! The effective configuration of a group: its own values over the broker's.
 //! Core. The keys with their fields are in `group.rs`.
 
-use crate::group::{ShareGroupConfig, StreamsGroupConfig};
+use crate::group::{ConsumerGroupConfig, ShareGroupConfig, StreamsGroupConfig};
 use crate::inherit::effective_value;
 use crate::keys::FromValue;
 use crate::settings::{BrokerConfig, ConfigMap};
@@ -47,6 +47,52 @@ impl FromValue for IsolationLevel {
             "read_committed" => Some(IsolationLevel::ReadCommitted),
             _ => None,
         }
+    }
+}
+
+/// `group.consumer.migration.policy`: which groups become which without a stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MigrationPolicy {
+    Disabled,
+    /// A consumer group whose last member of the new protocol leaves becomes a classic one.
+    Downgrade,
+    /// A classic group that a member of the new protocol joins becomes a consumer group.
+    Upgrade,
+    Bidirectional,
+}
+
+impl MigrationPolicy {
+    pub fn is_upgrade_enabled(self) -> bool {
+        matches!(self, MigrationPolicy::Upgrade | MigrationPolicy::Bidirectional)
+    }
+
+    pub fn is_downgrade_enabled(self) -> bool {
+        matches!(self, MigrationPolicy::Downgrade | MigrationPolicy::Bidirectional)
+    }
+}
+
+impl FromValue for MigrationPolicy {
+    fn from_value(value: ConfigValue) -> Option<MigrationPolicy> {
+        match value.text()?.to_ascii_lowercase().as_str() {
+            "disabled" => Some(MigrationPolicy::Disabled),
+            "downgrade" => Some(MigrationPolicy::Downgrade),
+            "upgrade" => Some(MigrationPolicy::Upgrade),
+            "bidirectional" => Some(MigrationPolicy::Bidirectional),
+            _ => None,
+        }
+    }
+}
+
+impl ConsumerGroupConfig {
+    /// The values in force. An override that does not parse is passed over: it was checked when accepted.
+    pub fn effective(broker: &BrokerConfig, overrides: &ConfigMap) -> ConsumerGroupConfig {
+        ConsumerGroupConfig::read(|row| effective_value(broker, overrides, row))
+    }
+}
+
+impl Default for ConsumerGroupConfig {
+    fn default() -> ConsumerGroupConfig {
+        ConsumerGroupConfig::effective(&BrokerConfig::defaults(), &ConfigMap::new())
     }
 }
 

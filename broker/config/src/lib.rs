@@ -45,8 +45,8 @@ pub use describe::{
 pub use dynamic::DynamicBrokerConfig;
 pub use effect::{Effect, effect_of_broker_key, effect_of_group_key, effect_of_topic_key, fields_in_force};
 pub use error::{ConfigError, ConfigErrorKind, Warning};
-pub use group::{ShareGroupConfig, StreamsGroupConfig};
-pub use group_config::{AutoOffsetReset, IsolationLevel};
+pub use group::{ConsumerGroupConfig, ShareGroupConfig, StreamsGroupConfig};
+pub use group_config::{AutoOffsetReset, IsolationLevel, MigrationPolicy};
 pub use listeners::{Listener, SecurityProtocol};
 pub use listing::render_config_listing;
 pub use load::load;
@@ -55,4 +55,5 @@ pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synon
 pub use settings::{AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, Given, Origin};
 pub use topic::TopicConfig;
 pub use topic_config::{CleanupPolicy, CompressionType, ConfigSources, TimestampType};
+pub use validators::consumer_assignor;
 pub use value::{ConfigValue, parse as parse_value};

@@ -33,8 +33,11 @@ pub fn render_config_listing(config: &BrokerConfig) -> String {
 
 /// The keys of topics or groups that are accepted and change nothing.
 fn without_effect(of: &str, rows: &[&ConfigRow], effect: fn(&ConfigRow) -> Effect, text: &mut String) {
-    let _ = writeln!(text, "{of} keys that are accepted and have no effect:");
-    for row in rows.iter().filter(|row| effect(row) == Effect::None) {
+    let mut idle = rows.iter().filter(|row| effect(row) == Effect::None).peekable();
+    if idle.peek().is_some() {
+        let _ = writeln!(text, "{of} keys that are accepted and have no effect:");
+    }
+    for row in idle {
         let _ = writeln!(text, "  {}: {}", row.name, row.doc);
     }
 }

@@ -47,6 +47,30 @@ pub(crate) fn auto_offset_reset(name: &str, text: &str) -> Result<(), String> {
     Err(invalid(name, text, why))
 }
 
+/// `group.consumer.assignors`: those that are there, by name or by the name of Kafka's class; others are Java.
+pub(crate) fn consumer_assignors(name: &str, text: &str) -> Result<(), String> {
+    let mut seen = std::collections::BTreeSet::new();
+    for entry in text.split(',').map(str::trim) {
+        let Some(assignor) = consumer_assignor(entry) else {
+            let why = format!("`{entry}` cannot be run here; allowed: uniform, range");
+            return Err(invalid(name, text, why));
+        };
+        if !seen.insert(assignor) {
+            return Err(invalid(name, text, "Configuration values must not be duplicated."));
+        }
+    }
+    Ok(())
+}
+
+/// The name of the assignor that an entry means.
+pub fn consumer_assignor(entry: &str) -> Option<&'static str> {
+    match entry.trim() {
+        "uniform" | "org.apache.kafka.coordinator.group.assignor.UniformAssignor" => Some("uniform"),
+        "range" | "org.apache.kafka.coordinator.group.assignor.RangeAssignor" => Some("range"),
+        _ => None,
+    }
+}
+
 /// The milliseconds of `by_duration:`.
 pub(crate) fn reset_duration_ms(text: &str) -> Option<i64> {
     text.strip_prefix("by_duration:").and_then(duration_ms)

@@ -14,6 +14,7 @@ use ottla_model::limits::METADATA_EVENTS_QUEUED_MAX;
 use ottla_model::{ErrorCode, Offset, TopicName};
 use ottla_protocol::messages::{
     AlterClientQuotasRequest, AlterClientQuotasResponse, AlterConfigsRequest, AlterConfigsResponse,
+    AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
     AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, CreateAclsRequest,
     CreateAclsResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
     CreateTopicsResponse, DeleteAclsRequest, DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
@@ -31,7 +32,7 @@ use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_
 use crate::controller::registration::Registration;
 use crate::controller::{
     ApiError, Deciding, Decision, acls, client_quotas, configs, create_topics, delete_topics, elections,
-    partitions, quorum, scram,
+    partitions, quorum, reassignments, scram,
 };
 use crate::delta::{Delta, ImageListener};
 use crate::image::Image;
@@ -309,6 +310,16 @@ impl Metadata {
     pub async fn allocate_producer_ids(&self) -> Result<ProducerIdBlock, OperationError> {
         self.decide(move |Deciding { image, rules, .. }| decide_allocate_producer_ids(image, rules.node_id))
             .await
+    }
+
+    pub async fn alter_partition_reassignments(
+        &self,
+        request: AlterPartitionReassignmentsRequest,
+    ) -> Result<AlterPartitionReassignmentsResponse, OperationError> {
+        self.decide(move |Deciding { image, .. }| {
+            Ok(reassignments::decide_alter_partition_reassignments(image, &request))
+        })
+        .await
     }
 
     /// The reassignments under way, from memory.

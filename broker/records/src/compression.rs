@@ -149,6 +149,18 @@ pub fn compress_onto(codec: Codec, bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Expands what is no batch; more than `bytes_max` is an error.
+pub fn decompress(kind: CompressionType, bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, CodecError> {
+    assert!(bytes_max <= DECOMPRESSED_BATCH_BYTES_MAX, "no codec expands more");
+    let mut out = Vec::new();
+    let read = with_stream(kind, bytes, |stream| stream.take(bytes_max as u64 + 1).read_to_end(&mut out))?;
+    match read {
+        Ok(read) if read > bytes_max => Err(CodecError::TooLarge),
+        Ok(_) => Ok(out),
+        Err(error) => Err(CodecError::Malformed(error.to_string())),
+    }
+}
+
 /// Expands into `out`, which is emptied first.
 pub(crate) fn decompress_into(
     kind: CompressionType,

@@ -16,12 +16,16 @@ use ottla_model::Offset;
 use ottla_records::{BatchHeader, HEADER_BYTES};
 use ottla_replica::metrics::TopicMetrics;
 use ottla_replica::{HostedTopic, ReplicaManager};
+use ottla_telemetry::ClientTelemetry;
+
+use crate::client_figures;
 
 const OMITTED: &str = "ottla_metrics_omitted_series";
 
 pub struct Figures {
     replicas: Arc<ReplicaManager>,
     groups: Arc<GroupCoordinator>,
+    telemetry: Arc<ClientTelemetry>,
     env: Env,
     series_max: usize,
 }
@@ -65,10 +69,11 @@ impl Figures {
     pub fn new(
         replicas: Arc<ReplicaManager>,
         groups: Arc<GroupCoordinator>,
+        telemetry: Arc<ClientTelemetry>,
         env: Env,
         series_max: usize,
     ) -> Figures {
-        Figures { replicas, groups, env, series_max }
+        Figures { replicas, groups, telemetry, env, series_max }
     }
 
     pub fn write(&self, text: &mut MetricsText<'_>) {
@@ -83,6 +88,7 @@ impl Figures {
         for (metric, count) in omitted {
             text.sample(OMITTED, &[("metric", metric)], count);
         }
+        client_figures::write(&self.telemetry, self.env.clock.monotonic(), text);
     }
 
     /// Topics that were used come first; the rest are zeros.

@@ -3,6 +3,7 @@
 
 mod args;
 mod cleaner_metrics;
+mod client_figures;
 mod figures;
 mod listeners;
 mod ready;

@@ -4,14 +4,16 @@
 //! Order: the metadata log is read, then each room follows the image in layer order, so that a partition is there
 //! before its coordinator loads, and the configuration before whatever obeys it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::{Broker, Rooms as ApiRooms};
-use ottla_config::{BrokerConfig, DynamicBrokerConfig};
+use ottla_config::{BrokerConfig, ConfigMap, ConsumerGroupConfig, DynamicBrokerConfig};
+use ottla_coordinator::settings::ConsumerConfigs;
 use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, TransactionSettings};
 use ottla_coordinator::{
-    CoordinatorListener, GroupCoordinator, Loader, PartitionLog, ShareCoordinator, SharePartitionManager,
+    CoordinatorListener, GroupCoordinator, GroupSettings, Loader, PartitionLog, ShareCoordinator,
+    SharePartitionManager,
 };
 use ottla_env::Env;
 use ottla_log::LogManager;
@@ -21,6 +23,7 @@ use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_records::Codec;
 use ottla_replica::metrics::ReplicaMetrics;
 use ottla_replica::{Durability, ReplicaManager};
+use ottla_telemetry::ClientTelemetry;
 use prometheus::Registry;
 
 use crate::transactions::Ids;
@@ -57,6 +60,7 @@ pub struct Rooms {
     pub share_partitions: Arc<SharePartitionManager>,
     pub transactions: Arc<TransactionCoordinator>,
     pub producer_ids: Arc<Ids>,
+    pub telemetry: Arc<ClientTelemetry>,
     /// What the handlers see.
     pub broker: Arc<Broker>,
 }
@@ -91,7 +95,10 @@ impl Rooms {
         metadata.subscribe(replicas.clone());
         let loader = Loader::new(env.tasks.clone());
         let groups = GroupCoordinator::new(
-            settings::groups(config),
+            GroupSettings {
+                consumer_configs: consumer_configs(&metadata, &dynamic_config),
+                ..settings::groups(config)
+            },
             Arc::new(PartitionLog::new(
                 GROUP_METADATA_TOPIC,
                 replicas.clone(),
@@ -132,6 +139,8 @@ impl Rooms {
             share_state: share_state.clone(),
             share_partitions: share_partitions.clone(),
         }));
+        let telemetry = ClientTelemetry::new(config.telemetry_bytes_max, config.metrics_series_max);
+        metadata.subscribe(telemetry.clone());
         metadata.start(&opening.registration).map_err(|error| error.to_string())?;
         let broker = Arc::new(Broker::new(ApiRooms {
             env: env.clone(),
@@ -143,6 +152,7 @@ impl Rooms {
             transactions: transactions.clone(),
             share_state: share_state.clone(),
             share_partitions: share_partitions.clone(),
+            telemetry: telemetry.clone(),
             metrics: Arc::new(ApiMetrics::new(registry).map_err(failed)?),
             authorizer: settings::authorizer(config)?,
         }));
@@ -156,7 +166,31 @@ impl Rooms {
             share_partitions,
             transactions,
             producer_ids,
+            telemetry,
             broker,
         })
     }
+}
+
+/// A consumer group's own settings over the broker's, as they are when they are asked for.
+fn consumer_configs(metadata: &Arc<Metadata>, config: &Arc<DynamicBrokerConfig>) -> ConsumerConfigs {
+    let (metadata, config) = (metadata.clone(), config.clone());
+    // The broker's, and of which configuration they are.
+    let of_broker: Mutex<Option<(Arc<BrokerConfig>, ConsumerGroupConfig)>> = Mutex::default();
+    ConsumerConfigs::new(move |group_id| {
+        let config = config.current();
+        let overrides = metadata.image().group_overrides(group_id);
+        if !overrides.is_empty() {
+            return ConsumerGroupConfig::effective(&config, &overrides);
+        }
+        let mut known = of_broker.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((of, settings)) if Arc::ptr_eq(of, &config) => *settings,
+            _ => {
+                let settings = ConsumerGroupConfig::effective(&config, &ConfigMap::new());
+                *known = Some((config, settings));
+                settings
+            }
+        }
+    })
 }

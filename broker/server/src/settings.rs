@@ -3,8 +3,10 @@
 
 use ottla_config::{
     BrokerConfig, ConfigMap, Durability as ConfiguredDurability, ShareGroupConfig, StreamsGroupConfig,
+    consumer_assignor,
 };
 use ottla_coordinator::GroupSettings;
+use ottla_coordinator::assignor::ConsumerAssignor;
 use ottla_coordinator::share::ShareCoordinatorSettings;
 use ottla_coordinator::transaction::TransactionSettings;
 use ottla_env::Env;
@@ -97,11 +99,21 @@ pub fn groups(config: &BrokerConfig) -> GroupSettings {
         share_session_timeout_ms: ShareGroupConfig::effective(config, &ConfigMap::new()).session_timeout_ms,
         share_members_max: config.share_group_max_size,
         share_initialize_retry_interval_ms: config.share_initialize_retry_interval_ms,
+        consumer_members_max: config.consumer_group_max_size,
+        consumer_assignors: consumer_assignors(config),
+        consumer_migration_policy: config.consumer_migration_policy,
+        consumer_regex_refresh_interval_ms: config.consumer_regex_refresh_interval_ms,
         streams_session_timeout_ms: StreamsGroupConfig::effective(config, &ConfigMap::new())
             .session_timeout_ms,
         streams_members_max: config.streams_group_max_size,
         ..GroupSettings::default()
     }
+}
+
+/// The configuration's check let no other through, and not none.
+fn consumer_assignors(config: &BrokerConfig) -> Vec<ConsumerAssignor> {
+    let names = config.consumer_assignors.iter().filter_map(|entry| consumer_assignor(entry));
+    names.filter_map(ConsumerAssignor::from_name).collect()
 }
 
 pub fn share_coordinator(config: &BrokerConfig) -> ShareCoordinatorSettings {
@@ -127,6 +139,7 @@ pub fn features() -> Vec<Feature> {
     vec![
         Feature { name: METADATA_VERSION.to_owned(), min: 7, max: 30, finalized: 30 },
         Feature { name: "transaction.version".to_owned(), min: 0, max: 2, finalized: 2 },
+        Feature { name: "group.version".to_owned(), min: 0, max: 1, finalized: 1 },
         Feature { name: "share.version".to_owned(), min: 0, max: 1, finalized: 1 },
     ]
 }

@@ -84,8 +84,13 @@ pub async fn start(
     rooms.transactions.start_timers(&*env.tasks);
     crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
-    let figures =
-        Figures::new(rooms.replicas.clone(), rooms.groups.clone(), env.clone(), config.metrics_series_max);
+    let figures = Figures::new(
+        rooms.replicas.clone(),
+        rooms.groups.clone(),
+        rooms.telemetry.clone(),
+        env.clone(),
+        config.metrics_series_max,
+    );
     let ready = Arc::new(AtomicBool::new(false));
     let bound = Listeners::bind(&env, &listeners::specs(&config)).map_err(|error| error.to_string())?;
     let listeners = bound.bound();

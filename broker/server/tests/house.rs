@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest first, as ARCHITECTURE.md lists them.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     "model",
     "env",
     "records",
@@ -15,6 +15,7 @@ const ROOMS: [&str; 15] = [
     "security",
     "network",
     "metadata",
+    "telemetry",
     "replica",
     "coordinator",
     "api",

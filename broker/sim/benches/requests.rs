@@ -28,6 +28,7 @@ use ottla_protocol::{ApiKey, Encode};
 use ottla_records::{BatchBuilder, Codec};
 use ottla_server::transactions::Ids;
 use ottla_sim::rooms::{World, wait, wire};
+use ottla_telemetry::ClientTelemetry;
 use prometheus::Registry;
 
 fn name(text: &str) -> TopicName {
@@ -86,6 +87,7 @@ fn dispatch(world: &World) -> Dispatch {
         transactions,
         share_state,
         share_partitions,
+        telemetry: ClientTelemetry::new(1 << 20, 1),
         metrics,
         authorizer: None,
     });

@@ -7,6 +7,7 @@ pub mod group_history;
 pub mod log_history;
 pub mod metadata_history;
 pub mod rooms;
+pub mod share_history;
 pub mod transaction_history;
 
 /// The seeds a test runs: the one in `OTTLA_SEED`, or so many from 0 on (`OTTLA_SEEDS` of them

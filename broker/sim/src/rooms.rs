@@ -10,8 +10,8 @@ use std::thread::Thread;
 use ottla_api::Dispatch;
 use ottla_api::groups::Topics;
 use ottla_config::BrokerConfig;
-use ottla_coordinator::GroupCoordinator;
 use ottla_coordinator::transaction::{ProducerIdSource, TransactionCoordinator, TransactionSettings};
+use ottla_coordinator::{GroupCoordinator, ShareCoordinator, SharePartitionManager};
 use ottla_env::memory::{Faults, FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Env, Tasks};
 use ottla_log::{LogManager, LogManagerSettings};
@@ -47,6 +47,8 @@ pub struct Rooms {
     pub replicas: Arc<ReplicaManager>,
     pub groups: Arc<GroupCoordinator>,
     pub transactions: Arc<TransactionCoordinator>,
+    pub share_state: Arc<ShareCoordinator>,
+    pub share_partitions: Arc<SharePartitionManager>,
     /// Takes whole requests, as the network hands them over.
     pub door: Dispatch,
     /// As the process opens them.
@@ -97,6 +99,16 @@ impl World {
     }
 
     pub fn with_tasks(seed: u64, tasks: Arc<dyn Tasks>, flushes_later: bool) -> World {
+        World::with_settings(seed, tasks, flushes_later, &[])
+    }
+
+    /// With broker settings of the history's own.
+    pub fn with_settings(
+        seed: u64,
+        tasks: Arc<dyn Tasks>,
+        flushes_later: bool,
+        settings: &[(&str, &str)],
+    ) -> World {
         let given = [
             ("node.id", "1"),
             ("offsets.topic.num.partitions", "2"),
@@ -104,8 +116,11 @@ impl World {
             ("log.dirs", "/data"),
             ("offsets.retention.minutes", "60"),
         ];
-        let given: Vec<(String, String)> =
-            given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let given: Vec<(String, String)> = given
+            .iter()
+            .chain(settings)
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         let (config, _warnings) = ottla_config::load(None, &[], &given).expect("a valid configuration");
         let mut world = World {
             rng: SeededRng::new(seed),
@@ -169,6 +184,8 @@ impl World {
             replicas: rooms.replicas.clone(),
             groups: rooms.groups.clone(),
             transactions: rooms.transactions.clone(),
+            share_state: rooms.share_state.clone(),
+            share_partitions: rooms.share_partitions.clone(),
             door: Dispatch::new(rooms.broker.clone()),
             all: rooms,
         });
@@ -192,8 +209,8 @@ impl World {
         self.disk.set_faults(Faults::default());
         match end {
             End::Clean => {
-                rooms.all.share_partitions.close();
-                rooms.all.share_state.close();
+                rooms.share_partitions.close();
+                rooms.share_state.close();
                 rooms.transactions.close();
                 rooms.groups.close();
                 rooms.all.loader.close();

@@ -8,9 +8,12 @@ mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod alter_client_quotas;
 mod alter_configs;
+mod alter_partition_reassignments;
 mod alter_share_group_offsets;
 mod alter_user_scram_credentials;
 mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_acls;
 mod create_partitions;
 mod create_topics;
@@ -36,6 +39,7 @@ mod elect_leaders;
 mod end_txn;
 mod fetch;
 mod find_coordinator;
+mod get_telemetry_subscriptions;
 mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
@@ -54,6 +58,7 @@ mod offset_fetch;
 mod offset_for_leader_epoch;
 mod prelude;
 mod produce;
+mod push_telemetry;
 mod read_share_group_state;
 mod read_share_group_state_summary;
 mod share_acknowledge;
@@ -108,6 +113,7 @@ rows! {
     delete_groups
     elect_leaders
     incremental_alter_configs
+    alter_partition_reassignments
     list_partition_reassignments
     offset_delete
     describe_client_quotas
@@ -120,6 +126,10 @@ rows! {
     describe_producers
     describe_transactions
     list_transactions
+    consumer_group_heartbeat
+    consumer_group_describe
+    get_telemetry_subscriptions
+    push_telemetry
     list_config_resources
     describe_topic_partitions
     share_group_heartbeat

@@ -15,8 +15,6 @@ pub(crate) static COORDINATOR: &[ConfigRow] = &[
         .doc("First pause before adding partitions to a transaction is tried again."),
     row("group.consumer.assignment.interval.ms", Int, Some("1000"), at_least(0), ClusterWide, Medium)
         .doc("Shortest time between two assignments of a consumer group."),
-    row("group.consumer.assignors", List, Some("uniform,range"), list(&[], false), ReadOnly, Medium)
-        .doc("Server-side assignors of consumer groups; the first is the default."),
     row("group.consumer.heartbeat.interval.ms", Int, Some("5000"), at_least(1), ReadOnly, Medium)
         .doc("Heartbeat interval given to members of consumer groups."),
     row("group.consumer.max.assignment.interval.ms", Int, Some("15000"), at_least(0), ReadOnly, Medium)
@@ -25,18 +23,12 @@ pub(crate) static COORDINATOR: &[ConfigRow] = &[
         .doc("Largest heartbeat interval a consumer group may set."),
     row("group.consumer.max.session.timeout.ms", Int, Some("60000"), at_least(1), ReadOnly, Medium)
         .doc("Largest session timeout a consumer group may set."),
-    row("group.consumer.max.size", Int, Some("2147483647"), at_least(1), ReadOnly, Medium)
-        .doc("Most members of a consumer group."),
-    row("group.consumer.migration.policy", String, Some("bidirectional"), OneOfIgnoreCase(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]), ReadOnly, Medium)
-        .doc("Which conversions between classic and consumer groups are allowed."),
     row("group.consumer.min.assignment.interval.ms", Int, Some("0"), at_least(0), ReadOnly, Medium)
         .doc("Smallest assignment interval a consumer group may set."),
     row("group.consumer.min.heartbeat.interval.ms", Int, Some("5000"), at_least(1), ReadOnly, Medium)
         .doc("Smallest heartbeat interval a consumer group may set."),
     row("group.consumer.min.session.timeout.ms", Int, Some("45000"), at_least(1), ReadOnly, Medium)
         .doc("Smallest session timeout a consumer group may set."),
-    row("group.consumer.regex.refresh.interval.ms", Int, Some("600000"), at_least(10000), ReadOnly, Medium).internal()
-        .doc("How often subscribed patterns are resolved anew."),
     row("group.consumer.session.timeout.ms", Int, Some("45000"), at_least(1), ReadOnly, Medium)
         .doc("Session timeout of members of consumer groups."),
     row("group.coordinator.append.linger.ms", Int, Some("-1"), at_least(-1), ReadOnly, Medium)
@@ -45,8 +37,6 @@ pub(crate) static COORDINATOR: &[ConfigRow] = &[
         .doc("Threads for background work of the group coordinator."),
     row("group.coordinator.cached.buffer.max.bytes", Int, Some("1048588"), at_least(524288), ClusterWide, Medium)
         .doc("Largest write buffer the group coordinator keeps for reuse."),
-    row("group.coordinator.rebalance.protocols", List, Some("classic,consumer,streams"), list(&["consumer", "classic", "share", "streams"], false), ReadOnly, Medium)
-        .doc("Group protocols that are switched on."),
     row("group.coordinator.threads", Int, Some("4"), at_least(1), ReadOnly, High)
         .doc("Threads of the group coordinator."),
     row("group.share.assignment.interval.ms", Int, Some("1000"), at_least(0), ClusterWide, Medium)

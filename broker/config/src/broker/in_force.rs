@@ -4,6 +4,7 @@
 
 use std::string::String as Text;
 
+use crate::group_config::MigrationPolicy;
 use crate::keys::keys;
 use crate::row::ConfigType::*;
 use crate::row::DynamicMode::*;
@@ -35,7 +36,9 @@ keys! {
     pub memory_budget_bytes: u64 = row("ottla.memory.budget.bytes", Long, Some("268435456"), at_least(16_777_216), ReadOnly, Medium)
         .doc("Bytes that requests and answers in flight may hold over all connections; beyond it sockets are not read.");
     pub metrics_series_max: usize = row("ottla.metrics.series.max", Int, Some("10000"), at_least(0), ReadOnly, Medium)
-        .doc("Series that one metric of topics, partitions or groups shows at most; groups with members and topics in use come first.");
+        .doc("Series that one metric of topics, partitions or groups shows at most, groups with members and topics in use first; and series of all metrics that clients push.");
+    pub telemetry_bytes_max: usize = row("telemetry.max.bytes", Int, Some("1048576"), at_least(1), ReadOnly, Low)
+        .doc("Largest telemetry payload of a client.");
     pub(crate) listener_entries: Vec<Text> = row("listeners", List, Some("PLAINTEXT://:9092"), list(&[], false), PerBroker, High).at_start()
         .doc("Where the broker listens, as NAME://host:port; an empty host is every interface, port 0 a free port.");
     pub(crate) advertised_entries: Option<Vec<Text>> = row("advertised.listeners", List, None, list(&[], false), ReadOnly, High)
@@ -126,6 +129,19 @@ keys! {
         .doc("Segment size of the transaction topic.");
     pub transaction_topic_min_isr: i32 = row("transaction.state.log.min.isr", Int, Some("2"), at_least(1), ReadOnly, High)
         .doc("Least in-sync replicas of the transaction topic.");
+
+    pub rebalance_protocols: Vec<Text> = row("group.coordinator.rebalance.protocols", List, Some("classic,consumer,streams"), list(&["consumer", "classic", "share", "streams"], false), ReadOnly, Medium)
+        .doc("Group protocols that are switched on.");
+
+    // Consumer groups; what a group may set for itself is in `group.rs`.
+    pub consumer_assignors: Vec<Text> = row("group.consumer.assignors", List, Some("uniform,range"), Custom(validators::consumer_assignors), ReadOnly, Medium)
+        .doc("Server-side assignors of consumer groups; the first is the default.");
+    pub consumer_group_max_size: i32 = row("group.consumer.max.size", Int, Some("2147483647"), at_least(1), ReadOnly, Medium)
+        .doc("Most members of a consumer group.");
+    pub consumer_migration_policy: MigrationPolicy = row("group.consumer.migration.policy", String, Some("bidirectional"), OneOfIgnoreCase(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]), ReadOnly, Medium)
+        .doc("Which conversions between classic and consumer groups are allowed.");
+    pub consumer_regex_refresh_interval_ms: i64 = row("group.consumer.regex.refresh.interval.ms", Int, Some("600000"), at_least(10000), ReadOnly, Medium).internal()
+        .doc("How often subscribed patterns are resolved anew.");
 
     // Share groups; what a group may set for itself is in `group.rs`.
     pub share_sessions_max: usize = row("group.share.max.share.sessions", Int, Some("2000"), at_least(1), ReadOnly, Medium)

@@ -172,8 +172,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("First time allowed to set up a connection to another broker."),
     row("socket.listen.backlog.size", Int, Some("50"), at_least(1), ReadOnly, Medium)
         .doc("Connections the system queues before they are accepted."),
-    row("telemetry.max.bytes", Int, Some("1048576"), at_least(1), ReadOnly, Low)
-        .doc("Largest telemetry payload of a client."),
     row("unclean.leader.election.enable", Boolean, Some("false"), Any, ClusterWide, High)
         .doc("Whether a replica that is out of sync may become leader and lose data."),
     row("unclean.leader.election.interval.ms", Long, Some("300000"), at_least(1), ReadOnly, Medium).internal()

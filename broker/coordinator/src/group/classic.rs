@@ -188,6 +188,11 @@ impl ClassicGroup {
         self.state == state
     }
 
+    /// Whether offsets alone have made it: nobody ever joined.
+    pub(super) fn is_simple(&self) -> bool {
+        self.is_in_state(ClassicGroupState::Empty) && self.protocol_type.is_none()
+    }
+
     pub(super) fn transition_to(&mut self, state: ClassicGroupState, wall_ms: i64) {
         assert!(state.may_follow(self.state), "group {}: {:?} after {:?}", self.group_id, state, self.state);
         self.previous_state = self.state;

@@ -99,7 +99,7 @@ impl GroupShard {
         wall_ms: i64,
     ) -> Result<(Vec<Record>, Vec<ErrorCode>), ErrorCode> {
         match self.groups.get(committer.group_id) {
-            Some(group) => group.validate_transactional_commit(committer, offsets)?,
+            Some(group) => group.validate_transactional_commit(committer, offsets, &self.settings)?,
             None if committer.generation_id < 0 => {}
             None => return Err(ErrorCode::IllegalGeneration),
         }
@@ -160,6 +160,9 @@ impl GroupShard {
         match self.groups.get_mut(committer.group_id) {
             Some(Group::Classic(group)) => group.on_offset_commit(&mut turn, committer)?,
             Some(Group::Share(_)) => return Err(ErrorCode::GroupIdNotFound),
+            Some(Group::Consumer(group)) => {
+                group.validate_offset_commit(committer, false)?.check_all(offsets, &self.settings)?;
+            }
             Some(Group::Streams(group)) => group.validate_offset_commit(committer, offsets)?,
             // The first commit of a simple consumer makes its group, by the replay of its record.
             None if committer.generation_id < 0 => {}
@@ -176,7 +179,7 @@ impl GroupShard {
 }
 
 /// Kafka counts the UTF-16 units of Java's strings.
-fn is_metadata_too_large(metadata: &str, max: i32) -> bool {
+pub(super) fn is_metadata_too_large(metadata: &str, max: i32) -> bool {
     let max = max.max(0) as usize;
     metadata.len() > max && metadata.encode_utf16().count() > max
 }

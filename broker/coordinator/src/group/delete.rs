@@ -53,14 +53,14 @@ impl GroupShard {
     ) -> Result<(Effects, OffsetDeleteResponse), ErrorCode> {
         let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
         match group {
+            Group::Consumer(_) | Group::Streams(_) => {}
+            Group::Share(_) => return Err(ErrorCode::GroupIdNotFound),
             Group::Classic(classic) => match classic.state() {
                 ClassicGroupState::Dead => return Err(ErrorCode::GroupIdNotFound),
                 ClassicGroupState::Empty => {}
                 _ if classic.uses_consumer_group_protocol() => {}
                 _ => return Err(ErrorCode::NonEmptyGroup),
             },
-            Group::Share(_) => return Err(ErrorCode::GroupIdNotFound),
-            Group::Streams(_) => {}
         }
         let mut effects = Effects::default();
         let mut answers = Vec::with_capacity(topics.len());

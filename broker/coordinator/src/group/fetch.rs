@@ -42,6 +42,7 @@ impl GroupShard {
         member_epoch: i32,
     ) -> Result<(), ErrorCode> {
         match self.groups.get(group_id) {
+            Some(Group::Consumer(group)) => group.validate_offset_fetch(member_id, member_epoch),
             Some(Group::Streams(group)) => group.validate_offset_fetch(member_id, member_epoch),
             _ => Ok(()),
         }

@@ -187,7 +187,7 @@ impl ClassicGroup {
         self.maybe_prepare_rebalance_or_complete_join(turn, "a member joining again");
     }
 
-    fn set_protocols(
+    pub(super) fn set_protocols(
         &mut self,
         member_id: &str,
         protocols: Vec<Protocol>,

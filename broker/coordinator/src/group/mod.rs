@@ -1,7 +1,7 @@
 //! Groups and their offsets: one shard's state machine, cut by operation.
 //! Core. Reading order: `turn`, `member`, `classic`, `join`, `rebalance`, `sync`, `heartbeat`, `leave`,
 //! `describe`, `offsets`, `commit`, `fetch`, `delete`, `tick`, `watch`, `shard`; then `modern`, what the newer protocols share,
-//! `share`, the groups of KIP-932, and `streams`, those of KIP-1071.
+//! `share`, the groups of KIP-932, `consumer`, those of KIP-848, and `streams`, those of KIP-1071.
 //!
 //! Invariants:
 //! - I1. What a restart must find (`ClassicGroup::stored`, `Offsets`) is changed by replay alone.
@@ -10,6 +10,7 @@
 
 pub mod classic;
 mod commit;
+pub mod consumer;
 mod delete;
 mod describe;
 mod fetch;
@@ -30,12 +31,15 @@ mod watch;
 
 use ottla_model::{ErrorCode, GroupId, Offset};
 
-use crate::record::Record;
-use crate::wire::ListedGroup;
 use turn::Turn;
+
+use crate::record::Record;
+use crate::settings::GroupSettings;
+use crate::wire::ListedGroup;
 
 pub use classic::{ClassicGroup, ClassicGroupState};
 pub use commit::{Committer, OffsetToCommit};
+pub use consumer::ConsumerGroup;
 pub use delete::OffsetDeletePartitions;
 pub use fetch::FetchedOffset;
 pub use join::Joiner;
@@ -52,6 +56,7 @@ pub enum Group {
     /// Boxed, so that a map of groups has no empty places of a group's size.
     Classic(Box<ClassicGroup>),
     Share(Box<ShareGroup>),
+    Consumer(Box<ConsumerGroup>),
     Streams(Box<StreamsGroup>),
 }
 
@@ -64,6 +69,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.is_in_state(ClassicGroupState::Empty),
             Group::Share(group) => group.is_empty(),
+            Group::Consumer(group) => group.is_empty(),
             Group::Streams(group) => group.is_empty(),
         }
     }
@@ -73,6 +79,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.is_subscribed_to_topic(topic),
             Group::Share(group) => group.is_subscribed_to_topic(topic),
+            Group::Consumer(group) => group.is_subscribed_to_topic(topic),
             Group::Streams(group) => group.is_subscribed_to_topic(topic),
         }
     }
@@ -103,6 +110,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.state().name(),
             Group::Share(group) => group.state_name(),
+            Group::Consumer(group) => group.state_name(),
             Group::Streams(group) => group.state_name(),
         }
     }
@@ -111,6 +119,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.list(),
             Group::Share(group) => group.list(),
+            Group::Consumer(group) => group.list(),
             Group::Streams(group) => group.list(),
         }
     }
@@ -120,6 +129,7 @@ impl Group {
         match self {
             Group::Classic(_) => {}
             Group::Share(group) => group.request_refresh(),
+            Group::Consumer(group) => group.request_refresh(),
             Group::Streams(group) => group.request_refresh(),
         }
     }
@@ -128,6 +138,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.on_loaded(turn),
             Group::Share(group) => group.on_loaded(turn),
+            Group::Consumer(group) => group.on_loaded(turn),
             Group::Streams(group) => group.on_loaded(turn),
         }
     }
@@ -139,6 +150,7 @@ impl Group {
                 vec![Record::GroupMetadata { group: group.group_id.clone(), value: None }]
             }
             Group::Share(group) => group.tombstones(),
+            Group::Consumer(group) => group.tombstones(),
             Group::Streams(group) => group.tombstones(),
         }
     }
@@ -148,10 +160,12 @@ impl Group {
         &self,
         committer: &Committer<'_>,
         offsets: &[OffsetToCommit<'_>],
+        settings: &GroupSettings,
     ) -> Result<(), ErrorCode> {
         match self {
             Group::Classic(group) => group.validate_transactional_commit(committer),
             Group::Share(_) => Err(ErrorCode::GroupIdNotFound),
+            Group::Consumer(group) => group.validate_transactional_commit(committer, offsets, settings),
             Group::Streams(group) => group.validate_transactional_commit(committer, offsets),
         }
     }
@@ -160,6 +174,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.last_record_offset,
             Group::Share(group) => group.last_record_offset,
+            Group::Consumer(group) => group.last_record_offset,
             Group::Streams(group) => group.last_record_offset,
         }
     }
@@ -168,10 +183,11 @@ impl Group {
         match self {
             Group::Classic(group) => group.last_record_offset = Some(offset),
             Group::Share(group) => group.last_record_offset = Some(offset),
+            Group::Consumer(group) => group.last_record_offset = Some(offset),
             Group::Streams(group) => group.last_record_offset = Some(offset),
         }
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -96,7 +96,9 @@ impl GroupShard {
     /// offsets stay.
     pub fn make_room_for_classic(&self, group_id: &str) -> Effects {
         match self.groups.get(group_id) {
-            Some(Group::Streams(group)) if group.is_empty() => Effects::of_records(group.tombstones()),
+            Some(group @ (Group::Consumer(_) | Group::Streams(_))) if group.is_empty() => {
+                Effects::of_records(group.tombstones())
+            }
             _ => Effects::default(),
         }
     }
@@ -122,6 +124,8 @@ impl GroupShard {
         }
         if let Some(Group::Share(_) | Group::Streams(_)) = self.groups.get(group_id) {
             turn.answer_join_error(waiter, "", ErrorCode::InconsistentGroupProtocol);
+        } else if let Some(Group::Consumer(group)) = self.groups.get(group_id) {
+            group.on_classic_join(&mut turn, &joiner, waiter, random);
         } else if let Some(Group::Classic(group)) = self.groups.get_mut(group_id) {
             group.on_join(&mut turn, joiner, waiter, random);
             if is_new && turn.effects.records.is_empty() {
@@ -154,6 +158,7 @@ impl GroupShard {
         let mut turn = turn!(self, now, wall_ms);
         match self.groups.get_mut(&**request.group_id) {
             Some(Group::Classic(group)) => group.on_sync(&mut turn, request, waiter),
+            Some(Group::Consumer(group)) => group.on_sync(&mut turn, request, waiter),
             _ => turn.answer_sync_error(waiter, ErrorCode::UnknownMemberId),
         }
         turn.effects
@@ -173,6 +178,9 @@ impl GroupShard {
             Some(Group::Classic(group)) => {
                 group.on_heartbeat(&mut turn, member_id, instance_id, generation_id)
             }
+            Some(Group::Consumer(group)) => {
+                group.on_classic_heartbeat(&mut turn, member_id, instance_id, generation_id)
+            }
             _ => Err(ErrorCode::UnknownMemberId),
         }
     }
@@ -187,6 +195,7 @@ impl GroupShard {
         let mut turn = turn!(self, now, wall_ms);
         let response = match self.groups.get_mut(group_id) {
             Some(Group::Classic(group)) => group.on_leave(&mut turn, leavers),
+            Some(Group::Consumer(group)) => group.on_classic_leave(&mut turn, leavers),
             _ => LeaveGroupResponse::default().with_members(
                 leavers.into_iter().map(|leaver| leaver.answer(ErrorCode::UnknownMemberId)).collect(),
             ),
@@ -202,16 +211,33 @@ impl GroupShard {
         now: Monotonic,
         wall_ms: i64,
     ) -> Effects {
-        let mut turn = turn!(self, now, wall_ms);
         if let Then::StreamsHeartbeat { group, aftermath } = then {
             if outcome.is_ok() {
                 self.after_streams_heartbeat(&group, *aftermath, now);
             }
             return Effects::default();
         }
-        let Some(Group::Classic(group)) = self.groups.get_mut(then.group()) else { return turn.effects };
+        let mut turn = turn!(self, now, wall_ms);
+        if let Some((waiter, response)) = then.joined() {
+            match outcome {
+                Ok(()) => turn.answer_join(*waiter, response.clone()),
+                Err(error) => turn.answer_join_error(*waiter, "", error),
+            }
+        }
+        let group = match self.groups.get_mut(then.group()) {
+            Some(Group::Classic(group)) => group,
+            Some(Group::Consumer(group)) => {
+                if let Then::Consumer { after, .. } = &then {
+                    group.on_records_appended(&mut turn, after, outcome);
+                }
+                return turn.effects;
+            }
+            _ => return turn.effects,
+        };
         match then {
-            Then::StreamsHeartbeat { .. } => {}
+            // The group has become another kind meanwhile.
+            Then::Consumer { .. } | Then::StreamsHeartbeat { .. } => {}
+            Then::Downgraded(downgraded) => group.on_downgraded(&mut turn, &downgraded),
             Then::NewGroup { group: group_id } => {
                 if let Err(error) = outcome {
                     group.drop_unstored(&mut turn, error);
@@ -242,6 +268,7 @@ impl GroupShard {
                 self.offsets.replay_offset_commit((group, topic, partition), value, producer_id);
             }
             Record::Share { group, record } => self.replay_share(group, record),
+            Record::Consumer { group, record } => self.replay_consumer(group, record),
             Record::Streams { group, record } => self.replay_streams(group, record),
         }
         self.last_replayed_offset = Some(offset);
@@ -265,7 +292,10 @@ impl GroupShard {
     fn replay_group_metadata(&mut self, group_id: GroupId, value: Option<Arc<GroupMetadata>>) {
         let Some(stored) = value else {
             if let Some(Group::Classic(group)) = self.groups.get_mut(&group_id) {
-                // Only empty groups are deleted; what is left are ids that were given and never used.
+                // Ids that were given and never used, and members of a group that becomes a consumer group.
+                for member in group.members.values_mut() {
+                    self.timers.cancel(&mut member.session_timer);
+                }
                 for (_, timer) in std::mem::take(&mut group.pending_join_members) {
                     self.timers.cancel(&mut Some(timer));
                 }
@@ -314,11 +344,6 @@ impl GroupShard {
 }
 
 impl ClassicGroup {
-    /// Whether offsets alone have made it: it has no record of its own.
-    pub(super) fn is_simple(&self) -> bool {
-        self.protocol_type.is_none() && self.members.is_empty() && self.pending_join_members.is_empty()
-    }
-
     pub(super) fn on_loaded(&mut self, turn: &mut Turn<'_>) {
         let members: Vec<_> = self.members.keys().cloned().collect();
         for member_id in &members {

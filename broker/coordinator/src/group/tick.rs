@@ -51,6 +51,7 @@ impl GroupShard {
                     group.on_session_timer(&mut turn, member_id);
                 }
             }
+            Some(Group::Consumer(group)) => group.on_timer(&mut turn, &key),
             Some(Group::Streams(group)) => match &key {
                 TimerKey::Member(_, member_id) => group.on_session_timer(&mut turn, member_id),
                 TimerKey::Rebalance(_, member_id) => group.on_rebalance_timer(&mut turn, member_id),
@@ -137,7 +138,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.expiration_basis(),
             Group::Share(_) => None,
-            Group::Streams(_) => Some(ExpirationBasis::Commit),
+            Group::Consumer(_) | Group::Streams(_) => Some(ExpirationBasis::Commit),
         }
     }
 }

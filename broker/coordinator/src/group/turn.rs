@@ -7,6 +7,7 @@ use bytes::Bytes;
 use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, GroupId, MemberId};
 
+use super::member::Protocol;
 use super::shard::GroupShard;
 use crate::settings::GroupSettings;
 use crate::timers::Timers;
@@ -35,6 +36,21 @@ pub enum Then {
     StaticMemberReplaced { group: GroupId, replaced: Box<super::join::Replaced> },
     /// A member of a streams group was heard of.
     StreamsHeartbeat { group: GroupId, aftermath: Box<super::streams::HeartbeatAftermath> },
+    /// A member of a consumer group was heard.
+    Consumer { group: GroupId, after: Box<super::consumer::AfterRecords> },
+    /// A consumer group became a classic one.
+    Downgraded(Box<Downgraded>),
+}
+
+/// What no record has of a consumer group that became a classic one.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Downgraded {
+    pub group: GroupId,
+    /// All protocols that a member offers.
+    pub protocols: Vec<(MemberId, Vec<Protocol>)>,
+    pub is_rebalancing: bool,
+    /// Whose joining did it.
+    pub joined: Option<(Waiter, JoinGroupResponse)>,
 }
 
 impl Then {
@@ -43,7 +59,21 @@ impl Then {
             Then::NewGroup { group }
             | Then::Synced { group, .. }
             | Then::StaticMemberReplaced { group, .. }
+            | Then::Consumer { group, .. }
             | Then::StreamsHeartbeat { group, .. } => group,
+            Then::Downgraded(downgraded) => &downgraded.group,
+        }
+    }
+
+    /// Who waits for the records, and what it is answered.
+    pub fn joined(&self) -> Option<&(Waiter, JoinGroupResponse)> {
+        match self {
+            Then::Consumer { after, .. } => after.joined.as_ref(),
+            Then::Downgraded(downgraded) => downgraded.joined.as_ref(),
+            Then::NewGroup { .. }
+            | Then::Synced { .. }
+            | Then::StaticMemberReplaced { .. }
+            | Then::StreamsHeartbeat { .. } => None,
         }
     }
 }

@@ -20,7 +20,7 @@ use ottla_protocol::records::group::{
 use ottla_protocol::records::{RecordSet, decode_key, decode_value, encode_key, encode_value};
 use ottla_protocol::{DecodeError, EncodeError};
 
-use super::{CommittedOffset, GroupMetadata, MemberMetadata, Record, share, streams};
+use super::{CommittedOffset, GroupMetadata, MemberMetadata, Record, consumer, share, streams};
 use crate::wire::text;
 
 const GROUP_METADATA_VALUE_VERSION: i16 = 3;
@@ -70,6 +70,7 @@ pub fn encode(record: &Record) -> Result<CoordinatorRecord, EncodeError> {
             Ok(CoordinatorRecord { key: encode_key(&key)?, value: value.transpose()? })
         }
         Record::Share { group, record } => share::encode(group, record),
+        Record::Consumer { group, record } => consumer::encode(group, record),
         Record::Streams { group, record } => streams::encode(group, record),
     }
 }
@@ -127,7 +128,7 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, DecodeError> 
             | GroupKey::ShareGroupCurrentMemberAssignment(_)
             | GroupKey::ShareGroupStatePartitionMetadata(_)
     );
-    if !is_kept && !streams::keeps(&key) {
+    if !is_kept && !consumer::keeps(&key) && !streams::keeps(&key) {
         return Ok(Decoded::Other);
     }
     let value = value.map(|value| {
@@ -163,6 +164,10 @@ pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Decoded, DecodeError> 
                 Some(_) => Decoded::Other,
             }
         }
+        (key, value) if consumer::keeps(&key) => match consumer::decode(key, value) {
+            Some((group, record)) => Decoded::Record(Record::Consumer { group, record }),
+            None => Decoded::Other,
+        },
         (key, value) if streams::keeps(&key) => match streams::decode(key, value) {
             Some((group, record)) => Decoded::Record(Record::Streams { group, record }),
             None => Decoded::Other,
@@ -304,8 +309,6 @@ mod tests {
     #[test]
     fn records_of_other_kinds_are_passed_over() {
         assert_eq!(decode(b"\x03\xe7abc", Some(b"x")).ok(), Some(Decoded::Other));
-        // A KIP-848 group's epoch.
-        assert_eq!(decode(b"\0\x03\0\x01g", None).ok(), Some(Decoded::Other));
         assert!(decode(b"\0\x01\0\x05g", None).is_err());
     }
 }

@@ -2,6 +2,7 @@
 //! Core. Replay takes these; `codec` turns them into Kafka's bytes and back.
 
 pub mod codec;
+pub mod consumer;
 pub mod share;
 pub mod streams;
 
@@ -16,6 +17,7 @@ pub enum Record {
     GroupMetadata { group: GroupId, value: Option<Arc<GroupMetadata>> },
     OffsetCommit { group: GroupId, topic: TopicName, partition: i32, value: Option<CommittedOffset> },
     Share { group: GroupId, record: share::ShareRecord },
+    Consumer { group: GroupId, record: consumer::ConsumerRecord },
     Streams { group: GroupId, record: streams::StreamsRecord },
 }
 
@@ -25,6 +27,7 @@ impl Record {
             Record::GroupMetadata { group, .. }
             | Record::OffsetCommit { group, .. }
             | Record::Share { group, .. }
+            | Record::Consumer { group, .. }
             | Record::Streams { group, .. } => group,
         }
     }

@@ -60,6 +60,14 @@ impl GroupCoordinator {
         self.runtime.close();
     }
 
+    /// Topics came, went or grew: groups look at what they read with their next heartbeat.
+    pub fn on_topics_changed(&self) {
+        for shard in self.runtime.all_shards() {
+            // What is not loaded looks at it anyway.
+            let _ = self.runtime.turn(&shard, |guard| guard.core().refresh_groups());
+        }
+    }
+
     /// The offsets of deleted topics go with them; call once for every deletion that took effect.
     pub fn on_topics_deleted(&self, topics: &[(TopicName, TopicId)]) {
         for shard in self.runtime.all_shards() {

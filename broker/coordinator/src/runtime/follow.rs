@@ -13,6 +13,7 @@ use super::runtime::CoordinatorRuntime;
 use crate::shard::CoordinatorShard;
 use crate::share::ShareCoordinator;
 use crate::share_partition::SharePartitionManager;
+use crate::topic_lookup::ImageTopics;
 use crate::transaction::TransactionCoordinator;
 
 /// The one listener of all coordinators.
@@ -26,14 +27,18 @@ pub struct CoordinatorListener {
 
 impl ImageListener for CoordinatorListener {
     fn on_image(&self, delta: &Delta, image: &Arc<Image>) {
+        let topics_changed = !delta.topics_created.is_empty()
+            || !delta.partitions_added.is_empty()
+            || !delta.topics_deleted.is_empty();
+        if topics_changed {
+            let version = (!delta.topics_created.is_empty()).then(|| image.metadata_offset().0);
+            self.groups.runtime.settings.topics.set(Arc::new(ImageTopics(image.clone())), version);
+        }
         // Groups first: a transaction that a load finds undone writes to their partitions.
         self.groups.runtime.follow(self.node_id, delta, image);
         self.transactions.runtime.follow(self.node_id, delta, image);
         self.share_state.runtime.follow(self.node_id, delta, image);
-        if !delta.topics_created.is_empty()
-            || !delta.partitions_added.is_empty()
-            || !delta.topics_deleted.is_empty()
-        {
+        if topics_changed {
             self.groups.on_topics_changed();
         }
         if !delta.topics_deleted.is_empty() {

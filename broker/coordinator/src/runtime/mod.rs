@@ -2,13 +2,14 @@
 //! Shell. Reading order: `log` and `shard` (one shard under one leader epoch), `runtime` (all shards of a
 //! coordinator), `load` and `loader`, `timers`, `follow` (the metadata image), `partition_log` (the log of
 //! a broker), `task_set`; then the group coordinator: `coordinator`, and its APIs in `membership`, `offsets`, `admin`,
-//! `share_groups` and `transactions`.
+//! `share_groups`, `consumer_groups` and `transactions`.
 //!
 //! A shard's lock is its loop: a call takes it, decides, appends, replays and lets go, all without
 //! waiting (see docs/decisions/0003-a-coordinator-shard-is-a-lock.md). What has to wait (a rebalance, an fsync)
 //! waits outside, on a future of its own.
 
 mod admin;
+mod consumer_groups;
 mod coordinator;
 mod follow;
 mod load;
@@ -29,6 +30,7 @@ use ottla_env::BoxFuture;
 use ottla_model::ErrorCode;
 
 pub use crate::topic_lookup::TopicLookup;
+pub use consumer_groups::ConsumerHeartbeatReply;
 pub use coordinator::GroupCoordinator;
 pub use follow::CoordinatorListener;
 pub use load::LoadSummary;

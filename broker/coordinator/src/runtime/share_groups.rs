@@ -177,12 +177,4 @@ impl GroupCoordinator {
             .and_then(|shard| self.runtime.turn(&shard, |guard| guard.core().is_share_group(group_id)));
         found.unwrap_or(false)
     }
-
-    /// Topics came, went or grew: groups look at what they read with their next heartbeat.
-    pub fn on_topics_changed(&self) {
-        for shard in self.runtime.all_shards() {
-            // What is not loaded looks at it anyway.
-            let _ = self.runtime.turn(&shard, |guard| guard.core().refresh_groups());
-        }
-    }
 }

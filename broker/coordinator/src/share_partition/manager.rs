@@ -16,6 +16,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use super::acknowledge::{AcknowledgeError, Acknowledgement};
+use super::in_flight::RecordState;
 use super::partition::{Change, Limits, SharePartition};
 use super::session::{SessionKey, SessionPartition, ShareFetchContext, ShareSessions};
 use crate::runtime::Durable;
@@ -174,6 +175,19 @@ impl SharePartitionManager {
                 self.fence_if_lost(&cell, &error);
             }
         }
+    }
+
+    /// Where a share partition starts, and how often each record that is with a member was delivered; `None`
+    /// where nobody has fetched. For who looks on from outside.
+    pub fn look_on(&self, key: &SharePartitionKey) -> Option<(i64, Vec<(i64, i16)>)> {
+        self.cell(key)?.turn(|core| {
+            let batches = core.batches().flat_map(|batch| {
+                let states = (batch.first_offset..=batch.last_offset).map(|at| (at, batch.state_at(at)));
+                states.filter_map(|(at, state)| Some((at, state?)))
+            });
+            let acquired = batches.filter(|(_, state)| state.state == RecordState::Acquired);
+            (core.start_offset(), acquired.map(|(at, state)| (at, state.delivery_count)).collect())
+        })
     }
 
     pub(super) fn cell(&self, key: &SharePartitionKey) -> Option<Arc<Cell>> {

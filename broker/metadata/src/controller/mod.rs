@@ -15,6 +15,7 @@ pub mod partitions;
 pub mod placement;
 pub mod producer_ids;
 pub mod quorum;
+pub mod reassignments;
 pub mod registration;
 pub mod rules;
 pub mod scram;

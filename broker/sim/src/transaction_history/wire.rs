@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -32,8 +33,11 @@ struct Task {
 }
 
 impl Tasks for TurnTasks {
-    fn spawn(&self, _name: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle {
-        self.0.lock().push(Task { connection: None, work });
+    fn spawn(&self, name: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle {
+        // Locks on records end when the history looks at them.
+        if name != "share lock timers" {
+            self.0.lock().push(Task { connection: None, work });
+        }
         TaskHandle::new(Box::new(|| {}), Box::pin(async {}))
     }
 
@@ -111,11 +115,29 @@ pub struct Manners {
     pub abandoned_arrives: u64,
 }
 
+/// A request that the broker has admitted.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    pub key: i16,
+    pub version: i16,
+    pub connection: u64,
+    /// The how many-th of all that were admitted.
+    pub number: u64,
+    pub admitted: Monotonic,
+}
+
+/// Sees each answer as the broker gives it, whether it arrives or not.
+pub type Tap = Arc<dyn Fn(&Request, &Bytes) + Send + Sync>;
+
 /// The network between the clients and the broker.
 pub struct Wire {
     pub rng: Arc<SeededRng>,
     pub clock: MemoryClock,
     pub tasks: TurnTasks,
+    tap: Option<Tap>,
+    admitted: AtomicU64,
+    /// Connections that were cut, as the broker has not noticed yet.
+    ended: Mutex<VecDeque<Arc<ConnectionInfo>>>,
     connections: Mutex<BTreeMap<u64, Connection>>,
     next_connection: Mutex<u64>,
     /// Counts power losses.
@@ -150,10 +172,27 @@ impl Wire {
             rng,
             clock,
             tasks,
+            tap: None,
+            admitted: AtomicU64::new(0),
+            ended: Mutex::default(),
             connections: Mutex::default(),
             next_connection: Mutex::new(0),
             losses: Mutex::new(0),
         }
+    }
+
+    pub fn with_tap(self, tap: Tap) -> Wire {
+        Wire { tap: Some(tap), ..self }
+    }
+
+    /// How many requests were admitted.
+    pub fn admitted(&self) -> u64 {
+        self.admitted.load(Ordering::Relaxed)
+    }
+
+    /// A connection that was cut; from now on the broker is to know.
+    pub fn next_ended(&self) -> Option<Arc<ConnectionInfo>> {
+        self.ended.lock().pop_front()
     }
 
     pub fn client(self: &Arc<Self>, manners: Manners) -> Client {
@@ -175,6 +214,7 @@ impl Wire {
             for (_, slot) in gone.frames {
                 *slot.lock() = Outcome::Lost;
             }
+            self.ended.lock().push_back(gone.info);
         }
         self.tasks.end_connection(id);
     }
@@ -186,6 +226,7 @@ impl Wire {
         for id in ids {
             self.cut(id);
         }
+        self.ended.lock().clear();
         *self.losses.lock() += u64::from(is_power_lost);
     }
 
@@ -214,9 +255,12 @@ impl Wire {
             (connection.info.clone(), frame, slot)
         };
         let id = info.id;
+        let number = self.admitted.fetch_add(1, Ordering::Relaxed);
+        let word = |at: usize| i16::from_be_bytes([frame[at], frame[at + 1]]);
+        let request = Request { key: word(0), version: word(2), connection: id, number, admitted: now };
         let is_lost = self.rng.chance(answer_lost);
         match door.admit(&info, frame) {
-            Admitted::Ready(answer) => self.put(id, &slot, answer, is_lost),
+            Admitted::Ready(answer) => self.put(&request, &slot, answer, is_lost),
             Admitted::Parked(answer)
             | Admitted::Exclusive(answer)
             | Admitted::ExclusiveAfterEarlier(answer) => {
@@ -224,7 +268,7 @@ impl Wire {
                 let work = async move {
                     let answer = answer.await;
                     if let Some(wire) = wire.upgrade() {
-                        wire.put(id, &slot, answer, is_lost);
+                        wire.put(&request, &slot, answer, is_lost);
                     }
                 };
                 self.tasks.0.lock().push(Task { connection: Some(id), work: Box::pin(work) });
@@ -233,13 +277,20 @@ impl Wire {
         true
     }
 
-    fn put(&self, connection: u64, slot: &Slot, answer: Answer, is_lost: bool) {
-        let outcome = match answer {
-            Answer::Respond(response) if !is_lost => Outcome::Answered(bytes_of(&response)),
+    fn put(&self, request: &Request, slot: &Slot, answer: Answer, is_lost: bool) {
+        let bytes = match answer {
+            Answer::Respond(response) => Some(bytes_of(&response)),
+            _none => None,
+        };
+        if let (Some(tap), Some(bytes)) = (&self.tap, &bytes) {
+            tap(request, bytes);
+        }
+        let outcome = match bytes {
+            Some(bytes) if !is_lost => Outcome::Answered(bytes),
             _lost => Outcome::Lost,
         };
         if matches!(outcome, Outcome::Lost) {
-            self.cut(connection);
+            self.cut(request.connection);
         }
         *slot.lock() = outcome;
     }
@@ -320,6 +371,17 @@ impl Client {
             self.reconnect();
         }
         answer
+    }
+
+    /// The connection that the last request was sent over.
+    pub fn connection(&self) -> u64 {
+        self.connection
+    }
+
+    /// The process of the client is gone.
+    pub fn die(&mut self) {
+        self.forget_abandoned();
+        self.wire.cut(self.connection);
     }
 
     /// Gives the connection up. What was sent on it may still arrive.

@@ -162,8 +162,13 @@ public final class Client {
         listener.start();
         Properties properties = properties();
         properties.put("group.id", group);
-        properties.put("session.timeout.ms", "6000");
-        properties.put("heartbeat.interval.ms", "1000");
+        if ("consumer".equals(System.getenv("GROUP_PROTOCOL"))) {
+            // In the new protocol the broker says how long a session is.
+            properties.put("group.protocol", "consumer");
+        } else {
+            properties.put("session.timeout.ms", "6000");
+            properties.put("heartbeat.interval.ms", "1000");
+        }
         properties.put("enable.auto.commit", "false");
         properties.put("auto.offset.reset", "earliest");
         try (KafkaConsumer<byte[], byte[]> consumer =

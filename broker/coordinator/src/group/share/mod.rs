@@ -34,7 +34,7 @@ pub struct GroupError {
 }
 
 impl GroupError {
-    fn new(code: ErrorCode, message: impl Into<String>) -> GroupError {
+    pub(in crate::group) fn new(code: ErrorCode, message: impl Into<String>) -> GroupError {
         GroupError { code, message: message.into() }
     }
 }

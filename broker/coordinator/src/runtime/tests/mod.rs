@@ -447,7 +447,7 @@ fn groups_and_offsets_are_read_again_at_a_start() {
     transactional(6, 99);
     // And a record that this release does not know.
     let mut other = BatchBuilder::new().base_offset(Offset(*lab.log.end.lock()));
-    other.append(1, Some(b"\0\x03\0\x01k"), Some(b"\0\0\0\0\0\x01"), &[]);
+    other.append(1, Some(b"\0\x63\0\x01k"), Some(b"\0\0\0\0\0\x01"), &[]);
     lab.log.push(other.build());
 
     let again = Lab::over(Arc::clone(&lab.log));
