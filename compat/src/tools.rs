@@ -2,6 +2,7 @@
 //! Shell: child processes and files.
 
 mod share;
+mod streams;
 
 use std::fs;
 use std::path::PathBuf;
@@ -49,6 +50,7 @@ pub fn play(setting: &Setting, steps: &mut Steps) -> Outcome<()> {
     steps.step("console-consumer", || tools.console_consumer())?;
     steps.step("share-consumer", || tools.share_consumer())?;
     steps.step("share-groups", || tools.share_groups())?;
+    steps.step("streams-groups", || tools.streams_groups())?;
     steps.step("groups-describe", || tools.describe_group())?;
     steps.step("groups-reset", || tools.reset_group())?;
     steps.step("get-offsets", || tools.get_offsets())?;

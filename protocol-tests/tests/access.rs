@@ -270,6 +270,19 @@ fn of_share_groups() -> Vec<Refusal> {
     ]
 }
 
+fn of_streams_groups() -> Vec<Refusal> {
+    let leaves = json!({"groupId": "g", "memberId": "m", "memberEpoch": -1});
+    vec![
+        refusal("StreamsGroupHeartbeat", &[(0, 0)], leaves, ("errorCode", Some(GROUP))),
+        refusal(
+            "StreamsGroupDescribe",
+            &[(0, 0)],
+            json!({"groupIds": ["g"]}),
+            ("groups.0.errorCode", Some(GROUP)),
+        ),
+    ]
+}
+
 fn of_transactions() -> Vec<Refusal> {
     let write = json!([{"name": "t", "partitionData": [{"index": 0, "records": {"records": 1, "producerId": 5, "producerEpoch": 0, "baseSequence": 0, "attributes": 16}}]}]);
     let old = json!({"v3AndBelowTransactionalId": "x", "v3AndBelowProducerId": 5, "v3AndBelowProducerEpoch": 0, "v3AndBelowTopics": [{"name": "t", "partitions": [0]}]});
@@ -474,8 +487,15 @@ fn whoever_may_do_nothing_is_told_so_by_every_api() {
         told["apiKeys"].as_array().into_iter().flatten().filter_map(|key| key["apiKey"].as_i64()).collect();
     // ApiVersions and telemetry (71, 72) need no permission.
     unasked.retain(|key| ![18, 71, 72].contains(key));
-    for Refusal { api: name, versions, body, expected: (path, code) } in
-        [of_data(), of_groups(), of_share_groups(), of_transactions(), of_administration()].concat()
+    for Refusal { api: name, versions, body, expected: (path, code) } in [
+        of_data(),
+        of_groups(),
+        of_share_groups(),
+        of_streams_groups(),
+        of_transactions(),
+        of_administration(),
+    ]
+    .concat()
     {
         unasked.retain(|key| *key != i64::from(api(name).key));
         for version in versions.iter().flat_map(|(first, last)| *first..=*last) {

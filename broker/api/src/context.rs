@@ -20,6 +20,7 @@ use crate::fetch_session::FetchSessions;
 use crate::metrics::ApiMetrics;
 use crate::owned_tasks::OwnedTasks;
 use crate::producer_ids::ProducerIds;
+use crate::streams::InternalTopics;
 use crate::write_order::WriteOrder;
 
 /// How many set-ups of share state are under way at a time; a later heartbeat begins what found no room.
@@ -47,6 +48,8 @@ pub struct Broker {
     pub auto_create: AutoCreate,
     /// Share state of groups that is being set up.
     pub share_set_ups: OwnedTasks,
+    /// Topics of streams applications that are being made.
+    pub internal_topics: InternalTopics,
     /// Regular expressions of consumer groups that are being resolved.
     pub pattern_tasks: OwnedTasks,
     pub write_order: Arc<WriteOrder>,
@@ -96,6 +99,7 @@ impl Broker {
             producer_ids: ProducerIds::new(metadata.clone()),
             auto_create: AutoCreate::new(env.clone(), metadata.clone(), config.num_partitions),
             share_set_ups: OwnedTasks::new(SHARE_SET_UPS_MAX),
+            internal_topics: InternalTopics::default(),
             pattern_tasks: OwnedTasks::new(PATTERN_TASKS_MAX),
             write_order: Arc::default(),
             env,

@@ -30,6 +30,8 @@ pub mod producer_ids;
 pub mod request;
 pub mod share;
 mod share_state;
+pub mod streams;
+mod streams_topology;
 pub mod table;
 mod telemetry;
 pub mod transactional_write;

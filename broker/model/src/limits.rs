@@ -57,4 +57,7 @@ pub const METADATA_MATERIALISE_BYTES: u64 = 4 * 1024 * 1024;
 /// replayed in less time than it takes to open.
 pub const METADATA_LONG_REPLAY_BYTES: u64 = 2 * METADATA_MATERIALISE_BYTES;
 
+/// Subtopologies of a streams application: each is looked at in turn until all partition counts are known.
+pub const STREAMS_SUBTOPOLOGIES_MAX: usize = 1_000;
+
 const _: () = assert!(METADATA_LONG_REPLAY_BYTES < METADATA_SNAPSHOT_BYTES);

@@ -141,6 +141,7 @@ pub fn features() -> Vec<Feature> {
         Feature { name: "transaction.version".to_owned(), min: 0, max: 2, finalized: 2 },
         Feature { name: "group.version".to_owned(), min: 0, max: 1, finalized: 1 },
         Feature { name: "share.version".to_owned(), min: 0, max: 1, finalized: 1 },
+        Feature { name: "streams.version".to_owned(), min: 0, max: 1, finalized: 1 },
     ]
 }
 

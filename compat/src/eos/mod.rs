@@ -24,6 +24,15 @@ use crate::steps::{Ending, Steps};
 const OVERRIDES: [&str; 2] =
     ["group.initial.rebalance.delay.ms=0", "transaction.abort.timed.out.transaction.cleanup.interval.ms=200"];
 
+/// The rebalances of a streams group as quick as those of the classic group beside it.
+const STREAMS_GROUP_OVERRIDES: [&str; 5] = [
+    "group.streams.initial.rebalance.delay.ms=0",
+    "group.streams.min.heartbeat.interval.ms=1000",
+    "group.streams.heartbeat.interval.ms=1000",
+    "group.streams.min.session.timeout.ms=10000",
+    "group.streams.session.timeout.ms=10000",
+];
+
 /// How `quick` and `full` name it beside the clients.
 pub const NAME: &str = "eos";
 
@@ -32,9 +41,11 @@ pub const NAME: &str = "eos";
 pub enum Part {
     Copier,
     Streams,
+    /// The same application with `group.protocol=streams` (KIP-1071).
+    StreamsGroup,
 }
 
-const PARTS: [Part; 2] = [Part::Copier, Part::Streams];
+const PARTS: [Part; 3] = [Part::Copier, Part::Streams, Part::StreamsGroup];
 
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -92,6 +103,7 @@ fn run_part(plan: &Plan, part: Part, program: &Program, work: &ScratchDir) -> Ro
     let name = match part {
         Part::Copier => "copier",
         Part::Streams => "streams",
+        Part::StreamsGroup => "streams-group",
     };
     let mut steps = Steps::default();
     let begin = Instant::now();
@@ -115,6 +127,9 @@ fn play(
     let work_dir = work.path().join(name);
     std::fs::create_dir_all(&work_dir)?;
     let mut overrides = OVERRIDES.map(str::to_owned).to_vec();
+    if part == Part::StreamsGroup {
+        overrides.extend(STREAMS_GROUP_OVERRIDES.map(str::to_owned));
+    }
     overrides.extend(plan.overrides.iter().cloned());
     let mut broker = broker::start(plan.against, &BrokerOptions { overrides, ..BrokerOptions::default() })?;
     let mut stage = Stage {
@@ -127,7 +142,8 @@ fn play(
     };
     let played = match part {
         Part::Copier => copier::play(&mut stage, steps),
-        Part::Streams => streams::play(&mut stage, plan.commit_interval_ms, steps),
+        Part::Streams => streams::play(&mut stage, plan.commit_interval_ms, "classic", steps),
+        Part::StreamsGroup => streams::play(&mut stage, plan.commit_interval_ms, "streams", steps),
     };
     match played {
         Err(failure) => {

@@ -29,15 +29,21 @@ const PROGRESS_PER_ROUND: u64 = 1_000;
 const SETTLE_LIMIT: Duration = Duration::from_secs(180);
 const LEAVE_LIMIT: Duration = Duration::from_secs(60);
 
-pub(super) fn play(stage: &mut Stage<'_>, commit_interval_ms: u32, steps: &mut Steps) -> Outcome<String> {
+pub(super) fn play(
+    stage: &mut Stage<'_>,
+    commit_interval_ms: u32,
+    group_protocol: &str,
+    steps: &mut Steps,
+) -> Outcome<String> {
     prepare_apt("wamerican", std::path::Path::new(WORDS_PATH), &|_| {})?;
     let lines = lines(&mut stage.dice)?;
     let input_path = stage.work_dir.join("input.txt");
     std::fs::write(&input_path, lines.join("\n"))?;
     let mut look = stage.look()?;
     let state_dir = stage.work_dir.join("state");
+    let state = state_dir.display();
     let count_line =
-        format!("count-words {FROM} {TO} {APPLICATION} {} {commit_interval_ms}", state_dir.display());
+        format!("count-words {FROM} {TO} {APPLICATION} {state} {commit_interval_ms} {group_protocol}");
     let (mut feed, application) = steps.step("start", || {
         look.create(FROM, PARTITION_COUNT)?;
         look.create(TO, PARTITION_COUNT)?;

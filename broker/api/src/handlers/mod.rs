@@ -65,6 +65,8 @@ mod share_acknowledge;
 mod share_fetch;
 mod share_group_describe;
 mod share_group_heartbeat;
+mod streams_group_describe;
+mod streams_group_heartbeat;
 mod sync_group;
 mod txn_offset_commit;
 mod update_features;
@@ -141,6 +143,8 @@ rows! {
     write_share_group_state
     delete_share_group_state
     read_share_group_state_summary
+    streams_group_heartbeat
+    streams_group_describe
     describe_share_group_offsets
     alter_share_group_offsets
     delete_share_group_offsets

@@ -70,7 +70,9 @@ impl GroupShard {
             .map(Group::list)
             .filter(|listed| {
                 let is_in = |wanted: &[String], is: &str| {
-                    wanted.is_empty() || wanted.iter().any(|name| name.eq_ignore_ascii_case(is))
+                    // Kafka asks for "not_ready" where it answers "NotReady"; its own tool asks for what it is answered.
+                    let is_meant = |name: &String| name.replace('_', "").eq_ignore_ascii_case(is);
+                    wanted.is_empty() || wanted.iter().any(is_meant)
                 };
                 is_in(&wanted_states, &listed.group_state) && is_in(&wanted_types, &listed.group_type)
             })

@@ -2,7 +2,7 @@
 //! Shell. Reading order: `log` and `shard` (one shard under one leader epoch), `runtime` (all shards of a
 //! coordinator), `load` and `loader`, `timers`, `follow` (the metadata image), `partition_log` (the log of
 //! a broker), `task_set`; then the group coordinator: `coordinator`, and its APIs in `membership`, `offsets`, `admin`,
-//! `share_groups`, `consumer_groups` and `transactions`.
+//! `share_groups`, `consumer_groups`, `streams_groups` and `transactions`.
 //!
 //! A shard's lock is its loop: a call takes it, decides, appends, replays and lets go, all without
 //! waiting (see docs/decisions/0003-a-coordinator-shard-is-a-lock.md). What has to wait (a rebalance, an fsync)
@@ -22,6 +22,7 @@ mod partition_log;
 mod runtime;
 mod shard;
 mod share_groups;
+mod streams_groups;
 mod task_set;
 mod timers;
 mod transactions;
@@ -40,6 +41,7 @@ pub use partition_log::PartitionLog;
 pub use runtime::CoordinatorRuntime;
 pub(crate) use shard::{Shard, ShardGuard};
 pub use share_groups::{DeletingShareGroup, ShareHeartbeatReply};
+pub use streams_groups::StreamsHeartbeatReply;
 pub(crate) use task_set::TaskSet;
 
 /// When what was written is durable; `None` when it already is.

@@ -70,7 +70,7 @@ impl GroupCoordinator {
     }
 
     /// One turn on one group whose answer rests on the group's records.
-    fn share_turn<R: Send + 'static>(
+    pub(super) fn share_turn<R: Send + 'static>(
         &self,
         group_id: &str,
         decide: impl FnOnce(

@@ -34,7 +34,7 @@ public final class Eos {
                         case "count-words":
                             leaveAtNextLine();
                             WordCount.run(bootstrap, words[1], words[2], words[3], words[4],
-                                Integer.parseInt(words[5]));
+                                Integer.parseInt(words[5]), words[6]);
                             say("left");
                             return;
                         default:

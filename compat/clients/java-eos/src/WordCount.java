@@ -14,8 +14,8 @@ import org.apache.kafka.streams.kstream.Produced;
 final class WordCount {
     private WordCount() { }
 
-    static void run(String bootstrap, String from, String to, String application, String stateDir, int commitMs)
-            throws Exception {
+    static void run(String bootstrap, String from, String to, String application, String stateDir, int commitMs,
+            String groupProtocol) throws Exception {
         AtomicLong counted = new AtomicLong();
         StreamsBuilder builder = new StreamsBuilder();
         builder.stream(from, Consumed.with(Serdes.String(), Serdes.String()))
@@ -29,7 +29,7 @@ final class WordCount {
             })
             .to(to, Produced.with(Serdes.String(), Serdes.String()));
         try (KafkaStreams streams = new KafkaStreams(builder.build(),
-                 properties(bootstrap, application, stateDir, commitMs))) {
+                 properties(bootstrap, application, stateDir, commitMs, groupProtocol))) {
             // A thread that a crash of the broker ended is replaced; the count must not depend on its life.
             streams.setUncaughtExceptionHandler(e -> {
                 Eos.say("note thread replaced after " + Eos.oneLine(e));
@@ -43,7 +43,8 @@ final class WordCount {
         }
     }
 
-    private static Properties properties(String bootstrap, String application, String stateDir, int commitMs) {
+    private static Properties properties(String bootstrap, String application, String stateDir, int commitMs,
+            String groupProtocol) {
         Properties properties = new Properties();
         properties.put("bootstrap.servers", bootstrap);
         properties.put("application.id", application);
@@ -57,8 +58,12 @@ final class WordCount {
         properties.put("default.key.serde", Serdes.StringSerde.class.getName());
         properties.put("default.value.serde", Serdes.StringSerde.class.getName());
         properties.put("consumer.auto.offset.reset", "earliest");
-        properties.put("consumer.session.timeout.ms", "10000");
-        properties.put("consumer.heartbeat.interval.ms", "1000");
+        properties.put("group.protocol", groupProtocol);
+        if (groupProtocol.equals("classic")) {
+            // The groups of the newer protocol have these from the broker.
+            properties.put("consumer.session.timeout.ms", "10000");
+            properties.put("consumer.heartbeat.interval.ms", "1000");
+        }
         properties.put("producer.transaction.timeout.ms", "10000");
         properties.put("producer.linger.ms", "5");
         properties.put("producer.delivery.timeout.ms", "120000");

@@ -41,7 +41,8 @@ use topics::ConfiguredTopology;
 
 pub use super::share::GroupError;
 pub use after::HeartbeatAftermath;
-pub use heartbeat::{Assigning, StreamsHeartbeat, StreamsHeartbeatOutcome, StreamsHeartbeatTurn};
+pub use endpoints::EndpointPartitions;
+pub use heartbeat::{Assigning, StreamsHeartbeat, StreamsHeartbeatOutcome, StreamsHeartbeatTurn, assign};
 
 /// How far a member is on its way to its target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

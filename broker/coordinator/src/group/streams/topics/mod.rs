@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ottla_model::ErrorCode;
 
 use super::GroupError;
+use crate::java_hash;
 use crate::record::streams::{Subtopology, TopicInfo, Topology};
 use crate::topic_lookup::TopicLookup;
 
@@ -141,7 +142,7 @@ impl Topology {
         }
         let missing_topics = self.missing_topics(&subtopologies, topics)?;
         let problem = (!missing_topics.is_empty()).then(|| {
-            let why = format!("Internal topics are missing: {}", summary(missing_topics.keys()));
+            let why = format!("Internal topics are missing: {}", summary(self.as_listed(&missing_topics)));
             (Status::MissingInternalTopics, why)
         });
         Ok(ConfiguredTopology {
@@ -150,6 +151,17 @@ impl Topology {
             missing_topics,
             problem,
         })
+    }
+
+    /// The names in the order of Kafka's text, which is that of a hash table of all internal topics.
+    fn as_listed<'a>(&self, missing: &'a BTreeMap<String, InternalTopic>) -> std::vec::IntoIter<&'a String> {
+        let all = self.subtopologies.values().map(|subtopology| {
+            subtopology.repartition_source_topics.len() + subtopology.state_changelog_topics.len()
+        });
+        let mut names: Vec<&String> = missing.keys().collect();
+        let capacity = java_hash::grown_capacity(java_hash::DEFAULT_CAPACITY, all.sum());
+        java_hash::order_as_listed(&mut names, capacity, |name| java_hash::string_hash(name));
+        names.into_iter()
     }
 
     fn check_sources(&self, topics: &dyn TopicLookup) -> Result<(), Unfit> {

@@ -79,7 +79,7 @@ fn problem(configured: Result<ConfiguredTopology, GroupError>) -> Option<Status>
 #[test]
 fn internal_topics_get_the_partitions_of_what_is_read_and_are_missing_until_they_are_there() {
     let configured = word_count().configure(&Topics(vec![("in", 3)])).unwrap();
-    let why = "Internal topics are missing: by-word, counts".to_owned();
+    let why = "Internal topics are missing: counts, by-word".to_owned();
     assert_eq!(configured.problem, Some((Status::MissingInternalTopics, why)));
     let counts: Vec<(&str, i32)> = configured
         .missing_topics
