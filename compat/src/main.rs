@@ -160,7 +160,7 @@ struct EosArguments {
     /// A configuration line for the broker.
     #[arg(long = "override", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Some parts only; both when none is given.
+    /// Some parts only; all when none is given.
     #[arg(value_enum)]
     parts: Vec<eos::Part>,
 }
