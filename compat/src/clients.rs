@@ -24,6 +24,16 @@ pub struct ClientRow {
     pub name: &'static str,
     pub about: &'static str,
     kind: Kind,
+    /// Its members speak the new consumer protocol (KIP-848).
+    is_new_protocol: bool,
+}
+
+const fn row(name: &'static str, about: &'static str, kind: Kind) -> ClientRow {
+    ClientRow { name, about, kind, is_new_protocol: false }
+}
+
+const fn new_protocol(name: &'static str, about: &'static str, kind: Kind) -> ClientRow {
+    ClientRow { name, about, kind, is_new_protocol: true }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,24 +57,23 @@ impl Kind {
 }
 
 /// The slowest come first, so that they do not run alone at the end.
-pub const CLIENTS: [ClientRow; 13] = [
-    ClientRow { name: "rdkafka", about: "librdkafka through the Rust crate rdkafka", kind: Kind::Rdkafka },
-    ClientRow { name: "kafka-tools", about: "the command lines of Apache Kafka 4.3.1", kind: Kind::Tools },
-    ClientRow { name: "sarama", about: "IBM/sarama, Go", kind: Kind::Go("sarama") },
-    ClientRow { name: "franz-go", about: "twmb/franz-go, Go", kind: Kind::Go("franz-go") },
-    ClientRow { name: "kafka-go", about: "segmentio/kafka-go, Go", kind: Kind::KafkaGo },
-    ClientRow { name: "java-4.3.1", about: "kafka-clients 4.3.1", kind: Kind::Java("4.3.1") },
-    ClientRow { name: "java-2.1.1", about: "kafka-clients 2.1.1", kind: Kind::Java("2.1.1") },
-    ClientRow {
-        name: "confluent-kafka",
-        about: "librdkafka through Python",
-        kind: Kind::Python("confluent-kafka"),
-    },
-    ClientRow { name: "kafka-python", about: "kafka-python", kind: Kind::Python("kafka-python") },
-    ClientRow { name: "aiokafka", about: "aiokafka, Python", kind: Kind::Python("aiokafka") },
-    ClientRow { name: "kafkajs", about: "KafkaJS, Node", kind: Kind::KafkaJs },
-    ClientRow { name: "kcat", about: "kcat, C on an older librdkafka", kind: Kind::Kcat },
-    ClientRow { name: "words", about: "the word list through a topic, counted by wc", kind: Kind::Words },
+pub const CLIENTS: [ClientRow; 16] = [
+    row("rdkafka", "librdkafka through the Rust crate rdkafka", Kind::Rdkafka),
+    row("kafka-tools", "the command lines of Apache Kafka 4.3.1", Kind::Tools),
+    row("sarama", "IBM/sarama, Go", Kind::Go("sarama")),
+    row("franz-go", "twmb/franz-go, Go", Kind::Go("franz-go")),
+    row("kafka-go", "segmentio/kafka-go, Go", Kind::KafkaGo),
+    row("java-4.3.1", "kafka-clients 4.3.1", Kind::Java("4.3.1")),
+    row("java-2.1.1", "kafka-clients 2.1.1", Kind::Java("2.1.1")),
+    new_protocol("java-consumer", "kafka-clients 4.3.1 with group.protocol=consumer", Kind::Java("4.3.1")),
+    new_protocol("rdkafka-consumer", "librdkafka with group.protocol=consumer", Kind::Rdkafka),
+    new_protocol("franz-go-consumer", "franz-go with the broker's assignors", Kind::Go("franz-go")),
+    row("confluent-kafka", "librdkafka through Python", Kind::Python("confluent-kafka")),
+    row("kafka-python", "kafka-python", Kind::Python("kafka-python")),
+    row("aiokafka", "aiokafka, Python", Kind::Python("aiokafka")),
+    row("kafkajs", "KafkaJS, Node", Kind::KafkaJs),
+    row("kcat", "kcat, C on an older librdkafka", Kind::Kcat),
+    row("words", "the word list through a topic, counted by wc", Kind::Words),
 ];
 
 /// What stands ready to be run.
@@ -77,7 +86,10 @@ pub struct Prepared {
 impl ClientRow {
     /// Fetches and builds what is not there yet; `say` hears what is installed.
     pub fn prepare(&self, say: &dyn Fn(&str)) -> Outcome<Prepared> {
-        let command = match self.kind {
+        // Rows that share a program must not build it at the same time.
+        static PREPARING: Mutex<()> = Mutex::new(());
+        let _alone = PREPARING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut command = match self.kind {
             Kind::Java(version) => prepare_java(version, say)?,
             Kind::Rdkafka => prepare_rdkafka(say)?,
             Kind::Python(folder) => prepare_python(folder, say)?,
@@ -91,6 +103,9 @@ impl ClientRow {
                 prepare_apt("kcat", Path::new("/usr/bin/kcat"), say)?
             }
         };
+        if self.is_new_protocol {
+            command.splice(0..0, ["env", "GROUP_PROTOCOL=consumer"].map(OsString::from));
+        }
         Ok(Prepared { kind: self.kind, program: Program { name: self.name.to_owned(), command } })
     }
 }

@@ -15,6 +15,14 @@ use crate::steps::{Amounts, Ending, Setting, Steps};
 /// Clients mostly wait (for sessions to end, for rebalances), so more of them than processors run at once.
 const PARALLEL_COUNT: usize = 4;
 
+/// In the new consumer protocol the broker says how long sessions are: as long as other members' here.
+const SHORT_SESSIONS: [&str; 4] = [
+    "group.consumer.min.session.timeout.ms=6000",
+    "group.consumer.session.timeout.ms=6000",
+    "group.consumer.min.heartbeat.interval.ms=1000",
+    "group.consumer.heartbeat.interval.ms=1000",
+];
+
 /// What a run does.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -41,7 +49,9 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
         println!("building ottla");
         broker::build_ottla()?;
     }
-    let options = BrokerOptions { overrides: plan.overrides.clone(), ..BrokerOptions::default() };
+    let overrides =
+        SHORT_SESSIONS.iter().map(|key| (*key).to_owned()).chain(plan.overrides.clone()).collect();
+    let options = BrokerOptions { overrides, ..BrokerOptions::default() };
     let mut broker = broker::start(plan.against, &options)?;
     println!(
         "{} serves on {} after {:.1} s",

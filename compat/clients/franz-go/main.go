@@ -212,13 +212,16 @@ func member(input *bufio.Scanner, topic, group string) error {
 		}
 		sayAssigned(held)
 	}
-	client, err := kgo.NewClient(
+	protocol := []kgo.Opt{kgo.SessionTimeout(6 * time.Second), kgo.HeartbeatInterval(time.Second)}
+	if os.Getenv("GROUP_PROTOCOL") == "consumer" {
+		// In the new protocol the broker says how long a session is.
+		protocol = []kgo.Opt{kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer())}
+	}
+	client, err := kgo.NewClient(append(protocol,
 		kgo.SeedBrokers(bootstrap),
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.SessionTimeout(6*time.Second),
-		kgo.HeartbeatInterval(time.Second),
 		kgo.DisableAutoCommit(),
 		// No rebalance between a poll and the commit of what it gave.
 		kgo.BlockRebalanceOnPoll(),
@@ -231,7 +234,7 @@ func member(input *bufio.Scanner, topic, group string) error {
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
 			change(lost[topic], false)
 		}),
-	)
+	)...)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ use super::scene::{
 };
 use super::table::Measured;
 use super::transactions::{self, Library};
-use super::{churn, cleaner, foreign, groups, growth, lifecycle, parked};
+use super::{churn, cleaner, consumer_groups, foreign, groups, growth, lifecycle, parked};
 use crate::broker::{Against, Broker};
 use crate::failure::{Outcome, fail};
 use crate::wire::{Answer, Body, Connection};
@@ -121,6 +121,7 @@ pub const WORKLOADS: &[Workload] = &[
     event("partitions-100000", Never, Once, |against, scale| {
         lifecycle::partitions("partitions-100000", against, scale, 1_000)
     }),
+    event("consumer-group", Once, Rounds, consumer_groups::run),
     event("start-empty", Rounds, Rounds, lifecycle::start_empty),
     event("start-clean-1gb", Once, Rounds, lifecycle::start_clean),
     event("kill-1gb", Once, Rounds, lifecycle::kill_with_data),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 /// What became of one test on one broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verdict {
     Passed,
     Failed,

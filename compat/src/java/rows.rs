@@ -115,6 +115,29 @@ fn parse_line(line: &str) -> Option<(String, Row)> {
     }
 }
 
+/// How many tests ended how, on both brokers, and what those that do not pass here wait for.
+fn counts<'a>(tests: impl Iterator<Item = &'a Row>) -> String {
+    let (mut ottla, mut kafka) = (BTreeMap::new(), BTreeMap::new());
+    let (mut waits, mut count) = (BTreeMap::new(), 0);
+    for row in tests {
+        count += 1;
+        *ottla.entry(row.ottla).or_insert(0) += 1;
+        *kafka.entry(row.kafka).or_insert(0) += 1;
+        if let Some(what) = &row.waits {
+            *waits.entry(what.as_str()).or_insert(0) += 1;
+        }
+    }
+    let verdicts = |counts: &BTreeMap<Verdict, u32>| {
+        let words = counts.iter().map(|(verdict, count)| format!("{count} {}", verdict.name()));
+        words.collect::<Vec<_>>().join(", ")
+    };
+    let mut text = format!("{count} tests: {}; Apache Kafka: {}", verdicts(&ottla), verdicts(&kafka));
+    for (index, (what, count)) in waits.iter().enumerate() {
+        text.push_str(&format!("{} {count} for {what}", if index == 0 { "; waiting:" } else { "," }));
+    }
+    text
+}
+
 /// The file's text; quotes and backslashes in notes become apostrophes and slashes, so that no escapes are needed.
 pub fn print(rows: &Rows, about: &str) -> String {
     let mut text = format!(
@@ -122,8 +145,9 @@ pub fn print(rows: &Rows, about: &str) -> String {
          # `cargo compat java --ledger [--against kafka] [CLASS]...` writes results; a person writes waits and reason\n\
          # of what fails, and they stay until it passes.\n"
     );
+    text.push_str(&format!("# {}\n", counts(rows.values().flat_map(BTreeMap::values))));
     for (class, tests) in rows {
-        text.push_str(&format!("\n[{class}]\n"));
+        text.push_str(&format!("\n[{class}]\n# {}\n", counts(tests.values())));
         for (test, row) in tests {
             let (whole, tenth) = (row.tenths / 10, row.tenths % 10);
             text.push_str(&format!(
@@ -163,6 +187,16 @@ mod tests {
         let tests = BTreeMap::from([("testA[1]".to_owned(), Row::default()), ("testB".to_owned(), row)]);
         let rows = Rows::from([("kafka.server.ATest".to_owned(), tests)]);
         assert_eq!(parse(&print(&rows, "The cluster tests")), Ok(rows));
+    }
+
+    #[test]
+    fn the_counts_name_what_is_waited_for() {
+        let waiting = Row { ottla: Verdict::Skipped, waits: Some("SASL".to_owned()), ..Row::default() };
+        let passing = Row { ottla: Verdict::Passed, kafka: Verdict::Passed, ..Row::default() };
+        assert_eq!(
+            counts([waiting.clone(), passing, waiting].iter()),
+            "3 tests: 1 passed, 2 skipped; Apache Kafka: 1 passed, 2 not run; waiting: 2 for SASL"
+        );
     }
 
     #[test]

@@ -148,6 +148,15 @@ public final class Client {
         return value;
     }
 
+    /** Whether the run is one of the new protocol: then the broker says how long a session is. */
+    static boolean chooseGroupProtocol(Properties properties) {
+        boolean isNew = "consumer".equals(System.getenv("GROUP_PROTOCOL"));
+        if (isNew) {
+            properties.put("group.protocol", "consumer");
+        }
+        return isNew;
+    }
+
     private void member(String topic, String group) throws Exception {
         AtomicBoolean leave = new AtomicBoolean();
         Thread listener = new Thread(() -> {
@@ -162,10 +171,7 @@ public final class Client {
         listener.start();
         Properties properties = properties();
         properties.put("group.id", group);
-        if ("consumer".equals(System.getenv("GROUP_PROTOCOL"))) {
-            // In the new protocol the broker says how long a session is.
-            properties.put("group.protocol", "consumer");
-        } else {
+        if (!chooseGroupProtocol(properties)) {
             properties.put("session.timeout.ms", "6000");
             properties.put("heartbeat.interval.ms", "1000");
         }

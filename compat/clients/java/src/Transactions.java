@@ -108,6 +108,7 @@ final class Transactions {
         KafkaProducer<byte[], byte[]> producer = open(name, id);
         Properties properties = properties();
         properties.put("group.id", group);
+        Client.chooseGroupProtocol(properties);
         properties.put("isolation.level", "read_committed");
         properties.put("enable.auto.commit", "false");
         properties.put("auto.offset.reset", "earliest");

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::{BufRead, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -209,20 +209,46 @@ fn produce(
     Ok(())
 }
 
-/// Tells every assignment.
-struct Rebalances;
+/// Tells every assignment. In the new protocol it comes and goes in pieces, and we keep the sum.
+#[derive(Default)]
+struct Rebalances {
+    held: Mutex<BTreeSet<i32>>,
+}
+
+impl Rebalances {
+    fn say_held(&self, change: impl FnOnce(&mut BTreeSet<i32>)) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut held);
+        let text: Vec<String> = held.iter().map(i32::to_string).collect();
+        say(&format!("assigned {}", if text.is_empty() { "-".to_owned() } else { text.join(",") }));
+    }
+}
+
+fn numbers(partitions: &TopicPartitionList) -> BTreeSet<i32> {
+    partitions.elements().iter().map(|element| element.partition()).collect()
+}
 
 impl ClientContext for Rebalances {}
 
 impl ConsumerContext for Rebalances {
     fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Assign(partitions) = rebalance {
-            let numbers: BTreeSet<i32> =
-                partitions.elements().iter().map(|element| element.partition()).collect();
-            let text: Vec<String> = numbers.iter().map(i32::to_string).collect();
-            say(&format!("assigned {}", if text.is_empty() { "-".to_owned() } else { text.join(",") }));
+        match rebalance {
+            Rebalance::Assign(partitions) if is_new_protocol() => {
+                self.say_held(|held| held.extend(numbers(partitions)));
+            }
+            Rebalance::Assign(partitions) => self.say_held(|held| *held = numbers(partitions)),
+            Rebalance::Revoke(partitions) if is_new_protocol() => {
+                let gone = numbers(partitions);
+                self.say_held(|held| held.retain(|partition| !gone.contains(partition)));
+            }
+            _ => {}
         }
     }
+}
+
+/// In the new protocol the broker says how long a session is.
+fn is_new_protocol() -> bool {
+    std::env::var("GROUP_PROTOCOL").is_ok_and(|protocol| protocol == "consumer")
 }
 
 fn be_member(bootstrap: &str, topic: &str, group: &str) -> Outcome {
@@ -232,13 +258,13 @@ fn be_member(bootstrap: &str, topic: &str, group: &str) -> Outcome {
         let _ = std::io::stdin().lock().read_line(&mut String::new());
         told.store(true, Ordering::Relaxed);
     });
-    let consumer: BaseConsumer<Rebalances> = config(bootstrap)
-        .set("group.id", group)
-        .set("session.timeout.ms", "6000")
-        .set("heartbeat.interval.ms", "1000")
-        .set("auto.offset.reset", "earliest")
-        .set("enable.auto.commit", "false")
-        .create_with_context(Rebalances)?;
+    let mut config = config(bootstrap);
+    config.set("group.id", group).set("auto.offset.reset", "earliest").set("enable.auto.commit", "false");
+    match is_new_protocol() {
+        true => config.set("group.protocol", "consumer"),
+        false => config.set("session.timeout.ms", "6000").set("heartbeat.interval.ms", "1000"),
+    };
+    let consumer: BaseConsumer<Rebalances> = config.create_with_context(Rebalances::default())?;
     consumer.subscribe(&[topic])?;
     while !leave.load(Ordering::Relaxed) {
         let mut count = 0;

@@ -2,6 +2,7 @@
 //! Core. A classic member's steps are those of the new protocol, one for each time it joins; its partitions are
 //! assigned by the group like everybody's. An assignment that its join needs is computed under the lock.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,6 +29,21 @@ const KNOWN_ID_VERSION_MIN: i16 = 4;
 
 fn refused(code: ErrorCode) -> GroupError {
     GroupError::new(code, code.message())
+}
+
+/// The text of random bits, as Kafka's ids of this kind are: it doesn't begin with `-`. Bits are drawn once for a turn,
+/// so where they would, the next first letter stands in.
+fn new_member_id(random: [u8; 16]) -> String {
+    let bits = Cell::new(random);
+    let next = || {
+        let tried = bits.get();
+        let mut other = tried;
+        // The first letter is of the upper six bits.
+        other[0] = tried[0].wrapping_add(1 << 2);
+        bits.set(other);
+        tried
+    };
+    TopicId::from_random(next).to_string()
 }
 
 /// A classic member that joins, as it is looked at here.
@@ -63,7 +79,7 @@ impl ConsumerGroup {
             return Err(refused(ErrorCode::InconsistentGroupProtocol));
         }
         let is_new = joiner.member_id.is_empty();
-        let made_id = TopicId::from_random(|| random).to_string();
+        let made_id = new_member_id(random);
         let member_id = if is_new { &*made_id } else { &*joiner.member_id };
         self.check_size(member_id, turn.settings)?;
         if !self.supports_classic(joiner) {
@@ -382,4 +398,16 @@ fn named_partitions(owned: &Owned, topics: &dyn TopicLookup) -> NamedPartitions 
         Some((topics.topic_name(*id)?.as_str().to_owned(), partitions.keys().copied().collect()))
     });
     named.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::new_member_id;
+
+    #[test]
+    fn every_bits_give_a_member_id_that_does_not_begin_with_a_dash() {
+        let ids: Vec<String> = (0..=u8::MAX).map(|first| new_member_id([first; 16])).collect();
+        assert!(ids.iter().all(|id| id.len() == 22 && !id.starts_with('-')), "{ids:?}");
+        assert_eq!(ids[0b1111_1000].as_bytes()[0], b'_');
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ottla_model::{MemberId, TopicId};
+use ottla_model::{MemberId, TopicId, TopicName};
 use ottla_protocol::messages::consumer_group_describe_response::{
     Assignment as WireAssignment, DescribedGroup, Member, TopicPartitions,
 };
@@ -13,6 +13,7 @@ use super::{ConsumerGroup, ConsumerMember};
 use crate::assignor::ConsumerAssignor;
 use crate::group::shard::GroupShard;
 use crate::group::share::GroupError;
+use crate::java_hash;
 use crate::topic_lookup::TopicLookup;
 use crate::wire::{ListedGroup, text};
 
@@ -39,7 +40,10 @@ impl ConsumerGroup {
         let target = target.iter().flat_map(|target| target.iter());
         let target = target.map(|(topic, partitions)| (*topic, partitions.iter().copied().collect()));
         let metadata = &member.metadata;
-        let names = metadata.subscribed_topics.iter().map(|name| text(name.as_str()).into());
+        let mut names: Vec<&TopicName> = metadata.subscribed_topics.iter().collect();
+        let capacity = java_hash::copied_capacity(names.len());
+        java_hash::order_as_listed(&mut names, capacity, |name| java_hash::string_hash(name.as_str()));
+        let names = names.into_iter().map(|name| text(name.as_str()).into());
         let is_classic = member.uses_classic_protocol();
         Member::default()
             .with_member_id(text(id.as_str()))

@@ -104,6 +104,13 @@ impl GroupShard {
             Err(Stop::Assign(task)) => return Ok(ConsumerHeartbeatTurn::Assign(task)),
         };
         let records = deciding.records;
+        if beat.member_epoch == 0 {
+            tracing::info!(
+                group = beat.group_id,
+                member = beat.member_id,
+                "a member joins the consumer group"
+            );
+        }
         let mut effects = Effects::of_records(records);
         if let Some(Group::Classic(classic)) = self.groups.get_mut(beat.group_id) {
             tracing::info!(group = beat.group_id, "a classic group becomes a consumer group");
@@ -216,10 +223,7 @@ impl Deciding<'_> {
         let is_join = beat.member_epoch == 0;
         let Some(instance_id) = beat.instance_id else {
             let known = match self.group.members().get(beat.member_id) {
-                None if is_join => {
-                    tracing::info!(group = %self.group.group_id(), member = beat.member_id, "a member joins the consumer group");
-                    return Ok(ConsumerMember::default());
-                }
+                None if is_join => return Ok(ConsumerMember::default()),
                 _ => self.group.member(beat.member_id)?,
             };
             known.check_epoch(beat)?;
@@ -234,7 +238,6 @@ impl Deciding<'_> {
                     return Err(unreleased(beat.member_id, instance_id, id));
                 }
                 let id = id.clone();
-                tracing::info!(group = %self.group.group_id(), member = beat.member_id, replaced = %id, "a static member joins the consumer group again");
                 Ok(self.replace(&id))
             }
             Some((id, _)) if id.as_str() != beat.member_id => {

@@ -180,38 +180,30 @@ fn compile(pattern: &str) -> Result<Regex, GroupError> {
     // First as it is: what it opens it has to close itself.
     let compiled = Regex::new(pattern).and_then(|_| Regex::new(&format!(r"\A(?:{pattern})\z")));
     compiled.map_err(|error| {
-        let why = description(pattern, &error);
+        let why = description(&error);
         let message = format!("SubscribedTopicRegex `{pattern}` is not a valid regular expression: {why}.");
         GroupError::new(ErrorCode::InvalidRegularExpression, message)
     })
 }
 
 /// RE2/J's words for the usual mistakes, the crate's for others.
-fn description(pattern: &str, error: &regex::Error) -> String {
+fn description(error: &regex::Error) -> String {
     let text = error.to_string();
-    let last_line = text.lines().last().unwrap_or_default();
-    let why = last_line.trim_start_matches("error: ");
+    let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
     let known = match why {
         "unclosed character class" => "missing closing ]",
         "unclosed group" => "missing closing )",
-        "unopened group" => "unexpected )",
+        "unopened group" => "regexp/syntax: internal error",
         "repetition operator missing expression" => "missing argument to repetition operator",
         "incomplete escape sequence, reached end of pattern prematurely" => {
             "trailing backslash at end of expression"
         }
         "unrecognized escape sequence" => "invalid escape sequence",
         "invalid character class range, the start must be <= the end" => "invalid character class range",
-        _ => "",
-    };
-    match known {
-        "" => why.to_owned(),
-        known if known.starts_with("missing argument") => {
-            let operator = pattern.trim_start_matches(|c| !"*+?{".contains(c)).chars().next();
-            match operator {
-                Some(operator) => format!("{known}: `{operator}`"),
-                None => known.to_owned(),
-            }
+        "look-around, including look-ahead and look-behind, is not supported" | "unrecognized flag" => {
+            "invalid or unsupported Perl syntax"
         }
-        known => known.to_owned(),
-    }
+        other => other,
+    };
+    known.to_owned()
 }

@@ -44,7 +44,7 @@ public final class Run implements TestExecutionListener {
             .configurationParameter("junit.jupiter.execution.timeout.lifecycle.method.default", LIFECYCLE_LIMIT);
         for (String argument : arguments) {
             request.selectors(argument.contains("#")
-                ? DiscoverySelectors.selectMethod(argument.substring(0, argument.indexOf('#')), method(argument))
+                ? DiscoverySelectors.selectMethod(argument.substring(0, argument.indexOf('#') + 1) + method(argument))
                 : DiscoverySelectors.selectClass(argument));
         }
         LauncherDiscoveryRequest built = request.build();

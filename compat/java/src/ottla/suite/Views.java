@@ -14,6 +14,8 @@ import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.network.ListenerName;
 import org.apache.kafka.common.utils.Utils;
+import org.apache.kafka.controller.Controller;
+import org.apache.kafka.controller.ControllerRequestContext;
 import org.apache.kafka.coordinator.group.GroupCoordinator;
 import org.apache.kafka.image.loader.MetadataLoader;
 import org.apache.kafka.metadata.BrokerState;
@@ -37,6 +39,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 
 /**
@@ -172,12 +175,27 @@ public final class Views {
             return view(SocketServer.class, new SocketAnswers());
         }
 
+        public Controller controller() {
+            return view(Controller.class, new ActiveAnswers());
+        }
+
         public KafkaRaftManager<?> raftManager() {
             return view(KafkaRaftManager.class, new RaftAnswers());
         }
 
         public SharedServer sharedServer() {
             return view(SharedServer.class, new SharedAnswers());
+        }
+    }
+
+    /** Of the controller's core: the only one is the active one. */
+    public final class ActiveAnswers {
+        public boolean isActive() {
+            return true;
+        }
+
+        public CompletableFuture<Map<String, Uuid>> findAllTopicIds(ControllerRequestContext context) {
+            return CompletableFuture.completedFuture(new MetadataAnswers().topicNamesToIds());
         }
     }
 

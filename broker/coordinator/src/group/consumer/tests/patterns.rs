@@ -81,7 +81,9 @@ fn an_invalid_pattern_is_refused_before_anything_is_written() {
     for (pattern, why) in [
         ("[", "missing closing ]"),
         ("(", "missing closing )"),
-        ("*", "missing argument to repetition operator: `*`"),
+        (")", "regexp/syntax: internal error"),
+        ("*", "missing argument to repetition operator"),
+        ("(?!new)", "invalid or unsupported Perl syntax"),
     ] {
         let beat = Beat { topics: None, pattern: Some(pattern), ..Beat::join("a", &[]) };
         let error = lab.send(&beat.as_heartbeat()).expect_err("no pattern");
