@@ -1,6 +1,5 @@
-//! Seeded histories of a streams group: members that come, go, fall silent and lose answers, topics that come and go, and
-//! restarts, against a plain model of what the members themselves run.
-//! Core.
+//! Seeded histories of a streams group, against a plain model of what the members themselves run.
+//! Core. Members come, go, fall silent and lose answers, topics come and go, and the log is read anew.
 
 use std::collections::BTreeMap;
 
