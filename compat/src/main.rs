@@ -16,7 +16,7 @@ use ottla_compat::failure::{Failure, Outcome};
 use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
 use ottla_compat::summary::Summary;
-use ottla_compat::{adopt, eos, instructions, java, librdkafka, process, reference};
+use ottla_compat::{adopt, eos, instructions, java, librdkafka, process, reference, tool_texts};
 
 /// Unmodified Kafka clients and tools against a broker.
 #[derive(Parser)]
@@ -50,6 +50,15 @@ enum Task {
     Eos(EosArguments),
     /// Move a data directory from Apache Kafka to Ottla and back, and compare everything that it holds.
     Adopt(AdoptArguments),
+    /// Compare what Apache Kafka's command lines print with what they print of Apache Kafka.
+    ToolTexts {
+        /// The broker under test.
+        #[arg(long, value_enum, default_value_t = Against::Ottla)]
+        against: Against,
+        /// Ask Apache Kafka anew and write down what they print.
+        #[arg(long)]
+        record: bool,
+    },
     /// Run librdkafka's own test suite, unmodified.
     Librdkafka(LibrdkafkaArguments),
     /// Run Apache Kafka's own Java tests, as published, against brokers in processes of their own.
@@ -228,6 +237,12 @@ fn run(task: Task) -> Outcome<ExitCode> {
             let clean = adopt::run(&adopt::Plan { records, parts })?;
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Task::ToolTexts { against, record } => {
+            process::end_children_on_signal()?;
+            let against = if record { Against::Kafka } else { against };
+            let clean = tool_texts::run(&tool_texts::Plan { against, record, overrides: Vec::new() })?;
+            Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Task::Eos(arguments) => run_eos(arguments),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
         Task::Java(arguments) => run_java(arguments),
@@ -238,6 +253,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
             }
             println!("{:16} librdkafka's own test suite", librdkafka::NAME);
             println!("{:16} Apache Kafka's own Java tests", java::NAME);
+            println!("{:16} what Apache Kafka's command lines print", tool_texts::NAME);
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
             println!("{:16} a data directory that moves between Apache Kafka and Ottla", adopt::NAME);
             Ok(ExitCode::SUCCESS)
@@ -305,11 +321,16 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
     let moves_wanted = take(adopt::NAME) && against == Against::Ottla;
     // On Apache Kafka it would start a JVM for each test.
     let java_wanted = take(java::NAME) && against == Against::Ottla;
+    let texts_wanted = take(tool_texts::NAME);
     let mut summary = Summary::default();
     if all || !names.is_empty() {
         summary.section("clients", || {
             runner::run(&Plan { against, names, amounts, overrides: overrides.clone() })
         });
+    }
+    if texts_wanted {
+        let plan = tool_texts::Plan { against, record: false, overrides: overrides.clone() };
+        summary.section(tool_texts::NAME, || tool_texts::run(&plan));
     }
     if eos_wanted {
         summary

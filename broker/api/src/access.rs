@@ -17,7 +17,9 @@ const CLUSTER_OPERATIONS: i32 = 8096;
 const TOPIC_OPERATIONS: i32 = 3576;
 const GROUP_OPERATIONS: i32 = 3400;
 /// The error text of ACL requests where no authorizer is configured.
-pub const NO_AUTHORIZER: &str = "No Authorizer is configured.";
+pub const NO_AUTHORIZER: &str = "No Authorizer is configured on the broker";
+/// The same as Kafka's controller says it, to which changes go.
+const NO_AUTHORIZER_TO_CHANGE: &str = "No Authorizer is configured.";
 /// The authorized operations were not requested.
 pub const OPERATIONS_OMITTED: i32 = i32::MIN;
 
@@ -123,7 +125,7 @@ pub fn refuse_acl_change(access: &Access) -> Result<(), (ErrorCode, &'static str
         let error = ErrorCode::ClusterAuthorizationFailed;
         return Err((error, text_of(error)));
     }
-    if access.is_limited() { Ok(()) } else { Err((ErrorCode::SecurityDisabled, NO_AUTHORIZER)) }
+    if access.is_limited() { Ok(()) } else { Err((ErrorCode::SecurityDisabled, NO_AUTHORIZER_TO_CHANGE)) }
 }
 
 /// Kafka's own text of a refusal.

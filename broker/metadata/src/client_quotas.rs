@@ -20,6 +20,10 @@ pub const USER: &str = "user";
 pub const CLIENT_ID: &str = "client-id";
 pub const IP: &str = "ip";
 
+/// The keys of users and client ids in the order of Kafka's hash map.
+const KEYS_IN_ORDER: [&str; 4] =
+    ["request_percentage", "producer_byte_rate", "consumer_byte_rate", "controller_mutation_rate"];
+
 /// Whom a quota is for: entity types with names; `None` is what holds for all that have no name of their own.
 pub type QuotaEntity = BTreeMap<String, Option<String>>;
 
@@ -105,14 +109,21 @@ pub(crate) fn record_of(entity: &QuotaEntity, key: &str, value: Option<f64>) -> 
     }
 }
 
+/// Where Kafka's hash map has a key: what `kafka-configs` prints is in this order.
+fn place_of(key: &str) -> usize {
+    KEYS_IN_ORDER.iter().position(|known| *known == key).unwrap_or(KEYS_IN_ORDER.len())
+}
+
 fn entry(entity: &QuotaEntity, quotas: &Quotas) -> EntryData {
     let part = |(entity_type, name): (&String, &Option<String>)| {
         EntityData::default().with_entity_type(text(entity_type)).with_entity_name(name.as_deref().map(text))
     };
     let value = |(key, value): (&String, &f64)| ValueData::default().with_key(text(key)).with_value(*value);
+    let mut quotas: Vec<(&String, &f64)> = quotas.iter().collect();
+    quotas.sort_by_key(|(key, _)| place_of(key));
     EntryData::default()
         .with_entity(entity.iter().map(part).collect())
-        .with_values(quotas.iter().map(value).collect())
+        .with_values(quotas.into_iter().map(value).collect())
 }
 
 fn text(text: &str) -> StrBytes {
