@@ -40,7 +40,7 @@ impl Normaliser {
         self.value("", value, true, 0);
     }
 
-    /// What has a topic's id alone is sorted by its number: brokers list topics in the order of ids, which are drawn.
+    /// A topic of an assignment is sorted by its number: brokers list them in the order of ids, which are drawn.
     fn topic(&self, item: &Value) -> String {
         let id = item.get("topicId").and_then(Value::as_str);
         let number = id.and_then(|id| self.met.get(&("uuid", id.to_owned())));
@@ -59,7 +59,9 @@ impl Normaliser {
             Value::Array(items) => {
                 let mut items: Vec<&Value> = items.iter().collect();
                 if !keeps_order && name != "records" {
-                    items.sort_by_cached_key(|item| identity(item).unwrap_or_else(|| self.topic(item)));
+                    let topic =
+                        |item| if name == "topicPartitions" { self.topic(item) } else { String::new() };
+                    items.sort_by_cached_key(|item| identity(item).unwrap_or_else(|| topic(item)));
                 }
                 items.into_iter().map(|item| self.value(name, item, keeps_order, now_ms)).collect()
             }

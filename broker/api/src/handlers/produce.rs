@@ -140,13 +140,9 @@ fn take_unauthorized(
     if !access.is_limited() {
         return Ok(Vec::new());
     }
-    let is_transactional = |data: &PartitionProduceData| {
-        let records = data.records.as_deref().unwrap_or_default();
-        let header = records.first_chunk().map(BatchHeader::parse);
-        header.is_some_and(|header| header.attributes.is_transactional())
-    };
+    let data = || body.topic_data.iter().flat_map(|topic| &topic.partition_data);
     if let Some(id) = &body.transactional_id
-        && body.topic_data.iter().flat_map(|topic| &topic.partition_data).any(is_transactional)
+        && data().any(|data| is_transactional(data.records.as_deref().unwrap_or_default()))
         && !access.transactional_id(AclOperation::Write, id)
     {
         return Err(refuse_all(body, ErrorCode::TransactionalIdAuthorizationFailed));
@@ -437,6 +433,10 @@ fn append_one(
     let bytes = records.len() as u64;
     let wall_ms = broker.env.clock.wall_ms();
     let is_verified = verified.has(&partition.name);
+    // The partition came here after the guards were taken: the coordinator was not asked, the producer tries again.
+    if !is_verified && is_transactional(&records) {
+        return Err(refuse(ErrorCode::NotLeaderOrFollower));
+    }
     let acks = if acks == -1 { Acks::All } else { Acks::Leader };
     let appended = partition
         .append(records, verified.origin(&partition.name), acks, wall_ms)
@@ -453,6 +453,12 @@ fn append_one(
         })
         .with_log_start_offset(appended.info.log_start_offset.0);
     Ok((answer, appended.pending))
+}
+
+/// Whether the first batch is one of a transaction.
+fn is_transactional(records: &[u8]) -> bool {
+    let header = records.first_chunk().map(BatchHeader::parse);
+    header.is_some_and(|header| header.attributes.is_transactional())
 }
 
 /// `AdminUtils.ADMIN_CLIENT_ID` is the one client that may write to internal topics

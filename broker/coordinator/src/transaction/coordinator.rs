@@ -265,6 +265,9 @@ impl TransactionCoordinator {
         loop {
             let shard = self.runtime.shard_for(transactional_id)?;
             let step = self.step(&shard, transactional_id, |present, wall_ms| {
+                if decide::has_overtaken_its_writes(present, &ending, wall_ms) {
+                    return Err(ErrorCode::ConcurrentTransactions);
+                }
                 decide::end_transaction(present, &ending, spare, wall_ms)
             })?;
             let (now, offset, completion) = match step {

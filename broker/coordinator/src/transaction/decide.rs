@@ -290,6 +290,31 @@ fn end_with_bump(
     Ok(prepare_with_bump(present, prepared(ending.is_commit), ending.version, spare, wall_ms))
 }
 
+/// How long after a transaction a commit of nothing is taken for one that has overtaken its writes.
+const OVERTAKING_MS: i64 = 50;
+
+/// Whether a commit came before the first write of its transaction, which is still to come.
+///
+/// The Java client looks whether records wait to be sent before it takes the lock under which it looks for a request
+/// (`Sender.maybeSendAndPollTransactionalRequest`). A transaction that is begun, written and committed in between has
+/// its EndTxn sent first. On Kafka the transaction before is then still being completed, so the answer is
+/// CONCURRENT_TRANSACTIONS and the client sends its records before it tries again; INVALID_TXN_STATE is the end of
+/// the producer.
+pub fn has_overtaken_its_writes(
+    present: Option<&TransactionMetadata>,
+    ending: &Ending,
+    wall_ms: i64,
+) -> bool {
+    present.is_some_and(|present| {
+        let was_just_completed =
+            matches!(present.state, TransactionState::CompleteCommit | TransactionState::CompleteAbort)
+                && wall_ms.saturating_sub(present.last_update_timestamp_ms) < OVERTAKING_MS;
+        let is_next =
+            present.producer_id == ending.producer_id && present.producer_epoch == ending.producer_epoch;
+        was_just_completed && is_next && ending.is_commit && ending.version.supports_epoch_bump()
+    })
+}
+
 fn prepared(is_commit: bool) -> TransactionState {
     if is_commit { TransactionState::PrepareCommit } else { TransactionState::PrepareAbort }
 }

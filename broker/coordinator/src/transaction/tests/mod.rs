@@ -220,3 +220,30 @@ fn records_survive_a_round_trip() {
     }
     assert_eq!(codec::decode(b"\x03\xe7abc", None).ok(), Some(None));
 }
+
+#[test]
+fn a_commit_that_overtook_its_writes_is_told_to_come_again_and_a_commit_of_nothing_fails() {
+    let opened = open(TransactionVersion::V2);
+    let ended = next(end(&opened, 0, true, 2));
+    let done = decide::complete(&ended, 5_000);
+    let of = |epoch, is_commit, version| Ending {
+        producer_id: PID,
+        producer_epoch: ProducerEpoch(epoch),
+        is_commit,
+        version: TransactionVersion(version),
+    };
+    let overtakes = |ending: Ending, wall_ms| decide::has_overtaken_its_writes(Some(&done), &ending, wall_ms);
+    // The next transaction's commit, while the one before was just completed.
+    assert!(overtakes(of(1, true, 2), 5_000) && overtakes(of(1, true, 2), 5_049));
+    assert!(!overtakes(of(1, true, 2), 5_050), "after that it is a mistake, as in Kafka");
+    assert_eq!(end(&done, 1, true, 2), Err(ErrorCode::InvalidTxnState));
+    // The repetition of the end, an abort, another generation, another producer: answered as ever.
+    assert!(!overtakes(of(0, true, 2), 5_000));
+    assert!(!overtakes(of(1, false, 2), 5_000));
+    assert!(!overtakes(of(1, true, 0), 5_000));
+    assert!(!overtakes(Ending { producer_id: ProducerId(8), ..of(1, true, 2) }, 5_000));
+    // Where something was written, it is an end like any other.
+    let ending = of(0, true, 2);
+    assert!(!decide::has_overtaken_its_writes(Some(&opened), &ending, 2_000));
+    assert!(!decide::has_overtaken_its_writes(None, &ending, 2_000));
+}
