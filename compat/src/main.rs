@@ -169,7 +169,7 @@ struct EosArguments {
     /// A configuration line for the broker.
     #[arg(long = "override", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Some parts only; both when none is given.
+    /// Some parts only; all when none is given.
     #[arg(value_enum)]
     parts: Vec<eos::Part>,
 }
@@ -415,7 +415,15 @@ fn run_eos(arguments: EosArguments) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
     let EosArguments { against, kills, commit_interval_ms, seed, overrides, parts } = arguments;
     let seed = seed.unwrap_or_else(clock_seed);
-    let clean = eos::run(&eos::Plan { against, kills, commit_interval_ms, seed, parts, overrides })?;
+    let clean = eos::run(&eos::Plan {
+        against,
+        kills,
+        streams_group_kills: kills,
+        commit_interval_ms,
+        seed,
+        parts,
+        overrides,
+    })?;
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -52,6 +52,8 @@ pub struct Plan {
     pub against: Against,
     /// How often the broker is killed, in each part.
     pub kills: u32,
+    /// How often where a streams group runs the application.
+    pub streams_group_kills: u32,
     /// How long a transaction of the Streams application may be.
     pub commit_interval_ms: u32,
     pub seed: u64,
@@ -61,14 +63,22 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Two kills in each part, which takes half a minute.
+    /// Two kills in each part, and one under a streams group, which takes three quarters of a minute.
     pub fn short(against: Against, overrides: Vec<String>, seed: u64) -> Self {
-        Self { kills: 2, ..Self::whole(against, overrides, seed) }
+        Self { kills: 2, streams_group_kills: 1, ..Self::whole(against, overrides, seed) }
     }
 
     /// Ten kills in each part.
     pub fn whole(against: Against, overrides: Vec<String>, seed: u64) -> Self {
-        Self { against, kills: 10, commit_interval_ms: 100, seed, parts: Vec::new(), overrides }
+        Self {
+            against,
+            kills: 10,
+            streams_group_kills: 10,
+            commit_interval_ms: 100,
+            seed,
+            parts: Vec::new(),
+            overrides,
+        }
     }
 }
 
@@ -138,7 +148,7 @@ fn play(
         work_dir: &work_dir,
         dice: Dice::new(plan.seed),
         seed: plan.seed,
-        kills: plan.kills,
+        kills: if part == Part::StreamsGroup { plan.streams_group_kills } else { plan.kills },
     };
     let played = match part {
         Part::Copier => copier::play(&mut stage, steps),

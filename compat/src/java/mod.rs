@@ -40,13 +40,22 @@ const FAMILIES: [Family; 2] = [
 ];
 
 /// What tells most in little time, each far from its time limits: `quick` runs it on a busy machine.
-const SHORT_LIST: [&str; 6] = [
+const SHORT_LIST: [&str; 15] = [
+    "kafka.server.ConsumerGroupHeartbeatRequestTest",
+    "kafka.server.HeartbeatRequestTest",
+    "kafka.server.LeaveGroupRequestTest",
+    "kafka.server.OffsetCommitRequestTest",
+    "kafka.server.OffsetDeleteRequestTest",
+    "kafka.server.OffsetFetchRequestTest",
     "org.apache.kafka.clients.MetadataVersionIntegrationTest",
     "org.apache.kafka.clients.admin.AdminFenceProducersTest",
     "org.apache.kafka.clients.admin.DynamicGroupConfigIntegrationTest",
+    "org.apache.kafka.clients.consumer.ConsumerTopicCreationTest",
     "org.apache.kafka.clients.producer.ProducerIntegrationTest",
     "org.apache.kafka.server.log.LogAppendTimeTest",
     "org.apache.kafka.tools.AclCommandTest",
+    "org.apache.kafka.tools.TopicCommandTest",
+    "org.apache.kafka.tools.UserScramCredentialsCommandTest",
 ];
 
 /// The tests mostly wait, for groups and for time-outs.

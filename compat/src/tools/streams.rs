@@ -129,7 +129,12 @@ impl Tools<'_> {
         let earliest = [heading, "NS-streams NS-streams-in 0 0"];
         self.streams_expect(&[&reset[..], &["--all-input-topics", "--to-earliest"]].concat(), &earliest)?;
         let third = [heading, "NS-streams NS-streams-in 0 3"];
-        self.streams_expect(&[&reset[..], &["--input-topic", from, "--to-offset", "3"]].concat(), &third)
+        self.streams_expect(&[&reset[..], &["--input-topic", from, "--to-offset", "3"]].concat(), &third)?;
+        let shifted = [heading, "NS-streams NS-streams-in 0 5"];
+        self.streams_expect(&[&reset[..], &["--all-input-topics", "--shift-by", "2"]].concat(), &shifted)?;
+        let dry =
+            [&about[..], &["--reset-offsets", "--dry-run", "--all-input-topics", "--to-latest"]].concat();
+        self.streams_expect(&dry, &[heading, "NS-streams NS-streams-in 0 10"])
     }
 
     fn delete_streams_group(&mut self, from: &str) -> Outcome<()> {

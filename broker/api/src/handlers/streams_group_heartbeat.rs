@@ -186,8 +186,9 @@ fn check_changelogs(topology: &asked::Topology) -> Result<(), GroupError> {
     Err(GroupError { code: ErrorCode::StreamsInvalidTopology, message })
 }
 
+/// A text that says no more than the code is left out (`ApiError.fromThrowable`).
 fn refused(error: GroupError) -> StreamsGroupHeartbeatResponse {
-    let has_text = !error.message.is_empty();
+    let has_text = !error.message.is_empty() && error.message != error.code.message();
     StreamsGroupHeartbeatResponse {
         error_code: error.code.code(),
         error_message: has_text.then(|| text(&error.message)),
@@ -305,5 +306,18 @@ fn endpoint_partitions(endpoint: EndpointPartitions) -> told::EndpointToPartitio
         active_partitions: partitions(endpoint.active),
         standby_partitions: partitions(endpoint.standby),
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_has_a_text_where_it_says_more_than_its_code() {
+        let generic = refused(ErrorCode::UnsupportedVersion.into());
+        assert_eq!((generic.error_code, generic.error_message), (35, None));
+        let told = refused(invalid("MemberId can't be empty.".to_owned()));
+        assert_eq!((told.error_code, told.error_message.as_deref()), (42, Some("MemberId can't be empty.")));
     }
 }

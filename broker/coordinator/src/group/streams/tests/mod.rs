@@ -1,6 +1,8 @@
 //! Tests of streams groups: what members are told over several turns, and what a restart finds.
 //! Core.
 
+mod history;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
