@@ -1,4 +1,4 @@
-//! The log through its door, on a disk in memory.
+//! The log through its interface, on a disk in memory.
 //! Shell.
 
 use std::path::PathBuf;

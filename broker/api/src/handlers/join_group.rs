@@ -1,5 +1,5 @@
 //! JoinGroup (key 11), versions 0-9: a member enters its group's next generation.
-//! Core over the coordinator's door.
+//! Core over the coordinator's interface.
 //!
 //! - v1: rebalance timeout. v2: throttle time. v4: MEMBER_ID_REQUIRED (KIP-394). v5: static members
 //!   (KIP-345). v6: flexible. v7: protocol type (KIP-559). v8: reason (KIP-800). v9: SkipAssignment.

@@ -1,4 +1,4 @@
-//! All share partitions that are led here, and the operations at their door.
+//! All share partitions that are led here, and their operations.
 //! Shell. A share partition's lock is its loop: decide, let the persister take it, keep it; waiting for
 //! the persister's record to be durable is outside. Locks are taken in this order: the list of share
 //! partitions, one share partition, the persister's shard.

@@ -1,4 +1,4 @@
-//! Tests of whole rounds: a log on a disk in memory, cleaned through the manager's door.
+//! Tests of whole rounds: a log on a disk in memory, cleaned through the manager's interface.
 //! Shell.
 
 use std::path::{Path, PathBuf};
