@@ -1,5 +1,5 @@
 //! ConsumerGroupDescribe (key 69), versions 0-1: members of consumer groups and what they have (KIP-848).
-//! Core over the coordinator's door.
+//! Core over the coordinator's interface.
 //!
 //! - v0: KIP-848. v1: the protocol that a member speaks (KIP-1099).
 

@@ -1,5 +1,5 @@
 //! ConsumerGroupHeartbeat (key 68), versions 0-1: a member of a consumer group joins, stays and leaves (KIP-848).
-//! Core over the coordinator's door; regular expressions are resolved behind the answer.
+//! Core over the coordinator's interface; regular expressions are resolved behind the answer.
 //!
 //! - v0: KIP-848. v1: regular expressions, and members make their own ids (KIP-1082).
 

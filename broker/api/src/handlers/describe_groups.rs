@@ -1,5 +1,5 @@
 //! DescribeGroups (key 15), versions 0-6: the members and states of groups.
-//! Core over the coordinator's door.
+//! Core over the coordinator's interface.
 //!
 //! - v1: throttle time. v3: authorized operations. v4: static members. v5: flexible. v6: error and text
 //!   for a group that is not there (KIP-1043).

@@ -1,5 +1,5 @@
 //! DescribeTransactions (key 65), version 0: what is known of transactional ids (KIP-664).
-//! Core over the coordinator's door.
+//! Core over the coordinator's interface.
 
 use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;

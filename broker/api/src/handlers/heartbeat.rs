@@ -1,5 +1,5 @@
 //! Heartbeat (key 12), versions 0-4: a member says it is alive.
-//! Core over the coordinator's door.
+//! Core over the coordinator's interface.
 //!
 //! - v1: throttle time. v3: static members (KIP-345). v4: flexible.
 

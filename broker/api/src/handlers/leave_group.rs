@@ -1,5 +1,5 @@
 //! LeaveGroup (key 13), versions 0-5: members go, or are sent away by an administrator.
-//! Core over the coordinator's door.
+//! Core over the coordinator's interface.
 //!
 //! - v1: throttle time. v3: several members, by instance id too (KIP-345). v4: flexible. v5: reason
 //!   (KIP-800).

@@ -1,5 +1,5 @@
 //! ListGroups (key 16), versions 0-5: all groups of this coordinator.
-//! Core over the coordinator's door.
+//! Core over the coordinator's interface.
 //!
 //! - v1: throttle time. v3: flexible. v4: states (KIP-518). v5: types (KIP-848).
 

@@ -1,5 +1,5 @@
 //! ListTransactions (key 66), versions 0-2: the transactional ids of this coordinator (KIP-664).
-//! Core over the coordinator's door.
+//! Core over the coordinator's interface.
 //!
 //! - v1: by duration (KIP-994). v2: by a pattern of the id (KIP-1152).
 

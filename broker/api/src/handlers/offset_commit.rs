@@ -1,5 +1,5 @@
 //! OffsetCommit (key 8), versions 2-10: a group remembers how far it read.
-//! Core over the coordinator's door.
+//! Core over the coordinator's interface.
 //!
 //! - v3: throttle time. v5: no retention time. v6: leader epochs (KIP-211, KIP-320). v7: static members.
 //! - v8: flexible. v9: consumer groups (KIP-848). v10: topic ids (KIP-848).

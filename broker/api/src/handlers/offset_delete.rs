@@ -1,5 +1,5 @@
 //! OffsetDelete (key 47), versions 0-0: an administrator makes a group forget offsets (KIP-496).
-//! Core over the coordinator's door.
+//! Core over the coordinator's interface.
 //!
 //! - v0 only; never flexible.
 

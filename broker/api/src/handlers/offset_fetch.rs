@@ -1,5 +1,5 @@
 //! OffsetFetch (key 9), versions 1-10: how far a group read.
-//! Core over the coordinator's door.
+//! Core over the coordinator's interface.
 //!
 //! - v2: null topics ask for all. v3: throttle time. v5: leader epochs. v6: flexible. v7: require-stable
 //!   (KIP-447). v8: several groups (KIP-709). v9: member epochs (KIP-848). v10: topic ids.

@@ -1,5 +1,5 @@
 //! ShareGroupDescribe (key 77), version 1: members of share groups and what they are assigned (KIP-932).
-//! Core over the coordinator's door.
+//! Core over the coordinator's interface.
 //!
 //! - v0 was early access and is not served by Kafka any more. v1: KIP-932.
 

@@ -1,5 +1,5 @@
 //! ShareGroupHeartbeat (key 76), version 1: a member of a share group joins, stays and leaves (KIP-932).
-//! Core over the coordinator's door; share state is set up behind the answer.
+//! Core over the coordinator's interface; share state is set up behind the answer.
 //!
 //! - v0 was early access and is not served by Kafka any more. v1: KIP-932.
 

@@ -1,5 +1,5 @@
 //! StreamsGroupDescribe (key 89), version 0: topologies of streams groups, members and their tasks (KIP-1071).
-//! Core over the coordinator's door.
+//! Core over the coordinator's interface.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
 //! StreamsGroupHeartbeat (key 88), version 0: a member of a streams group joins, stays and leaves (KIP-1071).
-//! Core over the coordinator's door; internal topics are made behind the answer.
+//! Core over the coordinator's interface; internal topics are made behind the answer.
 
 use std::collections::BTreeMap;
 

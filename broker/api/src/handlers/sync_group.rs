@@ -1,5 +1,5 @@
 //! SyncGroup (key 14), versions 0-5: members take the assignment their leader gives.
-//! Core over the coordinator's door.
+//! Core over the coordinator's interface.
 //!
 //! - v1: throttle time. v3: static members (KIP-345). v4: flexible. v5: protocol type and name (KIP-559).
 
