@@ -1,4 +1,4 @@
-//! Kafka's door: one row and one file per API key.
+//! Kafka's APIs: one row and one file per API key.
 //! Shell over the rooms below.
 //!
 //! Reading order: `table` (what is served), `dispatch` (frame to handler), `request` (what a handler
