@@ -75,6 +75,19 @@ fn partition_hash(partition: &TopicPartition) -> i32 {
     first.wrapping_mul(31).wrapping_add(string_hash(partition.topic.as_str()))
 }
 
+/// Orders as Kafka's `TimelineHashMap` lists what was put in it in the order in which it is here: of those that share a
+/// slot, the last comes first.
+pub fn order_as_in_timeline<T>(items: &mut [T], hash: impl Fn(&T) -> i32) {
+    const FIBONACCI: i64 = -7_046_029_254_386_353_131;
+    let mut capacity_log2 = 1;
+    while items.len() as f32 * 0.75 > (1u64 << capacity_log2) as f32 {
+        capacity_log2 += 1;
+    }
+    let slot = |item: &T| (i64::from(hash(item)).wrapping_mul(FIBONACCI) as u64) >> (64 - capacity_log2);
+    items.reverse();
+    items.sort_by_key(slot);
+}
+
 /// The partitions as a `HashSet` that grew by them lists them. Two in one bucket keep their order here;
 /// there it is that of their coming.
 pub fn in_hash_order<'a>(
@@ -144,5 +157,14 @@ mod tests {
         assert_eq!(partition_for("polygenelubricants", 50), 0);
         // A negative hash, seen in a directory of Apache Kafka's.
         assert_eq!(partition_for("closed", 5), 2);
+    }
+
+    #[test]
+    fn a_timeline_map_lists_by_slots() {
+        // As ConsumerGroupDescribe of Kafka 4.3.1 lists them.
+        let mut members = ["member-1", "member-2"];
+        order_as_in_timeline(&mut members, |id| string_hash(id));
+        assert_eq!(members, ["member-2", "member-1"], "they share a slot");
+        order_as_in_timeline::<&str>(&mut [], |id| string_hash(id));
     }
 }

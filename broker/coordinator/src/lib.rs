@@ -8,7 +8,7 @@
 
 pub mod assignor;
 pub mod client_quirks;
-mod consumer_protocol;
+pub mod consumer_protocol;
 pub mod group;
 pub mod java_hash;
 pub mod record;

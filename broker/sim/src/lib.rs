@@ -3,6 +3,7 @@
 
 pub mod cleaner_history;
 pub mod cluster_history;
+pub mod consumer_history;
 pub mod group_history;
 pub mod log_history;
 pub mod metadata_history;

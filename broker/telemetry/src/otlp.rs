@@ -229,6 +229,29 @@ mod tests {
     }
 
     #[test]
+    fn noise_is_refused_or_read_and_nothing_else() {
+        let metrics = [gauge("a.b", 1.5, &[attribute("topic", "t")]), sum("c", 7, DELTA)];
+        let whole = payload(&[attribute("group_id", "g")], &metrics);
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut draw = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let mut refused = 0;
+        for _ in 0..20_000 {
+            let mut bytes = whole.clone();
+            for _ in 0..1 + draw(4) {
+                let at = draw(bytes.len());
+                bytes[at] = draw(256) as u8;
+            }
+            let mut count = 0;
+            refused += usize::from(read(&bytes, |_, _| count += 1).is_err());
+            assert!(count <= bytes.len(), "a metric takes a byte at least");
+        }
+        assert!((1_000..20_000).contains(&refused), "some noise is read, and most is not: {refused}");
+    }
+
+    #[test]
     fn a_metric_that_is_too_large_is_left_out() {
         let large = gauge(&"x".repeat(MESSAGE_BYTES_MAX), 1.0, &[]);
         let bytes = payload(&[], &[large, gauge("small", 1.0, &[])]);

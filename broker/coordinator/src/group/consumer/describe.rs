@@ -20,7 +20,9 @@ use crate::wire::{ListedGroup, text};
 impl ConsumerGroup {
     fn describe(&self, default_assignor: ConsumerAssignor, topics: &dyn TopicLookup) -> DescribedGroup {
         let assignor = preferred_assignor(self.members().values()).unwrap_or(default_assignor);
-        let members = self.members().iter().map(|(id, member)| self.describe_member(id, member, topics));
+        let mut members: Vec<_> = self.members().iter().collect();
+        java_hash::order_as_in_timeline(&mut members, |(id, _)| java_hash::string_hash(id.as_str()));
+        let members = members.into_iter().map(|(id, member)| self.describe_member(id, member, topics));
         DescribedGroup::default()
             .with_group_id(text(self.group_id().as_str()).into())
             .with_group_state(text(self.state_name()))
