@@ -190,7 +190,8 @@ fn append_all(
     let mut waiting = Vec::new();
     let mut responses = Vec::with_capacity(body.topic_data.len());
     for (topic_place, topic) in body.topic_data.iter().enumerate() {
-        let write = Write { broker, request, acks: body.acks, verified };
+        let has_transactional_id = body.transactional_id.is_some();
+        let write = Write { broker, request, acks: body.acks, has_transactional_id, verified };
         responses.push(append_topic(&write, topic, topic_place, &mut waiting));
     }
     (ProduceResponse::default().with_responses(responses), waiting)
@@ -201,6 +202,8 @@ struct Write<'a> {
     broker: &'a Broker,
     request: &'a Request,
     acks: i16,
+    /// Without one the whole request is refused where a batch is one of a transaction.
+    has_transactional_id: bool,
     /// What is known of the partitions with transactional batches.
     verified: &'a VerifiedWrite,
 }
@@ -417,7 +420,7 @@ fn append_one(
     data: &PartitionProduceData,
     not_hosted: impl Fn(i32) -> ErrorCode,
 ) -> Appending {
-    let Write { broker, request, acks, verified } = *write;
+    let Write { broker, request, acks, has_transactional_id, verified } = *write;
     let index = data.index;
     let refuse = |error: ErrorCode| Box::new(failed(index, error));
     let partition = topic.partition(index).ok_or_else(|| refuse(not_hosted(index)))?;
@@ -434,7 +437,7 @@ fn append_one(
     let wall_ms = broker.env.clock.wall_ms();
     let is_verified = verified.has(&partition.name);
     // The partition came here after the guards were taken: the coordinator was not asked, the producer tries again.
-    if !is_verified && is_transactional(&records) {
+    if has_transactional_id && !is_verified && is_transactional(&records) {
         return Err(refuse(ErrorCode::NotLeaderOrFollower));
     }
     let acks = if acks == -1 { Acks::All } else { Acks::Leader };
