@@ -236,6 +236,10 @@ fn a_commit_that_overtook_its_writes_is_told_to_come_again_and_a_commit_of_nothi
     // The next transaction's commit, while the one before was just completed.
     assert!(overtakes(of(1, true, 2), 5_000) && overtakes(of(1, true, 2), 5_049));
     assert!(!overtakes(of(1, true, 2), 5_050), "after that it is a mistake, as in Kafka");
+    assert!(
+        !overtakes(of(1, true, 2), 4_999),
+        "a clock that is set back must not hold the answer up for ever"
+    );
     assert_eq!(end(&done, 1, true, 2), Err(ErrorCode::InvalidTxnState));
     // The repetition of the end, an abort, another generation, another producer: answered as ever.
     assert!(!overtakes(of(0, true, 2), 5_000));
