@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use ottla_coordinator::group::share::ShareInitialize;
-use ottla_coordinator::record::share::Assignment;
+use ottla_coordinator::record::Assignment;
 use ottla_coordinator::runtime::Durable;
 use ottla_coordinator::share::{SharePartitionKey, StateError};
 use ottla_coordinator::share_partition::Acknowledgement;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ottla_coordinator::group::streams::GroupError;
+use ottla_coordinator::group::modern::GroupError;
 use ottla_coordinator::record::streams::{CopartitionGroup, Subtopology, TopicConfig, TopicInfo, Topology};
 use ottla_coordinator::wire::text;
 use ottla_model::limits::STREAMS_SUBTOPOLOGIES_MAX;

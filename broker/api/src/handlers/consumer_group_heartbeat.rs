@@ -10,7 +10,7 @@ use ottla_coordinator::assignor::ConsumerAssignor;
 use ottla_coordinator::group::consumer::{
     ConsumerHeartbeat, ConsumerHeartbeatOutcome, LEAVE_EPOCH, LEAVE_STATIC_EPOCH, check_pattern,
 };
-use ottla_coordinator::group::share::GroupError;
+use ottla_coordinator::group::modern::GroupError;
 use ottla_model::{ErrorCode, TopicId, TopicName};
 use ottla_network::{Admitted, Answer};
 use ottla_protocol::api_key::ApiKey;

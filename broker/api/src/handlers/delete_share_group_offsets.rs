@@ -3,7 +3,7 @@
 //!
 //! - v0 only.
 
-use ottla_coordinator::record::share::Assignment;
+use ottla_coordinator::record::Assignment;
 use ottla_model::{ErrorCode, GroupId, TopicId, TopicName};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::delete_share_group_offsets_response::DeleteShareGroupOffsetsResponseTopic;

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use ottla_coordinator::group::share::{GroupError, ShareHeartbeat, ShareHeartbeatOutcome};
+use ottla_coordinator::group::modern::GroupError;
+use ottla_coordinator::group::share::{ShareHeartbeat, ShareHeartbeatOutcome};
 use ottla_model::{ErrorCode, GroupId, TopicName};
 use ottla_network::Answer;
 use ottla_protocol::api_key::ApiKey;

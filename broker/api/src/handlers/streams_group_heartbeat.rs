@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 
 use ottla_coordinator::Reply;
+use ottla_coordinator::group::modern::GroupError;
 use ottla_coordinator::group::streams::topics::Status;
-use ottla_coordinator::group::streams::{
-    EndpointPartitions, GroupError, StreamsHeartbeat, StreamsHeartbeatOutcome,
-};
+use ottla_coordinator::group::streams::{EndpointPartitions, StreamsHeartbeat, StreamsHeartbeatOutcome};
 use ottla_coordinator::record::streams::{Endpoint, Tasks, TasksTuple};
 use ottla_coordinator::runtime::StreamsHeartbeatReply;
 use ottla_model::ErrorCode;

@@ -11,7 +11,7 @@ use ottla_model::{MemberId, TopicId};
 
 use super::{AssignorError, GroupSpec, MemberSubscription, Subscriptions, Topics};
 use crate::java_hash::uuid_order;
-use crate::record::share::Assignment;
+use crate::record::Assignment;
 use balancer::Balancer;
 
 /// Each round about halves the imbalance; more are not worth the time.

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use ottla_model::{MemberId, TopicId, TopicName};
 
 use crate::java_hash;
-use crate::record::share::Assignment;
+use crate::record::Assignment;
 
 /// A member as an assignor sees it.
 #[derive(Clone, Debug, Default)]

@@ -9,7 +9,7 @@ use ottla_model::MemberId;
 
 use super::{AssignorError, GroupSpec, MemberSubscription, Subscriptions, Topics};
 use crate::java_hash::string_order;
-use crate::record::share::Assignment;
+use crate::record::Assignment;
 
 /// What is left of a topic.
 struct Remaining {

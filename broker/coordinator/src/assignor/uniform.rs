@@ -7,7 +7,7 @@ use ottla_model::{MemberId, TopicId};
 
 use super::{AssignorError, GroupSpec, Topics, topic};
 use crate::java_hash;
-use crate::record::share::Assignment;
+use crate::record::Assignment;
 
 /// How many partitions the members that have not been looked at yet are to have.
 struct Quotas {

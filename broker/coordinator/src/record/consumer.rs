@@ -31,7 +31,7 @@ use ottla_protocol::records::group::{
 use ottla_protocol::records::{encode_key, encode_value};
 
 use super::codec::{CoordinatorRecord, shared_text};
-use super::share::{Assignment, TargetAssignmentEpoch};
+use super::{Assignment, TargetAssignmentEpoch};
 use crate::wire::text;
 
 const VALUE_VERSION: i16 = 0;

@@ -6,6 +6,7 @@ pub mod consumer;
 pub mod share;
 pub mod streams;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -31,6 +32,16 @@ impl Record {
             | Record::Streams { group, .. } => group,
         }
     }
+}
+
+/// Partitions by topic.
+pub type Assignment = BTreeMap<TopicId, BTreeSet<i32>>;
+
+/// For which epoch of a group of the newer protocols the target assignment was computed, and when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TargetAssignmentEpoch {
+    pub epoch: i32,
+    pub timestamp_ms: i64,
 }
 
 /// A classic group as of its last stable assignment (Kafka's `GroupMetadataValue`).

@@ -28,12 +28,10 @@ use ottla_protocol::records::group::{
 use ottla_protocol::records::{encode_key, encode_value};
 
 use super::codec::CoordinatorRecord;
+use super::{Assignment, TargetAssignmentEpoch};
 use crate::wire::text;
 
 const VALUE_VERSION: i16 = 0;
-
-/// Partitions by topic.
-pub type Assignment = BTreeMap<TopicId, BTreeSet<i32>>;
 
 /// One record of a share group; a value of `None` is a tombstone.
 #[derive(Clone, PartialEq, Debug)]
@@ -58,12 +56,6 @@ pub struct ShareMemberMetadata {
 pub struct ShareGroupEpoch {
     pub epoch: i32,
     pub metadata_hash: i64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TargetAssignmentEpoch {
-    pub epoch: i32,
-    pub timestamp_ms: i64,
 }
 
 #[derive(Clone, PartialEq, Debug)]

@@ -27,8 +27,8 @@ use ottla_protocol::records::group::{
 };
 use ottla_protocol::records::{encode_key, encode_value};
 
+use super::TargetAssignmentEpoch;
 use super::codec::CoordinatorRecord;
-use super::share::TargetAssignmentEpoch;
 use crate::wire::text;
 
 pub use crate::assignor::streams::{Tasks, TasksTuple};

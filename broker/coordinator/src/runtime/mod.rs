@@ -2,7 +2,7 @@
 //! Shell. Reading order: `log` and `shard` (one shard under one leader epoch), `runtime` (all shards of a
 //! coordinator), `load` and `loader`, `timers`, `follow` (the metadata image), `partition_log` (the log of
 //! a broker), `task_set`; then the group coordinator: `coordinator`, and its APIs in `membership`, `offsets`, `admin`,
-//! `share_groups`, `consumer_groups`, `streams_groups` and `transactions`.
+//! `modern_groups`, `share_groups`, `consumer_groups`, `streams_groups` and `transactions`.
 //!
 //! A shard's lock is its loop: a call takes it, decides, appends, replays and lets go, all without
 //! waiting (see docs/decisions/0003-a-coordinator-shard-is-a-lock.md). What has to wait (a rebalance, an fsync)
@@ -16,6 +16,7 @@ mod load;
 mod loader;
 mod log;
 mod membership;
+mod modern_groups;
 mod offsets;
 mod partition_log;
 #[allow(clippy::module_inception, reason = "the type that the folder is named after")]

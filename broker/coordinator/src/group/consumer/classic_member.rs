@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ottla_model::{ErrorCode, MemberId, TopicId, TopicName};
 
-use super::deciding::{ConsumerAssigning, Deciding, Stop};
+use super::deciding::{Deciding, Stop};
 use super::heartbeat::{fenced_instance, unknown_instance};
 use super::pattern::PatternChange;
 use super::timers::{AfterRecords, PhaseChange};
@@ -16,7 +16,7 @@ use super::{ConsumerGroup, ConsumerMember, MemberState};
 use crate::consumer_protocol::{self, NamedPartitions, Subscription};
 use crate::group::join::Joiner;
 use crate::group::leave::Leaver;
-use crate::group::share::GroupError;
+use crate::group::modern::{Assigning, GroupError};
 use crate::group::turn::{Downgraded, Effects, Then, Turn, Waiter};
 use crate::record::consumer::{ClassicMember, ConsumerMemberMetadata, Owned};
 use crate::settings::MigrationPolicy;
@@ -206,7 +206,7 @@ impl Deciding<'_> {
             let downgraded = self.downgrade_with(&member, is_rebalancing)?;
             return Ok(ClassicJoined { member, downgraded: Some(downgraded) });
         }
-        let (target_epoch, target) = self.next_target(&member, epoch, ConsumerAssigning::Here)?;
+        let (target_epoch, target) = self.next_target(&member, epoch, Assigning::Here)?;
         self.reconcile(&mut member, (target_epoch, &target), is_changed, owned)?;
         Ok(ClassicJoined { member, downgraded: None })
     }

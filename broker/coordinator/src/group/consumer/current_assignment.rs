@@ -10,9 +10,9 @@ use std::sync::Arc;
 use ottla_model::{ErrorCode, TopicId};
 
 use super::{ConsumerMember, MemberState};
-use crate::group::share::GroupError;
+use crate::group::modern::GroupError;
+use crate::record::Assignment;
 use crate::record::consumer::Owned;
-use crate::record::share::Assignment;
 
 /// What the step depends on besides the member.
 pub(super) struct Surroundings<'a> {

@@ -10,23 +10,11 @@ use super::current_assignment::Surroundings;
 use super::target::AssignorInput;
 use super::timers::PhaseChange;
 use super::{ConsumerGroup, ConsumerMember, MemberState};
-use crate::group::modern::{Computed, NextEpoch, TargetTask};
-use crate::group::share::GroupError;
-use crate::record::Record;
+use crate::group::modern::{Assigning, GroupError, NextEpoch, TargetTask};
 use crate::record::consumer::{ConsumerGroupEpoch, ConsumerRecord};
-use crate::record::share::{Assignment, TargetAssignmentEpoch};
+use crate::record::{Assignment, Record, TargetAssignmentEpoch};
 use crate::settings::{ConsumerGroupConfig, GroupSettings};
 use crate::topic_lookup::TopicLookup;
-
-/// How a turn comes to a new target assignment.
-pub enum ConsumerAssigning {
-    /// Where one is needed, the turn changes nothing and says what to compute.
-    Outside,
-    /// With what was computed, if nothing has changed meanwhile; as `Outside` otherwise.
-    With(Computed<Assignment>),
-    /// Under the lock: when the group changes faster than it can be computed.
-    Here,
-}
 
 /// Why a turn ends before it is decided.
 pub(in crate::group) enum Stop {
@@ -138,7 +126,7 @@ impl<'a> Deciding<'a> {
         &mut self,
         member: &ConsumerMember,
         epoch: i32,
-        assigning: ConsumerAssigning,
+        assigning: Assigning<Assignment>,
     ) -> Result<(i32, Arc<Assignment>), Stop> {
         let (modern, target) = (&self.group.modern, self.group.modern.target());
         if !target.is_due(epoch, self.config.assignment_interval_ms, self.wall_ms) {
@@ -146,9 +134,9 @@ impl<'a> Deciding<'a> {
         }
         let task = || TargetTask::new(modern, epoch, self.assignor_input(member, epoch));
         let computed = match assigning {
-            ConsumerAssigning::Outside => None,
-            ConsumerAssigning::With(computed) => computed.if_current(modern, epoch),
-            ConsumerAssigning::Here => Some(self.assignor_input(member, epoch).assign()?),
+            Assigning::Outside => None,
+            Assigning::With(computed) => computed.if_current(modern, epoch),
+            Assigning::Here => Some(self.assignor_input(member, epoch).assign()?),
         };
         let Some(mut assignments) = computed else { return Err(Stop::Assign(task())) };
         let changed: Vec<_> = target.changed(&assignments).map(|(id, to)| (id.clone(), to.clone())).collect();

@@ -11,8 +11,8 @@ use ottla_protocol::messages::consumer_group_describe_response::{
 use super::target::preferred_assignor;
 use super::{ConsumerGroup, ConsumerMember};
 use crate::assignor::ConsumerAssignor;
+use crate::group::modern::GroupError;
 use crate::group::shard::GroupShard;
-use crate::group::share::GroupError;
 use crate::java_hash;
 use crate::topic_lookup::TopicLookup;
 use crate::wire::{ListedGroup, text};

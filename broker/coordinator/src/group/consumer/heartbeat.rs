@@ -13,16 +13,14 @@ use super::target::AssignorInput;
 use super::timers::AfterRecords;
 use super::{ConsumerGroup, ConsumerMember, LEAVE_STATIC_EPOCH, not_a_consumer_group};
 use crate::group::Group;
-use crate::group::modern::TargetTask;
+use crate::group::modern::{Assigning, GroupError, HeartbeatTurn};
 use crate::group::shard::GroupShard;
-use crate::group::share::GroupError;
 use crate::group::turn::{Effects, Then, Turn};
-use crate::record::Record;
 use crate::record::consumer::{ConsumerMemberMetadata, Owned};
+use crate::record::{Assignment, Record};
 use crate::settings::GroupSettings;
 use crate::topic_lookup::TopicLookup;
 
-pub use super::deciding::ConsumerAssigning;
 pub(super) use super::deciding::Deciding;
 
 /// A member's heartbeat.
@@ -58,11 +56,7 @@ pub struct ConsumerHeartbeatOutcome {
     pub patterns: Option<PatternTask>,
 }
 
-pub enum ConsumerHeartbeatTurn {
-    Done(Effects, ConsumerHeartbeatOutcome),
-    /// To be repeated with this computed.
-    Assign(TargetTask<AssignorInput>),
-}
+pub type ConsumerHeartbeatTurn = HeartbeatTurn<ConsumerHeartbeatOutcome, AssignorInput>;
 
 /// The group that a turn is about: the one that is there, or one that its records will make.
 pub(super) enum Found<'a> {
@@ -76,7 +70,7 @@ impl GroupShard {
         &mut self,
         beat: &ConsumerHeartbeat<'_>,
         topics: &dyn TopicLookup,
-        assigning: ConsumerAssigning,
+        assigning: Assigning<Assignment>,
         now: Monotonic,
         wall_ms: i64,
     ) -> Result<ConsumerHeartbeatTurn, GroupError> {
@@ -84,7 +78,7 @@ impl GroupShard {
         let (group, records, assigning) = match &found {
             Found::There(group) => (*group, Vec::new(), assigning),
             // It is there once its records are: what is computed outside could not be held against it.
-            Found::Made(group, records) => (&**group, records.clone(), ConsumerAssigning::Here),
+            Found::Made(group, records) => (&**group, records.clone(), Assigning::Here),
         };
         let config = self.settings.consumer_configs.of(beat.group_id);
         let mut deciding = Deciding {
@@ -179,7 +173,7 @@ impl Deciding<'_> {
     fn heartbeat(
         &mut self,
         beat: &ConsumerHeartbeat<'_>,
-        assigning: ConsumerAssigning,
+        assigning: Assigning<Assignment>,
     ) -> Result<(ConsumerHeartbeatOutcome, AfterRecords), Stop> {
         self.group.check_size(beat.member_id, self.settings)?;
         let before = self.member_of(beat)?;

@@ -13,13 +13,12 @@ use super::{ConsumerGroup, ConsumerMember, MemberState};
 use crate::consumer_protocol::{self, NamedPartitions};
 use crate::group::classic::{ClassicGroup, ClassicGroupState};
 use crate::group::member::{ClassicGroupMember, Protocol};
-use crate::group::share::GroupError;
+use crate::group::modern::GroupError;
 use crate::group::turn::{Downgraded, Effects, Then, Turn};
-use crate::record::Record;
 use crate::record::consumer::{
     ClassicMember, ConsumerGroupEpoch, ConsumerMemberMetadata, ConsumerRecord, Owned,
 };
-use crate::record::share::{Assignment, TargetAssignmentEpoch};
+use crate::record::{Assignment, Record, TargetAssignmentEpoch};
 use crate::settings::GroupSettings;
 use crate::topic_hash::group_hash;
 use crate::topic_lookup::TopicLookup;

@@ -30,15 +30,14 @@ use std::sync::Arc;
 
 use ottla_model::{ErrorCode, GroupId, MemberId, Offset, TopicId, TopicName};
 
+use super::modern::GroupError;
 use super::modern::{ModernGroup, ModernMember};
-use super::share::GroupError;
-use crate::record::Record;
 use crate::record::consumer::{
     ConsumerCurrentAssignment, ConsumerMemberMetadata, ConsumerRecord, Owned, ResolvedPattern,
 };
-use crate::record::share::Assignment;
+use crate::record::{Assignment, Record};
 
-pub use heartbeat::{ConsumerAssigning, ConsumerHeartbeat, ConsumerHeartbeatOutcome, ConsumerHeartbeatTurn};
+pub use heartbeat::{ConsumerHeartbeat, ConsumerHeartbeatOutcome, ConsumerHeartbeatTurn};
 pub use pattern::{PatternTask, TopicNames, check_pattern};
 pub use target::AssignorInput;
 use timers::Phases;

@@ -10,9 +10,9 @@ use super::ConsumerGroup;
 use super::deciding::Deciding;
 use crate::assignor::{ConsumerAssignor, GroupSpec, MemberSubscription, SubscriptionType, TopicSpec, Topics};
 use crate::group::consumer::ConsumerMember;
-use crate::group::share::GroupError;
+use crate::group::modern::GroupError;
 use crate::java_hash;
-use crate::record::share::Assignment;
+use crate::record::Assignment;
 use crate::topic_lookup::TopicLookup;
 
 /// Taken under the shard's lock; `assign` runs without it.

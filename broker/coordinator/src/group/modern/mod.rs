@@ -1,5 +1,5 @@
 //! What the groups of the newer protocols share (Kafka's `ModernGroup`): epochs, members, target, sessions.
-//! Core. Reading order: this file, `target` (the assignment that members move to), `sessions`.
+//! Core. Reading order: this file, `target` (the assignment that members move to), `sessions`, `error`.
 //! It knows when a group's topics must be looked at again.
 //!
 //! Invariants:
@@ -7,6 +7,7 @@
 //!   `changes`: a decision that was prepared outside of the shard's lock holds only while the count stands.
 //! - M2. The target assignment's epoch is at most the group's.
 
+mod error;
 mod sessions;
 mod target;
 #[cfg(test)]
@@ -19,8 +20,9 @@ use ottla_model::{GroupId, MemberId, TopicName};
 use crate::topic_hash::group_hash;
 use crate::topic_lookup::TopicLookup;
 
+pub use error::GroupError;
 pub use sessions::{SessionEnd, Sessions};
-pub use target::{Computed, Target, TargetTask};
+pub use target::{Assigning, Computed, HeartbeatTurn, Target, TargetTask};
 
 /// What a group must know of its members, whatever their protocol.
 pub trait ModernMember: Clone + Default {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use ottla_model::MemberId;
 
 use super::{ModernGroup, ModernMember};
+use crate::group::turn::Effects;
 
 /// A target assignment as the records have it; `A` is what one member is to have.
 pub struct Target<A> {
@@ -70,6 +71,23 @@ impl<A: PartialEq> Target<A> {
     }
 }
 
+/// How a turn comes to a new target assignment.
+pub enum Assigning<A> {
+    /// Where one is needed, the turn changes nothing and says what to compute.
+    Outside,
+    /// With what was computed, if nothing has changed meanwhile; as `Outside` otherwise.
+    With(Computed<A>),
+    /// Under the lock: when the group changes faster than it can be computed.
+    Here,
+}
+
+/// What a heartbeat's turn comes to.
+pub enum HeartbeatTurn<Outcome, Input> {
+    Done(Effects, Outcome),
+    /// To be repeated with this computed.
+    Assign(TargetTask<Input>),
+}
+
 /// What an assignor works on.
 pub struct TargetTask<Input> {
     pub input: Input,
@@ -93,6 +111,15 @@ impl<Input> TargetTask<Input> {
     /// Runs the assignor: outside of the shard's lock.
     pub fn compute<A>(self, assignor: impl FnOnce(Input) -> BTreeMap<MemberId, A>) -> Computed<A> {
         Computed { assignments: assignor(self.input), epoch: self.epoch, changes: self.changes }
+    }
+
+    /// The same of an assignor that may fail.
+    pub fn try_compute<A, E>(
+        self,
+        assignor: impl FnOnce(Input) -> Result<BTreeMap<MemberId, A>, E>,
+    ) -> Result<Computed<A>, E> {
+        let TargetTask { input, epoch, changes } = self;
+        Ok(Computed { assignments: assignor(input)?, epoch, changes })
     }
 }
 

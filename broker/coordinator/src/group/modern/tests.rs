@@ -7,7 +7,7 @@ use ottla_env::Monotonic;
 use ottla_model::{GroupId, MemberId, TopicId, TopicName};
 
 use super::{ModernGroup, ModernMember, NextEpoch, SessionEnd, Sessions, TargetTask};
-use crate::record::share::Assignment;
+use crate::record::Assignment;
 use crate::timers::{TimerKey, Timers};
 use crate::topic_lookup::TopicLookup;
 

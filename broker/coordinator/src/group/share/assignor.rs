@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ottla_model::{MemberId, TopicId};
 
-use crate::record::share::Assignment;
+use crate::record::Assignment;
 
 /// What a member reads, and what it has.
 pub struct MemberSpec {

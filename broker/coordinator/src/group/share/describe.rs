@@ -6,11 +6,12 @@ use ottla_protocol::messages::share_group_describe_response::{
     Assignment as WireAssignment, DescribedGroup, Member, TopicPartitions,
 };
 
+use super::ShareGroup;
 use super::heartbeat::not_a_share_group;
-use super::{GroupError, ShareGroup};
 use crate::group::Group;
+use crate::group::modern::GroupError;
 use crate::group::shard::GroupShard;
-use crate::record::share::Assignment;
+use crate::record::Assignment;
 use crate::topic_lookup::TopicLookup;
 use crate::wire::{ListedGroup, text};
 

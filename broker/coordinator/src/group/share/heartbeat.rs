@@ -9,14 +9,13 @@ use ottla_model::{ErrorCode, GroupId, MemberId, TopicId, TopicName};
 
 use super::assignor::{AssignorInput, MemberSpec};
 use super::state::ShareInitialize;
-use super::{GroupError, ShareGroup, ShareMember};
+use super::{ShareGroup, ShareMember};
 use crate::group::Group;
-use crate::group::modern::{Computed, TargetTask};
+use crate::group::modern::{Assigning, GroupError, HeartbeatTurn, TargetTask};
 use crate::group::shard::GroupShard;
 use crate::group::turn::{Effects, Turn};
-use crate::record::share::{
-    Assignment, CurrentAssignment, ShareGroupEpoch, ShareMemberMetadata, ShareRecord, TargetAssignmentEpoch,
-};
+use crate::record::share::{CurrentAssignment, ShareGroupEpoch, ShareMemberMetadata, ShareRecord};
+use crate::record::{Assignment, TargetAssignmentEpoch};
 use crate::settings::{GroupSettings, ShareGroupConfig};
 use crate::topic_lookup::TopicLookup;
 
@@ -43,21 +42,7 @@ pub struct ShareHeartbeatOutcome {
     pub initialize: Option<ShareInitialize>,
 }
 
-/// How a turn comes to a new target assignment.
-pub enum Assigning {
-    /// Where one is needed, the turn changes nothing and says what to compute.
-    Outside,
-    /// With what was computed, if nothing has changed meanwhile; as `Outside` otherwise.
-    With(Computed<Assignment>),
-    /// Under the lock: when the group changes faster than it can be computed.
-    Here,
-}
-
-pub enum ShareHeartbeatTurn {
-    Done(Effects, ShareHeartbeatOutcome),
-    /// To be repeated with this computed.
-    Assign(TargetTask<AssignorInput>),
-}
+pub type ShareHeartbeatTurn = HeartbeatTurn<ShareHeartbeatOutcome, AssignorInput>;
 
 impl GroupShard {
     pub fn on_share_heartbeat(
@@ -65,7 +50,7 @@ impl GroupShard {
         beat: &ShareHeartbeat<'_>,
         topics: &dyn TopicLookup,
         config: &ShareGroupConfig,
-        assigning: Assigning,
+        assigning: Assigning<Assignment>,
         now: Monotonic,
         wall_ms: i64,
     ) -> Result<ShareHeartbeatTurn, GroupError> {
@@ -138,7 +123,11 @@ struct Heartbeat<'a> {
 }
 
 impl Heartbeat<'_> {
-    fn decide(&mut self, beat: &ShareHeartbeat<'_>, assigning: Assigning) -> Result<Decided, GroupError> {
+    fn decide(
+        &mut self,
+        beat: &ShareHeartbeat<'_>,
+        assigning: Assigning<Assignment>,
+    ) -> Result<Decided, GroupError> {
         let group = self.group;
         let before = group.check_member(beat, self.settings)?;
         let mut member = updated(&before, beat);
@@ -193,7 +182,7 @@ impl Heartbeat<'_> {
         &mut self,
         member: &ShareMember,
         epoch: i32,
-        assigning: Assigning,
+        assigning: Assigning<Assignment>,
     ) -> Result<(i32, Assignment), TargetTask<AssignorInput>> {
         let (modern, target) = (&self.group.modern, self.group.modern.target());
         if !target.is_due(epoch, self.config.assignment_interval_ms, self.wall_ms) {

@@ -3,10 +3,10 @@
 
 use ottla_model::{ErrorCode, MemberId};
 
+use super::ShareGroup;
 use super::heartbeat::not_a_share_group;
-use super::{GroupError, ShareGroup};
 use crate::group::Group;
-use crate::group::modern::SessionEnd;
+use crate::group::modern::{GroupError, SessionEnd};
 use crate::group::shard::GroupShard;
 use crate::group::turn::{Effects, Turn};
 use crate::record::share::{ShareGroupEpoch, ShareRecord};

@@ -17,27 +17,14 @@ mod tests;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ottla_model::{ErrorCode, GroupId, MemberId, Offset, TopicName};
+use ottla_model::{GroupId, MemberId, Offset, TopicName};
 
 use super::modern::{ModernGroup, ModernMember};
-use crate::record::Record;
-use crate::record::share::{Assignment, ShareMemberMetadata, ShareRecord, StatePartitions};
+use crate::record::share::{ShareMemberMetadata, ShareRecord, StatePartitions};
+use crate::record::{Assignment, Record};
 
-pub use heartbeat::{Assigning, ShareHeartbeat, ShareHeartbeatOutcome, ShareHeartbeatTurn};
+pub use heartbeat::{ShareHeartbeat, ShareHeartbeatOutcome, ShareHeartbeatTurn};
 pub use state::{AlteredOffsets, DeletedOffsets, OffsetsToAlter, RefusedTopic, ShareInitialize};
-
-/// Why a group refuses; the text is Kafka's.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct GroupError {
-    pub code: ErrorCode,
-    pub message: String,
-}
-
-impl GroupError {
-    pub(in crate::group) fn new(code: ErrorCode, message: impl Into<String>) -> GroupError {
-        GroupError { code, message: message.into() }
-    }
-}
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct ShareMember {

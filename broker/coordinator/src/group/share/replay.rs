@@ -6,7 +6,8 @@ use ottla_model::{GroupId, MemberId};
 use super::ShareGroup;
 use crate::group::Group;
 use crate::group::shard::GroupShard;
-use crate::record::share::{Assignment, ShareRecord};
+use crate::record::Assignment;
+use crate::record::share::ShareRecord;
 
 impl GroupShard {
     pub(in crate::group) fn replay_share(&mut self, group_id: GroupId, record: ShareRecord) {

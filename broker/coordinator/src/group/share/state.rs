@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ottla_model::{ErrorCode, GroupId, TopicId, TopicName};
 
+use super::ShareGroup;
 use super::heartbeat::not_a_share_group;
-use super::{GroupError, ShareGroup};
 use crate::group::Group;
+use crate::group::modern::GroupError;
 use crate::group::shard::GroupShard;
 use crate::group::turn::Effects;
-use crate::record::Record;
-use crate::record::share::{Assignment, ShareRecord, StatePartitions, StateTopic};
+use crate::record::share::{ShareRecord, StatePartitions, StateTopic};
+use crate::record::{Assignment, Record};
 use crate::settings::GroupSettings;
 use crate::topic_lookup::TopicLookup;
 

@@ -8,14 +8,12 @@ use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, Offset, TopicId, TopicName};
 
 use super::assignor::AssignorInput;
-use super::{
-    Assigning, GroupError, OffsetsToAlter, ShareHeartbeat, ShareHeartbeatOutcome, ShareHeartbeatTurn,
-};
+use super::{OffsetsToAlter, ShareHeartbeat, ShareHeartbeatOutcome, ShareHeartbeatTurn};
 use crate::group::Group;
+use crate::group::modern::{Assigning, GroupError};
 use crate::group::shard::GroupShard;
 use crate::group::turn::Effects;
-use crate::record::Record;
-use crate::record::share::Assignment;
+use crate::record::{Assignment, Record};
 use crate::settings::{GroupSettings, ShareGroupConfig};
 use crate::topic_lookup::TopicLookup;
 
@@ -136,7 +134,7 @@ impl Lab {
     fn decide(
         &mut self,
         beat: &ShareHeartbeat<'_>,
-        assigning: Assigning,
+        assigning: Assigning<Assignment>,
     ) -> Result<ShareHeartbeatTurn, GroupError> {
         let (topics, config) = (&self.topics, &self.config);
         self.shard.on_share_heartbeat(beat, topics, config, assigning, self.now, self.wall_ms)

@@ -8,8 +8,9 @@ use ottla_protocol::messages::streams_group_describe_response as wire;
 use ottla_protocol::messages::streams_group_describe_response::DescribedGroup;
 
 use super::topics::{ConfiguredSubtopology, ConfiguredTopology, InternalTopic};
-use super::{GroupError, StreamsGroup, StreamsMember, not_a_streams_group};
+use super::{StreamsGroup, StreamsMember, not_a_streams_group};
 use crate::group::Group;
+use crate::group::modern::GroupError;
 use crate::group::shard::GroupShard;
 use crate::record::streams::{Subtopology, Tasks, TasksTuple, TopicInfo, Topology};
 use crate::wire::{ListedGroup, StrBytes, text};

@@ -10,20 +10,18 @@ use super::endpoints::EndpointPartitions;
 use super::reconcile::Reconciling;
 use super::topics::{ConfiguredTopology, InternalTopic, Status};
 use super::{
-    GroupError, HeartbeatAftermath, MemberState, NUM_STANDBY_REPLICAS, StreamsGroup, StreamsMember,
-    not_a_streams_group,
+    HeartbeatAftermath, MemberState, NUM_STANDBY_REPLICAS, StreamsGroup, StreamsMember, not_a_streams_group,
 };
 use crate::assignor::streams::{StreamsGroupSpec, StreamsMemberSpec, SubtopologySpec};
-use crate::group::modern::{Computed, TargetTask};
+use crate::group::modern::{Assigning, GroupError, HeartbeatTurn, TargetTask};
 use crate::group::shard::GroupShard;
 use crate::group::turn::{Effects, Then};
 use crate::group::{ClassicGroupState, Group};
-use crate::record::Record;
-use crate::record::share::TargetAssignmentEpoch;
 use crate::record::streams::{
     CurrentTasks, Endpoint, StreamsGroupEpoch, StreamsMemberMetadata, StreamsRecord, TasksTuple,
     TasksTupleWithEpochs, Topology,
 };
+use crate::record::{Record, TargetAssignmentEpoch};
 use crate::settings::{GroupSettings, StreamsGroupConfig};
 use crate::topic_hash::group_hash;
 use crate::topic_lookup::TopicLookup;
@@ -63,21 +61,7 @@ pub struct StreamsHeartbeatOutcome {
     pub missing_topics: Vec<InternalTopic>,
 }
 
-/// How a turn comes to a new target assignment.
-pub enum Assigning {
-    /// Where one is needed, the turn changes nothing and says what to compute.
-    Outside,
-    /// With what was computed, if nothing has changed meanwhile; as `Outside` otherwise.
-    With(Computed<TasksTuple>),
-    /// Under the lock: when the group changes faster than it can be computed.
-    Here,
-}
-
-pub enum StreamsHeartbeatTurn {
-    Done(Effects, Box<StreamsHeartbeatOutcome>),
-    /// To be repeated with this computed.
-    Assign(TargetTask<StreamsGroupSpec>),
-}
+pub type StreamsHeartbeatTurn = HeartbeatTurn<Box<StreamsHeartbeatOutcome>, StreamsGroupSpec>;
 
 /// The assignor, for members among whom is the one that asks.
 pub fn assign(spec: StreamsGroupSpec) -> BTreeMap<MemberId, TasksTuple> {
@@ -93,7 +77,7 @@ impl GroupShard {
         beat: &StreamsHeartbeat<'_>,
         topics: &dyn TopicLookup,
         config: &StreamsGroupConfig,
-        assigning: Assigning,
+        assigning: Assigning<TasksTuple>,
         wall_ms: i64,
     ) -> Result<StreamsHeartbeatTurn, GroupError> {
         let is_join = beat.member_epoch == 0;
@@ -161,7 +145,7 @@ impl Heartbeat<'_> {
     fn decide(
         mut self,
         beat: &StreamsHeartbeat<'_>,
-        assigning: Assigning,
+        assigning: Assigning<TasksTuple>,
     ) -> Result<StreamsHeartbeatTurn, GroupError> {
         let is_changed = self.member.metadata != self.before.metadata;
         if is_changed {
@@ -295,7 +279,7 @@ impl Heartbeat<'_> {
         &mut self,
         configured: &Configured,
         is_delayed: bool,
-        assigning: Assigning,
+        assigning: Assigning<TasksTuple>,
     ) -> Result<(i32, Arc<TasksTuple>), Box<TargetTask<StreamsGroupSpec>>> {
         let (group, target) = (self.group, self.group.modern.target());
         let delayed =

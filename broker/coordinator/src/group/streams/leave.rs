@@ -3,9 +3,9 @@
 
 use ottla_model::{ErrorCode, MemberId};
 
-use super::{GroupError, StreamsGroup, not_a_streams_group};
+use super::{StreamsGroup, not_a_streams_group};
 use crate::group::Group;
-use crate::group::modern::SessionEnd;
+use crate::group::modern::{GroupError, SessionEnd};
 use crate::group::shard::GroupShard;
 use crate::group::turn::{Effects, Turn};
 use crate::record::streams::{StreamsGroupEpoch, StreamsRecord};

@@ -29,7 +29,7 @@ use std::sync::{Arc, LazyLock};
 
 use ottla_model::{ErrorCode, GroupId, MemberId, Offset, TopicName};
 
-use super::modern::{ModernGroup, ModernMember};
+use super::modern::{GroupError, ModernGroup, ModernMember};
 use crate::record::Record;
 use crate::record::streams::{
     StreamsMemberMetadata, StreamsRecord, TasksTuple, TasksTupleWithEpochs, Topology,
@@ -39,10 +39,9 @@ use owners::TaskOwners;
 use rebalance_timeouts::RebalanceTimeouts;
 use topics::ConfiguredTopology;
 
-pub use super::share::GroupError;
 pub use after::HeartbeatAftermath;
 pub use endpoints::EndpointPartitions;
-pub use heartbeat::{Assigning, StreamsHeartbeat, StreamsHeartbeatOutcome, StreamsHeartbeatTurn, assign};
+pub use heartbeat::{StreamsHeartbeat, StreamsHeartbeatOutcome, StreamsHeartbeatTurn, assign};
 
 /// How far a member is on its way to its target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use ottla_model::ErrorCode;
 
 use super::owners::TaskOwners;
-use super::{GroupError, MemberState, StreamsMember};
+use super::{MemberState, StreamsMember};
+use crate::group::modern::GroupError;
 use crate::record::streams::{EpochTasks, Tasks, TasksTuple, TasksTupleWithEpochs};
 
 /// The target of a member, and who has which task.

@@ -169,13 +169,13 @@ fn what_was_computed_outside_counts_only_while_the_group_is_as_it_was() {
         let (now, wall_ms) = (lab.now, lab.wall_ms);
         lab.shard.on_consumer_heartbeat(&beat, &topics, assigning, now, wall_ms).expect("it may join")
     };
-    let ConsumerHeartbeatTurn::Assign(task) = turn(&mut lab, ConsumerAssigning::Outside) else {
+    let ConsumerHeartbeatTurn::Assign(task) = turn(&mut lab, Assigning::Outside) else {
         panic!("a target has to be computed");
     };
     lab.join("c", &["t"]);
     let computed = task.compute(|input| input.assign().expect("an assignment"));
-    let outcome = turn(&mut lab, ConsumerAssigning::With(computed));
+    let outcome = turn(&mut lab, Assigning::With(computed));
     assert!(matches!(outcome, ConsumerHeartbeatTurn::Assign(_)), "c came in between");
-    let outcome = turn(&mut lab, ConsumerAssigning::Here);
+    let outcome = turn(&mut lab, Assigning::Here);
     assert!(matches!(outcome, ConsumerHeartbeatTurn::Done(..)));
 }

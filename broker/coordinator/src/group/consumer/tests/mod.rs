@@ -15,12 +15,12 @@ use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, Offset, TopicId, TopicName};
 
 use super::{
-    ConsumerAssigning, ConsumerGroup, ConsumerHeartbeat, ConsumerHeartbeatOutcome, ConsumerHeartbeatTurn,
-    TopicNames, check_pattern,
+    ConsumerGroup, ConsumerHeartbeat, ConsumerHeartbeatOutcome, ConsumerHeartbeatTurn, TopicNames,
+    check_pattern,
 };
 use crate::group::Group;
+use crate::group::modern::{Assigning, GroupError};
 use crate::group::shard::GroupShard;
-use crate::group::share::GroupError;
 use crate::group::turn::{Answer, Effects};
 use crate::record::Record;
 use crate::record::codec::{self, Decoded};
@@ -155,7 +155,7 @@ impl Lab {
     }
 
     fn send(&mut self, beat: &ConsumerHeartbeat<'_>) -> Result<ConsumerHeartbeatOutcome, GroupError> {
-        let mut assigning = ConsumerAssigning::Outside;
+        let mut assigning = Assigning::Outside;
         loop {
             let topics = self.topics.clone();
             let turn = self.shard.on_consumer_heartbeat(beat, &topics, assigning, self.now, self.wall_ms)?;
@@ -166,7 +166,7 @@ impl Lab {
                 }
                 ConsumerHeartbeatTurn::Assign(task) => {
                     let computed = task.compute(|input| input.assign().expect("an assignment"));
-                    assigning = ConsumerAssigning::With(computed);
+                    assigning = Assigning::With(computed);
                 }
             }
         }

@@ -11,9 +11,9 @@ use ottla_model::{ErrorCode, GroupId, MemberId, Offset, TopicId, TopicName};
 
 use super::topics::Status;
 use super::{
-    Assigning, GroupError, MemberState, StreamsGroup, StreamsHeartbeat, StreamsHeartbeatOutcome,
-    StreamsHeartbeatTurn, assign,
+    MemberState, StreamsGroup, StreamsHeartbeat, StreamsHeartbeatOutcome, StreamsHeartbeatTurn, assign,
 };
+use crate::group::modern::{Assigning, GroupError};
 use crate::group::shard::GroupShard;
 use crate::group::turn::Effects;
 use crate::group::{Committer, Group, OffsetToCommit};
@@ -133,7 +133,7 @@ impl Lab {
     fn decide(
         &mut self,
         beat: &StreamsHeartbeat<'_>,
-        assigning: Assigning,
+        assigning: Assigning<TasksTuple>,
     ) -> Result<StreamsHeartbeatTurn, GroupError> {
         self.shard.on_streams_heartbeat(beat, &self.topics, &self.config, assigning, self.wall_ms)
     }

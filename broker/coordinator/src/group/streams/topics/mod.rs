@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ottla_model::ErrorCode;
 
-use super::GroupError;
+use crate::group::modern::GroupError;
 use crate::java_hash;
 use crate::record::streams::{Subtopology, TopicInfo, Topology};
 use crate::topic_lookup::TopicLookup;

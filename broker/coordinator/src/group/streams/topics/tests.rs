@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ottla_model::{ErrorCode, TopicId, TopicName};
 
 use super::{ConfiguredTopology, Status};
-use crate::group::streams::GroupError;
+use crate::group::modern::GroupError;
 use crate::record::streams::{CopartitionGroup, Subtopology, TopicConfig, TopicInfo, Topology};
 use crate::topic_lookup::TopicLookup;
 use crate::wire::text;
