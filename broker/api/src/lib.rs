@@ -20,6 +20,7 @@ pub mod errors;
 pub mod fence;
 pub mod fetch_session;
 mod fetch_session_cache;
+mod group_describe;
 pub mod groups;
 mod handlers;
 pub mod metrics;

@@ -9,68 +9,53 @@ use ottla_protocol::messages::streams_group_describe_response::DescribedGroup;
 use ottla_protocol::messages::{StreamsGroupDescribeRequest, StreamsGroupDescribeResponse};
 
 use super::prelude::*;
-use crate::streams;
+use crate::group_describe::{Described, Named, describe_groups};
+use crate::{groups, streams};
 
 pub const API: Api = Api { key: ApiKey::StreamsGroupDescribe, min: 0, max: 0, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
-    let mut body: StreamsGroupDescribeRequest = request.decode()?;
-    let access = Access::of(broker, &request);
-    let refused = |group_id, error: ErrorCode| DescribedGroup {
-        group_id,
-        error_code: error.code(),
-        ..Default::default()
+    let body: StreamsGroupDescribeRequest = request.decode()?;
+    let named = Named {
+        ids: body.group_ids,
+        includes_operations: body.include_authorized_operations,
+        is_enabled: streams::is_enabled(broker),
     };
-    if !streams::is_enabled(broker) {
-        let groups = body.group_ids.into_iter().map(|id| refused(id, ErrorCode::UnsupportedVersion));
-        return request.ready(&response_of(groups.collect()));
-    }
-    let unauthorized =
-        access.take_refused(&mut body.group_ids, |id| access.group(AclOperation::Describe, id));
-    let mut groups: Vec<DescribedGroup> =
-        unauthorized.into_iter().map(|id| refused(id, ErrorCode::GroupAuthorizationFailed)).collect();
-    let (unnamed, named): (Vec<_>, Vec<_>) = body.group_ids.into_iter().partition(|id| id.is_empty());
-    groups.extend(unnamed.into_iter().map(|id| refused(id, ErrorCode::InvalidGroupId)));
-    let replies: Vec<_> = named.iter().map(|id| broker.groups.describe_streams_group(id)).collect();
-    let tells_operations = body.include_authorized_operations;
-    park(async move {
-        for reply in replies {
-            let mut group = reply.into_future().await;
-            if tells_operations && group.error_code == 0 {
-                group.authorized_operations = access.group_operations(&group.group_id);
-            }
-            groups.push(hide_unauthorized(&access, group));
-        }
-        request.answer(&response_of(groups))
-    })
+    let groups =
+        describe_groups(Access::of(broker, &request), named, |id| broker.groups.describe_streams_group(id));
+    let response = groups.map(|groups| StreamsGroupDescribeResponse { groups, ..Default::default() });
+    groups::relay(request, response)
 }
 
-fn response_of(groups: Vec<DescribedGroup>) -> StreamsGroupDescribeResponse {
-    StreamsGroupDescribeResponse { groups, ..Default::default() }
-}
+impl Described for DescribedGroup {
+    const HAS_HIDDEN_TOPICS: &'static str =
+        "The described group uses topics that the client is not authorized to describe.";
 
-/// Who may not see a topic does not see a group whose topology has it.
-fn hide_unauthorized(access: &Access, group: DescribedGroup) -> DescribedGroup {
-    if !access.is_limited() {
-        return group;
+    fn refused(group_id: StrBytes, error: ErrorCode, why: Option<StrBytes>) -> DescribedGroup {
+        DescribedGroup { group_id, error_code: error.code(), error_message: why, ..Default::default() }
     }
-    let subtopologies = group.topology.iter().flat_map(|topology| topology.subtopologies.iter().flatten());
-    let names: HashSet<&str> = subtopologies
-        .flat_map(|one| {
-            let internal = one.repartition_source_topics.iter().chain(&one.state_changelog_topics);
-            let named = one.source_topics.iter().chain(&one.repartition_sink_topics);
-            named.chain(internal.map(|topic| &topic.name)).map(|name| &**name)
-        })
-        .collect();
-    if names.into_iter().all(|name| access.topic(AclOperation::Describe, name)) {
-        return group;
+
+    fn group_id(&self) -> &StrBytes {
+        &self.group_id
     }
-    DescribedGroup {
-        group_id: group.group_id,
-        error_code: ErrorCode::TopicAuthorizationFailed.code(),
-        error_message: message(
-            "The described group uses topics that the client is not authorized to describe.",
-        ),
-        ..Default::default()
+
+    fn is_refused(&self) -> bool {
+        self.error_code != 0
+    }
+
+    fn set_authorized_operations(&mut self, operations: i32) {
+        self.authorized_operations = operations;
+    }
+
+    /// Those of the topology.
+    fn topics(&self) -> HashSet<&str> {
+        let subtopologies = self.topology.iter().flat_map(|topology| topology.subtopologies.iter().flatten());
+        subtopologies
+            .flat_map(|one| {
+                let internal = one.repartition_source_topics.iter().chain(&one.state_changelog_topics);
+                let named = one.source_topics.iter().chain(&one.repartition_sink_topics);
+                named.chain(internal.map(|topic| &topic.name)).map(|name| &**name)
+            })
+            .collect()
     }
 }
