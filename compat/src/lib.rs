@@ -26,5 +26,6 @@ pub mod summary;
 pub mod tool_texts;
 pub mod tools;
 pub mod transactions;
+pub mod verdict;
 pub mod wire;
 pub mod words;

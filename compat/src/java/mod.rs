@@ -14,8 +14,9 @@ use std::time::Instant;
 use crate::broker::{self, Against};
 use crate::failure::{Outcome, While, fail};
 use crate::places::{ScratchDir, compat_dir};
+use crate::verdict::Verdict;
 use crate::{clients, summary};
-use report::{Ended, Results, Verdict};
+use report::{Ended, Results};
 use rows::{Row, Rows};
 use runs::{Bench, Unit};
 

@@ -14,9 +14,10 @@
 
 use std::collections::BTreeMap;
 
-use super::report::{Ended, Verdict};
+use super::report::Ended;
 use crate::broker::Against;
 use crate::failure::{Outcome, fail};
+use crate::verdict::Verdict;
 
 /// What the harness puts before the reasons of a skipped test.
 const WAITS: &str = "waits: ";

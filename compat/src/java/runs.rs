@@ -9,11 +9,12 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::report::{Ended, Results, Verdict, parse};
+use super::report::{Ended, Results, parse};
 use crate::broker::{Against, ottla_binary};
 use crate::failure::{Outcome, While};
 use crate::places::compat_dir;
 use crate::process::{Process, last_lines};
+use crate::verdict::Verdict;
 
 /// Of one class: Apache Kafka takes some seconds to start, and the longest class has a hundred tests.
 const CLASS_LIMIT: Duration = Duration::from_secs(3_600);

@@ -17,33 +17,7 @@
 use std::collections::BTreeMap;
 
 use crate::failure::{Outcome, fail};
-
-/// What became of one test on one broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Verdict {
-    Passed,
-    Failed,
-    Skipped,
-    #[default]
-    NotRun,
-}
-
-impl Verdict {
-    const NAMES: [(Self, &'static str); 4] = [
-        (Self::Passed, "passed"),
-        (Self::Failed, "failed"),
-        (Self::Skipped, "skipped"),
-        (Self::NotRun, "not run"),
-    ];
-
-    pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(verdict, _)| *verdict == self).map_or("", |(_, name)| name)
-    }
-
-    fn parse(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(verdict, _)| *verdict)
-    }
-}
+use crate::verdict::Verdict;
 
 /// How much of itself the suite did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

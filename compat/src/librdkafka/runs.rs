@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::rows::{Mode, Rows, Verdict, number};
+use super::rows::{Mode, Rows, number};
 use super::sources::{Scenario, Test};
 use crate::failure::{Outcome, While};
 use crate::process::{Process, last_lines};
+use crate::verdict::Verdict;
 
 /// The tests mostly wait, so more of them than processors run at once.
 const PARALLEL_COUNT: usize = 6;
