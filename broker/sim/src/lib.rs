@@ -1,6 +1,7 @@
 //! Simulated worlds for real rooms: seeded histories, outside checkers.
 //! Shell. A failing seed is printed as the command that repeats it.
 
+pub mod breaking;
 pub mod cleaner_history;
 pub mod cluster_history;
 pub mod consumer_history;
@@ -10,6 +11,7 @@ pub mod metadata_history;
 pub mod rooms;
 pub mod share_history;
 pub mod transaction_history;
+pub mod wire;
 
 /// The seeds a test runs: the one in `OTTLA_SEED`, or so many from 0 on (`OTTLA_SEEDS` of them
 /// when that is set).

@@ -17,7 +17,8 @@ use ottla_env::{Env, Tasks};
 use ottla_log::{LogManager, LogManagerSettings};
 use ottla_metadata::{Metadata, Registration};
 use ottla_protocol::StrBytes;
-use ottla_protocol::messages::DeleteTopicsRequest;
+use ottla_protocol::messages::create_topics_request::CreatableTopic;
+use ottla_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest};
 use ottla_replica::ReplicaManager;
 use ottla_server::{rooms as server, settings as server_settings};
 use prometheus::Registry;
@@ -201,6 +202,13 @@ impl World {
         // Its own outcome says nothing: there is nothing to decide in it.
         drop(wait(self.rooms().metadata.delete_topics(DeleteTopicsRequest::default(), 6)));
         answer
+    }
+
+    /// Makes a topic, on a healthy disk.
+    pub fn make_topic(&self, topic: CreatableTopic) {
+        let request = CreateTopicsRequest::default().with_topics(vec![topic]);
+        let made = self.ask(self.rooms().metadata.create_topics(request)).expect("a healthy disk");
+        assert_eq!(made.topics[0].error_code, 0, "the topic is made");
     }
 
     /// Ends this life of the broker and begins the next.

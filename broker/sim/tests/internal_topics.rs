@@ -21,7 +21,7 @@ use ottla_protocol::messages::{
 };
 use ottla_protocol::{ApiKey, Decode, Encode};
 use ottla_sim::rooms::{End, World, wire as text};
-use ottla_sim::transaction_history::wire::{self, TurnTasks};
+use ottla_sim::wire::{self, TurnTasks};
 
 const INTERNAL: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
 const TOPIC: &str = "t";

@@ -15,7 +15,7 @@ use ottla_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest, Produce
 use ottla_protocol::{ApiKey, StrBytes};
 use ottla_records::BatchBuilder;
 use ottla_sim::rooms::{World, wire as text};
-use ottla_sim::transaction_history::wire::{self, TurnTasks};
+use ottla_sim::wire::{self, TurnTasks};
 
 const TOPIC: &str = "t";
 const VERSION: i16 = 12;

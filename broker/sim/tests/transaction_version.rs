@@ -6,7 +6,7 @@ use ottla_protocol::ApiKey;
 use ottla_protocol::messages::update_features_request::FeatureUpdateKey;
 use ottla_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, UpdateFeaturesRequest};
 use ottla_sim::rooms::{End, World, wire as text};
-use ottla_sim::transaction_history::wire;
+use ottla_sim::wire;
 
 const FEATURE: &str = "transaction.version";
 

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::SESSION_MS;
-use crate::transaction_history::wire::Request;
+use crate::wire::Request;
 
 /// A topic and a partition of it.
 pub type Place = (Uuid, i32);

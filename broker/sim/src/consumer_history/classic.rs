@@ -21,7 +21,7 @@ use super::book::{Book, Place};
 use super::offsets::{Identity, Positions};
 use super::{GROUP, NAMES, REBALANCE_MS, SESSION_MS};
 use crate::rooms::wire;
-use crate::transaction_history::wire::Client;
+use crate::wire::Client;
 
 const PROTOCOL: &str = "range";
 const SUBSCRIPTION_VERSION: i16 = 1;

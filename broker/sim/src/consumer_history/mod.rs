@@ -7,26 +7,26 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
-use ottla_env::memory::{Faults, SeededRng};
+use ottla_env::memory::SeededRng;
 use ottla_env::{BoxFuture, Clock};
 use ottla_model::ErrorCode;
 use ottla_network::Handler;
 use ottla_protocol::ApiKey;
 use ottla_protocol::messages::create_topics_request::CreatableTopic;
 use ottla_protocol::messages::{
-    ConsumerGroupHeartbeatResponse, CreateTopicsRequest, DeleteTopicsRequest, HeartbeatResponse,
-    JoinGroupResponse, SyncGroupResponse,
+    ConsumerGroupHeartbeatResponse, DeleteTopicsRequest, HeartbeatResponse, JoinGroupResponse,
+    SyncGroupResponse,
 };
 
 use self::book::{Book, Place};
 use self::classic::ClassicMember;
 use self::modern::ModernMember;
 use self::offsets::Positions;
+use crate::breaking::Breaking;
 use crate::rooms::{End, World, wire as text};
-use crate::transaction_history::wire::{Manners, Request, TurnTasks, Wire, decoded};
+use crate::wire::{Manners, Request, TurnTasks, Wire, decoded};
 
 pub mod book;
 mod classic;
@@ -74,15 +74,11 @@ impl ConsumerHistory {
         let world = World::with_settings(seed, Arc::new(tasks.clone()), true, &SETTINGS);
         let rng = Arc::new(SeededRng::new(seed ^ 0x00c0_5e72));
         let book = Arc::new(Book::default());
-        let wire = Arc::new_cyclic(|wire: &std::sync::Weak<Wire>| {
-            let (wire, book) = (wire.clone(), book.clone());
-            let tap = move |request: &Request, response: &bytes::Bytes| {
-                if let Some(wire) = wire.upgrade() {
-                    see(&wire, &book, request, response);
-                }
-            };
-            Wire::new(rng, world.clock.clone(), tasks).with_tap(Arc::new(tap))
-        });
+        let seen_by = book.clone();
+        let see = move |wire: &Wire, request: &Request, response: &bytes::Bytes| {
+            see(wire, &seen_by, request, response);
+        };
+        let wire = Wire::seen(rng, world.clock.clone(), tasks, see);
         let mut history =
             ConsumerHistory { world, wire, clients: Vec::new(), book, manners: ROUGH, restarts: 0 };
         let rooms = history.world.rooms();
@@ -100,9 +96,7 @@ impl ConsumerHistory {
             .with_name(text(NAMES[place]).into())
             .with_num_partitions(PARTITIONS[place])
             .with_replication_factor(1);
-        let request = CreateTopicsRequest::default().with_topics(vec![topic]);
-        let made = self.world.ask(self.world.rooms().metadata.create_topics(request));
-        assert_eq!(made.expect("a healthy disk").topics[0].error_code, 0);
+        self.world.make_topic(topic);
         self.look_at_topics();
     }
 
@@ -147,60 +141,6 @@ impl ConsumerHistory {
         self.settle();
     }
 
-    fn step(&mut self) {
-        match self.wire.rng.below(100) {
-            0..28 => drop(self.wire.tasks.poll_one(&self.wire.rng)),
-            28..56 => self.poll_client(),
-            56..76 => drop(self.wire.deliver_one(&self.world.rooms().door, self.manners.answer_lost)),
-            76..88 => drop(self.world.rooms().logs.flush_next()),
-            88..96 => self.world.clock.advance(Duration::from_millis(self.wire.rng.below(90))),
-            96 => {
-                if let Some(ended) = self.wire.next_ended() {
-                    self.world.rooms().door.on_close(&ended);
-                }
-            }
-            _ => self.world.tick(),
-        }
-    }
-
-    fn poll_client(&mut self) {
-        let place = self.wire.rng.below(self.clients.len() as u64) as usize;
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(self.clients[place].as_mut().poll(&mut context).is_pending(), "clients never end");
-    }
-
-    fn restart(&mut self, end: End) {
-        self.book.note(format!("restart: {end:?}"));
-        self.restarts += 1;
-        self.wire.on_crash(end == End::PowerLoss);
-        self.world.restart(end);
-        self.look_at_topics();
-    }
-
-    /// The process dies after some more of its writes, wherever that may be.
-    fn die_slowly(&mut self) {
-        let changes = self.wire.rng.below(12);
-        self.book.note(format!("dies after {changes} changes"));
-        self.world.disk.die_after(changes);
-        for _ in 0..60 {
-            self.step();
-        }
-        self.restart(End::PowerLoss);
-    }
-
-    fn fail_something(&mut self) {
-        let faults = self.world.random_faults();
-        self.book.note(format!("faults {faults:?}"));
-        self.world.disk.set_faults(faults);
-        for _ in 0..self.wire.rng.below(60) {
-            self.step();
-        }
-        self.world.disk.set_faults(Faults::default());
-        if self.world.is_offline() {
-            self.restart(End::PowerLoss);
-        }
-    }
-
     /// Nobody breaks anything any more: three members, of each kind, share all partitions.
     fn settle(&mut self) {
         self.book.note("everybody is gone".to_owned());
@@ -232,6 +172,48 @@ impl ConsumerHistory {
             }
         }
         panic!("not with exactly one member: {left:?}");
+    }
+}
+
+impl Breaking for ConsumerHistory {
+    fn world(&self) -> &World {
+        &self.world
+    }
+
+    fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    fn clients(&mut self) -> &mut Vec<BoxFuture<'static, ()>> {
+        &mut self.clients
+    }
+
+    fn note(&self, text: String) {
+        self.book.note(text);
+    }
+
+    fn step(&mut self) {
+        match self.wire.rng.below(100) {
+            0..28 => drop(self.wire.tasks.poll_one(&self.wire.rng)),
+            28..56 => self.poll_client(),
+            56..76 => drop(self.wire.deliver_one(&self.world.rooms().door, self.manners.answer_lost)),
+            76..88 => drop(self.world.rooms().logs.flush_next()),
+            88..96 => self.world.clock.advance(Duration::from_millis(self.wire.rng.below(90))),
+            96 => {
+                if let Some(ended) = self.wire.next_ended() {
+                    self.world.rooms().door.on_close(&ended);
+                }
+            }
+            _ => self.world.tick(),
+        }
+    }
+
+    fn restart(&mut self, end: End) {
+        self.book.note(format!("restart: {end:?}"));
+        self.restarts += 1;
+        self.wire.on_crash(end == End::PowerLoss);
+        self.world.restart(end);
+        self.look_at_topics();
     }
 }
 

@@ -14,7 +14,7 @@ use super::book::{Book, Place};
 use super::offsets::{Identity, Positions};
 use super::{GROUP, NAMES, PATTERN, REBALANCE_MS};
 use crate::rooms::wire;
-use crate::transaction_history::wire::Client;
+use crate::wire::Client;
 
 pub struct ModernMember {
     /// Its id.

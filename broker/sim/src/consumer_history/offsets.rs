@@ -17,7 +17,7 @@ use ottla_protocol::messages::{
 use super::GROUP;
 use super::book::{Book, Place};
 use crate::rooms::wire;
-use crate::transaction_history::wire::Client;
+use crate::wire::Client;
 
 const COMMIT_VERSION: i16 = 9;
 const FETCH_VERSION: i16 = 9;

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::book::{Book, Fate, Place, Verdict};
 use super::{GROUP, PARTITIONS, TOPIC};
 use crate::rooms::wire;
-use crate::transaction_history::wire::Client;
+use crate::wire::Client;
 
 pub const FETCH_VERSION: i16 = 1;
 

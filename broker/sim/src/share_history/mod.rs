@@ -7,11 +7,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use ottla_coordinator::share::SharePartitionKey;
-use ottla_env::memory::{Faults, SeededRng};
+use ottla_env::memory::SeededRng;
 use ottla_env::{BoxFuture, Clock};
 use ottla_log::ReadLimits;
 use ottla_model::{ErrorCode, GroupId, TopicId};
@@ -21,14 +20,15 @@ use ottla_protocol::messages::create_topics_request::CreatableTopic;
 use ottla_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use ottla_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use ottla_protocol::messages::{
-    CreateTopicsRequest, IncrementalAlterConfigsRequest, ProduceRequest, ProduceResponse, ShareFetchResponse,
+    IncrementalAlterConfigsRequest, ProduceRequest, ProduceResponse, ShareFetchResponse,
 };
 use ottla_records::BatchBuilder;
 
 use self::book::{Book, Delivered, Fetched};
 use self::member::{FETCH_VERSION, Life, Member};
+use crate::breaking::Breaking;
 use crate::rooms::{End, World, wire as text};
-use crate::transaction_history::wire::{Client, Manners, Request, TurnTasks, Wire, decoded};
+use crate::wire::{Client, Manners, Request, TurnTasks, Wire, decoded};
 
 pub mod book;
 mod member;
@@ -75,15 +75,11 @@ impl ShareHistory {
         let world = World::with_settings(seed, Arc::new(tasks.clone()), true, &SETTINGS);
         let rng = Arc::new(SeededRng::new(seed ^ 0x005a_a7e5));
         let book = Arc::new(Book::default());
-        let wire = Arc::new_cyclic(|wire: &std::sync::Weak<Wire>| {
-            let (wire, book) = (wire.clone(), book.clone());
-            let tap = move |request: &Request, response: &bytes::Bytes| {
-                if let Some(wire) = wire.upgrade() {
-                    see(&wire, &book, request, response);
-                }
-            };
-            Wire::new(rng, world.clock.clone(), tasks).with_tap(Arc::new(tap))
-        });
+        let seen_by = book.clone();
+        let see = move |wire: &Wire, request: &Request, response: &bytes::Bytes| {
+            see(wire, &seen_by, request, response);
+        };
+        let wire = Wire::seen(rng, world.clock.clone(), tasks, see);
         let mut history = ShareHistory {
             world,
             wire,
@@ -107,9 +103,7 @@ impl ShareHistory {
             .with_name(text(TOPIC).into())
             .with_num_partitions(PARTITIONS)
             .with_replication_factor(1);
-        let request = CreateTopicsRequest::default().with_topics(vec![topic]);
-        let made = self.world.ask(rooms.metadata.create_topics(request)).expect("a healthy disk");
-        assert_eq!(made.topics[0].error_code, 0);
+        self.world.make_topic(topic);
         const GROUP_RESOURCE: i8 = 32;
         let earliest = AlterableConfig::default()
             .with_name(text("share.auto.offset.reset"))
@@ -164,27 +158,6 @@ impl ShareHistory {
             }
         }
         self.settle();
-    }
-
-    fn step(&mut self) {
-        match self.wire.rng.below(100) {
-            0..28 => drop(self.wire.tasks.poll_one(&self.wire.rng)),
-            28..56 => self.poll_client(),
-            56..76 => drop(self.wire.deliver_one(&self.world.rooms().door, self.manners.answer_lost)),
-            76..88 => drop(self.world.rooms().logs.flush_next()),
-            88..95 => self.world.clock.advance(Duration::from_millis(self.wire.rng.below(60))),
-            95 => self.end_connection(),
-            96 => self.end_locks(),
-            97 => self.look_on(),
-            98 => self.world.rooms().share_state.runtime.tick(),
-            _ => self.world.tick(),
-        }
-    }
-
-    fn poll_client(&mut self) {
-        let place = self.wire.rng.below(self.clients.len() as u64) as usize;
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(self.clients[place].as_mut().poll(&mut context).is_pending(), "clients never end");
     }
 
     /// The broker notices that a connection was cut.
@@ -242,47 +215,6 @@ impl ShareHistory {
         ends.collect()
     }
 
-    fn restart(&mut self, end: End) {
-        self.book.note(format!("restart: {end:?}"));
-        self.restarts += 1;
-        let is_healthy = !self.world.is_offline();
-        let (ends, starts) = (self.log_ends(), self.stored_starts());
-        self.wire.on_crash(end == End::PowerLoss);
-        self.world.restart(end);
-        self.book.restarted();
-        for (index, (before, now)) in ends.into_iter().zip(self.log_ends()).enumerate() {
-            self.book.lost(index as i32, now..before);
-        }
-        let floor = if end == End::PowerLoss || !is_healthy { &self.durable_starts } else { &starts };
-        let now = self.stored_starts();
-        no_start_is_before(&now, floor);
-        self.stored_starts = now;
-    }
-
-    /// The process dies after some more of its writes, wherever that may be.
-    fn die_slowly(&mut self) {
-        let changes = self.wire.rng.below(12);
-        self.book.note(format!("dies after {changes} changes"));
-        self.world.disk.die_after(changes);
-        for _ in 0..60 {
-            self.step();
-        }
-        self.restart(End::PowerLoss);
-    }
-
-    fn fail_something(&mut self) {
-        let faults = self.world.random_faults();
-        self.book.note(format!("faults {faults:?}"));
-        self.world.disk.set_faults(faults);
-        for _ in 0..self.wire.rng.below(60) {
-            self.step();
-        }
-        self.world.disk.set_faults(Faults::default());
-        if self.world.is_offline() {
-            self.restart(End::PowerLoss);
-        }
-    }
-
     /// Nobody breaks anything any more, and one member takes what is left.
     fn settle(&mut self) {
         self.book.note("everybody is gone".to_owned());
@@ -324,6 +256,56 @@ impl ShareHistory {
             next = slice.next_offset;
         }
         found
+    }
+}
+
+impl Breaking for ShareHistory {
+    fn world(&self) -> &World {
+        &self.world
+    }
+
+    fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    fn clients(&mut self) -> &mut Vec<BoxFuture<'static, ()>> {
+        &mut self.clients
+    }
+
+    fn note(&self, text: String) {
+        self.book.note(text);
+    }
+
+    fn step(&mut self) {
+        match self.wire.rng.below(100) {
+            0..28 => drop(self.wire.tasks.poll_one(&self.wire.rng)),
+            28..56 => self.poll_client(),
+            56..76 => drop(self.wire.deliver_one(&self.world.rooms().door, self.manners.answer_lost)),
+            76..88 => drop(self.world.rooms().logs.flush_next()),
+            88..95 => self.world.clock.advance(Duration::from_millis(self.wire.rng.below(60))),
+            95 => self.end_connection(),
+            96 => self.end_locks(),
+            97 => self.look_on(),
+            98 => self.world.rooms().share_state.runtime.tick(),
+            _ => self.world.tick(),
+        }
+    }
+
+    fn restart(&mut self, end: End) {
+        self.book.note(format!("restart: {end:?}"));
+        self.restarts += 1;
+        let is_healthy = !self.world.is_offline();
+        let (ends, starts) = (self.log_ends(), self.stored_starts());
+        self.wire.on_crash(end == End::PowerLoss);
+        self.world.restart(end);
+        self.book.restarted();
+        for (index, (before, now)) in ends.into_iter().zip(self.log_ends()).enumerate() {
+            self.book.lost(index as i32, now..before);
+        }
+        let floor = if end == End::PowerLoss || !is_healthy { &self.durable_starts } else { &starts };
+        let now = self.stored_starts();
+        no_start_is_before(&now, floor);
+        self.stored_starts = now;
     }
 }
 

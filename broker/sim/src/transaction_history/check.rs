@@ -17,8 +17,9 @@ use ottla_records::{BatchHeader, EndTxnMarker, batches};
 use ottla_replica::Partition;
 
 use super::book::{Book, Output, output_count, output_partition};
-use super::{IN, OUT, OUT_PARTITIONS, fetch, wire};
+use super::{IN, OUT, OUT_PARTITIONS, fetch};
 use crate::rooms::{World, wait, wire as text};
+use crate::wire;
 
 const TRANSACTIONS: &str = "__transaction_state";
 

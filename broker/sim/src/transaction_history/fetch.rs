@@ -11,8 +11,8 @@ use ottla_protocol::messages::fetch_response::PartitionData;
 use ottla_protocol::messages::{FetchRequest, FetchResponse};
 use ottla_records::{EndTxnMarker, batches};
 
-use super::wire::Client;
 use crate::rooms::wire;
+use crate::wire::Client;
 
 pub const VERSION: i16 = 11;
 

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use ottla_env::memory::{Faults, SeededRng};
+use ottla_env::memory::SeededRng;
 use ottla_env::{BoxFuture, Clock};
 use ottla_log::AppendOrigin;
-use ottla_protocol::messages::CreateTopicsRequest;
 use ottla_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use ottla_records::BatchBuilder;
 use ottla_replica::Acks;
@@ -22,14 +21,14 @@ use self::book::{Book, Output};
 use self::check::Durable;
 pub use self::processor::Generation;
 use self::processor::Processor;
-use self::wire::{Client, Manners, TurnTasks, Wire};
+use crate::breaking::Breaking;
 use crate::rooms::{End, World, wire as text};
+use crate::wire::{Client, Manners, TurnTasks, Wire};
 
 pub mod book;
 mod check;
 mod fetch;
 mod processor;
-pub mod wire;
 
 const IN: &str = "in";
 const OUT: &str = "out";
@@ -116,9 +115,7 @@ impl TransactionHistory {
                 .with_num_partitions(partitions)
                 .with_configs(vec![roll])
                 .with_replication_factor(1);
-            let request = CreateTopicsRequest::default().with_topics(vec![topic]);
-            let made = self.world.ask(rooms.metadata.create_topics(request)).expect("a healthy disk");
-            assert_eq!(made.topics[0].error_code, 0);
+            self.world.make_topic(topic);
         }
         for app in 0..self.apps.len() {
             let partition = rooms.replicas.partition(IN, app as i32).expect("hosted");
@@ -182,68 +179,9 @@ impl TransactionHistory {
         }
     }
 
-    fn step(&mut self) {
-        match self.wire.rng.below(100) {
-            0..30 => drop(self.wire.tasks.poll_one(&self.wire.rng)),
-            30..60 => self.poll_client(),
-            60..78 => drop(self.wire.deliver_one(&self.world.rooms().door, self.weather.manners.answer_lost)),
-            78..92 => drop(self.world.rooms().logs.flush_next()),
-            92..98 => self.world.clock.advance(Duration::from_millis(self.wire.rng.below(60))),
-            98 => self.world.rooms().transactions.tick(),
-            _ => self.world.tick(),
-        }
-    }
-
-    fn poll_client(&mut self) {
-        if self.clients.is_empty() {
-            return;
-        }
-        let place = self.wire.rng.below(self.clients.len() as u64) as usize;
-        let mut context = Context::from_waker(Waker::noop());
-        if self.clients[place].as_mut().poll(&mut context).is_ready() {
-            drop(self.clients.remove(place));
-        }
-    }
-
-    fn restart(&mut self, end: End) {
-        self.book.note(format!("restart: {end:?}"));
-        self.restarts += 1;
-        self.durable.note(&self.world);
-        self.wire.on_crash(end == End::PowerLoss);
-        self.world.restart(end);
-        self.durable.check(&self.world);
-        check::completed_have_markers(&self.world, &self.durable);
-        check::producers_are_those_of_the_records(&self.world);
-    }
-
     fn check_completions(&mut self) {
         self.durable.note(&self.world);
         check::completed_have_markers(&self.world, &self.durable);
-    }
-
-    /// The process dies after some more of its writes, wherever that may be.
-    fn die_slowly(&mut self) {
-        let changes = self.wire.rng.below(12);
-        self.book.note(format!("dies after {changes} changes"));
-        self.world.disk.die_after(changes);
-        for _ in 0..60 {
-            self.step();
-        }
-        self.restart(if self.wire.rng.chance(500) { End::Kill } else { End::PowerLoss });
-    }
-
-    fn fail_something(&mut self) {
-        let faults = self.world.random_faults();
-        self.book.note(format!("faults {faults:?}"));
-        self.world.disk.set_faults(faults);
-        for _ in 0..self.wire.rng.below(60) {
-            self.step();
-        }
-        self.world.disk.set_faults(Faults::default());
-        self.book.note("faults end".to_owned());
-        if self.world.is_offline() {
-            self.restart(if self.wire.rng.chance(700) { End::PowerLoss } else { End::Kill });
-        }
     }
 
     /// No client any more: what is open is aborted in time, and everything comes to its end.
@@ -265,6 +203,67 @@ impl TransactionHistory {
             }
         }
         panic!("a transaction was never completed: {} tasks are left", self.wire.tasks.count());
+    }
+}
+
+impl Breaking for TransactionHistory {
+    fn world(&self) -> &World {
+        &self.world
+    }
+
+    fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    fn clients(&mut self) -> &mut Vec<BoxFuture<'static, ()>> {
+        &mut self.clients
+    }
+
+    fn note(&self, text: String) {
+        self.book.note(text);
+    }
+
+    fn step(&mut self) {
+        match self.wire.rng.below(100) {
+            0..30 => drop(self.wire.tasks.poll_one(&self.wire.rng)),
+            30..60 => self.poll_client(),
+            60..78 => drop(self.wire.deliver_one(&self.world.rooms().door, self.weather.manners.answer_lost)),
+            78..92 => drop(self.world.rooms().logs.flush_next()),
+            92..98 => self.world.clock.advance(Duration::from_millis(self.wire.rng.below(60))),
+            98 => self.world.rooms().transactions.tick(),
+            _ => self.world.tick(),
+        }
+    }
+
+    fn restart(&mut self, end: End) {
+        self.book.note(format!("restart: {end:?}"));
+        self.restarts += 1;
+        self.durable.note(&self.world);
+        self.wire.on_crash(end == End::PowerLoss);
+        self.world.restart(end);
+        self.durable.check(&self.world);
+        check::completed_have_markers(&self.world, &self.durable);
+        check::producers_are_those_of_the_records(&self.world);
+    }
+
+    fn end_of_slow_death(&self) -> End {
+        if self.wire.rng.chance(500) { End::Kill } else { End::PowerLoss }
+    }
+
+    fn end_of_failed_disk(&self) -> End {
+        if self.wire.rng.chance(700) { End::PowerLoss } else { End::Kill }
+    }
+
+    /// Clients end.
+    fn poll_client(&mut self) {
+        if self.clients.is_empty() {
+            return;
+        }
+        let place = self.wire.rng.below(self.clients.len() as u64) as usize;
+        let mut context = Context::from_waker(Waker::noop());
+        if self.clients[place].as_mut().poll(&mut context).is_ready() {
+            drop(self.clients.remove(place));
+        }
     }
 }
 

@@ -21,9 +21,9 @@ use ottla_protocol::messages::{
 use ottla_records::BatchBuilder;
 
 use super::book::{Book, Output, output_count, output_partition};
-use super::wire::{Asked, Client};
 use super::{IN, INPUTS, OUT, TIMEOUT_MS, fetch};
 use crate::rooms::wire;
+use crate::wire::{Asked, Client};
 
 /// The generation of the protocol that an application speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

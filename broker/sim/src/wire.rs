@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -181,8 +181,22 @@ impl Wire {
         }
     }
 
-    pub fn with_tap(self, tap: Tap) -> Wire {
-        Wire { tap: Some(tap), ..self }
+    /// With somebody who sees each answer of the broker, whether it arrives or not.
+    pub fn seen(
+        rng: Arc<SeededRng>,
+        clock: MemoryClock,
+        tasks: TurnTasks,
+        see: impl Fn(&Wire, &Request, &Bytes) + Send + Sync + 'static,
+    ) -> Arc<Wire> {
+        Arc::new_cyclic(|wire: &Weak<Wire>| {
+            let wire = wire.clone();
+            let tap = move |request: &Request, response: &Bytes| {
+                if let Some(wire) = wire.upgrade() {
+                    see(&wire, request, response);
+                }
+            };
+            Wire { tap: Some(Arc::new(tap)), ..Wire::new(rng, clock, tasks) }
+        })
     }
 
     /// How many requests were admitted.
