@@ -19,6 +19,8 @@ pub struct Asked {
     pub leader_epoch: LeaderEpoch,
     pub offset: Offset,
     pub last_epoch: Option<LeaderEpoch>,
+    /// Whether the log has no records.
+    pub is_empty: bool,
 }
 
 /// What is to be done.
@@ -28,6 +30,9 @@ pub enum Verdict {
     Append { records: Bytes, high_watermark: Offset, log_start: Offset },
     /// Cut the log, and ask again; nothing else of the answer counts.
     Truncate(DivergingEpoch),
+    /// The same for an empty log, which begins anew at an earlier offset: what its leader begins with is in the middle
+    /// of a batch (`Partition.appendRecordsToFollowerOrFutureReplica`).
+    AppendEarlier { start: Offset, records: Bytes, high_watermark: Offset, log_start: Offset },
     /// The log begins anew at the leader's start; `None`: the leader did not say where that is.
     Restart(Option<Offset>),
     /// The image will bring another leader epoch.
@@ -56,14 +61,26 @@ pub fn judge(asked: &Asked, answered: PartitionData) -> Verdict {
         return Verdict::Truncate(DivergingEpoch { epoch, end });
     }
     let records = answered.records.unwrap_or_default();
-    match fitting(asked, &records) {
-        Ok(bytes) => Verdict::Append {
-            records: records.slice(..bytes),
-            high_watermark: Offset(answered.high_watermark),
-            log_start: Offset(answered.log_start_offset),
-        },
+    let high_watermark = Offset(answered.high_watermark);
+    let log_start = Offset(answered.log_start_offset);
+    let earlier = earlier_start(asked, &records);
+    match fitting(&Asked { offset: earlier.unwrap_or(asked.offset), ..*asked }, &records) {
+        Ok(bytes) => {
+            let records = records.slice(..bytes);
+            match earlier {
+                Some(start) => Verdict::AppendEarlier { start, records, high_watermark, log_start },
+                None => Verdict::Append { records, high_watermark, log_start },
+            }
+        }
         Err(why) => Verdict::Unfit(why),
     }
+}
+
+/// Where the batch begins that an empty log is to begin with, if that is before what was asked for.
+fn earlier_start(asked: &Asked, records: &[u8]) -> Option<Offset> {
+    let first = *batches(records).next()?.ok()?.header();
+    let is_around = first.base_offset < asked.offset && first.last_offset() >= asked.offset;
+    (asked.is_empty && is_around).then_some(first.base_offset)
 }
 
 /// How many bytes are whole batches that fit behind what is there. A leader may cut the last batch off anywhere.
@@ -102,8 +119,12 @@ mod tests {
 
     use super::*;
 
-    const ASKED: Asked =
-        Asked { leader_epoch: LeaderEpoch(5), offset: Offset(10), last_epoch: Some(LeaderEpoch(3)) };
+    const ASKED: Asked = Asked {
+        leader_epoch: LeaderEpoch(5),
+        offset: Offset(10),
+        last_epoch: Some(LeaderEpoch(3)),
+        is_empty: false,
+    };
 
     fn batch(offset: i64, epoch: i32) -> Bytes {
         let mut builder = BatchBuilder::new().base_offset(Offset(offset)).leader_epoch(LeaderEpoch(epoch));
@@ -153,6 +174,21 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_log_begins_with_the_batch_that_its_leader_begins_within() {
+        let mut builder = BatchBuilder::new().base_offset(Offset(9)).leader_epoch(LeaderEpoch(3));
+        for _record in 0..2 {
+            builder.append(1, None, Some(b"value"), &[]);
+        }
+        let around = builder.build();
+        let empty = Asked { is_empty: true, last_epoch: None, ..ASKED };
+        let begun = judge(&empty, answer(&[around.clone(), batch(11, 4)]));
+        let Verdict::AppendEarlier { start, records, .. } = begun else { panic!("{begun:?}") };
+        assert_eq!((start, records.len()), (Offset(9), around.len() + batch(11, 4).len()));
+        assert_eq!(appended(&[around]), Err("offsets go back"), "where there are records already");
+        assert_eq!(judge(&empty, answer(&[batch(9, 3)])), Verdict::Unfit("offsets go back"));
+    }
+
+    #[test]
     fn a_diverging_answer_says_where_and_nothing_else() {
         let diverging = EpochEndOffset::default().with_epoch(2).with_end_offset(8);
         let answered = answer(&[batch(10, 3)]).with_diverging_epoch(diverging);
@@ -169,7 +205,9 @@ mod tests {
         assert_eq!(failed(ErrorCode::OffsetOutOfRange, 40), Verdict::Restart(Some(Offset(40))));
         assert_eq!(failed(ErrorCode::OffsetOutOfRange, -1), Verdict::Restart(None));
         assert_eq!(failed(ErrorCode::FencedLeaderEpoch, -1), Verdict::AwaitEpoch);
-        for code in [ErrorCode::UnknownLeaderEpoch, ErrorCode::NotLeaderOrFollower, ErrorCode::KafkaStorageError] {
+        for code in
+            [ErrorCode::UnknownLeaderEpoch, ErrorCode::NotLeaderOrFollower, ErrorCode::KafkaStorageError]
+        {
             assert_eq!(failed(code, -1), Verdict::Rest(code));
         }
     }

@@ -127,7 +127,8 @@ impl FetchPlan {
         }
         let said = known.and_then(|known| known.said);
         self.end_rest(key);
-        let followed = Followed { partition, epoch, position: None, state: State::Unplaced, said, failures: 0 };
+        let followed =
+            Followed { partition, epoch, position: None, state: State::Unplaced, said, failures: 0 };
         self.followed.insert(key, followed);
         self.unsaid.remove(&key);
         self.unplaced.insert(key);
@@ -249,17 +250,18 @@ impl FetchPlan {
             let partition = asked_for(key.1, followed.epoch, &position, &self.settings);
             match topics.last_mut().filter(|topic| topic.topic_id == key.0.0) {
                 Some(topic) => topic.partitions.push(partition),
-                None => topics.push(
-                    FetchTopic::default().with_topic_id(key.0.0).with_partitions(vec![partition]),
-                ),
+                None => {
+                    topics.push(FetchTopic::default().with_topic_id(key.0.0).with_partitions(vec![partition]))
+                }
             }
         }
         let mut forgotten: Vec<ForgottenTopic> = Vec::new();
         for (id, index) in std::mem::take(&mut self.forgotten) {
             match forgotten.last_mut().filter(|topic| topic.topic_id == id.0) {
                 Some(topic) => topic.partitions.push(index),
-                None => forgotten
-                    .push(ForgottenTopic::default().with_topic_id(id.0).with_partitions(vec![index])),
+                None => {
+                    forgotten.push(ForgottenTopic::default().with_topic_id(id.0).with_partitions(vec![index]))
+                }
             }
         }
         let settings = &self.settings;
@@ -323,6 +325,7 @@ impl FetchPlan {
                         leader_epoch: followed.epoch,
                         offset: position.log_end,
                         last_epoch: position.last_epoch,
+                        is_empty: position.log_start == position.log_end,
                     };
                     answered.push(Answered { key, partition: followed.partition.clone(), asked, data });
                 }

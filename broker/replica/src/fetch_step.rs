@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ottla_env::Monotonic;
 use ottla_log::{AppendError, ChangeError};
 use ottla_model::{LeaderEpoch, Offset};
@@ -42,6 +43,7 @@ enum Work {
     Truncate(DivergingEpoch),
     Restart(Offset),
     FollowStart(Offset),
+    AppendEarlier { start: Offset, records: Bytes, high_watermark: Offset, log_start: Offset, wall_ms: i64 },
 }
 
 pub(crate) enum Begun {
@@ -63,6 +65,9 @@ pub(crate) fn begin(answered: Answered, wall_ms: i64) -> Begun {
                 appended => made(partition, Done::Moved(appended)),
             }
         }
+        Verdict::AppendEarlier { start, records, high_watermark, log_start } => {
+            blocks(partition, Work::AppendEarlier { start, records, high_watermark, log_start, wall_ms })
+        }
         Verdict::Truncate(leader) => blocks(partition, Work::Truncate(leader)),
         Verdict::Restart(Some(start)) => blocks(partition, Work::Restart(start)),
         Verdict::Restart(None) => {
@@ -80,6 +85,11 @@ pub(crate) fn finish(blocking: Blocking) -> Step {
     let done = match work {
         Work::Truncate(leader) => partition.truncate_to_leader(epoch, leader),
         Work::Restart(offset) => partition.restart_from_leader(epoch, offset),
+        Work::AppendEarlier { start, records, high_watermark, log_start, wall_ms } => partition
+            .restart_from_leader(epoch, start)
+            .and_then(|_| partition.append_fetched(epoch, start, records, high_watermark, wall_ms))
+            .and_then(|_| partition.follow_log_start(epoch, log_start))
+            .and_then(|()| partition.follower_position(epoch)),
         Work::FollowStart(offset) => {
             partition.follow_log_start(epoch, offset).and_then(|()| partition.follower_position(epoch))
         }

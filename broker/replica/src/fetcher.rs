@@ -12,6 +12,7 @@ use std::time::Duration;
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{Env, Monotonic};
 use ottla_log::LogManager;
+use ottla_metadata::BrokerEpoch;
 use ottla_model::{BrokerId, LeaderEpoch};
 use ottla_network::outgoing::{Nodes, Peer};
 use ottla_protocol::messages::FetchResponse;
@@ -30,8 +31,8 @@ pub(crate) struct FetcherRooms {
     pub logs: Arc<LogManager>,
     pub nodes: Arc<dyn Nodes>,
     pub settings: FetchSettings,
-    /// Of this broker's registration; `None` before there is one.
-    pub broker_epoch: Arc<dyn Fn() -> Option<i64> + Send + Sync>,
+    /// Of this broker's registration in this life.
+    pub broker_epoch: BrokerEpoch,
 }
 
 /// All fetchers of this broker.
@@ -95,13 +96,17 @@ impl Fetchers {
     }
 
     /// The image says whom these partitions follow from now on, if anybody.
-    pub fn assign(&self, partitions: impl IntoIterator<Item = (Arc<Partition>, Option<(BrokerId, LeaderEpoch)>)>) {
+    pub fn assign(
+        &self,
+        partitions: impl IntoIterator<Item = (Arc<Partition>, Option<(BrokerId, LeaderEpoch)>)>,
+    ) {
         let mut running = self.running.lock();
         let mut changed = Vec::new();
         for (partition, follows) in partitions {
             let key = (partition.topic_id, partition.index().0);
             let before = running.leaders.get(&key).copied();
-            if let Some(before) = before.filter(|before| follows.is_none_or(|(leader, _)| leader != *before)) {
+            if let Some(before) = before.filter(|before| follows.is_none_or(|(leader, _)| leader != *before))
+            {
                 running.leaders.remove(&key);
                 if let Some(fetcher) = running.fetchers.get(&before) {
                     fetcher.shared.plan.lock().unfollow(key);
@@ -146,7 +151,7 @@ impl Fetchers {
 async fn run(rooms: Arc<FetcherRooms>, shared: Arc<Shared>) {
     let mut peer: Option<Peer> = None;
     loop {
-        let Some(broker_epoch) = (rooms.broker_epoch)() else {
+        let Some(broker_epoch) = rooms.broker_epoch.get() else {
             // Nothing is fetched under the registration of an earlier life.
             rest(&rooms, &shared, Some(rooms.env.clock.monotonic().after(REGISTRATION_LOOK))).await;
             continue;

@@ -56,13 +56,13 @@ impl Isr {
     pub fn new(leader: BrokerId, facts: IsrFacts<'_>, now: Monotonic) -> Isr {
         let mut isr = Isr {
             leader,
-            partition_epoch: -1,
+            partition_epoch: i32::MIN,
             replicas: Replicas::new(),
             committed: Replicas::new(),
             followers: Vec::new(),
             pending: None,
         };
-        isr.set(facts, now);
+        assert!(isr.set(facts, now), "these are the first facts");
         isr
     }
 
@@ -220,15 +220,16 @@ impl Isr {
 
     fn is_proposed_anew(&self, id: BrokerId) -> bool {
         !self.committed.contains(&id)
-            && self.pending.as_ref().is_some_and(|proposal| proposal.members.iter().any(|member| member.id == id))
+            && self
+                .pending
+                .as_ref()
+                .is_some_and(|proposal| proposal.members.iter().any(|member| member.id == id))
     }
 
     /// The high watermark that follows. A member that was not heard of yet holds it where it is.
     pub fn high_watermark(&self, current: Offset, own_end: Offset, min_isr: i32) -> Offset {
         let is_waited_for = |follower: &&ReplicaProgress| {
-            self.committed.contains(&follower.id)
-                || follower.is_joining
-                || self.is_proposed_anew(follower.id)
+            self.committed.contains(&follower.id) || follower.is_joining || self.is_proposed_anew(follower.id)
         };
         let followers = self.followers.iter().filter(is_waited_for);
         let ends = followers.map(|follower| follower.end().unwrap_or(Offset::ZERO));

@@ -67,8 +67,7 @@ impl Partition {
         }
         match outcome {
             ProposalOutcome::Applied { leader_epoch: applied_in, partition_epoch, members } => {
-                if *applied_in == leader_epoch
-                    && led.leader().commit_isr(proposal, *partition_epoch, members)
+                if *applied_in == leader_epoch && led.leader().commit_isr(proposal, *partition_epoch, members)
                 {
                     self.advance(led.leader(), led.opened);
                     // How many must have it has changed: who waits looks again.

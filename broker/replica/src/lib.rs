@@ -51,7 +51,9 @@ pub use acknowledge::{Acks, AllAcknowledged, Durability, NotAcknowledged, Pendin
 pub use delayed_fetch::DelayedFetch;
 pub use partition::{AppendRefused, Appended, Led, Partition, Unavailable};
 pub use partition_map::PartitionMap;
-pub use read::{FetchIsolation, FollowerState, PartitionRead, ReadRequest, Reader, ReplicaReader, Standing, read};
+pub use read::{
+    FetchIsolation, FollowerState, PartitionRead, ReadRequest, Reader, ReplicaReader, Standing, read,
+};
 pub use replica_manager::{Hosted, HostedTopic, ReplicaManager};
 pub use replication::OtherNodes;
 pub use role::{Assignment, Role};

@@ -198,7 +198,9 @@ fn a_follower_takes_its_leader_s_high_watermark_within_its_log() {
     let partition = world.partition(Durability::Os, 1, &Assigned::led_by(B, 1, &[ME, B]));
     let fetch = |leaders| {
         let nothing = bytes::Bytes::new();
-        partition.append_fetched(LeaderEpoch(1), Offset(3), nothing, Offset(leaders), NOW).expect("it follows")
+        partition
+            .append_fetched(LeaderEpoch(1), Offset(3), nothing, Offset(leaders), NOW)
+            .expect("it follows")
     };
     assert_eq!(fetch(2).high_watermark, Offset(2));
     assert_eq!(fetch(9).high_watermark, Offset(3));

@@ -222,8 +222,6 @@ fn read_one(
     Ok(answer)
 }
 
-
-
 /// Whether the broker may fetch as a follower (`Partition.followerReplicaOrThrow`, `Replica.updateFetchStateOrThrow`).
 fn check_replica(led: &Led<'_>, replica: ReplicaReader, current_leader_epoch: i32) -> Result<(), ErrorCode> {
     if !led.is_follower(replica.id) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{Env, Monotonic};
-use ottla_metadata::ControllerChannel;
+use ottla_metadata::{BrokerEpoch, ControllerChannel};
 use ottla_model::{BrokerId, ErrorCode};
 use ottla_network::outgoing::Nodes;
 use parking_lot::Mutex;
@@ -28,8 +28,8 @@ pub struct OtherNodes {
     pub env: Env,
     pub controller: Arc<dyn ControllerChannel>,
     pub nodes: Arc<dyn Nodes>,
-    /// Of this broker's registration in this life; `None` before there is one.
-    pub broker_epoch: Arc<dyn Fn() -> Option<i64> + Send + Sync>,
+    /// Of this broker's registration in this life.
+    pub broker_epoch: BrokerEpoch,
 }
 
 /// What runs beside requests.
@@ -40,7 +40,6 @@ pub(crate) struct Replication {
 }
 
 impl Replication {
-
     fn is_running(&self) -> bool {
         self.tasks.lock().is_some()
     }
@@ -130,7 +129,7 @@ impl ReplicaManager {
 
     /// All changes of in-sync replicas that wait for the controller.
     pub fn take_isr_changes(&self) -> Option<AlterPartition> {
-        let own_epoch = self.replication.get().and_then(|replication| (replication.others.broker_epoch)());
+        let own_epoch = self.replication.get().and_then(|replication| replication.others.broker_epoch.get());
         let own_epoch = own_epoch.unwrap_or(-1);
         self.shared.isr_changes.take(self.node_id, own_epoch)
     }

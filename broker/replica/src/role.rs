@@ -278,12 +278,7 @@ impl Leader {
     }
 
     /// The controller applied a proposal; false when that is no news.
-    pub(crate) fn commit_isr(
-        &self,
-        proposal: &Proposal,
-        partition_epoch: i32,
-        members: &[BrokerId],
-    ) -> bool {
+    pub(crate) fn commit_isr(&self, proposal: &Proposal, partition_epoch: i32, members: &[BrokerId]) -> bool {
         self.with_isr(|isr| isr.commit(proposal, partition_epoch, members)).unwrap_or(false)
     }
 

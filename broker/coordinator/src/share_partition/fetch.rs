@@ -11,7 +11,8 @@ use ottla_records::header::HEADER_BYTES;
 use ottla_records::{BatchHeader, BatchView, EndTxnMarker, batches};
 use ottla_replica::wake::WaitList;
 use ottla_replica::{
-    DelayedFetch, FetchIsolation, FollowerState, Look, Partition, PartitionRead, ReadRequest, Reader, Woken, read,
+    DelayedFetch, FetchIsolation, FollowerState, Look, Partition, PartitionRead, ReadRequest, Reader, Woken,
+    read,
 };
 
 use super::aborted::AbortedTransaction;

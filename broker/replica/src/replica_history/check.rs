@@ -55,6 +55,10 @@ impl Checks {
         self.deleted_to = self.deleted_to.max(before.0);
     }
 
+    pub fn is_acked(&self, offset: i64) -> bool {
+        self.acked.contains_key(&offset)
+    }
+
     pub fn acked_count(&self) -> usize {
         self.acked.len()
     }
@@ -64,7 +68,10 @@ impl Checks {
         for (base, last, batch) in batches_of(log, from, to) {
             for offset in base..=last {
                 let seen = self.seen.entry(offset).or_insert_with(|| batch.clone());
-                assert!(*seen == batch, "node {node} has another record at offset {offset} than was read before");
+                assert!(
+                    *seen == batch,
+                    "node {node} has another record at offset {offset} than was read before"
+                );
             }
         }
     }
@@ -85,7 +92,11 @@ pub fn batches_of(log: &UnifiedLog, from: Offset, to: Offset) -> Vec<(i64, i64, 
             let batch = batch.expect("whole batches");
             let size = batch.bytes().len();
             let header = batch.header();
-            found.push((header.base_offset.0, header.last_offset().0, bytes.slice(position..position + size)));
+            found.push((
+                header.base_offset.0,
+                header.last_offset().0,
+                bytes.slice(position..position + size),
+            ));
             position += size;
         }
         at = slice.next_offset;
@@ -115,8 +126,10 @@ impl History {
                     assert!(before.high_watermark <= high_watermark, "node {node}: the watermark went back");
                 }
             }
-            let is_new_leader = is_leader && before.is_none_or(|before| !(before.is_leader && before.epoch == epoch));
-            let is_cut = before.is_none_or(|before| log_end < before.log_end || high_watermark < before.high_watermark);
+            let is_new_leader =
+                is_leader && before.is_none_or(|before| !(before.is_leader && before.epoch == epoch));
+            let is_cut = before
+                .is_none_or(|before| log_end < before.log_end || high_watermark < before.high_watermark);
             let from = match before {
                 Some(before) if !is_cut && !is_new_leader => before.compared.max(log_start),
                 _ => log_start,
@@ -125,8 +138,7 @@ impl History {
             if is_new_leader {
                 self.check_new_leader(node, epoch, &log);
             }
-            let last =
-                Last { life, epoch, is_leader, high_watermark, log_end, compared: high_watermark };
+            let last = Last { life, epoch, is_leader, high_watermark, log_end, compared: high_watermark };
             self.checks.last.insert(node, last);
         }
     }
@@ -141,7 +153,10 @@ impl History {
         }
         if self.controller.leader_epoch == epoch.0 {
             let deleted_to = self.checks.deleted_to;
-            assert!(deleted_to <= log_start.0, "P28: node {node} leads from {log_start}, deleted to {deleted_to}");
+            assert!(
+                deleted_to <= log_start.0,
+                "P28: node {node} leads from {log_start}, deleted to {deleted_to}"
+            );
         }
         let found: BTreeMap<i64, Bytes> = batches_of(log, log_start, log.log_end_offset())
             .into_iter()
@@ -176,7 +191,15 @@ impl History {
                 open.collect::<Vec<_>>()
             };
             assert_eq!(open(&log), open(&of_leader), "P26: producers of node {node}");
-            assert_eq!(log.leader_epochs().last(), of_leader.leader_epochs().last(), "node {node}");
+            let last_epoch = |log: &UnifiedLog| {
+                let epochs = log.leader_epochs().into_iter().rev();
+                epochs.map(|entry| (entry.epoch, entry.start_offset)).find(|(_, start)| *start < end)
+            };
+            assert_eq!(
+                last_epoch(&log).map(|(epoch, _)| epoch),
+                last_epoch(&of_leader).map(|(epoch, _)| epoch),
+                "the epoch of the last record of node {node}"
+            );
         }
     }
 }

@@ -61,10 +61,6 @@ impl Controller {
         self.brokers[&id].epoch
     }
 
-    pub fn is_fenced(&self, id: BrokerId) -> bool {
-        self.brokers[&id].is_fenced
-    }
-
     fn add_registration(&mut self, id: BrokerId) {
         self.next_broker_epoch += 1;
         let epoch = self.next_broker_epoch;
@@ -82,7 +78,8 @@ impl Controller {
     pub fn register(&mut self, id: BrokerId, was_clean: bool) {
         self.fence(id);
         if !was_clean {
-            let without = |list: &[BrokerId]| list.iter().copied().filter(|one| *one != id).collect::<Vec<_>>();
+            let without =
+                |list: &[BrokerId]| list.iter().copied().filter(|one| *one != id).collect::<Vec<_>>();
             let (isr, elr) = (without(&self.isr), without(&self.elr));
             self.change(isr, elr, None);
         }

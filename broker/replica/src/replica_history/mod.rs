@@ -69,12 +69,14 @@ struct History {
 
 fn topic() -> Vec<ottla_protocol::records::metadata::MetadataRecord> {
     let ids: Vec<_> = REPLICAS.iter().map(|id| id.0).collect();
-    let topic = TopicRecord { name: StrBytes::from_static_str("t"), topic_id: ID.0, ..TopicRecord::default() };
+    let topic =
+        TopicRecord { name: StrBytes::from_static_str("t"), topic_id: ID.0, ..TopicRecord::default() };
     let partition = PartitionRecord {
         partition_id: 0,
         topic_id: ID.0,
         leader: ids[0],
         leader_epoch: 0,
+        partition_epoch: 0,
         replicas: ids.clone(),
         isr: ids,
         ..PartitionRecord::default()
@@ -148,10 +150,6 @@ impl History {
         self.check();
     }
 
-    fn leads(&self, node: usize) -> bool {
-        self.nodes[node].partition().is_some_and(|partition| partition.led(-1).is_ok())
-    }
-
     /// Producers find the leader, or ask one that was.
     fn producing_node(&self, node: usize) -> usize {
         let leader = (0..3).find(|node| self.controller.leader == Some(REPLICAS[*node]));
@@ -177,7 +175,8 @@ impl History {
         if is_transactional {
             let header = *BatchView::first(&batch).expect("a batch").header();
             let Ok(log) = partition.log() else { return };
-            origin = AppendOrigin::verified_client(log.begin_verification(&FirstBatch::of(&header, false), NOW));
+            origin =
+                AppendOrigin::verified_client(log.begin_verification(&FirstBatch::of(&header, false), NOW));
         }
         let acks = if self.rng.chance(700) { Acks::All } else { Acks::Leader };
         let body = batch.slice(HEADER_BYTES..);
@@ -224,7 +223,8 @@ impl History {
         }
         let deleting = std::mem::take(&mut self.deleting);
         for (node, life, epoch, before) in deleting {
-            let (Some(partition), true) = (self.nodes[node].partition(), self.nodes[node].life == life) else {
+            let (Some(partition), true) = (self.nodes[node].partition(), self.nodes[node].life == life)
+            else {
                 continue;
             };
             let Ok(led) = partition.led(epoch.0) else { continue };
@@ -240,13 +240,13 @@ impl History {
 
     fn end_transaction(&mut self, node: usize) {
         let node = self.producing_node(node);
-        let Some(partition) = self.nodes[node].partition().filter(|_| !self.open_transactions.is_empty()) else {
+        let Some(partition) = self.nodes[node].partition().filter(|_| !self.open_transactions.is_empty())
+        else {
             return;
         };
         let place = self.below(self.open_transactions.len());
         let producer = self.open_transactions[place];
-        let marker =
-            EndTxnMarker { is_commit: self.rng.chance(500), coordinator_epoch: 1, timestamp: NOW };
+        let marker = EndTxnMarker { is_commit: self.rng.chance(500), coordinator_epoch: 1, timestamp: NOW };
         let batch = marker.build(producer, ProducerEpoch(0));
         if let Ok(appended) = partition.append(batch, AppendOrigin::Coordinator, Acks::Leader, NOW) {
             self.note(format!("{node} ends {producer:?} at {}", appended.info.base_offset));
@@ -454,17 +454,17 @@ impl History {
             Some((
                 node,
                 format!(
-                    "epoch {} [{}, {:?}, {}] last {:?} leads {}",
+                    "epoch {} [{}, {:?}, {}] last {:?} leads {} proposes {:?}",
                     role.epoch(),
                     log.log_start_offset(),
                     role.high_watermark(),
                     log.log_end_offset(),
                     log.latest_epoch(),
-                    role.leader().is_some()
+                    role.leader().is_some(),
+                    role.leader().and_then(|leader| leader.proposal())
                 ),
             ))
         };
         (0..3).filter_map(state).collect()
     }
 }
-

@@ -102,8 +102,7 @@ impl Node {
         self.life += 1;
         self.heard = 0;
         self.broker_epoch = None;
-        self.alive =
-            Some(Alive { logs, replicas, working, plans: BTreeMap::new(), blocking: Vec::new() });
+        self.alive = Some(Alive { logs, replicas, working, plans: BTreeMap::new(), blocking: Vec::new() });
     }
 
     /// The process ends.
@@ -119,6 +118,25 @@ impl Node {
             End::Kill => self.disk.kill(),
             End::PowerLoss => self.disk.lose_power(),
         }
+    }
+
+    /// Its disk is another one.
+    pub fn wipe(&mut self) {
+        self.disk = FaultyDisk::new(self.life);
+    }
+
+    /// Hears of brokers, but not yet of what that means for partitions.
+    pub fn hear_brokers(&mut self, records: &[MetadataRecord]) {
+        let Some(alive) = &mut self.alive else { return };
+        let of_brokers = records[self.heard..].iter().filter(|record| {
+            matches!(record, MetadataRecord::RegisterBroker(_) | MetadataRecord::BrokerRegistrationChange(_))
+        });
+        for record in of_brokers {
+            let offset = alive.working.image.metadata_offset() + 1;
+            alive.working.replay(record.clone(), offset, LeaderEpoch(0));
+        }
+        let delta = std::mem::take(&mut alive.working.delta);
+        alive.replicas.on_image(&delta, &Arc::new(alive.working.image.clone()));
     }
 
     /// Hears of the controller's records up to `until`.
@@ -280,6 +298,10 @@ pub enum End {
 pub struct FetchAnswer(Vec<PartitionRead>);
 
 impl FetchAnswer {
+    pub fn errors(&self) -> Vec<ErrorCode> {
+        self.0.iter().map(|found| found.error).collect()
+    }
+
     /// `None`: the files do not have them any more, and the connection ends.
     pub fn send(self) -> Option<FetchResponse> {
         let mut partitions = Vec::new();
