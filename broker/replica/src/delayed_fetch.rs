@@ -67,11 +67,12 @@ impl DelayedFetch {
             Reader::Follower(_) if led.high_watermark().0 > request.follower.high_watermark => return None,
             Reader::Follower(_) => log.log_end_offset(),
         };
-        if is_diverging(log, request) || start.offset > end_offset {
+        if is_diverging(log, request) || start.offset > log.log_end_offset() {
             return None;
         }
-        if start.offset == end_offset {
-            // The next segment may have begun: what comes is behind it.
+        if start.offset >= end_offset {
+            // The next segment may have begun: what comes is behind it. And a reader may be ahead of what this leader
+            // knows to be committed.
             return Some(Available { bytes: 0, grown_bytes: 0 });
         }
         let end = log.position_of(end_offset).ok()?;

@@ -27,6 +27,9 @@ pub type Key = (TopicId, i32);
 /// will in a moment.
 const REST_MIN: Duration = Duration::from_millis(10);
 
+/// How long a request beside the session may wait: others may be followed anew meanwhile.
+const BESIDE_WAIT_MS_MAX: i32 = 50;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FetchSettings {
     pub replica_id: BrokerId,
@@ -53,6 +56,8 @@ pub struct FetchPlan {
     resting: BTreeSet<(Monotonic, Key)>,
     /// Where they go on is not known yet.
     unplaced: BTreeSet<Key>,
+    /// What a request beside the session asks for.
+    beside: BTreeMap<Key, (LeaderEpoch, FollowerPosition)>,
     session_id: i32,
     /// 0: the next request begins a session.
     session_epoch: i32,
@@ -109,6 +114,7 @@ impl FetchPlan {
             forgotten: BTreeSet::new(),
             resting: BTreeSet::new(),
             unplaced: BTreeSet::new(),
+            beside: BTreeMap::new(),
             session_id: 0,
             session_epoch: 0,
             failures: 0,
@@ -214,9 +220,12 @@ impl FetchPlan {
         self.will_not_fetch(key);
     }
 
-    /// What to ask for now.
-    pub fn next(&mut self, broker_epoch: i64, now: Monotonic) -> Next {
-        while let Some((until, key)) = self.resting.first().copied().filter(|(until, _)| *until <= now) {
+    /// Who has rested is looked at again. Returns when the next has.
+    pub fn wake_rested(&mut self, now: Monotonic) -> Option<Monotonic> {
+        while let Some((until, key)) = self.resting.first().copied() {
+            if until > now {
+                return Some(until);
+            }
             self.resting.remove(&(until, key));
             if let Some(followed) = self.followed.get_mut(&key) {
                 // What failed may have moved the log.
@@ -224,13 +233,19 @@ impl FetchPlan {
                 self.unplaced.insert(key);
             }
         }
+        None
+    }
+
+    /// What to ask for now.
+    pub fn next(&mut self, broker_epoch: i64, now: Monotonic) -> Next {
+        let next_rested = self.wake_rested(now);
         if !self.unplaced.is_empty() {
             return Next::Place;
         }
         if !self.followed.values().any(|followed| followed.state == State::Fetching) {
             // A session of nothing is none.
             self.begin_session();
-            return Next::Idle(self.resting.first().map(|(until, _)| *until));
+            return Next::Idle(next_rested);
         }
         Next::Fetch(Box::new(self.request(broker_epoch)))
     }
@@ -248,12 +263,7 @@ impl FetchPlan {
             let Some(position) = followed.position else { continue };
             followed.said = Some((followed.epoch, position));
             let partition = asked_for(key.1, followed.epoch, &position, &self.settings);
-            match topics.last_mut().filter(|topic| topic.topic_id == key.0.0) {
-                Some(topic) => topic.partitions.push(partition),
-                None => {
-                    topics.push(FetchTopic::default().with_topic_id(key.0.0).with_partitions(vec![partition]))
-                }
-            }
+            add(&mut topics, key.0, partition);
         }
         let mut forgotten: Vec<ForgottenTopic> = Vec::new();
         for (id, index) in std::mem::take(&mut self.forgotten) {
@@ -264,6 +274,14 @@ impl FetchPlan {
                 }
             }
         }
+        self.head(broker_epoch)
+            .with_session_id(self.session_id)
+            .with_session_epoch(self.session_epoch)
+            .with_topics(topics)
+            .with_forgotten_topics_data(forgotten)
+    }
+
+    fn head(&self, broker_epoch: i64) -> FetchRequest {
         let settings = &self.settings;
         let state = ReplicaState::default()
             .with_replica_id(WireBrokerId(settings.replica_id.0))
@@ -273,10 +291,39 @@ impl FetchPlan {
             .with_max_wait_ms(settings.wait_ms_max)
             .with_min_bytes(settings.bytes_min)
             .with_max_bytes(settings.response_bytes_max)
-            .with_session_id(self.session_id)
-            .with_session_epoch(self.session_epoch)
-            .with_topics(topics)
-            .with_forgotten_topics_data(forgotten)
+    }
+
+    /// What is followed anew while a request waits at the leader: it is asked for beside the session, until the session's
+    /// next request takes it up. A leader that has just been elected needs its followers at once.
+    pub fn beside(&mut self, broker_epoch: i64) -> Option<FetchRequest> {
+        assert!(self.beside.is_empty(), "one request beside the session at a time");
+        let mut topics: Vec<FetchTopic> = Vec::new();
+        for key in &self.unsaid {
+            let Some(followed) = self.followed.get(key) else { continue };
+            let (State::Fetching, Some(position)) = (followed.state, followed.position) else { continue };
+            self.beside.insert(*key, (followed.epoch, position));
+            add(&mut topics, key.0, asked_for(key.1, followed.epoch, &position, &self.settings));
+        }
+        let wait_ms_max = self.settings.wait_ms_max.min(BESIDE_WAIT_MS_MAX);
+        let head = self.head(broker_epoch).with_max_wait_ms(wait_ms_max);
+        let request = head.with_session_id(0).with_session_epoch(-1).with_topics(topics);
+        (!self.beside.is_empty()).then_some(request)
+    }
+
+    /// The answer to that; `None`: there was none.
+    pub fn on_answer_beside(&mut self, response: Option<FetchResponse>) -> Vec<Answered> {
+        let asked = std::mem::take(&mut self.beside);
+        let partitions = response.into_iter().flat_map(|response| response.responses).flat_map(|topic| {
+            let id = TopicId(topic.topic_id);
+            topic.partitions.into_iter().map(move |data| (id, data))
+        });
+        let mut answered = Vec::new();
+        for (id, data) in partitions {
+            let key = (id, data.partition_index);
+            let Some((epoch, position)) = asked.get(&key) else { continue };
+            answered.extend(self.counted(key, *epoch, *position, data));
+        }
+        answered
     }
 
     /// The next request is the first of a session; it ends the one that was.
@@ -293,6 +340,27 @@ impl FetchPlan {
         self.begin_session();
         self.failures = self.failures.saturating_add(1);
         rest(self.failures, self.settings.backoff_max)
+    }
+
+    /// An answer to what was asked for from a position in a leader epoch, if both are still the same (I2).
+    fn counted(
+        &self,
+        key: Key,
+        epoch: LeaderEpoch,
+        position: FollowerPosition,
+        data: PartitionData,
+    ) -> Option<Answered> {
+        let followed = self.followed.get(&key)?;
+        let is_same = followed.state == State::Fetching
+            && followed.epoch == epoch
+            && followed.position == Some(position);
+        let asked = Asked {
+            leader_epoch: epoch,
+            offset: position.log_end,
+            last_epoch: position.last_epoch,
+            is_empty: position.log_start == position.log_end,
+        };
+        is_same.then(|| Answered { key, partition: followed.partition.clone(), asked, data })
     }
 
     /// What the answer says of each partition that it counts for.
@@ -317,17 +385,8 @@ impl FetchPlan {
         for topic in response.responses {
             for data in topic.partitions {
                 let key = (TopicId(topic.topic_id), data.partition_index);
-                let Some(followed) = self.followed.get(&key) else { continue };
-                if let (State::Fetching, Some(position)) = (followed.state, followed.position)
-                    && followed.said == Some((followed.epoch, position))
-                {
-                    let asked = Asked {
-                        leader_epoch: followed.epoch,
-                        offset: position.log_end,
-                        last_epoch: position.last_epoch,
-                        is_empty: position.log_start == position.log_end,
-                    };
-                    answered.push(Answered { key, partition: followed.partition.clone(), asked, data });
+                if let Some((epoch, position)) = self.followed.get(&key).and_then(|followed| followed.said) {
+                    answered.extend(self.counted(key, epoch, position, data));
                 }
             }
         }
@@ -335,6 +394,13 @@ impl FetchPlan {
             self.begin_session();
         }
         Ok(answered)
+    }
+}
+
+fn add(topics: &mut Vec<FetchTopic>, id: TopicId, partition: FetchPartition) {
+    match topics.last_mut().filter(|topic| topic.topic_id == id.0) {
+        Some(topic) => topic.partitions.push(partition),
+        None => topics.push(FetchTopic::default().with_topic_id(id.0).with_partitions(vec![partition])),
     }
 }
 

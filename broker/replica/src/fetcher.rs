@@ -10,15 +10,15 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use ottla_env::tasks::TaskHandle;
-use ottla_env::{Env, Monotonic};
+use ottla_env::{BoxFuture, Env};
 use ottla_log::LogManager;
 use ottla_metadata::BrokerEpoch;
 use ottla_model::{BrokerId, LeaderEpoch};
 use ottla_network::outgoing::{Nodes, Peer};
-use ottla_protocol::messages::FetchResponse;
+use ottla_protocol::messages::{FetchRequest, FetchResponse};
 use parking_lot::Mutex;
 
-use crate::fetch_plan::{FetchPlan, FetchSettings, Key, Next};
+use crate::fetch_plan::{Answered, FetchPlan, FetchSettings, Key, Next};
 use crate::fetch_step::{Begun, Step, begin, finish};
 use crate::partition::Partition;
 
@@ -147,57 +147,112 @@ impl Fetchers {
     }
 }
 
+/// A way to the leader on which one request is under way at most.
+struct Lane {
+    name: &'static str,
+    peer: Option<Peer>,
+    call: Option<BoxFuture<'static, Result<FetchResponse, String>>>,
+}
+
+impl Lane {
+    fn new(name: &'static str) -> Lane {
+        Lane { name, peer: None, call: None }
+    }
+
+    fn ask(&mut self, rooms: &FetcherRooms, leader: BrokerId, request: FetchRequest) {
+        if self.peer.is_none() {
+            self.peer = rooms.nodes.dedicated(leader, self.name);
+        }
+        let peer = self.peer.clone();
+        self.call = Some(Box::pin(async move {
+            match peer {
+                Some(peer) => peer.call(&request).await.map_err(|error| error.to_string()),
+                None => Err("it is not registered".to_owned()),
+            }
+        }));
+    }
+
+    /// The answer; never, where nothing was asked.
+    async fn answer(&mut self) -> Result<FetchResponse, String> {
+        let answer = std::future::poll_fn(|context| match &mut self.call {
+            Some(call) => call.as_mut().poll(context),
+            None => Poll::Pending,
+        })
+        .await;
+        self.call = None;
+        if answer.is_err() {
+            // It may have another address by the next time.
+            self.peer = None;
+        }
+        answer
+    }
+}
+
 /// Asks one leader, for as long as anything is followed there.
 async fn run(rooms: Arc<FetcherRooms>, shared: Arc<Shared>) {
-    let mut peer: Option<Peer> = None;
+    let (mut session, mut beside) = (Lane::new("fetcher"), Lane::new("fetcher of newcomers"));
+    let mut rests_until = rooms.env.clock.monotonic();
     loop {
-        let Some(broker_epoch) = rooms.broker_epoch.get() else {
+        let now = rooms.env.clock.monotonic();
+        let mut look_again = shared.plan.lock().wake_rested(now);
+        place(&rooms, &shared);
+        match rooms.broker_epoch.get() {
             // Nothing is fetched under the registration of an earlier life.
-            rest(&rooms, &shared, Some(rooms.env.clock.monotonic().after(REGISTRATION_LOOK))).await;
-            continue;
-        };
-        let next = shared.plan.lock().next(broker_epoch, rooms.env.clock.monotonic());
-        let request = match next {
-            Next::Place => {
-                place(&rooms, &shared);
-                continue;
+            None => look_again = Some(now.after(REGISTRATION_LOOK)),
+            Some(_) if session.call.is_none() && now < rests_until => look_again = Some(rests_until),
+            Some(broker_epoch) if session.call.is_none() => {
+                let next = shared.plan.lock().next(broker_epoch, now);
+                match next {
+                    Next::Place => continue,
+                    Next::Idle(until) => look_again = until,
+                    Next::Fetch(request) => session.ask(&rooms, shared.leader, *request),
+                }
             }
-            Next::Idle(until) => {
-                rest(&rooms, &shared, until).await;
-                continue;
+            Some(broker_epoch) if beside.call.is_none() => {
+                let request = shared.plan.lock().beside(broker_epoch);
+                if let Some(request) = request {
+                    beside.ask(&rooms, shared.leader, request);
+                }
             }
-            Next::Fetch(request) => request,
-        };
-        if peer.is_none() {
-            peer = rooms.nodes.dedicated(shared.leader, "fetcher");
+            Some(_) => {}
         }
-        let answer = match &peer {
-            Some(peer) => peer.call(&*request).await.map_err(|error| error.to_string()),
-            None => Err("it is not registered".to_owned()),
-        };
-        let failed = match answer {
-            Ok(response) => apply(&rooms, &shared, response).await.err(),
-            Err(why) => {
-                // It may have another address by the next time.
-                peer = None;
-                Some(why)
+        let timer = look_again.map(|until| rooms.env.clock.sleep_until(until));
+        tokio::select! {
+            biased;
+            answer = session.answer() => {
+                let failed = match answer {
+                    Ok(response) => {
+                        let answered = shared.plan.lock().on_answer(response);
+                        match answered {
+                            Ok(answered) => apply(&rooms, &shared, answered).await.err(),
+                            Err(code) => Some(format!("{code:?}")),
+                        }
+                    }
+                    Err(why) => Some(why),
+                };
+                if let Some(why) = failed {
+                    let wait = shared.plan.lock().on_no_answer();
+                    tracing::debug!(leader = %shared.leader, why, "a fetch of replicas failed");
+                    rests_until = rooms.env.clock.monotonic().after(wait);
+                }
             }
-        };
-        if let Some(why) = failed {
-            let wait = shared.plan.lock().on_no_answer();
-            tracing::debug!(leader = %shared.leader, why, "a fetch of replicas failed");
-            rooms.env.clock.sleep_until(rooms.env.clock.monotonic().after(wait)).await;
+            answer = beside.answer() => {
+                let answered = shared.plan.lock().on_answer_beside(answer.ok());
+                if apply(&rooms, &shared, answered).await.is_err() {
+                    return;
+                }
+            }
+            () = shared.changed() => {}
+            () = until(timer) => {}
         }
     }
 }
 
-/// Until something is followed anew, or the moment has come.
-async fn rest(rooms: &FetcherRooms, shared: &Shared, until: Option<Monotonic>) {
-    let Some(until) = until else { return shared.changed().await };
-    tokio::select! {
-        biased;
-        () = shared.changed() => {}
-        () = rooms.env.clock.sleep_until(until) => {}
+/// Until the moment has come; for ever where there is none.
+async fn until(timer: Option<BoxFuture<'static, ()>>) {
+    match timer {
+        Some(timer) => timer.await,
+        None => std::future::pending().await,
     }
 }
 
@@ -209,10 +264,8 @@ fn place(rooms: &FetcherRooms, shared: &Shared) {
     }
 }
 
-/// Applies what the leader has answered.
-async fn apply(rooms: &FetcherRooms, shared: &Shared, response: FetchResponse) -> Result<(), String> {
-    let answered = shared.plan.lock().on_answer(response);
-    let answered = answered.map_err(|error| format!("{error:?}"))?;
+/// Applies what the leader has answered. Fails when the broker stops.
+async fn apply(rooms: &FetcherRooms, shared: &Shared, answered: Vec<Answered>) -> Result<(), String> {
     let wall_ms = rooms.env.clock.wall_ms();
     let mut blocking = Vec::new();
     for one in answered {

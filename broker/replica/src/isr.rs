@@ -79,6 +79,7 @@ impl Isr {
         self.committed = Replicas::from_slice(members);
         self.pending = None;
         self.followers.retain(|follower| replicas.contains(&follower.id));
+        self.forget_joining();
         for id in replicas.iter().filter(|id| **id != self.leader) {
             if !self.followers.iter().any(|follower| follower.id == *id) {
                 let in_sync_since = members.contains(id).then_some(now);
@@ -215,7 +216,16 @@ impl Isr {
         self.partition_epoch = partition_epoch;
         self.committed = Replicas::from_slice(members);
         self.pending = None;
+        self.forget_joining();
         true
+    }
+
+    /// Who left the in-sync replicas, or is not among them yet, is waited for from its next fetch on.
+    fn forget_joining(&mut self) {
+        let committed = &self.committed;
+        for follower in self.followers.iter_mut().filter(|follower| !committed.contains(&follower.id)) {
+            follower.is_joining = false;
+        }
     }
 
     fn is_proposed_anew(&self, id: BrokerId) -> bool {
@@ -400,6 +410,16 @@ mod tests {
         assert_eq!(isr.high_watermark(Offset(6), Offset(14), 1), Offset(10));
         isr.refresh_joining(Offset(14), at(2), LAG, |id, epoch| (id, epoch) != (B, 72));
         assert_eq!(isr.high_watermark(Offset(6), Offset(14), 1), Offset(14), "B is fenced");
+    }
+
+    #[test]
+    fn who_has_left_is_not_waited_for() {
+        let mut isr = isr(&[A, B, C], &[A, B, C]);
+        assert!(isr.on_fetch(&fetch(B, 10)));
+        assert!(isr.on_fetch(&fetch(C, 10)));
+        assert_eq!(isr.high_watermark(Offset(6), Offset(14), 1), Offset(10));
+        assert!(isr.set(facts(1, &[A, B, C], &[A]), at(2)));
+        assert_eq!(isr.high_watermark(Offset(6), Offset(14), 1), Offset(14));
     }
 
     #[test]

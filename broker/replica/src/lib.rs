@@ -18,6 +18,8 @@ pub mod delayed_fetch;
 pub mod error_codes;
 mod fetch_apply;
 mod fetch_plan;
+#[cfg(test)]
+mod fetch_plan_tests;
 mod fetch_step;
 mod fetcher;
 pub mod flush_gate;
@@ -55,6 +57,6 @@ pub use read::{
     FetchIsolation, FollowerState, PartitionRead, ReadRequest, Reader, ReplicaReader, Standing, read,
 };
 pub use replica_manager::{Hosted, HostedTopic, ReplicaManager};
-pub use replication::OtherNodes;
+pub use replication::{OtherNodes, ReplicaCounts};
 pub use role::{Assignment, Role};
 pub use tail::{Look, TailWait, Woken};

@@ -7,12 +7,13 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use ottla_log::{AppendError, AppendOrigin};
-use ottla_model::{LeaderEpoch, Offset};
+use ottla_model::{ErrorCode, LeaderEpoch, Offset};
 
 use crate::acknowledge::{Acks, AllAcknowledged, Durability, NotAcknowledged, Pending};
+use crate::delayed_fetch::DelayedFetch;
 use crate::partition::{AppendRefused, Partition, Unavailable};
 use crate::read::{FetchIsolation, FollowerState, ReadRequest, Reader, read};
-use crate::tail::{TailWait, Woken};
+use crate::tail::{Look, TailWait, Woken};
 use crate::test_world::{Assigned, B, C, ME, NOW, World, append, batch, fetched, high_watermark, poll};
 
 /// An acks=all append that waits.
@@ -72,6 +73,36 @@ fn the_slowest_in_sync_replica_decides_what_is_committed_and_acknowledged() {
     append(&partition, 1, Acks::Leader).expect("led here");
     let found = &read(&[request], Reader::Consumer(FetchIsolation::ReadUncommitted), 1 << 20)[0];
     assert_eq!((found.high_watermark, found.data.as_ref().map(|slice| slice.next_offset.0)), (1, Some(1)));
+}
+
+#[test]
+fn a_reader_ahead_of_what_a_new_leader_knows_to_be_committed_waits_for_it() {
+    let world = World::new();
+    let partition = world.partition(Durability::Os, 1, &Assigned::led_by(ME, 0, &[ME, B]));
+    append(&partition, 3, Acks::Leader).expect("led here");
+    let request = |fetch_offset| ReadRequest {
+        partition: partition.clone(),
+        fetch_offset,
+        current_leader_epoch: -1,
+        last_fetched_epoch: -1,
+        partition_max_bytes: 1 << 20,
+        follower: FollowerState::UNSAID,
+    };
+    let reader = Reader::Consumer(FetchIsolation::ReadUncommitted);
+    let found = |offset| {
+        let one = read(&[request(offset)], reader, 1 << 20).pop().expect("an answer");
+        (one.error, one.record_bytes())
+    };
+    assert_eq!(high_watermark(&partition), 0);
+    for offset in 0..=3 {
+        assert_eq!(found(offset), (ErrorCode::None, 0));
+        let requests = [request(offset)];
+        let delayed = DelayedFetch::new(&requests, reader, 1);
+        assert!(!matches!(delayed.look(&requests), Look::Found(())), "offset {offset} is waited for");
+    }
+    assert_eq!(found(4), (ErrorCode::OffsetOutOfRange, 0), "where the log does not reach");
+    fetched(&partition, B, 3);
+    assert!(found(2).1 > 0);
 }
 
 #[test]

@@ -188,12 +188,13 @@ fn read_one(
             return Ok(answer);
         }
     }
-    let (bound, range_end) = match reader {
-        Reader::Consumer(FetchIsolation::ReadUncommitted) => (high_watermark, high_watermark),
-        Reader::Consumer(FetchIsolation::ReadCommitted) => (last_stable, high_watermark),
-        Reader::Follower(_) => (log_end, log_end),
+    let bound = match reader {
+        Reader::Consumer(FetchIsolation::ReadUncommitted) => high_watermark,
+        Reader::Consumer(FetchIsolation::ReadCommitted) => last_stable,
+        Reader::Follower(_) => log_end,
     };
-    if from < log_start || from > range_end {
+    // A reader may be ahead of what this leader knows to be committed: an earlier one knew more.
+    if from < log_start || from > log_end {
         return Ok(out_of_range(answer));
     }
     if let Reader::Follower(replica) = reader

@@ -224,7 +224,7 @@ impl ReplicaManager {
         logs: &Arc<TopicLogs>,
     ) -> Arc<Partition> {
         let name = TopicPartition::new(topic.name.clone(), PartitionIndex(index));
-        self.claim_folder(&name, topic.id, &logs.config());
+        self.claim_folder(&name, topic.id, &logs.config(), assignment.is_replicated());
         let role = assignment.role_of(self.node_id, logs.now());
         Arc::new(Partition::new(name, topic.id, logs.clone(), role))
     }
@@ -232,11 +232,13 @@ impl ReplicaManager {
     /// A folder that a start found gets its topic's configuration at once, so that retention follows it
     /// though nobody uses the partition. One that belongs to an earlier topic of that name was to be
     /// deleted when the process ended.
-    fn claim_folder(&self, name: &TopicPartition, id: TopicId, config: &Arc<LogConfig>) {
+    fn claim_folder(&self, name: &TopicPartition, id: TopicId, config: &Arc<LogConfig>, is_replicated: bool) {
         if self.logs().get(name).is_none() {
             return;
         }
         match self.logs().get_or_create(name, id, config.clone()) {
+            // Nothing is removed by a rule before it is known what is committed.
+            Ok(claimed) if is_replicated => claimed.on_high_watermark(Offset::ZERO),
             Ok(_claimed) => {}
             Err(LogError::InconsistentTopicId { found, .. }) => {
                 tracing::info!(partition = %name, id = %found, "removing what is left of a deleted topic");
@@ -328,6 +330,10 @@ impl ImageListener for ReplicaManager {
         self.hosted.store(Arc::new(hosted));
         if !is_alone {
             self.follow_replication(moved.iter());
+            if delta.brokers_changed {
+                // Who is fenced is not waited for.
+                self.review_followers(self.logs().clock().monotonic());
+            }
         }
     }
 }

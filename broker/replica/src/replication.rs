@@ -19,6 +19,7 @@ use crate::isr_changes::{AlterPartition, IsrChanges};
 use crate::partition::Partition;
 use crate::read::{ReplicaReader, Standing};
 use crate::replica_manager::ReplicaManager;
+use crate::role::Role;
 
 /// After an answer that says nothing of the partitions (`AlterPartitionManager`).
 const RETRY: Duration = Duration::from_millis(50);
@@ -171,6 +172,35 @@ impl ReplicaManager {
             Ok(()) => *written = high_watermarks,
             Err(error) => tracing::warn!(%error, "high watermarks were not written down"),
         }
+    }
+}
+
+/// What this broker is to the partitions it hosts, for people who watch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ReplicaCounts {
+    pub led: usize,
+    pub followed: usize,
+    /// Led here, and not every replica is in sync.
+    pub under_replicated: usize,
+    /// Led here, and fewer are in sync than an acknowledgement by all of them needs.
+    pub under_min_isr: usize,
+}
+
+impl ReplicaManager {
+    pub fn replica_counts(&self) -> ReplicaCounts {
+        let mut counts = ReplicaCounts::default();
+        for partition in self.hosted().topics().flat_map(|topic| &topic.partitions) {
+            match &**partition.role() {
+                Role::Leader(leader) => {
+                    counts.led += 1;
+                    counts.under_replicated += usize::from(leader.is_under_replicated());
+                    counts.under_min_isr += usize::from(leader.is_under_min_isr(partition.topic.min_isr()));
+                }
+                Role::Follower(_) => counts.followed += 1,
+                Role::Offline(_) => {}
+            }
+        }
+        counts
     }
 }
 

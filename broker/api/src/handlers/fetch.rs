@@ -345,7 +345,9 @@ fn respond(
         }
     };
     for (requested, read) in &answers {
-        if let Place::Served { topic } = &requested.place {
+        if let Place::Served { topic } = &requested.place
+            && !is_follower
+        {
             topic.metrics.bytes_out.inc_by(read.record_bytes() as u64);
         }
     }
