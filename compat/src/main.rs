@@ -16,7 +16,7 @@ use ottla_compat::failure::{Failure, Outcome};
 use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
 use ottla_compat::summary::Summary;
-use ottla_compat::{adopt, eos, instructions, java, librdkafka, process, reference, tool_texts};
+use ottla_compat::{adopt, cluster, eos, instructions, java, librdkafka, process, reference, tool_texts};
 
 /// Unmodified Kafka clients and tools against a broker.
 #[derive(Parser)]
@@ -46,6 +46,8 @@ enum Task {
     Full(Selection),
     /// Kill the broker under load, damage the tails of its logs, fill its disk.
     Crash(CrashArguments),
+    /// Kill, stop and pause the nodes of a cluster of three under load; count every record and compare the copies.
+    Cluster(ClusterArguments),
     /// Kill the broker under a Kafka Streams application and under transactional copiers; count every record.
     Eos(EosArguments),
     /// Move a data directory from Apache Kafka to Ottla and back, and compare everything that it holds.
@@ -56,8 +58,11 @@ enum Task {
         #[arg(long, value_enum, default_value_t = Against::Ottla)]
         against: Against,
         /// Ask Apache Kafka anew and write down what they print.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "own")]
         record: bool,
+        /// Play Ottla's own commands in the place of Kafka's, where it has them.
+        #[arg(long)]
+        own: bool,
     },
     /// Run librdkafka's own test suite, unmodified.
     Librdkafka(LibrdkafkaArguments),
@@ -153,6 +158,16 @@ struct CrashArguments {
 }
 
 #[derive(clap::Args)]
+struct ClusterArguments {
+    /// How often every disturbance comes.
+    #[arg(long, default_value_t = 1)]
+    rounds: u32,
+    /// A configuration line for every node.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+#[derive(clap::Args)]
 struct EosArguments {
     /// The broker under test.
     #[arg(long, value_enum, default_value_t = Against::Ottla)]
@@ -222,6 +237,11 @@ fn run(task: Task) -> Outcome<ExitCode> {
         }
         Task::Bench(arguments) => bench_brokers(arguments),
         Task::Crash(arguments) => crash_broker(arguments),
+        Task::Cluster(ClusterArguments { rounds, overrides }) => {
+            process::end_children_on_signal()?;
+            let clean = cluster::run(&cluster::Plan { rounds, overrides })?;
+            Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Task::Quick(selection) => run_quick(selection),
         Task::Full(selection) => {
             let more = More {
@@ -237,10 +257,10 @@ fn run(task: Task) -> Outcome<ExitCode> {
             let clean = adopt::run(&adopt::Plan { records, parts })?;
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Task::ToolTexts { against, record } => {
+        Task::ToolTexts { against, record, own } => {
             process::end_children_on_signal()?;
             let against = if record { Against::Kafka } else { against };
-            let clean = tool_texts::run(&tool_texts::Plan { against, record, overrides: Vec::new() })?;
+            let clean = tool_texts::run(&tool_texts::Plan { against, record, own, overrides: Vec::new() })?;
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Task::Eos(arguments) => run_eos(arguments),
@@ -254,6 +274,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
             println!("{:16} librdkafka's own test suite", librdkafka::NAME);
             println!("{:16} Apache Kafka's own Java tests", java::NAME);
             println!("{:16} what Apache Kafka's command lines print", tool_texts::NAME);
+            println!("{:16} the same with Ottla's own commands", tool_texts::OWN_NAME);
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
             println!("{:16} a data directory that moves between Apache Kafka and Ottla", adopt::NAME);
             Ok(ExitCode::SUCCESS)
@@ -322,6 +343,7 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
     // On Apache Kafka it would start a JVM for each test.
     let java_wanted = take(java::NAME) && against == Against::Ottla;
     let texts_wanted = take(tool_texts::NAME);
+    let commands_wanted = take(tool_texts::OWN_NAME);
     let mut summary = Summary::default();
     if all || !names.is_empty() {
         summary.section("clients", || {
@@ -329,8 +351,12 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
         });
     }
     if texts_wanted {
-        let plan = tool_texts::Plan { against, record: false, overrides: overrides.clone() };
+        let plan = tool_texts::Plan { against, record: false, own: false, overrides: overrides.clone() };
         summary.section(tool_texts::NAME, || tool_texts::run(&plan));
+    }
+    if commands_wanted {
+        let plan = tool_texts::Plan { against, record: false, own: true, overrides: overrides.clone() };
+        summary.section(tool_texts::OWN_NAME, || tool_texts::run(&plan));
     }
     if eos_wanted {
         summary

@@ -2,6 +2,7 @@
 //! Shell.
 
 pub mod adopt;
+pub mod cluster;
 pub mod identity;
 pub mod rooms;
 pub mod settings;

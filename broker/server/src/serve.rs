@@ -16,7 +16,7 @@ use crate::ready::{self, ReadyTarget};
 use crate::wiring::{self, Broker, StartOptions};
 
 /// How long answers in flight may take to leave when the process stops.
-const ANSWERS_WAIT: Duration = Duration::from_millis(50);
+pub(crate) const ANSWERS_WAIT: Duration = Duration::from_millis(50);
 
 /// Runs until a signal asks to stop.
 pub fn run(arguments: &Serve) -> Result<(), String> {
@@ -25,7 +25,7 @@ pub fn run(arguments: &Serve) -> Result<(), String> {
     real::run(None, serve(arguments.clone(), config, warnings)).map_err(|error| error.to_string())?
 }
 
-fn start_logging() {
+pub(crate) fn start_logging() {
     let filter = EnvFilter::try_from_env("OTTLA_LOG").unwrap_or_else(|_| EnvFilter::new("info,sled=warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -49,7 +49,14 @@ async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -
         accept_metadata_loss: arguments.accept_metadata_loss,
         features: arguments.features.iter().map(|text| parse_feature(text)).collect::<Result<_, _>>()?,
     };
-    let broker = wiring::start(env, machine_disk, config, options).await?;
+    // A node that waits for the others of its cluster is stopped as any other.
+    let broker = tokio::select! {
+        started = wiring::start(env, machine_disk, config, options) => started?,
+        signal = signals.next() => {
+            tracing::info!("{signal}: stopped before it served");
+            return Ok(());
+        }
+    };
     let target = match (&arguments.ready_file, arguments.ready_fd) {
         (Some(path), _) => Some(ReadyTarget::File(path.clone())),
         (None, Some(number)) => Some(ReadyTarget::Descriptor(number)),
@@ -60,6 +67,9 @@ async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -
             .map_err(|error| format!("the ready line can't be written: {error}"))?;
     }
     greet(&broker, arguments.ephemeral);
+    if arguments.announce {
+        announce(broker.node_id());
+    }
     let signal = signals.next().await;
     tracing::info!("{signal}: stopping");
     broker.stop(ANSWERS_WAIT).await;
@@ -75,5 +85,20 @@ fn greet(broker: &Broker, ephemeral: bool) {
     println!(
         "Ottla {} serves Kafka clients at {bootstrap} ({data}{http}). Try: echo hello | kcat -b {bootstrap} -t greetings -P",
         env!("CARGO_PKG_VERSION")
+    );
+}
+
+/// What programs that start containers wait for: each knows the line of the image that it was written for.
+#[allow(clippy::print_stdout, reason = "it is looked for on standard output")]
+fn announce(node_id: i32) {
+    println!(
+        "[KafkaServer id={node_id}] started (kafka.server.KafkaServer)\n\
+         [BrokerServer id={node_id}] Transitioning from RECOVERY to RUNNING (kafka.server.BrokerServer)\n\
+         Creating new log file\n\
+         Checking need to trigger auto leader balancing\n\
+         [KafkaRaftServer nodeId={node_id}] Kafka Server started (kafka.server.KafkaRaftServer)\n\
+         Kafka broker started\n\
+         Started Kafka API server\n\
+         Successfully started Redpanda!"
     );
 }

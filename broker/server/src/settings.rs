@@ -188,8 +188,11 @@ pub fn features_at(config: &BrokerConfig, levels: &[(String, i16)]) -> Result<Ve
 /// What the metadata log says of this broker.
 pub fn registration(env: &Env, config: &BrokerConfig, identity: &Identity) -> Registration {
     let endpoints = config.listeners.iter().map(|listener| {
-        let host = listener.host.clone().unwrap_or_default();
-        (listener.name.clone(), host, listener.port, listener.protocol.id())
+        let (host, port) = match config.has_peers() {
+            true => config.reachable_at(listener).unwrap_or_default(),
+            false => (listener.host.clone().unwrap_or_default(), listener.port),
+        };
+        (listener.name.clone(), host, port, listener.protocol.id())
     });
     Registration {
         endpoints: endpoints.collect(),

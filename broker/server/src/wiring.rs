@@ -1,7 +1,7 @@
 //! The process: what it opens (`rooms.rs` has the object graph), and the order in which it starts and stops.
 //! Shell.
 //!
-//! Order of start: directories are locked and recovered, the metadata log is replayed, partitions
+//! Order of start: the controller's listener is bound, directories are locked and recovered, the metadata log is replayed, partitions
 //! and coordinators follow its image, and only then are the listeners bound: a port accepts only
 //! when everything behind it is ready.
 
@@ -13,16 +13,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMetrics};
-use ottla_api::Dispatch;
+use ottla_api::{Dispatch, Endpoint};
 use ottla_config::BrokerConfig;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
 use ottla_network::{ListenerInfo, Listeners, NetworkMetrics, NetworkServer};
 use prometheus::Registry;
 
+use crate::controller_listeners::ControllerListeners;
 use crate::figures::Figures;
 use crate::rooms::{Opening, Rooms};
-use crate::{adopt, identity, listeners, settings};
+use crate::{adopt, founding, listeners, settings};
 
 const HTTP_LISTENER: &str = "ottla.http.listener";
 
@@ -32,6 +33,8 @@ pub struct Broker {
     listeners: Vec<Arc<ListenerInfo>>,
     http: Option<SocketAddr>,
     network: NetworkServer,
+    /// Where a controller's listener is configured.
+    controller: Option<ControllerListeners>,
     admin: Option<AdminServer>,
     rooms: Rooms,
     logs: Arc<LogManager>,
@@ -59,11 +62,13 @@ pub async fn start(
     let features = settings::features_at(&config, &features)?;
     let registry = Registry::new();
     let metrics = |error: prometheus::Error| format!("metrics: {error}");
+    let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
+    let controller = ControllerListeners::open(&env, &config, &network_metrics)?;
     let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
     adopt::refuse_unfinished(&*env.disk, &dirs)?;
     let (logs, recovery) = LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config))
         .map_err(|error| error.to_string())?;
-    let identity = identity::of_directories(&env, &dirs, &config)?;
+    let (identity, cluster) = founding::find(&env, &config, &dirs, controller.as_ref()).await?;
     let rooms = Rooms::open(Opening {
         env: &env,
         config: &config,
@@ -72,18 +77,21 @@ pub async fn start(
         cluster_id: &identity.cluster_id,
         registration: settings::registration(&env, &config, &identity),
         transactions: settings::transactions(&config),
+        cluster,
         ephemeral,
         accept_metadata_loss,
         features,
         registry: &registry,
     })?;
+    if let Some(controller) = &controller {
+        controller.serve(&rooms);
+    }
     rooms.groups.start_timers(&*env.tasks);
     rooms.share_state.start_timers(&*env.tasks);
     // A client that connects finds its groups loaded.
     rooms.loader.until_idle().await;
     rooms.transactions.start_timers(&*env.tasks);
     crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
-    let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
     let figures = Figures::new(
         rooms.replicas.clone(),
         rooms.groups.clone(),
@@ -111,7 +119,7 @@ pub async fn start(
     };
     let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));
     let network = bound.serve(
-        Arc::new(Dispatch::new(rooms.broker.clone())),
+        Arc::new(Dispatch::new(rooms.broker.clone(), Endpoint::Broker)),
         settings::network(&env, &config),
         network_metrics,
     );
@@ -119,7 +127,7 @@ pub async fn start(
     rooms.config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
-    Ok(Broker { config, listeners, http, network, admin, rooms, logs, ready })
+    Ok(Broker { config, listeners, http, network, controller, admin, rooms, logs, ready })
 }
 
 /// Binds the HTTP listener; `None` when it is switched off. A port that nobody configured stops no
@@ -157,6 +165,10 @@ impl Broker {
         self.http.map(|addr| addr.to_string())
     }
 
+    pub fn node_id(&self) -> i32 {
+        self.config.node_id
+    }
+
     pub fn data_dirs(&self) -> String {
         self.config.log_dirs.join(", ")
     }
@@ -174,6 +186,9 @@ impl Broker {
         self.rooms.groups.close();
         self.rooms.loader.close();
         self.rooms.metadata.stop().await;
+        if let Some(controller) = self.controller {
+            controller.shutdown(answers_wait).await;
+        }
         self.logs.clean_shutdown();
     }
 }
