@@ -17,8 +17,11 @@ use ottla_records::ControlRecordType;
 use std::sync::Arc;
 
 use crate::batch::{Batch, BatchEncoder, encode_control};
+use crate::controller::features::{ELIGIBLE_LEADER_REPLICAS, one_min_isr};
 use crate::controller::fencing::fence;
 use crate::controller::liveness::{Contacts, Liveness};
+use crate::controller::partition_change::has_eligible_replicas;
+use crate::controller::rebalance::Chores;
 use crate::controller::registration::{Registration, feature_changes, leader_changes, register_broker};
 use crate::controller::{Deciding, Now, PARTITIONS_PER_REQUEST_MAX, Rules, TopicIds};
 use crate::delta::Delta;
@@ -53,6 +56,7 @@ pub(crate) struct ActiveController {
     working: Working,
     /// Which brokers live, since this value does.
     liveness: Liveness,
+    chores: Chores,
     /// The moment of the last decision.
     now: Monotonic,
     /// Whether a log keeps the records; batches are not encoded otherwise.
@@ -71,8 +75,9 @@ impl ActiveController {
         let base = working.image.metadata_offset() + 1;
         let now = Monotonic::default();
         let liveness = Liveness::of(&working.image, rules.broker_session_timeout(), None, now);
+        let chores = Chores::begin(&rules, now);
         let mut controller =
-            ActiveController { rules, epoch, working, liveness, now, is_kept, growing: None, base };
+            ActiveController { rules, epoch, working, liveness, chores, now, is_kept, growing: None, base };
         controller.rules.refresh(&controller.working.image);
         controller
     }
@@ -113,7 +118,17 @@ impl ActiveController {
             let reason = Some(StrBytes::from_static_str("Controller failover"));
             parts.push(vec![AbortTransactionRecord { reason, ..Default::default() }.into()]);
         }
-        let features = feature_changes(&self.working.image, &self.rules.features);
+        let mut features = feature_changes(&self.working.image, &self.rules.features);
+        let turns_elr_on = |record: &MetadataRecord| match record {
+            MetadataRecord::FeatureLevel(level) => {
+                level.name.as_str() == ELIGIBLE_LEADER_REPLICAS && level.feature_level > 0
+            }
+            _ => false,
+        };
+        let has_elr = has_eligible_replicas(&self.working.image) || features.iter().any(turns_elr_on);
+        if has_elr {
+            features.extend(one_min_isr(&self.working.image, &self.rules));
+        }
         if !features.is_empty() {
             parts.push(features);
         }
@@ -143,16 +158,18 @@ impl ActiveController {
     /// A fresh session for every broker that is registered and not fenced.
     fn refresh_sessions(&mut self, now: Monotonic) {
         self.liveness = Liveness::of(&self.working.image, self.rules.broker_session_timeout(), None, now);
+        self.chores = Chores::begin(&self.rules, now);
         self.now = now;
     }
 
-    /// When `on_time` has something to do.
+    /// When `on_time` has something to do; never where this node is alone.
     pub fn next_deadline(&self) -> Option<Monotonic> {
-        self.liveness.next_deadline()
+        self.liveness.next_deadline().into_iter().chain(self.chores.next(&self.working.image)).min()
     }
 
-    /// Fences who was not heard in time. `contacts` has what came and waits to be decided: a controller that is busy
-    /// takes nobody for dead who told it otherwise (KAFKA-15019).
+    /// What is to be done without being asked. Fences who was not heard in time: `contacts` has what came and waits to be
+    /// decided, so that a controller that is busy takes nobody for dead who told it otherwise (KAFKA-15019). Then leaders
+    /// are elected where that is due. Gives who was fenced.
     pub fn on_time(&mut self, now: Now, contacts: &Contacts) -> Vec<BrokerId> {
         if self.next_deadline().is_none_or(|deadline| now.monotonic <= deadline) {
             return Vec::new();
@@ -167,6 +184,8 @@ impl ActiveController {
             fence(&self.working.image, &self.rules, *id, &mut records);
             self.apply(records, now);
         }
+        let records = self.chores.take_due(&self.working.image, &self.rules, now.monotonic);
+        self.apply(records, now);
         expired
     }
 

@@ -17,7 +17,8 @@ use ottla_model::{BrokerId, ErrorCode, Offset, TopicName};
 use ottla_protocol::messages::{
     AlterClientQuotasRequest, AlterClientQuotasResponse, AlterConfigsRequest, AlterConfigsResponse,
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
-    AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, CreateAclsRequest,
+    AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, ControllerRegistrationRequest,
+    ControllerRegistrationResponse, CreateAclsRequest,
     CreateAclsResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
     CreateTopicsResponse, DeleteAclsRequest, DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
     DescribeQuorumRequest, DescribeQuorumResponse, DescribeUserScramCredentialsRequest,
@@ -232,6 +233,14 @@ impl Metadata {
         let now = self.env.clock.monotonic();
         self.shared.contacts.lock().insert(id, (epoch, now));
         now
+    }
+
+    /// Where a controller is reached.
+    pub async fn register_controller(
+        &self,
+        request: ControllerRegistrationRequest,
+    ) -> Result<ControllerRegistrationResponse, OperationError> {
+        self.decide(move |_| Ok(register_broker::decide_register_controller(&request))).await
     }
 
     /// Takes a broker off the list of those that are registered.

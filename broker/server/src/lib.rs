@@ -3,6 +3,7 @@
 
 pub mod adopt;
 pub mod identity;
+pub mod lifecycle;
 pub mod rooms;
 pub mod settings;
 pub mod share;

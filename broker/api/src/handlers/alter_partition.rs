@@ -1,0 +1,26 @@
+//! AlterPartition (key 56), versions 2-3: a leader asks the controller for other in-sync replicas (KIP-497).
+//! Shell: the controller decides, and the answer leaves when the change is committed.
+//!
+//! - v2: topic ids (KIP-841). v3: the epochs of the replicas (KIP-903).
+
+use ottla_metadata::ControllerChannel;
+use ottla_model::ErrorCode;
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::{AlterPartitionRequest, AlterPartitionResponse};
+
+use super::prelude::*;
+
+pub const API: Api = Api { key: ApiKey::AlterPartition, min: 2, max: 3, admit };
+
+fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    let body: AlterPartitionRequest = request.decode()?;
+    if !Access::of(broker, &request).cluster(AclOperation::ClusterAction) {
+        return request.ready(&refused(ErrorCode::ClusterAuthorizationFailed, None));
+    }
+    let decision = broker.metadata.alter_partition(body);
+    forward_to_controller(request, decision, refused)
+}
+
+fn refused(error: ErrorCode, _why: Option<StrBytes>) -> AlterPartitionResponse {
+    AlterPartitionResponse::default().with_error_code(error.code())
+}
