@@ -82,6 +82,51 @@ impl ActiveController {
         controller
     }
 
+    /// Begins with the committed facts, the last of which is the record that says that this node leads.
+    pub fn elected(committed: &Working, rules: Rules, now: Now) -> ActiveController {
+        assert!(committed.image.controller_id() == rules.node_id, "who leads has said so");
+        let (epoch, working) = (committed.image.leader_epoch(), committed.without_delta());
+        let base = working.image.metadata_offset() + 1;
+        let now = now.monotonic;
+        // Every broker gets a fresh session: what another controller heard is not known here.
+        let liveness = Liveness::of(&working.image, rules.broker_session_timeout(), None, now);
+        let chores = Chores::begin(&rules, now);
+        let (is_kept, growing) = (true, None);
+        let mut controller =
+            ActiveController { rules, epoch, working, liveness, chores, now, is_kept, growing, base };
+        controller.rules.refresh(&controller.working.image);
+        controller
+    }
+
+    /// The records that an elected controller begins with, in the parts that are appended together.
+    pub fn elected_activation(&self) -> Vec<Vec<MetadataRecord>> {
+        let mut parts = Vec::new();
+        if self.working.in_transaction() {
+            let reason = Some(StrBytes::from_static_str("Controller failover"));
+            parts.push(vec![AbortTransactionRecord { reason, ..Default::default() }.into()]);
+        }
+        let features = self.feature_changes();
+        if !features.is_empty() {
+            parts.push(features);
+        }
+        parts
+    }
+
+    /// What the finalized features must become, with what they need.
+    fn feature_changes(&self) -> Vec<MetadataRecord> {
+        let mut records = feature_changes(&self.working.image, &self.rules.features);
+        let turns_elr_on = |record: &MetadataRecord| match record {
+            MetadataRecord::FeatureLevel(level) => {
+                level.name.as_str() == ELIGIBLE_LEADER_REPLICAS && level.feature_level > 0
+            }
+            _ => false,
+        };
+        if has_eligible_replicas(&self.working.image) || records.iter().any(turns_elr_on) {
+            records.extend(one_min_isr(&self.working.image, &self.rules));
+        }
+        records
+    }
+
     pub fn epoch(&self) -> LeaderEpoch {
         self.epoch
     }
@@ -104,7 +149,7 @@ impl ActiveController {
         let base = self.base;
         let kind = ControlRecordType::LeaderChange;
         let bytes = encode_control(kind, &message, base, self.epoch, now.wall_ms);
-        self.working.replay_control(base, self.epoch);
+        self.working.replay_leader_change(self.rules.node_id, base, self.epoch);
         self.base = base + 1;
         let batch = Batch { base, next: base + 1, bytes };
         Proposal { batch, image: Arc::new(self.working.image.clone()), delta: Delta::default() }
@@ -113,25 +158,7 @@ impl ActiveController {
     /// The records that a new epoch begins with, in the parts that are appended together, and whether a
     /// reader may rely on one of them: then they are synced before they are shown.
     pub fn activation(&self, unclean_stop: bool) -> (Vec<Vec<MetadataRecord>>, bool) {
-        let mut parts = Vec::new();
-        if self.working.in_transaction() {
-            let reason = Some(StrBytes::from_static_str("Controller failover"));
-            parts.push(vec![AbortTransactionRecord { reason, ..Default::default() }.into()]);
-        }
-        let mut features = feature_changes(&self.working.image, &self.rules.features);
-        let turns_elr_on = |record: &MetadataRecord| match record {
-            MetadataRecord::FeatureLevel(level) => {
-                level.name.as_str() == ELIGIBLE_LEADER_REPLICAS && level.feature_level > 0
-            }
-            _ => false,
-        };
-        let has_elr = has_eligible_replicas(&self.working.image) || features.iter().any(turns_elr_on);
-        if has_elr {
-            features.extend(one_min_isr(&self.working.image, &self.rules));
-        }
-        if !features.is_empty() {
-            parts.push(features);
-        }
+        let mut parts = self.elected_activation();
         let changes = leader_changes(&self.working.image, self.rules.node_id, unclean_stop);
         parts.extend(changes.chunks(PARTITIONS_PER_REQUEST_MAX).map(<[MetadataRecord]>::to_vec));
         (parts, !changes.is_empty())
