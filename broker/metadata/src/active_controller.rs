@@ -89,7 +89,8 @@ impl ActiveController {
         let base = working.image.metadata_offset() + 1;
         let now = now.monotonic;
         // Every broker gets a fresh session: what another controller heard is not known here.
-        let liveness = Liveness::of(&working.image, rules.broker_session_timeout(), None, now);
+        let mut liveness = Liveness::of(&working.image, rules.broker_session_timeout(), None, now);
+        liveness.on_begin();
         let chores = Chores::begin(&rules, now);
         let (is_kept, growing) = (true, None);
         let mut controller =

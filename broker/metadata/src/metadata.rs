@@ -37,6 +37,7 @@ use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_
 use crate::controller::registration::Registration;
 use crate::controller::{
     ApiError, Deciding, Decision, acls, client_quotas, configs, create_topics, delete_topics, elections,
+    fencing,
     partitions, quorum, reassignments, register_broker, scram,
 };
 use crate::controller_channel::Reached;
@@ -269,6 +270,30 @@ impl Metadata {
         let now = self.env.clock.monotonic();
         self.shared.contacts.lock().insert(id, (epoch, now));
         now
+    }
+
+    /// A broker's connection to this controller was closed. Says whether its process may be gone, as far as the
+    /// controller knows.
+    pub async fn on_broker_disconnected(&self, id: BrokerId, epoch: i64) -> bool {
+        let decide = move |Deciding { liveness, .. }: Deciding<'_>| {
+            Ok(Decision::answer(liveness.on_disconnect(id, epoch)))
+        };
+        self.decide(decide).await.unwrap_or(false)
+    }
+
+    /// Nobody listens where a broker is reached: it is fenced, unless it was heard meanwhile. Says whether it was, when
+    /// that is committed; an error where the controller is elsewhere.
+    pub async fn on_broker_refused(&self, id: BrokerId, epoch: i64) -> Result<bool, OperationError> {
+        self.decide(move |Deciding { image, rules, liveness, .. }| {
+            let mut records = Vec::new();
+            if liveness.on_dial_refused(id, epoch) {
+                fencing::fence(image, rules, id, &mut records);
+            }
+            // One that stopped in order is fenced already.
+            let is_fenced = !records.is_empty();
+            Ok(Decision { records, response: is_fenced })
+        })
+        .await
     }
 
     /// Where a controller is reached.

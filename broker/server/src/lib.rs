@@ -2,6 +2,7 @@
 //! Shell.
 
 pub mod adopt;
+pub mod detection;
 pub mod identity;
 pub mod lifecycle;
 pub mod rooms;
