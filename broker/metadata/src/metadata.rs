@@ -36,9 +36,8 @@ use crate::controller::features::{Feature, decide_update_features};
 use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_ids};
 use crate::controller::registration::Registration;
 use crate::controller::{
-    ApiError, Deciding, Decision, acls, client_quotas, configs, create_topics, delete_topics, elections,
-    fencing,
-    partitions, quorum, reassignments, register_broker, scram,
+    ApiError, Deciding, Decision, Rules, acls, client_quotas, configs, create_topics, delete_topics,
+    elections, fencing, partitions, quorum, reassignments, register_broker, scram,
 };
 use crate::controller_channel::Reached;
 use crate::delta::{Delta, ImageListener};
@@ -116,6 +115,7 @@ pub struct Metadata {
     waiting: Mutex<Option<(Driver, mpsc::Receiver<Event>)>>,
     thread: Mutex<Option<ThreadHandle>>,
     leadership: watch::Receiver<Leadership>,
+    config: BrokerConfig,
     /// `None` on a lone node.
     quorum: Option<QuorumHandle>,
 }
@@ -139,6 +139,7 @@ impl Metadata {
     /// through records appended for this start. One voter of several leads nothing yet, and knows what a
     /// snapshot says alone: what is behind it may not be committed.
     pub fn open(env: &Env, options: MetadataOptions) -> Result<Arc<Metadata>, OpenError> {
+        let config = options.config.clone();
         let (driver, shared, leadership, quorum) = match options.quorum.clone() {
             None => {
                 let node_id = BrokerId(options.config.node_id);
@@ -164,6 +165,7 @@ impl Metadata {
             waiting: Mutex::new(Some((driver, receiver))),
             thread: Mutex::new(None),
             leadership,
+            config,
             quorum,
         }))
     }
@@ -336,6 +338,13 @@ impl Metadata {
             create_topics::decide_create_topics(image, rules, &request, topic_ids)
         })
         .await
+    }
+
+    /// The request for topics that a client asked for or the broker needs: internal ones in the shape they need, all
+    /// others with the broker's defaults.
+    pub fn auto_create_request(&self, names: &[TopicName]) -> CreateTopicsRequest {
+        let rules = Rules::new(&self.config, Vec::new());
+        create_topics::auto_create_request(&self.image(), &rules, names)
     }
 
     pub async fn delete_topics(

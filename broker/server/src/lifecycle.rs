@@ -18,6 +18,9 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+/// How long a broker that stops waits for a controller where none is known.
+const NOBODY_TO_ASK: Duration = Duration::from_secs(1);
+
 /// What the broker is to the cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
@@ -48,6 +51,7 @@ pub struct Lifecycle {
     broker_epoch: BrokerEpoch,
     phase: watch::Receiver<Phase>,
     stop: watch::Sender<bool>,
+    leaders: watch::Receiver<Leadership>,
     task: Mutex<Option<TaskHandle>>,
     patience: Duration,
 }
@@ -90,6 +94,7 @@ impl Lifecycle {
             broker_epoch: joining.broker_epoch,
             phase: seen,
             stop,
+            leaders: metadata.leadership_changes(),
             task: Mutex::new(Some(task)),
             patience: ms(config.initial_broker_registration_timeout_ms),
         }
@@ -101,10 +106,33 @@ impl Lifecycle {
     }
 
     /// Asks the controller to let this broker go: its partitions are led elsewhere first. Says whether it was granted in
-    /// time; the broker stops in any case.
+    /// time, and while there was somebody to ask; the broker stops in any case.
     pub async fn stop(&self, within: Duration) -> bool {
         self.stop.send_replace(true);
-        let is_granted = self.until(|phase| phase == Phase::Gone, within).await;
+        let nobody_leads = async {
+            let mut leaders = self.leaders.clone();
+            loop {
+                // The sender is gone where the controller here leads alone.
+                if leaders.wait_for(|leadership| leadership.leader.is_none()).await.is_err() {
+                    return std::future::pending::<()>().await;
+                }
+                let deadline = self.env.clock.monotonic().after(NOBODY_TO_ASK);
+                tokio::select! {
+                    biased;
+                    led = leaders.wait_for(|leadership| leadership.leader.is_some()) => {
+                        if led.is_err() {
+                            return;
+                        }
+                    }
+                    () = self.env.clock.sleep_until(deadline) => return,
+                }
+            }
+        };
+        let is_granted = tokio::select! {
+            biased;
+            is_gone = self.until(|phase| phase == Phase::Gone, within) => is_gone,
+            () = nobody_leads => false,
+        };
         if let Some(task) = self.task.lock().take() {
             task.abort();
         }

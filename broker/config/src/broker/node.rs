@@ -50,8 +50,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How long a request inside the quorum may take."),
     row("controller.quorum.retry.backoff.ms", Int, Some("20"), at_least(0), ReadOnly, Low)
         .doc("Pause before a request inside the quorum is repeated."),
-    row("controller.quorum.voters", List, Some(""), Custom(validators::quorum_voters), ReadOnly, High)
-        .doc("Voters of the metadata quorum as id@host:port; one node, this one, for now."),
     row("controller.quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
         .doc("How many samples the controller mutation quota keeps."),
     row("controller.quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
@@ -68,8 +66,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How many waiting fetches pass between cleanings."),
     row("follower.replication.throttled.rate", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
         .doc("Bytes a second that throttled followers may fetch on this broker."),
-    row("inter.broker.listener.name", String, None, Any, ReadOnly, Medium)
-        .doc("Listener that brokers use among themselves."),
     row("internal.metadata.delete.delay.millis", Long, Some("60000"), Any, ReadOnly, Low).internal()
         .doc("Delay before an old metadata file is removed."),
     row("internal.metadata.log.segment.bytes", Int, None, Any, ReadOnly, Low).internal()

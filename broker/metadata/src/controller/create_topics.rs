@@ -246,8 +246,9 @@ pub fn auto_create_request(image: &Image, rules: &Rules, names: &[TopicName]) ->
             .with_replication_factor(-1);
         if let Some(internal) = rules.internal_topic(name) {
             // A cluster smaller than the configured factor gets what it can hold; Kafka would
-            // refuse until enough brokers are there, and clients would wait for ever.
-            let brokers = image.brokers().count().max(1) as i16;
+            // refuse until enough brokers are there, and clients would wait for ever. Nodes that are
+            // named and not there yet are waited for.
+            let brokers = image.brokers().count().max(rules.nodes_named()).max(1) as i16;
             topic.num_partitions = internal.partitions;
             topic.replication_factor = internal.replication_factor.min(brokers);
             topic.configs = internal

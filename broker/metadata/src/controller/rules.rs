@@ -41,6 +41,11 @@ impl Rules {
         self.config.num_partitions
     }
 
+    /// Nodes that the configuration names, this one among them.
+    pub fn nodes_named(&self) -> usize {
+        self.config.quorum_voters.len()
+    }
+
     pub fn default_replication_factor(&self) -> i16 {
         self.config.default_replication_factor
     }
