@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_repeated_more_slowly_until_another_controller_leads() {
+    fn p16_failures_are_repeated_more_slowly_until_another_controller_leads() {
         let mut life = lifecycle(None);
         let mut waits = Vec::new();
         for _ in 0..9 {
