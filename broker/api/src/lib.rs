@@ -11,8 +11,8 @@
 
 pub mod access;
 pub mod auto_create;
-pub mod broker_connections;
 pub mod blocking;
+pub mod broker_connections;
 pub mod cluster;
 pub mod config_access;
 pub mod context;

@@ -34,8 +34,15 @@ struct Looking {
 }
 
 /// Begins to look. `closed` ends with whoever tells of connections.
-pub fn start(env: &Env, metadata: &Arc<Metadata>, node_id: BrokerId, listener: &str, closed: Closed) -> TaskHandle {
-    let looking = Looking { env: env.clone(), metadata: metadata.clone(), node_id, listener: Arc::from(listener) };
+pub fn start(
+    env: &Env,
+    metadata: &Arc<Metadata>,
+    node_id: BrokerId,
+    listener: &str,
+    closed: Closed,
+) -> TaskHandle {
+    let looking =
+        Looking { env: env.clone(), metadata: metadata.clone(), node_id, listener: Arc::from(listener) };
     env.tasks.spawn("broker-detection", Box::pin(looking.run(closed)))
 }
 
@@ -87,7 +94,9 @@ impl Looking {
                 Ok(true) => return tracing::info!("broker {id} is fenced: its process is gone"),
                 Ok(false) | Err(OperationError::Stopping | OperationError::Commit(_)) => return,
                 // Elected, and about to begin; or not the controller any more.
-                Err(OperationError::Refused(_)) if self.metadata.leadership().leader == Some(self.node_id) => {
+                Err(OperationError::Refused(_))
+                    if self.metadata.leadership().leader == Some(self.node_id) =>
+                {
                     self.env.clock.sleep_until(self.env.clock.monotonic().after(BEGIN_PAUSE)).await;
                 }
                 Err(OperationError::Refused(_)) => return,

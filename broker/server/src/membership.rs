@@ -44,7 +44,8 @@ impl Membership {
         let Member { env, config, cluster_id, registration, features, logs, rooms } = *member;
         let (tell, closed) = mpsc::channel(CLOSED_QUEUED_MAX);
         rooms.broker.broker_connections.follow(tell);
-        let listener = config.inter_broker_listener().map(|listener| listener.name.clone()).unwrap_or_default();
+        let listener =
+            config.inter_broker_listener().map(|listener| listener.name.clone()).unwrap_or_default();
         let node_id = BrokerId(config.node_id);
         let detection = detection::start(env, &rooms.metadata, node_id, &listener, closed);
         let lifecycle = Lifecycle::start(Joining {

@@ -68,7 +68,8 @@ impl History {
         if has_elr {
             cluster.finalize(ELIGIBLE_LEADER_REPLICAS, 1);
         }
-        let nodes = (1..=BROKERS).map(|id| (id, Node { epoch: -1, stopped_at: -1, ..Node::default() })).collect();
+        let nodes =
+            (1..=BROKERS).map(|id| (id, Node { epoch: -1, stopped_at: -1, ..Node::default() })).collect();
         let mut history = History {
             cluster,
             rng: SeededRng::new(seed),
@@ -113,7 +114,10 @@ impl History {
         if before == after {
             return;
         }
-        assert!(after.partition_epoch > before.partition_epoch, "each change has a partition epoch of its own");
+        assert!(
+            after.partition_epoch > before.partition_epoch,
+            "each change has a partition epoch of its own"
+        );
         assert!(after.leader_epoch >= before.leader_epoch, "a leader epoch never goes back");
         if after.leader == before.leader {
             return;
@@ -132,7 +136,11 @@ impl History {
             self.acked.truncate(common(log, &self.acked));
         }
         let kept = common(log, &self.acked);
-        assert_eq!(kept, self.acked.len(), "broker {leader} was elected cleanly and lacks what was acknowledged");
+        assert_eq!(
+            kept,
+            self.acked.len(),
+            "broker {leader} was elected cleanly and lacks what was acknowledged"
+        );
     }
 
     /// What holds of every partition at any time.
@@ -153,7 +161,9 @@ impl History {
 
     fn delete(&mut self) {
         let request = DeleteTopicsRequest::default().with_topic_names(vec![TOPIC.into_str().into()]);
-        self.change(|cluster| cluster.decide(|image, rules, _, _| decide_delete_topics(image, rules, &request, 5)).is_ok());
+        self.change(|cluster| {
+            cluster.decide(|image, rules, _, _| decide_delete_topics(image, rules, &request, 5)).is_ok()
+        });
         self.acked.clear();
     }
 
@@ -201,7 +211,8 @@ impl History {
                 (node.is_running, node.synced, node.stopped_at) = (false, node.log.len(), node.epoch);
                 return;
             }
-            let others: Vec<i32> = self.nodes.iter().filter(|(_, node)| node.is_running).map(|(id, _)| *id).collect();
+            let others: Vec<i32> =
+                self.nodes.iter().filter(|(_, node)| node.is_running).map(|(id, _)| *id).collect();
             for other in others.into_iter().filter(|other| *other != id) {
                 self.beat(other, false);
             }
@@ -257,7 +268,8 @@ impl History {
         let node = self.nodes.get_mut(&id).expect("a node");
         node.log.push(value);
         // The maximal ISR (KIP-497): whoever was asked for counts already.
-        let mut waits_for: Vec<i32> = view.isr.iter().map(|id| id.0).chain(node.proposed.iter().copied()).collect();
+        let mut waits_for: Vec<i32> =
+            view.isr.iter().map(|id| id.0).chain(node.proposed.iter().copied()).collect();
         waits_for.retain(|other| *other != id);
         let has = waits_for.into_iter().fold(true, |all, other| self.replicate(id, other, &view) && all);
         let is_same_topic = self.topic_id() == Some(self.nodes[&id].topic_id);
@@ -355,7 +367,8 @@ impl History {
     fn pass(&mut self) {
         let paused = if self.rng.chance(200) { self.any() } else { 0 };
         for _ in 0..3 {
-            let running: Vec<i32> = self.nodes.iter().filter(|(_, node)| node.is_running).map(|(id, _)| *id).collect();
+            let running: Vec<i32> =
+                self.nodes.iter().filter(|(_, node)| node.is_running).map(|(id, _)| *id).collect();
             for id in running.into_iter().filter(|id| *id != paused) {
                 self.beat(id, false);
             }
@@ -365,7 +378,9 @@ impl History {
 
     fn elect(&mut self) {
         let request = ElectLeadersRequest::default().with_election_type(0).with_topic_partitions(None);
-        self.change(|cluster| cluster.decide(|image, rules, _, _| decide_elect_leaders(image, rules, &request)).is_ok());
+        self.change(|cluster| {
+            cluster.decide(|image, rules, _, _| decide_elect_leaders(image, rules, &request)).is_ok()
+        });
     }
 
     /// Another controller leads: it knows the image alone.
@@ -398,7 +413,10 @@ fn check_partition(image: &Image, partition: &PartitionImage) {
     let elr = partition.elr();
     assert!(elr.iter().all(|id| replicas.contains(id)), "eligible are replicas: {partition:?}");
     assert!(!elr.iter().any(|id| isr.contains(id)), "nobody is in sync and eligible: {partition:?}");
-    assert!(elr.is_empty() || isr.len() < MIN_ISR, "enough are in sync, nobody else is eligible: {partition:?}");
+    assert!(
+        elr.is_empty() || isr.len() < MIN_ISR,
+        "enough are in sync, nobody else is eligible: {partition:?}"
+    );
     assert!(has_eligible_replicas(image) || !isr.is_empty(), "the last one stays in sync: {partition:?}");
     if let Some(leader) = leader {
         assert!(isr.contains(leader), "the leader is in sync: {partition:?}");
@@ -414,7 +432,10 @@ fn play(seed: u64, has_elr: bool) -> (usize, BTreeMap<i16, usize>) {
     impl Drop for Seed {
         fn drop(&mut self) {
             if std::thread::panicking() {
-                eprintln!("OTTLA_SEED={} cargo test -p ottla-metadata broker_history (eligible: {})", self.0, self.1);
+                eprintln!(
+                    "OTTLA_SEED={} cargo test -p ottla-metadata broker_history (eligible: {})",
+                    self.0, self.1
+                );
             }
         }
     }

@@ -145,7 +145,8 @@ impl Liveness {
 
     /// Whether nobody may take the broker's place. One whose connection was closed may have been started anew.
     pub fn has_session(&self, id: BrokerId, epoch: i64, now: Monotonic) -> bool {
-        let session = self.sessions.get(&id).filter(|session| session.epoch == epoch && !session.is_disconnected);
+        let session =
+            self.sessions.get(&id).filter(|session| session.epoch == epoch && !session.is_disconnected);
         session.and_then(|session| session.heard).is_some_and(|heard| now <= heard.after(self.timeout))
     }
 

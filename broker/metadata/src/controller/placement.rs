@@ -48,7 +48,8 @@ fn usable_brokers(image: &Image) -> Vec<UsableBroker> {
     let is_usable = |broker: &RegisterBrokerRecord| {
         let cordoned = broker.cordoned_log_dirs.as_deref().unwrap_or_default();
         let is_stopping = broker.in_controlled_shutdown && !broker.fenced;
-        !is_stopping && (broker.log_dirs.is_empty() || broker.log_dirs.iter().any(|dir| !cordoned.contains(dir)))
+        !is_stopping
+            && (broker.log_dirs.is_empty() || broker.log_dirs.iter().any(|dir| !cordoned.contains(dir)))
     };
     let usable = |(id, broker): (BrokerId, &Arc<RegisterBrokerRecord>)| UsableBroker {
         id,

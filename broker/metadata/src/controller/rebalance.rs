@@ -60,14 +60,16 @@ fn pause(records: &[MetadataRecord], interval: Duration) -> Duration {
 
 /// Makes preferred replicas lead where they can.
 pub(crate) fn decide_preferred_leaders(image: &Image, rules: &Rules) -> Vec<MetadataRecord> {
-    let is_elsewhere = |_: &TopicImage, partition: &PartitionImage| partition.leader != partition.preferred_leader();
+    let is_elsewhere =
+        |_: &TopicImage, partition: &PartitionImage| partition.leader != partition.preferred_leader();
     elect(image, rules, Election::Preferred, &is_elsewhere)
 }
 
 /// Lets whoever lives lead a partition without a leader, where its topic allows that.
 pub(crate) fn decide_unclean_leaders(image: &Image, rules: &Rules) -> Vec<MetadataRecord> {
-    let is_lost =
-        |topic: &TopicImage, partition: &PartitionImage| partition.leader.is_none() && rules.may_elect_unclean(topic);
+    let is_lost = |topic: &TopicImage, partition: &PartitionImage| {
+        partition.leader.is_none() && rules.may_elect_unclean(topic)
+    };
     elect(image, rules, Election::Unclean, &is_lost)
 }
 
@@ -97,7 +99,9 @@ mod tests {
     fn lead(cluster: &mut Cluster, partition_id: i32, leader: i32, isr: &[i32]) {
         let topic_id = cluster.image().topic("t").expect("t").id.0;
         let isr = Some(isr.to_vec());
-        cluster.apply(vec![PartitionChangeRecord { topic_id, partition_id, leader, isr, ..Default::default() }.into()]);
+        cluster.apply(vec![
+            PartitionChangeRecord { topic_id, partition_id, leader, isr, ..Default::default() }.into(),
+        ]);
     }
 
     #[test]
@@ -134,7 +138,10 @@ mod tests {
             cluster.apply(records);
             let partition = cluster.partition("t", 0);
             assert_eq!(partition.recovering, is_allowed == "true");
-            assert_eq!(partition.leader.is_some_and(|leader| partition.isr[..] == [leader]), is_allowed == "true");
+            assert_eq!(
+                partition.leader.is_some_and(|leader| partition.isr[..] == [leader]),
+                is_allowed == "true"
+            );
         }
     }
 

@@ -8,9 +8,9 @@ use ottla_protocol::messages::{
     BrokerRegistrationRequest, BrokerRegistrationResponse, ControllerRegistrationRequest,
     ControllerRegistrationResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
 };
+use ottla_protocol::records::metadata::register_broker_record::{BrokerEndpoint, BrokerFeature};
 use ottla_protocol::records::metadata::register_controller_record::{ControllerEndpoint, ControllerFeature};
 use ottla_protocol::records::metadata::{RegisterBrokerRecord, RegisterControllerRecord};
-use ottla_protocol::records::metadata::register_broker_record::{BrokerEndpoint, BrokerFeature};
 use uuid::Uuid;
 
 use crate::controller::features::{KRAFT_VERSION, METADATA_VERSION};

@@ -90,7 +90,10 @@ pub(crate) fn place_striped(
     factor: usize,
 ) -> Vec<Vec<BrokerId>> {
     let unfenced = brokers.iter().filter(|broker| !broker.is_fenced).count();
-    assert!(factor >= 1 && factor <= brokers.len() && unfenced >= 1, "the caller has refused what can't be placed");
+    assert!(
+        factor >= 1 && factor <= brokers.len() && unfenced >= 1,
+        "the caller has refused what can't be placed"
+    );
     let mut draws = Draws(seed);
     let mut racks = racks_of(brokers);
     for rack in &mut racks {
