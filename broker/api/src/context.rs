@@ -17,6 +17,7 @@ use ottla_security::Authorizer;
 use ottla_telemetry::ClientTelemetry;
 
 use crate::auto_create::AutoCreate;
+use crate::broker_connections::BrokerConnections;
 use crate::fetch_session::FetchSessions;
 use crate::metrics::ApiMetrics;
 use crate::owned_tasks::OwnedTasks;
@@ -59,6 +60,8 @@ pub struct Broker {
     /// Regular expressions of consumer groups that are being resolved.
     pub pattern_tasks: OwnedTasks,
     pub write_order: Arc<WriteOrder>,
+    /// Brokers that beat on a connection of this node's controller.
+    pub broker_connections: BrokerConnections,
     pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
     /// `None` lets everybody do everything.
@@ -127,6 +130,7 @@ impl Broker {
             internal_topics: InternalTopics::default(),
             pattern_tasks: OwnedTasks::new(PATTERN_TASKS_MAX),
             write_order: Arc::default(),
+            broker_connections: BrokerConnections::default(),
             env,
             config,
             dynamic_config,

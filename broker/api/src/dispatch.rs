@@ -139,5 +139,6 @@ impl Handler for Dispatch {
     fn on_close(&self, connection: &Arc<ConnectionInfo>) {
         self.broker.share_partitions.on_disconnect(connection.id);
         self.broker.telemetry.on_disconnect(connection.id);
+        self.broker.broker_connections.on_close(connection.id);
     }
 }

@@ -12,6 +12,7 @@
 pub mod access;
 pub mod auto_create;
 pub mod blocking;
+pub mod broker_connections;
 pub mod cluster;
 pub mod config_access;
 pub mod context;

@@ -18,14 +18,14 @@ use ottla_model::{BrokerId, ErrorCode, Offset, TopicName};
 use ottla_protocol::messages::{
     AlterClientQuotasRequest, AlterClientQuotasResponse, AlterConfigsRequest, AlterConfigsResponse,
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
-    AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, CreateAclsRequest,
-    CreateAclsResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
-    CreateTopicsResponse, DeleteAclsRequest, DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
-    DescribeQuorumRequest, DescribeQuorumResponse, DescribeUserScramCredentialsRequest,
-    DescribeUserScramCredentialsResponse, ElectLeadersRequest, ElectLeadersResponse,
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest,
-    ListPartitionReassignmentsResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
-    UpdateFeaturesRequest, UpdateFeaturesResponse,
+    AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, ControllerRegistrationRequest,
+    ControllerRegistrationResponse, CreateAclsRequest, CreateAclsResponse, CreatePartitionsRequest,
+    CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteAclsRequest,
+    DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeQuorumRequest,
+    DescribeQuorumResponse, DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse,
+    ElectLeadersRequest, ElectLeadersResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
+    UnregisterBrokerRequest, UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -36,7 +36,7 @@ use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_
 use crate::controller::registration::Registration;
 use crate::controller::{
     ApiError, Deciding, Decision, Rules, acls, client_quotas, configs, create_topics, delete_topics,
-    elections, partitions, quorum, reassignments, register_broker, scram,
+    elections, fencing, partitions, quorum, reassignments, register_broker, scram,
 };
 use crate::controller_channel::Reached;
 use crate::delta::{Delta, ImageListener};
@@ -271,6 +271,38 @@ impl Metadata {
         let now = self.env.clock.monotonic();
         self.shared.contacts.lock().insert(id, (epoch, now));
         now
+    }
+
+    /// A broker's connection to this controller was closed. Says whether its process may be gone, as far as the
+    /// controller knows.
+    pub async fn on_broker_disconnected(&self, id: BrokerId, epoch: i64) -> bool {
+        let decide = move |Deciding { liveness, .. }: Deciding<'_>| {
+            Ok(Decision::answer(liveness.on_disconnect(id, epoch)))
+        };
+        self.decide(decide).await.unwrap_or(false)
+    }
+
+    /// Nobody listens where a broker is reached: it is fenced, unless it was heard meanwhile. Says whether it was, when
+    /// that is committed; an error where the controller is elsewhere.
+    pub async fn on_broker_refused(&self, id: BrokerId, epoch: i64) -> Result<bool, OperationError> {
+        self.decide(move |Deciding { image, rules, liveness, .. }| {
+            let mut records = Vec::new();
+            if liveness.on_dial_refused(id, epoch) {
+                fencing::fence(image, rules, id, &mut records);
+            }
+            // One that stopped in order is fenced already.
+            let is_fenced = !records.is_empty();
+            Ok(Decision { records, response: is_fenced })
+        })
+        .await
+    }
+
+    /// Where a controller is reached.
+    pub async fn register_controller(
+        &self,
+        request: ControllerRegistrationRequest,
+    ) -> Result<ControllerRegistrationResponse, OperationError> {
+        self.decide(move |_| Ok(register_broker::decide_register_controller(&request))).await
     }
 
     /// Takes a broker off the list of those that are registered.

@@ -17,7 +17,7 @@ use ottla_coordinator::{
 };
 use ottla_env::Env;
 use ottla_log::LogManager;
-use ottla_metadata::{ControllerChannel, Feature, Metadata, MetadataOptions, Registration};
+use ottla_metadata::{BrokerEpoch, ControllerChannel, Feature, Metadata, MetadataOptions, Registration};
 use ottla_model::BrokerId;
 use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_records::Codec;
@@ -57,6 +57,8 @@ pub struct Rooms {
     pub config: Arc<DynamicBrokerConfig>,
     pub metadata: Arc<Metadata>,
     pub controller: Arc<dyn ControllerChannel>,
+    /// Under which this broker is registered.
+    pub broker_epoch: BrokerEpoch,
     pub replicas: Arc<ReplicaManager>,
     pub loader: Arc<Loader>,
     pub groups: Arc<GroupCoordinator>,
@@ -92,6 +94,7 @@ impl Rooms {
             }
             error.to_string()
         })?;
+        let broker_epoch = BrokerEpoch::default();
         let Links { controller, cluster, reached } = cluster::links(env, config, &metadata, opening.cluster);
         let dynamic_config = Arc::new(DynamicBrokerConfig::new(config.clone()));
         metadata.subscribe(dynamic_config.clone());
@@ -177,6 +180,7 @@ impl Rooms {
             config: dynamic_config,
             metadata,
             controller,
+            broker_epoch,
             replicas,
             loader,
             groups,

@@ -17,7 +17,9 @@ use ottla_api::{Dispatch, Endpoint};
 use ottla_config::BrokerConfig;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
+use ottla_model::BrokerId;
 use ottla_network::{ListenerInfo, Listeners, NetworkMetrics, NetworkServer};
+use ottla_server::membership::{Member, Membership};
 use prometheus::Registry;
 
 use crate::controller_listeners::ControllerListeners;
@@ -35,6 +37,8 @@ pub struct Broker {
     network: NetworkServer,
     /// Where a controller's listener is configured.
     controller: Option<ControllerListeners>,
+    /// On a node of several.
+    membership: Option<Membership>,
     admin: Option<AdminServer>,
     rooms: Rooms,
     logs: Arc<LogManager>,
@@ -69,18 +73,19 @@ pub async fn start(
     let (logs, recovery) = LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config))
         .map_err(|error| error.to_string())?;
     let (identity, cluster) = founding::find(&env, &config, &dirs, controller.as_ref()).await?;
+    let registration = settings::registration(&env, &config, &identity);
     let rooms = Rooms::open(Opening {
         env: &env,
         config: &config,
         logs: &logs,
         was_clean: recovery.dirs.iter().all(|dir| dir.was_clean),
         cluster_id: &identity.cluster_id,
-        registration: settings::registration(&env, &config, &identity),
+        registration: registration.clone(),
         transactions: settings::transactions(&config),
         cluster,
         ephemeral,
         accept_metadata_loss,
-        features,
+        features: features.clone(),
         registry: &registry,
     })?;
     if let Some(controller) = &controller {
@@ -125,9 +130,23 @@ pub async fn start(
     );
     let (set_limits, env_of_limits) = (network.limits_setter(), env.clone());
     rooms.config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));
+    let membership = config.has_peers().then(|| {
+        Membership::begin(&Member {
+            env: &env,
+            config: &config,
+            cluster_id: &identity.cluster_id,
+            registration: &registration,
+            features: &features,
+            logs: &logs,
+            rooms: &rooms,
+        })
+    });
+    if let Some(membership) = &membership {
+        membership.until_serving().await?;
+    }
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
-    Ok(Broker { config, listeners, http, network, controller, admin, rooms, logs, ready })
+    Ok(Broker { config, listeners, http, network, controller, membership, admin, rooms, logs, ready })
 }
 
 /// Binds the HTTP listener; `None` when it is switched off. A port that nobody configured stops no
@@ -176,6 +195,12 @@ impl Broker {
     /// Stops from the outside in, and leaves nothing to recover.
     pub async fn stop(self, answers_wait: Duration) {
         self.ready.store(false, Ordering::Release);
+        if let Some(membership) = &self.membership {
+            membership.leave().await;
+        } else if let Some(broker) = self.rooms.metadata.image().broker(BrokerId(self.config.node_id)) {
+            self.logs.set_broker_epoch(broker.broker_epoch);
+        }
+        drop(self.membership);
         self.network.shutdown(answers_wait).await;
         if let Some(admin) = self.admin {
             admin.shutdown().await;

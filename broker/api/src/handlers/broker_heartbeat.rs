@@ -3,7 +3,7 @@
 //!
 //! - v1: directories that failed (KIP-858). v2: directories that take no new replicas (KIP-1066).
 
-use ottla_model::ErrorCode;
+use ottla_model::{BrokerId, ErrorCode};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::{BrokerHeartbeatRequest, BrokerHeartbeatResponse};
 
@@ -16,6 +16,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     if !Access::of(broker, &request).cluster(AclOperation::ClusterAction) {
         return request.ready(&refused(ErrorCode::ClusterAuthorizationFailed, None));
     }
+    let id = BrokerId(body.broker_id);
+    broker.broker_connections.on_heartbeat(request.connection.id, id, body.broker_epoch);
     let broker = broker.clone();
     let decision = async move { ottla_metadata::ControllerChannel::heartbeat(&*broker.metadata, body).await };
     forward_to_controller(request, decision, refused)
