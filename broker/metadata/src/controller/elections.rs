@@ -187,7 +187,8 @@ mod tests {
         let id = cluster.image().topic("t").expect("t").id.0;
         let preferred = cluster.partition("t", 0).replicas[0];
         let other = 3 - preferred.0;
-        let moved = PartitionChangeRecord { topic_id: id, partition_id: 0, leader: other, ..Default::default() };
+        let moved =
+            PartitionChangeRecord { topic_id: id, partition_id: 0, leader: other, ..Default::default() };
         cluster.apply(vec![moved.into()]);
         assert_eq!(ask(&mut cluster, 0, None), [0]);
         let partition = cluster.image().partition("t", PartitionIndex(0)).expect("0").clone();
