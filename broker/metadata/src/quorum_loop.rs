@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ottla_env::Env;
@@ -35,6 +36,9 @@ use crate::raft::threads::{HeardQueue, QuorumThread, QuorumView, Threads};
 use crate::raft::writer::LogWriter;
 use crate::snapshot::{self, SnapshotId};
 use crate::upkeep::{Keeping, Upkeep};
+
+/// What a voter that stops waits for another to lead.
+const HAND_OVER_MAX: Duration = Duration::from_millis(250);
 
 /// What the quorum's thread will own.
 struct Waiting {
@@ -183,9 +187,22 @@ impl QuorumLoop {
                 break;
             }
         }
-        self.resign();
+        self.hand_over(&mut events);
         threads.stop();
         self.upkeep.stop(&mut self.kept);
+    }
+
+    /// Another voter is to lead before this one goes. It is waited for a moment, no longer.
+    fn hand_over(&mut self, events: &mut Receiver<Event>) {
+        self.resign();
+        drop(self.inputs.blocking_send(Input::HandOver));
+        let deadline = self.env.clock.monotonic().after(HAND_OVER_MAX);
+        while self.leadership.leader == Some(self.node_id) && self.env.clock.monotonic() < deadline {
+            // Time alone wakes it, too.
+            let Some(event) = events.blocking_recv() else { break };
+            self.controller = None;
+            self.run_round(std::iter::once(event));
+        }
     }
 
     /// Hears the quorum, then decides what was queued. Says whether the thread is to end.
