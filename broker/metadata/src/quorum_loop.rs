@@ -77,6 +77,7 @@ pub(crate) struct QuorumLoop {
 /// What the upkeep needs to know of the log.
 struct Kept {
     commit_offset: Offset,
+    /// Committed ones: what lies behind them in the log is no part of a snapshot.
     bytes_since_snapshot: u64,
     inputs: Sender<Input>,
 }
@@ -121,8 +122,7 @@ impl QuorumLoop {
         inputs: Sender<Input>,
     ) -> Result<OpenQuorum, OpenError> {
         let transport = quorum.transport.clone();
-        let QuorumStart { machine, writer, image, folder, upkeep, bytes_since_snapshot } =
-            start(env, &options, &quorum)?;
+        let QuorumStart { machine, writer, image, folder, upkeep } = start(env, &options, &quorum)?;
         let shared = Shared::new(image.clone());
         let commit_offset = image.metadata_offset() + 1;
         let leadership = machine.leadership();
@@ -141,7 +141,7 @@ impl QuorumLoop {
             rules: Rules::new(&options.config, options.features),
             publisher: Publisher::new(shared.clone(), image),
             upkeep,
-            kept: Kept { commit_offset, bytes_since_snapshot, inputs: inputs.clone() },
+            kept: Kept { commit_offset, bytes_since_snapshot: 0, inputs: inputs.clone() },
             leadership,
             controller: None,
             pending: VecDeque::new(),
