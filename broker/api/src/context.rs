@@ -11,6 +11,7 @@ use ottla_metadata::controller::features::Feature;
 use ottla_metadata::{Image, Metadata};
 use ottla_model::BrokerId;
 use ottla_network::ConnectionInfo;
+use ottla_quota::ClientQuotas;
 use ottla_replica::ReplicaManager;
 use ottla_security::Authorizer;
 use ottla_telemetry::ClientTelemetry;
@@ -55,6 +56,7 @@ pub struct Broker {
     pub write_order: Arc<WriteOrder>,
     pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
+    pub quotas: Arc<ClientQuotas>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Arc<Authorizer>>,
 }
@@ -72,6 +74,7 @@ pub struct Rooms {
     pub share_partitions: Arc<SharePartitionManager>,
     pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
+    pub quotas: Arc<ClientQuotas>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Authorizer>,
 }
@@ -90,6 +93,7 @@ impl Broker {
             share_partitions,
             telemetry,
             metrics,
+            quotas,
             authorizer,
         } = rooms;
         let config = dynamic_config.started_with().clone();
@@ -114,6 +118,7 @@ impl Broker {
             share_partitions,
             telemetry,
             metrics,
+            quotas,
             authorizer: authorizer.map(Arc::new),
         }
     }

@@ -11,6 +11,7 @@ use ottla_protocol::header::RequestHeader;
 
 use crate::context::Broker;
 use crate::fence::log_panic;
+use crate::quotas::Throttle;
 use crate::request::{Handled, Refusal, Request};
 use crate::table;
 
@@ -24,6 +25,7 @@ impl Dispatch {
     }
 
     fn route(&self, connection: &Arc<ConnectionInfo>, mut frame: Bytes) -> Handled {
+        let frame_bytes = frame.len();
         let header = RequestHeader::decode(&mut frame).map_err(|error| Refusal(error.to_string()))?;
         let refuse = |what: &str| {
             Err(Refusal(format!("{what} (API key {}, version {})", header.api_key, header.api_version)))
@@ -34,16 +36,21 @@ impl Dispatch {
             return refuse("this version is not served");
         }
         let broker = &self.broker;
-        let request = Request {
+        let mut request = Request {
             key: api.key,
             header,
             body: frame,
             connection: connection.clone(),
             identity: connection.identity(),
             received: broker.env.clock.monotonic(),
+            frame_bytes,
+            throttle: Throttle::default(),
             broker: broker.clone(),
         };
-        (api.admit)(broker, request)
+        match request.begin_time() {
+            None => (api.admit)(broker, request),
+            Some(time) => (api.admit)(broker, request).map(|admitted| time.go_on(admitted)),
+        }
     }
 }
 

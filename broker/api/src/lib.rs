@@ -28,6 +28,7 @@ pub mod missing_answers;
 pub mod owned_tasks;
 mod partition_answer;
 pub mod producer_ids;
+pub mod quotas;
 pub mod request;
 pub mod share;
 mod share_state;

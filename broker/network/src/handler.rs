@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use ottla_env::BoxFuture;
+use ottla_quota::QuotaCache;
 use ottla_security::Identity;
 
 use crate::response::Response;
@@ -34,6 +35,8 @@ pub struct ConnectionInfo {
     pub local_addr: SocketAddr,
     /// Name and version of the client's software, once ApiVersions reported them (KIP-511).
     pub software: OnceLock<(String, String)>,
+    /// The limits of its client, as its requests last found them.
+    pub quotas: QuotaCache,
     identity: ArcSwapOption<Identity>,
 }
 
@@ -50,6 +53,7 @@ impl ConnectionInfo {
             peer_addr,
             local_addr,
             software: OnceLock::new(),
+            quotas: QuotaCache::default(),
             identity: ArcSwapOption::empty(),
         }
     }

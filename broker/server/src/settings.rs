@@ -15,6 +15,7 @@ use ottla_metadata::Registration;
 use ottla_metadata::controller::features::{Feature, METADATA_VERSION};
 use ottla_model::TopicId;
 use ottla_network::{ConnectionLimits, NetworkSettings};
+use ottla_quota::{QuotaSettings, Windows};
 use ottla_records::{Codec, CompressionType};
 use ottla_replica::Durability;
 use ottla_replica::config::cleaner_settings;
@@ -56,6 +57,16 @@ pub fn connection_limits(env: &Env, config: &BrokerConfig) -> ConnectionLimits {
                 addrs.into_iter().map(|addr| (addr.ip().to_canonical(), *count))
             })
             .collect(),
+    }
+}
+
+pub fn quotas(config: &BrokerConfig) -> QuotaSettings {
+    QuotaSettings {
+        windows: Windows::of_seconds(config.quota_window_num, config.quota_window_size_seconds),
+        controller_windows: Windows::of_seconds(
+            config.controller_quota_window_num,
+            config.controller_quota_window_size_seconds,
+        ),
     }
 }
 

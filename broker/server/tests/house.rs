@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest first, as ARCHITECTURE.md lists them.
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 17] = [
     "model",
     "env",
     "records",
@@ -13,6 +13,7 @@ const ROOMS: [&str; 16] = [
     "config",
     "log",
     "security",
+    "quota",
     "network",
     "metadata",
     "telemetry",
@@ -215,12 +216,13 @@ fn every_config_field_is_read_by_a_room() {
 }
 
 /// The structs that carry settings from the configuration into a room that doesn't know it.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("log", "LogConfig"),
     ("log", "LogManagerSettings"),
     ("log", "CleanerSettings"),
     ("network", "NetworkSettings"),
     ("network", "ConnectionLimits"),
+    ("quota", "QuotaSettings"),
     ("coordinator", "GroupSettings"),
     ("coordinator", "TransactionSettings"),
     ("coordinator", "ShareCoordinatorSettings"),

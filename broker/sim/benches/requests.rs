@@ -25,6 +25,7 @@ use ottla_protocol::messages::{
     CreateTopicsRequest, FetchRequest, MetadataRequest, ProduceRequest, TopicName,
 };
 use ottla_protocol::{ApiKey, Encode};
+use ottla_quota::{ClientQuotas, QuotaMetrics};
 use ottla_records::{BatchBuilder, Codec};
 use ottla_server::transactions::Ids;
 use ottla_sim::rooms::{World, wait, wire};
@@ -76,6 +77,9 @@ fn dispatch(world: &World) -> Dispatch {
     let config = Arc::new(DynamicBrokerConfig::new(world.config.clone()));
     let (share_state, share_partitions) =
         ottla_server::share::rooms(&env, &config, &rooms.metadata, &rooms.replicas, &loader);
+    let settings = ottla_server::settings::quotas(&world.config);
+    let quota_metrics = QuotaMetrics::register(&Registry::new()).expect("metrics");
+    let quotas = Arc::new(ClientQuotas::new(settings, env.clock.clone(), quota_metrics));
     let metrics = Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics"));
     let broker = Broker::new(ottla_api::Rooms {
         env,
@@ -89,6 +93,7 @@ fn dispatch(world: &World) -> Dispatch {
         share_partitions,
         telemetry: ClientTelemetry::new(1 << 20, 1),
         metrics,
+        quotas,
         authorizer: None,
     });
     Dispatch::new(Arc::new(broker))

@@ -169,6 +169,16 @@ keys! {
     pub share_topic_compression_codec: i32 = row("share.coordinator.state.topic.compression.codec", Int, Some("0"), Any, ReadOnly, High)
         .doc("Codec of the share state topic, as a number.");
 
+    // Quotas.
+    pub controller_quota_window_num: i32 = row("controller.quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
+        .doc("How many samples the controller mutation quota keeps.");
+    pub controller_quota_window_size_seconds: i32 = row("controller.quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
+        .doc("Length of one sample of the controller mutation quota.");
+    pub quota_window_num: i32 = row("quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
+        .doc("How many samples client quotas keep.");
+    pub quota_window_size_seconds: i32 = row("quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
+        .doc("Length of one sample of client quotas.");
+
     // Logs.
     pub log_retention_check_interval_ms: i64 = row("log.retention.check.interval.ms", Long, Some("300000"), at_least(1), ReadOnly, Medium)
         .doc("How often it is looked for data past its retention.");

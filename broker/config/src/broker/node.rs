@@ -58,10 +58,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("Pause before a request inside the quorum is repeated."),
     row("controller.quorum.voters", List, Some(""), Custom(validators::quorum_voters), ReadOnly, High)
         .doc("Voters of the metadata quorum as id@host:port; one node, this one, for now."),
-    row("controller.quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
-        .doc("How many samples the controller mutation quota keeps."),
-    row("controller.quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
-        .doc("Length of one sample of the controller mutation quota."),
     row("controller.socket.timeout.ms", Int, Some("30000"), Any, ReadOnly, Medium)
         .doc("Socket timeout of connections to the controller."),
     row("create.topic.policy.class.name", Class, None, Any, ReadOnly, Low)
@@ -134,10 +130,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("Bytes of queued requests after which no more are read; -1 is no limit."),
     row("queued.max.requests", Int, Some("500"), at_least(1), ReadOnly, High)
         .doc("Queued requests after which no more are read."),
-    row("quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
-        .doc("How many samples client quotas keep."),
-    row("quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
-        .doc("Length of one sample of client quotas."),
     row("replica.fetch.backoff.ms", Int, Some("1000"), at_least(0), ReadOnly, Medium)
         .doc("Pause of a follower after a failed fetch."),
     row("replica.fetch.max.bytes", Int, Some("1048576"), at_least(0), ReadOnly, Medium)

@@ -115,8 +115,9 @@ fn told(source: &Source, served: impl Fn(&str) -> i16, what: &str) -> String {
     }
     match source.kept_counts() {
         (0, 0) => {}
-        (quotas, tokens) => lines
-            .push(format!("Kept but not in force here: {quotas} client quotas, {tokens} delegation tokens.")),
+        (rates, tokens) => lines.push(format!(
+            "Kept but not in force here: {rates} connection rates of addresses, {tokens} delegation tokens."
+        )),
     }
     lines.extend(source.left.iter().map(|left| format!("Left behind: {left}.")));
     lines.join("\n") + "\n"

@@ -202,13 +202,14 @@ fn a_stopped_kafka_is_copied_and_left_as_it_was() {
 }
 
 #[test]
-fn quotas_are_kept_and_told() {
+fn rates_of_addresses_are_kept_and_told() {
     let disk = MemoryDisk::new();
     let mut records = records();
-    records
-        .push(ClientQuotaRecord { key: "producer_byte_rate".into(), ..ClientQuotaRecord::default() }.into());
+    records.push(
+        ClientQuotaRecord { key: "connection_creation_rate".into(), ..ClientQuotaRecord::default() }.into(),
+    );
     put(&disk, KAFKA, &files(&records));
-    assert!(run(&disk).expect("taken over").contains("1 client quotas, 0 delegation tokens"));
+    assert!(run(&disk).expect("taken over").contains("1 connection rates of addresses, 0 delegation tokens"));
 }
 
 #[test]
