@@ -2,25 +2,29 @@
 //! Shell. The client is answered at once and not read until its rest is over (KIP-219). A request whose rest is
 //! known when it is admitted lets none behind it in, however much its client has sent ahead.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use ottla_env::net::Net;
 use ottla_env::{BoxFuture, Monotonic};
-use ottla_metadata::client_quotas::{CLIENT_ID, ClientQuotas as QuotaFacts, QuotaEntity, USER};
+use ottla_metadata::client_quotas::{CLIENT_ID, ClientQuotas as QuotaFacts, IP, QuotaEntity, USER};
 use ottla_metadata::{Delta, Image, ImageListener};
 use ottla_network::{Admitted, Answer, ConnectionInfo};
 use ottla_protocol::StrBytes;
 use ottla_protocol::api_key::ApiKey;
-use ottla_quota::{Client, ClientQuotas, Limits, MutationQuota, Part, QuotaType};
+use ottla_quota::{AddressRateLimits, Client, ClientQuotas, Limits, MutationQuota, Part, QuotaType};
 use ottla_security::Identity;
 use parking_lot::Mutex;
 
 use crate::context::Broker;
 use crate::request::Request;
 
+/// Kafka's key of an address's rate of new connections.
+const CONNECTION_RATE: &str = "connection_creation_rate";
 /// 100 % is one thread's whole time (`ClientRequestQuotaManager`).
 const PERCENT_PER_NANOSECOND: f64 = 100.0 / 1e9;
 
@@ -46,6 +50,52 @@ impl ImageListener for QuotaListener {
         for quota_type in QuotaType::ALL {
             self.quotas.set_limits(quota_type, limits_of(&known, quota_type));
         }
+    }
+}
+
+/// Puts the image's rates of new connections in force, where the network asks for them.
+pub struct AddressRateListener {
+    net: Arc<dyn Net>,
+    set: Box<dyn Fn(AddressRateLimits) + Send + Sync>,
+    known: Mutex<QuotaFacts>,
+}
+
+impl AddressRateListener {
+    pub fn new(net: Arc<dyn Net>, set: Box<dyn Fn(AddressRateLimits) + Send + Sync>) -> AddressRateListener {
+        AddressRateListener { net, set, known: Mutex::default() }
+    }
+
+    /// A name that has no address by now limits nobody.
+    fn addresses_of(&self, host: &str) -> Vec<IpAddr> {
+        match host.parse() {
+            Ok(address) => vec![address],
+            Err(_) => {
+                let found = self.net.resolve(host, 0).unwrap_or_default();
+                found.into_iter().map(|found| found.ip().to_canonical()).collect()
+            }
+        }
+    }
+}
+
+impl ImageListener for AddressRateListener {
+    fn on_image(&self, delta: &Delta, image: &Arc<Image>) {
+        let mut known = self.known.lock();
+        if !delta.others_changed || *known == *image.client_quotas() {
+            return;
+        }
+        *known = image.client_quotas().clone();
+        let mut limits = AddressRateLimits::default();
+        for (entity, quotas) in known.iter() {
+            let Some(limit) = quotas.get(CONNECTION_RATE) else { continue };
+            match part(entity, IP) {
+                None => {}
+                Some(None) => limits.any_address = Some(*limit),
+                Some(Some(host)) => {
+                    limits.addresses.extend(self.addresses_of(host).into_iter().map(|ip| (ip, *limit)));
+                }
+            }
+        }
+        (self.set)(limits);
     }
 }
 

@@ -11,6 +11,7 @@ use ottla_coordinator::wire::text;
 use ottla_env::Monotonic;
 use ottla_protocol::messages::CreateTopicsRequest;
 use ottla_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use ottla_quota::MutationQuota;
 use parking_lot::Mutex;
 
 use crate::context::Broker;
@@ -53,7 +54,14 @@ impl Default for InternalTopics {
 
 impl InternalTopics {
     /// Begins to make what is not being made already, and has not failed a moment ago.
-    pub fn create(&self, broker: &Arc<Broker>, wanted: Vec<InternalTopic>, failure_kept_ms: i64) {
+    /// On behalf of a client, within what it may change.
+    pub fn create(
+        &self,
+        broker: &Arc<Broker>,
+        wanted: Vec<InternalTopic>,
+        failure_kept_ms: i64,
+        quota: MutationQuota,
+    ) {
         let now = broker.env.clock.monotonic();
         let begun: Vec<InternalTopic> = {
             let mut topics = self.topics.lock();
@@ -75,7 +83,7 @@ impl InternalTopics {
         self.creations.begin(
             &*tasks,
             "streams-internal-topics",
-            Box::pin(make(broker, making, begun, failure_kept_ms)),
+            Box::pin(make(broker, making, begun, failure_kept_ms, quota)),
         );
     }
 
@@ -113,7 +121,13 @@ impl Drop for UnderWay {
     }
 }
 
-async fn make(broker: Arc<Broker>, making: UnderWay, wanted: Vec<InternalTopic>, failure_kept_ms: i64) {
+async fn make(
+    broker: Arc<Broker>,
+    making: UnderWay,
+    wanted: Vec<InternalTopic>,
+    failure_kept_ms: i64,
+    quota: MutationQuota,
+) {
     let topics = wanted.into_iter().map(|topic| {
         let configs = topic.configs.iter().map(|(name, value)| {
             CreatableTopicConfig::default().with_name(text(name)).with_value(Some(text(value)))
@@ -125,7 +139,8 @@ async fn make(broker: Arc<Broker>, making: UnderWay, wanted: Vec<InternalTopic>,
             .with_configs(configs.collect())
     });
     let request = CreateTopicsRequest::default().with_topics(topics.collect());
-    let failures: BTreeMap<String, String> = match broker.metadata.create_topics(request).await {
+    let failures: BTreeMap<String, String> = match broker.metadata.create_topics_within(request, quota).await
+    {
         Ok(response) => response
             .topics
             .into_iter()

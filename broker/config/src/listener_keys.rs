@@ -7,7 +7,7 @@ use crate::settings::BrokerSettings;
 use crate::value::{self, ConfigValue};
 
 /// The keys that rooms ask for with [`ListenerKeys`]: what is here has an effect (`effect.rs`).
-pub(crate) const READ: &[&str] = &[];
+pub(crate) const READ: &[&str] = &["max.connection.creation.rate"];
 
 /// The keys of one listener.
 #[derive(Clone, Debug)]

@@ -258,6 +258,13 @@ impl BrokerSettings {
             || self.dynamic_cluster_default.contains_key(name)
     }
 
+    /// The listener that nodes use among themselves, where clients have others: limits of clients are not its.
+    pub fn inter_broker_listener(&self) -> Option<String> {
+        let name = self.get_str("inter.broker.listener.name").unwrap_or("PLAINTEXT").to_uppercase();
+        (self.listeners.len() > 1 && self.listeners.iter().any(|listener| listener.name == name))
+            .then_some(name)
+    }
+
     /// What the authorizer is told, if there is to be one.
     pub fn authorizer(&self) -> Option<AuthorizerSettings> {
         let given = |key: &str| self.given.get(key).map(|given| given.value.trim()).unwrap_or_default();

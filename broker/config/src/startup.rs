@@ -23,7 +23,6 @@ pub(crate) const CHECKED: &[&str] = &[
     "create.topic.policy.class.name",
     "delegation.token.secret.key",
     "inter.broker.listener.name",
-    "max.connection.creation.rate",
     "principal.builder.class",
     "process.roles",
     "remote.log.storage.system.enable",
@@ -165,7 +164,10 @@ fn authorizer(config: &BrokerSettings) -> Result<(), ConfigError> {
 fn protection(config: &BrokerSettings) -> Result<(), ConfigError> {
     let wanted = |key: &str| config.value(key).text().is_some_and(|text| !text.is_empty());
     for (key, what) in [
-        ("client.quota.callback.class", "client quotas are not there yet"),
+        (
+            "client.quota.callback.class",
+            "a Java class cannot be run here, and no quota of it would be in force",
+        ),
         ("create.topic.policy.class.name", "a Java policy cannot be run here, and none would be in force"),
         ("alter.config.policy.class.name", "a Java policy cannot be run here, and none would be in force"),
     ] {
@@ -178,17 +180,11 @@ fn protection(config: &BrokerSettings) -> Result<(), ConfigError> {
         let message = "delegation.token.secret.key is refused: delegation tokens are not there yet";
         return Err(ConfigError::invalid_config(message).about("delegation.token.secret.key"));
     }
-    if config.get_i64("max.connection.creation.rate") != i64::from(i32::MAX) {
-        let why = format!("limiting the rate of new connections is not there yet; allowed: {}", i32::MAX);
-        return Err(refuse("max.connection.creation.rate", config, why));
-    }
     for name in config.given.keys() {
         if matches!(name.as_str(), "quota.producer.default" | "quota.consumer.default") {
-            let message = format!("{name} is refused: client quotas are not there yet");
-            return Err(ConfigError::invalid_config(message).about(name));
-        }
-        if name.starts_with("listener.name.") && name.ends_with(".max.connection.creation.rate") {
-            let message = format!("{name} is refused: limiting the rate of new connections is not there yet");
+            let message = format!(
+                "{name} is refused: it is no key of Kafka 4 and limits nobody; set a default quota with kafka-configs"
+            );
             return Err(ConfigError::invalid_config(message).about(name));
         }
     }

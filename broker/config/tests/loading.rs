@@ -170,9 +170,8 @@ fn nothing_is_half_secure() {
     refused(&format!("authorizer.class.name={old}"), &["authorizer.class.name", old, "StandardAuthorizer"]);
     refused("super.users=User:a;bob", &["super.users", "bob"]);
     refused("client.quota.callback.class=x.Y", &["client.quota.callback.class"]);
-    refused("quota.producer.default=1024", &["quota.producer.default", "quotas are not there yet"]);
-    refused("max.connection.creation.rate=10", &["max.connection.creation.rate"]);
-    refused("listener.name.a.max.connection.creation.rate=10", &["max.connection.creation.rate"]);
+    refused("quota.producer.default=1024", &["quota.producer.default", "kafka-configs"]);
+    refused("max.connection.creation.rate=-1", &["max.connection.creation.rate"]);
     refused("create.topic.policy.class.name=x.Y", &["create.topic.policy.class.name"]);
     refused("alter.config.policy.class.name=x.Y", &["alter.config.policy.class.name"]);
     refused("principal.builder.class=x.Y", &["principal.builder.class"]);
@@ -181,7 +180,12 @@ fn nothing_is_half_secure() {
     refused("remote.log.storage.system.enable=true", &["remote.log.storage.system.enable", "tiered"]);
     let error = file("delegation.token.secret.key=hush").unwrap_err();
     assert!(error.message.contains("delegation.token.secret.key") && !error.message.contains("hush"));
-    for harmless in ["authorizer.class.name=", "quota.window.num=5", "ssl.keystore.location=/x"] {
+    for harmless in [
+        "authorizer.class.name=",
+        "quota.window.num=5",
+        "max.connection.creation.rate=10",
+        "ssl.keystore.location=/x",
+    ] {
         assert!(file(harmless).is_ok(), "{harmless}");
     }
 }

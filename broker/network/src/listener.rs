@@ -141,7 +141,12 @@ async fn accept_forever(mut acceptor: Box<dyn Acceptor>, info: &Arc<ListenerInfo
     loop {
         free_place(shared).await;
         match poll_fn(|context| acceptor.poll_accept(context)).await {
-            Ok(stream) => open(stream, info, shared),
+            Ok(stream) => {
+                if let Some(rest) = shared.rest_before(&info.name) {
+                    shared.env.clock.sleep_until(shared.env.clock.monotonic().after(rest)).await;
+                }
+                open(stream, info, shared);
+            }
             Err(error) if is_of_one_connection(&error) => {
                 tracing::debug!(listener = info.name, %error, "a connection was gone before it was accepted");
             }
@@ -173,6 +178,10 @@ async fn free_place(shared: &Shared) {
 }
 
 fn open(stream: Box<dyn Stream>, info: &Arc<ListenerInfo>, shared: &Arc<Shared>) {
+    if let Some(hold) = shared.hold_of(stream.peer_addr().ip().to_canonical()) {
+        shared.hold(stream, hold);
+        return;
+    }
     if let Some(connection) = shared.admit(stream, info) {
         // It ends with its stream, or when the server orders it to.
         shared.env.tasks.spawn("connection", Box::pin(connection)).detach();

@@ -2,8 +2,9 @@
 //! Shell: counters read at a scrape.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Counter, CounterVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Why a connection ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +48,15 @@ impl CloseReason {
     }
 }
 
+/// Whose rate of new connections was too high.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ThrottledBy {
+    /// The broker's or a listener's: the listener rests.
+    Listener,
+    /// An address's: its connection is held and closed.
+    Address,
+}
+
 pub struct NetworkMetrics {
     pub connections: IntGauge,
     pub accepted: IntCounter,
@@ -58,6 +68,7 @@ pub struct NetworkMetrics {
     /// What connections hold of the memory budget; set at a tick.
     pub memory_bytes: IntGauge,
     closed: [IntCounter; CloseReason::ALL.len()],
+    throttles: [(IntCounter, Counter); 2],
 }
 
 impl NetworkMetrics {
@@ -77,6 +88,20 @@ impl NetworkMetrics {
             &["reason"],
         )?;
         registry.register(Box::new(closed.clone()))?;
+        let throttles = IntCounterVec::new(
+            Opts::new(
+                "ottla_connection_throttles_total",
+                "New connections that came too fast, by whose rate it was.",
+            ),
+            &["by"],
+        )?;
+        registry.register(Box::new(throttles.clone()))?;
+        let throttle_seconds = CounterVec::new(
+            Opts::new("ottla_connection_throttle_seconds_total", "How long new connections were held up."),
+            &["by"],
+        )?;
+        registry.register(Box::new(throttle_seconds.clone()))?;
+        let of = |by: &str| (throttles.with_label_values(&[by]), throttle_seconds.with_label_values(&[by]));
         Ok(Arc::new(NetworkMetrics {
             connections: gauge("ottla_connections", "Connections that are open.")?,
             accepted: counter("ottla_connections_accepted_total", "Connections accepted.")?,
@@ -92,8 +117,15 @@ impl NetworkMetrics {
                 "ottla_network_memory_bytes",
                 "Memory connections hold beyond what each may hold freely.",
             )?,
+            throttles: [of("listener"), of("address")],
             closed: CloseReason::ALL.map(|reason| closed.with_label_values(&[reason.name()])),
         }))
+    }
+
+    pub(crate) fn on_throttle(&self, by: ThrottledBy, rest: Duration) {
+        let (count, seconds) = &self.throttles[by as usize];
+        count.inc();
+        seconds.inc_by(rest.as_secs_f64());
     }
 
     pub fn closed(&self, reason: CloseReason) -> &IntCounter {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMetrics};
 use ottla_api::Dispatch;
+use ottla_api::quotas::AddressRateListener;
 use ottla_config::BrokerConfig;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
@@ -117,6 +118,8 @@ pub async fn start(
     );
     let (set_limits, env_of_limits) = (network.limits_setter(), env.clone());
     rooms.config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));
+    let rates = AddressRateListener::new(env.net.clone(), Box::new(network.address_rates_setter()));
+    rooms.metadata.subscribe(Arc::new(rates));
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
     Ok(Broker { config, listeners, http, network, admin, rooms, logs, ready })

@@ -59,6 +59,8 @@ keys! {
         .doc("A connection silent for this long is closed.");
     pub connections_max: usize = row("max.connections", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
         .doc("Most connections of this broker at once.");
+    pub connection_creation_rate_max: i32 = row("max.connection.creation.rate", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
+        .doc("Most new connections a second.");
     pub connections_per_ip_max: usize = row("max.connections.per.ip", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
         .doc("Most connections of one address at once.");
     pub(crate) connections_per_ip_overrides_text: Text = row("max.connections.per.ip.overrides", String, Some(""), Any, ClusterWide, Medium)

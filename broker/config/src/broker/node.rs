@@ -86,8 +86,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How often the balance of leaders is checked."),
     row("leader.replication.throttled.rate", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
         .doc("Bytes a second that throttled leaders may send on this broker."),
-    row("max.connection.creation.rate", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
-        .doc("Most new connections a second."),
     row("metadata.log.dir", String, None, Any, ReadOnly, High)
         .doc("Directory of the cluster metadata; unset, the first log directory."),
     row("metadata.log.max.record.bytes.between.snapshots", Long, Some("20971520"), at_least(1), ReadOnly, High)

@@ -224,12 +224,10 @@ impl Source {
         self.dirs.iter().map(|dir| dir.files.len()).sum()
     }
 
-    /// How many rates of connections and delegation tokens are kept for a release that enforces them.
-    pub fn kept_counts(&self) -> (usize, usize) {
+    /// How many delegation tokens are kept for a release that has them.
+    pub fn kept_tokens(&self) -> usize {
         let is_token = |record: &&MetadataRecord| matches!(record, MetadataRecord::DelegationToken(_));
-        let is_rate = |key: &&String| *key == "connection_creation_rate";
-        let keys = self.image.client_quotas().iter().flat_map(|(_, quotas)| quotas.keys());
-        (keys.filter(is_rate).count(), self.image.others().filter(is_token).count())
+        self.image.others().filter(is_token).count()
     }
 }
 
