@@ -6,6 +6,7 @@ mod cleaner_metrics;
 mod client_figures;
 mod figures;
 mod listeners;
+mod quota_figures;
 mod ready;
 mod serve;
 mod wiring;

@@ -89,6 +89,7 @@ pub async fn start(
         rooms.replicas.clone(),
         rooms.groups.clone(),
         rooms.telemetry.clone(),
+        rooms.quotas.clone(),
         env.clone(),
         config.metrics_series_max,
     );
