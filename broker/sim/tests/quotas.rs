@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ottla_api::Dispatch;
@@ -263,16 +264,28 @@ fn changes_are_refused_or_made_and_paid_for_by_the_version_that_asks() {
     assert_eq!(create(7, &["f"], 100), (vec![0], 0));
 }
 
+/// Time stands in this world while a request is served, and moves while it waits.
 #[test]
-fn request_time_costs_only_who_has_a_limit_of_it() {
+fn a_request_that_waits_takes_no_time_of_those_who_serve() {
     let lab = Lab::new();
     lab.limit("request_percentage", Some(1e-9));
-    let ask = |version: i16| {
-        let answered = lab.send(ApiKey::Metadata, version, &MetadataRequest::default());
-        let told: MetadataResponse = lab.told(ApiKey::Metadata, version, &answered);
-        assert_eq!(told.brokers.len(), 1);
-        (told.throttle_time_ms, answered.mute)
+    let answered = lab.send(ApiKey::Metadata, 12, &MetadataRequest::default());
+    let told: MetadataResponse = lab.told(ApiKey::Metadata, 12, &answered);
+    assert_eq!((told.brokers.len(), told.throttle_time_ms, answered.mute), (1, 0, Duration::ZERO));
+    let partition = FetchPartition::default().with_partition(0).with_partition_max_bytes(1_000);
+    let topic = FetchTopic::default().with_topic(text(TOPIC).into()).with_partitions(vec![partition]);
+    let request = FetchRequest::default()
+        .with_max_wait_ms(5_000)
+        .with_min_bytes(1)
+        .with_session_epoch(-1)
+        .with_topics(vec![topic]);
+    let frame = wire::frame(ApiKey::Fetch, FETCH_VERSION, &request);
+    let Admitted::Parked(mut waiting) = lab.door().admit(&lab.connection, frame) else {
+        panic!("it waits for records, and lets others in")
     };
-    // Time stands in this world while a request is served.
-    assert_eq!(ask(12), (0, Duration::ZERO));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(waiting.as_mut().poll(&mut context).is_pending());
+    lab.world.clock.advance(Duration::from_secs(5));
+    let Poll::Ready(answer) = waiting.as_mut().poll(&mut context) else { panic!("its time is over") };
+    assert!(matches!(answer, Answer::Respond(_)), "it has nothing to rest for");
 }
