@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 
 use crate::context::Broker;
 use crate::request::Request;
+use crate::table::Endpoint;
 
 /// Kafka's key of an address's rate of new connections.
 const CONNECTION_RATE: &str = "connection_creation_rate";
@@ -228,7 +229,8 @@ impl Request {
 
     /// Begins to measure the time of a request, where that is limited.
     pub(crate) fn begin_time(&mut self) -> Option<Arc<RequestTime>> {
-        if !self.broker.quotas.is_on(QuotaType::Request) || is_exempt(self.key) {
+        let is_exempt = is_exempt(self.key) || self.endpoint == Endpoint::Controller;
+        if !self.broker.quotas.is_on(QuotaType::Request) || is_exempt {
             return None;
         }
         let time = Arc::new(RequestTime {
@@ -265,6 +267,8 @@ fn is_exempt(key: ApiKey) -> bool {
             | ApiKey::BrokerHeartbeat
             | ApiKey::BrokerRegistration
             | ApiKey::ControllerRegistration
+            | ApiKey::AllocateProducerIds
+            | ApiKey::Envelope
     )
 }
 

@@ -2,6 +2,7 @@
 //! Shell.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{BufMut, Bytes};
 use ottla_env::Monotonic;
@@ -17,6 +18,7 @@ use ottla_security::{Identity, KafkaPrincipal};
 use crate::context::Broker;
 use crate::errors::operation_error;
 use crate::quotas::{Throttle, rest};
+use crate::table::Endpoint;
 
 /// Why a request gets no answer: its connection is closed instead, as Kafka does.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub struct Request {
     pub header: RequestHeader,
     pub body: Bytes,
     pub connection: Arc<ConnectionInfo>,
+    /// What kind of listener it came through.
+    pub endpoint: Endpoint,
     /// What the connection was known as when the request was admitted; a later authentication does not
     /// change it.
     pub identity: Option<Arc<Identity>>,
@@ -39,6 +43,8 @@ pub struct Request {
     pub(crate) throttle: Throttle,
     /// Its clock and its counters.
     pub(crate) broker: Arc<Broker>,
+    /// Where another broker forwarded it: told when the answer is that no controller is active here.
+    pub(crate) came_to_none: Option<Arc<AtomicBool>>,
 }
 
 impl Request {
@@ -131,6 +137,11 @@ impl Request {
                 failures.push(code);
             }
         });
+        if let Some(came_to_none) = &self.came_to_none
+            && failures.contains(&ErrorCode::NotController.code())
+        {
+            came_to_none.store(true, Ordering::Release);
+        }
         self.count(failures.into_iter());
         rest(Answer::Respond(finished), throttle_ms)
     }

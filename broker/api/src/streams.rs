@@ -60,7 +60,7 @@ impl InternalTopics {
         broker: &Arc<Broker>,
         wanted: Vec<InternalTopic>,
         failure_kept_ms: i64,
-        quota: MutationQuota,
+        quota: &MutationQuota,
     ) {
         let now = broker.env.clock.monotonic();
         let begun: Vec<InternalTopic> = {
@@ -68,7 +68,10 @@ impl InternalTopics {
             topics.retain(|_, creation| !creation.is_over(now));
             let is_new = |topic: &InternalTopic| {
                 let has_room = topics.len() < TOPICS_MAX && !topics.contains_key(&topic.name);
-                has_room && topics.insert(topic.name.clone(), Creation::UnderWay).is_none()
+                let partitions = topic.partition_count.max(0) as usize;
+                has_room
+                    && quota.record(partitions).is_ok()
+                    && topics.insert(topic.name.clone(), Creation::UnderWay).is_none()
             };
             wanted.into_iter().filter(is_new).collect()
         };
@@ -83,7 +86,7 @@ impl InternalTopics {
         self.creations.begin(
             &*tasks,
             "streams-internal-topics",
-            Box::pin(make(broker, making, begun, failure_kept_ms, quota)),
+            Box::pin(make(broker, making, begun, failure_kept_ms)),
         );
     }
 
@@ -121,13 +124,7 @@ impl Drop for UnderWay {
     }
 }
 
-async fn make(
-    broker: Arc<Broker>,
-    making: UnderWay,
-    wanted: Vec<InternalTopic>,
-    failure_kept_ms: i64,
-    quota: MutationQuota,
-) {
+async fn make(broker: Arc<Broker>, making: UnderWay, wanted: Vec<InternalTopic>, failure_kept_ms: i64) {
     let topics = wanted.into_iter().map(|topic| {
         let configs = topic.configs.iter().map(|(name, value)| {
             CreatableTopicConfig::default().with_name(text(name)).with_value(Some(text(value)))
@@ -139,8 +136,7 @@ async fn make(
             .with_configs(configs.collect())
     });
     let request = CreateTopicsRequest::default().with_topics(topics.collect());
-    let failures: BTreeMap<String, String> = match broker.metadata.create_topics_within(request, quota).await
-    {
+    let failures: BTreeMap<String, String> = match broker.controller.create_topics(request).await {
         Ok(response) => response
             .topics
             .into_iter()

@@ -272,7 +272,7 @@ fn create_missing(
     }
     let names: Vec<String> = missing.iter().map(|topic| topic.name.clone()).collect();
     let failure_kept_ms = 2 * i64::from(outcome.heartbeat_interval_ms);
-    broker.internal_topics.create(broker, missing, failure_kept_ms, request.mutations(0));
+    broker.internal_topics.create(broker, missing, failure_kept_ms, &request.mutations(0));
     let now = broker.env.clock.monotonic();
     let failures = broker.internal_topics.failures(names.iter().map(String::as_str), now);
     if failures.is_empty() {

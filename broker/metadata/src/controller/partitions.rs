@@ -94,7 +94,7 @@ fn decide_topic(
     quota.record(additional)?;
     let factor = topic.replication_factor();
     let places = match &asked.assignments {
-        None => place(image, current, additional, factor)?,
+        None => place(image, topic.id, current, additional, factor)?,
         Some(assignments) => {
             let mut places = Vec::new();
             for assignment in assignments {

@@ -51,6 +51,10 @@ pub struct PeerSettings {
     /// A response that promises more closes the connection.
     pub response_bytes_max: usize,
     pub buffers: SocketBuffers,
+    /// A node that acknowledges nothing for so long is taken to be away, whatever the kernel would still try.
+    pub silence_max: Option<Duration>,
+    /// Whether the connection begins with ApiVersions. Without, only private requests can be sent.
+    pub agrees_on_versions: bool,
 }
 
 impl Default for PeerSettings {
@@ -64,6 +68,8 @@ impl Default for PeerSettings {
             in_flight_max: 1024,
             response_bytes_max: 104_857_600,
             buffers: SocketBuffers::default(),
+            silence_max: None,
+            agrees_on_versions: true,
         }
     }
 }
