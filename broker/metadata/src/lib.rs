@@ -28,7 +28,9 @@ mod publisher;
 #[cfg(test)]
 mod publisher_tests;
 mod quorum;
+mod quorum_loop;
 mod quorum_state;
+mod raft;
 mod records_of;
 mod recovery;
 mod replay;
@@ -47,4 +49,5 @@ pub use image::{ConfigResource, Image, Overrides, PartitionImage, Replicas, Reso
 pub use metadata::{Metadata, MetadataOptions, OpenError, OperationError};
 pub use metadata_log::{CommitError, LogOpenError, metadata_partition};
 pub use quorum::{Leadership, Quorum, RaftTransport, Voter};
+pub use raft::founding::found_cluster;
 pub use replay::Working;

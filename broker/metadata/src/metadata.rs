@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
 use ottla_env::tasks::ThreadHandle;
 use ottla_log::LogManager;
 use ottla_model::limits::METADATA_EVENTS_QUEUED_MAX;
-use ottla_model::{ErrorCode, Offset, TopicName};
+use ottla_model::{BrokerId, ErrorCode, Offset, TopicName};
 use ottla_protocol::messages::{
     AlterClientQuotasRequest, AlterClientQuotasResponse, AlterConfigsRequest, AlterConfigsResponse,
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
@@ -24,7 +25,7 @@ use ottla_protocol::messages::{
     ListPartitionReassignmentsResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::active_controller::Decided;
 use crate::controller::features::{Feature, decide_update_features};
@@ -39,6 +40,8 @@ use crate::image::Image;
 use crate::metadata_log::{CommitError, LogOpenError};
 use crate::metadata_loop::{Event, MetadataLoop};
 use crate::publisher::Shared;
+use crate::quorum::{Leadership, Quorum};
+use crate::quorum_loop::QuorumLoop;
 
 /// What a start is given.
 #[derive(Clone)]
@@ -55,6 +58,8 @@ pub struct MetadataOptions {
     pub unclean_stop: bool,
     /// Where the log is damaged, go on without what is behind (a copy of it is kept).
     pub accept_loss: bool,
+    /// The controllers that vote, this node among them; `logs` are there then. `None`: this node leads itself.
+    pub quorum: Option<Quorum>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -95,29 +100,50 @@ pub struct Metadata {
     env: Env,
     events: mpsc::Sender<Event>,
     /// Until `start`: what the thread will own.
-    waiting: Mutex<Option<(MetadataLoop, mpsc::Receiver<Event>)>>,
+    waiting: Mutex<Option<(Driver, mpsc::Receiver<Event>)>>,
     thread: Mutex<Option<ThreadHandle>>,
+    leadership: watch::Receiver<Leadership>,
+}
+
+/// What the thread runs.
+enum Driver {
+    Lone(Box<MetadataLoop>),
+    Voter(Box<QuorumLoop>),
 }
 
 impl Metadata {
     /// Reads what the disk holds; a new folder becomes a new cluster. Nothing is changed yet but
-    /// through records appended for this start.
+    /// through records appended for this start. One voter of several leads nothing yet, and knows what a
+    /// snapshot says alone: what is behind it may not be committed.
     pub fn open(env: &Env, options: MetadataOptions) -> Result<Arc<Metadata>, OpenError> {
-        let (metadata_loop, shared) = MetadataLoop::open(env, options)?;
+        let (driver, shared, leadership) = match options.quorum.clone() {
+            None => {
+                let node_id = BrokerId(options.config.node_id);
+                let (metadata_loop, shared) = MetadataLoop::open(env, options)?;
+                let epoch = shared.image.load().leader_epoch();
+                let leadership = watch::channel(Leadership { leader: Some(node_id), epoch }).1;
+                (Driver::Lone(Box::new(metadata_loop)), shared, leadership)
+            }
+            Some(quorum) => {
+                let (quorum_loop, shared, leadership) = QuorumLoop::open(env, options, quorum)?;
+                (Driver::Voter(Box::new(quorum_loop)), shared, leadership)
+            }
+        };
         let (events, receiver) = mpsc::channel(METADATA_EVENTS_QUEUED_MAX);
         Ok(Arc::new(Metadata {
             shared,
             env: env.clone(),
             events,
-            waiting: Mutex::new(Some((metadata_loop, receiver))),
+            waiting: Mutex::new(Some((driver, receiver))),
             thread: Mutex::new(None),
+            leadership,
         }))
     }
 
     /// Lets small logs reach what only large ones do. Before `start`.
     #[cfg(test)]
     pub(crate) fn set_upkeep_thresholds(&self, snapshot_bytes: u64, materialise_bytes: u64) {
-        if let Some((metadata_loop, _)) = self.waiting.lock().as_mut() {
+        if let Some((Driver::Lone(metadata_loop), _)) = self.waiting.lock().as_mut() {
             metadata_loop.set_upkeep_thresholds(snapshot_bytes, materialise_bytes);
         }
     }
@@ -135,13 +161,39 @@ impl Metadata {
         listeners.push(listener);
     }
 
-    /// Registers this node as a broker that serves, and begins to decide.
+    /// Registers this node as a broker that serves, and begins to decide. One voter of several only begins to
+    /// take part in the quorum: its broker registers with whoever leads.
     pub fn start(&self, registration: &Registration) -> Result<(), OpenError> {
-        let Some((mut metadata_loop, receiver)) = self.waiting.lock().take() else { return Ok(()) };
-        metadata_loop.register(registration)?;
-        let thread = self.env.tasks.spawn_thread("metadata", Box::new(move || metadata_loop.run(receiver)));
-        *self.thread.lock() = Some(thread);
+        let Some((driver, receiver)) = self.waiting.lock().take() else { return Ok(()) };
+        let run: Box<dyn FnOnce() + Send> = match driver {
+            Driver::Lone(mut metadata_loop) => {
+                metadata_loop.register(registration)?;
+                Box::new(move || metadata_loop.run(receiver))
+            }
+            Driver::Voter(quorum_loop) => Box::new(move || quorum_loop.run(receiver)),
+        };
+        *self.thread.lock() = Some(self.env.tasks.spawn_thread("metadata", run));
         Ok(())
+    }
+
+    /// Who leads the quorum, as far as this node knows.
+    pub fn leadership(&self) -> Leadership {
+        *self.leadership.borrow()
+    }
+
+    /// Tells of every change of the leadership.
+    pub fn leadership_changes(&self) -> watch::Receiver<Leadership> {
+        self.leadership.clone()
+    }
+
+    /// A frame came from a voter. Never waits; where too many are queued it is dropped, as a network may.
+    pub fn on_raft_frame(&self, from: BrokerId, frame: Bytes) {
+        drop(self.events.try_send(Event::Frame(from, frame)));
+    }
+
+    /// The connection to a voter was closed: if it led, it may be gone.
+    pub fn on_voter_disconnected(&self, id: BrokerId) {
+        drop(self.events.try_send(Event::Disconnected(id)));
     }
 
     /// Ends the controller after what is queued; what was answered is on the disk.

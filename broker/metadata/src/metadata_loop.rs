@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ottla_env::Env;
 use ottla_model::limits::{METADATA_COMMIT_BYTES, METADATA_EVENTS_PER_COMMIT_MAX};
 use ottla_model::{BrokerId, LeaderEpoch, Offset, TopicId};
@@ -28,6 +29,10 @@ use crate::upkeep::Upkeep;
 
 pub(crate) enum Event {
     Decide(Decide),
+    /// From another voter.
+    Frame(BrokerId, Bytes),
+    /// The connection to a voter was closed.
+    Disconnected(BrokerId),
     Stop,
 }
 
@@ -183,6 +188,8 @@ impl MetadataLoop {
                     }
                 }
                 (Event::Decide(decide), None) => answers.push(decide(None).answer),
+                // A lone node has nobody to hear from.
+                (Event::Frame(..) | Event::Disconnected(_), _) => {}
             }
         }
         self.finish(answers);
@@ -221,7 +228,7 @@ impl MetadataLoop {
 }
 
 /// A panic behind the room would leave readers with facts that no log keeps: the process ends.
-struct AbortOnPanic;
+pub(crate) struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {

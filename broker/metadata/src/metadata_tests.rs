@@ -41,6 +41,7 @@ pub(crate) fn options(logs: Option<Arc<LogManager>>) -> MetadataOptions {
         sync: true,
         unclean_stop: false,
         accept_loss: false,
+        quorum: None,
     }
 }
 
