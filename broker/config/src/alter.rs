@@ -7,6 +7,7 @@ use crate::client_metrics_config::ClientMatch;
 use crate::error::ConfigError;
 use crate::group;
 use crate::inherit::effective_value;
+use crate::listener_keys;
 use crate::row::{ConfigRow, ConfigType, DynamicMode};
 use crate::settings::{BrokerConfig, BrokerSettings, ConfigMap};
 use crate::startup;
@@ -218,7 +219,22 @@ pub fn validate_broker_change(
     let candidate = candidate(config, per_broker, values).map_err(ConfigError::into_request_error)?;
     startup::check(&candidate).map_err(ConfigError::into_request_error)?;
     thread_counts(config, &candidate)?;
-    local_retention(&candidate)
+    local_retention(&candidate)?;
+    listeners_keep_their_keys(config, &candidate)?;
+    candidate.ask_reconfigurables().map_err(|why| refused(why, "listeners"))
+}
+
+/// Of a listener's own keys about security, only those of its stores change while it serves.
+fn listeners_keep_their_keys(before: &BrokerConfig, after: &BrokerConfig) -> Result<(), ConfigError> {
+    for listener in &before.listeners {
+        let (old, new) = (before.of_listener(&listener.name), after.of_listener(&listener.name));
+        let fixed = listener_keys::READ.iter().filter(|key| !SECURITY_BY_LISTENER.contains(key));
+        if let Some(key) = fixed.into_iter().find(|key| old.value(key) != new.value(key)) {
+            let why = format!("{} cannot be changed while its listener serves", new.name_of(key));
+            return Err(refused(why, key));
+        }
+    }
+    Ok(())
 }
 
 fn refuse_names(values: &ConfigMap, why: &str, refused: impl Fn(&str) -> bool) -> Result<(), ConfigError> {
@@ -239,7 +255,7 @@ fn candidate(
     } else {
         (config.dynamic_broker.clone(), values.clone())
     };
-    BrokerConfig::build(config.given.clone(), config.cluster_id.clone(), own, default)
+    config.rebuild(own, default)
 }
 
 /// Kafka's wrapping of what a reconfigurable part refuses.

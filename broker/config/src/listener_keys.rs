@@ -34,6 +34,11 @@ pub(crate) const READ: &[&str] = &[
     "ssl.truststore.type",
 ];
 
+/// The keys that rooms ask of a listener. The tests of the house see to it that each is asked for.
+pub fn keys_of_listeners() -> &'static [&'static str] {
+    READ
+}
+
 /// The keys of one listener.
 #[derive(Clone, Debug)]
 pub struct ListenerKeys<'a> {

@@ -8,6 +8,7 @@ mod figures;
 mod listeners;
 mod ready;
 mod serve;
+mod tls;
 mod wiring;
 
 use std::io::Write;

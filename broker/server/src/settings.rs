@@ -39,6 +39,7 @@ pub fn network(env: &Env, config: &BrokerConfig) -> NetworkSettings {
         connections_idle_ms_max: config.connections_idle_ms_max,
         limits: connection_limits(env, config),
         memory_budget_bytes: config.memory_budget_bytes as usize,
+        failed_authentication_delay_ms: config.failed_authentication_delay_ms,
         ..NetworkSettings::default()
     }
 }

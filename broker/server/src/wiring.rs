@@ -22,6 +22,7 @@ use prometheus::Registry;
 
 use crate::figures::Figures;
 use crate::rooms::{Opening, Rooms};
+use crate::tls::ListenersTls;
 use crate::{adopt, identity, listeners, settings};
 
 const HTTP_LISTENER: &str = "ottla.http.listener";
@@ -57,6 +58,8 @@ pub async fn start(
 ) -> Result<Broker, String> {
     let StartOptions { ephemeral, accept_metadata_loss, features } = options;
     let features = settings::features_at(&config, &features)?;
+    let tls = ListenersTls::load(&config, &machine_disk, &env.clock).map_err(|error| error.to_string())?;
+    let config = config.with_reconfigurable(Arc::clone(&tls).check());
     let registry = Registry::new();
     let metrics = |error: prometheus::Error| format!("metrics: {error}");
     let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
@@ -92,7 +95,7 @@ pub async fn start(
         config.metrics_series_max,
     );
     let ready = Arc::new(AtomicBool::new(false));
-    let bound = Listeners::bind(&env, &listeners::specs(&config)).map_err(|error| error.to_string())?;
+    let bound = Listeners::bind(&env, &listeners::specs(&config, &tls)).map_err(|error| error.to_string())?;
     let listeners = bound.bound();
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -117,6 +120,7 @@ pub async fn start(
     );
     let (set_limits, env_of_limits) = (network.limits_setter(), env.clone());
     rooms.config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));
+    rooms.config.follow(move |config| tls.follow(config));
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
     Ok(Broker { config, listeners, http, network, admin, rooms, logs, ready })

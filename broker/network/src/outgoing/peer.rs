@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::link::Link;
 use super::{CallError, PeerSettings};
+use crate::handshake::secure_dialled;
 
 /// Another node, by its address. Dropping the last clone closes its connection.
 #[derive(Clone)]
@@ -125,6 +126,13 @@ async fn open(
 ) -> Result<(Link, super::link::LinkTask), CallError> {
     let unreachable = |error: &dyn std::fmt::Display| CallError::Unreachable(error.to_string());
     let stream = env.net.dial(host, port, settings.buffers).await.map_err(|error| unreachable(&error))?;
+    let stream = match &settings.tls {
+        None => stream,
+        Some(tls) => {
+            let stream = tls.connect(stream, host).map_err(|error| unreachable(&error))?;
+            secure_dialled(stream).await.map_err(|error| unreachable(&error))?
+        }
+    };
     let (link, mut task) = Link::over(stream, Arc::clone(&env.clock), settings.clone());
     let link = tokio::select! {
         biased;

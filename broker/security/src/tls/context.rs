@@ -321,7 +321,9 @@ fn client_auth(keys: &ListenerKeys<'_>, protocol: SecurityProtocol) -> ClientAut
         _ => ClientAuth::None,
     };
     if auth != ClientAuth::None && protocol.has_sasl() && !keys.is_own(KEY) {
-        tracing::warn!("{KEY} counts on a SASL_SSL listener with its listener prefix alone and is ignored there");
+        tracing::warn!(
+            "{KEY} counts on a SASL_SSL listener with its listener prefix alone and is ignored there"
+        );
         return ClientAuth::None;
     }
     auth
@@ -374,10 +376,7 @@ fn provider(keys: &ListenerKeys<'_>) -> Result<(Arc<CryptoProvider>, bool), TlsE
 }
 
 /// The trust store, or what the machine trusts.
-fn trust(
-    keys: &ListenerKeys<'_>,
-    trusted: Option<Vec<CertificateDer<'static>>>,
-) -> Result<Trust, TlsError> {
+fn trust(keys: &ListenerKeys<'_>, trusted: Option<Vec<CertificateDer<'static>>>) -> Result<Trust, TlsError> {
     let name = keys.name_of("ssl.truststore.location");
     let trusted = match trusted {
         Some(trusted) => trusted,
@@ -438,9 +437,13 @@ fn certified(
     if let Err(bad) = super::verifier::in_date(&entry.chain[0], now) {
         tracing::warn!("{name}: clients will refuse the certificate of this listener: {bad}");
     }
-    let key = provider.key_provider.load_private_key(PrivateKeyDer::Pkcs8(entry.key)).map_err(|_unknown| {
-        TlsError::new(&name, "the private key cannot be used: it must be RSA or EC, and in the form of PKCS#8")
-    })?;
+    let key =
+        provider.key_provider.load_private_key(PrivateKeyDer::Pkcs8(entry.key)).map_err(|_unknown| {
+            TlsError::new(
+                &name,
+                "the private key cannot be used: it must be RSA or EC, and in the form of PKCS#8",
+            )
+        })?;
     let certified = CertifiedKey::new(entry.chain, key);
     match certified.keys_match() {
         Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Arc::new(certified)),

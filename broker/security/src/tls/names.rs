@@ -171,7 +171,9 @@ mod tests {
 
     #[test]
     fn what_is_no_name_has_no_text() {
-        for bytes in [&[][..], &[0x30, 2, 0x31], &[0x31, 0], &[0x30, 2, 0x30, 0], &[0x30, 0x85, 1, 1, 1, 1, 1]] {
+        for bytes in
+            [&[][..], &[0x30, 2, 0x31], &[0x31, 0], &[0x30, 2, 0x30, 0], &[0x30, 0x85, 1, 1, 1, 1, 1]]
+        {
             assert_eq!(distinguished_name(bytes), None, "{bytes:?}");
         }
         assert_eq!(distinguished_name(&[0x30, 0]).as_deref(), Some(""));

@@ -45,7 +45,10 @@ pub(super) fn private_key(
     let keys: Vec<Block> =
         blocks(text)?.into_iter().filter(|block| block.label.ends_with("PRIVATE KEY")).collect();
     let [key] = keys.as_slice() else {
-        return Err(Unreadable::malformed(format!("there must be one private key in it, not {}", keys.len())));
+        return Err(Unreadable::malformed(format!(
+            "there must be one private key in it, not {}",
+            keys.len()
+        )));
     };
     let decoded = || {
         let lines = key.as_lines("PRIVATE KEY");
@@ -55,8 +58,9 @@ pub(super) fn private_key(
     match key.label.as_str() {
         "PRIVATE KEY" => decoded(),
         "ENCRYPTED PRIVATE KEY" => {
-            let password = password
-                .ok_or_else(|| Unreadable::malformed("the private key needs a password, and none is given"))?;
+            let password = password.ok_or_else(|| {
+                Unreadable::malformed("the private key needs a password, and none is given")
+            })?;
             decrypt(decoded()?.secret_pkcs8_der(), password)
         }
         other => Err(Unreadable::malformed(format!(

@@ -222,7 +222,11 @@ mod tests {
                     unmatched += 1;
                 }
                 _ => {
-                    assert_eq!(found.expect(rules).name(name).as_deref(), Some(expected), "{rules} of {name}");
+                    assert_eq!(
+                        found.expect(rules).name(name).as_deref(),
+                        Some(expected),
+                        "{rules} of {name}"
+                    );
                     named += 1;
                 }
             }

@@ -155,7 +155,8 @@ impl Store<'_> {
     fn no_store_password(&self) -> Result<(), TlsError> {
         match self.keys.text(self.password) {
             Some(_) => {
-                let why = "a store of the type PEM has no password of its own (ssl.key.password opens the key)";
+                let why =
+                    "a store of the type PEM has no password of its own (ssl.key.password opens the key)";
                 Err(self.refuse(self.password, why))
             }
             None => Ok(()),
@@ -226,7 +227,9 @@ impl Store<'_> {
 
     fn inline(&self, key: &str, bad: Unreadable) -> TlsError {
         match bad {
-            Unreadable::WrongKeyPassword => self.refuse("ssl.key.password", format!("it does not open {key}: {bad}")),
+            Unreadable::WrongKeyPassword => {
+                self.refuse("ssl.key.password", format!("it does not open {key}: {bad}"))
+            }
             bad => self.refuse(key, bad.to_string()),
         }
     }

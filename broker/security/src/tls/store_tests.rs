@@ -124,15 +124,15 @@ fn pem_from_a_file_and_from_the_configuration() {
 fn a_pem_key_may_be_under_a_password() {
     let (issued, _ca) = one();
     let sealed = |password: &str| {
-        let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(2048, &[3; 16], [4; 16]).expect("valid");
+        let parameters =
+            Parameters::generate_pbkdf2_sha256_aes256cbc(2048, &[3; 16], [4; 16]).expect("valid");
         let plain = PrivateKeyInfoRef::try_from(issued.key.secret_pkcs8_der()).expect("a key");
         let sealed = plain.encrypt_with_params(parameters, password).expect("sealed");
         dev::pem_of("ENCRYPTED PRIVATE KEY", sealed.as_bytes())
     };
     let (key, chain) = (sealed("secret"), issued.chain_pem());
-    let pairs = |password: &'static str| {
-        [("ssl.keystore.type", "PEM"), KEY_FILE[0], ("ssl.key.password", password)]
-    };
+    let pairs =
+        |password: &'static str| [("ssl.keystore.type", "PEM"), KEY_FILE[0], ("ssl.key.password", password)];
     let file = format!("{key}{chain}");
     is(&read(file.as_bytes(), &pairs("secret")).expect("readable"), &issued);
     refused(file.as_bytes(), &pairs("secret2"), "ssl.key.password", "the password of its key is wrong");

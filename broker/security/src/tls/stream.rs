@@ -113,7 +113,9 @@ impl TlsStream {
         }
         while !self.unread.is_empty() && self.tls.is_handshaking() {
             if self.take_in()? == 0 {
-                return Err(invalid(rustls::Error::General("a message of a handshake is too long".to_owned())));
+                return Err(invalid(rustls::Error::General(
+                    "a message of a handshake is too long".to_owned(),
+                )));
             }
         }
         if self.unread.is_empty() {

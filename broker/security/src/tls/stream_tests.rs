@@ -6,9 +6,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use ottla_env::memory::MemoryClock;
-use ottla_env::memory::disk::MemoryDisk;
 use ottla_env::memory::net::{MemoryStream, pair};
+use ottla_env::memory::{MemoryClock, MemoryDisk};
 use ottla_env::net::Stream;
 use ottla_env::{Disk, OpenMode};
 use ottla_model::limits::HANDSHAKE_BYTES_MAX;
@@ -29,7 +28,7 @@ struct World {
 impl World {
     fn new() -> World {
         let world = World {
-            disk: MemoryDisk::new(),
+            disk: with_root(),
             clock: Arc::new(MemoryClock::new(NOW_MS)),
             authority: authority("ca"),
             pairs: Vec::new(),
@@ -286,7 +285,8 @@ fn rules_map_the_name_or_keep_the_client_out() {
 #[test]
 fn the_name_of_a_server_is_checked_unless_that_is_switched_off() {
     let world = World::new();
-    for (host, is_good) in [("localhost", true), ("127.0.0.1", true), ("[::1]", false), ("elsewhere", false)] {
+    for (host, is_good) in [("localhost", true), ("127.0.0.1", true), ("[::1]", false), ("elsewhere", false)]
+    {
         let (client, _server) = connect(&world.dialler(), &world.listener(), host);
         assert_eq!(client.is_ok(), is_good, "{host}");
     }
@@ -329,11 +329,8 @@ fn keys_of_both_kinds_serve_who_can_verify_them() {
     world.put("/server.p12", &rsa.pkcs12("secret").expect("a store"));
     for suite in ["TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256"] {
         let client = ClientTls::load(
-            &config(&[
-                ("ssl.truststore.location", "/trust.jks"),
-                ("ssl.cipher.suites", suite),
-            ])
-            .of_listener("CLIENT"),
+            &config(&[("ssl.truststore.location", "/trust.jks"), ("ssl.cipher.suites", suite)])
+                .of_listener("CLIENT"),
             &world.disk,
             &(Arc::clone(&world.clock) as Arc<dyn ottla_env::Clock>),
         )
@@ -360,7 +357,11 @@ fn a_configuration_that_cannot_protect_is_refused_with_its_key() {
     refused(&[("ssl.enabled.protocols", "TLSv1.1")], "ssl.enabled.protocols", "allowed: TLSv1.2, TLSv1.3");
     refused(&[("ssl.enabled.protocols", "")], "ssl.enabled.protocols", "empty");
     refused(&[("ssl.protocol", "SSLv3")], "ssl.protocol", "allowed: TLSv1.2, TLSv1.3");
-    refused(&[("ssl.cipher.suites", "TLS_RSA_WITH_AES_128_CBC_SHA")], "ssl.cipher.suites", "allowed: TLS_AES");
+    refused(
+        &[("ssl.cipher.suites", "TLS_RSA_WITH_AES_128_CBC_SHA")],
+        "ssl.cipher.suites",
+        "allowed: TLS_AES",
+    );
     refused(&[("ssl.principal.mapping.rules", "X")], "ssl.principal.mapping.rules", "Invalid rule");
     let own = "listener.name.server.ssl.cipher.suites";
     refused(&[(own, "NONE")], own, "none of the cipher suites");
@@ -375,7 +376,8 @@ fn a_configuration_that_cannot_protect_is_refused_with_its_key() {
     let mixed = DevIssued { key: one.key.clone_key(), chain: other.chain.clone() };
     let error = with(&mixed.jks("secret", "secret", [1; 20]));
     assert_eq!((error.key.as_str(), error.message.contains("not that of the certificate")), (store, true));
-    let turned = DevIssued { key: one.key.clone_key(), chain: vec![one.chain[0].clone(), other.chain[0].clone()] };
+    let turned =
+        DevIssued { key: one.key.clone_key(), chain: vec![one.chain[0].clone(), other.chain[0].clone()] };
     let error = with(&turned.jks("secret", "secret", [1; 20]));
     assert!(error.message.contains("the chain is not in order"), "{error}");
 }
@@ -449,4 +451,10 @@ fn a_reload_may_not_change_who_the_broker_is() {
     assert_eq!(becomes("CN=other", &same, &[("ssl.allow.dn.changes", "true")]), Ok(()));
     assert!(becomes("CN=broker", &["localhost"], &[]).expect_err("refused").contains("alternative name"));
     assert_eq!(becomes("CN=broker", &["localhost"], &[("ssl.allow.san.changes", "true")]), Ok(()));
+}
+
+fn with_root() -> MemoryDisk {
+    let disk = MemoryDisk::new();
+    disk.create_dir_all(Path::new("/")).expect("room");
+    disk
 }
