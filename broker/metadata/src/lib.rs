@@ -8,6 +8,7 @@
 
 mod active_controller;
 mod batch;
+mod broker_epoch;
 pub mod client_quotas;
 pub mod controller;
 mod controller_channel;
@@ -38,6 +39,7 @@ mod snapshot;
 mod store;
 mod upkeep;
 
+pub use broker_epoch::BrokerEpoch;
 pub use controller::ApiError;
 pub use controller::features::Feature;
 pub use controller::producer_ids::{PRODUCER_IDS_PER_BLOCK, ProducerIdBlock};

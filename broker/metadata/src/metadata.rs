@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
+use ottla_env::clock::Monotonic;
 use ottla_env::tasks::ThreadHandle;
 use ottla_log::LogManager;
 use ottla_model::limits::METADATA_EVENTS_QUEUED_MAX;
@@ -22,7 +23,8 @@ use ottla_protocol::messages::{
     DescribeQuorumRequest, DescribeQuorumResponse, DescribeUserScramCredentialsRequest,
     DescribeUserScramCredentialsResponse, ElectLeadersRequest, ElectLeadersResponse,
     IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest,
-    ListPartitionReassignmentsResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
+    ListPartitionReassignmentsResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
+    UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -33,8 +35,9 @@ use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_
 use crate::controller::registration::Registration;
 use crate::controller::{
     ApiError, Deciding, Decision, acls, client_quotas, configs, create_topics, delete_topics, elections,
-    partitions, quorum, reassignments, scram,
+    partitions, quorum, reassignments, register_broker, scram,
 };
+use crate::controller_channel::Reached;
 use crate::delta::{Delta, ImageListener};
 use crate::image::Image;
 use crate::metadata_log::{CommitError, LogOpenError};
@@ -213,23 +216,33 @@ impl Metadata {
         &self,
         decide: impl FnOnce(Deciding<'_>) -> Result<Decision<R>, ApiError> + Send + 'static,
     ) -> Result<R, OperationError> {
-        let (sender, receiver) = oneshot::channel::<Result<R, OperationError>>();
-        let event = Event::Decide(Box::new(move |deciding| {
-            // A node that does not lead decides nothing.
-            let decided = deciding.map_or_else(|| Err(ApiError::bare(ErrorCode::NotController)), decide);
-            let (records, answer) = match decided {
-                Ok(Decision { records, response }) => (records, Ok(response)),
-                Err(error) => (Vec::new(), Err(OperationError::Refused(error))),
-            };
-            let answer = move |committed: Result<(), CommitError>| {
-                let result = committed.map_err(OperationError::Commit).and(answer);
-                // The connection that waits for it may be gone.
-                drop(sender.send(result));
-            };
-            Decided { records, answer: Box::new(answer) }
-        }));
-        self.events.send(event).await.map_err(|_| OperationError::Stopping)?;
-        receiver.await.unwrap_or(Err(OperationError::Stopping))
+        decide_by(self.events.clone(), decide).await
+    }
+
+    /// The same for one who does not keep this room.
+    pub(crate) fn reach<R: Send + 'static>(
+        &self,
+        decide: impl FnOnce(Deciding<'_>) -> Result<Decision<R>, ApiError> + Send + 'static,
+    ) -> Reached<R> {
+        Box::pin(decide_by(self.events.clone(), decide))
+    }
+
+    /// A broker was heard, now.
+    pub(crate) fn on_contact(&self, id: BrokerId, epoch: i64) -> Monotonic {
+        let now = self.env.clock.monotonic();
+        self.shared.contacts.lock().insert(id, (epoch, now));
+        now
+    }
+
+    /// Takes a broker off the list of those that are registered.
+    pub async fn unregister_broker(
+        &self,
+        request: UnregisterBrokerRequest,
+    ) -> Result<UnregisterBrokerResponse, OperationError> {
+        self.decide(move |Deciding { image, rules, liveness, .. }| {
+            register_broker::decide_unregister_broker(image, rules, liveness, &request)
+        })
+        .await
     }
 
     pub async fn create_topics(
@@ -297,7 +310,10 @@ impl Metadata {
         &self,
         request: ElectLeadersRequest,
     ) -> Result<ElectLeadersResponse, OperationError> {
-        self.decide(move |Deciding { image, .. }| elections::decide_elect_leaders(image, &request)).await
+        self.decide(move |Deciding { image, rules, .. }| {
+            elections::decide_elect_leaders(image, rules, &request)
+        })
+        .await
     }
 
     pub async fn update_features(
@@ -386,4 +402,27 @@ impl Metadata {
     pub fn describe_quorum(&self, request: &DescribeQuorumRequest, version: i16) -> DescribeQuorumResponse {
         quorum::describe_quorum(&self.image(), request, version, self.env.clock.wall_ms())
     }
+}
+
+async fn decide_by<R: Send + 'static>(
+    events: mpsc::Sender<Event>,
+    decide: impl FnOnce(Deciding<'_>) -> Result<Decision<R>, ApiError> + Send + 'static,
+) -> Result<R, OperationError> {
+    let (sender, receiver) = oneshot::channel::<Result<R, OperationError>>();
+    let event = Event::Decide(Box::new(move |deciding| {
+        // A node that does not lead decides nothing.
+        let decided = deciding.map_or_else(|| Err(ApiError::bare(ErrorCode::NotController)), decide);
+        let (records, answer) = match decided {
+            Ok(Decision { records, response }) => (records, Ok(response)),
+            Err(error) => (Vec::new(), Err(OperationError::Refused(error))),
+        };
+        let answer = move |committed: Result<(), CommitError>| {
+            let result = committed.map_err(OperationError::Commit).and(answer);
+            // The connection that waits for it may be gone.
+            drop(sender.send(result));
+        };
+        Decided { records, answer: Box::new(answer) }
+    }));
+    events.send(event).await.map_err(|_| OperationError::Stopping)?;
+    receiver.await.unwrap_or(Err(OperationError::Stopping))
 }

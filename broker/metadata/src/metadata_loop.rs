@@ -178,6 +178,11 @@ impl MetadataLoop {
         let now = self.now();
         let rng = self.env.rng.clone();
         let mut topic_ids = || TopicId::from_random(|| rng.next_16());
+        if let Some(controller) = &mut self.controller {
+            for id in controller.on_time(now, &self.shared.contacts.lock()) {
+                tracing::info!("broker {id} is fenced: its session is over");
+            }
+        }
         for event in events {
             match (event, &mut self.controller) {
                 (Event::Stop, _) => is_stopping = true,
