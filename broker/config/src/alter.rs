@@ -163,19 +163,6 @@ pub fn validate_topic(
     Ok(())
 }
 
-const SECURITY_BY_LISTENER: &[&str] = &[
-    "ssl.key.password",
-    "ssl.keystore.certificate.chain",
-    "ssl.keystore.key",
-    "ssl.keystore.location",
-    "ssl.keystore.password",
-    "ssl.keystore.type",
-    "ssl.truststore.certificates",
-    "ssl.truststore.location",
-    "ssl.truststore.password",
-    "ssl.truststore.type",
-];
-
 /// Listener keys that are the same for all brokers.
 const CLUSTER_LEVEL_LISTENER_KEYS: &[&str] =
     &["max.connections", "max.connection.creation.rate", "num.network.threads"];
@@ -193,7 +180,7 @@ pub fn validate_broker_change(
     refuse_names(
         values,
         "These security configs can be dynamically updated only per-listener using the listener prefix",
-        |name| SECURITY_BY_LISTENER.contains(&name),
+        |name| listener_keys::OF_STORES.contains(&name),
     )?;
     for (name, text) in values {
         if let Some(row) = broker::typed_row(name) {
@@ -224,14 +211,19 @@ pub fn validate_broker_change(
     candidate.ask_reconfigurables().map_err(|why| refused(why, "listeners"))
 }
 
-/// Of a listener's own keys about security, only those of its stores change while it serves.
+/// Of a listener's own keys about security, only those of its stores change while it serves. The common keys
+/// may change, and count from the next start on.
 fn listeners_keep_their_keys(before: &BrokerConfig, after: &BrokerConfig) -> Result<(), ConfigError> {
     for listener in &before.listeners {
         let (old, new) = (before.of_listener(&listener.name), after.of_listener(&listener.name));
-        let fixed = listener_keys::READ.iter().filter(|key| !SECURITY_BY_LISTENER.contains(key));
-        if let Some(key) = fixed.into_iter().find(|key| old.value(key) != new.value(key)) {
-            let why = format!("{} cannot be changed while its listener serves", new.name_of(key));
-            return Err(refused(why, key));
+        let fixed = listener_keys::READ.iter().filter(|key| !listener_keys::OF_STORES.contains(key));
+        if let Some(key) = fixed.into_iter().find(|key| old.own_text(key) != new.own_text(key)) {
+            let message = format!(
+                "Configs cannot be updated dynamically for existing listener {}, restart broker or create a new \
+                 listener for update",
+                listener.name
+            );
+            return Err(refused(message, key));
         }
     }
     Ok(())

@@ -233,7 +233,7 @@ impl NetworkServer {
     }
 
     #[cfg(test)]
-    pub fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
 

@@ -13,6 +13,7 @@ use ottla_security::tls::{TlsContext, TlsError, TlsListener};
 
 /// The listeners that have TLS.
 pub struct ListenersTls {
+    started_with: BrokerConfig,
     disk: Arc<dyn Disk>,
     clock: Arc<dyn Clock>,
     listeners: Vec<One>,
@@ -39,7 +40,8 @@ impl ListenersTls {
                 Ok(One { name, protocol, tls: Arc::new(TlsListener::new(context)) })
             })
             .collect::<Result<Vec<_>, TlsError>>()?;
-        Ok(Arc::new(ListenersTls { disk: Arc::clone(disk), clock: Arc::clone(clock), listeners }))
+        let (started_with, disk, clock) = (config.clone(), Arc::clone(disk), Arc::clone(clock));
+        Ok(Arc::new(ListenersTls { started_with, disk, clock, listeners }))
     }
 
     /// The TLS of a listener; nothing where its protocol has none.
@@ -50,17 +52,18 @@ impl ListenersTls {
     /// Whether a changed configuration can be taken: a bad store leaves the one in force and fails the request.
     pub fn check(self: Arc<Self>) -> Reconfigurable {
         Arc::new(move |candidate| {
-            for one in &self.listeners {
-                self.next(one, candidate).map_err(|error| error.to_string())?;
-            }
-            Ok(())
+            let obeyed = self.started_with.with_stores_of(candidate);
+            self.listeners
+                .iter()
+                .try_for_each(|one| self.next(one, &obeyed).map(drop).map_err(|error| error.to_string()))
         })
     }
 
     /// Puts a changed configuration in force, for connections to come.
     pub fn follow(&self, config: &BrokerConfig) {
+        let obeyed = self.started_with.with_stores_of(config);
         for one in &self.listeners {
-            match self.next(one, config) {
+            match self.next(one, &obeyed) {
                 Ok(None) => {}
                 Ok(Some(next)) => {
                     tracing::info!("listener {}: its stores were read anew", one.name);
@@ -91,6 +94,7 @@ impl ListenersTls {
     /// Of a broker without TLS.
     pub fn none() -> ListenersTls {
         let disk = Arc::new(ottla_env::memory::MemoryDisk::new());
-        ListenersTls { disk, clock: Arc::new(ottla_env::memory::MemoryClock::new(0)), listeners: Vec::new() }
+        let clock = Arc::new(ottla_env::memory::MemoryClock::new(0));
+        ListenersTls { started_with: BrokerConfig::defaults(), disk, clock, listeners: Vec::new() }
     }
 }

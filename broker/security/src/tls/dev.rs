@@ -107,7 +107,7 @@ impl DevIssued {
         let mut store = KeyStore::new();
         let chain = PrivateKeyChain::new(ALIAS.as_bytes().to_vec(), key, chain);
         store.add_entry(ALIAS, KeyStoreEntry::PrivateKeyChain(chain));
-        Ok(store.writer(password).write()?)
+        write_pkcs12(&store, password)
     }
 
     pub fn jks(&self, password: &str, key_password: &str, salt: [u8; 20]) -> Vec<u8> {
@@ -134,7 +134,7 @@ pub fn trust_pkcs12(certificates: &[CertificateDer<'_>], password: &str) -> Resu
         let certificate = KeyStoreEntry::Certificate(Certificate::from_der(der)?);
         store.add_entry(&format!("{ALIAS}{index}"), certificate);
     }
-    Ok(store.writer(password).write()?)
+    write_pkcs12(&store, password)
 }
 
 pub fn trust_jks(certificates: &[CertificateDer<'_>], password: &str) -> Vec<u8> {
@@ -148,6 +148,12 @@ pub fn trust_jks(certificates: &[CertificateDer<'_>], password: &str) -> Vec<u8>
         })
         .collect();
     jks_store(&entries, password)
+}
+
+/// A password of a store that is thrown away is not worth the ten thousand rounds that Java makes of one.
+fn write_pkcs12(store: &KeyStore, password: &str) -> Result<Vec<u8>, DevError> {
+    const ROUNDS: u32 = 500;
+    Ok(store.writer(password).encryption_iterations(ROUNDS).mac_iterations(ROUNDS).write()?)
 }
 
 fn generate(kind: DevKey) -> Result<KeyPair, DevError> {
