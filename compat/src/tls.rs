@@ -92,9 +92,8 @@ impl<'a> Tls<'a> {
     fn start(setting: &'a Setting) -> Outcome<Tls<'a>> {
         let against = if setting.changes_at_once { Against::Ottla } else { Against::Kafka };
         let [plain, mutual, pem, controller] = [free_port()?, free_port()?, free_port()?, free_port()?];
-        let listeners = format!(
-            "PLAINTEXT://127.0.0.1:{plain},MUTUAL://127.0.0.1:{mutual},PEM://127.0.0.1:{pem}"
-        );
+        let listeners =
+            format!("PLAINTEXT://127.0.0.1:{plain},MUTUAL://127.0.0.1:{mutual},PEM://127.0.0.1:{pem}");
         let file = |name: &str| setting.work_dir.join(name).display().to_string();
         let pairs = [
             ("listeners", format!("{listeners},CONTROLLER://127.0.0.1:{controller}")),
@@ -229,13 +228,19 @@ impl<'a> Tls<'a> {
         let kcat = |arguments: &[&str]| {
             let mut command = Command::new("kcat");
             command.current_dir(&dir).args(["-b", &mutual, "-X", "security.protocol=ssl"]);
-            command.args(["-X", "ssl.ca.location=authority.pem", "-X", "ssl.certificate.location=client.chain"]);
+            command.args([
+                "-X",
+                "ssl.ca.location=authority.pem",
+                "-X",
+                "ssl.certificate.location=client.chain",
+            ]);
             command.args(["-X", "ssl.key.location=client.key"]);
             command.args(["-X", "ssl.endpoint.identification.algorithm=https"]).args(arguments);
             command
         };
         self.capture("kcat-P", &mut kcat(&["-P", "-t", &topic]), Some(&lines))?;
-        let said = self.capture("kcat-C", &mut kcat(&["-C", "-t", &topic, "-o", "beginning", "-e", "-q"]), None)?;
+        let said =
+            self.capture("kcat-C", &mut kcat(&["-C", "-t", &topic, "-o", "beginning", "-e", "-q"]), None)?;
         let expected = fs::read_to_string(&lines)?;
         if said == expected {
             return Ok(());

@@ -46,6 +46,10 @@ pub struct Serve {
     /// Write the same line to this open descriptor.
     #[arg(long, value_name = "N")]
     pub ready_fd: Option<u32>,
+    /// Print also the lines by which test environments know a broker that serves (the images of Apache Kafka
+    /// and of others that speak its protocol). For containers.
+    #[arg(long)]
+    pub announce: bool,
 }
 
 #[derive(Subcommand, Debug)]
@@ -57,6 +61,12 @@ pub enum Command {
     /// Take over the data of a cleanly stopped Apache Kafka (one node, broker and controller in one). What is
     /// there is copied and stays as it was.
     Adopt(Adopt),
+    /// Make a throw-away authority with keys and stores for a broker and a client, in PEM, PKCS12 and JKS, and the
+    /// configurations that use them. For tests: whoever has the directory can be anybody.
+    TlsDev(TlsDev),
+    /// Print the names of those of Kafka's commands that this program has: it is each of them when it is called
+    /// by its name, and as `ottla NAME`.
+    Commands,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -71,6 +81,16 @@ pub struct Adopt {
     /// Only say whether it can be taken over; nothing is written.
     #[arg(long, conflicts_with = "data_dirs")]
     pub check: bool,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct TlsDev {
+    /// Where the files go: empty, or not there yet.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// A name or an address by which clients reach the broker, beside localhost. May be repeated.
+    #[arg(long = "host", value_name = "NAME")]
+    pub hosts: Vec<String>,
 }
 
 /// Splits `KEY=VALUE`.
