@@ -167,7 +167,7 @@ impl<'a> Tls<'a> {
         let common = [
             ("security.protocol", "SSL"),
             ("ssl.truststore.type", trust.0),
-            ("ssl.truststore.location", &trust_file),
+            ("ssl.truststore.location", trust_file.as_str()),
             ("ssl.truststore.password", PASSWORD),
             ("request.timeout.ms", "15000"),
             ("delivery.timeout.ms", "20000"),
@@ -289,7 +289,7 @@ impl<'a> Tls<'a> {
         let store = self.file("broker2.jks").display().to_string();
         let change = format!("listener.name.mutual.ssl.keystore.location={store}");
         let entity = ["--entity-type", "brokers", "--entity-name", "1", "--alter", "--add-config"];
-        self.tool(CONFIGS, &mutual, &config, &[&entity[..], &[&change]].concat(), None)?;
+        self.tool(CONFIGS, &mutual, &config, &[&entity[..], &[change.as_str()]].concat(), None)?;
         let begin = std::time::Instant::now();
         while serial(&self.s_client(&mutual, &shown)?) == before {
             if begin.elapsed() > Duration::from_secs(10) {
@@ -297,7 +297,7 @@ impl<'a> Tls<'a> {
             }
         }
         let wrong = format!("listener.name.mutual.ssl.keystore.location={store}.missing");
-        match self.tool(CONFIGS, &mutual, &config, &[&entity[..], &[&wrong]].concat(), None) {
+        match self.tool(CONFIGS, &mutual, &config, &[&entity[..], &[wrong.as_str()]].concat(), None) {
             Ok(said) => expect(&said, &["InvalidRequestException"]),
             Err(refused) => expect(&refused.0, &["Invalid"]),
         }?;

@@ -51,7 +51,7 @@ impl ListenersTls {
 
     /// Whether a changed configuration can be taken: a bad store leaves the one in force and fails the request.
     pub fn check(self: Arc<Self>) -> Reconfigurable {
-        Arc::new(move |candidate| {
+        Arc::new(move |candidate: &BrokerConfig| {
             let obeyed = self.started_with.with_stores_of(candidate);
             self.listeners
                 .iter()

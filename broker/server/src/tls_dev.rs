@@ -1,7 +1,7 @@
 //! `ottla tls-dev`: a throw-away authority, stores for a broker and a client, and configurations that use them.
 //! Shell: writes files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ottla_env::{Disk, Env};
 use ottla_security::tls::dev::{self, DevAuthority, DevError, DevIssued, DevKey, Validity};
@@ -112,13 +112,14 @@ fn configurations(dir: &Path) -> Vec<(String, Vec<u8>)> {
         .into()
 }
 
-fn write(disk: &dyn Disk, path: &PathBuf, bytes: &[u8]) -> Result<(), String> {
+fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), String> {
     disk.write_atomically(path, bytes).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::PathBuf;
     use std::sync::Arc;
 
     use ottla_env::memory::{MemoryClock, MemoryDisk, NoNet, SeededRng, ThreadTasks};
