@@ -216,8 +216,8 @@ pub fn validate_broker_change(
 fn listeners_keep_their_keys(before: &BrokerConfig, after: &BrokerConfig) -> Result<(), ConfigError> {
     for listener in &before.listeners {
         let (old, new) = (before.of_listener(&listener.name), after.of_listener(&listener.name));
-        let fixed = listener_keys::READ.iter().filter(|key| !listener_keys::OF_STORES.contains(key));
-        if let Some(key) = fixed.into_iter().find(|key| old.own_text(key) != new.own_text(key)) {
+        let mut fixed = listener_keys::READ.iter().filter(|key| !listener_keys::OF_STORES.contains(key));
+        if let Some(key) = fixed.find(|key| old.own_text(key) != new.own_text(key)) {
             let message = format!(
                 "Configs cannot be updated dynamically for existing listener {}, restart broker or create a new \
                  listener for update",

@@ -109,7 +109,11 @@ async fn shake(mut tls: TlsStream) -> io::Result<TlsStream> {
             Handshake::MustCompute => {
                 if let Err(error) = tls.compute() {
                     // The alert leaves; who waits for the other side has a deadline, which there is none of here.
-                    poll_fn(|context| Poll::Ready(drop(tls.poll_farewell(context)))).await;
+                    poll_fn(|context| {
+                        let _waits = tls.poll_farewell(context);
+                        Poll::Ready(())
+                    })
+                    .await;
                     return Err(error);
                 }
             }
