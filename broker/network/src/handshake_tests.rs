@@ -7,7 +7,7 @@ use std::time::Duration;
 use ottla_env::Clock;
 use ottla_env::memory::net::{MemoryNet, MemoryStream};
 use ottla_env::memory::{MemoryClock, MemoryDisk};
-use ottla_env::net::{Net, SocketBuffers};
+use ottla_env::net::{DialOptions, Net, SocketBuffers};
 use ottla_env::real::TokioTasks;
 use ottla_model::SecurityProtocol;
 use ottla_security::tls::dev::{self, DevAuthority, DevKey, Validity};
@@ -88,7 +88,7 @@ impl House {
     /// A client of this broker; its handshake is run beside it.
     async fn dial(&self) -> io::Result<Box<dyn Stream>> {
         let stream =
-            self.net.dial("127.0.0.1", self.addr.port(), SocketBuffers::default()).await.expect("it listens");
+            self.net.dial("127.0.0.1", self.addr.port(), DialOptions::default()).await.expect("it listens");
         secure_dialled(self.dialler.connect(stream, "localhost").expect("a name")).await
     }
 

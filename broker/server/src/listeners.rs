@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use ottla_config::BrokerConfig;
+use ottla_config::{BrokerConfig, Listener};
 use ottla_env::net::SocketBuffers;
 use ottla_network::ListenerSpec;
 
@@ -11,19 +11,30 @@ use crate::tls::ListenersTls;
 
 /// The client listeners as the network binds them.
 pub fn specs(config: &BrokerConfig, tls: &ListenersTls) -> Vec<ListenerSpec> {
-    config
-        .listeners
-        .iter()
-        .map(|listener| ListenerSpec {
-            name: listener.name.clone(),
-            protocol: listener.protocol,
-            tls: tls.of(&listener.name),
-            host: listener.host.clone().unwrap_or_default(),
-            port: listener.port,
-            advertised: advertised(config, &listener.name),
-            buffers: buffers(config),
-        })
-        .collect()
+    let of = |listener| spec(config, tls, listener, advertised(config, listener));
+    config.listeners.iter().map(of).collect()
+}
+
+/// The listeners of the controller.
+pub fn controller_specs(config: &BrokerConfig, tls: &ListenersTls) -> Vec<ListenerSpec> {
+    config.controller_listeners.iter().map(|listener| spec(config, tls, listener, None)).collect()
+}
+
+fn spec(
+    config: &BrokerConfig,
+    tls: &ListenersTls,
+    listener: &Listener,
+    advertised: Option<(String, u16)>,
+) -> ListenerSpec {
+    ListenerSpec {
+        name: listener.name.clone(),
+        protocol: listener.protocol,
+        tls: tls.of(&listener.name),
+        host: listener.host.clone().unwrap_or_default(),
+        port: listener.port,
+        advertised,
+        buffers: buffers(config),
+    }
 }
 
 /// -1 in the configuration leaves a size to the kernel.
@@ -35,10 +46,14 @@ fn buffers(config: &BrokerConfig) -> SocketBuffers {
 }
 
 /// What is configured for clients of a listener; without a host there is nothing to tell, so each
-/// is told what it dialled.
-fn advertised(config: &BrokerConfig, name: &str) -> Option<(String, u16)> {
-    let listener = config.advertised_listeners.as_ref()?.iter().find(|listener| listener.name == name)?;
-    Some((listener.host.clone()?, listener.port))
+/// is told what it dialled. In a cluster all are told what the other nodes tell of this one.
+fn advertised(config: &BrokerConfig, listener: &Listener) -> Option<(String, u16)> {
+    if config.has_peers() {
+        return config.reachable_at(listener);
+    }
+    let mut given = config.advertised_listeners.as_ref()?.iter();
+    let told = given.find(|other| other.name == listener.name)?;
+    Some((told.host.clone()?, told.port))
 }
 
 /// A paragraph a listener, for people.
@@ -58,7 +73,11 @@ pub fn explain(config: &BrokerConfig) -> String {
                 listener.protocol.name()
             );
         }
-        let _written = match &advertised(config, &listener.name) {
+        let _written = match &advertised(config, listener) {
+            Some((host, port)) if config.advertised_listeners.is_none() => writeln!(
+                text,
+                "Clients are told {host}:{port}: in a cluster every node tells the same of this one."
+            ),
             Some((host, 0)) => writeln!(
                 text,
                 "Clients are told {host} and the port that was picked, because advertised.listeners says so."
@@ -75,10 +94,12 @@ pub fn explain(config: &BrokerConfig) -> String {
         };
     }
     for listener in &config.controller_listeners {
+        let host = listener.host.as_deref().unwrap_or("every address of this machine");
         let _written = writeln!(
             text,
-            "{}: not opened. It is a controller listener, and on one node the controller is in this process.",
-            listener.name
+            "{}: listens on {host}, port {}. It is the controller's: other controllers and tools with \
+             --bootstrap-controller use it, and clients are not served on it.",
+            listener.name, listener.port
         );
     }
     text

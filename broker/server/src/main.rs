@@ -4,8 +4,11 @@
 mod args;
 mod cleaner_metrics;
 mod client_figures;
+mod controller_listeners;
 mod figures;
+mod founding;
 mod listeners;
+mod local;
 mod ready;
 mod serve;
 mod tls;
@@ -19,7 +22,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use ottla_config::{BrokerConfig, Warning};
 use ottla_env::real::RealDisk;
-use ottla_server::{adopt, identity, rooms, settings};
+use ottla_server::{adopt, rooms, settings};
 
 use crate::args::{Adopt, Arguments, Command, Sources, parse_override};
 
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Some(Command::TlsDev(asked)) => {
             tls_dev::make(&ottla_env::real::env(), asked).and_then(|made| show(&made))
         }
+        Some(Command::Local(asked)) => local::run(asked),
         Some(Command::Commands) => {
             show(&ottla_tools::names().map(|name| format!("{name}\n")).collect::<String>())
         }

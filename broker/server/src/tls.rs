@@ -32,7 +32,8 @@ impl ListenersTls {
         disk: &Arc<dyn Disk>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Arc<ListenersTls>, TlsError> {
-        let with_tls = config.listeners.iter().filter(|listener| listener.protocol.has_tls());
+        let all = config.listeners.iter().chain(&config.controller_listeners);
+        let with_tls = all.filter(|listener| listener.protocol.has_tls());
         let listeners = with_tls
             .map(|listener| {
                 let (name, protocol) = (listener.name.clone(), listener.protocol);

@@ -54,6 +54,10 @@ pub struct PeerSettings {
     pub buffers: SocketBuffers,
     /// TLS where the other node's listener has it; the node must have the name it is dialled by.
     pub tls: Option<ClientTls>,
+    /// A node that acknowledges nothing for so long is taken to be away, whatever the kernel would still try.
+    pub silence_max: Option<Duration>,
+    /// Whether the connection begins with ApiVersions. Without, only private requests can be sent.
+    pub agrees_on_versions: bool,
 }
 
 impl Default for PeerSettings {
@@ -68,6 +72,8 @@ impl Default for PeerSettings {
             response_bytes_max: 104_857_600,
             buffers: SocketBuffers::default(),
             tls: None,
+            silence_max: None,
+            agrees_on_versions: true,
         }
     }
 }
