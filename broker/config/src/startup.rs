@@ -28,7 +28,7 @@ pub(crate) const CHECKED: &[&str] = &[
     "security.inter.broker.protocol",
 ];
 /// What a client listener may be.
-const SERVED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext];
+const SERVED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext, SecurityProtocol::Ssl];
 /// Other names of keys in force (`load.rs` copies the one to the other).
 pub(crate) const OTHER_NAMES: &[&str] = &["broker.id"];
 
@@ -78,7 +78,7 @@ fn client_listeners(config: &BrokerSettings) -> Result<(), ConfigError> {
         let why = "every listener is named in controller.listener.names, none is left for clients";
         return Err(refuse("listeners", config, why));
     }
-    for listener in &config.listeners {
+    for listener in config.listeners.iter().chain(&config.controller_listeners) {
         if !SERVED.contains(&listener.protocol) {
             let allowed: Vec<&str> = SERVED.iter().map(|protocol| protocol.name()).collect();
             let why = format!(
@@ -119,8 +119,11 @@ fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
             return Err(refuse("inter.broker.listener.name", config, why));
         }
     }
-    if config.get_str("security.inter.broker.protocol").is_some_and(|protocol| protocol != "PLAINTEXT") {
-        let why = "TLS and SASL are not there yet; allowed: PLAINTEXT";
+    // Kafka's listener for it has the protocol's name.
+    let protocol = config.get_str("security.inter.broker.protocol").unwrap_or_default();
+    let is_wanted = config.is_set("security.inter.broker.protocol") && protocol != "PLAINTEXT";
+    if is_wanted && !config.listeners.iter().any(|listener| listener.name == protocol) {
+        let why = "there is no listener of that name; allowed: a protocol that is a name in listeners";
         return Err(refuse("security.inter.broker.protocol", config, why));
     }
     Ok(())

@@ -232,6 +232,14 @@ impl Metadata {
         self.tell_quorum(Input::Disconnected(id));
     }
 
+    /// Whether nothing waits for this room's threads.
+    #[cfg(test)]
+    pub(crate) fn is_quiet(&self) -> bool {
+        let inputs = self.quorum.as_ref().map(|quorum| &quorum.inputs);
+        self.events.capacity() == self.events.max_capacity()
+            && inputs.is_none_or(|inputs| inputs.capacity() == inputs.max_capacity())
+    }
+
     /// A lone node has no quorum to tell.
     fn tell_quorum(&self, input: Input) {
         if let Some(quorum) = &self.quorum {

@@ -12,6 +12,7 @@ use ottla_env::BoxFuture;
 use ottla_model::SecurityProtocol;
 use ottla_quota::QuotaCache;
 use ottla_security::Identity;
+use ottla_security::tls::TlsListener;
 
 use crate::response::Response;
 
@@ -21,6 +22,8 @@ pub struct ListenerInfo {
     /// The listener's name (`PLAINTEXT`, or what the protocol map gives).
     pub name: String,
     pub protocol: SecurityProtocol,
+    /// There where the protocol has it.
+    pub tls: Option<Arc<TlsListener>>,
     /// The advertised address, when configured; otherwise each client gets the address it dialled.
     pub advertised: Option<(String, u16)>,
     /// Where it listens, with the port that was picked.

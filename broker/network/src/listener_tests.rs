@@ -34,6 +34,7 @@ fn spec(port: u16) -> ListenerSpec {
     ListenerSpec {
         name: "PLAINTEXT".into(),
         protocol: SecurityProtocol::Plaintext,
+        tls: None,
         host: "127.0.0.1".into(),
         port,
         advertised: None,

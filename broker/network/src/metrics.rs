@@ -22,10 +22,12 @@ pub enum CloseReason {
     /// It held memory all others waited for and did not go on.
     Memory,
     Shutdown,
+    /// The client did not say who it is, or nobody here knows it.
+    Authentication,
 }
 
 impl CloseReason {
-    pub const ALL: [CloseReason; 7] = [
+    pub const ALL: [CloseReason; 8] = [
         CloseReason::Peer,
         CloseReason::Error,
         CloseReason::Idle,
@@ -33,6 +35,7 @@ impl CloseReason {
         CloseReason::Handler,
         CloseReason::Memory,
         CloseReason::Shutdown,
+        CloseReason::Authentication,
     ];
 
     pub fn name(self) -> &'static str {
@@ -44,6 +47,7 @@ impl CloseReason {
             CloseReason::Handler => "handler",
             CloseReason::Memory => "memory",
             CloseReason::Shutdown => "shutdown",
+            CloseReason::Authentication => "authentication",
         }
     }
 }
@@ -65,6 +69,8 @@ pub struct NetworkMetrics {
     pub bytes_in: IntCounter,
     pub bytes_out: IntCounter,
     pub frames: IntCounter,
+    pub tls_handshakes: IntCounter,
+    pub tls_handshake_failures: IntCounter,
     /// What connections hold of the memory budget; set at a tick.
     pub memory_bytes: IntGauge,
     closed: [IntCounter; CloseReason::ALL.len()],
@@ -113,6 +119,11 @@ impl NetworkMetrics {
             bytes_in: counter("ottla_network_bytes_in_total", "Bytes read from connections.")?,
             bytes_out: counter("ottla_network_bytes_out_total", "Bytes written to connections.")?,
             frames: counter("ottla_network_frames_total", "Requests taken from connections.")?,
+            tls_handshakes: counter("ottla_tls_handshakes_total", "TLS handshakes that came to their end.")?,
+            tls_handshake_failures: counter(
+                "ottla_tls_handshake_failures_total",
+                "TLS handshakes that failed, of clients that went away among them.",
+            )?,
             memory_bytes: gauge(
                 "ottla_network_memory_bytes",
                 "Memory connections hold beyond what each may hold freely.",

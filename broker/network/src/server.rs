@@ -17,12 +17,14 @@ use tokio::sync::{Notify, watch};
 
 use crate::connection::{Connection, Control};
 use crate::handler::{ConnectionInfo, Handler, ListenerInfo};
+use crate::handshake::Handshakes;
 use crate::memory_budget::MemoryBudget;
 use crate::metrics::{CloseReason, NetworkMetrics, ThrottledBy};
 use crate::settings::{ConnectionLimits, NetworkSettings};
 
 /// Sockets that are held open because their address is too fast.
 const HELD_MAX: usize = 1_000;
+const TLS_IN_PLAINTEXT_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What every connection and listener has in common.
 pub(crate) struct Shared {
@@ -37,6 +39,7 @@ pub(crate) struct Shared {
     pub handler: Arc<dyn Handler>,
     pub metrics: Arc<NetworkMetrics>,
     pub budget: Arc<MemoryBudget>,
+    pub handshakes: Handshakes,
     /// Counts ticks; what connections stamp their activity with.
     pub tick: AtomicU64,
     pub stopping: watch::Sender<bool>,
@@ -44,6 +47,8 @@ pub(crate) struct Shared {
     pub left: Notify,
     next_id: AtomicU64,
     present: Mutex<Present>,
+    /// When a client that speaks TLS to a listener without was last told of.
+    tls_in_plaintext: Mutex<Option<Monotonic>>,
 }
 
 #[derive(Default)]
@@ -62,6 +67,7 @@ impl Shared {
         let shared = Arc::new(Shared {
             env,
             budget: MemoryBudget::new(settings.memory_budget_bytes),
+            handshakes: Handshakes::new(settings.memory_budget_bytes),
             limits: ArcSwap::from_pointee(settings.limits.clone()),
             rates: Mutex::new(ConnectionRates::new(settings.quota_windows)),
             has_rates: AtomicBool::new(false),
@@ -74,6 +80,7 @@ impl Shared {
             left: Notify::new(),
             next_id: AtomicU64::new(1),
             present: Mutex::new(Present::default()),
+            tls_in_plaintext: Mutex::new(None),
         });
         shared.set_limits(shared.settings.limits.clone());
         shared
@@ -155,6 +162,16 @@ impl Shared {
         stream: Box<dyn Stream>,
         listener: &Arc<ListenerInfo>,
     ) -> Option<Connection> {
+        let (info, control) = self.count_in(&*stream, listener)?;
+        Some(Connection::new(stream, info, control, Arc::clone(self)))
+    }
+
+    /// Counts a connection, which `on_closed` must end; `None` when its address has too many.
+    pub fn count_in(
+        &self,
+        stream: &dyn Stream,
+        listener: &Arc<ListenerInfo>,
+    ) -> Option<(Arc<ConnectionInfo>, Arc<Control>)> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let peer_addr = stream.peer_addr();
         let ip = peer_addr.ip().to_canonical();
@@ -182,7 +199,22 @@ impl Shared {
         self.metrics.connections.inc();
         let local_addr = stream.local_addr();
         let info = Arc::new(ConnectionInfo::new(id, Arc::clone(listener), peer_addr, local_addr));
-        Some(Connection::new(stream, info, control, Arc::clone(self)))
+        Some((info, control))
+    }
+
+    /// A client speaks TLS where there is none: said once a minute, since it will try again and again.
+    pub fn on_tls_in_plaintext(&self, info: &ConnectionInfo) {
+        let now = self.env.clock.monotonic();
+        let mut said = self.tls_in_plaintext.lock();
+        if said.is_none_or(|said| said.until(now) >= TLS_IN_PLAINTEXT_LOG_INTERVAL) {
+            *said = Some(now);
+            tracing::warn!(
+                listener = info.listener.name,
+                peer = %info.peer_addr,
+                "TLS record on a {} listener: the client's security.protocol is not that of the listener",
+                info.listener.protocol.name()
+            );
+        }
     }
 
     pub fn on_closed(&self, id: u64, ip: IpAddr, reason: CloseReason) {
@@ -266,6 +298,11 @@ impl NetworkServer {
     /// Connections that are open.
     pub fn connections_count(&self) -> usize {
         self.shared.connections_count()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Changes how many connections there may be, for as long as the server is there.

@@ -24,6 +24,8 @@ pub struct NetworkSettings {
     pub unsent_bytes_max: usize,
     /// Requests one connection may have admitted and not answered before it is not read any more.
     pub requests_in_flight_max: usize,
+    /// `connection.failed.authentication.delay.ms`.
+    pub failed_authentication_delay_ms: u64,
 }
 
 impl Default for NetworkSettings {
@@ -36,6 +38,7 @@ impl Default for NetworkSettings {
             memory_budget_bytes: 256 * 1024 * 1024,
             unsent_bytes_max: 1024 * 1024,
             requests_in_flight_max: ottla_model::limits::REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX,
+            failed_authentication_delay_ms: 100,
         }
     }
 }

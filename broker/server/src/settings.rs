@@ -41,6 +41,7 @@ pub fn network(env: &Env, config: &BrokerConfig) -> NetworkSettings {
         limits: connection_limits(env, config),
         quota_windows: quotas(config).windows,
         memory_budget_bytes: config.memory_budget_bytes as usize,
+        failed_authentication_delay_ms: config.failed_authentication_delay_ms,
         ..NetworkSettings::default()
     }
 }
