@@ -24,6 +24,7 @@ pub mod runner;
 pub mod scenario;
 pub mod steps;
 pub mod summary;
+pub mod tls;
 pub mod tool_texts;
 pub mod tools;
 pub mod transactions;

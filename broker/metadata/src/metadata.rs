@@ -27,6 +27,7 @@ use ottla_protocol::messages::{
     IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
     UnregisterBrokerRequest, UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
+use ottla_quota::MutationQuota;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -328,8 +329,17 @@ impl Metadata {
         &self,
         request: CreateTopicsRequest,
     ) -> Result<CreateTopicsResponse, OperationError> {
+        self.create_topics_within(request, MutationQuota::UNLIMITED).await
+    }
+
+    /// The same on behalf of a client that may change only so much.
+    pub async fn create_topics_within(
+        &self,
+        request: CreateTopicsRequest,
+        quota: MutationQuota,
+    ) -> Result<CreateTopicsResponse, OperationError> {
         self.decide(move |Deciding { image, rules, topic_ids, .. }| {
-            create_topics::decide_create_topics(image, rules, &request, topic_ids)
+            create_topics::decide_create_topics(image, rules, &request, topic_ids, &quota)
         })
         .await
     }
@@ -342,7 +352,7 @@ impl Metadata {
     ) -> Result<CreateTopicsResponse, OperationError> {
         self.decide(move |Deciding { image, rules, topic_ids, .. }| {
             let request = create_topics::auto_create_request(image, rules, &names);
-            create_topics::decide_create_topics(image, rules, &request, topic_ids)
+            create_topics::decide_create_topics(image, rules, &request, topic_ids, &MutationQuota::UNLIMITED)
         })
         .await
     }
@@ -359,8 +369,17 @@ impl Metadata {
         request: DeleteTopicsRequest,
         version: i16,
     ) -> Result<DeleteTopicsResponse, OperationError> {
+        self.delete_topics_within(request, version, MutationQuota::UNLIMITED).await
+    }
+
+    pub async fn delete_topics_within(
+        &self,
+        request: DeleteTopicsRequest,
+        version: i16,
+        quota: MutationQuota,
+    ) -> Result<DeleteTopicsResponse, OperationError> {
         self.decide(move |Deciding { image, rules, .. }| {
-            delete_topics::decide_delete_topics(image, rules, &request, version)
+            delete_topics::decide_delete_topics(image, rules, &request, version, &quota)
         })
         .await
     }
@@ -369,7 +388,18 @@ impl Metadata {
         &self,
         request: CreatePartitionsRequest,
     ) -> Result<CreatePartitionsResponse, OperationError> {
-        self.decide(move |Deciding { image, .. }| partitions::decide_create_partitions(image, &request)).await
+        self.create_partitions_within(request, MutationQuota::UNLIMITED).await
+    }
+
+    pub async fn create_partitions_within(
+        &self,
+        request: CreatePartitionsRequest,
+        quota: MutationQuota,
+    ) -> Result<CreatePartitionsResponse, OperationError> {
+        self.decide(move |Deciding { image, .. }| {
+            partitions::decide_create_partitions(image, &request, &quota)
+        })
+        .await
     }
 
     pub async fn incremental_alter_configs(
