@@ -16,7 +16,9 @@ use ottla_compat::failure::{Failure, Outcome};
 use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
 use ottla_compat::summary::Summary;
-use ottla_compat::{adopt, eos, image, instructions, java, librdkafka, process, reference, tool_texts};
+use ottla_compat::{
+    adopt, cluster, eos, image, instructions, java, librdkafka, process, reference, tool_texts,
+};
 
 /// Unmodified Kafka clients and tools against a broker.
 #[derive(Parser)]
@@ -46,6 +48,8 @@ enum Task {
     Full(Selection),
     /// Kill the broker under load, damage the tails of its logs, fill its disk.
     Crash(CrashArguments),
+    /// Kill, stop and pause the nodes of a cluster of three under load; count every record and compare the copies.
+    Cluster(ClusterArguments),
     /// Kill the broker under a Kafka Streams application and under transactional copiers; count every record.
     Eos(EosArguments),
     /// Move a data directory from Apache Kafka to Ottla and back, and compare everything that it holds.
@@ -158,6 +162,16 @@ struct CrashArguments {
 }
 
 #[derive(clap::Args)]
+struct ClusterArguments {
+    /// How often every disturbance comes.
+    #[arg(long, default_value_t = 1)]
+    rounds: u32,
+    /// A configuration line for every node.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+#[derive(clap::Args)]
 struct EosArguments {
     /// The broker under test.
     #[arg(long, value_enum, default_value_t = Against::Ottla)]
@@ -227,6 +241,11 @@ fn run(task: Task) -> Outcome<ExitCode> {
         }
         Task::Bench(arguments) => bench_brokers(arguments),
         Task::Crash(arguments) => crash_broker(arguments),
+        Task::Cluster(ClusterArguments { rounds, overrides }) => {
+            process::end_children_on_signal()?;
+            let clean = cluster::run(&cluster::Plan { rounds, overrides })?;
+            Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Task::Quick(selection) => run_quick(selection),
         Task::Full(selection) => {
             let more = More {
@@ -273,6 +292,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
             println!("{:16} the same with Ottla's own commands", tool_texts::OWN_NAME);
             println!("{:16} the container image under test environments' modules (`full`)", image::NAME);
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
+            println!("{:16} a cluster of three nodes that are killed, stopped and paused", cluster::NAME);
             println!("{:16} a data directory that moves between Apache Kafka and Ottla", adopt::NAME);
             Ok(ExitCode::SUCCESS)
         }
@@ -339,6 +359,7 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
     let moves_wanted = take(adopt::NAME) && against == Against::Ottla;
     // On Apache Kafka it would start a JVM for each test.
     let java_wanted = take(java::NAME) && against == Against::Ottla;
+    let cluster_wanted = take(cluster::NAME) && against == Against::Ottla;
     let texts_wanted = take(tool_texts::NAME);
     let commands_wanted = take(tool_texts::OWN_NAME);
     let mut summary = Summary::default();
@@ -358,6 +379,10 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
     if eos_wanted {
         summary
             .section(eos::NAME, || eos::run(&(more.under_kills)(against, overrides.clone(), clock_seed())));
+    }
+    if cluster_wanted {
+        let plan = cluster::Plan { rounds: 1, overrides: overrides.clone() };
+        summary.section(cluster::NAME, || cluster::run(&plan));
     }
     if suite_wanted {
         summary.section(librdkafka::NAME, || librdkafka::run(&(more.suite)(against, overrides)));

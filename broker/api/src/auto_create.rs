@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ottla_env::{Env, Monotonic};
-use ottla_metadata::Metadata;
+use ottla_metadata::{ControllerChannel, Metadata};
 use ottla_model::TopicName;
+use ottla_quota::MutationQuota;
 use parking_lot::Mutex;
 
 use crate::missing_answers::{MissingAnswers, PAUSE};
@@ -30,7 +31,9 @@ pub struct AutoCreate {
     has_answers: AtomicBool,
     env: Env,
     metadata: Arc<Metadata>,
+    controller: Arc<dyn ControllerChannel>,
     waiting: Arc<Mutex<Waiting>>,
+    partitions_a_topic: usize,
     topics_together: usize,
     /// One task, and for a moment a second while the first ends.
     tasks: OwnedTasks,
@@ -93,7 +96,12 @@ impl Waiting {
 }
 
 impl AutoCreate {
-    pub fn new(env: Env, metadata: Arc<Metadata>, partitions_a_topic: i32) -> AutoCreate {
+    pub fn new(
+        env: Env,
+        metadata: Arc<Metadata>,
+        controller: Arc<dyn ControllerChannel>,
+        partitions_a_topic: i32,
+    ) -> AutoCreate {
         let partitions_a_topic = usize::try_from(partitions_a_topic).unwrap_or(1).max(1);
         let topics_together = (PARTITIONS_TOGETHER / partitions_a_topic).max(1);
         AutoCreate {
@@ -101,14 +109,16 @@ impl AutoCreate {
             has_answers: AtomicBool::new(false),
             env,
             metadata,
+            controller,
             waiting: Arc::default(),
+            partitions_a_topic,
             topics_together,
             tasks: OwnedTasks::new(2),
         }
     }
 
     /// Has topics made that a connection asked for and is answered are not there.
-    pub fn start(&self, connection: u64, missing: Vec<TopicName>) {
+    pub fn start(&self, connection: u64, missing: Vec<TopicName>, quota: &MutationQuota) {
         if missing.is_empty() {
             return;
         }
@@ -119,12 +129,20 @@ impl AutoCreate {
             self.has_answers.store(!answers.is_empty(), Ordering::Release);
         }
         let at = now.after(VISIBLE_AFTER);
-        if !self.waiting.lock().add(missing, at) {
+        let mut waiting = self.waiting.lock();
+        // A topic is claimed once; what its client may not have made now it asks for again.
+        let is_granted =
+            |name: &TopicName| waiting.names.contains(name) || quota.record(self.partitions_a_topic).is_ok();
+        let missing = missing.into_iter().filter(is_granted).collect();
+        let must_begin = waiting.add(missing, at);
+        drop(waiting);
+        if !must_begin {
             return;
         }
         let served = Served { waiting: self.waiting.clone(), found_it_empty: false };
-        let (env, metadata, together) = (self.env.clone(), self.metadata.clone(), self.topics_together);
-        let work = create_until_none_waits(env, metadata, served, together);
+        let (env, together) = (self.env.clone(), self.topics_together);
+        let (metadata, controller) = (self.metadata.clone(), self.controller.clone());
+        let work = create_until_none_waits(env, metadata, controller, served, together);
         self.tasks.begin(&*self.env.tasks, "auto-create-topics", Box::pin(work));
     }
 }
@@ -168,7 +186,13 @@ impl Drop for Served {
     }
 }
 
-async fn create_until_none_waits(env: Env, metadata: Arc<Metadata>, mut served: Served, together: usize) {
+async fn create_until_none_waits(
+    env: Env,
+    metadata: Arc<Metadata>,
+    controller: Arc<dyn ControllerChannel>,
+    mut served: Served,
+    together: usize,
+) {
     loop {
         let next = served.waiting.lock().next();
         let Some(at) = next else {
@@ -177,7 +201,7 @@ async fn create_until_none_waits(env: Env, metadata: Arc<Metadata>, mut served: 
         };
         env.clock.sleep_until(at).await;
         let names = served.waiting.lock().due(env.clock.monotonic(), together);
-        if let Err(error) = metadata.auto_create_topics(names.clone()).await {
+        if let Err(error) = controller.create_topics(metadata.auto_create_request(&names)).await {
             tracing::warn!(%error, "topics that clients asked for were not created");
         }
         served.waiting.lock().made(&names);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, TopicId, TopicName};
+use ottla_replica::FollowerState;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::fetch_session_cache::{SHARD_COUNT, Shard};
@@ -31,6 +32,7 @@ pub struct FetchParams {
     pub fetch_offset: i64,
     pub last_fetched_epoch: i32,
     pub partition_max_bytes: i32,
+    pub follower: FollowerState,
 }
 
 /// What a response says of one partition, as far as sessions care.
@@ -114,6 +116,17 @@ impl Session {
         }
     }
 
+    /// What `on_answer` would say.
+    fn would_name(&self, slot: Slot, answered: &Answered) -> bool {
+        self.order.get(&slot).is_none_or(|cached| {
+            answered.record_bytes > 0
+                || answered.diverging
+                || !answered.error.is_none()
+                || cached.high_watermark != answered.high_watermark
+                || cached.log_start_offset != answered.log_start_offset
+        })
+    }
+
     /// Whether the response must name this partition; remembers what it says
     /// (`CachedPartition.maybeUpdateResponseData`).
     fn on_answer(&mut self, slot: Slot, answered: &Answered) -> bool {
@@ -184,6 +197,16 @@ impl FetchContext {
                     visit(Wanted { slot: *slot, key, params, name: name.as_ref() });
                 }
             }
+        }
+    }
+}
+
+impl FetchContext {
+    /// Whether the response would name this partition; nothing is remembered of it.
+    pub fn names(&self, slot: Slot, answered: &Answered) -> bool {
+        match self {
+            FetchContext::Incremental { session, .. } => session.0.lock().would_name(slot, answered),
+            _ => true,
         }
     }
 }
@@ -338,6 +361,7 @@ mod tests {
             fetch_offset,
             last_fetched_epoch: -1,
             partition_max_bytes: 100,
+            follower: FollowerState::UNSAID,
         }
     }
 

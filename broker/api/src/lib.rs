@@ -2,7 +2,7 @@
 //! Shell over the rooms below.
 //!
 //! Reading order: `table` (what is served), `dispatch` (frame to handler), `request` (what a handler
-//! gets and how it answers), `handlers/`.
+//! gets and how it answers), `handlers/`, `peers/` (other nodes).
 //!
 //! Invariants:
 //! - I1. Only what a row of the table serves is advertised.
@@ -12,6 +12,7 @@
 pub mod access;
 pub mod auto_create;
 pub mod blocking;
+pub mod broker_connections;
 pub mod cluster;
 pub mod config_access;
 pub mod context;
@@ -27,7 +28,9 @@ pub mod metrics;
 pub mod missing_answers;
 pub mod owned_tasks;
 mod partition_answer;
+pub mod peers;
 pub mod producer_ids;
+pub mod quotas;
 pub mod request;
 pub mod share;
 mod share_state;
@@ -35,6 +38,7 @@ pub mod streams;
 mod streams_topology;
 pub mod table;
 mod telemetry;
+mod transaction_joining;
 pub mod transactional_write;
 pub mod transactions;
 pub mod wire;
@@ -42,3 +46,4 @@ pub mod write_order;
 
 pub use context::{Broker, Rooms};
 pub use dispatch::Dispatch;
+pub use table::Endpoint;

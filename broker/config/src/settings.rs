@@ -12,6 +12,7 @@ use crate::error::ConfigError;
 use crate::inherit::inherited;
 use crate::keys::FromValue;
 use crate::listeners::{self, Listener};
+use crate::quorum::{self, QuorumVoter};
 use crate::startup;
 use crate::topic;
 use crate::value::{self, ConfigValue};
@@ -81,6 +82,20 @@ pub struct AuthorizerSettings {
     pub allow_everyone_if_no_acl_found: bool,
 }
 
+/// A part of the broker that a change must suit before it is accepted (Kafka's Reconfigurable): it says why it
+/// cannot take a candidate.
+pub type Reconfigurable = Arc<dyn Fn(&BrokerConfig) -> Result<(), String> + Send + Sync>;
+
+/// The parts that a change must suit.
+#[derive(Clone, Default)]
+pub(crate) struct Reconfigurables(Vec<Reconfigurable>);
+
+impl std::fmt::Debug for Reconfigurables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} reconfigurable parts", self.0.len())
+    }
+}
+
 /// The configuration as a value: a clone is one reference.
 #[derive(Clone, Debug)]
 pub struct BrokerConfig(Arc<BrokerSettings>);
@@ -102,6 +117,7 @@ pub struct BrokerSettings {
     pub(crate) dynamic_cluster_default: ConfigMap,
     values: Vec<ConfigValue>,
     in_force: KeysInForce,
+    reconfigurables: Reconfigurables,
 
     /// CLUSTER_ID of the environment; the data directory's own wins once there is one.
     pub cluster_id: Option<String>,
@@ -110,8 +126,10 @@ pub struct BrokerSettings {
     pub http_listener: Option<String>,
     /// Listeners for clients, in the order given.
     pub listeners: Vec<Listener>,
-    /// Listeners named in controller.listener.names: read, and not opened.
+    /// Listeners named in controller.listener.names.
     pub controller_listeners: Vec<Listener>,
+    /// Voters of the metadata quorum in the order of their ids; none where this node is alone and none was named.
+    pub quorum_voters: Vec<QuorumVoter>,
     /// Unset, a connection is told the address it dialled.
     pub advertised_listeners: Option<Vec<Listener>>,
     /// Host as written, with its own limit.
@@ -149,8 +167,30 @@ impl BrokerConfig {
             kept
         };
         let (own, default) = (readable(dynamic_broker), readable(dynamic_cluster_default));
-        Self::build(self.given.clone(), self.cluster_id.clone(), own, default)
-            .unwrap_or_else(|_| self.clone())
+        self.rebuild(own, default).unwrap_or_else(|_| self.clone())
+    }
+
+    /// The same static values and parts under other dynamic values.
+    pub(crate) fn rebuild(&self, own: ConfigMap, default: ConfigMap) -> Result<Self, ConfigError> {
+        let built = Self::build(self.given.clone(), self.cluster_id.clone(), own, default)?;
+        Ok(built.with_reconfigurables(self.reconfigurables.clone()))
+    }
+
+    /// From here on a change must suit this part too.
+    pub fn with_reconfigurable(self, part: Reconfigurable) -> Self {
+        let mut parts = self.reconfigurables.clone();
+        parts.0.push(part);
+        self.with_reconfigurables(parts)
+    }
+
+    fn with_reconfigurables(mut self, parts: Reconfigurables) -> Self {
+        Arc::make_mut(&mut self.0).reconfigurables = parts;
+        self
+    }
+
+    /// Asks the parts of the running broker whether they can take this configuration.
+    pub(crate) fn ask_reconfigurables(&self) -> Result<(), String> {
+        self.reconfigurables.0.iter().try_for_each(|part| part(self))
     }
 
     pub(crate) fn build(
@@ -189,10 +229,12 @@ impl BrokerConfig {
             http_listener: Some(in_force.http_listener_text.clone()).filter(|address| !address.is_empty()),
             listeners: sockets.listeners,
             controller_listeners: sockets.controller_listeners,
+            quorum_voters: quorum::voters(&in_force.quorum_voters_given),
             advertised_listeners: sockets.advertised,
             connections_per_ip_max_overrides: per_ip_overrides(&in_force.connections_per_ip_overrides_text)?,
             group_initial_rebalance_delay_is_set,
             in_force,
+            reconfigurables: Reconfigurables::default(),
         })))
     }
 }

@@ -4,6 +4,7 @@
 use ottla_model::SecurityProtocol;
 
 use crate::error::ConfigError;
+use crate::quorum;
 use crate::settings::{BrokerConfig, BrokerSettings};
 
 /// Kafka's own authorizer, whose rules this broker has.
@@ -18,35 +19,33 @@ pub(crate) const CHECKED: &[&str] = &[
     "client.quota.callback.class",
     "config.providers",
     "controller.quorum.bootstrap.servers",
-    "controller.quorum.voters",
     "cordoned.log.dirs",
     "create.topic.policy.class.name",
     "delegation.token.secret.key",
-    "inter.broker.listener.name",
-    "max.connection.creation.rate",
     "principal.builder.class",
     "process.roles",
     "remote.log.storage.system.enable",
     "security.inter.broker.protocol",
 ];
 /// What a client listener may be.
-const SERVED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext];
+const SERVED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext, SecurityProtocol::Ssl];
 /// Other names of keys in force (`load.rs` copies the one to the other).
 pub(crate) const OTHER_NAMES: &[&str] = &["broker.id"];
 
 pub(crate) fn check(config: &BrokerConfig) -> Result<(), ConfigError> {
     roles(config)?;
-    quorum(config)?;
+    bootstrap_servers(config)?;
     client_listeners(config)?;
     advertised(config)?;
     inter_broker(config)?;
+    quorum::check(config)?;
     authorizer(config)?;
     protection(config)?;
     plugins(config)?;
     limits(config)
 }
 
-fn refuse(key: &str, settings: &BrokerSettings, why: impl std::fmt::Display) -> ConfigError {
+pub(crate) fn refuse(key: &str, settings: &BrokerSettings, why: impl std::fmt::Display) -> ConfigError {
     let value = settings.value(key).text().unwrap_or_default();
     let origin = settings.given.get(key).map(|given| format!(" (given by {})", given.origin));
     let message = format!("{key}={value} is refused: {why}{}", origin.unwrap_or_default());
@@ -66,21 +65,9 @@ fn roles(config: &BrokerSettings) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// One node is its own quorum.
-fn quorum(config: &BrokerSettings) -> Result<(), ConfigError> {
-    let voters = config.get_list("controller.quorum.voters");
-    let ids: Vec<i32> =
-        voters.iter().filter_map(|voter| voter.split_once('@')?.0.trim().parse().ok()).collect();
-    if ids.len() > 1 {
-        let why = "a quorum of several nodes is not there yet; allowed: this node alone, or nothing";
-        return Err(refuse("controller.quorum.voters", config, why));
-    }
-    if ids.iter().any(|id| *id != config.node_id) {
-        let why = format!("the voter must be this node, and node.id is {}", config.node_id);
-        return Err(refuse("controller.quorum.voters", config, why));
-    }
+fn bootstrap_servers(config: &BrokerSettings) -> Result<(), ConfigError> {
     if config.get_list("controller.quorum.bootstrap.servers").len() > 1 {
-        let why = "a quorum of several nodes is not there yet; allowed: one address, or nothing";
+        let why = "joining a quorum by its addresses is not there yet; allowed: one address, or nothing";
         return Err(refuse("controller.quorum.bootstrap.servers", config, why));
     }
     Ok(())
@@ -91,7 +78,7 @@ fn client_listeners(config: &BrokerSettings) -> Result<(), ConfigError> {
         let why = "every listener is named in controller.listener.names, none is left for clients";
         return Err(refuse("listeners", config, why));
     }
-    for listener in &config.listeners {
+    for listener in config.listeners.iter().chain(&config.controller_listeners) {
         if !SERVED.contains(&listener.protocol) {
             let allowed: Vec<&str> = SERVED.iter().map(|protocol| protocol.name()).collect();
             let why = format!(
@@ -121,7 +108,7 @@ fn advertised(config: &BrokerSettings) -> Result<(), ConfigError> {
 }
 
 fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
-    let name = config.get_str("inter.broker.listener.name").map(str::to_uppercase);
+    let name = config.inter_broker_listener_given.as_deref().map(str::to_uppercase);
     if let Some(name) = &name {
         if config.is_set("security.inter.broker.protocol") {
             let why = "only one of it and security.inter.broker.protocol may be given";
@@ -132,8 +119,11 @@ fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
             return Err(refuse("inter.broker.listener.name", config, why));
         }
     }
-    if config.get_str("security.inter.broker.protocol").is_some_and(|protocol| protocol != "PLAINTEXT") {
-        let why = "TLS and SASL are not there yet; allowed: PLAINTEXT";
+    // Kafka's listener for it has the protocol's name.
+    let protocol = config.get_str("security.inter.broker.protocol").unwrap_or_default();
+    let is_wanted = config.is_set("security.inter.broker.protocol") && protocol != "PLAINTEXT";
+    if is_wanted && !config.listeners.iter().any(|listener| listener.name == protocol) {
+        let why = "there is no listener of that name; allowed: a protocol that is a name in listeners";
         return Err(refuse("security.inter.broker.protocol", config, why));
     }
     Ok(())
@@ -165,7 +155,10 @@ fn authorizer(config: &BrokerSettings) -> Result<(), ConfigError> {
 fn protection(config: &BrokerSettings) -> Result<(), ConfigError> {
     let wanted = |key: &str| config.value(key).text().is_some_and(|text| !text.is_empty());
     for (key, what) in [
-        ("client.quota.callback.class", "client quotas are not there yet"),
+        (
+            "client.quota.callback.class",
+            "a Java class cannot be run here, and no quota of it would be in force",
+        ),
         ("create.topic.policy.class.name", "a Java policy cannot be run here, and none would be in force"),
         ("alter.config.policy.class.name", "a Java policy cannot be run here, and none would be in force"),
     ] {
@@ -178,17 +171,11 @@ fn protection(config: &BrokerSettings) -> Result<(), ConfigError> {
         let message = "delegation.token.secret.key is refused: delegation tokens are not there yet";
         return Err(ConfigError::invalid_config(message).about("delegation.token.secret.key"));
     }
-    if config.get_i64("max.connection.creation.rate") != i64::from(i32::MAX) {
-        let why = format!("limiting the rate of new connections is not there yet; allowed: {}", i32::MAX);
-        return Err(refuse("max.connection.creation.rate", config, why));
-    }
     for name in config.given.keys() {
         if matches!(name.as_str(), "quota.producer.default" | "quota.consumer.default") {
-            let message = format!("{name} is refused: client quotas are not there yet");
-            return Err(ConfigError::invalid_config(message).about(name));
-        }
-        if name.starts_with("listener.name.") && name.ends_with(".max.connection.creation.rate") {
-            let message = format!("{name} is refused: limiting the rate of new connections is not there yet");
+            let message = format!(
+                "{name} is refused: it is no key of Kafka 4 and limits nobody; set a default quota with kafka-configs"
+            );
             return Err(ConfigError::invalid_config(message).about(name));
         }
     }

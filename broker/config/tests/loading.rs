@@ -161,7 +161,7 @@ fn a_bad_value_names_key_value_and_what_is_allowed() {
 
 #[test]
 fn nothing_is_half_secure() {
-    refused("listeners=SSL://:9093", &["listeners", "SSL", "not there yet"]);
+    assert!(file("listeners=SSL://:9093").is_ok(), "its stores are looked at when they are read");
     refused(
         "listeners=EXT://:9093\nlistener.security.protocol.map=EXT:SASL_PLAINTEXT",
         &["EXT", "SASL_PLAINTEXT", "not there yet"],
@@ -170,18 +170,26 @@ fn nothing_is_half_secure() {
     refused(&format!("authorizer.class.name={old}"), &["authorizer.class.name", old, "StandardAuthorizer"]);
     refused("super.users=User:a;bob", &["super.users", "bob"]);
     refused("client.quota.callback.class=x.Y", &["client.quota.callback.class"]);
-    refused("quota.producer.default=1024", &["quota.producer.default", "quotas are not there yet"]);
-    refused("max.connection.creation.rate=10", &["max.connection.creation.rate"]);
-    refused("listener.name.a.max.connection.creation.rate=10", &["max.connection.creation.rate"]);
+    refused("quota.producer.default=1024", &["quota.producer.default", "kafka-configs"]);
+    refused("max.connection.creation.rate=-1", &["max.connection.creation.rate"]);
     refused("create.topic.policy.class.name=x.Y", &["create.topic.policy.class.name"]);
     refused("alter.config.policy.class.name=x.Y", &["alter.config.policy.class.name"]);
     refused("principal.builder.class=x.Y", &["principal.builder.class"]);
-    refused("security.inter.broker.protocol=SSL", &["security.inter.broker.protocol", "PLAINTEXT"]);
+    refused(
+        "security.inter.broker.protocol=SSL",
+        &["security.inter.broker.protocol", "no listener of that name"],
+    );
+    assert!(file("security.inter.broker.protocol=SSL\nlisteners=PLAINTEXT://:0,SSL://:0").is_ok());
     refused("config.providers=file", &["config.providers"]);
     refused("remote.log.storage.system.enable=true", &["remote.log.storage.system.enable", "tiered"]);
     let error = file("delegation.token.secret.key=hush").unwrap_err();
     assert!(error.message.contains("delegation.token.secret.key") && !error.message.contains("hush"));
-    for harmless in ["authorizer.class.name=", "quota.window.num=5", "ssl.keystore.location=/x"] {
+    for harmless in [
+        "authorizer.class.name=",
+        "quota.window.num=5",
+        "max.connection.creation.rate=10",
+        "ssl.keystore.location=/x",
+    ] {
         assert!(file(harmless).is_ok(), "{harmless}");
     }
 }
@@ -205,13 +213,55 @@ fn one_node_is_the_whole_cluster() {
     refused("process.roles=controller", &["process.roles", "controller"]);
     refused("process.roles=broker", &["process.roles", "not there yet"]);
     refused("process.roles=boss", &["process.roles", "boss", "broker, controller"]);
-    refused("controller.quorum.voters=1@a:1,2@b:1", &["controller.quorum.voters", "several nodes"]);
     refused("controller.quorum.voters=2@a:1", &["controller.quorum.voters", "node.id is 1"]);
     refused("controller.quorum.bootstrap.servers=a:1,b:1", &["controller.quorum.bootstrap.servers"]);
     refused("listeners=C://:1\ncontroller.listener.names=C", &["none is left for clients"]);
     refused("advertised.listeners=PLAINTEXT://0.0.0.0:9092", &["advertised.listeners", "dial"]);
     refused("advertised.listeners=SSL://a:1", &["advertised.listeners", "SSL"]);
     refused("inter.broker.listener.name=OTHER", &["inter.broker.listener.name", "OTHER"]);
+}
+
+#[test]
+fn several_voters_are_a_quorum_and_say_where_this_node_is_reached() {
+    let quorum = "controller.listener.names=C\ncontroller.quorum.voters=2@[::1]:2, 1@a:1 ,3@c:3\n";
+    let (config, _) = file(&format!("{quorum}listeners=PLAINTEXT://:9092,C://:1")).unwrap();
+    let voters: Vec<_> = config.quorum_voters.iter().map(|one| (one.id, &*one.host, one.port)).collect();
+    assert_eq!(voters, [(1, "a", 1), (2, "::1", 2), (3, "c", 3)]);
+    assert!(config.has_peers());
+    let inner = config.inter_broker_listener().expect("PLAINTEXT is the protocol between brokers");
+    assert_eq!(config.reachable_at(inner), Some(("a".to_owned(), 9092)));
+    let given = "listeners=PLAINTEXT://:9092,IN://h:9,C://:1\ninter.broker.listener.name=in\n\
+                 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,IN:PLAINTEXT,C:PLAINTEXT\n\
+                 advertised.listeners=PLAINTEXT://p:1\n";
+    let (config, _) = file(&format!("{quorum}{given}")).unwrap();
+    let reached: Vec<_> = config.listeners.iter().map(|one| config.reachable_at(one)).collect();
+    assert_eq!(reached, [Some(("p".to_owned(), 1)), Some(("h".to_owned(), 9))]);
+    assert_eq!(config.inter_broker_listener().map(|one| &*one.name), Some("IN"));
+
+    let here = "listeners=PLAINTEXT://h:9092,C://:1\n";
+    refused(
+        "controller.quorum.voters=1@a:1,2@b:1",
+        &["controller.quorum.voters", "controller.listener.names"],
+    );
+    refused(&format!("{here}controller.listener.names=C\ncontroller.quorum.voters=1@a:1,1@b:1"), &["twice"]);
+    refused(
+        &format!("{here}controller.listener.names=C\ncontroller.quorum.voters=1@a:2,2@b:1"),
+        &["a:2", "C://:1"],
+    );
+    refused(
+        "listeners=PLAINTEXT://h:1,C://10.0.0.1:2\ncontroller.listener.names=C\ncontroller.quorum.voters=1@10.0.0.2:2,2@b:1",
+        &["10.0.0.2:2"],
+    );
+    refused(
+        &format!("{quorum}listeners=PLAINTEXT://0.0.0.0:9092,C://:1"),
+        &["listeners", "advertised.listeners"],
+    );
+    refused(
+        &format!(
+            "{quorum}listeners=X://h:9092,C://:1\nlistener.security.protocol.map=X:PLAINTEXT,C:PLAINTEXT"
+        ),
+        &["listeners", "inter.broker.listener.name"],
+    );
 }
 
 #[test]

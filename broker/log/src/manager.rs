@@ -4,12 +4,12 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
-use ottla_env::{Env, Monotonic};
+use ottla_env::{Clock, Env, Monotonic};
 use ottla_model::{Offset, TopicId, TopicPartition};
 use parking_lot::{Mutex, RwLock};
 
@@ -43,6 +43,8 @@ pub struct LogManager {
     last_retention: Mutex<Monotonic>,
     is_ticking: AtomicBool,
     is_closed: AtomicBool,
+    /// The broker epoch that the mark of a clean stop says; -1: none.
+    broker_epoch: AtomicI64,
 }
 
 /// A directory as DescribeLogDirs shows it.
@@ -55,6 +57,11 @@ pub struct DirState {
 }
 
 impl LogManager {
+    /// The clock of all logs.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.env.clock
+    }
+
     /// Locks the directories and finds the partitions in them. After a clean stop no folder is
     /// opened; after another, all are put in order before this returns.
     pub fn open(
@@ -110,6 +117,7 @@ impl LogManager {
             last_retention: Mutex::new(now),
             is_ticking: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
+            broker_epoch: AtomicI64::new(-1),
         });
         manager.start_threads();
         Ok((manager, report))
@@ -424,6 +432,11 @@ impl LogManager {
         self.shared.flusher.run(Box::new(move || remove_folder(&*disk, &folder)));
     }
 
+    /// Does work that waits for the disk on a thread that may, in the order in which it is given.
+    pub fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+        self.shared.flusher.run(work);
+    }
+
     /// High watermarks as the last `write_high_watermarks` left them.
     pub fn read_high_watermarks(&self) -> BTreeMap<TopicPartition, Offset> {
         let mut all = BTreeMap::new();
@@ -449,6 +462,23 @@ impl LogManager {
             dir.write_offsets(names::REPLICATION_CHECKPOINT, &of_dir)?;
         }
         Ok(())
+    }
+
+    /// The broker epoch under which the last process stopped cleanly, where all directories say the same.
+    pub fn previous_broker_epoch(&self) -> Option<i64> {
+        let first = self.dirs.first()?.previous_broker_epoch();
+        first.filter(|_| self.dirs.iter().all(|dir| dir.previous_broker_epoch() == first))
+    }
+
+    /// The directories that failed, by their places in `log.dirs`.
+    pub fn offline_dirs(&self) -> Vec<usize> {
+        let dirs = self.dirs.iter().enumerate();
+        dirs.filter(|(_, dir)| dir.poisoned().is_some()).map(|(place, _)| place).collect()
+    }
+
+    /// The epoch that the mark of a clean stop will say.
+    pub fn set_broker_epoch(&self, epoch: i64) {
+        self.broker_epoch.store(epoch, Ordering::Release);
     }
 
     pub fn dirs(&self) -> Vec<DirState> {
@@ -514,8 +544,9 @@ impl LogManager {
                 continue;
             }
             let marker = dir.path().join(names::CLEAN_SHUTDOWN);
-            let written =
-                self.shared.env.disk.write_atomically(&marker, b"{\"version\":0,\"brokerEpoch\":-1}");
+            let epoch = self.broker_epoch.load(Ordering::Acquire);
+            let mark = format!("{{\"version\":0,\"brokerEpoch\":{epoch}}}");
+            let written = self.shared.env.disk.write_atomically(&marker, mark.as_bytes());
             if let Err(error) = written {
                 tracing::warn!(dir = %dir.path().display(), %error, "no mark of a clean stop; the next start recovers");
             }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
@@ -17,15 +18,16 @@ use ottla_model::{BrokerId, ErrorCode, Offset, TopicName};
 use ottla_protocol::messages::{
     AlterClientQuotasRequest, AlterClientQuotasResponse, AlterConfigsRequest, AlterConfigsResponse,
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
-    AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, CreateAclsRequest,
-    CreateAclsResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
-    CreateTopicsResponse, DeleteAclsRequest, DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
-    DescribeQuorumRequest, DescribeQuorumResponse, DescribeUserScramCredentialsRequest,
-    DescribeUserScramCredentialsResponse, ElectLeadersRequest, ElectLeadersResponse,
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest,
-    ListPartitionReassignmentsResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
-    UpdateFeaturesRequest, UpdateFeaturesResponse,
+    AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, ControllerRegistrationRequest,
+    ControllerRegistrationResponse, CreateAclsRequest, CreateAclsResponse, CreatePartitionsRequest,
+    CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteAclsRequest,
+    DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeQuorumRequest,
+    DescribeQuorumResponse, DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse,
+    ElectLeadersRequest, ElectLeadersResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
+    UnregisterBrokerRequest, UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
+use ottla_quota::MutationQuota;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -34,8 +36,8 @@ use crate::controller::features::{Feature, decide_update_features};
 use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_ids};
 use crate::controller::registration::Registration;
 use crate::controller::{
-    ApiError, Deciding, Decision, acls, client_quotas, configs, create_topics, delete_topics, elections,
-    partitions, quorum, reassignments, register_broker, scram,
+    ApiError, Deciding, Decision, Rules, acls, client_quotas, configs, create_topics, delete_topics,
+    elections, fencing, partitions, quorum, reassignments, register_broker, scram,
 };
 use crate::controller_channel::Reached;
 use crate::delta::{Delta, ImageListener};
@@ -43,8 +45,10 @@ use crate::image::Image;
 use crate::metadata_log::{CommitError, LogOpenError};
 use crate::metadata_loop::{Event, MetadataLoop};
 use crate::publisher::Shared;
-use crate::quorum::{Leadership, Quorum};
-use crate::quorum_loop::QuorumLoop;
+use crate::quorum::{Leadership, Quorum, Voter};
+use crate::quorum_loop::{OpenQuorum, QuorumLoop};
+use crate::raft::machine::Input;
+use crate::raft::threads::{INPUTS_QUEUED_MAX, QuorumView};
 
 /// What a start is given.
 #[derive(Clone)]
@@ -82,6 +86,11 @@ pub enum OpenError {
         copy = copy.display()
     )]
     Damaged { what: String, offset: Offset, copy: PathBuf },
+    /// Nothing was changed.
+    #[error(
+        "this controller has lost what it promised the others ({what}): with it a controller could be elected that          lacks committed records, so it does not start. Restore its directory from a copy that is not older; an empty          directory makes another voter of it, which the others refuse"
+    )]
+    LostPromises { what: String },
 }
 
 /// Why a whole request has no answer of its own.
@@ -106,12 +115,23 @@ pub struct Metadata {
     waiting: Mutex<Option<(Driver, mpsc::Receiver<Event>)>>,
     thread: Mutex<Option<ThreadHandle>>,
     leadership: watch::Receiver<Leadership>,
+    config: BrokerConfig,
+    /// `None` on a lone node.
+    quorum: Option<QuorumHandle>,
 }
 
 /// What the thread runs.
 enum Driver {
-    Lone(Box<MetadataLoop>),
-    Voter(Box<QuorumLoop>),
+    /// Nothing is ever told of a lone node's leadership; who awaits a change waits until it stops.
+    Lone(Box<MetadataLoop>, watch::Sender<Leadership>),
+    Voter(Box<QuorumLoop>, mpsc::Receiver<Input>),
+}
+
+/// How the interface reaches the quorum of a voter of several.
+struct QuorumHandle {
+    inputs: mpsc::Sender<Input>,
+    view: Arc<ArcSwap<QuorumView>>,
+    voters: Vec<Voter>,
 }
 
 impl Metadata {
@@ -119,17 +139,22 @@ impl Metadata {
     /// through records appended for this start. One voter of several leads nothing yet, and knows what a
     /// snapshot says alone: what is behind it may not be committed.
     pub fn open(env: &Env, options: MetadataOptions) -> Result<Arc<Metadata>, OpenError> {
-        let (driver, shared, leadership) = match options.quorum.clone() {
+        let config = options.config.clone();
+        let (driver, shared, leadership, quorum) = match options.quorum.clone() {
             None => {
                 let node_id = BrokerId(options.config.node_id);
                 let (metadata_loop, shared) = MetadataLoop::open(env, options)?;
                 let epoch = shared.image.load().leader_epoch();
-                let leadership = watch::channel(Leadership { leader: Some(node_id), epoch }).1;
-                (Driver::Lone(Box::new(metadata_loop)), shared, leadership)
+                let (told, leadership) = watch::channel(Leadership { leader: Some(node_id), epoch });
+                (Driver::Lone(Box::new(metadata_loop), told), shared, leadership, None)
             }
             Some(quorum) => {
-                let (quorum_loop, shared, leadership) = QuorumLoop::open(env, options, quorum)?;
-                (Driver::Voter(Box::new(quorum_loop)), shared, leadership)
+                let voters = quorum.voters.clone();
+                let (inputs, receiver) = mpsc::channel(INPUTS_QUEUED_MAX);
+                let OpenQuorum { quorum_loop, shared, leadership, view } =
+                    QuorumLoop::open(env, options, quorum, inputs.clone())?;
+                let driver = Driver::Voter(Box::new(quorum_loop), receiver);
+                (driver, shared, leadership, Some(QuorumHandle { inputs, view, voters }))
             }
         };
         let (events, receiver) = mpsc::channel(METADATA_EVENTS_QUEUED_MAX);
@@ -140,13 +165,15 @@ impl Metadata {
             waiting: Mutex::new(Some((driver, receiver))),
             thread: Mutex::new(None),
             leadership,
+            config,
+            quorum,
         }))
     }
 
     /// Lets small logs reach what only large ones do. Before `start`.
     #[cfg(test)]
     pub(crate) fn set_upkeep_thresholds(&self, snapshot_bytes: u64, materialise_bytes: u64) {
-        if let Some((Driver::Lone(metadata_loop), _)) = self.waiting.lock().as_mut() {
+        if let Some((Driver::Lone(metadata_loop, _), _)) = self.waiting.lock().as_mut() {
             metadata_loop.set_upkeep_thresholds(snapshot_bytes, materialise_bytes);
         }
     }
@@ -169,11 +196,17 @@ impl Metadata {
     pub fn start(&self, registration: &Registration) -> Result<(), OpenError> {
         let Some((driver, receiver)) = self.waiting.lock().take() else { return Ok(()) };
         let run: Box<dyn FnOnce() + Send> = match driver {
-            Driver::Lone(mut metadata_loop) => {
+            Driver::Lone(mut metadata_loop, told) => {
                 metadata_loop.register(registration)?;
-                Box::new(move || metadata_loop.run(receiver))
+                Box::new(move || {
+                    metadata_loop.run(receiver);
+                    drop(told);
+                })
             }
-            Driver::Voter(quorum_loop) => Box::new(move || quorum_loop.run(receiver)),
+            Driver::Voter(quorum_loop, inputs) => {
+                let wake = self.events.clone();
+                Box::new(move || quorum_loop.run(receiver, wake, inputs))
+            }
         };
         *self.thread.lock() = Some(self.env.tasks.spawn_thread("metadata", run));
         Ok(())
@@ -191,12 +224,27 @@ impl Metadata {
 
     /// A frame came from a voter. Never waits; where too many are queued it is dropped, as a network may.
     pub fn on_raft_frame(&self, from: BrokerId, frame: Bytes) {
-        drop(self.events.try_send(Event::Frame(from, frame)));
+        self.tell_quorum(Input::Frame(from, frame));
     }
 
     /// The connection to a voter was closed: if it led, it may be gone.
     pub fn on_voter_disconnected(&self, id: BrokerId) {
-        drop(self.events.try_send(Event::Disconnected(id)));
+        self.tell_quorum(Input::Disconnected(id));
+    }
+
+    /// Whether nothing waits for this room's threads.
+    #[cfg(test)]
+    pub(crate) fn is_quiet(&self) -> bool {
+        let inputs = self.quorum.as_ref().map(|quorum| &quorum.inputs);
+        self.events.capacity() == self.events.max_capacity()
+            && inputs.is_none_or(|inputs| inputs.capacity() == inputs.max_capacity())
+    }
+
+    /// A lone node has no quorum to tell.
+    fn tell_quorum(&self, input: Input) {
+        if let Some(quorum) = &self.quorum {
+            drop(quorum.inputs.try_send(input));
+        }
     }
 
     /// Ends the controller after what is queued; what was answered is on the disk.
@@ -234,6 +282,38 @@ impl Metadata {
         now
     }
 
+    /// A broker's connection to this controller was closed. Says whether its process may be gone, as far as the
+    /// controller knows.
+    pub async fn on_broker_disconnected(&self, id: BrokerId, epoch: i64) -> bool {
+        let decide = move |Deciding { liveness, .. }: Deciding<'_>| {
+            Ok(Decision::answer(liveness.on_disconnect(id, epoch)))
+        };
+        self.decide(decide).await.unwrap_or(false)
+    }
+
+    /// Nobody listens where a broker is reached: it is fenced, unless it was heard meanwhile. Says whether it was, when
+    /// that is committed; an error where the controller is elsewhere.
+    pub async fn on_broker_refused(&self, id: BrokerId, epoch: i64) -> Result<bool, OperationError> {
+        self.decide(move |Deciding { image, rules, liveness, .. }| {
+            let mut records = Vec::new();
+            if liveness.on_dial_refused(id, epoch) {
+                fencing::fence(image, rules, id, &mut records);
+            }
+            // One that stopped in order is fenced already.
+            let is_fenced = !records.is_empty();
+            Ok(Decision { records, response: is_fenced })
+        })
+        .await
+    }
+
+    /// Where a controller is reached.
+    pub async fn register_controller(
+        &self,
+        request: ControllerRegistrationRequest,
+    ) -> Result<ControllerRegistrationResponse, OperationError> {
+        self.decide(move |_| Ok(register_broker::decide_register_controller(&request))).await
+    }
+
     /// Takes a broker off the list of those that are registered.
     pub async fn unregister_broker(
         &self,
@@ -249,8 +329,17 @@ impl Metadata {
         &self,
         request: CreateTopicsRequest,
     ) -> Result<CreateTopicsResponse, OperationError> {
+        self.create_topics_within(request, MutationQuota::UNLIMITED).await
+    }
+
+    /// The same on behalf of a client that may change only so much.
+    pub async fn create_topics_within(
+        &self,
+        request: CreateTopicsRequest,
+        quota: MutationQuota,
+    ) -> Result<CreateTopicsResponse, OperationError> {
         self.decide(move |Deciding { image, rules, topic_ids, .. }| {
-            create_topics::decide_create_topics(image, rules, &request, topic_ids)
+            create_topics::decide_create_topics(image, rules, &request, topic_ids, &quota)
         })
         .await
     }
@@ -263,9 +352,16 @@ impl Metadata {
     ) -> Result<CreateTopicsResponse, OperationError> {
         self.decide(move |Deciding { image, rules, topic_ids, .. }| {
             let request = create_topics::auto_create_request(image, rules, &names);
-            create_topics::decide_create_topics(image, rules, &request, topic_ids)
+            create_topics::decide_create_topics(image, rules, &request, topic_ids, &MutationQuota::UNLIMITED)
         })
         .await
+    }
+
+    /// The request for topics that a client asked for or the broker needs: internal ones in the shape they need, all
+    /// others with the broker's defaults.
+    pub fn auto_create_request(&self, names: &[TopicName]) -> CreateTopicsRequest {
+        let rules = Rules::new(&self.config, Vec::new());
+        create_topics::auto_create_request(&self.image(), &rules, names)
     }
 
     pub async fn delete_topics(
@@ -273,8 +369,17 @@ impl Metadata {
         request: DeleteTopicsRequest,
         version: i16,
     ) -> Result<DeleteTopicsResponse, OperationError> {
+        self.delete_topics_within(request, version, MutationQuota::UNLIMITED).await
+    }
+
+    pub async fn delete_topics_within(
+        &self,
+        request: DeleteTopicsRequest,
+        version: i16,
+        quota: MutationQuota,
+    ) -> Result<DeleteTopicsResponse, OperationError> {
         self.decide(move |Deciding { image, rules, .. }| {
-            delete_topics::decide_delete_topics(image, rules, &request, version)
+            delete_topics::decide_delete_topics(image, rules, &request, version, &quota)
         })
         .await
     }
@@ -283,7 +388,18 @@ impl Metadata {
         &self,
         request: CreatePartitionsRequest,
     ) -> Result<CreatePartitionsResponse, OperationError> {
-        self.decide(move |Deciding { image, .. }| partitions::decide_create_partitions(image, &request)).await
+        self.create_partitions_within(request, MutationQuota::UNLIMITED).await
+    }
+
+    pub async fn create_partitions_within(
+        &self,
+        request: CreatePartitionsRequest,
+        quota: MutationQuota,
+    ) -> Result<CreatePartitionsResponse, OperationError> {
+        self.decide(move |Deciding { image, .. }| {
+            partitions::decide_create_partitions(image, &request, &quota)
+        })
+        .await
     }
 
     pub async fn incremental_alter_configs(
@@ -398,9 +514,20 @@ impl Metadata {
         elections::list_partition_reassignments(&self.image(), request)
     }
 
-    /// What the quorum of one knows of itself, from memory.
+    /// What the quorum knows of itself, from memory; only its leader knows.
     pub fn describe_quorum(&self, request: &DescribeQuorumRequest, version: i16) -> DescribeQuorumResponse {
-        quorum::describe_quorum(&self.image(), request, version, self.env.clock.wall_ms())
+        let now_ms = self.env.clock.wall_ms();
+        let image = self.image();
+        let described = match &self.quorum {
+            None => quorum::Described::of_lone(&image, now_ms),
+            Some(handle) => quorum::Described::of_view(&handle.view.load(), self.quorum_voters(), now_ms),
+        };
+        quorum::describe_quorum(&described, request, version)
+    }
+
+    /// Where the voters listen, as they were configured.
+    fn quorum_voters(&self) -> &[Voter] {
+        self.quorum.as_ref().map_or(&[], |quorum| &quorum.voters)
     }
 }
 
@@ -417,7 +544,13 @@ async fn decide_by<R: Send + 'static>(
             Err(error) => (Vec::new(), Err(OperationError::Refused(error))),
         };
         let answer = move |committed: Result<(), CommitError>| {
-            let result = committed.map_err(OperationError::Commit).and(answer);
+            let result = match committed {
+                Ok(()) => answer,
+                Err(CommitError::NotLeader) => {
+                    Err(OperationError::Refused(ApiError::bare(ErrorCode::NotController)))
+                }
+                Err(error) => Err(OperationError::Commit(error)),
+            };
             // The connection that waits for it may be gone.
             drop(sender.send(result));
         };

@@ -13,12 +13,13 @@ use ottla_coordinator::group::WatchedOffset;
 use ottla_env::Env;
 use ottla_log::{ReadData, ReadLimits, UnifiedLog};
 use ottla_model::Offset;
+use ottla_quota::ClientQuotas;
 use ottla_records::{BatchHeader, HEADER_BYTES};
 use ottla_replica::metrics::TopicMetrics;
 use ottla_replica::{HostedTopic, ReplicaManager};
 use ottla_telemetry::ClientTelemetry;
 
-use crate::client_figures;
+use crate::{client_figures, quota_figures};
 
 const OMITTED: &str = "ottla_metrics_omitted_series";
 
@@ -26,6 +27,7 @@ pub struct Figures {
     replicas: Arc<ReplicaManager>,
     groups: Arc<GroupCoordinator>,
     telemetry: Arc<ClientTelemetry>,
+    quotas: Arc<ClientQuotas>,
     env: Env,
     series_max: usize,
 }
@@ -70,10 +72,11 @@ impl Figures {
         replicas: Arc<ReplicaManager>,
         groups: Arc<GroupCoordinator>,
         telemetry: Arc<ClientTelemetry>,
+        quotas: Arc<ClientQuotas>,
         env: Env,
         series_max: usize,
     ) -> Figures {
-        Figures { replicas, groups, telemetry, env, series_max }
+        Figures { replicas, groups, telemetry, quotas, env, series_max }
     }
 
     pub fn write(&self, text: &mut MetricsText<'_>) {
@@ -81,9 +84,13 @@ impl Figures {
         let mut topics: Vec<Arc<HostedTopic>> = self.replicas.hosted().topics().cloned().collect();
         topics.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         self.write_traffic(&topics, text, &mut omitted);
+        self.write_replicas(text);
         self.write_log_sizes(&topics, text, &mut omitted);
         drop(topics);
         self.write_lag(text, &mut omitted);
+        let now = self.env.clock.monotonic();
+        let left_out = quota_figures::write(&self.quotas, now, self.series_max, text);
+        omitted.push(("ottla_client_quota_rate", left_out));
         text.metric(OMITTED, "gauge", "Series left out because of ottla.metrics.series.max, by metric.");
         for (metric, count) in omitted {
             text.sample(OMITTED, &[("metric", metric)], count);
@@ -103,6 +110,27 @@ impl Figures {
                 text.sample(name, &[("topic", topic.name.as_str())], read(&topic.metrics));
             }
             omitted.push((name, topics.len() - shown.len()));
+        }
+    }
+
+    fn write_replicas(&self, text: &mut MetricsText<'_>) {
+        let counts = self.replicas.replica_counts();
+        for (name, help, count) in [
+            ("ottla_partitions_led", "Partitions that this broker leads.", counts.led),
+            ("ottla_partitions_followed", "Partitions that this broker follows.", counts.followed),
+            (
+                "ottla_partitions_under_replicated",
+                "Partitions led here of which a replica is not in sync.",
+                counts.under_replicated,
+            ),
+            (
+                "ottla_partitions_under_min_isr",
+                "Partitions led here with fewer replicas in sync than min.insync.replicas.",
+                counts.under_min_isr,
+            ),
+        ] {
+            text.metric(name, "gauge", help);
+            text.sample(name, &[], count);
         }
     }
 

@@ -16,7 +16,7 @@ use crate::ready::{self, ReadyTarget};
 use crate::wiring::{self, Broker, StartOptions};
 
 /// How long answers in flight may take to leave when the process stops.
-const ANSWERS_WAIT: Duration = Duration::from_millis(50);
+pub(crate) const ANSWERS_WAIT: Duration = Duration::from_millis(50);
 
 /// Runs until a signal asks to stop.
 pub fn run(arguments: &Serve) -> Result<(), String> {
@@ -25,7 +25,7 @@ pub fn run(arguments: &Serve) -> Result<(), String> {
     real::run(None, serve(arguments.clone(), config, warnings)).map_err(|error| error.to_string())?
 }
 
-fn start_logging() {
+pub(crate) fn start_logging() {
     let filter = EnvFilter::try_from_env("OTTLA_LOG").unwrap_or_else(|_| EnvFilter::new("info,sled=warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -49,7 +49,14 @@ async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -
         accept_metadata_loss: arguments.accept_metadata_loss,
         features: arguments.features.iter().map(|text| parse_feature(text)).collect::<Result<_, _>>()?,
     };
-    let broker = wiring::start(env, machine_disk, config, options).await?;
+    // A node that waits for the others of its cluster is stopped as any other.
+    let broker = tokio::select! {
+        started = wiring::start(env, machine_disk, config, options) => started?,
+        signal = signals.next() => {
+            tracing::info!("{signal}: stopped before it served");
+            return Ok(());
+        }
+    };
     let target = match (&arguments.ready_file, arguments.ready_fd) {
         (Some(path), _) => Some(ReadyTarget::File(path.clone())),
         (None, Some(number)) => Some(ReadyTarget::Descriptor(number)),

@@ -12,9 +12,10 @@ use ottla_coordinator::transaction::TransactionSettings;
 use ottla_env::Env;
 use ottla_log::LogManagerSettings;
 use ottla_metadata::Registration;
-use ottla_metadata::controller::features::{Feature, METADATA_VERSION};
+use ottla_metadata::controller::features::{ELIGIBLE_LEADER_REPLICAS, Feature, METADATA_VERSION};
 use ottla_model::TopicId;
 use ottla_network::{ConnectionLimits, NetworkSettings};
+use ottla_quota::{ConnectionRateLimits, QuotaSettings, Windows};
 use ottla_records::{Codec, CompressionType};
 use ottla_replica::Durability;
 use ottla_replica::config::cleaner_settings;
@@ -38,7 +39,9 @@ pub fn network(env: &Env, config: &BrokerConfig) -> NetworkSettings {
         socket_request_bytes_max: config.socket_request_bytes_max,
         connections_idle_ms_max: config.connections_idle_ms_max,
         limits: connection_limits(env, config),
+        quota_windows: quotas(config).windows,
         memory_budget_bytes: config.memory_budget_bytes as usize,
+        failed_authentication_delay_ms: config.failed_authentication_delay_ms,
         ..NetworkSettings::default()
     }
 }
@@ -56,6 +59,37 @@ pub fn connection_limits(env: &Env, config: &BrokerConfig) -> ConnectionLimits {
                 addrs.into_iter().map(|addr| (addr.ip().to_canonical(), *count))
             })
             .collect(),
+        creation_rates: creation_rates(config),
+    }
+}
+
+/// Connections a second; Kafka's largest number is no limit.
+fn creation_rates(config: &BrokerConfig) -> ConnectionRateLimits {
+    const KEY: &str = "max.connection.creation.rate";
+    let limit = |rate: i64| (rate != i64::from(i32::MAX)).then_some(rate as f64);
+    let names = config.listeners.iter().map(|listener| listener.name.clone());
+    let of_listener = |name: String| {
+        let rate = limit(config.of_listener(&name).value(KEY).as_i64()?)?;
+        Some((name, rate))
+    };
+    ConnectionRateLimits {
+        broker: limit(i64::from(config.connection_creation_rate_max)),
+        listeners: names.filter_map(of_listener).collect(),
+        // Limits of clients are not those of nodes among themselves, where these have a listener of their own.
+        exempt_listener: config
+            .inter_broker_listener()
+            .filter(|_| config.listeners.len() > 1)
+            .map(|listener| listener.name.clone()),
+    }
+}
+
+pub fn quotas(config: &BrokerConfig) -> QuotaSettings {
+    QuotaSettings {
+        windows: Windows::of_seconds(config.quota_window_num, config.quota_window_size_seconds),
+        controller_windows: Windows::of_seconds(
+            config.controller_quota_window_num,
+            config.controller_quota_window_size_seconds,
+        ),
     }
 }
 
@@ -140,6 +174,7 @@ pub fn features() -> Vec<Feature> {
         Feature { name: METADATA_VERSION.to_owned(), min: 7, max: 30, finalized: 30 },
         Feature { name: "transaction.version".to_owned(), min: 0, max: 2, finalized: 2 },
         Feature { name: "group.version".to_owned(), min: 0, max: 1, finalized: 1 },
+        Feature { name: ELIGIBLE_LEADER_REPLICAS.to_owned(), min: 0, max: 1, finalized: 0 },
         Feature { name: "share.version".to_owned(), min: 0, max: 1, finalized: 1 },
         Feature { name: "streams.version".to_owned(), min: 0, max: 1, finalized: 1 },
     ]
@@ -167,6 +202,12 @@ pub fn features_at(config: &BrokerConfig, levels: &[(String, i16)]) -> Result<Ve
     {
         feature.max = UNSTABLE_METADATA_VERSION;
     }
+    // Without a second replica nobody is eligible: a cluster of several begins with it, as Kafka's do (KIP-966).
+    if config.has_peers()
+        && let Some(feature) = features.iter_mut().find(|feature| feature.name == ELIGIBLE_LEADER_REPLICAS)
+    {
+        feature.finalized = feature.max;
+    }
     for (name, level) in levels {
         let Some(feature) = features.iter_mut().find(|feature| feature.name == *name) else {
             // Off is what it is.
@@ -188,8 +229,11 @@ pub fn features_at(config: &BrokerConfig, levels: &[(String, i16)]) -> Result<Ve
 /// What the metadata log says of this broker.
 pub fn registration(env: &Env, config: &BrokerConfig, identity: &Identity) -> Registration {
     let endpoints = config.listeners.iter().map(|listener| {
-        let host = listener.host.clone().unwrap_or_default();
-        (listener.name.clone(), host, listener.port, listener.protocol.id())
+        let (host, port) = match config.has_peers() {
+            true => config.reachable_at(listener).unwrap_or_default(),
+            false => (listener.host.clone().unwrap_or_default(), listener.port),
+        };
+        (listener.name.clone(), host, port, listener.protocol.id())
     });
     Registration {
         endpoints: endpoints.collect(),
@@ -258,6 +302,6 @@ mod tests {
             assert_ne!(after, before, "{}", row.name);
             count += 1;
         }
-        assert_eq!(count, 9);
+        assert_eq!(count, 10);
     }
 }

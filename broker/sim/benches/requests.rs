@@ -14,6 +14,7 @@ use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, T
 use ottla_coordinator::{Loader, PartitionLog};
 use ottla_env::Env;
 use ottla_env::memory::{NoNet, SeededRng, ThreadTasks};
+use ottla_metadata::ControllerChannel;
 use ottla_model::topic::TRANSACTION_STATE_TOPIC;
 use ottla_model::{BrokerId, SecurityProtocol};
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo};
@@ -25,6 +26,7 @@ use ottla_protocol::messages::{
     CreateTopicsRequest, FetchRequest, MetadataRequest, ProduceRequest, TopicName,
 };
 use ottla_protocol::{ApiKey, Encode};
+use ottla_quota::{ClientQuotas, QuotaMetrics};
 use ottla_records::{BatchBuilder, Codec};
 use ottla_server::transactions::Ids;
 use ottla_sim::rooms::{World, wait, wire};
@@ -56,6 +58,7 @@ fn dispatch(world: &World) -> Dispatch {
         TRANSACTION_STATE_TOPIC,
         rooms.replicas.clone(),
         rooms.metadata.clone(),
+        rooms.metadata.clone(),
         Codec::None,
     );
     let transactions = TransactionCoordinator::new(
@@ -67,21 +70,28 @@ fn dispatch(world: &World) -> Dispatch {
             replicas: rooms.replicas.clone(),
             groups: rooms.groups.clone(),
             clock: env.clock.clone(),
+            nodes: None,
         }),
-        Arc::new(Ids::new(rooms.metadata.clone())),
+        Arc::new(Ids::new(BrokerId(1), rooms.metadata.clone(), rooms.metadata.clone())),
         env.clock.clone(),
         env.tasks.clone(),
         loader.clone(),
     );
     let config = Arc::new(DynamicBrokerConfig::new(world.config.clone()));
+    let controller: Arc<dyn ControllerChannel> = rooms.metadata.clone();
     let (share_state, share_partitions) =
-        ottla_server::share::rooms(&env, &config, &rooms.metadata, &rooms.replicas, &loader);
+        ottla_server::share::rooms(&env, &config, &rooms.metadata, &controller, &rooms.replicas, &loader);
+    let settings = ottla_server::settings::quotas(&world.config);
+    let quota_metrics = QuotaMetrics::register(&Registry::new()).expect("metrics");
+    let quotas = Arc::new(ClientQuotas::new(settings, env.clock.clone(), quota_metrics));
     let metrics = Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics"));
     let broker = Broker::new(ottla_api::Rooms {
         env,
         config,
         features: Vec::new(),
         metadata: rooms.metadata.clone(),
+        controller,
+        cluster: None,
         replicas: rooms.replicas.clone(),
         groups: rooms.groups.clone(),
         transactions,
@@ -89,9 +99,10 @@ fn dispatch(world: &World) -> Dispatch {
         share_partitions,
         telemetry: ClientTelemetry::new(1 << 20, 1),
         metrics,
+        quotas,
         authorizer: None,
     });
-    Dispatch::new(Arc::new(broker))
+    Dispatch::new(Arc::new(broker), ottla_api::Endpoint::Broker)
 }
 
 fn connection() -> Arc<ConnectionInfo> {
@@ -99,6 +110,7 @@ fn connection() -> Arc<ConnectionInfo> {
     let listener = ListenerInfo {
         name: "PLAINTEXT".to_owned(),
         protocol: SecurityProtocol::Plaintext,
+        tls: None,
         advertised: None,
         bound: here,
     };

@@ -20,8 +20,8 @@ use ottla_network::{Answer, Chunk, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::FetchRequest;
 use ottla_replica::{
-    DelayedFetch, FetchIsolation, Hosted, HostedTopic, Look, PartitionRead, ReadRequest, TailWait, Woken,
-    read,
+    DelayedFetch, FetchIsolation, FollowerState, Hosted, HostedTopic, Look, PartitionRead, ReadRequest,
+    Reader, TailWait, Woken, read,
 };
 
 use super::prelude::*;
@@ -29,6 +29,7 @@ use crate::cluster::{LeaderHints, Node};
 use crate::fetch_session::{
     Answered, FetchContext, FetchKey, FetchParams, FetchTopic, Remembered, SessionRequest, Slot, Wanted,
 };
+use crate::quotas::rest;
 use crate::wire;
 
 pub const API: Api = Api { key: ApiKey::Fetch, min: 4, max: 18, admit };
@@ -79,14 +80,19 @@ impl Requested {
     }
 }
 
+impl Plan {
+    fn is_follower(&self) -> bool {
+        self.reader.is_follower()
+    }
+}
+
 struct Plan {
     requested: Vec<Requested>,
     /// The reads of those that are served, in the order of `requested`.
     reads: Vec<ReadRequest>,
-    is_follower: bool,
+    reader: Reader,
     /// A partition is there with another id than the session's: nothing is waited for.
     is_inconsistent: bool,
-    isolation: FetchIsolation,
     max_bytes: usize,
     min_bytes: usize,
     max_wait: Duration,
@@ -95,17 +101,24 @@ struct Plan {
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: FetchRequest = request.decode()?;
     let now = request.received;
+    if let Some(most) = request.most_fetched() {
+        // More would be throttled for certain, however long the client rested before.
+        body.max_bytes = body.max_bytes.min(most);
+    }
     let context = broker.sessions.open(session_request(&mut body, request.version()), now);
     if let FetchContext::Refused(error) = context {
         return Ok(ottla_network::Admitted::Ready(answer_error(&request, error)));
     }
     let access = Access::of(broker, &request);
-    let plan = plan(broker, &access, request.version(), &body, &context);
-    let first = read(&plan.reads, plan.isolation, plan.max_bytes);
+    let plan = plan(broker, &access, &request, &body, &context);
+    if plan.is_follower() && access.cluster(AclOperation::ClusterAction) {
+        request.exempt();
+    }
+    let first = read(&plan.reads, plan.reader, plan.max_bytes);
     if plan.max_wait.is_zero() || is_enough(&plan, &first) {
         return Ok(ottla_network::Admitted::Ready(respond(broker, &request, context, plan, first)));
     }
-    let delayed = DelayedFetch::new(&plan.reads, plan.isolation, plan.min_bytes);
+    let delayed = DelayedFetch::new(&plan.reads, plan.reader, plan.min_bytes);
     if let Look::Found(()) = delayed.look(&plan.reads) {
         return Ok(ottla_network::Admitted::Ready(respond(broker, &request, context, plan, first)));
     }
@@ -120,7 +133,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             Woken::Deadline => Look::Found(()),
         })
         .await;
-        let found = read(&plan.reads, plan.isolation, plan.max_bytes);
+        let found = read(&plan.reads, plan.reader.again(), plan.max_bytes);
         respond(&broker, &request, context, plan, found)
     })
 }
@@ -151,6 +164,10 @@ fn session_request(body: &mut FetchRequest, version: i16) -> SessionRequest {
                     fetch_offset: partition.fetch_offset,
                     last_fetched_epoch: partition.last_fetched_epoch,
                     partition_max_bytes: partition.partition_max_bytes,
+                    follower: FollowerState {
+                        log_start_offset: partition.log_start_offset,
+                        high_watermark: partition.high_watermark,
+                    },
                 },
             ));
         }
@@ -210,10 +227,32 @@ fn may_fetch(
     if is_allowed { place } else { Err(ErrorCode::TopicAuthorizationFailed) }
 }
 
-fn plan(broker: &Broker, access: &Access, version: i16, body: &FetchRequest, context: &FetchContext) -> Plan {
+/// Who fetches: a broker, by its id, or a consumer. A broker reads up to the end of the log.
+fn reader(broker: &Broker, request: &Request, body: &FetchRequest) -> Reader {
+    let (replica_id, broker_epoch) = match request.version() {
+        15.. => (body.replica_state.replica_id.0, body.replica_state.replica_epoch),
+        _ => (body.replica_id.0, -1),
+    };
+    match replica_id {
+        0.. => {
+            let id = BrokerId(replica_id);
+            Reader::Follower(broker.replicas.replica_reader(id, broker_epoch, request.received))
+        }
+        _ if body.isolation_level == 1 => Reader::Consumer(FetchIsolation::ReadCommitted),
+        _ => Reader::Consumer(FetchIsolation::ReadUncommitted),
+    }
+}
+
+fn plan(
+    broker: &Broker,
+    access: &Access,
+    request: &Request,
+    body: &FetchRequest,
+    context: &FetchContext,
+) -> Plan {
     let hosted = broker.replicas.hosted();
-    let replica_id = if version >= 15 { body.replica_state.replica_id.0 } else { body.replica_id.0 };
-    let is_follower = replica_id >= 0;
+    let reader = reader(broker, request, body);
+    let is_follower = reader.is_follower();
     let (mut requested, mut reads) = (Vec::new(), Vec::new());
     let mut is_inconsistent = false;
     let name_of = |id| hosted.by_id(id).map(|topic| topic.name.clone());
@@ -224,10 +263,6 @@ fn plan(broker: &Broker, access: &Access, version: i16, body: &FetchRequest, con
             place = may_fetch(access, is_follower, &wanted, place);
         }
         let place = place.and_then(|topic| {
-            if is_follower {
-                // No other broker is a replica of anything here.
-                return Err(ErrorCode::NotLeaderOrFollower);
-            }
             let partition = topic
                 .partition(key.partition)
                 .cloned()
@@ -238,6 +273,7 @@ fn plan(broker: &Broker, access: &Access, version: i16, body: &FetchRequest, con
                 current_leader_epoch: params.current_leader_epoch,
                 last_fetched_epoch: params.last_fetched_epoch,
                 partition_max_bytes: params.partition_max_bytes,
+                follower: params.follower,
             });
             Ok(Place::Served { topic })
         });
@@ -253,12 +289,8 @@ fn plan(broker: &Broker, access: &Access, version: i16, body: &FetchRequest, con
     Plan {
         requested,
         reads,
-        is_follower,
+        reader,
         is_inconsistent,
-        isolation: match body.isolation_level {
-            1 => FetchIsolation::ReadCommitted,
-            _ => FetchIsolation::ReadUncommitted,
-        },
         max_bytes: max_bytes as usize,
         min_bytes: min_bytes as usize,
         max_wait: Duration::from_millis(body.max_wait_ms.max(0) as u64),
@@ -272,7 +304,7 @@ fn respond(
     plan: Plan,
     reads: Vec<PartitionRead>,
 ) -> Answer {
-    let is_follower = plan.is_follower;
+    let is_follower = plan.is_follower();
     let mut reads = reads.into_iter();
     let mut answers: Vec<(Requested, PartitionRead)> = plan
         .requested
@@ -293,6 +325,12 @@ fn respond(
         })
         .collect();
     assert!(reads.next().is_none(), "each read has its partition");
+    if !is_follower && request.is_fetch_limited() {
+        let throttle_ms = request.charge_fetched(response_bytes(request.version(), &context, &answers));
+        if throttle_ms > 0 {
+            return answer_throttled(request, &context, throttle_ms);
+        }
+    }
     // What is not looked for in a log stands behind what is.
     answers.sort_by_key(|(requested, read)| {
         requested.is_refused() && read.error != ErrorCode::InconsistentTopicId
@@ -321,7 +359,9 @@ fn respond(
         }
     };
     for (requested, read) in &answers {
-        if let Place::Served { topic } = &requested.place {
+        if let Place::Served { topic } = &requested.place
+            && !is_follower
+        {
             topic.metrics.bytes_out.inc_by(read.record_bytes() as u64);
         }
     }
@@ -347,14 +387,68 @@ fn answered(read: &PartitionRead) -> Answered {
 fn answer_error(request: &Request, error: ErrorCode) -> Answer {
     let mut builder = request.response(16);
     let flexible = request.version() >= 12;
-    put_head(&mut builder, request.version(), error, 0);
+    let throttle_ms = request.settle_throttle();
+    put_head(&mut builder, request.version(), throttle_ms, error, 0);
     wire::put_array_len(&mut builder.buffer, 0, flexible);
     wire::put_no_tags(&mut builder.buffer, flexible);
-    request.finish(builder, &[error])
+    rest(request.finish(builder, &[error]), throttle_ms)
 }
 
-fn put_head(builder: &mut ResponseBuilder, version: i16, error: ErrorCode, session_id: i32) {
-    builder.buffer.put_i32(0); // throttle time
+/// Answers without records: the client asks for the same again when it has rested. The session is as it was
+/// (`FetchContext.getThrottledResponse`).
+fn answer_throttled(request: &Request, context: &FetchContext, throttle_ms: i32) -> Answer {
+    let (session_id, error) = match context {
+        FetchContext::Incremental { session_id, epoch, session } => {
+            let is_over = session.answer(*epoch).is_none();
+            let error = if is_over { ErrorCode::InvalidFetchSessionEpoch } else { ErrorCode::None };
+            (*session_id, error)
+        }
+        _ => (0, ErrorCode::None),
+    };
+    let flexible = request.version() >= 12;
+    let mut builder = request.response(24);
+    put_head(&mut builder, request.version(), throttle_ms, error, session_id);
+    wire::put_array_len(&mut builder.buffer, 0, flexible);
+    wire::put_no_tags(&mut builder.buffer, flexible);
+    rest(request.finish(builder, &[error]), throttle_ms)
+}
+
+/// What the whole response would take, as Kafka counts it: the body and four bytes.
+fn response_bytes(version: i16, context: &FetchContext, answers: &[(Requested, PartitionRead)]) -> usize {
+    let (flexible, by_id) = (version >= 12, version >= 13);
+    // The fixed fields, and the lengths of lists: 1 to 5 bytes as varints, 4 otherwise.
+    let len_bytes = |len: usize| match flexible {
+        true => (usize::BITS - (len + 1).leading_zeros()).div_ceil(7) as usize,
+        false => 4,
+    };
+    let head = 4 + 4 + if version >= 7 { 6 } else { 0 } + usize::from(flexible);
+    let fixed = 4 + 2 + 8 + 8 + if version >= 5 { 8 } else { 0 } + if version >= 11 { 4 } else { 0 };
+    let mut bytes = head + len_bytes(answers.len());
+    let mut last_topic = None;
+    for (requested, read) in
+        answers.iter().filter(|(requested, read)| context.names(requested.slot, &answered(read)))
+    {
+        let topic = (requested.id(), requested.name());
+        if last_topic != Some(topic) {
+            last_topic = Some(topic);
+            let name = if flexible { len_bytes(topic.1.len()) } else { 2 } + topic.1.len();
+            bytes += if by_id { 16 } else { name } + len_bytes(1) + usize::from(flexible);
+        }
+        let aborted = read.aborted_transactions.as_ref().map_or(0, Vec::len);
+        bytes += fixed + len_bytes(aborted) + aborted * (16 + usize::from(flexible));
+        bytes += len_bytes(read.record_bytes()) + read.record_bytes() + usize::from(flexible);
+    }
+    bytes
+}
+
+fn put_head(
+    builder: &mut ResponseBuilder,
+    version: i16,
+    throttle_ms: i32,
+    error: ErrorCode,
+    session_id: i32,
+) {
+    builder.buffer.put_i32(throttle_ms);
     if version >= 7 {
         builder.buffer.put_i16(error.code());
         builder.buffer.put_i32(session_id);
@@ -372,7 +466,7 @@ fn encode(
     let version = request.version();
     let (flexible, by_id) = (version >= 12, version >= 13);
     let mut builder = request.response(24 + 96 * answers.len());
-    put_head(&mut builder, version, ErrorCode::None, session_id);
+    put_head(&mut builder, version, 0, ErrorCode::None, session_id);
     let is_same = |one: &(Requested, PartitionRead), other: &(Requested, PartitionRead)| match by_id {
         true => one.0.id() == other.0.id(),
         false => one.0.name() == other.0.name(),

@@ -45,6 +45,10 @@ keys! {
         .doc("Addresses that clients are told to connect to; unset, each connection is told the address it dialled.");
     pub(crate) controller_listener_names: Option<Vec<Text>> = row("controller.listener.names", List, None, list(&[], false), ReadOnly, High)
         .doc("Listeners used by controllers; clients are not served on them.");
+    pub(crate) quorum_voters_given: Vec<Text> = row("controller.quorum.voters", List, Some(""), Custom(validators::quorum_voters), ReadOnly, High)
+        .doc("Voters of the metadata quorum as id@host:port, this node among them; empty, or this node alone, is a quorum of one.");
+    pub(crate) inter_broker_listener_given: Option<Text> = row("inter.broker.listener.name", String, None, Any, ReadOnly, Medium)
+        .doc("Listener that brokers use among themselves; unset, the one called as security.inter.broker.protocol says.");
     pub(crate) protocol_map_text: Text = row("listener.security.protocol.map", String, Some("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"), Any, PerBroker, Low).at_start()
         .doc("Security protocol of each listener name.");
     pub(crate) authorizer_class: Option<Text> = row("authorizer.class.name", String, Some(""), Any, ReadOnly, Low)
@@ -57,12 +61,32 @@ keys! {
         .doc("Receive buffer of client sockets; -1 leaves it to the system.");
     pub connections_idle_ms_max: i64 = row("connections.max.idle.ms", Long, Some("600000"), Any, ReadOnly, Medium)
         .doc("A connection silent for this long is closed.");
+    pub failed_authentication_delay_ms: u64 = row("connection.failed.authentication.delay.ms", Int, Some("100"), at_least(0), ReadOnly, Low)
+        .doc("How long a connection that failed to authenticate is held before it is closed.");
     pub connections_max: usize = row("max.connections", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
         .doc("Most connections of this broker at once.");
+    pub connection_creation_rate_max: i32 = row("max.connection.creation.rate", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
+        .doc("Most new connections a second.");
     pub connections_per_ip_max: usize = row("max.connections.per.ip", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
         .doc("Most connections of one address at once.");
     pub(crate) connections_per_ip_overrides_text: Text = row("max.connections.per.ip.overrides", String, Some(""), Any, ClusterWide, Medium)
         .doc("Limits of single addresses, as host:count separated by commas.");
+
+    // Replicas.
+    pub replica_fetch_backoff_ms: i64 = row("replica.fetch.backoff.ms", Int, Some("1000"), at_least(0), ReadOnly, Medium)
+        .doc("Longest pause of a follower after failed fetches.");
+    pub replica_fetch_bytes_max: i32 = row("replica.fetch.max.bytes", Int, Some("1048576"), at_least(0), ReadOnly, Medium)
+        .doc("Bytes of one partition a follower asks for.");
+    pub replica_fetch_bytes_min: i32 = row("replica.fetch.min.bytes", Int, Some("1"), Any, ReadOnly, High)
+        .doc("Bytes a follower waits for.");
+    pub replica_fetch_response_bytes_max: i32 = row("replica.fetch.response.max.bytes", Int, Some("10485760"), at_least(0), ReadOnly, Medium)
+        .doc("Bytes of one response a follower asks for.");
+    pub replica_fetch_wait_ms_max: i32 = row("replica.fetch.wait.max.ms", Int, Some("500"), Any, ReadOnly, High)
+        .doc("How long a follower's fetch may wait.");
+    pub replica_high_watermark_checkpoint_interval_ms: i64 = row("replica.high.watermark.checkpoint.interval.ms", Long, Some("5000"), Any, ReadOnly, High)
+        .doc("How often high watermarks are written down.");
+    pub replica_lag_time_ms_max: i64 = row("replica.lag.time.max.ms", Long, Some("30000"), Any, ReadOnly, High)
+        .doc("A follower behind for this long leaves the in-sync set.");
 
     // Topics and requests.
     pub num_partitions: i32 = row("num.partitions", Int, Some("1"), at_least(1), ReadOnly, Medium)
@@ -89,6 +113,16 @@ keys! {
         .doc("Whether a replica that is out of sync may become leader and lose data.");
     pub broker_session_timeout_ms: i64 = row("broker.session.timeout.ms", Int, Some("9000"), Any, ReadOnly, Medium)
         .doc("A broker silent for this long is taken to be dead.");
+    pub broker_heartbeat_interval_ms: i64 = row("broker.heartbeat.interval.ms", Int, Some("2000"), Any, ReadOnly, Medium)
+        .doc("How often a broker tells the controller that it lives.");
+    pub initial_broker_registration_timeout_ms: i64 = row("initial.broker.registration.timeout.ms", Int, Some("60000"), Any, ReadOnly, Medium)
+        .doc("How long a broker tries to register at its start before it gives up.");
+    pub auto_leader_rebalance_enable: bool = row("auto.leader.rebalance.enable", Boolean, Some("true"), Any, ReadOnly, High)
+        .doc("Whether leadership is moved back to preferred replicas in the background.");
+    pub leader_imbalance_check_interval_seconds: i64 = row("leader.imbalance.check.interval.seconds", Long, Some("300"), at_least(1), ReadOnly, High)
+        .doc("How often the balance of leaders is checked.");
+    pub unclean_leader_election_interval_ms: i64 = row("unclean.leader.election.interval.ms", Long, Some("300000"), at_least(1), ReadOnly, Medium).internal()
+        .doc("How often unclean elections are considered.");
 
     // Consumer groups.
     pub group_session_timeout_ms_min: i32 = row("group.min.session.timeout.ms", Int, Some("6000"), Any, ReadOnly, Medium)
@@ -176,6 +210,16 @@ keys! {
     /// Kafka's number of a codec; 0 is none.
     pub share_topic_compression_codec: i32 = row("share.coordinator.state.topic.compression.codec", Int, Some("0"), Any, ReadOnly, High)
         .doc("Codec of the share state topic, as a number.");
+
+    // Quotas.
+    pub controller_quota_window_num: i32 = row("controller.quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
+        .doc("How many samples the controller mutation quota keeps.");
+    pub controller_quota_window_size_seconds: i32 = row("controller.quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
+        .doc("Length of one sample of the controller mutation quota.");
+    pub quota_window_num: i32 = row("quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
+        .doc("How many samples client quotas keep.");
+    pub quota_window_size_seconds: i32 = row("quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
+        .doc("Length of one sample of client quotas.");
 
     // Logs.
     pub log_retention_check_interval_ms: i64 = row("log.retention.check.interval.ms", Long, Some("300000"), at_least(1), ReadOnly, Medium)

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ottla_model::{BrokerId, ErrorCode, TopicName};
+use ottla_model::{BrokerId, ErrorCode, TopicId, TopicName};
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::create_topics_request::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
 use ottla_protocol::messages::create_topics_response::{CreatableTopicResult, CreateTopicsResponse};
 use ottla_protocol::records::metadata::{ConfigRecord, MetadataRecord, PartitionRecord, TopicRecord};
+use ottla_quota::MutationQuota;
 
 use crate::controller::placement::{new_partition, place, validate_manual};
 use crate::controller::{ApiError, Decision, PARTITIONS_PER_REQUEST_MAX, Rules, TopicIds, duplicates};
@@ -24,6 +25,7 @@ pub fn decide_create_topics(
     rules: &Rules,
     request: &CreateTopicsRequest,
     topic_ids: TopicIds<'_>,
+    quota: &MutationQuota,
 ) -> Result<Decision<CreateTopicsResponse>, ApiError> {
     let twice = duplicates(request.topics.iter().map(|topic| topic.name.as_str()));
     let is_asked = |topic: &&CreatableTopic| {
@@ -35,7 +37,7 @@ pub fn decide_create_topics(
     let mut records = Vec::new();
     let mut response = CreateTopicsResponse::default();
     for topic in &asked {
-        let result = decide_topic(image, rules, topic, topic_ids, &mut records);
+        let result = decide_topic(image, rules, topic, topic_ids, quota, &mut records);
         response.topics.push(result.unwrap_or_else(|error| refused(&topic.name, &error)));
     }
     let text = "Duplicate topic name.";
@@ -88,16 +90,19 @@ fn decide_topic(
     rules: &Rules,
     topic: &CreatableTopic,
     topic_ids: TopicIds<'_>,
+    quota: &MutationQuota,
     records: &mut Vec<MetadataRecord>,
 ) -> Result<CreatableTopicResult, ApiError> {
     let name = TopicName::new(topic.name.as_str());
     validate_name(image, &name)?;
     let overrides = validate_configs(rules, topic)?;
+    let id = topic_ids();
     let partitions = match topic.assignments.is_empty() {
-        true => place_partitions(image, rules, topic)?,
+        true => place_partitions(image, rules, topic, id)?,
         false => assigned_partitions(image, topic)?,
     };
-    let id = topic_ids();
+    // What cannot be made is not counted (`ReplicationControlManager.createTopic`).
+    quota.record(partitions.len())?;
     let describes = rules.describe_new_topic(&overrides);
     let result = CreatableTopicResult::default()
         .with_name(topic.name.clone())
@@ -169,6 +174,7 @@ fn place_partitions(
     image: &Image,
     rules: &Rules,
     topic: &CreatableTopic,
+    id: TopicId,
 ) -> Result<Vec<PartitionRecord>, ApiError> {
     if topic.replication_factor < -1 || topic.replication_factor == 0 {
         let text = "Replication factor must be larger than 0, or -1 to use the default value.";
@@ -187,7 +193,7 @@ fn place_partitions(
         let text = format!("Unable to replicate the partition {factor} time(s): {text}");
         ApiError::new(ErrorCode::InvalidReplicationFactor, text)
     };
-    let places = place(image, 0, count as usize, factor)
+    let places = place(image, id, 0, count as usize, factor)
         .map_err(|error| refuse(error.message.as_deref().unwrap_or_default()))?;
     let partition = |(index, replicas): (usize, &Vec<BrokerId>)| {
         new_partition(image, uuid::Uuid::nil(), index, replicas)
@@ -245,8 +251,9 @@ pub fn auto_create_request(image: &Image, rules: &Rules, names: &[TopicName]) ->
             .with_replication_factor(-1);
         if let Some(internal) = rules.internal_topic(name) {
             // A cluster smaller than the configured factor gets what it can hold; Kafka would
-            // refuse until enough brokers are there, and clients would wait for ever.
-            let brokers = image.brokers().count().max(1) as i16;
+            // refuse until enough brokers are there, and clients would wait for ever. Nodes that are
+            // named and not there yet are waited for.
+            let brokers = image.brokers().count().max(rules.nodes_named()).max(1) as i16;
             topic.num_partitions = internal.partitions;
             topic.replication_factor = internal.replication_factor.min(brokers);
             topic.configs = internal
@@ -342,8 +349,9 @@ mod tests {
         let mut cluster = Cluster::of(&[1]);
         let asked = topic("t", 1, 1).with_configs(vec![config("retention.ms", Some("5000"))]);
         let request = CreateTopicsRequest::default().with_topics(vec![asked]);
-        let decision =
-            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision = cluster.with_ids(|image, rules, ids| {
+            decide_create_topics(image, rules, &request, ids, &MutationQuota::UNLIMITED)
+        });
         let decision = decision.expect("a decision");
         let result = &decision.response.topics[0];
         assert_eq!((result.num_partitions, result.replication_factor), (1, 1));
@@ -365,8 +373,9 @@ mod tests {
         let mut cluster = Cluster::of(&[1]);
         let request =
             CreateTopicsRequest::default().with_topics(vec![topic("t", 2, 1)]).with_validate_only(true);
-        let decision =
-            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision = cluster.with_ids(|image, rules, ids| {
+            decide_create_topics(image, rules, &request, ids, &MutationQuota::UNLIMITED)
+        });
         let decision = decision.expect("a decision");
         assert!(decision.records.is_empty());
         assert_eq!(decision.response.topics[0].error_code, 0);
@@ -379,8 +388,9 @@ mod tests {
         let topics =
             vec![topic("a", 1, 1), topic("b", 1, 1), topic("a", 1, 1), topic("__cluster_metadata", 1, 1)];
         let request = CreateTopicsRequest::default().with_topics(topics);
-        let decision =
-            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision = cluster.with_ids(|image, rules, ids| {
+            decide_create_topics(image, rules, &request, ids, &MutationQuota::UNLIMITED)
+        });
         let answers: Vec<(String, i16)> = decision
             .expect("a decision")
             .response
@@ -397,8 +407,9 @@ mod tests {
         let mut cluster = Cluster::of(&[1]);
         let request =
             CreateTopicsRequest::default().with_topics(vec![topic("a", 9_000, 1), topic("b", 1_001, 1)]);
-        let decision =
-            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision = cluster.with_ids(|image, rules, ids| {
+            decide_create_topics(image, rules, &request, ids, &MutationQuota::UNLIMITED)
+        });
         let text = "Excessively large number of partitions per request.";
         assert_eq!(decision.err(), Some(ApiError::new(ErrorCode::PolicyViolation, text)));
     }
@@ -454,8 +465,9 @@ mod tests {
         let mut cluster = Cluster::configured(&[1], &[("offsets.topic.replication.factor", "3")]);
         let names = [TopicName::new("__consumer_offsets"), TopicName::new("plain")];
         let request = auto_create_request(cluster.image(), &cluster.rules, &names);
-        let decision =
-            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision = cluster.with_ids(|image, rules, ids| {
+            decide_create_topics(image, rules, &request, ids, &MutationQuota::UNLIMITED)
+        });
         cluster.apply(decision.expect("a decision").records);
         let offsets = cluster.image().topic("__consumer_offsets").expect("the offsets topic").clone();
         assert!(offsets.internal);

@@ -13,7 +13,7 @@ use ottla_protocol::messages::{BrokerHeartbeatRequest, BrokerRegistrationRequest
 use ottla_protocol::records::metadata::{FeatureLevelRecord, MetadataRecord, RegisterBrokerRecord};
 
 use crate::controller::create_topics::decide_create_topics;
-use crate::controller::features::Feature;
+use crate::controller::features::{ELIGIBLE_LEADER_REPLICAS, Feature};
 use crate::controller::fencing::fence;
 use crate::controller::heartbeat::decide_heartbeat;
 use crate::controller::liveness::Liveness;
@@ -39,6 +39,12 @@ pub fn features() -> Vec<Feature> {
         feature("group.version", 0, 1, 0),
         feature(ELIGIBLE_LEADER_REPLICAS, 0, 1, 0),
     ]
+}
+
+/// The defaults, for the node of this id.
+pub fn config_of(id: BrokerId) -> BrokerConfig {
+    let given = [("node.id".to_owned(), id.to_string())];
+    ottla_config::load(None, &[], &given).expect("a valid configuration").0
 }
 
 impl Cluster {
@@ -158,7 +164,9 @@ impl Cluster {
     /// Creates one topic; gives its code and text.
     pub fn create(&mut self, topic: CreatableTopic) -> (i16, Option<String>) {
         let request = CreateTopicsRequest::default().with_topics(vec![topic]);
-        let decision = self.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision = self.with_ids(|image, rules, ids| {
+            decide_create_topics(image, rules, &request, ids, &ottla_quota::MutationQuota::UNLIMITED)
+        });
         let decision = decision.expect("not refused whole");
         self.apply(decision.records);
         let result = &decision.response.topics[0];
@@ -173,8 +181,6 @@ pub struct Beat {
     pub is_fenced: bool,
     pub should_shut_down: bool,
 }
-
-pub const ELIGIBLE_LEADER_REPLICAS: &str = "eligible.leader.replicas.version";
 
 /// A broker with one directory, which serves what `features` says.
 pub fn registration(id: i32, incarnation: u64) -> BrokerRegistrationRequest {
