@@ -11,6 +11,7 @@ use ottla_env::memory::SeededRng;
 use ottla_model::{BrokerId, ErrorCode};
 use ottla_protocol::messages::alter_partition_request::{BrokerState, PartitionData, TopicData};
 use ottla_protocol::messages::{AlterPartitionRequest, DeleteTopicsRequest, ElectLeadersRequest};
+use ottla_quota::MutationQuota;
 use uuid::Uuid;
 
 use crate::controller::alter_partition::decide_alter_partition;
@@ -162,7 +163,11 @@ impl History {
     fn delete(&mut self) {
         let request = DeleteTopicsRequest::default().with_topic_names(vec![TOPIC.into_str().into()]);
         self.change(|cluster| {
-            cluster.decide(|image, rules, _, _| decide_delete_topics(image, rules, &request, 5)).is_ok()
+            cluster
+                .decide(|image, rules, _, _| {
+                    decide_delete_topics(image, rules, &request, 5, &MutationQuota::UNLIMITED)
+                })
+                .is_ok()
         });
         self.acked.clear();
     }
