@@ -50,14 +50,16 @@ pub use effect::{Effect, effect_of_broker_key, effect_of_group_key, effect_of_to
 pub use error::{ConfigError, ConfigErrorKind, Warning};
 pub use group::{ConsumerGroupConfig, ShareGroupConfig, StreamsGroupConfig};
 pub use group_config::{AutoOffsetReset, IsolationLevel, MigrationPolicy};
-pub use listener_keys::ListenerKeys;
+pub use listener_keys::{ListenerKeys, keys_of_listeners};
 pub use listeners::Listener;
 pub use listing::render_config_listing;
 pub use load::load;
 pub use nearest::nearest_key;
 pub use quorum::QuorumVoter;
 pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synonym, Validation, Visibility};
-pub use settings::{AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, Given, Origin};
+pub use settings::{
+    AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, Given, Origin, Reconfigurable,
+};
 pub use topic::TopicConfig;
 pub use topic_config::{CleanupPolicy, CompressionType, ConfigSources, TimestampType};
 pub use validators::consumer_assignor;

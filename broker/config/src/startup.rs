@@ -22,14 +22,13 @@ pub(crate) const CHECKED: &[&str] = &[
     "cordoned.log.dirs",
     "create.topic.policy.class.name",
     "delegation.token.secret.key",
-    "max.connection.creation.rate",
     "principal.builder.class",
     "process.roles",
     "remote.log.storage.system.enable",
     "security.inter.broker.protocol",
 ];
 /// What a client listener may be.
-const SERVED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext];
+const SERVED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext, SecurityProtocol::Ssl];
 /// Other names of keys in force (`load.rs` copies the one to the other).
 pub(crate) const OTHER_NAMES: &[&str] = &["broker.id"];
 
@@ -79,7 +78,7 @@ fn client_listeners(config: &BrokerSettings) -> Result<(), ConfigError> {
         let why = "every listener is named in controller.listener.names, none is left for clients";
         return Err(refuse("listeners", config, why));
     }
-    for listener in &config.listeners {
+    for listener in config.listeners.iter().chain(&config.controller_listeners) {
         if !SERVED.contains(&listener.protocol) {
             let allowed: Vec<&str> = SERVED.iter().map(|protocol| protocol.name()).collect();
             let why = format!(
@@ -120,8 +119,11 @@ fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
             return Err(refuse("inter.broker.listener.name", config, why));
         }
     }
-    if config.get_str("security.inter.broker.protocol").is_some_and(|protocol| protocol != "PLAINTEXT") {
-        let why = "TLS and SASL are not there yet; allowed: PLAINTEXT";
+    // Kafka's listener for it has the protocol's name.
+    let protocol = config.get_str("security.inter.broker.protocol").unwrap_or_default();
+    let is_wanted = config.is_set("security.inter.broker.protocol") && protocol != "PLAINTEXT";
+    if is_wanted && !config.listeners.iter().any(|listener| listener.name == protocol) {
+        let why = "there is no listener of that name; allowed: a protocol that is a name in listeners";
         return Err(refuse("security.inter.broker.protocol", config, why));
     }
     Ok(())
@@ -153,7 +155,10 @@ fn authorizer(config: &BrokerSettings) -> Result<(), ConfigError> {
 fn protection(config: &BrokerSettings) -> Result<(), ConfigError> {
     let wanted = |key: &str| config.value(key).text().is_some_and(|text| !text.is_empty());
     for (key, what) in [
-        ("client.quota.callback.class", "client quotas are not there yet"),
+        (
+            "client.quota.callback.class",
+            "a Java class cannot be run here, and no quota of it would be in force",
+        ),
         ("create.topic.policy.class.name", "a Java policy cannot be run here, and none would be in force"),
         ("alter.config.policy.class.name", "a Java policy cannot be run here, and none would be in force"),
     ] {
@@ -166,17 +171,11 @@ fn protection(config: &BrokerSettings) -> Result<(), ConfigError> {
         let message = "delegation.token.secret.key is refused: delegation tokens are not there yet";
         return Err(ConfigError::invalid_config(message).about("delegation.token.secret.key"));
     }
-    if config.get_i64("max.connection.creation.rate") != i64::from(i32::MAX) {
-        let why = format!("limiting the rate of new connections is not there yet; allowed: {}", i32::MAX);
-        return Err(refuse("max.connection.creation.rate", config, why));
-    }
     for name in config.given.keys() {
         if matches!(name.as_str(), "quota.producer.default" | "quota.consumer.default") {
-            let message = format!("{name} is refused: client quotas are not there yet");
-            return Err(ConfigError::invalid_config(message).about(name));
-        }
-        if name.starts_with("listener.name.") && name.ends_with(".max.connection.creation.rate") {
-            let message = format!("{name} is refused: limiting the rate of new connections is not there yet");
+            let message = format!(
+                "{name} is refused: it is no key of Kafka 4 and limits nobody; set a default quota with kafka-configs"
+            );
             return Err(ConfigError::invalid_config(message).about(name));
         }
     }

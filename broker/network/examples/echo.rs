@@ -84,6 +84,7 @@ fn serve() {
     let spec = ListenerSpec {
         name: "PLAINTEXT".into(),
         protocol: SecurityProtocol::Plaintext,
+        tls: None,
         host: "127.0.0.1".into(),
         port: 0,
         advertised: None,

@@ -10,7 +10,9 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use ottla_env::BoxFuture;
 use ottla_model::SecurityProtocol;
+use ottla_quota::QuotaCache;
 use ottla_security::Identity;
+use ottla_security::tls::TlsListener;
 
 use crate::response::Response;
 
@@ -20,6 +22,8 @@ pub struct ListenerInfo {
     /// The listener's name (`PLAINTEXT`, or what the protocol map gives).
     pub name: String,
     pub protocol: SecurityProtocol,
+    /// There where the protocol has it.
+    pub tls: Option<Arc<TlsListener>>,
     /// The advertised address, when configured; otherwise each client gets the address it dialled.
     pub advertised: Option<(String, u16)>,
     /// Where it listens, with the port that was picked.
@@ -36,6 +40,8 @@ pub struct ConnectionInfo {
     pub local_addr: SocketAddr,
     /// Name and version of the client's software, once ApiVersions reported them (KIP-511).
     pub software: OnceLock<(String, String)>,
+    /// The limits of its client, as its requests last found them.
+    pub quotas: QuotaCache,
     identity: ArcSwapOption<Identity>,
 }
 
@@ -52,6 +58,7 @@ impl ConnectionInfo {
             peer_addr,
             local_addr,
             software: OnceLock::new(),
+            quotas: QuotaCache::default(),
             identity: ArcSwapOption::empty(),
         }
     }

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ottla_quota::{ConnectionRateLimits, Windows};
+
 /// Kafka's keys of the same names, and the bounds nobody has to set.
 #[derive(Clone, Debug)]
 pub struct NetworkSettings {
@@ -13,6 +15,8 @@ pub struct NetworkSettings {
     /// `connections.max.idle.ms`; negative is never.
     pub connections_idle_ms_max: i64,
     pub limits: ConnectionLimits,
+    /// What rates of new connections are taken over: `quota.window.num`, `quota.window.size.seconds`.
+    pub quota_windows: Windows,
     /// Memory all connections together may hold beyond `CONNECTION_FREE_BYTES` each: frames that
     /// arrive, frames whose answers are awaited, and answers not yet sent.
     pub memory_budget_bytes: usize,
@@ -20,6 +24,8 @@ pub struct NetworkSettings {
     pub unsent_bytes_max: usize,
     /// Requests one connection may have admitted and not answered before it is not read any more.
     pub requests_in_flight_max: usize,
+    /// `connection.failed.authentication.delay.ms`.
+    pub failed_authentication_delay_ms: u64,
 }
 
 impl Default for NetworkSettings {
@@ -28,9 +34,11 @@ impl Default for NetworkSettings {
             socket_request_bytes_max: 104_857_600,
             connections_idle_ms_max: 600_000,
             limits: ConnectionLimits::default(),
+            quota_windows: Windows::of_seconds(11, 1),
             memory_budget_bytes: 256 * 1024 * 1024,
             unsent_bytes_max: 1024 * 1024,
             requests_in_flight_max: ottla_model::limits::REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX,
+            failed_authentication_delay_ms: 100,
         }
     }
 }
@@ -44,6 +52,8 @@ pub struct ConnectionLimits {
     pub connections_per_ip_max: usize,
     /// `max.connections.per.ip.overrides`.
     pub connections_per_ip_max_overrides: HashMap<IpAddr, usize>,
+    /// `max.connection.creation.rate`, of the broker and of its listeners: beyond it a listener rests.
+    pub creation_rates: ConnectionRateLimits,
 }
 
 impl ConnectionLimits {
@@ -58,6 +68,7 @@ impl Default for ConnectionLimits {
             connections_max: i32::MAX as usize,
             connections_per_ip_max: i32::MAX as usize,
             connections_per_ip_max_overrides: HashMap::new(),
+            creation_rates: ConnectionRateLimits::default(),
         }
     }
 }

@@ -243,6 +243,7 @@ impl World {
         let listener = ListenerInfo {
             name: "PLAINTEXT".into(),
             protocol: SecurityProtocol::Plaintext,
+            tls: None,
             advertised: None,
             bound: SocketAddr::from(([127, 0, 0, 1], 1)),
         };

@@ -1,7 +1,7 @@
 //! Who may do what: principals, ACLs, the authorizer's rules, and SCRAM credentials.
-//! Core. Knows no wire, no disk and no clock; the metadata room keeps what is stored here as records.
+//! Core, but for `tls`. Knows no wire and no requests; the metadata room keeps what is stored here as records.
 //!
-//! Reading order: `principal`, `identity`, `acl`, `filter`, `acls`, `authorizer`, `scram`.
+//! Reading order: `principal`, `identity`, `acl`, `filter`, `acls`, `authorizer`, `scram`; `tls`.
 
 mod acl;
 mod acls;
@@ -10,6 +10,7 @@ mod filter;
 mod identity;
 mod principal;
 mod scram;
+pub mod tls;
 
 pub use acl::{
     AclBinding, AclOperation, AclPermissionType, CLUSTER_NAME, PatternType, ResourceType, WILDCARD,

@@ -58,12 +58,14 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
                 .with_max_version_level(level)
         })
         .collect();
+    let throttle_ms = request.settle_throttle();
     let response = ApiVersionsResponse::default()
+        .with_throttle_time_ms(throttle_ms)
         .with_api_keys(api_keys)
         .with_supported_features(supported)
         .with_finalized_features(finalized)
         .with_finalized_features_epoch(image.finalized_features_epoch());
-    request.ready(&response)
+    Ok(Admitted::Ready(request.answer_throttled(&response, request.version(), throttle_ms)))
 }
 
 fn row(api_key: i16, min: i16, max: i16) -> ApiVersion {

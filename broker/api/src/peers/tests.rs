@@ -52,6 +52,7 @@ fn listen(env: &Env, from: BrokerId, voices: &Arc<Voices>) -> NetworkServer {
     let spec = ListenerSpec {
         name: "CONTROLLER".to_owned(),
         protocol: SecurityProtocol::Plaintext,
+        tls: None,
         host: "127.0.0.1".to_owned(),
         port: 9002,
         advertised: None,

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use ottla_env::net::SocketBuffers;
 use ottla_protocol::{ApiKey, EncodeError};
+use ottla_security::tls::ClientTls;
 
 pub use backoff::Backoff;
 pub use link::Link;
@@ -51,6 +52,8 @@ pub struct PeerSettings {
     /// A response that promises more closes the connection.
     pub response_bytes_max: usize,
     pub buffers: SocketBuffers,
+    /// TLS where the other node's listener has it; the node must have the name it is dialled by.
+    pub tls: Option<ClientTls>,
     /// A node that acknowledges nothing for so long is taken to be away, whatever the kernel would still try.
     pub silence_max: Option<Duration>,
     /// Whether the connection begins with ApiVersions. Without, only private requests can be sent.
@@ -68,6 +71,7 @@ impl Default for PeerSettings {
             in_flight_max: 1024,
             response_bytes_max: 104_857_600,
             buffers: SocketBuffers::default(),
+            tls: None,
             silence_max: None,
             agrees_on_versions: true,
         }
