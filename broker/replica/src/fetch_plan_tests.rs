@@ -52,6 +52,9 @@ fn three() -> Fetching {
     fetching
 }
 
+/// Session and its epoch, partitions with their offsets, and forgotten partitions.
+type Asked = ((i32, i32), Vec<(i32, i64)>, Vec<i32>);
+
 impl Fetching {
     fn follow(&mut self, index: i32, epoch: LeaderEpoch) {
         assert!(self.plan.follow((ID, index), self.partition.clone(), epoch));
@@ -65,7 +68,7 @@ impl Fetching {
     }
 
     /// The next request's session, partitions with their offsets, and what it forgets.
-    fn next(&mut self, now: u64) -> ((i32, i32), Vec<(i32, i64)>, Vec<i32>) {
+    fn next(&mut self, now: u64) -> Asked {
         match self.plan.next(77, ms(now)) {
             Next::Fetch(request) => {
                 assert_eq!(request.replica_state.replica_epoch, 77);

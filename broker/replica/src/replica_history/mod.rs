@@ -430,9 +430,9 @@ impl History {
         }
         for _round in 0..400 {
             self.clock.advance(Duration::from_millis(50));
-            for node in 0..3 {
+            for (node, replica) in REPLICAS.into_iter().enumerate() {
                 self.hear(node, usize::MAX);
-                self.controller.unfence(REPLICAS[node]);
+                self.controller.unfence(replica);
                 self.nodes[node].work();
                 self.fetch(node);
                 self.propose(node);
