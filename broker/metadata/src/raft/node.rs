@@ -384,12 +384,6 @@ impl RaftNode {
         self.raw.mut_store().log.compact(snapshot);
     }
 
-    /// The snapshot that the leader `from` told of is on this node's device.
-    pub fn on_fetched(&mut self, from: BrokerId, message: PeerMessage, now_ms: i64) {
-        // A leader of an earlier epoch is refused.
-        drop(self.step(from, message, now_ms));
-    }
-
     /// After each call into the library.
     fn after(&mut self, now_ms: i64) {
         if self.leads() && self.led != self.raw.raft.term {
