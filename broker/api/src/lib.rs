@@ -1,7 +1,7 @@
 //! Kafka's APIs: one row and one file per API key.
 //! Shell over the rooms below.
 //!
-//! Reading order: `table` (what is served), `dispatch` (frame to handler), `request` (what a handler
+//! Reading order: `authentication` (who is there), `table` (what is served), `dispatch` (frame to handler), `request` (what a handler
 //! gets and how it answers), `handlers/`.
 //!
 //! Invariants:
@@ -10,6 +10,8 @@
 //! - I3. Who leads, coordinates and controls is asked of the image (`cluster`).
 
 pub mod access;
+mod audit;
+pub mod authentication;
 pub mod auto_create;
 pub mod blocking;
 pub mod cluster;
@@ -40,5 +42,6 @@ pub mod transactions;
 pub mod wire;
 pub mod write_order;
 
+pub use authentication::Authentication;
 pub use context::{Broker, Rooms};
 pub use dispatch::Dispatch;

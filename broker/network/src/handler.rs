@@ -10,6 +10,8 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use ottla_env::BoxFuture;
 use ottla_security::Identity;
+use ottla_security::sasl::Session;
+use parking_lot::Mutex;
 
 use crate::response::Response;
 
@@ -25,7 +27,6 @@ pub struct ListenerInfo {
 }
 
 /// One connection, as long as it lives.
-#[derive(Debug)]
 pub struct ConnectionInfo {
     pub id: u64,
     pub listener: Arc<ListenerInfo>,
@@ -35,6 +36,14 @@ pub struct ConnectionInfo {
     /// Name and version of the client's software, once ApiVersions reported them (KIP-511).
     pub software: OnceLock<(String, String)>,
     identity: ArcSwapOption<Identity>,
+    /// How far the login of a client of a SASL listener is; the handler's.
+    pub login: Mutex<Option<Box<Session>>>,
+}
+
+impl std::fmt::Debug for ConnectionInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ConnectionInfo({} from {} at {})", self.id, self.peer_addr, self.listener.name)
+    }
 }
 
 impl ConnectionInfo {
@@ -51,6 +60,7 @@ impl ConnectionInfo {
             local_addr,
             software: OnceLock::new(),
             identity: ArcSwapOption::empty(),
+            login: Mutex::default(),
         }
     }
 
@@ -64,6 +74,16 @@ impl ConnectionInfo {
     /// The client has authenticated. Requests admitted from here on have this identity.
     pub fn authenticate(&self, identity: Arc<Identity>) {
         self.identity.store(Some(identity));
+    }
+
+    /// The client authenticates again; nothing is admitted for it until it has.
+    pub fn forget_identity(&self) {
+        self.identity.store(None);
+    }
+
+    /// Whether the listener wants to know who the client is and does not.
+    pub fn is_unauthenticated(&self) -> bool {
+        self.listener.protocol.has_sasl() && self.identity.load().is_none()
     }
 
     /// The host and port at which this client reaches this broker.

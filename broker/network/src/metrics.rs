@@ -21,10 +21,12 @@ pub enum CloseReason {
     /// It held memory all others waited for and did not go on.
     Memory,
     Shutdown,
+    /// Its client did not say in time who it is.
+    Login,
 }
 
 impl CloseReason {
-    pub const ALL: [CloseReason; 7] = [
+    pub const ALL: [CloseReason; 8] = [
         CloseReason::Peer,
         CloseReason::Error,
         CloseReason::Idle,
@@ -32,6 +34,7 @@ impl CloseReason {
         CloseReason::Handler,
         CloseReason::Memory,
         CloseReason::Shutdown,
+        CloseReason::Login,
     ];
 
     pub fn name(self) -> &'static str {
@@ -43,6 +46,7 @@ impl CloseReason {
             CloseReason::Handler => "handler",
             CloseReason::Memory => "memory",
             CloseReason::Shutdown => "shutdown",
+            CloseReason::Login => "login",
         }
     }
 }

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ottla_model::limits::LOGIN_TIME_MAX;
+
 /// Kafka's keys of the same names, and the bounds nobody has to set.
 #[derive(Clone, Debug)]
 pub struct NetworkSettings {
@@ -13,6 +15,8 @@ pub struct NetworkSettings {
     /// `connections.max.idle.ms`; negative is never.
     pub connections_idle_ms_max: i64,
     pub limits: ConnectionLimits,
+    /// `connection.failed.authentication.delay.ms`: between a login that failed and the end of its connection.
+    pub failed_authentication_delay: Duration,
     /// Memory all connections together may hold beyond `CONNECTION_FREE_BYTES` each: frames that
     /// arrive, frames whose answers are awaited, and answers not yet sent.
     pub memory_budget_bytes: usize,
@@ -28,6 +32,7 @@ impl Default for NetworkSettings {
             socket_request_bytes_max: 104_857_600,
             connections_idle_ms_max: 600_000,
             limits: ConnectionLimits::default(),
+            failed_authentication_delay: Duration::from_millis(100),
             memory_budget_bytes: 256 * 1024 * 1024,
             unsent_bytes_max: 1024 * 1024,
             requests_in_flight_max: ottla_model::limits::REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX,
@@ -76,6 +81,11 @@ impl NetworkSettings {
             return TICK_MAX;
         }
         (Duration::from_millis(self.connections_idle_ms_max as u64) / 8).clamp(TICK_MIN, TICK_MAX)
+    }
+
+    /// Ticks after which a client must be known.
+    pub fn login_ticks(&self) -> u64 {
+        LOGIN_TIME_MAX.as_millis().div_ceil(self.tick().as_millis()) as u64 + 1
     }
 
     /// Ticks without a byte after which a connection is idle.

@@ -1,10 +1,14 @@
 //! The configuration as each room takes it.
 //! Core.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use ottla_config::{
     BrokerConfig, ConfigMap, Durability as ConfiguredDurability, ShareGroupConfig, StreamsGroupConfig,
     consumer_assignor,
 };
+use ottla_api::authentication::SaslServers;
 use ottla_coordinator::GroupSettings;
 use ottla_coordinator::assignor::ConsumerAssignor;
 use ottla_coordinator::share::ShareCoordinatorSettings;
@@ -18,7 +22,8 @@ use ottla_network::{ConnectionLimits, NetworkSettings};
 use ottla_records::{Codec, CompressionType};
 use ottla_replica::Durability;
 use ottla_replica::config::cleaner_settings;
-use ottla_security::Authorizer;
+use ottla_security::sasl::{EnabledMechanism, SaslMechanism, SaslServer};
+use ottla_security::{Authorizer, Secret};
 
 use crate::identity::Identity;
 
@@ -38,6 +43,7 @@ pub fn network(env: &Env, config: &BrokerConfig) -> NetworkSettings {
         socket_request_bytes_max: config.socket_request_bytes_max,
         connections_idle_ms_max: config.connections_idle_ms_max,
         limits: connection_limits(env, config),
+        failed_authentication_delay: Duration::from_millis(config.failed_authentication_delay_ms),
         memory_budget_bytes: config.memory_budget_bytes as usize,
         ..NetworkSettings::default()
     }
@@ -57,6 +63,25 @@ pub fn connection_limits(env: &Env, config: &BrokerConfig) -> ConnectionLimits {
             })
             .collect(),
     }
+}
+
+/// How clients log in on each SASL listener.
+pub fn sasl_servers(config: &BrokerConfig) -> SaslServers {
+    let listeners = config.listeners.iter().filter(|listener| listener.protocol.has_sasl());
+    let servers = listeners.filter_map(|listener| {
+        // A start and a change refuse what cannot be read.
+        let sasl = config.sasl_of(listener).ok()?;
+        let mut server = SaslServer::default();
+        for given in sasl.mechanisms {
+            let session_max = given.session_max_ms.map(Duration::from_millis);
+            let mechanism = SaslMechanism::from_name(given.name)?;
+            server.enabled.push(EnabledMechanism { mechanism, session_max });
+            let users = given.users.into_iter().map(|(name, password)| (name, Secret::new(password)));
+            server.plain_users.extend(users);
+        }
+        Some((listener.name.clone(), Arc::new(server)))
+    });
+    servers.collect()
 }
 
 /// Who decides what clients may do; `None` where everybody may do everything.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMetrics};
-use ottla_api::Dispatch;
+use ottla_api::Authentication;
 use ottla_config::BrokerConfig;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
@@ -110,8 +110,11 @@ pub async fn start(
         about,
     };
     let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));
+    let authentication = Arc::new(Authentication::new(rooms.broker.clone()));
+    let logins = authentication.clone();
+    rooms.config.follow(move |config| logins.set_servers(settings::sasl_servers(config)));
     let network = bound.serve(
-        Arc::new(Dispatch::new(rooms.broker.clone())),
+        authentication,
         settings::network(&env, &config),
         network_metrics,
     );

@@ -11,7 +11,7 @@ mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_share_group_offsets;
 mod alter_user_scram_credentials;
-mod api_versions;
+pub(crate) mod api_versions;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
 mod create_acls;
@@ -61,6 +61,8 @@ mod produce;
 mod push_telemetry;
 mod read_share_group_state;
 mod read_share_group_state_summary;
+pub(crate) mod sasl_authenticate;
+pub(crate) mod sasl_handshake;
 mod share_acknowledge;
 mod share_fetch;
 mod share_group_describe;
@@ -94,6 +96,7 @@ rows! {
     sync_group
     describe_groups
     list_groups
+    sasl_handshake
     api_versions
     create_topics
     delete_topics
@@ -111,6 +114,7 @@ rows! {
     describe_configs
     alter_configs
     describe_log_dirs
+    sasl_authenticate
     create_partitions
     delete_groups
     elect_leaders

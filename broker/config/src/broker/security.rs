@@ -9,8 +9,6 @@ use crate::row::{ConfigRow, at_least, between, list, row};
 
 #[rustfmt::skip]
 pub(crate) static SECURITY: &[ConfigRow] = &[
-    row("connection.failed.authentication.delay.ms", Int, Some("100"), at_least(0), ReadOnly, Low)
-        .doc("How long a connection that failed to authenticate is held before it is closed."),
     row("connections.max.reauth.ms", Long, Some("0"), Any, ReadOnly, Medium)
         .doc("Longest life of an authenticated session before it must authenticate again; 0 is no limit."),
     row("delegation.token.expiry.check.interval.ms", Long, Some("3600000"), at_least(1), ReadOnly, Low)

@@ -27,7 +27,8 @@ import java.util.TreeMap;
 /**
  * Writes golden bytes: every request, response and record that Kafka defines, in every released
  * version, as Kafka's own generated classes write it; what comes of the calls in the golden scripts of
- * a partition's producers and of transactional ids; and what its assignors make of random groups.
+ * a partition's producers and of transactional ids; what its assignors make of random groups; and what it reads in
+ * JAAS lines and in the messages of SASL mechanisms.
  *
  * <p>Arguments: the Maven repository, the folder to write.
  */
@@ -63,6 +64,9 @@ public final class Main {
         Path assignors = out.resolve("../../../broker/coordinator/src/assignor/golden").normalize();
         Assignments.main(new String[] {assignors.toString()});
         TaskAssignments.main(new String[] {assignors.toString()});
+        Path jaas = out.resolve("../../../broker/config/src/golden/jaas.json").normalize();
+        Path mechanisms = out.resolve("../../../broker/security/src/sasl/golden.json").normalize();
+        Logins.main(new String[] {jaas.toString(), mechanisms.toString()});
     }
 
     private static List<Schema> load(Path repository, String artifacts) throws Exception {

@@ -1,0 +1,225 @@
+//! How clients log in on a SASL listener: mechanisms, their JAAS entries, and what a start refuses of them.
+//! Core. Keys of a mechanism count with the listener's and the mechanism's prefix alone
+//! (`listener.name.<listener>.<mechanism>.sasl.jaas.config`), as in Kafka.
+
+use std::collections::BTreeMap;
+
+use crate::error::ConfigError;
+use crate::jaas::{self, JaasEntry};
+use crate::listeners::Listener;
+use crate::settings::BrokerSettings;
+
+const ENABLED: &str = "sasl.enabled.mechanisms";
+const JAAS: &str = "sasl.jaas.config";
+const REAUTH: &str = "connections.max.reauth.ms";
+const RECEIVE_SIZE: &str = "sasl.server.max.receive.size";
+const HANDLER: &str = "sasl.server.callback.handler.class";
+const INTER_BROKER: &str = "sasl.mechanism.inter.broker.protocol";
+
+const PLAIN_MODULE: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
+const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
+
+const PLAIN_HANDLER: &str = "org.apache.kafka.common.security.plain.internals.PlainServerCallbackHandler";
+const SCRAM_HANDLER: &str = "org.apache.kafka.common.security.scram.internals.ScramServerCallbackHandler";
+
+/// Options of `PlainLoginModule` that are users: the rest of the name is the user's.
+const USER_PREFIX: &str = "user_";
+
+/// What this broker knows of a mechanism: its name, the one login module, the one server callback handler.
+const MECHANISMS: &[(&str, &str, &str)] = &[
+    ("PLAIN", PLAIN_MODULE, PLAIN_HANDLER),
+    ("SCRAM-SHA-256", SCRAM_MODULE, SCRAM_HANDLER),
+    ("SCRAM-SHA-512", SCRAM_MODULE, SCRAM_HANDLER),
+];
+
+/// Logins on one listener.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SaslListener {
+    /// In the order given, which clients are told.
+    pub mechanisms: Vec<SaslMechanism>,
+    /// The largest frame before a client is known.
+    pub receive_bytes_max: usize,
+}
+
+/// A mechanism that is switched on.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SaslMechanism {
+    pub name: &'static str,
+    /// The longest life of a session; `None` sets no bound.
+    pub session_max_ms: Option<u64>,
+    /// Users and passwords of PLAIN.
+    pub users: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for SaslMechanism {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SaslMechanism({}, {} users)", self.name, self.users.len())
+    }
+}
+
+impl BrokerSettings {
+    /// How clients of a SASL listener log in. A start and a change have refused what is wrong with it.
+    pub fn sasl_of(&self, listener: &Listener) -> Result<SaslListener, ConfigError> {
+        assert!(listener.protocol.has_sasl(), "only a SASL listener has logins");
+        let keys = self.of_listener(&listener.name);
+        let name = keys.name_of(ENABLED);
+        if !keys.is_own(ENABLED) && !self.is_set(ENABLED) {
+            let message = format!(
+                "{ENABLED} must be set for listener {}: Kafka's default is GSSAPI, which is not there yet; allowed: {}",
+                listener.name,
+                known_names()
+            );
+            return Err(ConfigError::invalid_config(message).about(ENABLED));
+        }
+        let mut mechanisms = Vec::new();
+        for given in keys.list(ENABLED) {
+            let Some((mechanism, module, handler)) = MECHANISMS.iter().find(|(known, ..)| *known == given) else {
+                let message = format!(
+                    "{name} is refused: there is no mechanism {given} here; allowed: {}",
+                    known_names()
+                );
+                return Err(ConfigError::invalid_config(message).about(&name));
+            };
+            let of_mechanism = |key: &str| {
+                let full = format!(
+                    "listener.name.{}.{}.{key}",
+                    listener.name.to_lowercase(),
+                    mechanism.to_lowercase()
+                );
+                (keys.text_of_mechanism(mechanism, key).map(str::to_owned), full)
+            };
+            let (class, class_name) = of_mechanism(HANDLER);
+            if let Some(class) = class.filter(|class| class != handler) {
+                let message = format!(
+                    "{class_name}={class} is refused: a Java class cannot be run here; allowed: {handler}, or nothing"
+                );
+                return Err(ConfigError::invalid_config(message).about(&class_name));
+            }
+            let (text, jaas_name) = of_mechanism(JAAS);
+            let entry = text.map(|text| one_entry(&text, &jaas_name, module)).transpose()?;
+            let users = if *mechanism == "PLAIN" { users_of(entry, &jaas_name)? } else { BTreeMap::new() };
+            let (reauth, reauth_name) = of_mechanism(REAUTH);
+            let session_max_ms = match reauth {
+                Some(text) => text.trim().parse::<i64>().map_err(|_| {
+                    ConfigError::value(&reauth_name, &text, "Not a number of type LONG")
+                })?,
+                None => keys.value(REAUTH).as_i64().unwrap_or(0),
+            };
+            mechanisms.push(SaslMechanism {
+                name: mechanism,
+                session_max_ms: u64::try_from(session_max_ms).ok().filter(|ms| *ms > 0),
+                users,
+            });
+        }
+        if mechanisms.is_empty() {
+            let message = format!("{name} is empty: nobody could log in; allowed: {}", known_names());
+            return Err(ConfigError::invalid_config(message).about(&name));
+        }
+        let receive_bytes_max = keys.value(RECEIVE_SIZE).as_i64().unwrap_or(0);
+        Ok(SaslListener { mechanisms, receive_bytes_max: usize::try_from(receive_bytes_max).unwrap_or(0) })
+    }
+
+    /// Whether the mechanism among brokers is one of the listener that brokers use.
+    pub(crate) fn check_inter_broker_mechanism(&self, listener: &Listener) -> Result<(), ConfigError> {
+        let mechanism = self.of_listener(&listener.name).text(INTER_BROKER).unwrap_or_default();
+        let sasl = self.sasl_of(listener)?;
+        if sasl.mechanisms.iter().any(|enabled| enabled.name == mechanism) {
+            return Ok(());
+        }
+        let message = format!(
+            "{INTER_BROKER} must be included in {ENABLED} when SASL is used for inter-broker communication; it is {mechanism}"
+        );
+        Err(ConfigError::invalid_config(message).about(INTER_BROKER))
+    }
+}
+
+fn known_names() -> String {
+    MECHANISMS.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", ")
+}
+
+/// The one entry of a value, if its module is the one that is known. No value of an option is in an error.
+fn one_entry(text: &str, name: &str, module: &str) -> Result<JaasEntry, ConfigError> {
+    let refused = |why: &str| ConfigError::invalid_config(format!("{name} is refused: {why}")).about(name);
+    let mut entries = jaas::parse(text).map_err(|why| refused(&why))?;
+    if entries.len() != 1 {
+        let count = entries.len();
+        return Err(refused(&format!("JAAS config property contains {count} login modules, should be 1 module")));
+    }
+    let entry = entries.remove(0);
+    // Java loads whatever class is named here (CVE-2023-25194, CVE-2025-27818): there is one that is known.
+    if entry.module != module {
+        return Err(refused(&format!("a Java class cannot be run here; allowed: {module}")));
+    }
+    Ok(entry)
+}
+
+fn users_of(entry: Option<JaasEntry>, name: &str) -> Result<BTreeMap<String, String>, ConfigError> {
+    let Some(entry) = entry else {
+        let message = format!("{name} must be set: PLAIN has its users there, as {PLAIN_MODULE} required user_NAME=\"PASSWORD\";");
+        return Err(ConfigError::invalid_config(message).about(name));
+    };
+    let user = |(key, password): (String, String)| Some((key.strip_prefix(USER_PREFIX)?.to_owned(), password));
+    Ok(entry.options.into_iter().filter_map(user).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::BrokerConfig;
+
+    fn load(more: &[(&str, &str)]) -> Result<BrokerConfig, String> {
+        let fixed = [("listeners", "SASL_PLAINTEXT://127.0.0.1:9092")];
+        let pairs: Vec<(String, String)> =
+            fixed.iter().chain(more).map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
+        crate::load(None, &[], &pairs).map(|(config, _)| config).map_err(|error| error.to_string())
+    }
+
+    const PLAIN: (&str, &str) = (
+        "listener.name.sasl_plaintext.plain.sasl.jaas.config",
+        "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"b\" password=\"hush\" \
+         user_b=\"hush\" user_alice=\"x\";",
+    );
+
+    #[test]
+    fn a_listener_has_its_mechanisms_in_order_with_users_and_lives() {
+        let config = load(&[
+            ("sasl.enabled.mechanisms", "SCRAM-SHA-512,PLAIN"),
+            PLAIN,
+            ("connections.max.reauth.ms", "5000"),
+            ("listener.name.sasl_plaintext.plain.connections.max.reauth.ms", "0"),
+            ("listener.name.sasl_plaintext.sasl.server.max.receive.size", "1000"),
+        ])
+        .unwrap();
+        let sasl = config.sasl_of(&config.listeners[0]).unwrap();
+        let names: Vec<_> = sasl.mechanisms.iter().map(|m| (m.name, m.session_max_ms)).collect();
+        assert_eq!(names, [("SCRAM-SHA-512", Some(5000)), ("PLAIN", None)]);
+        assert_eq!(sasl.receive_bytes_max, 1000);
+        assert_eq!(sasl.mechanisms[1].users.keys().collect::<Vec<_>>(), ["alice", "b"]);
+        assert!(!format!("{sasl:?}").contains("hush"));
+    }
+
+    #[test]
+    fn what_is_wrong_stops_the_start_with_its_key_and_without_a_secret() {
+        let enabled = |names| ("sasl.enabled.mechanisms", names);
+        let jaas = |text| ("listener.name.sasl_plaintext.plain.sasl.jaas.config", text);
+        for (given, expected) in [
+            (vec![], "sasl.enabled.mechanisms must be set for listener SASL_PLAINTEXT"),
+            (vec![enabled("GSSAPI")], "there is no mechanism GSSAPI here"),
+            (vec![enabled("plain"), PLAIN], "there is no mechanism plain here"),
+            (vec![enabled("")], "sasl.enabled.mechanisms is empty"),
+            (vec![enabled("PLAIN")], "plain.sasl.jaas.config must be set"),
+            // As in Kafka, these two count for no listener.
+            (vec![enabled("PLAIN"), ("sasl.jaas.config", PLAIN.1)], "plain.sasl.jaas.config must be set"),
+            (vec![enabled("PLAIN"), ("listener.name.sasl_plaintext.sasl.jaas.config", PLAIN.1)], "must be set"),
+            (vec![enabled("PLAIN"), jaas("com.sun.security.auth.module.JndiLoginModule required user_a=\"hush\";")], "a Java class cannot be run here"),
+            (vec![enabled("PLAIN"), jaas("x required user_a=\"hush\"")], "not terminated by semi-colon"),
+            (vec![enabled("PLAIN"), jaas("x required; x required user_a=\"hush\";")], "contains 2 login modules"),
+            (vec![enabled("PLAIN"), PLAIN, ("listener.name.sasl_plaintext.plain.sasl.server.callback.handler.class", "my.Own")], "my.Own is refused"),
+        ] {
+            let error = load(&given).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+            assert!(!error.contains("hush"), "{error}");
+        }
+        assert!(load(&[enabled("PLAIN"), PLAIN]).is_ok());
+        assert!(load(&[enabled("SCRAM-SHA-256")]).is_ok());
+    }
+}
