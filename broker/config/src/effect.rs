@@ -5,6 +5,7 @@
 use crate::alter::GROUP_BOUNDS;
 use crate::broker::{self, KeysInForce};
 use crate::group;
+use crate::listener_keys;
 use crate::row::{ConfigRow, DynamicMode};
 use crate::startup;
 use crate::topic::{self, TopicConfig};
@@ -28,6 +29,7 @@ pub fn effect_of_broker_key(row: &ConfigRow) -> Effect {
         || is_inherited(topic::IN_FORCE, row.name)
         || group::TABLES.iter().any(|(rows, _)| is_inherited(rows, row.name))
         || is_bound(row.name)
+        || listener_keys::READ.contains(&row.name)
         || startup::OTHER_NAMES.contains(&row.name);
     match is_read {
         true if row.at_start && row.dynamic != DynamicMode::ReadOnly => Effect::AtStart,

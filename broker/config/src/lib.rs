@@ -3,7 +3,8 @@
 //!
 //! Reading order: `row` (what is known of a key), `keys` (rows with their typed fields), `broker/in_force`, `topic`,
 //! `group` (the keys that do something), `settings` and `load` (from texts to a configuration), `inherit` (a topic's
-//! and a group's values), `dynamic`, `describe`, `alter`, `startup`, `effect` and `listing`.
+//! and a group's values), `dynamic`, `listener_keys` (values that a listener may
+//! have of its own), `describe`, `alter`, `startup`, `effect` and `listing`.
 
 pub mod broker;
 pub mod client_metrics;
@@ -22,6 +23,7 @@ mod error;
 mod group_config;
 mod inherit;
 mod keys;
+mod listener_keys;
 mod listeners;
 mod listing;
 mod load;
@@ -49,7 +51,8 @@ pub use effect::{Effect, effect_of_broker_key, effect_of_group_key, effect_of_to
 pub use error::{ConfigError, ConfigErrorKind, Warning};
 pub use group::{ConsumerGroupConfig, ShareGroupConfig, StreamsGroupConfig};
 pub use group_config::{AutoOffsetReset, IsolationLevel, MigrationPolicy};
-pub use listeners::{Listener, SecurityProtocol};
+pub use listener_keys::ListenerKeys;
+pub use listeners::Listener;
 pub use listing::render_config_listing;
 pub use load::load;
 pub use nearest::nearest_key;

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use ottla_model::SecurityProtocol;
+
 use crate::error::ConfigError;
 
 /// One address of a listener list.
@@ -24,36 +26,6 @@ impl std::fmt::Display for Listener {
             write!(f, "{}://[{host}]:{}", self.name, self.port)
         } else {
             write!(f, "{}://{host}:{}", self.name, self.port)
-        }
-    }
-}
-
-/// How the bytes of a listener are protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SecurityProtocol {
-    Plaintext,
-    Ssl,
-    SaslPlaintext,
-    SaslSsl,
-}
-
-impl SecurityProtocol {
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name.to_ascii_uppercase().as_str() {
-            "PLAINTEXT" => Some(SecurityProtocol::Plaintext),
-            "SSL" => Some(SecurityProtocol::Ssl),
-            "SASL_PLAINTEXT" => Some(SecurityProtocol::SaslPlaintext),
-            "SASL_SSL" => Some(SecurityProtocol::SaslSsl),
-            _ => None,
-        }
-    }
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            SecurityProtocol::Plaintext => "PLAINTEXT",
-            SecurityProtocol::Ssl => "SSL",
-            SecurityProtocol::SaslPlaintext => "SASL_PLAINTEXT",
-            SecurityProtocol::SaslSsl => "SASL_SSL",
         }
     }
 }

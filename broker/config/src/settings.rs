@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use ottla_model::SecurityProtocol;
+
 use crate::broker::{self, KeysInForce};
 use crate::error::ConfigError;
 use crate::inherit::inherited;
@@ -299,7 +301,7 @@ fn sockets(keys: &KeysInForce) -> Result<Sockets, ConfigError> {
     if keys.protocol_map_text == DEFAULT_PROTOCOL_MAP {
         // Kafka's convenience: an unmapped controller listener is plaintext while nobody wrote a map.
         for name in &controllers {
-            map.entry(name.clone()).or_insert(listeners::SecurityProtocol::Plaintext);
+            map.entry(name.clone()).or_insert(SecurityProtocol::Plaintext);
         }
     }
     let all = listeners::parse_listeners("listeners", &keys.listener_entries, &map, true)?;

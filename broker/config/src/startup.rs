@@ -1,8 +1,9 @@
 //! What a start refuses although each value alone is fine: contradictions, and protection that is not there yet.
 //! Core.
 
+use ottla_model::SecurityProtocol;
+
 use crate::error::ConfigError;
-use crate::listeners::SecurityProtocol;
 use crate::settings::{BrokerConfig, BrokerSettings};
 
 /// Kafka's own authorizer, whose rules this broker has.
@@ -28,6 +29,8 @@ pub(crate) const CHECKED: &[&str] = &[
     "remote.log.storage.system.enable",
     "security.inter.broker.protocol",
 ];
+/// What a client listener may be.
+const SERVED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext];
 /// Other names of keys in force (`load.rs` copies the one to the other).
 pub(crate) const OTHER_NAMES: &[&str] = &["broker.id"];
 
@@ -89,11 +92,13 @@ fn client_listeners(config: &BrokerSettings) -> Result<(), ConfigError> {
         return Err(refuse("listeners", config, why));
     }
     for listener in &config.listeners {
-        if listener.protocol != SecurityProtocol::Plaintext {
+        if !SERVED.contains(&listener.protocol) {
+            let allowed: Vec<&str> = SERVED.iter().map(|protocol| protocol.name()).collect();
             let why = format!(
-                "listener {} asks for {}, which is not there yet; allowed: PLAINTEXT",
+                "listener {} asks for {}, which is not there yet; allowed: {}",
                 listener.name,
-                listener.protocol.name()
+                listener.protocol.name(),
+                allowed.join(", ")
             );
             return Err(refuse("listeners", config, why));
         }

@@ -10,6 +10,7 @@ mod active_controller;
 mod batch;
 pub mod client_quotas;
 pub mod controller;
+mod controller_channel;
 mod damage;
 #[cfg(test)]
 mod damage_tests;
@@ -26,6 +27,7 @@ mod metadata_tests;
 mod publisher;
 #[cfg(test)]
 mod publisher_tests;
+mod quorum;
 mod quorum_state;
 mod records_of;
 mod recovery;
@@ -38,9 +40,11 @@ pub use controller::ApiError;
 pub use controller::features::Feature;
 pub use controller::producer_ids::{PRODUCER_IDS_PER_BLOCK, ProducerIdBlock};
 pub use controller::registration::Registration;
+pub use controller_channel::{ControllerChannel, Reached};
 pub use delta::{Delta, ImageListener};
 pub use folder::{FolderContents, FolderError, read_folder};
 pub use image::{ConfigResource, Image, Overrides, PartitionImage, Replicas, ResourceType, TopicImage};
 pub use metadata::{Metadata, MetadataOptions, OpenError, OperationError};
 pub use metadata_log::{CommitError, LogOpenError, metadata_partition};
+pub use quorum::{Leadership, Quorum, RaftTransport, Voter};
 pub use replay::Working;

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::{BufMut, Bytes};
 use ottla_env::net::SocketBuffers;
 use ottla_env::{File, OpenMode};
+use ottla_model::SecurityProtocol;
 use ottla_network::{
     Admitted, Answer, Chunk, ConnectionInfo, Handler, ListenerSpec, Listeners, NetworkMetrics,
     NetworkSettings, ResponseBuilder,
@@ -82,6 +83,7 @@ fn serve() {
     let env = ottla_env::real::env();
     let spec = ListenerSpec {
         name: "PLAINTEXT".into(),
+        protocol: SecurityProtocol::Plaintext,
         host: "127.0.0.1".into(),
         port: 0,
         advertised: None,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use ottla_env::BoxFuture;
+use ottla_model::SecurityProtocol;
 use ottla_security::Identity;
 use ottla_security::sasl::Session;
 use parking_lot::Mutex;
@@ -20,6 +21,7 @@ use crate::response::Response;
 pub struct ListenerInfo {
     /// The listener's name (`PLAINTEXT`, or what the protocol map gives).
     pub name: String,
+    pub protocol: SecurityProtocol,
     /// The advertised address, when configured; otherwise each client gets the address it dialled.
     pub advertised: Option<(String, u16)>,
     /// Where it listens, with the port that was picked.

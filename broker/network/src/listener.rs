@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ottla_env::net::{Acceptor, SocketBuffers, Stream};
 use ottla_env::{Env, Monotonic};
+use ottla_model::SecurityProtocol;
 
 use crate::handler::{Handler, ListenerInfo};
 use crate::metrics::NetworkMetrics;
@@ -24,6 +25,7 @@ const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct ListenerSpec {
     pub name: String,
+    pub protocol: SecurityProtocol,
     /// A name or an address; empty is every address of the machine.
     pub host: String,
     /// 0 picks a free one.
@@ -67,7 +69,12 @@ impl Listeners {
                     .advertised
                     .clone()
                     .map(|(host, port)| (host, if port == 0 { addr.port() } else { port }));
-                let info = ListenerInfo { name: spec.name.clone(), advertised, bound: addr };
+                let info = ListenerInfo {
+                    name: spec.name.clone(),
+                    protocol: spec.protocol,
+                    advertised,
+                    bound: addr,
+                };
                 Ok((Arc::new(info), acceptor))
             })
             .collect::<Result<Vec<_>, BindError>>()?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ottla_env::memory::net::{MemoryNet, MemoryStream};
 use ottla_env::net::SocketBuffers;
 use ottla_env::real::TokioTasks;
+use ottla_model::SecurityProtocol;
 use prometheus::Registry;
 
 use crate::handler::{Answer, Handler};
@@ -31,6 +32,7 @@ struct House {
 fn spec(port: u16) -> ListenerSpec {
     ListenerSpec {
         name: "PLAINTEXT".into(),
+        protocol: SecurityProtocol::Plaintext,
         host: "127.0.0.1".into(),
         port,
         advertised: None,

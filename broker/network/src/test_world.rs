@@ -16,6 +16,7 @@ use ottla_env::memory::net::{MemoryNet, MemoryStream, pair};
 use ottla_env::real::{RealDisk, RealRng};
 use ottla_env::tasks::{TaskHandle, Tasks, ThreadHandle};
 use ottla_env::{BoxFuture, Env};
+use ottla_model::SecurityProtocol;
 use parking_lot::Mutex;
 use prometheus::Registry;
 use tokio::sync::oneshot;
@@ -241,6 +242,7 @@ impl World {
         let handler: Arc<dyn Handler> = Arc::clone(&script) as Arc<dyn Handler>;
         let listener = ListenerInfo {
             name: "PLAINTEXT".into(),
+            protocol: SecurityProtocol::Plaintext,
             advertised: None,
             bound: SocketAddr::from(([127, 0, 0, 1], 1)),
         };

@@ -11,6 +11,7 @@ use ottla_env::disk::{Disk, OpenMode};
 use ottla_env::net::SocketBuffers;
 use ottla_env::real::RealDisk;
 use ottla_env::{Env, File};
+use ottla_model::SecurityProtocol;
 use ottla_network::{
     Admitted, Answer, Chunk, ConnectionInfo, Handler, ListenerSpec, Listeners, NetworkMetrics, NetworkServer,
     NetworkSettings, ResponseBuilder,
@@ -42,6 +43,7 @@ fn serve(env: &Env, content: &[u8]) -> (NetworkServer, TcpStream) {
     file.write_all_at(content, 0).expect("the file takes bytes");
     let spec = ListenerSpec {
         name: "PLAINTEXT".into(),
+        protocol: SecurityProtocol::Plaintext,
         host: "127.0.0.1".into(),
         port: 0,
         advertised: None,

@@ -14,6 +14,7 @@ pub fn specs(config: &BrokerConfig) -> Vec<ListenerSpec> {
         .iter()
         .map(|listener| ListenerSpec {
             name: listener.name.clone(),
+            protocol: listener.protocol,
             host: listener.host.clone().unwrap_or_default(),
             port: listener.port,
             advertised: advertised(config, &listener.name),

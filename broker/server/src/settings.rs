@@ -212,9 +212,9 @@ pub fn features_at(config: &BrokerConfig, levels: &[(String, i16)]) -> Result<Ve
 
 /// What the metadata log says of this broker.
 pub fn registration(env: &Env, config: &BrokerConfig, identity: &Identity) -> Registration {
-    const PLAINTEXT: i16 = 0;
     let endpoints = config.listeners.iter().map(|listener| {
-        (listener.name.clone(), listener.host.clone().unwrap_or_default(), listener.port, PLAINTEXT)
+        let host = listener.host.clone().unwrap_or_default();
+        (listener.name.clone(), host, listener.port, listener.protocol.id())
     });
     Registration {
         endpoints: endpoints.collect(),

@@ -14,8 +14,8 @@ use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, T
 use ottla_coordinator::{Loader, PartitionLog};
 use ottla_env::Env;
 use ottla_env::memory::{NoNet, SeededRng, ThreadTasks};
-use ottla_model::BrokerId;
 use ottla_model::topic::TRANSACTION_STATE_TOPIC;
+use ottla_model::{BrokerId, SecurityProtocol};
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo};
 use ottla_protocol::messages::create_topics_request::CreatableTopic;
 use ottla_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -96,7 +96,12 @@ fn dispatch(world: &World) -> Dispatch {
 
 fn connection() -> Arc<ConnectionInfo> {
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 9092));
-    let listener = ListenerInfo { name: "PLAINTEXT".to_owned(), advertised: None, bound: here };
+    let listener = ListenerInfo {
+        name: "PLAINTEXT".to_owned(),
+        protocol: SecurityProtocol::Plaintext,
+        advertised: None,
+        bound: here,
+    };
     Arc::new(ConnectionInfo::new(1, Arc::new(listener), here, here))
 }
 

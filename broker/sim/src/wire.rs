@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use ottla_env::memory::{MemoryClock, SeededRng, ThreadTasks};
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
 use ottla_env::{BoxFuture, Clock, Monotonic, Tasks};
+use ottla_model::SecurityProtocol;
 use ottla_network::{Admitted, Answer, Chunk, ConnectionInfo, Handler, ListenerInfo, Response};
 use ottla_protocol::header::RequestHeader;
 use ottla_protocol::{ApiKey, Decode, Encode, versions};
@@ -328,7 +329,12 @@ pub fn bytes_of(response: &Response) -> Bytes {
 
 pub fn info(id: u64) -> Arc<ConnectionInfo> {
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 9092));
-    let listener = ListenerInfo { name: "PLAINTEXT".to_owned(), advertised: None, bound: addr };
+    let listener = ListenerInfo {
+        name: "PLAINTEXT".to_owned(),
+        protocol: SecurityProtocol::Plaintext,
+        advertised: None,
+        bound: addr,
+    };
     Arc::new(ConnectionInfo::new(id, Arc::new(listener), addr, addr))
 }
 

@@ -16,6 +16,7 @@ mod backoff;
 mod link;
 #[cfg(test)]
 mod link_tests;
+mod nodes;
 mod peer;
 #[cfg(test)]
 mod peer_tests;
@@ -28,6 +29,7 @@ use ottla_protocol::{ApiKey, EncodeError};
 
 pub use backoff::Backoff;
 pub use link::Link;
+pub use nodes::Nodes;
 pub use peer::Peer;
 pub use versions::PeerVersions;
 

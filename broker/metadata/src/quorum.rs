@@ -1,0 +1,41 @@
+//! What a node of several controllers is told of the others, and how it speaks to them.
+//! Core: values and interfaces; `raft` decides, the process carries the frames.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ottla_model::{BrokerId, LeaderEpoch};
+use uuid::Uuid;
+
+/// One controller that votes (`controller.quorum.voters`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Voter {
+    pub id: BrokerId,
+    pub host: String,
+    pub port: u16,
+}
+
+/// The quorum that a node belongs to. A node that is alone has none: it leads itself and sends nothing.
+#[derive(Clone)]
+pub struct Quorum {
+    /// In the order of their ids, this node among them.
+    pub voters: Vec<Voter>,
+    /// The id of the directory that holds this node's metadata log.
+    pub directory_id: Uuid,
+    pub transport: Arc<dyn RaftTransport>,
+}
+
+/// Carries frames between voters. A frame may be lost, and frames may come late; those between two voters
+/// keep their order while one connection lasts.
+pub trait RaftTransport: Send + Sync {
+    /// Sends a frame to a voter, or drops it. Never waits.
+    fn send(&self, to: BrokerId, frame: Bytes);
+}
+
+/// Who leads the quorum, as far as this node knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Leadership {
+    /// `None` while an election is under way.
+    pub leader: Option<BrokerId>,
+    pub epoch: LeaderEpoch,
+}
