@@ -251,7 +251,11 @@ impl Authentication {
             Outcome::Reply(token) => Stepped::Reply { token, lifetime: None },
             Outcome::Done { reply, identity, lifetime } => {
                 let logins = &self.broker.metrics.logins;
-                if is_again { logins.succeeded_again.inc() } else { logins.succeeded.inc() }
+                if is_again {
+                    logins.succeeded_again.inc()
+                } else {
+                    logins.succeeded.inc()
+                }
                 audit::on_login(connection, &identity, is_again);
                 connection.authenticate(identity);
                 Stepped::Reply { token: reply, lifetime }
@@ -272,7 +276,11 @@ impl Authentication {
         why: &str,
     ) -> Answer {
         let logins = &self.broker.metrics.logins;
-        if session.is_again() { logins.failed_again.inc() } else { logins.failed.inc() }
+        if session.is_again() {
+            logins.failed_again.inc()
+        } else {
+            logins.failed.inc()
+        }
         audit::on_failed_login(connection, session.mechanism(), name, session.is_again(), why);
         session.on_failure();
         let response = match answer {

@@ -227,20 +227,20 @@ mod tests {
         for case in golden {
             let text = case["text"].as_str().unwrap();
             let read = parse(text);
-            match (&case["entries"], &case["error"]) {
-                (Value::Array(entries), _) => {
+            match case.get("error") {
+                None => {
                     let read = read.unwrap_or_else(|error| panic!("{text}: {error}"));
                     let told: Vec<Value> = read
                         .iter()
                         .map(|entry| serde_json::json!({"module": entry.module, "options": entry.options}))
                         .collect();
-                    assert_eq!(told, *entries, "{text}");
+                    assert_eq!(case["entries"], Value::Array(told), "{text}");
                 }
                 // What Java's own classes throw where Kafka's check nothing has no words to keep.
-                (_, Value::String(error)) if !error.starts_with("Cannot invoke") => {
+                Some(Value::String(error)) if !error.starts_with("Cannot invoke") => {
                     assert_eq!(read.err().as_deref(), Some(error.as_str()), "{text}");
                 }
-                _ => assert!(read.is_err(), "{text}"),
+                Some(_) => assert!(read.is_err(), "{text}"),
             }
         }
     }

@@ -7,7 +7,14 @@ use crate::settings::BrokerSettings;
 use crate::value::{self, ConfigValue};
 
 /// The keys that rooms ask for with [`ListenerKeys`]: what is here has an effect (`effect.rs`).
-pub(crate) const READ: &[&str] = &[];
+pub(crate) const READ: &[&str] = &[
+    "connections.max.reauth.ms",
+    "sasl.enabled.mechanisms",
+    "sasl.jaas.config",
+    "sasl.mechanism.inter.broker.protocol",
+    "sasl.server.callback.handler.class",
+    "sasl.server.max.receive.size",
+];
 
 /// The keys of one listener.
 #[derive(Clone, Debug)]

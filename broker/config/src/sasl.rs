@@ -73,7 +73,8 @@ impl BrokerSettings {
         }
         let mut mechanisms = Vec::new();
         for given in keys.list(ENABLED) {
-            let Some((mechanism, module, handler)) = MECHANISMS.iter().find(|(known, ..)| *known == given) else {
+            let Some((mechanism, module, handler)) = MECHANISMS.iter().find(|(known, ..)| *known == given)
+            else {
                 let message = format!(
                     "{name} is refused: there is no mechanism {given} here; allowed: {}",
                     known_names()
@@ -100,9 +101,10 @@ impl BrokerSettings {
             let users = if *mechanism == "PLAIN" { users_of(entry, &jaas_name)? } else { BTreeMap::new() };
             let (reauth, reauth_name) = of_mechanism(REAUTH);
             let session_max_ms = match reauth {
-                Some(text) => text.trim().parse::<i64>().map_err(|_| {
-                    ConfigError::value(&reauth_name, &text, "Not a number of type LONG")
-                })?,
+                Some(text) => text
+                    .trim()
+                    .parse::<i64>()
+                    .map_err(|_| ConfigError::value(&reauth_name, &text, "Not a number of type LONG"))?,
                 None => keys.value(REAUTH).as_i64().unwrap_or(0),
             };
             mechanisms.push(SaslMechanism {
@@ -143,7 +145,9 @@ fn one_entry(text: &str, name: &str, module: &str) -> Result<JaasEntry, ConfigEr
     let mut entries = jaas::parse(text).map_err(|why| refused(&why))?;
     if entries.len() != 1 {
         let count = entries.len();
-        return Err(refused(&format!("JAAS config property contains {count} login modules, should be 1 module")));
+        return Err(refused(&format!(
+            "JAAS config property contains {count} login modules, should be 1 module"
+        )));
     }
     let entry = entries.remove(0);
     // Java loads whatever class is named here (CVE-2023-25194, CVE-2025-27818): there is one that is known.
@@ -155,10 +159,13 @@ fn one_entry(text: &str, name: &str, module: &str) -> Result<JaasEntry, ConfigEr
 
 fn users_of(entry: Option<JaasEntry>, name: &str) -> Result<BTreeMap<String, String>, ConfigError> {
     let Some(entry) = entry else {
-        let message = format!("{name} must be set: PLAIN has its users there, as {PLAIN_MODULE} required user_NAME=\"PASSWORD\";");
+        let message = format!(
+            "{name} must be set: PLAIN has its users there, as {PLAIN_MODULE} required user_NAME=\"PASSWORD\";"
+        );
         return Err(ConfigError::invalid_config(message).about(name));
     };
-    let user = |(key, password): (String, String)| Some((key.strip_prefix(USER_PREFIX)?.to_owned(), password));
+    let user =
+        |(key, password): (String, String)| Some((key.strip_prefix(USER_PREFIX)?.to_owned(), password));
     Ok(entry.options.into_iter().filter_map(user).collect())
 }
 
@@ -209,11 +216,30 @@ mod tests {
             (vec![enabled("PLAIN")], "plain.sasl.jaas.config must be set"),
             // As in Kafka, these two count for no listener.
             (vec![enabled("PLAIN"), ("sasl.jaas.config", PLAIN.1)], "plain.sasl.jaas.config must be set"),
-            (vec![enabled("PLAIN"), ("listener.name.sasl_plaintext.sasl.jaas.config", PLAIN.1)], "must be set"),
-            (vec![enabled("PLAIN"), jaas("com.sun.security.auth.module.JndiLoginModule required user_a=\"hush\";")], "a Java class cannot be run here"),
+            (
+                vec![enabled("PLAIN"), ("listener.name.sasl_plaintext.sasl.jaas.config", PLAIN.1)],
+                "must be set",
+            ),
+            (
+                vec![
+                    enabled("PLAIN"),
+                    jaas("com.sun.security.auth.module.JndiLoginModule required user_a=\"hush\";"),
+                ],
+                "a Java class cannot be run here",
+            ),
             (vec![enabled("PLAIN"), jaas("x required user_a=\"hush\"")], "not terminated by semi-colon"),
-            (vec![enabled("PLAIN"), jaas("x required; x required user_a=\"hush\";")], "contains 2 login modules"),
-            (vec![enabled("PLAIN"), PLAIN, ("listener.name.sasl_plaintext.plain.sasl.server.callback.handler.class", "my.Own")], "my.Own is refused"),
+            (
+                vec![enabled("PLAIN"), jaas("x required; x required user_a=\"hush\";")],
+                "contains 2 login modules",
+            ),
+            (
+                vec![
+                    enabled("PLAIN"),
+                    PLAIN,
+                    ("listener.name.sasl_plaintext.plain.sasl.server.callback.handler.class", "my.Own"),
+                ],
+                "my.Own is refused",
+            ),
         ] {
             let error = load(&given).unwrap_err();
             assert!(error.contains(expected), "{error}");

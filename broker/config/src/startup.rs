@@ -30,7 +30,7 @@ pub(crate) const CHECKED: &[&str] = &[
     "security.inter.broker.protocol",
 ];
 /// What a client listener may be.
-const SERVED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext];
+const SERVED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext, SecurityProtocol::SaslPlaintext];
 /// Other names of keys in force (`load.rs` copies the one to the other).
 pub(crate) const OTHER_NAMES: &[&str] = &["broker.id"];
 
@@ -102,6 +102,9 @@ fn client_listeners(config: &BrokerSettings) -> Result<(), ConfigError> {
             );
             return Err(refuse("listeners", config, why));
         }
+        if listener.protocol.has_sasl() {
+            config.sasl_of(listener)?;
+        }
     }
     Ok(())
 }
@@ -132,11 +135,20 @@ fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
             return Err(refuse("inter.broker.listener.name", config, why));
         }
     }
-    if config.get_str("security.inter.broker.protocol").is_some_and(|protocol| protocol != "PLAINTEXT") {
-        let why = "TLS and SASL are not there yet; allowed: PLAINTEXT";
-        return Err(refuse("security.inter.broker.protocol", config, why));
+    // Nobody is dialled on one node; what other nodes would be told must be right all the same.
+    let protocol = config.get_str("security.inter.broker.protocol").filter(|_| name.is_none());
+    let is_chosen = name.is_some() || config.is_set("security.inter.broker.protocol");
+    let name = name.or(protocol.map(str::to_owned)).unwrap_or_default();
+    match config.listeners.iter().find(|listener| listener.name == name) {
+        Some(listener) if is_chosen && listener.protocol.has_sasl() => {
+            config.check_inter_broker_mechanism(listener)
+        }
+        None if is_chosen && name != SecurityProtocol::Plaintext.name() => {
+            let why = format!("there is no listener {name} in listeners");
+            Err(refuse("security.inter.broker.protocol", config, why))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The one authorizer there is, and the names that may do everything.
@@ -197,10 +209,11 @@ fn protection(config: &BrokerSettings) -> Result<(), ConfigError> {
 
 /// What changes the meaning of the rest and cannot be done.
 fn plugins(config: &BrokerSettings) -> Result<(), ConfigError> {
-    if !config.get_list("config.providers").is_empty() {
-        let why =
-            "variables in values are not resolved here, they would be taken literally; allowed: nothing";
-        return Err(refuse("config.providers", config, why));
+    let providers = "config.providers";
+    if config.dynamic_broker.contains_key(providers) || config.dynamic_cluster_default.contains_key(providers)
+    {
+        let why = "providers are named by what the broker is started with alone";
+        return Err(refuse(providers, config, why));
     }
     if config.get_bool("remote.log.storage.system.enable") {
         let why = "tiered storage is not there yet; allowed: false";

@@ -22,6 +22,8 @@ pub struct ListenerInfo {
     /// The listener's name (`PLAINTEXT`, or what the protocol map gives).
     pub name: String,
     pub protocol: SecurityProtocol,
+    /// The largest frame of a client that has to say who it is and has not; counts on a SASL listener alone.
+    pub login_frame_bytes_max: usize,
     /// The advertised address, when configured; otherwise each client gets the address it dialled.
     pub advertised: Option<(String, u16)>,
     /// Where it listens, with the port that was picked.

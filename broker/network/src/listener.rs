@@ -26,6 +26,8 @@ const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(1);
 pub struct ListenerSpec {
     pub name: String,
     pub protocol: SecurityProtocol,
+    /// `sasl.server.max.receive.size`.
+    pub login_frame_bytes_max: usize,
     /// A name or an address; empty is every address of the machine.
     pub host: String,
     /// 0 picks a free one.
@@ -72,6 +74,7 @@ impl Listeners {
                 let info = ListenerInfo {
                     name: spec.name.clone(),
                     protocol: spec.protocol,
+                    login_frame_bytes_max: spec.login_frame_bytes_max,
                     advertised,
                     bound: addr,
                 };

@@ -33,6 +33,7 @@ fn spec(port: u16) -> ListenerSpec {
     ListenerSpec {
         name: "PLAINTEXT".into(),
         protocol: SecurityProtocol::Plaintext,
+        login_frame_bytes_max: 0,
         host: "127.0.0.1".into(),
         port,
         advertised: None,

@@ -243,6 +243,7 @@ impl World {
         let listener = ListenerInfo {
             name: "PLAINTEXT".into(),
             protocol: SecurityProtocol::Plaintext,
+            login_frame_bytes_max: 0,
             advertised: None,
             bound: SocketAddr::from(([127, 0, 0, 1], 1)),
         };

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use ottla_config::BrokerConfig;
+use ottla_config::{BrokerConfig, Listener};
 use ottla_env::net::SocketBuffers;
 use ottla_network::ListenerSpec;
 
@@ -15,12 +15,19 @@ pub fn specs(config: &BrokerConfig) -> Vec<ListenerSpec> {
         .map(|listener| ListenerSpec {
             name: listener.name.clone(),
             protocol: listener.protocol,
+            login_frame_bytes_max: login_frame_bytes_max(config, listener),
             host: listener.host.clone().unwrap_or_default(),
             port: listener.port,
             advertised: advertised(config, &listener.name),
             buffers: buffers(config),
         })
         .collect()
+}
+
+/// What cannot be read was refused before.
+fn login_frame_bytes_max(config: &BrokerConfig, listener: &Listener) -> usize {
+    let sasl = listener.protocol.has_sasl().then(|| config.sasl_of(listener).ok()).flatten();
+    sasl.map_or(0, |sasl| sasl.receive_bytes_max)
 }
 
 /// -1 in the configuration leaves a size to the kernel.

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ottla_api::authentication::SaslServers;
 use ottla_config::{
     BrokerConfig, ConfigMap, Durability as ConfiguredDurability, ShareGroupConfig, StreamsGroupConfig,
     consumer_assignor,
 };
-use ottla_api::authentication::SaslServers;
 use ottla_coordinator::GroupSettings;
 use ottla_coordinator::assignor::ConsumerAssignor;
 use ottla_coordinator::share::ShareCoordinatorSettings;

@@ -113,11 +113,7 @@ pub async fn start(
     let authentication = Arc::new(Authentication::new(rooms.broker.clone()));
     let logins = authentication.clone();
     rooms.config.follow(move |config| logins.set_servers(settings::sasl_servers(config)));
-    let network = bound.serve(
-        authentication,
-        settings::network(&env, &config),
-        network_metrics,
-    );
+    let network = bound.serve(authentication, settings::network(&env, &config), network_metrics);
     let (set_limits, env_of_limits) = (network.limits_setter(), env.clone());
     rooms.config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));
     ready.store(true, Ordering::Release);

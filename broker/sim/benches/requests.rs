@@ -99,6 +99,7 @@ fn connection() -> Arc<ConnectionInfo> {
     let listener = ListenerInfo {
         name: "PLAINTEXT".to_owned(),
         protocol: SecurityProtocol::Plaintext,
+        login_frame_bytes_max: 0,
         advertised: None,
         bound: here,
     };

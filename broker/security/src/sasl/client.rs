@@ -67,7 +67,8 @@ impl SaslClient {
     pub fn first(mechanism: SaslMechanism, credentials: Credentials, random: &[u8]) -> (SaslClient, Vec<u8>) {
         let (stage, token) = match mechanism {
             SaslMechanism::Plain => {
-                let token = [b"\0", credentials.name.as_bytes(), b"\0", credentials.password.bytes()].concat();
+                let token =
+                    [b"\0", credentials.name.as_bytes(), b"\0", credentials.password.bytes()].concat();
                 (Stage::Sent, token)
             }
             SaslMechanism::Scram(_) => {
@@ -122,7 +123,8 @@ fn prove(
     use base64::Engine;
     let text = std::str::from_utf8(server_first).map_err(|_| ClientError::Malformed)?;
     let mut fields = text.split(',');
-    let mut field = |key: &str| fields.next().and_then(|field| field.strip_prefix(key)).ok_or(ClientError::Malformed);
+    let mut field =
+        |key: &str| fields.next().and_then(|field| field.strip_prefix(key)).ok_or(ClientError::Malformed);
     let both = field("r=")?;
     let salt = BASE64.decode(field("s=")?).map_err(|_| ClientError::Malformed)?;
     let iterations: i32 = field("i=")?.parse().map_err(|_| ClientError::Malformed)?;
@@ -157,7 +159,11 @@ mod tests {
         for mechanism in [ScramMechanism::Sha256, ScramMechanism::Sha512] {
             let salted = salted_password(mechanism, b"p\xc3\xa4ss", b"salt", 4096);
             let keys = keys_of_salted_password(mechanism, salted.bytes());
-            scram.insert("a,b=c", mechanism, ScramCredential { salt: b"salt".to_vec(), keys, iterations: 4096 });
+            scram.insert(
+                "a,b=c",
+                mechanism,
+                ScramCredential { salt: b"salt".to_vec(), keys, iterations: 4096 },
+            );
         }
         let enabled = EnabledMechanism { mechanism, session_max: None };
         let plain_users = [("a,b=c".to_owned(), Secret::new("päss"))].into_iter().collect();

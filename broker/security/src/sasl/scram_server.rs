@@ -90,10 +90,7 @@ impl ScramServer {
         }
         let signed = format!("{},{server_first},{}", first.bare, last.without_proof);
         // Of a name that nobody has nothing is known that could be right, and finding that takes as long.
-        let nobody = ScramKeys {
-            stored_key: vec![0; self.mechanism.key_bytes()],
-            server_key: Vec::new(),
-        };
+        let nobody = ScramKeys { stored_key: vec![0; self.mechanism.key_bytes()], server_key: Vec::new() };
         let keys = credential.as_ref().map_or(&nobody, |known| &known.keys);
         let mut client_key = messages::hmac(self.mechanism, &keys.stored_key, signed.as_bytes());
         let is_whole = client_key.len() == last.proof.len();
