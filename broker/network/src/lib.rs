@@ -11,6 +11,8 @@ pub mod handler;
 mod listener;
 #[cfg(test)]
 mod listener_tests;
+#[cfg(test)]
+mod login_tests;
 mod memory_budget;
 mod metrics;
 pub mod outgoing;

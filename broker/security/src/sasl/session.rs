@@ -41,6 +41,8 @@ pub enum Expects {
 
 pub struct Session {
     phase: Phase,
+    /// The one that was chosen last.
+    mechanism: Option<SaslMechanism>,
     /// Who authenticates again.
     again: Option<Arc<Identity>>,
     /// When that began last.
@@ -87,7 +89,7 @@ pub enum Outcome {
 
 impl Default for Session {
     fn default() -> Session {
-        Session { phase: Phase::Start, again: None, begun: None }
+        Session { phase: Phase::Start, mechanism: None, again: None, begun: None }
     }
 }
 
@@ -107,12 +109,9 @@ impl Session {
         self.again.is_some()
     }
 
-    /// The mechanism in use, for those who tell of a failure.
+    /// The mechanism that was chosen last, for those who tell of a failure.
     pub fn mechanism(&self) -> Option<SaslMechanism> {
-        match &self.phase {
-            Phase::Tokens { enabled, .. } => Some(enabled.mechanism),
-            _ => self.again.as_ref().and_then(|identity| identity.mechanism),
-        }
+        self.mechanism
     }
 
     /// ApiVersions was answered well; it is not asked twice.
@@ -144,6 +143,7 @@ impl Session {
     pub fn on_handshake(&mut self, enabled: EnabledMechanism, version: i16) {
         assert!(matches!(self.phase, Phase::Start | Phase::Told), "a handshake is at the start");
         let mechanism = enabled.mechanism;
+        self.mechanism = Some(mechanism);
         let before = self.again.as_ref().and_then(|identity| identity.mechanism);
         if let Some(before) = before.filter(|before| *before != mechanism) {
             let why = format!(
