@@ -69,6 +69,8 @@ keys! {
         .doc("Most milliseconds randomly taken off the roll time.");
     pub segment_ms: i64 = entry("segment.ms", Long, Some("604800000"), at_least(1), ClusterWide, Medium).synonyms(&[Synonym { name: "log.roll.ms", scale: 1 }, Synonym { name: "log.roll.hours", scale: 3600000 }])
         .doc("Milliseconds after which a new segment is begun.");
+    pub unclean_leader_election_enable: bool = entry("unclean.leader.election.enable", Boolean, Some("false"), Any, ClusterWide, Medium).synonyms(&[Synonym { name: "unclean.leader.election.enable", scale: 1 }])
+        .doc("Whether a replica that is out of sync may become leader and lose data.");
 }
 
 #[rustfmt::skip]
@@ -91,8 +93,6 @@ static WITHOUT_EFFECT: &[ConfigRow] = &[
         .doc("Whether tiered data is deleted when tiering is switched off."),
     entry("remote.storage.enable", Boolean, Some("false"), Any, ClusterWide, Medium)
         .doc("Whether the topic is tiered."),
-    entry("unclean.leader.election.enable", Boolean, Some("false"), Any, ClusterWide, Medium).synonyms(&[Synonym { name: "unclean.leader.election.enable", scale: 1 }])
-        .doc("Whether a replica that is out of sync may become leader and lose data."),
 ];
 
 static SORTED: LazyLock<Vec<&'static ConfigRow>> = LazyLock::new(|| {

@@ -7,7 +7,8 @@
 //!
 //! A node that loses the leadership drops this value; the next one begins with what was published.
 
-use ottla_model::{LeaderEpoch, Offset};
+use ottla_env::clock::Monotonic;
+use ottla_model::{BrokerId, LeaderEpoch, Offset};
 use ottla_protocol::StrBytes;
 use ottla_protocol::records::control::LeaderChangeMessage;
 use ottla_protocol::records::control::leader_change_message::Voter;
@@ -16,6 +17,8 @@ use ottla_records::ControlRecordType;
 use std::sync::Arc;
 
 use crate::batch::{Batch, BatchEncoder, encode_control};
+use crate::controller::fencing::fence;
+use crate::controller::liveness::{Contacts, Liveness};
 use crate::controller::registration::{Registration, feature_changes, leader_changes, register_broker};
 use crate::controller::{Deciding, Now, PARTITIONS_PER_REQUEST_MAX, Rules, TopicIds};
 use crate::delta::Delta;
@@ -48,6 +51,10 @@ pub(crate) struct ActiveController {
     rules: Rules,
     epoch: LeaderEpoch,
     working: Working,
+    /// Which brokers live, since this value does.
+    liveness: Liveness,
+    /// The moment of the last decision.
+    now: Monotonic,
     /// Whether a log keeps the records; batches are not encoded otherwise.
     is_kept: bool,
     /// What was decided since the last proposal.
@@ -62,7 +69,10 @@ impl ActiveController {
         assert!(epoch > committed.image.leader_epoch(), "a new controller has an epoch of its own");
         let working = committed.without_delta();
         let base = working.image.metadata_offset() + 1;
-        let mut controller = ActiveController { rules, epoch, working, is_kept, growing: None, base };
+        let now = Monotonic::default();
+        let liveness = Liveness::of(&working.image, rules.broker_session_timeout(), None, now);
+        let mut controller =
+            ActiveController { rules, epoch, working, liveness, now, is_kept, growing: None, base };
         controller.rules.refresh(&controller.working.image);
         controller
     }
@@ -78,6 +88,7 @@ impl ActiveController {
     /// The control record that says who leads from here on, and under which epoch.
     pub fn leader_change(&mut self, now: Now) -> Proposal {
         assert!(self.growing.is_none() && self.base == self.next_offset(), "an epoch begins with it");
+        self.refresh_sessions(now.monotonic);
         let voter = || Voter { voter_id: self.rules.node_id.0, ..Voter::default() };
         let message = LeaderChangeMessage {
             leader_id: self.rules.node_id.0,
@@ -111,18 +122,52 @@ impl ActiveController {
         (parts, !changes.is_empty())
     }
 
-    /// The record by which this node serves; its broker epoch is the record's own offset.
-    pub fn registration(&self, registration: &Registration) -> Vec<MetadataRecord> {
+    /// The record by which this node serves; its broker epoch is the record's own offset. It lives as long as this
+    /// process does, and needs no session.
+    pub fn registration(&mut self, registration: &Registration) -> Vec<MetadataRecord> {
         let offset = self.next_offset();
+        self.liveness.on_unregistered(self.rules.node_id);
         vec![register_broker(self.rules.node_id, registration, &self.rules.features, offset).into()]
     }
 
     /// Decides and applies what was decided; the answer is due when it is committed.
     pub fn decide(&mut self, decide: Decide, now: Now, topic_ids: TopicIds<'_>) -> Answer {
-        let deciding = Deciding { image: &self.working.image, rules: &self.rules, now, topic_ids };
+        self.now = now.monotonic;
+        let ActiveController { working, rules, liveness, .. } = self;
+        let deciding = Deciding { image: &working.image, rules, now, topic_ids, liveness };
         let Decided { records, answer } = decide(Some(deciding));
         self.apply(records, now);
         answer
+    }
+
+    /// A fresh session for every broker that is registered and not fenced.
+    fn refresh_sessions(&mut self, now: Monotonic) {
+        self.liveness = Liveness::of(&self.working.image, self.rules.broker_session_timeout(), None, now);
+        self.now = now;
+    }
+
+    /// When `on_time` has something to do.
+    pub fn next_deadline(&self) -> Option<Monotonic> {
+        self.liveness.next_deadline()
+    }
+
+    /// Fences who was not heard in time. `contacts` has what came and waits to be decided: a controller that is busy
+    /// takes nobody for dead who told it otherwise (KAFKA-15019).
+    pub fn on_time(&mut self, now: Now, contacts: &Contacts) -> Vec<BrokerId> {
+        if self.next_deadline().is_none_or(|deadline| now.monotonic <= deadline) {
+            return Vec::new();
+        }
+        self.now = now.monotonic;
+        for (id, (epoch, heard)) in contacts {
+            self.liveness.on_contact(*id, *epoch, *heard);
+        }
+        let expired = self.liveness.take_expired(now.monotonic);
+        for id in &expired {
+            let mut records = Vec::new();
+            fence(&self.working.image, &self.rules, *id, &mut records);
+            self.apply(records, now);
+        }
+        expired
     }
 
     /// Applies records to the working image and adds them to the next proposal.
@@ -176,5 +221,7 @@ impl ActiveController {
         self.working = committed.without_delta();
         self.growing = None;
         self.base = self.next_offset();
+        // What was heard may belong to registrations that are undone.
+        self.refresh_sessions(self.now);
     }
 }

@@ -3,13 +3,20 @@
 //! request to the node that leads.
 
 use ottla_env::BoxFuture;
+use ottla_model::BrokerId;
 use ottla_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest, AlterPartitionResponse,
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
     CreateTopicsRequest, CreateTopicsResponse,
 };
 
-use crate::metadata::OperationError;
+use crate::controller::Deciding;
+use crate::controller::alter_partition::decide_alter_partition;
+use crate::controller::create_topics::decide_create_topics;
+use crate::controller::heartbeat::decide_heartbeat;
+use crate::controller::producer_ids::decide_allocate_for;
+use crate::controller::register_broker::decide_register_broker;
+use crate::metadata::{Metadata, OperationError};
 
 /// What becomes of a request to the controller. `NotController` in an answer, or no answer at all, leaves it
 /// to the caller to ask again: only it knows whether that is right.
@@ -29,4 +36,37 @@ pub trait ControllerChannel: Send + Sync {
 
     /// Topics that a broker makes for a client that needs them.
     fn create_topics(&self, request: CreateTopicsRequest) -> Reached<CreateTopicsResponse>;
+}
+
+/// On the node whose controller is active. Elsewhere the answer is NOT_CONTROLLER.
+impl ControllerChannel for Metadata {
+    fn register_broker(&self, request: BrokerRegistrationRequest) -> Reached<BrokerRegistrationResponse> {
+        self.reach(move |Deciding { image, rules, liveness, now, .. }| {
+            decide_register_broker(image, rules, liveness, &request, now.monotonic)
+        })
+    }
+
+    fn heartbeat(&self, request: BrokerHeartbeatRequest) -> Reached<BrokerHeartbeatResponse> {
+        let heard = self.on_contact(BrokerId(request.broker_id), request.broker_epoch);
+        self.reach(move |Deciding { image, rules, liveness, .. }| {
+            decide_heartbeat(image, rules, liveness, &request, heard)
+        })
+    }
+
+    fn alter_partition(&self, request: AlterPartitionRequest) -> Reached<AlterPartitionResponse> {
+        self.reach(move |Deciding { image, rules, .. }| decide_alter_partition(image, rules, &request))
+    }
+
+    fn allocate_producer_ids(
+        &self,
+        request: AllocateProducerIdsRequest,
+    ) -> Reached<AllocateProducerIdsResponse> {
+        self.reach(move |Deciding { image, .. }| decide_allocate_for(image, &request))
+    }
+
+    fn create_topics(&self, request: CreateTopicsRequest) -> Reached<CreateTopicsResponse> {
+        self.reach(move |Deciding { image, rules, topic_ids, .. }| {
+            decide_create_topics(image, rules, &request, topic_ids)
+        })
+    }
 }

@@ -8,6 +8,7 @@
 
 mod active_controller;
 mod batch;
+mod broker_epoch;
 pub mod client_quotas;
 pub mod controller;
 mod controller_channel;
@@ -28,7 +29,9 @@ mod publisher;
 #[cfg(test)]
 mod publisher_tests;
 mod quorum;
+mod quorum_loop;
 mod quorum_state;
+mod raft;
 mod records_of;
 mod recovery;
 mod replay;
@@ -36,6 +39,7 @@ mod snapshot;
 mod store;
 mod upkeep;
 
+pub use broker_epoch::BrokerEpoch;
 pub use controller::ApiError;
 pub use controller::features::Feature;
 pub use controller::producer_ids::{PRODUCER_IDS_PER_BLOCK, ProducerIdBlock};
@@ -47,4 +51,5 @@ pub use image::{ConfigResource, Image, Overrides, PartitionImage, Replicas, Reso
 pub use metadata::{Metadata, MetadataOptions, OpenError, OperationError};
 pub use metadata_log::{CommitError, LogOpenError, metadata_partition};
 pub use quorum::{Leadership, Quorum, RaftTransport, Voter};
+pub use raft::founding::found_cluster;
 pub use replay::Working;

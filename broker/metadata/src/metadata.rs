@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
+use ottla_env::clock::Monotonic;
 use ottla_env::tasks::ThreadHandle;
 use ottla_log::LogManager;
 use ottla_model::limits::METADATA_EVENTS_QUEUED_MAX;
-use ottla_model::{ErrorCode, Offset, TopicName};
+use ottla_model::{BrokerId, ErrorCode, Offset, TopicName};
 use ottla_protocol::messages::{
     AlterClientQuotasRequest, AlterClientQuotasResponse, AlterConfigsRequest, AlterConfigsResponse,
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
@@ -21,10 +23,11 @@ use ottla_protocol::messages::{
     DescribeQuorumRequest, DescribeQuorumResponse, DescribeUserScramCredentialsRequest,
     DescribeUserScramCredentialsResponse, ElectLeadersRequest, ElectLeadersResponse,
     IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest,
-    ListPartitionReassignmentsResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
+    ListPartitionReassignmentsResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
+    UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::active_controller::Decided;
 use crate::controller::features::{Feature, decide_update_features};
@@ -32,13 +35,16 @@ use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_
 use crate::controller::registration::Registration;
 use crate::controller::{
     ApiError, Deciding, Decision, acls, client_quotas, configs, create_topics, delete_topics, elections,
-    partitions, quorum, reassignments, scram,
+    partitions, quorum, reassignments, register_broker, scram,
 };
+use crate::controller_channel::Reached;
 use crate::delta::{Delta, ImageListener};
 use crate::image::Image;
 use crate::metadata_log::{CommitError, LogOpenError};
 use crate::metadata_loop::{Event, MetadataLoop};
 use crate::publisher::Shared;
+use crate::quorum::{Leadership, Quorum};
+use crate::quorum_loop::QuorumLoop;
 
 /// What a start is given.
 #[derive(Clone)]
@@ -55,6 +61,8 @@ pub struct MetadataOptions {
     pub unclean_stop: bool,
     /// Where the log is damaged, go on without what is behind (a copy of it is kept).
     pub accept_loss: bool,
+    /// The controllers that vote, this node among them; `logs` are there then. `None`: this node leads itself.
+    pub quorum: Option<Quorum>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -95,29 +103,50 @@ pub struct Metadata {
     env: Env,
     events: mpsc::Sender<Event>,
     /// Until `start`: what the thread will own.
-    waiting: Mutex<Option<(MetadataLoop, mpsc::Receiver<Event>)>>,
+    waiting: Mutex<Option<(Driver, mpsc::Receiver<Event>)>>,
     thread: Mutex<Option<ThreadHandle>>,
+    leadership: watch::Receiver<Leadership>,
+}
+
+/// What the thread runs.
+enum Driver {
+    Lone(Box<MetadataLoop>),
+    Voter(Box<QuorumLoop>),
 }
 
 impl Metadata {
     /// Reads what the disk holds; a new folder becomes a new cluster. Nothing is changed yet but
-    /// through records appended for this start.
+    /// through records appended for this start. One voter of several leads nothing yet, and knows what a
+    /// snapshot says alone: what is behind it may not be committed.
     pub fn open(env: &Env, options: MetadataOptions) -> Result<Arc<Metadata>, OpenError> {
-        let (metadata_loop, shared) = MetadataLoop::open(env, options)?;
+        let (driver, shared, leadership) = match options.quorum.clone() {
+            None => {
+                let node_id = BrokerId(options.config.node_id);
+                let (metadata_loop, shared) = MetadataLoop::open(env, options)?;
+                let epoch = shared.image.load().leader_epoch();
+                let leadership = watch::channel(Leadership { leader: Some(node_id), epoch }).1;
+                (Driver::Lone(Box::new(metadata_loop)), shared, leadership)
+            }
+            Some(quorum) => {
+                let (quorum_loop, shared, leadership) = QuorumLoop::open(env, options, quorum)?;
+                (Driver::Voter(Box::new(quorum_loop)), shared, leadership)
+            }
+        };
         let (events, receiver) = mpsc::channel(METADATA_EVENTS_QUEUED_MAX);
         Ok(Arc::new(Metadata {
             shared,
             env: env.clone(),
             events,
-            waiting: Mutex::new(Some((metadata_loop, receiver))),
+            waiting: Mutex::new(Some((driver, receiver))),
             thread: Mutex::new(None),
+            leadership,
         }))
     }
 
     /// Lets small logs reach what only large ones do. Before `start`.
     #[cfg(test)]
     pub(crate) fn set_upkeep_thresholds(&self, snapshot_bytes: u64, materialise_bytes: u64) {
-        if let Some((metadata_loop, _)) = self.waiting.lock().as_mut() {
+        if let Some((Driver::Lone(metadata_loop), _)) = self.waiting.lock().as_mut() {
             metadata_loop.set_upkeep_thresholds(snapshot_bytes, materialise_bytes);
         }
     }
@@ -135,13 +164,39 @@ impl Metadata {
         listeners.push(listener);
     }
 
-    /// Registers this node as a broker that serves, and begins to decide.
+    /// Registers this node as a broker that serves, and begins to decide. One voter of several only begins to
+    /// take part in the quorum: its broker registers with whoever leads.
     pub fn start(&self, registration: &Registration) -> Result<(), OpenError> {
-        let Some((mut metadata_loop, receiver)) = self.waiting.lock().take() else { return Ok(()) };
-        metadata_loop.register(registration)?;
-        let thread = self.env.tasks.spawn_thread("metadata", Box::new(move || metadata_loop.run(receiver)));
-        *self.thread.lock() = Some(thread);
+        let Some((driver, receiver)) = self.waiting.lock().take() else { return Ok(()) };
+        let run: Box<dyn FnOnce() + Send> = match driver {
+            Driver::Lone(mut metadata_loop) => {
+                metadata_loop.register(registration)?;
+                Box::new(move || metadata_loop.run(receiver))
+            }
+            Driver::Voter(quorum_loop) => Box::new(move || quorum_loop.run(receiver)),
+        };
+        *self.thread.lock() = Some(self.env.tasks.spawn_thread("metadata", run));
         Ok(())
+    }
+
+    /// Who leads the quorum, as far as this node knows.
+    pub fn leadership(&self) -> Leadership {
+        *self.leadership.borrow()
+    }
+
+    /// Tells of every change of the leadership.
+    pub fn leadership_changes(&self) -> watch::Receiver<Leadership> {
+        self.leadership.clone()
+    }
+
+    /// A frame came from a voter. Never waits; where too many are queued it is dropped, as a network may.
+    pub fn on_raft_frame(&self, from: BrokerId, frame: Bytes) {
+        drop(self.events.try_send(Event::Frame(from, frame)));
+    }
+
+    /// The connection to a voter was closed: if it led, it may be gone.
+    pub fn on_voter_disconnected(&self, id: BrokerId) {
+        drop(self.events.try_send(Event::Disconnected(id)));
     }
 
     /// Ends the controller after what is queued; what was answered is on the disk.
@@ -161,23 +216,33 @@ impl Metadata {
         &self,
         decide: impl FnOnce(Deciding<'_>) -> Result<Decision<R>, ApiError> + Send + 'static,
     ) -> Result<R, OperationError> {
-        let (sender, receiver) = oneshot::channel::<Result<R, OperationError>>();
-        let event = Event::Decide(Box::new(move |deciding| {
-            // A node that does not lead decides nothing.
-            let decided = deciding.map_or_else(|| Err(ApiError::bare(ErrorCode::NotController)), decide);
-            let (records, answer) = match decided {
-                Ok(Decision { records, response }) => (records, Ok(response)),
-                Err(error) => (Vec::new(), Err(OperationError::Refused(error))),
-            };
-            let answer = move |committed: Result<(), CommitError>| {
-                let result = committed.map_err(OperationError::Commit).and(answer);
-                // The connection that waits for it may be gone.
-                drop(sender.send(result));
-            };
-            Decided { records, answer: Box::new(answer) }
-        }));
-        self.events.send(event).await.map_err(|_| OperationError::Stopping)?;
-        receiver.await.unwrap_or(Err(OperationError::Stopping))
+        decide_by(self.events.clone(), decide).await
+    }
+
+    /// The same for one who does not keep this room.
+    pub(crate) fn reach<R: Send + 'static>(
+        &self,
+        decide: impl FnOnce(Deciding<'_>) -> Result<Decision<R>, ApiError> + Send + 'static,
+    ) -> Reached<R> {
+        Box::pin(decide_by(self.events.clone(), decide))
+    }
+
+    /// A broker was heard, now.
+    pub(crate) fn on_contact(&self, id: BrokerId, epoch: i64) -> Monotonic {
+        let now = self.env.clock.monotonic();
+        self.shared.contacts.lock().insert(id, (epoch, now));
+        now
+    }
+
+    /// Takes a broker off the list of those that are registered.
+    pub async fn unregister_broker(
+        &self,
+        request: UnregisterBrokerRequest,
+    ) -> Result<UnregisterBrokerResponse, OperationError> {
+        self.decide(move |Deciding { image, rules, liveness, .. }| {
+            register_broker::decide_unregister_broker(image, rules, liveness, &request)
+        })
+        .await
     }
 
     pub async fn create_topics(
@@ -245,7 +310,10 @@ impl Metadata {
         &self,
         request: ElectLeadersRequest,
     ) -> Result<ElectLeadersResponse, OperationError> {
-        self.decide(move |Deciding { image, .. }| elections::decide_elect_leaders(image, &request)).await
+        self.decide(move |Deciding { image, rules, .. }| {
+            elections::decide_elect_leaders(image, rules, &request)
+        })
+        .await
     }
 
     pub async fn update_features(
@@ -334,4 +402,27 @@ impl Metadata {
     pub fn describe_quorum(&self, request: &DescribeQuorumRequest, version: i16) -> DescribeQuorumResponse {
         quorum::describe_quorum(&self.image(), request, version, self.env.clock.wall_ms())
     }
+}
+
+async fn decide_by<R: Send + 'static>(
+    events: mpsc::Sender<Event>,
+    decide: impl FnOnce(Deciding<'_>) -> Result<Decision<R>, ApiError> + Send + 'static,
+) -> Result<R, OperationError> {
+    let (sender, receiver) = oneshot::channel::<Result<R, OperationError>>();
+    let event = Event::Decide(Box::new(move |deciding| {
+        // A node that does not lead decides nothing.
+        let decided = deciding.map_or_else(|| Err(ApiError::bare(ErrorCode::NotController)), decide);
+        let (records, answer) = match decided {
+            Ok(Decision { records, response }) => (records, Ok(response)),
+            Err(error) => (Vec::new(), Err(OperationError::Refused(error))),
+        };
+        let answer = move |committed: Result<(), CommitError>| {
+            let result = committed.map_err(OperationError::Commit).and(answer);
+            // The connection that waits for it may be gone.
+            drop(sender.send(result));
+        };
+        Decided { records, answer: Box::new(answer) }
+    }));
+    events.send(event).await.map_err(|_| OperationError::Stopping)?;
+    receiver.await.unwrap_or(Err(OperationError::Stopping))
 }

@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ottla_env::Env;
 use ottla_model::limits::{METADATA_COMMIT_BYTES, METADATA_EVENTS_PER_COMMIT_MAX};
 use ottla_model::{BrokerId, LeaderEpoch, Offset, TopicId};
@@ -28,6 +29,10 @@ use crate::upkeep::Upkeep;
 
 pub(crate) enum Event {
     Decide(Decide),
+    /// From another voter.
+    Frame(BrokerId, Bytes),
+    /// The connection to a voter was closed.
+    Disconnected(BrokerId),
     Stop,
 }
 
@@ -173,6 +178,11 @@ impl MetadataLoop {
         let now = self.now();
         let rng = self.env.rng.clone();
         let mut topic_ids = || TopicId::from_random(|| rng.next_16());
+        if let Some(controller) = &mut self.controller {
+            for id in controller.on_time(now, &self.shared.contacts.lock()) {
+                tracing::info!("broker {id} is fenced: its session is over");
+            }
+        }
         for event in events {
             match (event, &mut self.controller) {
                 (Event::Stop, _) => is_stopping = true,
@@ -183,6 +193,8 @@ impl MetadataLoop {
                     }
                 }
                 (Event::Decide(decide), None) => answers.push(decide(None).answer),
+                // A lone node has nobody to hear from.
+                (Event::Frame(..) | Event::Disconnected(_), _) => {}
             }
         }
         self.finish(answers);
@@ -221,7 +233,7 @@ impl MetadataLoop {
 }
 
 /// A panic behind the room would leave readers with facts that no log keeps: the process ends.
-struct AbortOnPanic;
+pub(crate) struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {

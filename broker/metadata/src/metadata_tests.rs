@@ -41,6 +41,7 @@ pub(crate) fn options(logs: Option<Arc<LogManager>>) -> MetadataOptions {
         sync: true,
         unclean_stop: false,
         accept_loss: false,
+        quorum: None,
     }
 }
 
@@ -467,8 +468,13 @@ fn the_log_of_apache_kafka_is_taken_over() {
         image.finalized_features().map(|(name, level)| (name.to_owned(), level)).collect();
     assert_eq!(
         finalized,
-        [("group.version", 1), ("metadata.version", 30), ("transaction.version", 2)]
-            .map(|(name, level)| (name.to_owned(), level))
+        [
+            ("eligible.leader.replicas.version", 1),
+            ("group.version", 1),
+            ("metadata.version", 30),
+            ("transaction.version", 2)
+        ]
+        .map(|(name, level)| (name.to_owned(), level))
     );
     run(async {
         assert_eq!(create(&metadata, "orders_v1").await, Ok(17));

@@ -17,6 +17,7 @@ use ottla_model::{LeaderEpoch, Offset};
 use parking_lot::Mutex;
 
 use crate::batch::Entry;
+use crate::controller::liveness::Contacts;
 use crate::delta::{Delta, ImageListener};
 use crate::image::Image;
 use crate::replay::Working;
@@ -25,11 +26,14 @@ use crate::replay::Working;
 pub(crate) struct Shared {
     pub image: ArcSwap<Image>,
     pub listeners: Mutex<Vec<Arc<dyn ImageListener>>>,
+    /// When brokers were last heard: written as a heartbeat comes, however long it waits then.
+    pub contacts: Mutex<Contacts>,
 }
 
 impl Shared {
     pub fn new(image: Image) -> Arc<Shared> {
-        Arc::new(Shared { image: ArcSwap::from_pointee(image), listeners: Mutex::new(Vec::new()) })
+        let image = ArcSwap::from_pointee(image);
+        Arc::new(Shared { image, listeners: Mutex::default(), contacts: Mutex::default() })
     }
 }
 

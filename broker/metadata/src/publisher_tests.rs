@@ -107,7 +107,8 @@ fn history(controller: &mut ActiveController) -> Vec<Proposal> {
     for part in parts {
         controller.apply(part, now());
     }
-    controller.apply(controller.registration(&Registration::default()), now());
+    let records = controller.registration(&Registration::default());
+    controller.apply(records, now());
     proposals.extend(controller.take_proposal());
     let mut step = |controller: &mut ActiveController, records: Vec<MetadataRecord>| {
         controller.apply(records, now());

@@ -253,7 +253,21 @@ fn replay_partition_change(image: &mut Image, delta: &mut Delta, record: &Partit
     else {
         return;
     };
-    let partition = Arc::make_mut(slot);
+    change_partition(Arc::make_mut(slot), record);
+    delta.on_partition_changed(id, PartitionIndex(record.partition_id));
+}
+
+/// A partition as it is after a change that is not replayed yet.
+pub(crate) fn changed_partition(
+    partition: &PartitionImage,
+    record: &PartitionChangeRecord,
+) -> PartitionImage {
+    let mut partition = partition.clone();
+    change_partition(&mut partition, record);
+    partition
+}
+
+fn change_partition(partition: &mut PartitionImage, record: &PartitionChangeRecord) {
     partition.partition_epoch += 1;
     if record.leader != NO_LEADER_CHANGE {
         partition.leader = leader(record.leader);
@@ -285,7 +299,6 @@ fn replay_partition_change(image: &mut Image, delta: &mut Delta, record: &Partit
         }
     }
     partition.rare = rare(facts);
-    delta.on_partition_changed(id, PartitionIndex(record.partition_id));
 }
 
 fn replay_clear_elr(image: &mut Image, delta: &mut Delta, topic_name: &str) {

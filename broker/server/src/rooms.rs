@@ -78,6 +78,7 @@ impl Rooms {
             sync: durability != Durability::Os,
             unclean_stop: !opening.was_clean,
             accept_loss: opening.accept_metadata_loss,
+            quorum: None,
         };
         let metadata = Metadata::open(env, options).map_err(|error| {
             if opening.was_clean {

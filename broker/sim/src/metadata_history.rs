@@ -319,6 +319,7 @@ impl MetadataHistory {
             sync: true,
             unclean_stop: recovery.dirs.iter().any(|dir| !dir.was_clean),
             accept_loss: false,
+            quorum: None,
         };
         let metadata = Metadata::open(&env, options).map_err(|error| {
             assert!(!matches!(error, OpenError::Damaged { .. }), "a crash is taken for damage: {error}");

@@ -84,6 +84,14 @@ keys! {
     pub request_partition_size_limit: i32 = row("max.request.partition.size.limit", Int, Some("2000"), at_least(1), ReadOnly, Medium)
         .doc("Most partitions in one answer to DescribeTopicPartitions.");
 
+    // Replicas and the brokers that hold them.
+    pub min_insync_replicas: i32 = row("min.insync.replicas", Int, Some("1"), at_least(1), ClusterWide, High)
+        .doc("Replicas that must have a write before acks=all is answered.");
+    pub unclean_leader_election_enable: bool = row("unclean.leader.election.enable", Boolean, Some("false"), Any, ClusterWide, High)
+        .doc("Whether a replica that is out of sync may become leader and lose data.");
+    pub broker_session_timeout_ms: i64 = row("broker.session.timeout.ms", Int, Some("9000"), Any, ReadOnly, Medium)
+        .doc("A broker silent for this long is taken to be dead.");
+
     // Consumer groups.
     pub group_session_timeout_ms_min: i32 = row("group.min.session.timeout.ms", Int, Some("6000"), Any, ReadOnly, Medium)
         .doc("Smallest session timeout a classic member may ask for.");

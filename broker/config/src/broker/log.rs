@@ -82,8 +82,6 @@ pub(crate) static LOG: &[ConfigRow] = &[
         .doc("How long a deleted file stays on disk before it is removed."),
     row("message.max.bytes", Int, Some("1048588"), at_least(0), ClusterWide, High)
         .doc("Largest record batch that is accepted, as it is on the wire."),
-    row("min.insync.replicas", Int, Some("1"), at_least(1), ClusterWide, High)
-        .doc("Replicas that must have a write before acks=all is answered."),
     row("remote.fetch.max.wait.ms", Int, Some("500"), at_least(1), ClusterWide, Medium)
         .doc("How long a fetch may wait for tiered data."),
     row("remote.list.offsets.request.timeout.ms", Long, Some("30000"), at_least(1), ClusterWide, Medium)

@@ -24,8 +24,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How often a broker tells the controller that it lives."),
     row("broker.id", Int, Some("-1"), Any, ReadOnly, High)
         .doc("Older name of node.id."),
-    row("broker.session.timeout.ms", Int, Some("9000"), Any, ReadOnly, Medium)
-        .doc("A broker silent for this long is taken to be dead."),
     row("client.quota.callback.class", Class, None, Any, ReadOnly, Low)
         .doc("Java class that decides client quotas."),
     row("config.providers", List, Some(""), list(&[], true), ClusterWide, Low)
@@ -172,8 +170,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("First time allowed to set up a connection to another broker."),
     row("socket.listen.backlog.size", Int, Some("50"), at_least(1), ReadOnly, Medium)
         .doc("Connections the system queues before they are accepted."),
-    row("unclean.leader.election.enable", Boolean, Some("false"), Any, ClusterWide, High)
-        .doc("Whether a replica that is out of sync may become leader and lose data."),
     row("unclean.leader.election.interval.ms", Long, Some("300000"), at_least(1), ReadOnly, Medium).internal()
         .doc("How often unclean elections are considered."),
     row("unstable.api.versions.enable", Boolean, Some("false"), Any, ReadOnly, High).internal()

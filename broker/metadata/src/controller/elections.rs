@@ -13,19 +13,15 @@ use ottla_protocol::messages::list_partition_reassignments_response::{
 };
 use ottla_protocol::records::metadata::{MetadataRecord, PartitionChangeRecord};
 
-use crate::controller::{ApiError, Decision, wire_error};
-use crate::image::{Image, PartitionImage, TopicImage};
-
-#[derive(Clone, Copy, PartialEq)]
-enum Election {
-    Preferred,
-    Unclean,
-}
+use crate::controller::partition_change::{Candidates, Election, PartitionChange};
+use crate::controller::{ApiError, Decision, Rules, wire_error};
+use crate::image::{Image, TopicImage};
 
 /// Moves leadership where it is wanted. Asked for all partitions, only those are named where
 /// something happened.
 pub fn decide_elect_leaders(
     image: &Image,
+    rules: &Rules,
     request: &ElectLeadersRequest,
 ) -> Result<Decision<ElectLeadersResponse>, ApiError> {
     let election = match request.election_type {
@@ -41,7 +37,7 @@ pub fn decide_elect_leaders(
         None => {
             for topic in image.topics() {
                 let indexes = 0..topic.partitions.len() as i32;
-                let mut result = elect_in_topic(image, &topic.name, indexes, election, &mut records);
+                let mut result = elect_in_topic((image, rules), &topic.name, indexes, election, &mut records);
                 result
                     .partition_result
                     .retain(|partition| partition.error_code != ErrorCode::ElectionNotNeeded.code());
@@ -52,7 +48,7 @@ pub fn decide_elect_leaders(
             for topic in topics {
                 let name = TopicName::new(&topic.topic);
                 let indexes = topic.partitions.iter().copied();
-                let result = elect_in_topic(image, &name, indexes, election, &mut records);
+                let result = elect_in_topic((image, rules), &name, indexes, election, &mut records);
                 response.replica_election_results.push(result);
             }
         }
@@ -61,7 +57,7 @@ pub fn decide_elect_leaders(
 }
 
 fn elect_in_topic(
-    image: &Image,
+    facts: (&Image, &Rules),
     name: &TopicName,
     indexes: impl Iterator<Item = i32>,
     election: Election,
@@ -69,7 +65,7 @@ fn elect_in_topic(
 ) -> ReplicaElectionResult {
     let partition = |index: i32| {
         let result =
-            elect(image, name, PartitionIndex(index), election).map(|record| records.push(record.into()));
+            elect(facts, name, PartitionIndex(index), election).map(|record| records.push(record.into()));
         let (code, text) = wire_error(&result);
         PartitionResult::default().with_partition_id(index).with_error_code(code).with_error_message(text)
     };
@@ -79,7 +75,7 @@ fn elect_in_topic(
 }
 
 fn elect(
-    image: &Image,
+    (image, rules): (&Image, &Rules),
     name: &TopicName,
     index: PartitionIndex,
     election: Election,
@@ -90,58 +86,22 @@ fn elect(
         topic.partition(index).ok_or_else(|| unknown(format!("No such partition as {name}-{index}")))?;
     let is_settled = match election {
         Election::Preferred => partition.leader.is_some() && partition.leader == partition.preferred_leader(),
-        Election::Unclean => partition.leader.is_some(),
+        Election::Online | Election::Unclean => partition.leader.is_some(),
     };
     if is_settled {
         let text = "Leader election not needed for topic partition.";
         return Err(ApiError::new(ErrorCode::ElectionNotNeeded, text));
     }
-    elected(image, topic, partition, index, election).ok_or_else(|| match election {
+    let change = PartitionChange::of(Candidates::of(image), rules, topic, index.0 as usize);
+    change.election(election).build().ok_or_else(|| match election {
         Election::Preferred => {
             ApiError::new(ErrorCode::PreferredLeaderNotAvailable, "The preferred leader was not available.")
         }
-        Election::Unclean => ApiError::new(
+        Election::Online | Election::Unclean => ApiError::new(
             ErrorCode::EligibleLeadersNotAvailable,
             "Eligible topic partition leaders are not available.",
         ),
     })
-}
-
-fn elected(
-    image: &Image,
-    topic: &TopicImage,
-    partition: &PartitionImage,
-    index: PartitionIndex,
-    election: Election,
-) -> Option<PartitionChangeRecord> {
-    let can_lead = |id: &BrokerId| image.is_active(*id);
-    let mut record = PartitionChangeRecord {
-        topic_id: topic.id.0,
-        partition_id: index.0,
-        ..PartitionChangeRecord::default()
-    };
-    match election {
-        Election::Preferred => {
-            let preferred = partition.preferred_leader().filter(can_lead)?;
-            if !partition.isr.contains(&preferred) {
-                return None;
-            }
-            record.leader = preferred.0;
-        }
-        Election::Unclean => {
-            let in_sync = partition.replicas.iter().find(|id| partition.isr.contains(id) && can_lead(id));
-            match in_sync {
-                Some(id) => record.leader = id.0,
-                None => {
-                    let id = partition.replicas.iter().find(|id| can_lead(id))?;
-                    record.leader = id.0;
-                    record.isr = Some(vec![id.0]);
-                    record.leader_recovery_state = 1;
-                }
-            }
-        }
-    }
-    Some(record)
 }
 
 /// The reassignments under way.
@@ -201,7 +161,7 @@ mod tests {
         let request = ElectLeadersRequest::default()
             .with_election_type(election_type)
             .with_topic_partitions(topics.map(|topics| topics.iter().map(partitions).collect()));
-        let decision = decide_elect_leaders(cluster.image(), &request).expect("a known type");
+        let decision = decide_elect_leaders(cluster.image(), &cluster.rules, &request).expect("a known type");
         cluster.apply(decision.records);
         let results = decision.response.replica_election_results;
         results.iter().flat_map(|topic| topic.partition_result.iter().map(|p| p.error_code)).collect()
@@ -216,7 +176,7 @@ mod tests {
         assert!(ask(&mut cluster, 0, None).is_empty());
         let request = ElectLeadersRequest::default().with_election_type(5);
         let text = "Unknown election type 5";
-        let refused = decide_elect_leaders(cluster.image(), &request).err();
+        let refused = decide_elect_leaders(cluster.image(), &cluster.rules, &request).err();
         assert_eq!(refused, Some(ApiError::new(ErrorCode::InvalidRequest, text)));
     }
 

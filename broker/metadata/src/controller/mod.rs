@@ -5,17 +5,25 @@
 //! `ConfigurationControlManager`, `ControllerApis`). Authorization comes before, by the caller.
 
 pub mod acls;
+pub(crate) mod alter_partition;
+#[cfg(test)]
+mod broker_life_tests;
 pub mod client_quotas;
 pub mod configs;
 pub mod create_topics;
 pub mod delete_topics;
 pub mod elections;
 pub mod features;
+pub(crate) mod fencing;
+pub(crate) mod heartbeat;
+pub(crate) mod liveness;
+pub(crate) mod partition_change;
 pub mod partitions;
 pub mod placement;
 pub mod producer_ids;
 pub mod quorum;
 pub mod reassignments;
+pub(crate) mod register_broker;
 pub mod registration;
 pub mod rules;
 pub mod scram;
@@ -104,6 +112,8 @@ pub struct Deciding<'a> {
     pub rules: &'a Rules,
     pub now: Now,
     pub topic_ids: TopicIds<'a>,
+    /// Which brokers live.
+    pub(crate) liveness: &'a mut liveness::Liveness,
 }
 
 /// Names that occur more than once.

@@ -101,7 +101,7 @@ pub(crate) fn new_partition(
 }
 
 /// The directory a broker with only one will use (`ClusterControlManager.defaultDir`).
-fn default_directory(image: &Image, id: BrokerId) -> Uuid {
+pub(crate) fn default_directory(image: &Image, id: BrokerId) -> Uuid {
     match image.broker(id).map(|broker| broker.log_dirs.as_slice()) {
         Some([only]) => *only,
         _ => DIRECTORY_UNASSIGNED,

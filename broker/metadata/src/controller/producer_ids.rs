@@ -2,8 +2,10 @@
 //! Core.
 
 use ottla_model::{BrokerId, ErrorCode, ProducerId};
+use ottla_protocol::messages::{AllocateProducerIdsRequest, AllocateProducerIdsResponse};
 use ottla_protocol::records::metadata::ProducerIdsRecord;
 
+use crate::controller::fencing::check_broker_epoch;
 use crate::controller::{ApiError, Decision};
 use crate::image::Image;
 
@@ -15,6 +17,20 @@ pub const PRODUCER_IDS_PER_BLOCK: i64 = 1000;
 pub struct ProducerIdBlock {
     pub first: ProducerId,
     pub count: i64,
+}
+
+/// A block for the broker that asks, under its epoch (`ProducerIdControlManager.generateNextProducerId`).
+pub(crate) fn decide_allocate_for(
+    image: &Image,
+    request: &AllocateProducerIdsRequest,
+) -> Result<Decision<AllocateProducerIdsResponse>, ApiError> {
+    let id = BrokerId(request.broker_id.0);
+    check_broker_epoch(image, id, request.broker_epoch)?;
+    let Decision { records, response } = decide_allocate_producer_ids(image, id)?;
+    let response = AllocateProducerIdsResponse::default()
+        .with_producer_id_start(response.first.0.into())
+        .with_producer_id_len(i32::try_from(response.count).unwrap_or(i32::MAX));
+    Ok(Decision { records, response })
 }
 
 pub fn decide_allocate_producer_ids(

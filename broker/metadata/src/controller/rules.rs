@@ -2,6 +2,7 @@
 //! Core.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ottla_config::{
     BrokerConfig, ConfigError, ConfigErrorKind, ConfigSources, OpType, ResourceKind, apply_op,
@@ -14,7 +15,7 @@ use ottla_protocol::messages::create_topics_response::CreatableTopicConfigs;
 
 use crate::controller::ApiError;
 use crate::controller::features::Feature;
-use crate::image::{ConfigResource, Image, ResourceType};
+use crate::image::{ConfigResource, Image, ResourceType, TopicImage};
 
 /// The configuration in force and what the process serves.
 #[derive(Clone, Debug)]
@@ -42,6 +43,30 @@ impl Rules {
 
     pub fn default_replication_factor(&self) -> i16 {
         self.config.default_replication_factor
+    }
+
+    /// How long a broker that is not heard still counts as alive.
+    pub fn broker_session_timeout(&self) -> Duration {
+        Duration::from_millis(self.config.broker_session_timeout_ms.max(1) as u64)
+    }
+
+    /// In-sync replicas a topic needs: one number for the whole cluster (KAFKA-16540), and not more than it has replicas
+    /// (`ReplicationControlManager.getTopicEffectiveMinIsr`).
+    pub fn min_isr(&self, topic: &TopicImage) -> usize {
+        let given = topic.overrides.get("min.insync.replicas").and_then(|value| value.parse().ok());
+        let min_isr = given.unwrap_or(self.config.min_insync_replicas);
+        usize::try_from(min_isr)
+            .unwrap_or(1)
+            .min(usize::try_from(topic.replication_factor()).unwrap_or(1))
+            .max(1)
+    }
+
+    /// Whether a topic would rather lose records than be without a leader.
+    pub fn may_elect_unclean(&self, topic: &TopicImage) -> bool {
+        let given = topic.overrides.get("unclean.leader.election.enable");
+        given.map_or(self.config.unclean_leader_election_enable, |value| {
+            value.trim().eq_ignore_ascii_case("true")
+        })
     }
 
     pub fn delete_topic_enable(&self) -> bool {
