@@ -211,7 +211,8 @@ impl Authentication {
             Stepped::Reply { token, lifetime } => {
                 let lifetime_ms = lifetime.map_or(0, |lifetime| lifetime.as_millis());
                 let response = SaslAuthenticateResponse::default()
-                    .with_error_message(None)
+                    // Kafka's default is an empty text.
+                    .with_error_message(Some(StrBytes::default()))
                     .with_auth_bytes(token.into())
                     .with_session_lifetime_ms(i64::try_from(lifetime_ms).unwrap_or(i64::MAX));
                 return Ok(request.answer(&response));
