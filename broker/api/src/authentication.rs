@@ -160,7 +160,9 @@ impl Authentication {
                 }
                 let response = response.with_error_code(ErrorCode::UnsupportedSaslMechanism.code());
                 let why = format!("there is no mechanism {:?}", &*body.mechanism);
-                Ok(self.fail(connection, session, Some(request.answer(&response)), None, &why))
+                // Who was known already gets no answer, as from Kafka.
+                let answer = (!session.is_again()).then(|| request.answer(&response));
+                Ok(self.fail(connection, session, answer, None, &why))
             }
             other => {
                 let why = format!("{} came before the login", other.name());
