@@ -1,4 +1,4 @@
-//! The other side of a login: what this node says where it logs in at another one (PLAIN, SCRAM).
+//! The other side of a login: what this node says where it logs in at another one (PLAIN, SCRAM, OAUTHBEARER).
 //! Core. The frames around the tokens are `network`'s.
 
 use subtle::ConstantTimeEq;
@@ -11,7 +11,7 @@ use crate::secret::Secret;
 /// Rounds that a server may ask for: more would be a way to keep this node busy.
 const ITERATIONS_MAX: i32 = 1_000_000;
 
-/// Who this node is elsewhere.
+/// Who this node is elsewhere. With OAUTHBEARER the password is the token.
 pub struct Credentials {
     pub name: String,
     pub password: Secret,
@@ -71,6 +71,10 @@ impl SaslClient {
                     [b"\0", credentials.name.as_bytes(), b"\0", credentials.password.bytes()].concat();
                 (Stage::Sent, token)
             }
+            SaslMechanism::OauthBearer => {
+                let token = credentials.password.bytes();
+                (Stage::Sent, [b"n,,\x01auth=Bearer ", token, b"\x01\x01"].concat())
+            }
             SaslMechanism::Scram(_) => {
                 let nonce = messages::random_text(random);
                 let name = credentials.name.replace('=', "=3D").replace(',', "=2C");
@@ -88,6 +92,8 @@ impl SaslClient {
 
     pub fn step(&mut self, token: &[u8]) -> Result<ClientStep, ClientError> {
         match (std::mem::replace(&mut self.stage, Stage::Done), self.mechanism) {
+            // The reason of a refusal, which is heard and then answered with an error.
+            (Stage::Sent, SaslMechanism::OauthBearer) if !token.is_empty() => Ok(ClientStep::Send(vec![1])),
             (Stage::Sent, _) => Ok(ClientStep::Done),
             (Stage::First { credentials, bare, nonce }, SaslMechanism::Scram(mechanism)) => {
                 let (signature, token) = prove(mechanism, &credentials, &bare, &nonce, token)?;
@@ -167,7 +173,7 @@ mod tests {
         }
         let enabled = EnabledMechanism { mechanism, session_max: None };
         let plain_users = [("a,b=c".to_owned(), Secret::new("päss"))].into_iter().collect();
-        let server = SaslServer { enabled: vec![enabled], plain_users };
+        let server = SaslServer { enabled: vec![enabled], plain_users, tokens: None };
         let decoy_key = Secret::new("key");
         let facts = Facts {
             server: &server,
@@ -199,7 +205,7 @@ mod tests {
 
     #[test]
     fn it_logs_in_at_our_own_server() {
-        for mechanism in SaslMechanism::ALL {
+        for mechanism in SaslMechanism::ALL.into_iter().filter(|m| *m != SaslMechanism::OauthBearer) {
             assert_eq!(log_in(mechanism, "a,b=c", "päss").as_deref(), Ok("User:a,b=c"), "{mechanism:?}");
             assert!(log_in(mechanism, "a,b=c", "pass").is_err(), "{mechanism:?}");
             assert!(log_in(mechanism, "other", "päss").is_err(), "{mechanism:?}");

@@ -1,7 +1,7 @@
 //! Logins by SASL: what a listener is set up with, and what every mechanism has in common.
 //! Core. Knows tokens and no frames: `api` takes them out of requests (`authentication.rs` there).
 //!
-//! Reading order: `plain`, `scram_messages`, `scram_server`, `session`, `client`.
+//! Reading order: `plain`, `scram_messages`, `scram_server`, `jwt`, `oauthbearer`, `session`, `client`.
 //!
 //! Invariants:
 //! - S1. A login ends with a name or with a failure; nothing is known of a client before.
@@ -9,6 +9,8 @@
 //! - S3. No secret is in a failure: names and reasons only.
 
 mod client;
+mod jwt;
+mod oauthbearer;
 mod plain;
 mod scram_messages;
 mod scram_server;
@@ -21,6 +23,7 @@ use crate::scram::{ScramCredentials, ScramMechanism};
 use crate::secret::Secret;
 
 pub use client::{ClientError, ClientStep, Credentials, SaslClient};
+pub use jwt::{AcceptedToken, TokenError, TokenValidator, UnsecuredTokens};
 pub use session::{Expects, Outcome, Session};
 
 /// Random bytes that one step may use.
@@ -30,13 +33,15 @@ pub const RANDOM_BYTES: usize = 32;
 pub enum SaslMechanism {
     Plain,
     Scram(ScramMechanism),
+    OauthBearer,
 }
 
 impl SaslMechanism {
-    pub const ALL: [SaslMechanism; 3] = [
+    pub const ALL: [SaslMechanism; 4] = [
         SaslMechanism::Plain,
         SaslMechanism::Scram(ScramMechanism::Sha256),
         SaslMechanism::Scram(ScramMechanism::Sha512),
+        SaslMechanism::OauthBearer,
     ];
 
     /// By its name, as it is: Kafka tells `plain` from `PLAIN`.
@@ -49,6 +54,7 @@ impl SaslMechanism {
             SaslMechanism::Plain => "PLAIN",
             SaslMechanism::Scram(ScramMechanism::Sha256) => "SCRAM-SHA-256",
             SaslMechanism::Scram(ScramMechanism::Sha512) => "SCRAM-SHA-512",
+            SaslMechanism::OauthBearer => "OAUTHBEARER",
         }
     }
 }
@@ -68,6 +74,8 @@ pub struct SaslServer {
     pub enabled: Vec<EnabledMechanism>,
     /// The users of PLAIN.
     pub plain_users: BTreeMap<String, Secret>,
+    /// Which tokens OAUTHBEARER accepts.
+    pub tokens: Option<TokenValidator>,
 }
 
 impl SaslServer {

@@ -168,7 +168,7 @@ fn is_printable(text: &str) -> bool {
 }
 
 /// A value whose every `=` is of `=2C` or `=3D`. Kafka takes no other letters than those of ASCII.
-fn is_sasl_name(text: &str) -> bool {
+pub(super) fn is_sasl_name(text: &str) -> bool {
     is_value(text) && text.split('=').skip(1).all(|rest| rest.starts_with("2C") || rest.starts_with("3D"))
 }
 

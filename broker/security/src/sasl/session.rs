@@ -14,6 +14,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::oauthbearer::OauthServer;
 use super::scram_server::ScramServer;
 use super::{EnabledMechanism, Facts, Failure, Login, SaslMechanism, Step, plain};
 use crate::identity::Identity;
@@ -68,6 +69,7 @@ enum Phase {
 enum Exchange {
     Plain,
     Scram(ScramServer),
+    Oauth(OauthServer),
 }
 
 /// What a token leads to.
@@ -157,6 +159,7 @@ impl Session {
         let exchange = match mechanism {
             SaslMechanism::Plain => Exchange::Plain,
             SaslMechanism::Scram(mechanism) => Exchange::Scram(ScramServer::new(mechanism)),
+            SaslMechanism::OauthBearer => Exchange::Oauth(OauthServer::default()),
         };
         self.phase = Phase::Tokens { exchange, enabled, is_raw: version == 0 };
     }
@@ -176,6 +179,7 @@ impl Session {
             Exchange::Plain => plain::verify(&facts.server.plain_users, token)
                 .map(|login| Step::Done { token: Vec::new(), login }),
             Exchange::Scram(server) => server.step(token, facts),
+            Exchange::Oauth(server) => server.step(token, facts),
         };
         match step {
             Ok(Step::Challenge(reply)) => {
@@ -256,7 +260,7 @@ mod tests {
             SaslMechanism::ALL.map(|mechanism| EnabledMechanism { mechanism, session_max }).to_vec();
         let users = ["alice", "bob"].map(|name| (name.to_owned(), Secret::new(format!("{name}-secret"))));
         World {
-            server: SaslServer { enabled, plain_users: users.into_iter().collect() },
+            server: SaslServer { enabled, plain_users: users.into_iter().collect(), tokens: None },
             scram: ScramCredentials::default(),
             decoy_key: Secret::new("key"),
             now: Duration::from_secs(100),
