@@ -59,7 +59,7 @@ pub use load::{load, load_with};
 pub use nearest::nearest_key;
 pub use providers::{Machine, NoFiles};
 pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synonym, Validation, Visibility};
-pub use sasl::{SaslListener, SaslMechanism};
+pub use sasl::{SaslListener, SaslMechanism, UnsecuredTokens};
 pub use settings::{AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, Given, Origin};
 pub use topic::TopicConfig;
 pub use topic_config::{CleanupPolicy, CompressionType, ConfigSources, TimestampType};

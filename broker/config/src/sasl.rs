@@ -20,6 +20,12 @@ const PLAIN_MODULE: &str = "org.apache.kafka.common.security.plain.PlainLoginMod
 const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
 
 const PLAIN_HANDLER: &str = "org.apache.kafka.common.security.plain.internals.PlainServerCallbackHandler";
+const OAUTH_MODULE: &str = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule";
+const OAUTH: &str = "OAUTHBEARER";
+/// Checks no signature; Kafka's default where no class is named (CVE-2026-33557).
+const UNSECURED_HANDLER: &str = "org.apache.kafka.common.security.oauthbearer.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler";
+const UNSECURED: &str = "ottla.oauthbearer.unsecured";
+
 const SCRAM_HANDLER: &str = "org.apache.kafka.common.security.scram.internals.ScramServerCallbackHandler";
 
 /// Options of `PlainLoginModule` that are users: the rest of the name is the user's.
@@ -30,6 +36,7 @@ const MECHANISMS: &[(&str, &str, &str)] = &[
     ("PLAIN", PLAIN_MODULE, PLAIN_HANDLER),
     ("SCRAM-SHA-256", SCRAM_MODULE, SCRAM_HANDLER),
     ("SCRAM-SHA-512", SCRAM_MODULE, SCRAM_HANDLER),
+    (OAUTH, OAUTH_MODULE, UNSECURED_HANDLER),
 ];
 
 /// Logins on one listener.
@@ -49,6 +56,17 @@ pub struct SaslMechanism {
     pub session_max_ms: Option<u64>,
     /// Users and passwords of PLAIN.
     pub users: BTreeMap<String, String>,
+    /// How OAUTHBEARER checks tokens.
+    pub tokens: Option<UnsecuredTokens>,
+}
+
+/// The options of OAUTHBEARER where nobody checks a signature.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnsecuredTokens {
+    pub principal_claim: String,
+    pub scope_claim: String,
+    pub required_scope: Vec<String>,
+    pub clock_skew_ms: u64,
 }
 
 impl std::fmt::Debug for SaslMechanism {
@@ -90,6 +108,14 @@ impl BrokerSettings {
                 (keys.text_of_mechanism(mechanism, key).map(str::to_owned), full)
             };
             let (class, class_name) = of_mechanism(HANDLER);
+            let is_unsecured = class.as_deref() == Some(UNSECURED_HANDLER) || self.oauthbearer_unsecured;
+            if *mechanism == OAUTH && !is_unsecured {
+                let message = format!(
+                    "{name} is refused: OAUTHBEARER checks no signatures yet, and accepts tokens of anybody only \
+                     where {UNSECURED}=true or {class_name}={UNSECURED_HANDLER} says so"
+                );
+                return Err(ConfigError::invalid_config(message).about(&name));
+            }
             if let Some(class) = class.filter(|class| class != handler) {
                 let message = format!(
                     "{class_name}={class} is refused: a Java class cannot be run here; allowed: {handler}, or nothing"
@@ -98,7 +124,13 @@ impl BrokerSettings {
             }
             let (text, jaas_name) = of_mechanism(JAAS);
             let entry = text.map(|text| one_entry(&text, &jaas_name, module)).transpose()?;
-            let users = if *mechanism == "PLAIN" { users_of(entry, &jaas_name)? } else { BTreeMap::new() };
+            let mut users = BTreeMap::new();
+            let mut tokens = None;
+            match *mechanism {
+                "PLAIN" => users = users_of(entry, &jaas_name)?,
+                OAUTH => tokens = Some(tokens_of(entry, &jaas_name)?),
+                _ => {}
+            }
             let (reauth, reauth_name) = of_mechanism(REAUTH);
             let session_max_ms = match reauth {
                 Some(text) => text
@@ -111,6 +143,7 @@ impl BrokerSettings {
                 name: mechanism,
                 session_max_ms: u64::try_from(session_max_ms).ok().filter(|ms| *ms > 0),
                 users,
+                tokens,
             });
         }
         if mechanisms.is_empty() {
@@ -169,6 +202,24 @@ fn users_of(entry: Option<JaasEntry>, name: &str) -> Result<BTreeMap<String, Str
     Ok(entry.options.into_iter().filter_map(user).collect())
 }
 
+/// The options of Kafka's OAuthBearerUnsecuredValidatorCallbackHandler.
+fn tokens_of(entry: Option<JaasEntry>, name: &str) -> Result<UnsecuredTokens, ConfigError> {
+    let options = entry.map(|entry| entry.options).unwrap_or_default();
+    let option = |key: &str| options.get(&format!("unsecuredValidator{key}")).map(|text| text.trim());
+    let clock_skew_ms = option("AllowableClockSkewMs").unwrap_or("0").parse().map_err(|_| {
+        let message = format!("{name} is refused: unsecuredValidatorAllowableClockSkewMs is no number");
+        ConfigError::invalid_config(message).about(name)
+    })?;
+    let text =
+        |key: &str, default: &str| option(key).filter(|text| !text.is_empty()).unwrap_or(default).to_owned();
+    Ok(UnsecuredTokens {
+        principal_claim: text("PrincipalClaimName", "sub"),
+        scope_claim: text("ScopeClaimName", "scope"),
+        required_scope: option("RequiredScope").unwrap_or("").split_whitespace().map(str::to_owned).collect(),
+        clock_skew_ms,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use crate::settings::BrokerConfig;
@@ -205,6 +256,31 @@ mod tests {
     }
 
     #[test]
+    fn tokens_without_a_signature_are_accepted_by_the_options_of_kafka() {
+        let prefix = "listener.name.sasl_plaintext.oauthbearer.sasl.";
+        let handler = format!("{prefix}server.callback.handler.class");
+        let jaas = format!("{prefix}jaas.config");
+        let config = load(&[
+            ("sasl.enabled.mechanisms", "OAUTHBEARER"),
+            (&handler, super::UNSECURED_HANDLER),
+            (
+                &jaas,
+                "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required \
+                 unsecuredValidatorPrincipalClaimName=\"name\" unsecuredValidatorRequiredScope=\"a  b\" \
+                 unsecuredValidatorAllowableClockSkewMs=\"3000\" unsecuredLoginStringClaim_sub=\"admin\";",
+            ),
+        ])
+        .unwrap();
+        let sasl = config.sasl_of(&config.listeners[0]).unwrap();
+        let tokens = sasl.mechanisms[0].tokens.clone().unwrap();
+        assert_eq!((&*tokens.principal_claim, &*tokens.scope_claim), ("name", "scope"));
+        assert_eq!(
+            (tokens.required_scope, tokens.clock_skew_ms),
+            (vec!["a".to_owned(), "b".to_owned()], 3000)
+        );
+    }
+
+    #[test]
     fn what_is_wrong_stops_the_start_with_its_key_and_without_a_secret() {
         let enabled = |names| ("sasl.enabled.mechanisms", names);
         let jaas = |text| ("listener.name.sasl_plaintext.plain.sasl.jaas.config", text);
@@ -232,6 +308,7 @@ mod tests {
                 vec![enabled("PLAIN"), jaas("x required; x required user_a=\"hush\";")],
                 "contains 2 login modules",
             ),
+            (vec![enabled("OAUTHBEARER")], "only where ottla.oauthbearer.unsecured=true"),
             (
                 vec![
                     enabled("PLAIN"),
@@ -246,6 +323,7 @@ mod tests {
             assert!(!error.contains("hush"), "{error}");
         }
         assert!(load(&[enabled("PLAIN"), PLAIN]).is_ok());
+        assert!(load(&[enabled("OAUTHBEARER"), ("ottla.oauthbearer.unsecured", "true")]).is_ok());
         assert!(load(&[enabled("SCRAM-SHA-256")]).is_ok());
     }
 }

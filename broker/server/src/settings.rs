@@ -22,7 +22,7 @@ use ottla_network::{ConnectionLimits, NetworkSettings};
 use ottla_records::{Codec, CompressionType};
 use ottla_replica::Durability;
 use ottla_replica::config::cleaner_settings;
-use ottla_security::sasl::{EnabledMechanism, SaslMechanism, SaslServer};
+use ottla_security::sasl::{EnabledMechanism, SaslMechanism, SaslServer, TokenValidator, UnsecuredTokens};
 use ottla_security::{Authorizer, Secret};
 
 use crate::identity::Identity;
@@ -78,6 +78,14 @@ pub fn sasl_servers(config: &BrokerConfig) -> SaslServers {
             server.enabled.push(EnabledMechanism { mechanism, session_max });
             let users = given.users.into_iter().map(|(name, password)| (name, Secret::new(password)));
             server.plain_users.extend(users);
+            if let Some(tokens) = given.tokens {
+                server.tokens = Some(TokenValidator::Unsecured(UnsecuredTokens {
+                    principal_claim: tokens.principal_claim,
+                    scope_claim: tokens.scope_claim,
+                    required_scope: tokens.required_scope,
+                    clock_skew_ms: tokens.clock_skew_ms,
+                }));
+            }
         }
         Some((listener.name.clone(), Arc::new(server)))
     });
