@@ -19,6 +19,11 @@ pub struct Identity {
     pub directory_ids: Vec<TopicId>,
 }
 
+/// Whether one of the directories holds the facts of a cluster.
+pub fn has_cluster(env: &Env, dirs: &[PathBuf]) -> bool {
+    dirs.iter().any(|dir| env.disk.exists(&dir.join(METADATA_FOLDER)))
+}
+
 /// Reads what is there, refuses what contradicts the configuration, and writes what is missing.
 pub fn of_directories(env: &Env, dirs: &[PathBuf], config: &BrokerConfig) -> Result<Identity, String> {
     let known: Vec<Option<MetaProperties>> =

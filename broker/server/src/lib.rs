@@ -4,6 +4,7 @@
 pub mod adopt;
 pub mod identity;
 pub mod rooms;
+pub mod scram_users;
 pub mod settings;
 pub mod share;
 pub mod transactions;

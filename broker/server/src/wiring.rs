@@ -18,6 +18,8 @@ use ottla_config::BrokerConfig;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
 use ottla_network::{ListenerInfo, Listeners, NetworkMetrics, NetworkServer};
+use ottla_protocol::messages::AlterUserScramCredentialsRequest;
+use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
 use prometheus::Registry;
 
 use crate::figures::Figures;
@@ -47,6 +49,8 @@ pub struct StartOptions {
     pub accept_metadata_loss: bool,
     /// Levels of features in a new cluster.
     pub features: Vec<(String, i16)>,
+    /// Users of a new cluster.
+    pub scram_users: Vec<ScramCredentialUpsertion>,
 }
 
 pub async fn start(
@@ -55,7 +59,7 @@ pub async fn start(
     config: BrokerConfig,
     options: StartOptions,
 ) -> Result<Broker, String> {
-    let StartOptions { ephemeral, accept_metadata_loss, features } = options;
+    let StartOptions { ephemeral, accept_metadata_loss, features, scram_users } = options;
     let features = settings::features_at(&config, &features)?;
     let registry = Registry::new();
     let metrics = |error: prometheus::Error| format!("metrics: {error}");
@@ -64,6 +68,7 @@ pub async fn start(
     let (logs, recovery) = LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config))
         .map_err(|error| error.to_string())?;
     let identity = identity::of_directories(&env, &dirs, &config)?;
+    let is_new = !identity::has_cluster(&env, &dirs);
     let rooms = Rooms::open(Opening {
         env: &env,
         config: &config,
@@ -77,6 +82,13 @@ pub async fn start(
         features,
         registry: &registry,
     })?;
+    match is_new {
+        true => add_scram_users(&rooms, scram_users).await?,
+        false if !scram_users.is_empty() => {
+            tracing::warn!("the cluster is there already and keeps its users: --add-scram is ignored");
+        }
+        false => {}
+    }
     rooms.groups.start_timers(&*env.tasks);
     rooms.share_state.start_timers(&*env.tasks);
     // A client that connects finds its groups loaded.
@@ -119,6 +131,21 @@ pub async fn start(
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
     Ok(Broker { config, listeners, http, network, admin, rooms, logs, ready })
+}
+
+/// Makes the users of a new cluster, before anybody can connect.
+async fn add_scram_users(rooms: &Rooms, users: Vec<ScramCredentialUpsertion>) -> Result<(), String> {
+    for user in users {
+        let name = user.name.clone();
+        let request = AlterUserScramCredentialsRequest::default().with_upsertions(vec![user]);
+        let failed = |why: String| format!("the user {name:?} cannot be made: {why}");
+        let answer = rooms.metadata.alter_user_scram_credentials(request).await;
+        let answer = answer.map_err(|error| failed(error.to_string()))?;
+        if let Some(refused) = answer.results.iter().find(|result| result.error_code != 0) {
+            return Err(failed(refused.error_message.as_deref().unwrap_or("refused").to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// Binds the HTTP listener; `None` when it is switched off. A port that nobody configured stops no
