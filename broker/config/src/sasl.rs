@@ -168,6 +168,11 @@ impl BrokerSettings {
     }
 }
 
+/// The mechanisms whose login module this is.
+pub(crate) fn mechanisms_of(module: &str) -> impl Iterator<Item = &'static str> {
+    MECHANISMS.iter().filter(move |(_, known, _)| *known == module).map(|(name, ..)| *name)
+}
+
 fn known_names() -> String {
     MECHANISMS.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", ")
 }
