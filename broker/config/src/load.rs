@@ -61,6 +61,7 @@ pub fn load_with(
         config = build(given)?;
     }
     startup::check(&config)?;
+    warnings.extend(config.sasl_warnings());
     Ok((config, warnings))
 }
 
