@@ -87,7 +87,7 @@ impl LoginHistory {
         door.set_servers(ottla_server::settings::sasl_servers(&world.config));
         let clock = world.clock.clone();
         let rng = Arc::new(SeededRng::new(seed ^ 0x0010_61e5));
-        let mut history = LoginHistory {
+        let history = LoginHistory {
             world,
             door,
             rng,
