@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_api::Authentication;
+use ottla_env::Rng;
 use ottla_env::memory::{MemoryClock, SeededRng, ThreadTasks};
 use ottla_model::SecurityProtocol;
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo};
