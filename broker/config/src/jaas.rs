@@ -32,6 +32,27 @@ pub fn parse(text: &str) -> Result<Vec<JaasEntry>, String> {
     }
 }
 
+/// The entry as a line that `parse` reads.
+pub(crate) fn render(entry: &JaasEntry) -> String {
+    let quoted = |text: &str| {
+        let mut quoted = String::from('"');
+        for c in text.chars() {
+            match c {
+                '"' | '\\' => quoted.extend(['\\', c]),
+                '\n' => quoted.push_str("\\n"),
+                '\r' => quoted.push_str("\\r"),
+                c => quoted.push(c),
+            }
+        }
+        quoted + "\""
+    };
+    let mut line = format!("{} required", quoted(&entry.module));
+    for (key, value) in &entry.options {
+        line.push_str(&format!(" {}={}", quoted(key), quoted(value)));
+    }
+    line + ";"
+}
+
 /// Reads a JAAS file, `Name { entry... };` and so on, and gives the entries of the first of `names` that is in it.
 pub fn parse_file(text: &str, names: &[&str]) -> Result<Option<Vec<JaasEntry>>, String> {
     let mut words = Words { chars: text.chars().peekable() };
@@ -265,6 +286,13 @@ mod tests {
         {
             assert!(parse_file(bad, &["K"]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_rendered_entry_is_read_back() {
+        let options = [("user_a b", "x\"y\\z\n\r'é;"), ("", "")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let entry = JaasEntry { module: "a.B".to_owned(), options: options.into() };
+        assert_eq!(parse(&render(&entry)), Ok(vec![entry]));
     }
 
     #[test]

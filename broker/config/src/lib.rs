@@ -22,6 +22,7 @@ mod effect;
 mod error;
 mod group_config;
 mod inherit;
+mod java_opts;
 mod keys;
 mod listener_keys;
 mod listeners;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::broker;
 use crate::environment;
 use crate::error::{ConfigError, Warning};
+use crate::java_opts;
 use crate::nearest::nearest_key;
 use crate::properties;
 use crate::providers::{self, Machine, NoFiles};
@@ -52,8 +53,15 @@ pub fn load_with(
     one_name_for_the_node(&mut given)?;
     let cluster_id = env.iter().find(|(name, _)| name == "CLUSTER_ID").map(|(_, id)| id.trim().to_owned());
     let cluster_id = cluster_id.filter(|id| !id.is_empty());
-    let config = BrokerConfig::build(given, cluster_id, ConfigMap::new(), ConfigMap::new())?;
+    let build = |given| BrokerConfig::build(given, cluster_id.clone(), ConfigMap::new(), ConfigMap::new());
+    let mut config = build(given.clone())?;
+    let lines = java_opts::jaas_lines(&config, env, machine)?;
+    if !lines.is_empty() {
+        given.extend(lines);
+        config = build(given)?;
+    }
     startup::check(&config)?;
+    warnings.extend(config.sasl_warnings());
     Ok((config, warnings))
 }
 

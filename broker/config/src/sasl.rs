@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::ConfigError;
+use crate::error::{ConfigError, Warning};
 use crate::jaas::{self, JaasEntry};
 use crate::listeners::Listener;
 use crate::settings::BrokerSettings;
@@ -154,6 +154,40 @@ impl BrokerSettings {
         Ok(SaslListener { mechanisms, receive_bytes_max: usize::try_from(receive_bytes_max).unwrap_or(0) })
     }
 
+    /// What is allowed and yet worth a word.
+    pub(crate) fn sasl_warnings(&self) -> Vec<Warning> {
+        let warning = |key: &str, message: String| Warning { key: key.to_owned(), message };
+        let mut warnings = Vec::new();
+        let listeners: Vec<&Listener> =
+            self.listeners.iter().filter(|listener| listener.protocol.has_sasl()).collect();
+        if !listeners.is_empty() && self.is_set(JAAS) {
+            let message = format!(
+                "{JAAS} counts for no listener without the prefix listener.name.<listener>.<mechanism>."
+            );
+            warnings.push(warning(JAAS, message));
+        }
+        for listener in listeners {
+            let sasl = self.sasl_of(listener).ok();
+            let enabled =
+                |name: &str| sasl.iter().flat_map(|sasl| &sasl.mechanisms).any(|known| known.name == name);
+            if enabled("PLAIN") && !listener.protocol.has_tls() {
+                let message = format!(
+                    "listener {} takes PLAIN without TLS: passwords cross the network as they are",
+                    listener.name
+                );
+                warnings.push(warning(ENABLED, message));
+            }
+            if enabled(OAUTH) {
+                let message = format!(
+                    "listener {} accepts OAUTHBEARER tokens that nobody signed: anybody is let in",
+                    listener.name
+                );
+                warnings.push(warning(ENABLED, message));
+            }
+        }
+        warnings
+    }
+
     /// Whether the mechanism among brokers is one of the listener that brokers use.
     pub(crate) fn check_inter_broker_mechanism(&self, listener: &Listener) -> Result<(), ConfigError> {
         let mechanism = self.of_listener(&listener.name).text(INTER_BROKER).unwrap_or_default();
@@ -166,6 +200,11 @@ impl BrokerSettings {
         );
         Err(ConfigError::invalid_config(message).about(INTER_BROKER))
     }
+}
+
+/// The mechanisms whose login module this is.
+pub(crate) fn mechanisms_of(module: &str) -> impl Iterator<Item = &'static str> {
+    MECHANISMS.iter().filter(move |(_, known, _)| *known == module).map(|(name, ..)| *name)
 }
 
 fn known_names() -> String {
@@ -278,6 +317,26 @@ mod tests {
             (tokens.required_scope, tokens.clock_skew_ms),
             (vec!["a".to_owned(), "b".to_owned()], 3000)
         );
+    }
+
+    #[test]
+    fn what_is_weak_is_said() {
+        let given = [
+            ("listeners", "SASL_PLAINTEXT://127.0.0.1:9092"),
+            ("sasl.enabled.mechanisms", "PLAIN,OAUTHBEARER"),
+            PLAIN,
+            ("sasl.jaas.config", PLAIN.1),
+            ("ottla.oauthbearer.unsecured", "true"),
+        ];
+        let pairs: Vec<(String, String)> = given.map(|(key, text)| (key.to_owned(), text.to_owned())).into();
+        let (_, warnings) = crate::load(None, &[], &pairs).unwrap();
+        let texts: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), 3, "{texts:?}");
+        for (text, words) in
+            texts.iter().zip(["counts for no listener", "takes PLAIN without TLS", "that nobody signed"])
+        {
+            assert!(text.contains(words) && !text.contains("hush"), "{text}");
+        }
     }
 
     #[test]

@@ -69,6 +69,16 @@ pub fn explain(config: &BrokerConfig) -> String {
             ),
         };
     }
+    for listener in config.listeners.iter().filter(|listener| listener.protocol.has_sasl()) {
+        // What cannot be read has stopped the start.
+        let Ok(sasl) = config.sasl_of(listener) else { continue };
+        let names: Vec<&str> = sasl.mechanisms.iter().map(|mechanism| mechanism.name).collect();
+        let (name, protocol, mechanisms) = (&listener.name, listener.protocol.name(), names.join(", "));
+        let _written = writeln!(
+            text,
+            "{name}: clients log in, with security.protocol={protocol} and sasl.mechanism one of {mechanisms}."
+        );
+    }
     for listener in &config.controller_listeners {
         let _written = writeln!(
             text,
@@ -90,6 +100,20 @@ mod tests {
         let given = [("socket.send.buffer.bytes".to_owned(), "-1".to_owned())];
         let (config, _warnings) = ottla_config::load(None, &[], &given).expect("a config");
         assert_eq!(specs(&config)[0].buffers, SocketBuffers { send_bytes: None, ..kafkas });
+    }
+
+    #[test]
+    fn a_listener_says_how_its_clients_log_in() {
+        let given = [
+            ("listeners", "SASL_PLAINTEXT://127.0.0.1:9092"),
+            ("sasl.enabled.mechanisms", "SCRAM-SHA-256,SCRAM-SHA-512"),
+        ];
+        let given: Vec<(String, String)> = given.map(|(key, text)| (key.to_owned(), text.to_owned())).into();
+        let (config, _warnings) = ottla_config::load(None, &[], &given).expect("a config");
+        let text = explain(&config);
+        let words =
+            "security.protocol=SASL_PLAINTEXT and sasl.mechanism one of SCRAM-SHA-256, SCRAM-SHA-512.";
+        assert!(text.contains(words), "{text}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_api::Authentication;
+use ottla_env::Rng;
 use ottla_env::memory::{MemoryClock, SeededRng, ThreadTasks};
 use ottla_model::SecurityProtocol;
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo};
@@ -87,7 +88,7 @@ impl LoginHistory {
         door.set_servers(ottla_server::settings::sasl_servers(&world.config));
         let clock = world.clock.clone();
         let rng = Arc::new(SeededRng::new(seed ^ 0x0010_61e5));
-        let mut history = LoginHistory {
+        let history = LoginHistory {
             world,
             door,
             rng,
