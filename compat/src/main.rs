@@ -56,8 +56,11 @@ enum Task {
         #[arg(long, value_enum, default_value_t = Against::Ottla)]
         against: Against,
         /// Ask Apache Kafka anew and write down what they print.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "own")]
         record: bool,
+        /// Play Ottla's own commands in the place of Kafka's, where it has them.
+        #[arg(long)]
+        own: bool,
     },
     /// Run librdkafka's own test suite, unmodified.
     Librdkafka(LibrdkafkaArguments),
@@ -245,10 +248,10 @@ fn run(task: Task) -> Outcome<ExitCode> {
             let clean = adopt::run(&adopt::Plan { records, parts })?;
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Task::ToolTexts { against, record } => {
+        Task::ToolTexts { against, record, own } => {
             process::end_children_on_signal()?;
             let against = if record { Against::Kafka } else { against };
-            let clean = tool_texts::run(&tool_texts::Plan { against, record, overrides: Vec::new() })?;
+            let clean = tool_texts::run(&tool_texts::Plan { against, record, own, overrides: Vec::new() })?;
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Task::Eos(arguments) => run_eos(arguments),
@@ -263,6 +266,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
             println!("{:16} librdkafka's own test suite", librdkafka::NAME);
             println!("{:16} Apache Kafka's own Java tests", java::NAME);
             println!("{:16} what Apache Kafka's command lines print", tool_texts::NAME);
+            println!("{:16} the same with Ottla's own commands", tool_texts::OWN_NAME);
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
             println!("{:16} a data directory that moves between Apache Kafka and Ottla", adopt::NAME);
             Ok(ExitCode::SUCCESS)
@@ -331,6 +335,7 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
     // On Apache Kafka it would start a JVM for each test.
     let java_wanted = take(java::NAME) && against == Against::Ottla;
     let texts_wanted = take(tool_texts::NAME);
+    let commands_wanted = take(tool_texts::OWN_NAME);
     let mut summary = Summary::default();
     if all || !names.is_empty() {
         summary.section("clients", || {
@@ -338,8 +343,12 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
         });
     }
     if texts_wanted {
-        let plan = tool_texts::Plan { against, record: false, overrides: overrides.clone() };
+        let plan = tool_texts::Plan { against, record: false, own: false, overrides: overrides.clone() };
         summary.section(tool_texts::NAME, || tool_texts::run(&plan));
+    }
+    if commands_wanted {
+        let plan = tool_texts::Plan { against, record: false, own: true, overrides: overrides.clone() };
+        summary.section(tool_texts::OWN_NAME, || tool_texts::run(&plan));
     }
     if eos_wanted {
         summary

@@ -15,6 +15,8 @@ use crate::{process, reference};
 
 /// How `quick` and `full` name it beside the clients.
 pub const NAME: &str = "tool-texts";
+/// The same with Ottla's commands in the place of those of Kafka's that it has.
+pub const OWN_NAME: &str = "commands";
 
 const COMPILE_LIMIT: Duration = Duration::from_secs(120);
 const PLAY_LIMIT: Duration = Duration::from_secs(300);
@@ -40,6 +42,8 @@ pub struct Plan {
     pub against: Against,
     /// Writes the record anew instead of comparing with it.
     pub record: bool,
+    /// Plays Ottla's own commands (`ottla commands`) where it has them.
+    pub own: bool,
     pub overrides: Vec<String>,
 }
 
@@ -57,7 +61,7 @@ fn folder() -> PathBuf {
 /// Plays all command lines; true when each printed what is recorded.
 pub fn run(plan: &Plan) -> Outcome<bool> {
     let begin = Instant::now();
-    if plan.against == Against::Ottla {
+    if plan.against == Against::Ottla || plan.own {
         println!("building ottla");
         broker::build_ottla()?;
     }
@@ -97,6 +101,9 @@ fn play(plan: &Plan) -> Outcome<String> {
     command.args(["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
     command.args(["-Dlog4j2.configurationFile=log4j2.properties", "-cp", &class_path, "Tools"]);
     command.arg(broker.bootstrap()).arg(work.path()).arg(folder().join("scenario.txt"));
+    if plan.own {
+        command.arg(broker::ottla_binary()?);
+    }
     let printed = process::capture("tools", &mut command, None, work.path(), PLAY_LIMIT);
     let stopped = broker.stop();
     match (printed, stopped) {

@@ -77,6 +77,35 @@ impl ActiveController {
         controller
     }
 
+    /// Begins with the committed facts, the last of which is the record that says that this node leads.
+    pub fn elected(committed: &Working, rules: Rules, now: Now) -> ActiveController {
+        assert!(committed.image.controller_id() == rules.node_id, "who leads has said so");
+        let (epoch, working) = (committed.image.leader_epoch(), committed.without_delta());
+        let base = working.image.metadata_offset() + 1;
+        let now = now.monotonic;
+        // Every broker gets a fresh session: what another controller heard is not known here.
+        let liveness = Liveness::of(&working.image, rules.broker_session_timeout(), None, now);
+        let (is_kept, growing) = (true, None);
+        let mut controller =
+            ActiveController { rules, epoch, working, liveness, now, is_kept, growing, base };
+        controller.rules.refresh(&controller.working.image);
+        controller
+    }
+
+    /// The records that an elected controller begins with, in the parts that are appended together.
+    pub fn elected_activation(&self) -> Vec<Vec<MetadataRecord>> {
+        let mut parts = Vec::new();
+        if self.working.in_transaction() {
+            let reason = Some(StrBytes::from_static_str("Controller failover"));
+            parts.push(vec![AbortTransactionRecord { reason, ..Default::default() }.into()]);
+        }
+        let features = feature_changes(&self.working.image, &self.rules.features);
+        if !features.is_empty() {
+            parts.push(features);
+        }
+        parts
+    }
+
     pub fn epoch(&self) -> LeaderEpoch {
         self.epoch
     }
@@ -99,7 +128,7 @@ impl ActiveController {
         let base = self.base;
         let kind = ControlRecordType::LeaderChange;
         let bytes = encode_control(kind, &message, base, self.epoch, now.wall_ms);
-        self.working.replay_control(base, self.epoch);
+        self.working.replay_leader_change(self.rules.node_id, base, self.epoch);
         self.base = base + 1;
         let batch = Batch { base, next: base + 1, bytes };
         Proposal { batch, image: Arc::new(self.working.image.clone()), delta: Delta::default() }

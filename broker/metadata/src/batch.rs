@@ -8,8 +8,9 @@
 //! ```
 
 use bytes::{Bytes, BytesMut};
-use ottla_model::{LeaderEpoch, Offset};
-use ottla_protocol::codec::Encode;
+use ottla_model::{BrokerId, LeaderEpoch, Offset};
+use ottla_protocol::codec::{Decode, Encode};
+use ottla_protocol::records::control::LeaderChangeMessage;
 use ottla_protocol::records::metadata::MetadataRecord;
 use ottla_protocol::records::{RecordSet, decode_framed, encode_framed};
 use ottla_records::{BatchBuilder, BatchView, ControlRecordType};
@@ -19,6 +20,9 @@ use ottla_records::{BatchBuilder, BatchView, ControlRecordType};
 #[allow(clippy::large_enum_variant)] // Entries are read one at a time; none is kept.
 pub enum Entry {
     Record(MetadataRecord),
+    /// A new leader of the quorum.
+    LeaderChange(BrokerId),
+    /// Any other control record.
     Control(ControlRecordType),
 }
 
@@ -97,6 +101,15 @@ pub fn encode_control<M: Encode>(
     builder.build()
 }
 
+fn control_entry(kind: ControlRecordType, value: &[u8]) -> Result<Entry, String> {
+    if kind != ControlRecordType::LeaderChange {
+        return Ok(Entry::Control(kind));
+    }
+    let mut value = Bytes::copy_from_slice(value);
+    let message = LeaderChangeMessage::decode(&mut value, 0).map_err(|error| error.to_string())?;
+    Ok(Entry::LeaderChange(BrokerId(message.leader_id)))
+}
+
 /// The entries of a batch whose checksum is right, in order.
 pub fn decode_batch(
     view: &BatchView<'_>,
@@ -111,7 +124,9 @@ pub fn decode_batch(
         let record = record.map_err(|error| unreadable(header.base_offset, error.to_string()))?;
         let entry = if header.attributes.is_control() {
             let kind = record.key.and_then(ControlRecordType::parse_key);
-            Entry::Control(kind.ok_or_else(|| unreadable(record.offset, "no control type".to_owned()))?)
+            let kind = kind.ok_or_else(|| unreadable(record.offset, "no control type".to_owned()))?;
+            control_entry(kind, record.value.unwrap_or_default())
+                .map_err(|why| unreadable(record.offset, why))?
         } else {
             let mut value = Bytes::copy_from_slice(record.value.unwrap_or_default());
             let (record, _version) = decode_framed::<MetadataRecord>(&mut value)

@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 
 use ottla_model::{LeaderEpoch, Offset};
 use ottla_protocol::records::metadata::MetadataRecord;
-use ottla_records::{BatchView, ControlRecordType, find_batch};
+use ottla_records::{BatchView, find_batch};
 
 use crate::batch::{Entry, decode_batch};
 use crate::metadata_log::misplaced;
 
+/// Batches that a voter of several syncs together.
+pub const GROUP_BATCHES_MAX: u64 = 256;
 /// Topics that are named in what is lost.
 const NAMES_MAX: usize = 16;
 
@@ -74,6 +76,12 @@ impl Damage {
         if is_of_one_epoch && is_unanswered { Cause::Unfinished } else { Cause::Device }
     }
 
+    /// As `cause`, in the log of a voter of several: it brings up to `GROUP_BATCHES_MAX` batches to the device with one
+    /// sync, which a crash may have torn anywhere.
+    pub fn cause_at_voter(&self, was_clean: bool) -> Cause {
+        if was_clean || self.behind.batches > GROUP_BATCHES_MAX { Cause::Device } else { Cause::Unfinished }
+    }
+
     /// What a start says that stops, or goes on without what is behind.
     pub fn describe(&self) -> String {
         let Damage { path, position, offset, why, behind } = self;
@@ -124,7 +132,8 @@ impl Behind {
         let mut on_entry = |entry: Entry, _: Offset, _: LeaderEpoch| {
             self.records += 1;
             match entry {
-                Entry::Control(kind) => self.has_leader_change |= kind == ControlRecordType::LeaderChange,
+                Entry::LeaderChange(_) => self.has_leader_change = true,
+                Entry::Control(_) => {}
                 Entry::Record(
                     MetadataRecord::FeatureLevel(_)
                     | MetadataRecord::RegisterBroker(_)
@@ -223,6 +232,7 @@ mod tests {
     use crate::batch::{encode_batch, encode_control};
     use ottla_protocol::records::control::LeaderChangeMessage;
     use ottla_protocol::records::metadata::{RegisterBrokerRecord, TopicRecord};
+    use ottla_records::ControlRecordType;
 
     const PATH: &str = "/data/__cluster_metadata-0/00000000000000000000.log";
 
@@ -333,6 +343,24 @@ mod tests {
         // A first start has no quorum-state at all.
         assert_eq!(damaged(3, 1, |batch| flip(batch)).cause(None, false), Cause::Unfinished);
         assert_eq!(damaged(4, 1, |batch| flip(batch)).cause(None, false), Cause::Device);
+    }
+
+    #[test]
+    fn a_voter_s_crash_tears_a_group_and_no_more() {
+        let (mut batches, mut next) = (log(), Offset(10));
+        while (batches.len() as u64) < GROUP_BATCHES_MAX + 2 {
+            let record = TopicRecord { name: "t".into(), ..TopicRecord::default() };
+            batches.push(encode_batch(&[record.into()], next, LeaderEpoch(2), 0).to_vec());
+            next += 1;
+        }
+        let cause = |number: usize, was_clean| {
+            let mut batches = batches.clone();
+            flip(&mut batches[number]);
+            inspect(&batches).expect("damage").cause_at_voter(was_clean)
+        };
+        assert_eq!(cause(0, false), Cause::Device);
+        assert_eq!(cause(1, false), Cause::Unfinished);
+        assert_eq!(cause(1, true), Cause::Device);
     }
 
     #[test]

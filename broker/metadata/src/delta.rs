@@ -44,6 +44,51 @@ impl Delta {
         }
     }
 
+    /// From one image to a later one whose records are not known.
+    pub(crate) fn between(before: &Image, after: &Image) -> Delta {
+        let configs = before.configs.iter().chain(after.configs.iter());
+        let is_changed =
+            |resource: &ConfigResource| before.configs.get(resource) != after.configs.get(resource);
+        let mut delta = Delta {
+            configs_changed: configs
+                .map(|(resource, _)| resource)
+                .filter(|one| is_changed(one))
+                .cloned()
+                .collect(),
+            brokers_changed: before.brokers != after.brokers || before.controllers != after.controllers,
+            features_changed: before.features != after.features,
+            producer_ids_changed: before.producer_ids != after.producer_ids,
+            others_changed: before.others != after.others
+                || before.acls != after.acls
+                || before.scram != after.scram
+                || before.client_quotas != after.client_quotas,
+            ..Delta::default()
+        };
+        for (id, name) in before.names.iter().filter(|(id, _)| !after.names.contains_key(*id)) {
+            delta.topics_deleted.push((name.clone(), *id));
+        }
+        for (id, name) in &after.names {
+            let Some(topic) = after.topics.get(name) else { continue };
+            let Some(old) = before.names.get(id).and_then(|name| before.topics.get(name)) else {
+                delta.topics_created.insert(*id);
+                continue;
+            };
+            if old.overrides != topic.overrides {
+                delta.configs_changed.insert(ConfigResource::new(ResourceType::Topic, name.as_str()));
+                delta.topics_configured.insert(*id);
+            }
+            if topic.partitions.len() > old.partitions.len() {
+                delta.partitions_added.insert(*id, PartitionIndex(old.partitions.len() as i32));
+            }
+            for (index, (one, other)) in old.partitions.iter().zip(&topic.partitions).enumerate() {
+                if one != other {
+                    delta.partitions_changed.insert((*id, PartitionIndex(index as i32)));
+                }
+            }
+        }
+        delta
+    }
+
     pub fn is_empty(&self) -> bool {
         *self == Delta::default()
     }

@@ -132,6 +132,7 @@ impl Reading {
                 match entry {
                     _ if offset < *next => {}
                     Entry::Record(record) => self.replay(path, record, offset, epoch)?,
+                    Entry::LeaderChange(leader) => self.working.replay_leader_change(leader, offset, epoch),
                     Entry::Control(_) => self.working.replay_control(offset, epoch),
                 }
             }
@@ -155,7 +156,7 @@ impl Reading {
         let values = if is_control { control_values(view, &mut scratch) } else { Vec::new() };
         for ((entry, offset, _), value) in entries.iter().zip(values) {
             let read = match entry {
-                Entry::Control(ControlRecordType::LeaderChange) => {
+                Entry::LeaderChange(_) => {
                     leader_change_voters(value).map(|voters| self.leader_change_voters = voters)
                 }
                 Entry::Control(ControlRecordType::KraftVoters) => {

@@ -20,6 +20,8 @@ pub(crate) struct Start {
     pub quorum_epoch: Option<LeaderEpoch>,
     /// The last process left everything on the device.
     pub was_clean: bool,
+    /// One voter of several wrote it.
+    pub is_voter: bool,
     /// Somebody wants to go on without what is damaged.
     pub accepts_loss: bool,
 }
@@ -49,7 +51,12 @@ pub(crate) fn inspect(env: &Env, folder: &Path, start: &Start) -> Result<(), Ope
         );
         return Ok(());
     }
-    match damage.cause(start.quorum_epoch, start.was_clean) {
+    let cause = if start.is_voter {
+        damage.cause_at_voter(start.was_clean)
+    } else {
+        damage.cause(start.quorum_epoch, start.was_clean)
+    };
+    match cause {
         Cause::Unfinished => {
             tracing::warn!(
                 "the end of the metadata log was not written whole and is cut: {}",

@@ -4,7 +4,7 @@
 //!
 //! Reading order: `image`, `client_quotas`, `delta`, `replay`, `controller`, `metadata`, `metadata_loop`, `metadata_log`,
 //! `active_controller`, `publisher`, `recovery`, `inspect`, `damage`, `snapshot`, `store`, `upkeep`; `folder` reads what another
-//! process wrote.
+//! process wrote. One voter of several: `quorum`, `raft`, `quorum_start`, `quorum_loop`.
 
 mod active_controller;
 mod batch;
@@ -30,7 +30,10 @@ mod publisher;
 mod publisher_tests;
 mod quorum;
 mod quorum_loop;
+mod quorum_start;
 mod quorum_state;
+#[cfg(test)]
+mod quorum_tests;
 mod raft;
 mod records_of;
 mod recovery;
@@ -50,6 +53,6 @@ pub use folder::{FolderContents, FolderError, read_folder};
 pub use image::{ConfigResource, Image, Overrides, PartitionImage, Replicas, ResourceType, TopicImage};
 pub use metadata::{Metadata, MetadataOptions, OpenError, OperationError};
 pub use metadata_log::{CommitError, LogOpenError, metadata_partition};
-pub use quorum::{Leadership, Quorum, RaftTransport, Voter};
+pub use quorum::{Leadership, Quorum, RaftTransport, Voter, VoterState};
 pub use raft::founding::found_cluster;
 pub use replay::Working;

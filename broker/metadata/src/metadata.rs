@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
@@ -43,8 +44,10 @@ use crate::image::Image;
 use crate::metadata_log::{CommitError, LogOpenError};
 use crate::metadata_loop::{Event, MetadataLoop};
 use crate::publisher::Shared;
-use crate::quorum::{Leadership, Quorum};
-use crate::quorum_loop::QuorumLoop;
+use crate::quorum::{Leadership, Quorum, Voter};
+use crate::quorum_loop::{OpenQuorum, QuorumLoop};
+use crate::raft::machine::Input;
+use crate::raft::threads::{INPUTS_QUEUED_MAX, QuorumView};
 
 /// What a start is given.
 #[derive(Clone)]
@@ -82,6 +85,11 @@ pub enum OpenError {
         copy = copy.display()
     )]
     Damaged { what: String, offset: Offset, copy: PathBuf },
+    /// Nothing was changed.
+    #[error(
+        "this controller has lost what it promised the others ({what}): with it a controller could be elected that          lacks committed records, so it does not start. Restore its directory from a copy that is not older; an empty          directory makes another voter of it, which the others refuse"
+    )]
+    LostPromises { what: String },
 }
 
 /// Why a whole request has no answer of its own.
@@ -106,12 +114,22 @@ pub struct Metadata {
     waiting: Mutex<Option<(Driver, mpsc::Receiver<Event>)>>,
     thread: Mutex<Option<ThreadHandle>>,
     leadership: watch::Receiver<Leadership>,
+    /// `None` on a lone node.
+    quorum: Option<QuorumHandle>,
 }
 
 /// What the thread runs.
 enum Driver {
-    Lone(Box<MetadataLoop>),
-    Voter(Box<QuorumLoop>),
+    /// Nothing is ever told of a lone node's leadership; who awaits a change waits until it stops.
+    Lone(Box<MetadataLoop>, watch::Sender<Leadership>),
+    Voter(Box<QuorumLoop>, mpsc::Receiver<Input>),
+}
+
+/// How the interface reaches the quorum of a voter of several.
+struct QuorumHandle {
+    inputs: mpsc::Sender<Input>,
+    view: Arc<ArcSwap<QuorumView>>,
+    voters: Vec<Voter>,
 }
 
 impl Metadata {
@@ -119,17 +137,21 @@ impl Metadata {
     /// through records appended for this start. One voter of several leads nothing yet, and knows what a
     /// snapshot says alone: what is behind it may not be committed.
     pub fn open(env: &Env, options: MetadataOptions) -> Result<Arc<Metadata>, OpenError> {
-        let (driver, shared, leadership) = match options.quorum.clone() {
+        let (driver, shared, leadership, quorum) = match options.quorum.clone() {
             None => {
                 let node_id = BrokerId(options.config.node_id);
                 let (metadata_loop, shared) = MetadataLoop::open(env, options)?;
                 let epoch = shared.image.load().leader_epoch();
-                let leadership = watch::channel(Leadership { leader: Some(node_id), epoch }).1;
-                (Driver::Lone(Box::new(metadata_loop)), shared, leadership)
+                let (told, leadership) = watch::channel(Leadership { leader: Some(node_id), epoch });
+                (Driver::Lone(Box::new(metadata_loop), told), shared, leadership, None)
             }
             Some(quorum) => {
-                let (quorum_loop, shared, leadership) = QuorumLoop::open(env, options, quorum)?;
-                (Driver::Voter(Box::new(quorum_loop)), shared, leadership)
+                let voters = quorum.voters.clone();
+                let (inputs, receiver) = mpsc::channel(INPUTS_QUEUED_MAX);
+                let OpenQuorum { quorum_loop, shared, leadership, view } =
+                    QuorumLoop::open(env, options, quorum, inputs.clone())?;
+                let driver = Driver::Voter(Box::new(quorum_loop), receiver);
+                (driver, shared, leadership, Some(QuorumHandle { inputs, view, voters }))
             }
         };
         let (events, receiver) = mpsc::channel(METADATA_EVENTS_QUEUED_MAX);
@@ -140,13 +162,14 @@ impl Metadata {
             waiting: Mutex::new(Some((driver, receiver))),
             thread: Mutex::new(None),
             leadership,
+            quorum,
         }))
     }
 
     /// Lets small logs reach what only large ones do. Before `start`.
     #[cfg(test)]
     pub(crate) fn set_upkeep_thresholds(&self, snapshot_bytes: u64, materialise_bytes: u64) {
-        if let Some((Driver::Lone(metadata_loop), _)) = self.waiting.lock().as_mut() {
+        if let Some((Driver::Lone(metadata_loop, _), _)) = self.waiting.lock().as_mut() {
             metadata_loop.set_upkeep_thresholds(snapshot_bytes, materialise_bytes);
         }
     }
@@ -169,11 +192,17 @@ impl Metadata {
     pub fn start(&self, registration: &Registration) -> Result<(), OpenError> {
         let Some((driver, receiver)) = self.waiting.lock().take() else { return Ok(()) };
         let run: Box<dyn FnOnce() + Send> = match driver {
-            Driver::Lone(mut metadata_loop) => {
+            Driver::Lone(mut metadata_loop, told) => {
                 metadata_loop.register(registration)?;
-                Box::new(move || metadata_loop.run(receiver))
+                Box::new(move || {
+                    metadata_loop.run(receiver);
+                    drop(told);
+                })
             }
-            Driver::Voter(quorum_loop) => Box::new(move || quorum_loop.run(receiver)),
+            Driver::Voter(quorum_loop, inputs) => {
+                let wake = self.events.clone();
+                Box::new(move || quorum_loop.run(receiver, wake, inputs))
+            }
         };
         *self.thread.lock() = Some(self.env.tasks.spawn_thread("metadata", run));
         Ok(())
@@ -191,12 +220,19 @@ impl Metadata {
 
     /// A frame came from a voter. Never waits; where too many are queued it is dropped, as a network may.
     pub fn on_raft_frame(&self, from: BrokerId, frame: Bytes) {
-        drop(self.events.try_send(Event::Frame(from, frame)));
+        self.tell_quorum(Input::Frame(from, frame));
     }
 
     /// The connection to a voter was closed: if it led, it may be gone.
     pub fn on_voter_disconnected(&self, id: BrokerId) {
-        drop(self.events.try_send(Event::Disconnected(id)));
+        self.tell_quorum(Input::Disconnected(id));
+    }
+
+    /// A lone node has no quorum to tell.
+    fn tell_quorum(&self, input: Input) {
+        if let Some(quorum) = &self.quorum {
+            drop(quorum.inputs.try_send(input));
+        }
     }
 
     /// Ends the controller after what is queued; what was answered is on the disk.
@@ -398,9 +434,20 @@ impl Metadata {
         elections::list_partition_reassignments(&self.image(), request)
     }
 
-    /// What the quorum of one knows of itself, from memory.
+    /// What the quorum knows of itself, from memory; only its leader knows.
     pub fn describe_quorum(&self, request: &DescribeQuorumRequest, version: i16) -> DescribeQuorumResponse {
-        quorum::describe_quorum(&self.image(), request, version, self.env.clock.wall_ms())
+        let now_ms = self.env.clock.wall_ms();
+        let image = self.image();
+        let described = match &self.quorum {
+            None => quorum::Described::of_lone(&image, now_ms),
+            Some(handle) => quorum::Described::of_view(&handle.view.load(), self.quorum_voters(), now_ms),
+        };
+        quorum::describe_quorum(&described, request, version)
+    }
+
+    /// Where the voters listen, as they were configured.
+    fn quorum_voters(&self) -> &[Voter] {
+        self.quorum.as_ref().map_or(&[], |quorum| &quorum.voters)
     }
 }
 
@@ -417,7 +464,13 @@ async fn decide_by<R: Send + 'static>(
             Err(error) => (Vec::new(), Err(OperationError::Refused(error))),
         };
         let answer = move |committed: Result<(), CommitError>| {
-            let result = committed.map_err(OperationError::Commit).and(answer);
+            let result = match committed {
+                Ok(()) => answer,
+                Err(CommitError::NotLeader) => {
+                    Err(OperationError::Refused(ApiError::bare(ErrorCode::NotController)))
+                }
+                Err(error) => Err(OperationError::Commit(error)),
+            };
             // The connection that waits for it may be gone.
             drop(sender.send(result));
         };

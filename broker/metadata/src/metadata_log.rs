@@ -35,6 +35,9 @@ pub enum CommitError {
     /// Nothing is known of what was written; nothing more will be until the process starts anew.
     #[error("the metadata log failed and takes nothing more until a restart: {0}")]
     Poisoned(String),
+    /// Another node leads, or nobody; what was decided may be committed yet, or not.
+    #[error("this node does not lead the metadata quorum any more")]
+    NotLeader,
 }
 
 impl From<StorageFailure> for CommitError {
@@ -149,6 +152,22 @@ impl MetadataLog {
         self.end_offset = kept.log.log_end_offset();
         self.commit_offset = self.end_offset;
         Ok(line)
+    }
+
+    /// As `replay`, for one voter of several: what the log holds may be committed or not.
+    pub fn scan(
+        &mut self,
+        from: Offset,
+        on_entry: &mut dyn FnMut(Entry, Offset, LeaderEpoch),
+    ) -> Result<Option<String>, LogOpenError> {
+        let line = self.replay(from, on_entry)?;
+        self.commit_offset = from;
+        Ok(line)
+    }
+
+    /// The log beneath; `None` where the facts live in memory alone.
+    pub fn unified(&self) -> Option<&Arc<UnifiedLog>> {
+        self.kept.as_ref().map(|kept| &kept.log)
     }
 
     /// Bytes behind `offset`, about: what a start would read. From the files' sizes alone.

@@ -10,7 +10,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use ottla_env::Env;
 use ottla_model::limits::{METADATA_COMMIT_BYTES, METADATA_EVENTS_PER_COMMIT_MAX};
 use ottla_model::{BrokerId, LeaderEpoch, Offset, TopicId};
@@ -29,10 +28,8 @@ use crate::upkeep::Upkeep;
 
 pub(crate) enum Event {
     Decide(Decide),
-    /// From another voter.
-    Frame(BrokerId, Bytes),
-    /// The connection to a voter was closed.
-    Disconnected(BrokerId),
+    /// The quorum has something for the room (`HeardQueue`).
+    Heard,
     Stop,
 }
 
@@ -194,7 +191,7 @@ impl MetadataLoop {
                 }
                 (Event::Decide(decide), None) => answers.push(decide(None).answer),
                 // A lone node has nobody to hear from.
-                (Event::Frame(..) | Event::Disconnected(_), _) => {}
+                (Event::Heard, _) => {}
             }
         }
         self.finish(answers);
@@ -224,7 +221,7 @@ impl MetadataLoop {
     fn write_quorum_state(&mut self) {
         let (Some(folder), Some(controller)) = (self.log.folder(), &self.controller) else { return };
         assert!(self.log.is_synced(), "quorum-state speaks of what is on the device");
-        let state = QuorumState { leader_id: self.node_id, leader_epoch: controller.epoch() };
+        let state = QuorumState::of_lone(self.node_id, controller.epoch());
         match quorum_state::write(&*self.env.disk, &folder, &state) {
             Ok(()) => self.is_quorum_state_written = true,
             Err(error) => tracing::warn!("quorum-state could not be written: {error}"),

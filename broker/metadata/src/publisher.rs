@@ -13,7 +13,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use ottla_model::{LeaderEpoch, Offset};
+use ottla_model::{BrokerId, LeaderEpoch, Offset};
 use parking_lot::Mutex;
 
 use crate::batch::Entry;
@@ -62,6 +62,7 @@ impl Publisher {
         assert!(epoch >= image.leader_epoch(), "the controller's epoch never goes back");
         match entry {
             Entry::Record(record) => self.committed.replay(record, offset, epoch),
+            Entry::LeaderChange(leader) => self.committed.replay_leader_change(leader, offset, epoch),
             Entry::Control(_) => self.committed.replay_control(offset, epoch),
         }
     }
@@ -79,6 +80,19 @@ impl Publisher {
         assert!(self.committed.delta.is_empty(), "a node that leads follows nobody");
         self.committed = Working::new((**image).clone());
         self.show(delta, image, commit_offset);
+    }
+
+    /// A snapshot does not say who led when it was made; the quorum does.
+    pub fn name_controller(&mut self, leader: BrokerId) {
+        self.committed.image.controller_id = leader;
+    }
+
+    /// A snapshot of the leader's takes the place of what was here. Gives what changed.
+    pub fn install(&mut self, image: Image, commit_offset: Offset) -> Delta {
+        let delta = Delta::between(&self.shared.image.load(), &image);
+        self.committed = Working::new(image.clone());
+        self.show(&delta, &Arc::new(image), commit_offset);
+        delta
     }
 
     fn show(&self, delta: &Delta, image: &Arc<Image>, commit_offset: Offset) {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_model::{BrokerId, LeaderEpoch};
+use ottla_model::{BrokerId, LeaderEpoch, Offset};
 use uuid::Uuid;
 
 /// One controller that votes (`controller.quorum.voters`).
@@ -30,6 +30,22 @@ pub struct Quorum {
 pub trait RaftTransport: Send + Sync {
     /// Sends a frame to a voter, or drops it. Never waits.
     fn send(&self, to: BrokerId, frame: Bytes);
+}
+
+/// What the leader knows of a voter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VoterState {
+    pub log_end_offset: Offset,
+    /// When it was last heard of, by the wall's clock; -1 where that is not known.
+    pub last_fetch_ms: i64,
+    /// When it last had all that the leader had.
+    pub last_caught_up_ms: i64,
+}
+
+impl Default for VoterState {
+    fn default() -> VoterState {
+        VoterState { log_end_offset: Offset::ZERO, last_fetch_ms: -1, last_caught_up_ms: -1 }
+    }
 }
 
 /// Who leads the quorum, as far as this node knows.

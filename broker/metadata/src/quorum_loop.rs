@@ -1,61 +1,378 @@
-//! The one thread behind the room on a voter of several: it drives the quorum, the log and the publisher.
-//! Shell.
+//! The room's thread on a voter of several: it decides where this node leads, and publishes what is committed.
+//! Shell. What the quorum is about goes on in threads of its own (`raft/threads.rs`).
+//!
+//! Invariants:
+//! - I1. An answer leaves when its records are committed and published, or when this node does not lead any more: then
+//!   it is NOT_CONTROLLER, whatever becomes of the records.
+//! - I2. This node decides under an epoch from the moment when the record that began it is committed and published, to
+//!   the moment when it hears of another leader or another epoch.
 
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use arc_swap::ArcSwap;
 use ottla_env::Env;
-use ottla_model::BrokerId;
-use tokio::sync::mpsc::Receiver;
+use ottla_model::limits::{METADATA_COMMIT_BYTES, METADATA_EVENTS_PER_COMMIT_MAX};
+use ottla_model::{BrokerId, Offset, TopicId};
+use ottla_records::BatchView;
+use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::watch;
 
+use crate::active_controller::{ActiveController, Answer, Proposal};
+use crate::batch::{Entry, decode_batch};
+use crate::controller::{Now, Rules};
 use crate::image::Image;
 use crate::metadata::{MetadataOptions, OpenError};
+use crate::metadata_log::CommitError;
 use crate::metadata_loop::{AbortOnPanic, Event};
-use crate::publisher::Shared;
-use crate::quorum::{Leadership, Quorum};
-use crate::raft::wire::{Body, Frame};
+use crate::publisher::{Publisher, Shared};
+use crate::quorum::{Leadership, Quorum, RaftTransport};
+use crate::quorum_start::{QuorumStart, start};
+use crate::raft::log_store::StoredBatch;
+use crate::raft::machine::{Heard, Input, RaftMachine};
+use crate::raft::threads::{HeardQueue, QuorumThread, QuorumView, Threads};
+use crate::raft::writer::LogWriter;
+use crate::snapshot::{self, SnapshotId};
+use crate::upkeep::{Keeping, Upkeep};
+
+/// What the quorum's thread will own.
+struct Waiting {
+    machine: RaftMachine,
+    writer: LogWriter,
+    transport: Arc<dyn RaftTransport>,
+    told: watch::Sender<Leadership>,
+}
+
+/// A decision that is on its way, with those who wait for it.
+struct Pending {
+    proposal: Proposal,
+    answers: Vec<Answer>,
+}
 
 pub(crate) struct QuorumLoop {
+    env: Env,
+    node_id: BrokerId,
     cluster_id: String,
-    quorum: Quorum,
-    /// Ends with the thread: nobody waits for a change any more.
-    _leadership: watch::Sender<Leadership>,
+    folder: PathBuf,
+    shared: Arc<Shared>,
+    rules: Rules,
+    publisher: Publisher,
+    upkeep: Upkeep,
+    kept: Kept,
+    leadership: Leadership,
+    controller: Option<ActiveController>,
+    pending: VecDeque<Pending>,
+    inputs: Sender<Input>,
+    heard: Arc<HeardQueue>,
+    /// Until the thread begins.
+    quorum: Option<Waiting>,
+    view: Arc<ArcSwap<QuorumView>>,
+}
+
+/// What the upkeep needs to know of the log.
+struct Kept {
+    commit_offset: Offset,
+    bytes_since_snapshot: u64,
+    inputs: Sender<Input>,
+}
+
+impl Keeping for Kept {
+    fn commit_offset(&self) -> Offset {
+        self.commit_offset
+    }
+
+    fn bytes_since_snapshot(&self) -> u64 {
+        self.bytes_since_snapshot
+    }
+
+    fn sync(&mut self) -> Result<(), CommitError> {
+        // The quorum hands out what is on this node's device alone.
+        Ok(())
+    }
+
+    fn on_snapshot_begun(&mut self) {
+        self.bytes_since_snapshot = 0;
+    }
+
+    fn on_snapshot_done(&mut self, _: &Env, _: &Path, id: SnapshotId) {
+        drop(self.inputs.blocking_send(Input::Snapshot(id)));
+    }
+}
+
+/// What the room's interface needs of it.
+pub(crate) struct OpenQuorum {
+    pub quorum_loop: QuorumLoop,
+    pub shared: Arc<Shared>,
+    pub leadership: watch::Receiver<Leadership>,
+    pub view: Arc<ArcSwap<QuorumView>>,
 }
 
 impl QuorumLoop {
+    /// `inputs` lead to the quorum's thread.
     pub fn open(
-        _env: &Env,
+        env: &Env,
         options: MetadataOptions,
         quorum: Quorum,
-    ) -> Result<(QuorumLoop, Arc<Shared>, watch::Receiver<Leadership>), OpenError> {
-        assert!(options.logs.is_some(), "a voter keeps its log");
-        let node_id = BrokerId(options.config.node_id);
-        let shared = Shared::new(Image::empty(&options.cluster_id, node_id));
-        let epoch = shared.image.load().leader_epoch();
-        let (leadership, changes) = watch::channel(Leadership { leader: None, epoch });
-        let this = QuorumLoop { cluster_id: options.cluster_id, quorum, _leadership: leadership };
-        Ok((this, shared, changes))
+        inputs: Sender<Input>,
+    ) -> Result<OpenQuorum, OpenError> {
+        let transport = quorum.transport.clone();
+        let QuorumStart { machine, writer, image, folder, upkeep, bytes_since_snapshot } =
+            start(env, &options, &quorum)?;
+        let shared = Shared::new(image.clone());
+        let commit_offset = image.metadata_offset() + 1;
+        let leadership = machine.leadership();
+        let (told, changes) = watch::channel(leadership);
+        let view = Arc::new(ArcSwap::from_pointee(QuorumView {
+            leadership,
+            committed: commit_offset,
+            voters: Vec::new(),
+        }));
+        let quorum_loop = QuorumLoop {
+            env: env.clone(),
+            node_id: BrokerId(options.config.node_id),
+            cluster_id: options.cluster_id,
+            folder,
+            shared: shared.clone(),
+            rules: Rules::new(&options.config, options.features),
+            publisher: Publisher::new(shared.clone(), image),
+            upkeep,
+            kept: Kept { commit_offset, bytes_since_snapshot, inputs: inputs.clone() },
+            leadership,
+            controller: None,
+            pending: VecDeque::new(),
+            inputs,
+            heard: Arc::default(),
+            quorum: Some(Waiting { machine, writer, transport, told }),
+            view: view.clone(),
+        };
+        Ok(OpenQuorum { quorum_loop, shared, leadership: changes, view })
     }
 
-    /// The thread's life: ends with `Stop` or when no event can come any more.
-    pub fn run(self, mut events: Receiver<Event>) {
+    /// For tests: snapshots of small logs, waited for.
+    #[cfg(test)]
+    pub fn set_upkeep_thresholds(&mut self, snapshot_bytes: u64) {
+        self.upkeep.set_thresholds(snapshot_bytes, u64::MAX);
+    }
+
+    /// For tests, which drive them themselves.
+    #[cfg(test)]
+    pub fn take_quorum(&mut self) -> (RaftMachine, LogWriter) {
+        let Waiting { machine, writer, .. } = self.quorum.take().expect("taken once");
+        (machine, writer)
+    }
+
+    /// The thread's life: ends with `Stop` or when no event can come any more. `wake` leads to `events`.
+    pub fn run(mut self, mut events: Receiver<Event>, wake: Sender<Event>, inputs: Receiver<Input>) {
         let _guard = AbortOnPanic;
-        while let Some(event) = events.blocking_recv() {
-            match event {
-                Event::Decide(decide) => (decide(None).answer)(Ok(())),
-                Event::Frame(from, bytes) => self.on_frame(from, bytes),
-                Event::Disconnected(id) => tracing::debug!("the connection to controller {id} was closed"),
-                Event::Stop => break,
+        let waiting = self.quorum.take().expect("a loop runs once");
+        let Waiting { machine, writer, transport, told: leadership } = waiting;
+        let (view, heard) = (self.view.clone(), self.heard.clone());
+        let env = self.env.clone();
+        let quorum = QuorumThread { env, machine, writer, transport, leadership, view, heard, events: wake };
+        let threads = Threads::spawn(quorum, self.inputs.clone(), inputs);
+        let mut round = Vec::new();
+        while let Some(first) = events.blocking_recv() {
+            round.push(first);
+            while round.len() < METADATA_EVENTS_PER_COMMIT_MAX
+                && let Ok(next) = events.try_recv()
+            {
+                round.push(next);
+            }
+            if self.run_round(round.drain(..)) {
+                break;
             }
         }
+        self.resign();
+        threads.stop();
+        self.upkeep.stop(&mut self.kept);
     }
 
-    fn on_frame(&self, from: BrokerId, bytes: Bytes) {
-        if let Ok(Frame { body: Body::AskClusterId, .. }) = Frame::decode(bytes) {
-            let (cluster_id, directory_id) = (self.cluster_id.clone(), self.quorum.directory_id);
-            let answer = Frame { cluster_id, directory_id, body: Body::ClusterId };
-            self.quorum.transport.send(from, answer.encode());
+    /// Hears the quorum, then decides what was queued. Says whether the thread is to end.
+    pub fn run_round(&mut self, events: impl Iterator<Item = Event>) -> bool {
+        for heard in self.heard.take() {
+            self.on_heard(heard);
         }
+        let mut is_stopping = false;
+        let mut answers = Vec::new();
+        let now = Now { wall_ms: self.env.clock.wall_ms(), monotonic: self.env.clock.monotonic() };
+        let rng = self.env.rng.clone();
+        let mut topic_ids = || TopicId::from_random(|| rng.next_16());
+        if let Some(controller) = &mut self.controller {
+            for id in controller.on_time(now, &self.shared.contacts.lock()) {
+                tracing::info!("broker {id} is fenced: its session is over");
+            }
+        }
+        for event in events {
+            match (event, &mut self.controller) {
+                (Event::Stop, _) => is_stopping = true,
+                (Event::Heard, _) => {}
+                (Event::Decide(decide), Some(controller)) => {
+                    answers.push(controller.decide(decide, now, &mut topic_ids));
+                    if controller.proposed_bytes() >= METADATA_COMMIT_BYTES {
+                        self.propose(std::mem::take(&mut answers));
+                    }
+                }
+                (Event::Decide(decide), None) => (decide(None).answer)(Ok(())),
+            }
+        }
+        self.propose(answers);
+        is_stopping
+    }
+
+    /// What was decided goes to the quorum; who waits for it is answered when it is committed. An answer without records
+    /// waits as well: it may rest on a decision that is on its way.
+    fn propose(&mut self, answers: Vec<Answer>) {
+        let proposal = self.controller.as_mut().and_then(ActiveController::take_proposal);
+        match (proposal, self.pending.back_mut()) {
+            (Some(proposal), _) => {
+                let bytes = proposal.batch.bytes.clone();
+                let batch = StoredBatch::parse(bytes).expect("the controller makes whole batches");
+                self.pending.push_back(Pending { proposal, answers });
+                // Where the quorum's thread has ended nobody is answered any more.
+                drop(self.inputs.blocking_send(Input::Propose(batch)));
+            }
+            (None, Some(last)) => last.answers.extend(answers),
+            (None, None) => answers.into_iter().for_each(|answer| answer(Ok(()))),
+        }
+    }
+
+    /// The quorum says something.
+    pub fn on_heard(&mut self, heard: Heard) {
+        match heard {
+            Heard::Leadership(leadership) => self.on_leadership(leadership),
+            Heard::Committed(batches) => self.on_committed(batches),
+            Heard::Installed(id) => self.on_installed(id),
+            Heard::Failed(why) => tracing::error!("{why}"),
+        }
+        self.name_controller();
+        let image = self.shared.image.load_full();
+        if image.metadata_offset() < self.kept.commit_offset {
+            self.upkeep.run_due(&mut self.kept, &image);
+        }
+    }
+
+    /// After a start or an install whose snapshot has the record that says it.
+    fn name_controller(&mut self) {
+        let Leadership { leader: Some(leader), epoch } = self.leadership else { return };
+        let image = &self.publisher.committed().image;
+        if image.metadata_offset() >= Offset::ZERO
+            && image.leader_epoch() == epoch
+            && image.controller_id() != leader
+        {
+            assert!(self.controller.is_none(), "who leads has read that it does");
+            self.publisher.name_controller(leader);
+            self.publisher.publish(self.kept.commit_offset);
+        }
+    }
+
+    fn on_leadership(&mut self, leadership: Leadership) {
+        let before = std::mem::replace(&mut self.leadership, leadership);
+        match leadership.leader {
+            Some(leader) if leader == self.node_id => {
+                tracing::info!("this node was elected controller, leader epoch {}", leadership.epoch);
+            }
+            Some(leader) => {
+                tracing::info!("the controller is node {leader}, leader epoch {}", leadership.epoch)
+            }
+            None if before.leader.is_some() => {
+                tracing::info!(
+                    "no controller is known: an election is under way (leader epoch {})",
+                    leadership.epoch
+                );
+            }
+            None => {}
+        }
+        if self.controller.as_ref().is_some_and(|controller| {
+            leadership.leader != Some(self.node_id) || leadership.epoch != controller.epoch()
+        }) {
+            self.resign();
+        }
+    }
+
+    /// Everything that was decided and is not committed was never decided here.
+    fn resign(&mut self) {
+        self.controller = None;
+        for pending in std::mem::take(&mut self.pending) {
+            pending.answers.into_iter().for_each(|answer| answer(Err(CommitError::NotLeader)));
+        }
+    }
+
+    fn on_committed(&mut self, batches: Vec<StoredBatch>) {
+        let mut is_replayed = false;
+        for batch in batches {
+            self.kept.commit_offset = batch.next;
+            self.kept.bytes_since_snapshot += batch.bytes.len() as u64;
+            let is_own = self.pending.front().is_some_and(|pending| {
+                pending.proposal.batch.base == batch.base && pending.proposal.batch.next == batch.next
+            });
+            if is_own {
+                let pending = self.pending.pop_front().expect("looked at");
+                self.publish_own(pending);
+                continue;
+            }
+            assert!(self.controller.is_none(), "who leads alone has written what is committed");
+            self.replay(&batch);
+            is_replayed = true;
+        }
+        if is_replayed {
+            let delta = self.publisher.publish(self.kept.commit_offset);
+            self.upkeep.on_published(&delta);
+            self.activate();
+        }
+    }
+
+    fn publish_own(&mut self, Pending { proposal, answers }: Pending) {
+        let Proposal { image, delta, .. } = proposal;
+        self.publisher.publish_decided(&image, &delta, self.kept.commit_offset);
+        if let Some(controller) = &mut self.controller {
+            controller.on_published(&delta, &image);
+        }
+        self.upkeep.on_published(&delta);
+        answers.into_iter().for_each(|answer| answer(Ok(())));
+    }
+
+    fn replay(&mut self, batch: &StoredBatch) {
+        let view = BatchView::first(&batch.bytes).expect("a batch that was parsed");
+        let publisher = &mut self.publisher;
+        let mut on_entry = |entry: Entry, offset, epoch| publisher.replay(entry, offset, epoch);
+        if let Err(error) = decode_batch(&view, &mut on_entry) {
+            // A record of a release that this one does not know: what follows can't be understood without it.
+            panic!("committed metadata can't be read: {error}");
+        }
+    }
+
+    /// Begins to decide when the record that began this node's epoch is published.
+    fn activate(&mut self) {
+        let committed = self.publisher.committed();
+        let image = &committed.image;
+        let is_begun = image.controller_id() == self.node_id && image.leader_epoch() == self.leadership.epoch;
+        if self.controller.is_some() || self.leadership.leader != Some(self.node_id) || !is_begun {
+            return;
+        }
+        let now = Now { wall_ms: self.env.clock.wall_ms(), monotonic: self.env.clock.monotonic() };
+        let mut controller = ActiveController::elected(committed, self.rules.clone(), now);
+        let parts = controller.elected_activation();
+        tracing::info!("this node is the active controller, leader epoch {}", controller.epoch());
+        for records in parts {
+            controller.apply(records, now);
+            self.controller = Some(controller);
+            self.propose(Vec::new());
+            controller = self.controller.take().expect("put there");
+        }
+        self.controller = Some(controller);
+    }
+
+    fn on_installed(&mut self, id: SnapshotId) {
+        assert!(self.controller.is_none(), "who leads installs nothing");
+        let empty = Image::empty(&self.cluster_id, self.leadership.leader.unwrap_or(BrokerId(-1)));
+        let image = snapshot::read(&*self.env.disk, &self.folder, id, empty)
+            .unwrap_or_else(|error| panic!("the snapshot {} can't be read: {error}", id.file_name()));
+        self.kept.commit_offset = id.end_offset;
+        self.kept.bytes_since_snapshot = 0;
+        let delta = self.publisher.install(image, id.end_offset);
+        self.upkeep.on_installed();
+        tracing::info!("the snapshot {} of the controller took the place of the log", id.file_name());
+        drop(delta);
     }
 }

@@ -61,8 +61,9 @@ fn recover_from_disk(
         None
     });
     let start = Start {
-        quorum_epoch: quorum.map(|quorum| quorum.leader_epoch),
+        quorum_epoch: quorum.as_ref().map(|quorum| quorum.leader_epoch),
         was_clean: !options.unclean_stop,
+        is_voter: false,
         accepts_loss: options.accept_loss,
     };
     inspect(env, folder, &start)?;

@@ -59,7 +59,13 @@ impl Working {
         }
     }
 
-    /// A control record was written: it moves the offset and says whose epoch it is.
+    /// A leader began its epoch.
+    pub fn replay_leader_change(&mut self, leader: BrokerId, offset: Offset, epoch: LeaderEpoch) {
+        self.advance(offset, epoch);
+        self.image.controller_id = leader;
+    }
+
+    /// Any other control record was written: it moves the offset and says whose epoch it is.
     pub fn replay_control(&mut self, offset: Offset, epoch: LeaderEpoch) {
         self.advance(offset, epoch);
     }

@@ -110,6 +110,24 @@ pub fn write(disk: &dyn Disk, folder: &Path, image: &Image, now_ms: i64) -> io::
     Ok(id)
 }
 
+/// Whether these bytes are a whole snapshot.
+pub fn verify(bytes: &[u8]) -> io::Result<()> {
+    let damaged = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    let mut is_whole = false;
+    for view in batches(bytes) {
+        let view = view.map_err(|error| damaged(error.to_string()))?;
+        view.verify_checksum().map_err(|error| damaged(error.to_string()))?;
+        is_whole = false;
+        if view.header().attributes.is_control() {
+            let mut on_entry = |entry: Entry, _: Offset, _: LeaderEpoch| {
+                is_whole = entry == Entry::Control(ControlRecordType::SnapshotFooter);
+            };
+            decode_batch(&view, &mut on_entry).map_err(|error| damaged(error.to_string()))?;
+        }
+    }
+    if is_whole { Ok(()) } else { Err(damaged("the footer is missing".to_owned())) }
+}
+
 /// Reads a snapshot onto an empty image. A snapshot that is not whole is no snapshot.
 pub fn read(disk: &dyn Disk, folder: &Path, id: SnapshotId, empty: Image) -> io::Result<Image> {
     let bytes = disk.read(&folder.join(id.file_name()))?;
@@ -121,6 +139,7 @@ pub fn read(disk: &dyn Disk, folder: &Path, id: SnapshotId, empty: Image) -> io:
         view.verify_checksum().map_err(|error| damaged(error.to_string()))?;
         let mut on_entry = |entry: Entry, offset: Offset, epoch: LeaderEpoch| match entry {
             Entry::Record(record) => working.replay(record, offset, epoch),
+            Entry::LeaderChange(_) => is_whole = false,
             Entry::Control(kind) => is_whole = kind == ControlRecordType::SnapshotFooter,
         };
         decode_batch(&view, &mut on_entry).map_err(|error| damaged(error.to_string()))?;

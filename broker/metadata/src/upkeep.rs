@@ -1,19 +1,58 @@
 //! Work beside the controller: snapshots, and the materialised image.
 //! Shell. At most one job runs at a time, on a thread of its own that ends with it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use ottla_env::tasks::ThreadHandle;
 use ottla_env::{Env, OpenMode};
+use ottla_model::Offset;
 use ottla_model::limits::{METADATA_MATERIALISE_BYTES, METADATA_SNAPSHOT_BYTES};
 
 use crate::delta::Delta;
 use crate::image::Image;
-use crate::metadata_log::MetadataLog;
+use crate::metadata_log::{CommitError, MetadataLog};
 use crate::snapshot::{self, SnapshotId};
 use crate::store::{self, Touched};
+
+/// What a snapshot needs of the log that it stands for.
+pub(crate) trait Keeping {
+    fn commit_offset(&self) -> Offset;
+    /// Bytes replayed and appended since the last snapshot.
+    fn bytes_since_snapshot(&self) -> u64;
+    /// Waits until all that is committed is on the device.
+    fn sync(&mut self) -> Result<(), CommitError>;
+    fn on_snapshot_begun(&mut self);
+    /// The snapshot is on the device: what it stands for may go.
+    fn on_snapshot_done(&mut self, env: &Env, folder: &Path, id: SnapshotId);
+}
+
+impl Keeping for MetadataLog {
+    fn commit_offset(&self) -> Offset {
+        MetadataLog::commit_offset(self)
+    }
+
+    fn bytes_since_snapshot(&self) -> u64 {
+        MetadataLog::bytes_since_snapshot(self)
+    }
+
+    fn sync(&mut self) -> Result<(), CommitError> {
+        MetadataLog::sync(self)
+    }
+
+    fn on_snapshot_begun(&mut self) {
+        MetadataLog::on_snapshot_begun(self);
+    }
+
+    fn on_snapshot_done(&mut self, env: &Env, folder: &Path, id: SnapshotId) {
+        if let Err(error) = self.drop_before(id.end_offset, env.clock.wall_ms()) {
+            tracing::warn!("metadata records before the snapshot could not be dropped: {error}");
+        } else if let Err(error) = snapshot::remove_before(&*env.disk, folder, id) {
+            tracing::warn!("older metadata snapshots could not be removed: {error}");
+        }
+    }
+}
 
 pub(crate) struct Upkeep {
     env: Env,
@@ -66,8 +105,13 @@ impl Upkeep {
         self.touched.add(delta);
     }
 
+    /// Everything may have changed.
+    pub fn on_installed(&mut self) {
+        self.touched = Touched::Everything;
+    }
+
     /// Starts a job if one is due and takes in the one that ended.
-    pub fn run_due(&mut self, log: &mut MetadataLog, image: &Arc<Image>) {
+    pub fn run_due(&mut self, log: &mut dyn Keeping, image: &Arc<Image>) {
         assert!(image.metadata_offset() < log.commit_offset(), "only committed facts are kept");
         self.finish_ended(log);
         let appended = log.bytes_since_snapshot().saturating_sub(self.bytes_seen);
@@ -131,7 +175,7 @@ impl Upkeep {
         }
     }
 
-    fn finish_ended(&mut self, log: &mut MetadataLog) {
+    fn finish_ended(&mut self, log: &mut dyn Keeping) {
         let Ok(done) = self.done.1.try_recv() else { return };
         if let Some(thread) = self.running.take() {
             thread.join();
@@ -140,16 +184,11 @@ impl Upkeep {
             self.touched = Touched::Everything;
         }
         let Some(id) = done.snapshot else { return };
-        let now_ms = self.env.clock.wall_ms();
-        if let Err(error) = log.drop_before(id.end_offset, now_ms) {
-            tracing::warn!("metadata records before the snapshot could not be dropped: {error}");
-        } else if let Err(error) = snapshot::remove_before(&*self.env.disk, &self.folder, id) {
-            tracing::warn!("older metadata snapshots could not be removed: {error}");
-        }
+        log.on_snapshot_done(&self.env, &self.folder, id);
     }
 
     /// Waits for the job that runs.
-    pub fn stop(&mut self, log: &mut MetadataLog) {
+    pub fn stop(&mut self, log: &mut dyn Keeping) {
         if let Some(thread) = self.running.take() {
             thread.join();
         }

@@ -51,6 +51,10 @@ pub struct Serve {
     /// Write the same line to this open descriptor.
     #[arg(long, value_name = "N")]
     pub ready_fd: Option<u32>,
+    /// Print also the lines by which test environments know a broker that serves (the images of Apache Kafka
+    /// and of others that speak its protocol). For containers.
+    #[arg(long)]
+    pub announce: bool,
 }
 
 #[derive(Subcommand, Debug)]
@@ -62,6 +66,9 @@ pub enum Command {
     /// Take over the data of a cleanly stopped Apache Kafka (one node, broker and controller in one). What is
     /// there is copied and stays as it was.
     Adopt(Adopt),
+    /// Print the names of those of Kafka's commands that this program has: it is each of them when it is called
+    /// by its name, and as `ottla NAME`.
+    Commands,
 }
 
 #[derive(Args, Debug, Clone)]

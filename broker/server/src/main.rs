@@ -22,11 +22,17 @@ use ottla_server::{adopt, identity, rooms, settings};
 use crate::args::{Adopt, Arguments, Command, Sources, parse_override};
 
 fn main() -> ExitCode {
+    if let Some(code) = kafka_command() {
+        return code;
+    }
     let arguments = Arguments::parse();
     let outcome = match &arguments.command {
         Some(Command::Config(sources)) => print_config(sources),
         Some(Command::ExplainListeners(sources)) => explain_listeners(sources),
         Some(Command::Adopt(asked)) => adopt_directories(asked),
+        Some(Command::Commands) => {
+            show(&ottla_tools::names().map(|name| format!("{name}\n")).collect::<String>())
+        }
         None => serve::run(&arguments.serve),
     };
     match outcome {
@@ -36,6 +42,23 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs one of Kafka's commands when the program is called by its name, or it is the first argument.
+fn kafka_command() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let program = arguments.next()?;
+    let mut rest: Vec<String> = arguments.collect();
+    if let Some(command) = ottla_tools::find(&program) {
+        return Some(command.run(&rest));
+    }
+    let name = rest.first().filter(|name| name.starts_with("kafka-"))?.clone();
+    let Some(command) = ottla_tools::find(&name) else {
+        let made: Vec<&str> = ottla_tools::names().collect();
+        eprintln!("ottla: {name} is not among the commands of Kafka that Ottla has: {}", made.join(", "));
+        return Some(ExitCode::FAILURE);
+    };
+    Some(command.run(&rest.split_off(1)))
 }
 
 /// Reads the file, the environment and the overrides; the first bad value stops the start.

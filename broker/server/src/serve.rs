@@ -66,6 +66,9 @@ async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -
             .map_err(|error| format!("the ready line can't be written: {error}"))?;
     }
     greet(&broker, arguments.ephemeral);
+    if arguments.announce {
+        announce(broker.node_id());
+    }
     let signal = signals.next().await;
     tracing::info!("{signal}: stopping");
     broker.stop(ANSWERS_WAIT).await;
@@ -89,5 +92,20 @@ fn greet(broker: &Broker, ephemeral: bool) {
     println!(
         "Ottla {} serves Kafka clients at {bootstrap} ({data}{http}). Try: echo hello | kcat -b {bootstrap} -t greetings -P",
         env!("CARGO_PKG_VERSION")
+    );
+}
+
+/// What programs that start containers wait for: each knows the line of the image that it was written for.
+#[allow(clippy::print_stdout, reason = "it is looked for on standard output")]
+fn announce(node_id: i32) {
+    println!(
+        "[KafkaServer id={node_id}] started (kafka.server.KafkaServer)\n\
+         [BrokerServer id={node_id}] Transitioning from RECOVERY to RUNNING (kafka.server.BrokerServer)\n\
+         Creating new log file\n\
+         Checking need to trigger auto leader balancing\n\
+         [KafkaRaftServer nodeId={node_id}] Kafka Server started (kafka.server.KafkaRaftServer)\n\
+         Kafka broker started\n\
+         Started Kafka API server\n\
+         Successfully started Redpanda!"
     );
 }

@@ -183,6 +183,10 @@ impl Broker {
         self.http.map(|addr| addr.to_string())
     }
 
+    pub fn node_id(&self) -> i32 {
+        self.config.node_id
+    }
+
     pub fn data_dirs(&self) -> String {
         self.config.log_dirs.join(", ")
     }

@@ -82,9 +82,18 @@ public final class Tools {
     private Tools() {
     }
 
-    /** Arguments: the broker, a directory for files, the scenario. */
+    /** The names of the commands that are run as processes of their own, and the program that is them. */
+    private static final List<String> OWN = new ArrayList<>();
+    private static String ownProgram;
+
+    /** Arguments: the broker, a directory for files, the scenario; then a program that has some of the commands. */
     public static void main(String[] arguments) throws Exception {
         String bootstrap = arguments[0];
+        if (arguments.length > 3) {
+            ownProgram = arguments[3];
+            Process names = new ProcessBuilder(ownProgram, "commands").start();
+            new String(names.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines().forEach(OWN::add);
+        }
         Path dir = Path.of(arguments[1]);
         PrintStream out = System.out;
         Gathering gathering = new Gathering();
@@ -125,7 +134,9 @@ public final class Tools {
                 words.remove(words.size() - 1);
             }
             System.setIn(input);
-            int code = run(CLASSES.get(tool), words.toArray(new String[0]));
+            int code = OWN.contains("kafka-" + tool)
+                ? runOwn("kafka-" + tool, words, input)
+                : run(CLASSES.get(tool), words.toArray(new String[0]));
             List<String> allowed = new ArrayList<>();
             for (int next = at + 1; next < lines.size() && lines.get(next).startsWith("allow "); next++) {
                 allowed.add(pattern(lines.get(next)));
@@ -153,6 +164,18 @@ public final class Tools {
         return exitCode == null ? 0 : exitCode;
     }
 
+    /** Runs a command of the program; what it prints goes where that of the others goes. */
+    private static int runOwn(String name, List<String> words, InputStream input) throws Exception {
+        List<String> command = new ArrayList<>(List.of(ownProgram, name));
+        command.addAll(words);
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        try (OutputStream stdin = process.getOutputStream()) {
+            input.transferTo(stdin);
+        }
+        System.out.write(process.getInputStream().readAllBytes());
+        return process.waitFor();
+    }
+
     /** The REGEX of `allow REGEX -- REASON` and `drop REGEX -- REASON`. */
     private static String pattern(String line) {
         return line.substring(line.indexOf(' ') + 1, line.indexOf(" -- "));
@@ -165,7 +188,7 @@ public final class Tools {
             .replace(dir.toString(), "<dir>")
             .replaceAll("(?m)^.*TOOL-EXIT.*\\R\\R?", "")
             .replaceAll("(?m)^\\s+(at |\\.\\.\\. \\d+ more).*\\R", "")
-            .replaceAll("(?m)^\\d\\d:\\d\\d:\\d\\d\\.\\d+ ", "<time> ")
+            .replaceAll("(?m)^(\\d\\d:\\d\\d:\\d\\d\\.\\d+|\\[[-0-9]+ [:,0-9]+\\]) ", "<time> ")
             .replaceAll("\"(log_dirs|logDir)\":(\\[)?\"[^\"]*\"", "\"$1\":$2\"<directory>\"")
             .replaceAll("(127\\.0\\.0\\.1|localhost)( *\\t?:?)" + bootstrap.replaceAll(".*:", ""), "<host>$2<port>")
             .replaceAll("\\b[A-Za-z0-9]+-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<member>")

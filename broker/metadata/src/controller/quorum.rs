@@ -1,55 +1,127 @@
-//! DescribeQuorum: a quorum of one node.
+//! DescribeQuorum: who votes, who leads, and how far each is.
 //! Core.
 
-use ottla_model::ErrorCode;
+use ottla_model::{BrokerId, ErrorCode, Offset};
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::describe_quorum_request::DescribeQuorumRequest;
 use ottla_protocol::messages::describe_quorum_response::{
-    DescribeQuorumResponse, Node, PartitionData, ReplicaState, TopicData,
+    DescribeQuorumResponse, Listener, Node, PartitionData, ReplicaState, TopicData,
 };
+use uuid::Uuid;
 
 use crate::image::Image;
+use crate::quorum::{Leadership, Voter, VoterState};
+use crate::raft::threads::QuorumView;
 
 const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";
+/// The listener of controllers, as Kafka's examples name it.
+const CONTROLLER_LISTENER: &str = "CONTROLLER";
 
-/// The node is its own leader and only voter: all that is in the image is committed.
-pub fn describe_quorum(
-    image: &Image,
+/// What is described.
+pub(crate) struct Described<'a> {
+    leadership: Leadership,
+    /// Whether this node leads; another doesn't know.
+    leads: bool,
+    high_watermark: Offset,
+    voters: Vec<(BrokerId, Option<Uuid>, VoterState)>,
+    endpoints: &'a [Voter],
+}
+
+impl<'a> Described<'a> {
+    /// The node is its own leader and only voter: all that is in the image is committed.
+    pub fn of_lone(image: &Image, now_ms: i64) -> Described<'static> {
+        let (me, end) = (image.controller_id(), image.metadata_offset() + 1);
+        let state = VoterState { log_end_offset: end, last_fetch_ms: now_ms, last_caught_up_ms: now_ms };
+        Described {
+            leadership: Leadership { leader: Some(me), epoch: image.leader_epoch() },
+            leads: true,
+            high_watermark: end,
+            voters: vec![(me, None, state)],
+            endpoints: &[],
+        }
+    }
+
+    pub fn of_view(view: &QuorumView, endpoints: &'a [Voter], now_ms: i64) -> Described<'a> {
+        let leader = view.leadership.leader;
+        let mut voters = view.voters.clone();
+        for (id, _, state) in &mut voters {
+            if Some(*id) == leader {
+                (state.last_fetch_ms, state.last_caught_up_ms) = (-1, now_ms);
+            }
+        }
+        let leads = !voters.is_empty();
+        Described { leadership: view.leadership, leads, high_watermark: view.committed, voters, endpoints }
+    }
+}
+
+pub(crate) fn describe_quorum(
+    described: &Described<'_>,
     request: &DescribeQuorumRequest,
     version: i16,
-    now_ms: i64,
 ) -> DescribeQuorumResponse {
     let mut response = DescribeQuorumResponse::default();
-    let controller = image.controller_id().0;
-    let end = image.metadata_offset().0 + 1;
     for topic in &request.topics {
-        let partition = |index: i32| {
+        let describe = |index: i32| {
             let partition = PartitionData::default().with_partition_index(index);
             if topic.topic_name.as_str() != CLUSTER_METADATA_TOPIC || index != 0 {
                 let refused = partition.with_error_code(ErrorCode::UnknownTopicOrPartition.code());
                 let text = StrBytes::from_static_str("This server does not host this topic-partition.");
                 return if version >= 2 { refused.with_error_message(Some(text)) } else { refused };
             }
-            let mut voter =
-                ReplicaState::default().with_replica_id(controller.into()).with_log_end_offset(end);
-            if version >= 1 {
-                voter = voter.with_last_fetch_timestamp(now_ms).with_last_caught_up_timestamp(now_ms);
-            }
-            partition
-                .with_leader_id(controller.into())
-                .with_leader_epoch(image.leader_epoch().0)
-                .with_high_watermark(end)
-                .with_current_voters(vec![voter])
+            describe_partition(described, partition, version)
         };
-        let partitions = topic.partitions.iter().map(|asked| partition(asked.partition_index)).collect();
+        let partitions = topic.partitions.iter().map(|asked| describe(asked.partition_index)).collect();
         response
             .topics
             .push(TopicData::default().with_topic_name(topic.topic_name.clone()).with_partitions(partitions));
     }
     let is_known = response.topics.iter().flat_map(|topic| &topic.partitions).all(|one| one.error_code == 0);
     if version >= 2 && is_known {
-        // The controller has no listener of its own: on one node it is in the broker's process.
-        response.nodes.push(Node::default().with_node_id(controller.into()));
+        response.nodes = nodes(described);
     }
     response
+}
+
+fn describe_partition(described: &Described<'_>, partition: PartitionData, version: i16) -> PartitionData {
+    let leader = described.leadership.leader.unwrap_or(BrokerId(-1));
+    let partition = partition.with_leader_id(leader.0.into()).with_leader_epoch(described.leadership.epoch.0);
+    if !described.leads {
+        let refused = partition.with_error_code(ErrorCode::NotLeaderOrFollower.code());
+        let text = StrBytes::from_static_str("This node does not lead the metadata quorum.");
+        return if version >= 2 { refused.with_error_message(Some(text)) } else { refused };
+    }
+    let voter = |(id, directory, state): &(BrokerId, Option<Uuid>, VoterState)| {
+        let mut voter =
+            ReplicaState::default().with_replica_id(id.0.into()).with_log_end_offset(state.log_end_offset.0);
+        if version >= 1 {
+            voter = voter
+                .with_last_fetch_timestamp(state.last_fetch_ms)
+                .with_last_caught_up_timestamp(state.last_caught_up_ms);
+        }
+        if version >= 2
+            && let Some(directory) = directory
+        {
+            voter = voter.with_replica_directory_id(*directory);
+        }
+        voter
+    };
+    partition
+        .with_high_watermark(described.high_watermark.0)
+        .with_current_voters(described.voters.iter().map(voter).collect())
+}
+
+fn nodes(described: &Described<'_>) -> Vec<Node> {
+    if described.endpoints.is_empty() {
+        // The controller has no listener of its own: on one node it is in the broker's process.
+        let leader = described.leadership.leader.unwrap_or(BrokerId(-1));
+        return vec![Node::default().with_node_id(leader.0.into())];
+    }
+    let node = |voter: &Voter| {
+        let listener = Listener::default()
+            .with_name(StrBytes::from_static_str(CONTROLLER_LISTENER))
+            .with_host(StrBytes::from_string(voter.host.clone()))
+            .with_port(voter.port);
+        Node::default().with_node_id(voter.id.0.into()).with_listeners(vec![listener])
+    };
+    described.endpoints.iter().map(node).collect()
 }

@@ -41,6 +41,12 @@ pub fn features() -> Vec<Feature> {
     ]
 }
 
+/// The defaults, for the node of this id.
+pub fn config_of(id: BrokerId) -> BrokerConfig {
+    let given = [("node.id".to_owned(), id.to_string())];
+    ottla_config::load(None, &[], &given).expect("a valid configuration").0
+}
+
 impl Cluster {
     pub fn of(brokers: &[i32]) -> Cluster {
         Cluster::configured(brokers, &[])

@@ -1,7 +1,22 @@
 //! The quorum of controllers: how several nodes agree on one metadata log.
-//! Cores (`wire`, `founding`) and their shells.
+//! Cores (`node`, `machine`, `peers`, `snapshot_fetch`, `wire`, `founding`) and shells (`log_store`, `writer`, `threads`).
 //!
-//! Reading order: `wire`, `founding`.
+//! Reading order: `wire`, `log_store`, `node`, `peers`, `snapshot_fetch`, `machine`, `writer`, `threads`, `founding`.
+//! A voter has three threads: one for the quorum, which waits for nothing but what comes in; one that writes; and the
+//! room's own, which decides and publishes.
 
+#[cfg(test)]
+mod checks;
 pub mod founding;
+pub(crate) mod log_store;
+pub(crate) mod machine;
+pub(crate) mod node;
+pub(crate) mod peers;
+#[cfg(test)]
+mod sim;
+#[cfg(test)]
+mod sim_tests;
+mod snapshot_fetch;
+pub(crate) mod threads;
 pub mod wire;
+pub(crate) mod writer;

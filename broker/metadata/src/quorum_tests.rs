@@ -1,0 +1,231 @@
+//! Three voters as the process runs them, with their threads, over a transport in memory.
+//! Shell, for tests. The clock is stepped; nothing here waits for real time.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ottla_env::Env;
+use ottla_env::memory::{self, MemoryClock, MemoryDisk};
+use ottla_model::{BrokerId, ErrorCode};
+use ottla_protocol::messages::DescribeQuorumRequest;
+use ottla_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use crate::controller::testing::config_of;
+use crate::metadata_tests::{logs, options, run, world};
+use crate::{
+    ApiError, Metadata, MetadataOptions, OperationError, Quorum, RaftTransport, Registration, Voter,
+    found_cluster,
+};
+
+/// Hands frames from one room to another.
+#[derive(Default)]
+struct Wires(Mutex<BTreeMap<BrokerId, Weak<Metadata>>>);
+
+struct Wire {
+    from: BrokerId,
+    wires: Arc<Wires>,
+}
+
+impl RaftTransport for Wire {
+    fn send(&self, to: BrokerId, frame: Bytes) {
+        let room = self.wires.0.lock().get(&to).and_then(Weak::upgrade);
+        if let Some(room) = room {
+            room.on_raft_frame(self.from, frame);
+        }
+    }
+}
+
+fn voters() -> Vec<Voter> {
+    (1..=3).map(|id| Voter { id: BrokerId(id), host: format!("host{id}"), port: 9093 }).collect()
+}
+
+struct Cluster {
+    clock: MemoryClock,
+    envs: BTreeMap<BrokerId, Env>,
+    wires: Arc<Wires>,
+    rooms: BTreeMap<BrokerId, Arc<Metadata>>,
+}
+
+impl Cluster {
+    fn new() -> Cluster {
+        let clock = MemoryClock::new(1_700_000_000_000);
+        let env = |id: u64| Env { clock: Arc::new(clock.clone()), ..world(id, Arc::new(MemoryDisk::new())) };
+        let envs = (1..=3).map(|id| (BrokerId(id), env(id as u64))).collect();
+        Cluster { clock, envs, wires: Arc::default(), rooms: BTreeMap::new() }
+    }
+
+    fn start(&mut self, id: BrokerId) {
+        let cluster_id = options(None).cluster_id;
+        self.start_with(id, &cluster_id, Arc::new(Wire { from: id, wires: self.wires.clone() }));
+    }
+
+    fn start_with(&mut self, id: BrokerId, cluster_id: &str, transport: Arc<dyn RaftTransport>) {
+        let env = &self.envs[&id];
+        let quorum = Quorum { voters: voters(), directory_id: Uuid::from_u128(id.0 as u128), transport };
+        let options = MetadataOptions {
+            config: config_of(id),
+            cluster_id: cluster_id.to_owned(),
+            quorum: Some(quorum),
+            ..options(Some(logs(env, Path::new(crate::metadata_tests::DIR))))
+        };
+        let room = Metadata::open(env, options).expect("it opens");
+        self.wires.0.lock().insert(id, Arc::downgrade(&room));
+        room.start(&Registration::default()).expect("it starts");
+        self.rooms.insert(id, room);
+    }
+
+    /// Time passes until it is so.
+    fn until<T>(&self, what: &str, look: impl Fn(&Cluster) -> Option<T>) -> T {
+        for _ in 0..200_000 {
+            if let Some(found) = look(self) {
+                return found;
+            }
+            self.clock.advance(Duration::from_millis(1));
+            std::thread::yield_now();
+        }
+        panic!("never so: {what}");
+    }
+
+    fn leader(&self) -> BrokerId {
+        self.until("somebody leads", |cluster| {
+            let (id, _) = cluster.rooms.iter().find(|(id, room)| {
+                room.leadership().leader == Some(**id) && room.image().controller_id() == **id
+            })?;
+            Some(*id)
+        })
+    }
+
+    fn stop(&mut self, id: BrokerId) {
+        let room = self.rooms.remove(&id).expect("it runs");
+        self.wires.0.lock().remove(&id);
+        run(room.stop());
+        for other in self.rooms.values() {
+            other.on_voter_disconnected(id);
+        }
+    }
+}
+
+#[test]
+fn three_voters_elect_decide_and_publish_and_go_on_without_their_leader() {
+    let mut cluster = Cluster::new();
+    (1..=3).for_each(|id| cluster.start(BrokerId(id)));
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let leader = cluster.leader();
+        let block = cluster.until("a block is given out", |cluster| {
+            run_stepped(cluster, cluster.rooms[&leader].allocate_producer_ids()).ok()
+        });
+        ids.push(block.first.0);
+        cluster.until("everybody has it", |cluster| {
+            let has = |room: &Arc<Metadata>| room.image().next_producer_id() > block.first.0;
+            cluster.rooms.values().all(has).then_some(())
+        });
+        for (id, room) in cluster.rooms.iter().filter(|(id, _)| **id != leader) {
+            let refused = run_stepped(&cluster, room.allocate_producer_ids());
+            let not_controller = OperationError::Refused(ApiError::bare(ErrorCode::NotController));
+            assert_eq!(refused.err(), Some(not_controller), "node {id}");
+            assert_eq!(room.image().controller_id(), leader);
+        }
+        describe(&cluster, leader);
+        cluster.stop(leader);
+    }
+    assert_ne!(ids[0], ids[1], "a block is given out once");
+}
+
+/// Awaits while time passes.
+fn run_stepped<T>(cluster: &Cluster, future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    for _ in 0..200_000 {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+        cluster.clock.advance(Duration::from_millis(1));
+        std::thread::yield_now();
+    }
+    panic!("no answer");
+}
+
+fn describe(cluster: &Cluster, leader: BrokerId) {
+    let topic = TopicData::default()
+        .with_topic_name(ottla_protocol::StrBytes::from_static_str("__cluster_metadata").into())
+        .with_partitions(vec![PartitionData::default()]);
+    let request = DescribeQuorumRequest::default().with_topics(vec![topic]);
+    for (id, room) in &cluster.rooms {
+        let response = room.describe_quorum(&request, 2);
+        let partition = &response.topics[0].partitions[0];
+        assert_eq!(partition.leader_id.0, leader.0);
+        if *id != leader {
+            assert_eq!(partition.error_code, ErrorCode::NotLeaderOrFollower.code());
+            continue;
+        }
+        assert_eq!((partition.error_code, partition.current_voters.len()), (0, 3));
+        assert!(partition.high_watermark > 0);
+        let of_leader =
+            partition.current_voters.iter().find(|voter| voter.replica_id.0 == id.0).expect("itself");
+        assert_eq!(of_leader.replica_directory_id, Uuid::from_u128(id.0 as u128));
+        assert_eq!(of_leader.last_fetch_timestamp, -1);
+        assert_eq!(response.nodes.len(), 3);
+        assert_eq!(response.nodes[0].listeners[0].host.as_str(), "host1");
+    }
+}
+
+/// Frames between nodes of which some have no cluster yet.
+#[derive(Default)]
+struct Streets {
+    founding: Mutex<BTreeMap<BrokerId, tokio::sync::mpsc::Sender<(BrokerId, Bytes)>>>,
+    wires: Arc<Wires>,
+}
+
+struct Street {
+    from: BrokerId,
+    streets: Arc<Streets>,
+}
+
+impl RaftTransport for Street {
+    fn send(&self, to: BrokerId, frame: Bytes) {
+        let founding = self.streets.founding.lock().get(&to).cloned();
+        match founding {
+            Some(sender) => drop(sender.try_send((self.from, frame))),
+            None => Wire { from: self.from, wires: self.streets.wires.clone() }.send(to, frame),
+        }
+    }
+}
+
+#[test]
+fn nodes_without_a_cluster_found_one_and_a_late_one_joins_it() {
+    let mut cluster = Cluster::new();
+    let streets = Arc::new(Streets { wires: cluster.wires.clone(), ..Streets::default() });
+    let transport =
+        |id| -> Arc<dyn RaftTransport> { Arc::new(Street { from: id, streets: streets.clone() }) };
+    let open = |id| {
+        let (sender, receiver) = tokio::sync::mpsc::channel(64);
+        streets.founding.lock().insert(id, sender);
+        receiver
+    };
+    let voters = voters();
+    let env = Env { clock: Arc::new(cluster.clock.clone()), ..memory::env(5) };
+    let [one, two, three] = [1, 2, 3].map(BrokerId);
+    let (mut to_one, mut to_two) = (open(one), open(two));
+    let (of_one, of_two) = (transport(one), transport(two));
+    let made = run_stepped(&cluster, async {
+        tokio::select! {
+            biased;
+            made = found_cluster(&env, one, &voters, &of_one, &mut to_one) => made,
+            made = found_cluster(&env, two, &voters, &of_two, &mut to_two) => panic!("the second made {made}"),
+        }
+    });
+    assert_eq!(made.len(), 22, "{made}");
+    // A voter that runs tells its cluster to who asks.
+    streets.founding.lock().clear();
+    cluster.start_with(one, &made, transport(one));
+    let mut to_three = open(three);
+    let of_three = transport(three);
+    let adopted = run_stepped(&cluster, found_cluster(&env, three, &voters, &of_three, &mut to_three));
+    assert_eq!(adopted, made);
+}

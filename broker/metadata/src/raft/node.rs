@@ -1,0 +1,659 @@
+//! One voter of the quorum: what it is told goes in, what it must send, write and publish comes out.
+//! Core. The only file that names the types of the `raft` library.
+//!
+//! Invariants:
+//! - I1. A raft index is the offset behind a record (what Kafka calls an end offset): the index of a batch's first
+//!   record carries the batch, those of its other records are fillers that carry nothing. So the library's numbers are
+//!   Kafka's, and nothing has to be kept to translate them. Batches are never cut in two: limits of the library are off,
+//!   and the store gives whole ones.
+//! - I2. A term is a leader epoch. The library's empty entry of a new leader is a `LeaderChangeMessage`, made here.
+//! - I3. What this voter promises (a vote, an acknowledgement) leaves when all writes before it are on the device.
+//!   Heartbeats and pre-votes promise nothing and leave at once.
+//! - I4. The library draws no random number that matters: elections are begun here, by a timeout drawn from `env.rng`.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ottla_env::Rng;
+use ottla_model::{BrokerId, LeaderEpoch, Offset};
+use ottla_protocol::records::control::LeaderChangeMessage;
+use ottla_protocol::records::control::leader_change_message::Voter as LeaderChangeVoter;
+use ottla_records::ControlRecordType;
+use raft::eraftpb::{ConfState, Entry, HardState, Message, MessageType, Snapshot, SnapshotMetadata};
+use raft::{
+    Config, GetEntriesContext, NO_LIMIT, ProgressState, RaftState, RawNode, Ready, SnapshotStatus, StateRole,
+    Storage, StorageError,
+};
+
+use super::log_store::{LogStore, StoredBatch};
+use super::wire::{Entries, MessageKind, PeerMessage};
+use crate::batch::encode_control;
+use crate::quorum::Leadership;
+use crate::snapshot::SnapshotId;
+
+/// A follower that has heard nothing for so many ticks begins an election, earliest and latest.
+pub(crate) const ELECTION_TICKS_MIN: usize = 15;
+pub(crate) const ELECTION_TICKS_MAX: usize = 30;
+const HEARTBEAT_TICKS: usize = 2;
+/// What a survivor waits for each voter that may begin before it.
+const RANK_TICKS: usize = 3;
+/// The library's own timeout: never.
+const NEVER_TICKS: usize = usize::MAX / 4;
+/// Batches in a message, about.
+const MESSAGE_BYTES: usize = 1 << 20;
+/// Messages to a follower that are on their way.
+const INFLIGHT_MAX: usize = 64;
+
+/// What a start knows.
+pub(crate) struct NodeStart {
+    pub me: BrokerId,
+    /// In the order of their ids, this node among them.
+    pub voters: Vec<BrokerId>,
+    /// The last epoch that was heard of, and whom this node voted for in it.
+    pub epoch: LeaderEpoch,
+    pub voted: Option<BrokerId>,
+    pub store: LogStore,
+    /// Below it everything is known to be committed and published.
+    pub committed: Offset,
+    pub rng: Arc<dyn Rng>,
+}
+
+/// What a voter has to do, in the order of the fields.
+#[derive(Default, Debug)]
+pub(crate) struct Effects {
+    pub messages: Vec<(BrokerId, PeerMessage)>,
+    /// To be written in this order; `on_written` says when.
+    pub writes: Vec<NodeWrite>,
+    /// Batches that are committed, in the order of the log.
+    pub committed: Vec<StoredBatch>,
+}
+
+#[derive(Debug)]
+pub(crate) struct NodeWrite {
+    pub number: u64,
+    /// Epoch and vote, if they changed.
+    pub state: Option<(LeaderEpoch, Option<BrokerId>)>,
+    pub install: Option<SnapshotId>,
+    pub batches: Vec<StoredBatch>,
+}
+
+/// Why a voter can't go on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct LostLog {
+    pub acknowledged: Offset,
+    pub end: Offset,
+}
+
+/// How far a voter is, as its leader knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct VoterProgress {
+    pub id: BrokerId,
+    pub end: Offset,
+}
+
+pub(crate) struct RaftNode {
+    raw: RawNode<StoreView>,
+    me: BrokerId,
+    voters: Vec<BrokerId>,
+    rng: Arc<dyn Rng>,
+    /// Ticks of silence after which this node begins an election.
+    timeout: usize,
+    /// The state in which it was drawn.
+    drawn_in: (StateRole, u64),
+    /// Who voted for this node in the epoch `granted.0`.
+    granted: (u64, BTreeSet<BrokerId>),
+    /// The last epoch whose leader change was made here.
+    led: u64,
+    /// The last write that was given out, and the last that is on the device.
+    issued: u64,
+    written: u64,
+    /// The library's number of the last ready of all.
+    last_ready: u64,
+    /// The write that installs a snapshot.
+    installing: Option<u64>,
+    /// What leaves when a write is on the device.
+    held: VecDeque<(u64, Vec<Message>)>,
+}
+
+/// The library's view of the log.
+struct StoreView {
+    log: LogStore,
+    hard_state: HardState,
+    conf_state: ConfState,
+}
+
+fn raft_id(id: BrokerId) -> u64 {
+    // The library keeps 0 for nobody.
+    u64::try_from(id.0).expect("ids of nodes are not negative") + 1
+}
+
+fn node_id(id: u64) -> BrokerId {
+    BrokerId(i32::try_from(id - 1).expect("an id of a node"))
+}
+
+fn index(end: Offset) -> u64 {
+    u64::try_from(end.0).expect("offsets are not negative")
+}
+
+fn end_of(index: u64) -> Offset {
+    Offset(index as i64)
+}
+
+fn term(epoch: LeaderEpoch) -> u64 {
+    u64::try_from(epoch.0).expect("epochs are not negative")
+}
+
+fn epoch(term: u64) -> LeaderEpoch {
+    LeaderEpoch(i32::try_from(term).expect("an epoch has 31 bits"))
+}
+
+/// The entries of a batch, from index `from` on.
+fn push_entries(entries: &mut Vec<Entry>, batch: &StoredBatch, from: u64, to: u64) {
+    let first = index(batch.base) + 1;
+    for number in first.max(from)..=index(batch.next).min(to) {
+        let data = if number == first { batch.bytes.clone() } else { Bytes::new() };
+        entries.push(Entry { term: term(batch.epoch), index: number, data, ..Entry::default() });
+    }
+}
+
+impl Storage for StoreView {
+    fn initial_state(&self) -> raft::Result<RaftState> {
+        Ok(RaftState { hard_state: self.hard_state.clone(), conf_state: self.conf_state.clone() })
+    }
+
+    fn entries(
+        &self,
+        low: u64,
+        high: u64,
+        _: impl Into<Option<u64>>,
+        _: GetEntriesContext,
+    ) -> raft::Result<Vec<Entry>> {
+        if low <= index(self.log.snapshot().end_offset) {
+            return Err(StorageError::Compacted.into());
+        }
+        let batches = self
+            .log
+            .read(end_of(low - 1), end_of(high - 1), MESSAGE_BYTES)
+            .map_err(|why| raft::Error::Io(std::io::Error::other(why)))?;
+        let mut entries = Vec::new();
+        batches.iter().for_each(|batch| push_entries(&mut entries, batch, low, high - 1));
+        Ok(entries)
+    }
+
+    fn term(&self, idx: u64) -> raft::Result<u64> {
+        match self.log.epoch_before(end_of(idx)) {
+            Some(epoch) => Ok(term(epoch)),
+            None if idx < index(self.log.snapshot().end_offset) => Err(StorageError::Compacted.into()),
+            None => Err(StorageError::Unavailable.into()),
+        }
+    }
+
+    fn first_index(&self) -> raft::Result<u64> {
+        Ok(index(self.log.snapshot().end_offset) + 1)
+    }
+
+    fn last_index(&self) -> raft::Result<u64> {
+        Ok(index(self.log.end()))
+    }
+
+    fn snapshot(&self, request_index: u64, _: u64) -> raft::Result<Snapshot> {
+        let SnapshotId { end_offset, epoch } = self.log.snapshot();
+        if index(end_offset) < request_index || end_offset == Offset::ZERO {
+            return Err(StorageError::SnapshotTemporarilyUnavailable.into());
+        }
+        Ok(snapshot_of(end_offset, term(epoch), self.conf_state.clone()))
+    }
+}
+
+fn snapshot_of(end: Offset, term: u64, conf_state: ConfState) -> Snapshot {
+    let metadata = SnapshotMetadata { conf_state: Some(conf_state), index: index(end), term };
+    Snapshot { metadata: Some(metadata), ..Snapshot::default() }
+}
+
+impl RaftNode {
+    pub fn new(start: NodeStart) -> RaftNode {
+        let NodeStart { me, voters, epoch: known, voted, store, committed, rng } = start;
+        assert!(
+            store.snapshot().end_offset <= committed && committed <= store.end(),
+            "what is known is there"
+        );
+        // An epoch in the log was heard of.
+        let (known, voted) =
+            if store.last_epoch() > known { (store.last_epoch(), None) } else { (known, voted) };
+        let hard_state =
+            HardState { term: term(known), vote: voted.map_or(0, raft_id), commit: index(committed) };
+        let conf_state =
+            ConfState { voters: voters.iter().copied().map(raft_id).collect(), ..ConfState::default() };
+        let config = Config {
+            id: raft_id(me),
+            election_tick: ELECTION_TICKS_MIN,
+            heartbeat_tick: HEARTBEAT_TICKS,
+            min_election_tick: NEVER_TICKS,
+            max_election_tick: NEVER_TICKS + 1,
+            applied: index(committed),
+            max_size_per_msg: NO_LIMIT,
+            max_committed_size_per_ready: NO_LIMIT,
+            max_uncommitted_size: NO_LIMIT,
+            max_inflight_msgs: INFLIGHT_MAX,
+            check_quorum: true,
+            pre_vote: true,
+            ..Config::default()
+        };
+        let silent = slog::Logger::root(slog::Discard, slog::o!());
+        let raw = RawNode::new(&config, StoreView { log: store, hard_state, conf_state }, &silent)
+            .expect("a configuration of constants and a log that was read");
+        let drawn_in = (raw.raft.state, raw.raft.term);
+        let mut node = RaftNode {
+            raw,
+            me,
+            voters,
+            rng,
+            timeout: 0,
+            drawn_in,
+            granted: (0, BTreeSet::new()),
+            led: 0,
+            issued: 0,
+            written: 0,
+            last_ready: 0,
+            installing: None,
+            held: VecDeque::new(),
+        };
+        node.draw_timeout();
+        node
+    }
+
+    fn draw_timeout(&mut self) {
+        let spread = (ELECTION_TICKS_MAX - ELECTION_TICKS_MIN) as u64;
+        self.timeout = ELECTION_TICKS_MIN + (self.rng.next_u64() % spread) as usize;
+        self.drawn_in = (self.raw.raft.state, self.raw.raft.term);
+    }
+
+    pub fn leadership(&self) -> Leadership {
+        let raft = &self.raw.raft;
+        let leader = (raft.leader_id != 0).then(|| node_id(raft.leader_id));
+        Leadership { leader, epoch: epoch(raft.term) }
+    }
+
+    pub fn leads(&self) -> bool {
+        self.raw.raft.state == StateRole::Leader
+    }
+
+    /// The offset that the next record gets.
+    pub fn end(&self) -> Offset {
+        end_of(self.raw.raft.raft_log.last_index())
+    }
+
+    /// Below it everything is committed, as far as this node knows.
+    pub fn committed(&self) -> Offset {
+        end_of(self.raw.raft.raft_log.committed)
+    }
+
+    /// What the voters have, as the leader knows; nothing elsewhere.
+    pub fn progress(&self) -> Vec<VoterProgress> {
+        if !self.leads() {
+            return Vec::new();
+        }
+        let of = |id: &BrokerId| {
+            let matched = self.raw.raft.prs().get(raft_id(*id)).map_or(0, |progress| progress.matched);
+            VoterProgress { id: *id, end: end_of(matched) }
+        };
+        self.voters.iter().map(of).collect()
+    }
+
+    /// 20 ms have passed.
+    pub fn tick(&mut self, now_ms: i64) {
+        self.raw.tick();
+        let raft = &mut self.raw.raft;
+        if raft.state != StateRole::Leader && raft.promotable() && raft.election_elapsed >= self.timeout {
+            raft.election_elapsed = 0;
+            // Refused where this node is no voter; nothing follows then.
+            drop(self.raw.campaign());
+            self.draw_timeout();
+        }
+        self.after(now_ms);
+    }
+
+    /// The leader's connection was closed: its lease is over here, as it is on each survivor at this moment. The
+    /// voters behind it in the list begin one after the other, so that they do not collide.
+    pub fn on_disconnected(&mut self, id: BrokerId) {
+        let raft = &mut self.raw.raft;
+        if raft.state == StateRole::Leader {
+            // A snapshot that was on its way is not any more.
+            if raft.prs().get(raft_id(id)).is_some_and(|progress| progress.state == ProgressState::Snapshot) {
+                self.raw.report_snapshot(raft_id(id), SnapshotStatus::Failure);
+            } else {
+                self.raw.report_unreachable(raft_id(id));
+            }
+            return;
+        }
+        if raft.leader_id != raft_id(id) {
+            return;
+        }
+        let place = |id: BrokerId| self.voters.iter().position(|voter| *voter == id);
+        let (Some(leader), Some(mine)) = (place(id), place(self.me)) else { return };
+        let rank = (mine + self.voters.len() - leader - 1) % self.voters.len();
+        raft.election_elapsed = raft.election_elapsed.max(ELECTION_TICKS_MIN);
+        self.timeout = raft.election_elapsed + rank * RANK_TICKS;
+    }
+
+    /// A snapshot that this leader announced to a voter was not fetched.
+    pub fn on_snapshot_failed(&mut self, to: BrokerId) {
+        self.raw.report_snapshot(raft_id(to), SnapshotStatus::Failure);
+    }
+
+    /// The voters that were told to fetch a snapshot and have not.
+    pub fn fetching(&self) -> Vec<BrokerId> {
+        let is_fetching = |id: &BrokerId| {
+            let progress = self.raw.raft.prs().get(raft_id(*id));
+            self.leads() && progress.is_some_and(|progress| progress.state == ProgressState::Snapshot)
+        };
+        self.voters.iter().copied().filter(is_fetching).collect()
+    }
+
+    pub fn step(&mut self, from: BrokerId, message: PeerMessage, now_ms: i64) -> Result<(), LostLog> {
+        if !self.voters.contains(&from) {
+            return Ok(());
+        }
+        let raft = &self.raw.raft;
+        if message.kind == MessageKind::Heartbeat
+            && message.term >= raft.term
+            && message.commit > raft.raft_log.last_index()
+        {
+            // A leader names no commit that this voter has not acknowledged.
+            let acknowledged = end_of(message.commit);
+            return Err(LostLog { acknowledged, end: self.end() });
+        }
+        if message.kind == MessageKind::VoteResponse && !message.reject && message.term == raft.term {
+            if self.granted.0 != raft.term {
+                self.granted = (raft.term, BTreeSet::new());
+            }
+            self.granted.1.insert(from);
+        }
+        let message = self.of_peer(from, message);
+        // A message that comes too late is refused, and that is all.
+        drop(self.raw.step(message));
+        self.after(now_ms);
+        Ok(())
+    }
+
+    /// The leader's records behind those that are there. False: this node does not lead under `epoch`, or they do not
+    /// follow; nothing was taken.
+    pub fn propose(&mut self, batch: &StoredBatch, now_ms: i64) -> bool {
+        let raft = &self.raw.raft;
+        let follows = index(batch.base) == raft.raft_log.last_index() && term(batch.epoch) == raft.term;
+        if !self.leads() || !follows {
+            return false;
+        }
+        let mut entries = Vec::new();
+        push_entries(&mut entries, batch, 0, u64::MAX);
+        let message = Message {
+            msg_type: MessageType::MsgPropose,
+            from: raft_id(self.me),
+            entries,
+            ..Message::default()
+        };
+        let is_taken = self.raw.step(message).is_ok();
+        self.after(now_ms);
+        is_taken
+    }
+
+    /// All writes up to this one are on the device.
+    pub fn on_written(&mut self, number: u64) {
+        assert!(
+            self.written <= number && number <= self.issued,
+            "what was given out is written in its order"
+        );
+        self.written = number;
+        self.installing = self.installing.filter(|write| *write > number);
+        self.raw.mut_store().log.on_written(number);
+        let persisted = if number == self.issued { self.last_ready } else { number };
+        self.raw.on_persist_ready(persisted);
+    }
+
+    /// This node's own snapshot is on the device.
+    pub fn on_snapshot(&mut self, snapshot: SnapshotId) {
+        self.raw.mut_store().log.compact(snapshot);
+    }
+
+    /// The snapshot that the leader `from` told of is on this node's device.
+    pub fn on_fetched(&mut self, from: BrokerId, message: PeerMessage, now_ms: i64) {
+        // A leader of an earlier epoch is refused.
+        drop(self.step(from, message, now_ms));
+    }
+
+    /// After each call into the library.
+    fn after(&mut self, now_ms: i64) {
+        if self.leads() && self.led != self.raw.raft.term {
+            self.make_leader_change(now_ms);
+        }
+        if self.drawn_in != (self.raw.raft.state, self.raw.raft.term) {
+            self.draw_timeout();
+        }
+    }
+
+    /// Puts the control batch into the library's empty entry, also where that is on its way.
+    fn make_leader_change(&mut self, now_ms: i64) {
+        let raft = &mut self.raw.raft;
+        let (term, last) = (raft.term, raft.raft_log.last_index());
+        self.led = term;
+        if self.granted.0 != term {
+            self.granted = (term, BTreeSet::new());
+        }
+        self.granted.1.insert(self.me);
+        let voter = |id: &BrokerId| LeaderChangeVoter { voter_id: id.0, ..LeaderChangeVoter::default() };
+        let message = LeaderChangeMessage {
+            leader_id: self.me.0,
+            voters: self.voters.iter().map(voter).collect(),
+            granting_voters: self.granted.1.iter().map(voter).collect(),
+            ..LeaderChangeMessage::default()
+        };
+        let kind = ControlRecordType::LeaderChange;
+        let bytes = encode_control(kind, &message, end_of(last - 1), epoch(term), now_ms);
+        let fill = |entry: &mut Entry| {
+            if entry.index == last && entry.term == term {
+                assert!(entry.data.is_empty(), "a leader begins with an empty entry");
+                entry.data = bytes.clone();
+            }
+        };
+        raft.r.raft_log.unstable.entries.iter_mut().for_each(fill);
+        raft.msgs.iter_mut().flat_map(|message| &mut message.entries).for_each(fill);
+    }
+
+    /// What is to be done now.
+    pub fn take_effects(&mut self) -> Effects {
+        let mut effects = Effects::default();
+        self.release(&mut effects);
+        while self.raw.has_ready() {
+            let mut ready = self.raw.ready();
+            let number = ready.number();
+            self.last_ready = number;
+            for message in ready.take_messages() {
+                effects.messages.extend(self.to_peer(message));
+            }
+            effects.committed.extend(ready.take_committed_entries().into_iter().filter_map(batch_of));
+            self.take_write(&mut ready, &mut effects);
+            self.hold(ready.take_persisted_messages(), &mut effects);
+            self.raw.advance_append_async(ready);
+            if self.written == self.issued {
+                self.raw.on_persist_ready(number);
+            }
+            if self.installing.is_none() {
+                self.raw.advance_apply();
+            }
+        }
+        effects
+    }
+
+    fn take_write(&mut self, ready: &mut Ready, effects: &mut Effects) {
+        if !ready.must_sync() {
+            return;
+        }
+        let number = ready.number();
+        let hard_state = ready.hs().cloned();
+        let state = hard_state.map(|state| {
+            self.raw.mut_store().hard_state = state.clone();
+            (epoch(state.term), (state.vote != 0).then(|| node_id(state.vote)))
+        });
+        let store = &mut self.raw.mut_store().log;
+        let metadata = ready.snapshot().get_metadata();
+        let install = (metadata.index != 0)
+            .then(|| SnapshotId { end_offset: end_of(metadata.index), epoch: epoch(metadata.term) });
+        if let Some(snapshot) = install {
+            store.install(snapshot);
+            self.installing = Some(number);
+        }
+        let entries = ready.take_entries();
+        let last = entries.last().map(|entry| end_of(entry.index));
+        let batches: Vec<StoredBatch> = entries.into_iter().filter_map(batch_of).collect();
+        assert!(last == batches.last().map(|batch| batch.next), "a batch is written whole");
+        store.append(&batches, number);
+        self.issued = number;
+        effects.writes.push(NodeWrite { number, state, install, batches });
+    }
+
+    fn hold(&mut self, messages: Vec<Message>, effects: &mut Effects) {
+        let mut promises = Vec::new();
+        for message in messages {
+            let waits = !matches!(
+                message.msg_type,
+                MessageType::MsgHeartbeatResponse
+                    | MessageType::MsgRequestPreVote
+                    | MessageType::MsgRequestPreVoteResponse
+            );
+            if waits && self.written < self.issued {
+                promises.push(message);
+            } else {
+                effects.messages.extend(self.to_peer(message));
+            }
+        }
+        if !promises.is_empty() {
+            self.held.push_back((self.issued, promises));
+        }
+    }
+
+    fn release(&mut self, effects: &mut Effects) {
+        while self.held.front().is_some_and(|(number, _)| *number <= self.written) {
+            let (_, messages) = self.held.pop_front().expect("looked at");
+            for message in messages {
+                effects.messages.extend(self.to_peer(message));
+            }
+        }
+    }
+}
+
+/// The batch that an entry carries; `None` for a filler.
+fn batch_of(entry: Entry) -> Option<StoredBatch> {
+    if entry.data.is_empty() {
+        return None;
+    }
+    let batch = StoredBatch::parse(entry.data).expect("an entry carries a whole batch");
+    assert!(
+        index(batch.base) + 1 == entry.index && term(batch.epoch) == entry.term,
+        "a batch stands at its own offset and epoch"
+    );
+    Some(batch)
+}
+
+fn kind_of(kind: MessageType) -> Option<MessageKind> {
+    Some(match kind {
+        MessageType::MsgAppend => MessageKind::Append,
+        MessageType::MsgAppendResponse => MessageKind::AppendResponse,
+        MessageType::MsgRequestVote => MessageKind::Vote,
+        MessageType::MsgRequestVoteResponse => MessageKind::VoteResponse,
+        MessageType::MsgRequestPreVote => MessageKind::PreVote,
+        MessageType::MsgRequestPreVoteResponse => MessageKind::PreVoteResponse,
+        MessageType::MsgHeartbeat => MessageKind::Heartbeat,
+        MessageType::MsgHeartbeatResponse => MessageKind::HeartbeatResponse,
+        MessageType::MsgSnapshot => MessageKind::Snapshot,
+        MessageType::MsgTimeoutNow => MessageKind::TimeoutNow,
+        // Between a voter and itself, or not used here.
+        MessageType::MsgHup
+        | MessageType::MsgBeat
+        | MessageType::MsgPropose
+        | MessageType::MsgUnreachable
+        | MessageType::MsgSnapStatus
+        | MessageType::MsgCheckQuorum
+        | MessageType::MsgTransferLeader
+        | MessageType::MsgReadIndex
+        | MessageType::MsgReadIndexResp => return None,
+    })
+}
+
+fn type_of(kind: MessageKind) -> MessageType {
+    match kind {
+        MessageKind::Append => MessageType::MsgAppend,
+        MessageKind::AppendResponse => MessageType::MsgAppendResponse,
+        MessageKind::Vote => MessageType::MsgRequestVote,
+        MessageKind::VoteResponse => MessageType::MsgRequestVoteResponse,
+        MessageKind::PreVote => MessageType::MsgRequestPreVote,
+        MessageKind::PreVoteResponse => MessageType::MsgRequestPreVoteResponse,
+        MessageKind::Heartbeat => MessageType::MsgHeartbeat,
+        MessageKind::HeartbeatResponse => MessageType::MsgHeartbeatResponse,
+        MessageKind::Snapshot => MessageType::MsgSnapshot,
+        MessageKind::TimeoutNow => MessageType::MsgTimeoutNow,
+    }
+}
+
+impl RaftNode {
+    fn to_peer(&self, message: Message) -> Option<(BrokerId, PeerMessage)> {
+        let kind = kind_of(message.msg_type)?;
+        let metadata = message.get_snapshot().get_metadata();
+        let snapshot = (metadata.index != 0)
+            .then(|| SnapshotId { end_offset: end_of(metadata.index), epoch: epoch(metadata.term) });
+        let mut entries = Entries::default();
+        for entry in message.entries {
+            if entry.data.is_empty() && entries.batches.is_empty() {
+                entries.rest += 1;
+                entries.rest_term = entry.term;
+            } else {
+                entries.batches.extend(batch_of(entry));
+            }
+        }
+        let peer = PeerMessage {
+            kind,
+            term: message.term,
+            log_term: message.log_term,
+            index: message.index,
+            commit: message.commit,
+            commit_term: message.commit_term,
+            reject: message.reject,
+            reject_hint: message.reject_hint,
+            request_snapshot: message.request_snapshot,
+            snapshot,
+            context: message.context,
+            entries,
+        };
+        Some((node_id(message.to), peer))
+    }
+
+    fn of_peer(&self, from: BrokerId, message: PeerMessage) -> Message {
+        let mut entries = Vec::new();
+        let Entries { rest, rest_term, batches } = message.entries;
+        for number in 0..u64::from(rest) {
+            entries.push(Entry { term: rest_term, index: message.index + 1 + number, ..Entry::default() });
+        }
+        batches.iter().for_each(|batch| push_entries(&mut entries, batch, 0, u64::MAX));
+        let conf_state = &self.raw.store().conf_state;
+        let snapshot = message
+            .snapshot
+            .map(|SnapshotId { end_offset, epoch }| snapshot_of(end_offset, term(epoch), conf_state.clone()));
+        Message {
+            msg_type: type_of(message.kind),
+            to: raft_id(self.me),
+            from: raft_id(from),
+            term: message.term,
+            log_term: message.log_term,
+            index: message.index,
+            entries,
+            commit: message.commit,
+            commit_term: message.commit_term,
+            snapshot,
+            request_snapshot: message.request_snapshot,
+            reject: message.reject,
+            reject_hint: message.reject_hint,
+            context: message.context,
+            ..Message::default()
+        }
+    }
+}

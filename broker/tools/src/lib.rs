@@ -1,0 +1,215 @@
+//! Kafka's commands without a JVM: the names, options, output and exit codes of Apache Kafka's `bin/*.sh`.
+//! Shell: what a command line means and how a command ends; each command has a file of its own, named as it is.
+//!
+//! Reading order: `options` (a command line), `error` (what goes wrong, in Kafka's words), `client` (connections
+//! that block), `command` (what all commands share), `admin` (questions that several ask), then the commands.
+//!
+//! They are programs beside the broker, not a part of it: no core of the broker stands on this room, and it may
+//! block, sleep and read the clock, since nothing else happens in its process
+//! (docs/decisions/0026-the-commands-have-a-blocking-client.md).
+
+mod admin;
+mod broker_api_versions;
+mod client;
+mod cluster;
+mod command;
+mod error;
+mod options;
+mod storage;
+mod terminal;
+mod topics;
+
+use std::io::{BufWriter, Write};
+use std::process::ExitCode;
+
+use crate::command::{Action, Actions, Line, Shape};
+use crate::error::Failure;
+use crate::options::{BadOption, Options, usage};
+use crate::terminal::Terminal;
+
+/// The release of Apache Kafka whose commands these are.
+const KAFKA_VERSION: &str = "4.3.1";
+
+/// A command that is made.
+pub struct Command {
+    pub name: &'static str,
+    shape: Shape,
+}
+
+const COMMANDS: &[Command] = &[
+    Command { name: "kafka-broker-api-versions", shape: Shape::Line(broker_api_versions::LINE) },
+    Command { name: "kafka-cluster", shape: Shape::Actions(cluster::ACTIONS) },
+    Command { name: "kafka-storage", shape: Shape::Actions(storage::ACTIONS) },
+    Command { name: "kafka-topics", shape: Shape::Line(topics::LINE) },
+];
+
+/// The names of all commands that are made.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    COMMANDS.iter().map(|command| command.name)
+}
+
+/// The command of this name, with or without `.sh`, wherever the program lies.
+pub fn find(program: &str) -> Option<&'static Command> {
+    let name = program.rsplit('/').next()?;
+    let name = name.strip_suffix(".sh").unwrap_or(name);
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+impl Command {
+    /// Runs the command over the standard streams; returns what the process ends with.
+    pub fn run(&self, arguments: &[String]) -> ExitCode {
+        let stdout = std::io::stdout();
+        let mut out = BufWriter::new(stdout.lock());
+        let mut err = std::io::stderr();
+        let code = {
+            let mut terminal = Terminal { out: &mut out, err: &mut err };
+            self.run_on(arguments, &mut terminal)
+        };
+        // Whoever reads has seen enough: no error of ours.
+        let _ = out.flush();
+        ExitCode::from(u8::try_from(code).unwrap_or(1))
+    }
+
+    fn run_on(&self, arguments: &[String], terminal: &mut Terminal<'_>) -> i32 {
+        let outcome = match &self.shape {
+            Shape::Line(line) => run_line(line, arguments, terminal),
+            Shape::Actions(actions) => run_actions(actions, arguments, terminal),
+        };
+        // Who sees both streams in one sees them in the order in which they were written.
+        let _ = terminal.out.flush();
+        let said = match outcome {
+            Ok(()) => return 0,
+            Err(Failure::Exit(code)) => return code,
+            Err(Failure::Sentence(sentence, code)) => {
+                let said = writeln!(terminal.err, "{sentence}");
+                return if said.is_ok() { code } else { 1 };
+            }
+            Err(Failure::Kafka(exception)) => {
+                writeln!(terminal.err, "Exception in thread \"main\" {exception}")
+            }
+            Err(Failure::Usage(message)) => write!(terminal.err, "{}", self.refusal(&message, arguments)),
+        };
+        // There is nobody left to tell.
+        let _ = said;
+        1
+    }
+
+    /// What a wrong command line is told.
+    fn refusal(&self, message: &str, arguments: &[String]) -> String {
+        match &self.shape {
+            Shape::Line(line) => format!("{message}\n{}", usage(line.options)),
+            Shape::Actions(actions) => {
+                let action = arguments.first().and_then(|name| action(actions, name));
+                format!("{}\n{}: error: {message}\n", actions_usage(actions, action), actions.name)
+            }
+        }
+    }
+}
+
+fn run_line(line: &Line, arguments: &[String], terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let options = Options::parse(line.options, arguments).map_err(unreadable)?;
+    if options.has("version") {
+        return Ok(terminal.say(KAFKA_VERSION)?);
+    }
+    if arguments.is_empty() || options.has("help") {
+        write!(terminal.err, "{}\n{}", line.about, usage(line.options))?;
+        return Err(Failure::Exit(if arguments.is_empty() { 1 } else { 0 }));
+    }
+    (line.run)(&options, terminal)
+}
+
+fn unreadable(error: BadOption) -> Failure {
+    Failure::Usage(error.to_string())
+}
+
+fn action<'a>(actions: &'a Actions, name: &str) -> Option<&'a Action> {
+    actions.actions.iter().find(|action| action.name == name)
+}
+
+fn run_actions(actions: &Actions, arguments: &[String], terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let Some((name, rest)) = arguments.split_first() else {
+        return Err(Failure::Usage("too few arguments".to_owned()));
+    };
+    if ["--help", "-h"].contains(&name.as_str()) {
+        return Ok(terminal.say(&actions_usage(actions, None))?);
+    }
+    let Some(action) = action(actions, name) else {
+        let names: Vec<String> = actions.actions.iter().map(|action| format!("'{}'", action.name)).collect();
+        return Err(Failure::Usage(format!("invalid choice: '{name}' (choose from {})", names.join(", "))));
+    };
+    let options = Options::parse(action.options, rest).map_err(|error| match error {
+        BadOption::Unknown(name) => Failure::Usage(format!("unrecognized arguments: '--{name}'")),
+        other => unreadable(other),
+    })?;
+    if options.has("help") {
+        terminal.say(&actions_usage(actions, Some(action)))?;
+        return Ok(write!(terminal.out, "{}", usage(action.options))?);
+    }
+    (action.run)(&options, terminal)
+}
+
+fn actions_usage(actions: &Actions, action: Option<&Action>) -> String {
+    match action {
+        Some(action) => format!("usage: {} {} [-h] [options]", actions.name, action.name),
+        None => {
+            let names: Vec<&str> = actions.actions.iter().map(|action| action.name).collect();
+            format!("usage: {} [-h] {{{}}} ...", actions.name, names.join(","))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(name: &str, line: &str) -> (i32, String, String) {
+        let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut terminal = Terminal { out: &mut out, err: &mut err };
+        let code = find(name).expect("a command").run_on(&arguments, &mut terminal);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        (code, text(out), text(err))
+    }
+
+    #[test]
+    fn a_command_is_found_by_its_name_alone() {
+        for name in ["kafka-topics", "kafka-topics.sh", "/opt/kafka/bin/kafka-topics.sh"] {
+            assert_eq!(find(name).map(|command| command.name), Some("kafka-topics"), "{name}");
+        }
+        for name in ["ottla", "kafka-", "topics", "kafka-topics.bat"] {
+            assert!(find(name).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_line_ends_with_one_and_says_what_would_be_right() {
+        let (code, out, err) = run("kafka-topics", "--shoe");
+        assert_eq!((code, out.as_str()), (1, ""));
+        assert!(err.starts_with("shoe is not a recognized option\n") && err.contains("--bootstrap-server"));
+        let (code, _, err) = run("kafka-cluster", "cluster-id");
+        assert_eq!(code, 1);
+        assert!(err.contains("kafka-cluster: error: one of the arguments --bootstrap-server/-b"), "{err}");
+        assert!(
+            run("kafka-cluster", "shoe")
+                .2
+                .contains("(choose from 'cluster-id', 'unregister', 'list-endpoints')")
+        );
+        assert!(run("kafka-cluster", "").2.contains("too few arguments"));
+    }
+
+    #[test]
+    fn help_and_version_are_no_errors() {
+        assert_eq!(run("kafka-topics", "--version"), (0, "4.3.1\n".to_owned(), String::new()));
+        assert_eq!(run("kafka-topics", "--help").0, 0);
+        assert_eq!(run("kafka-topics", "").0, 1);
+        assert_eq!(run("kafka-storage", "format --help").0, 0);
+    }
+
+    #[test]
+    fn a_random_id_is_one_of_kafka_s() {
+        let (code, out, _) = run("kafka-storage", "random-uuid");
+        assert_eq!(code, 0);
+        assert!(ottla_model::TopicId::parse(out.trim()).is_some(), "{out}");
+        assert_ne!(out, run("kafka-storage", "random-uuid").1);
+    }
+}

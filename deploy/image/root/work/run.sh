@@ -1,0 +1,2 @@
+#!/bin/sh
+exec /work/kafka -Dserver.properties-file=/work/server.properties "$@"
