@@ -258,7 +258,11 @@ fn run(task: Task) -> Outcome<ExitCode> {
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
         Task::Java(arguments) => run_java(arguments),
         Task::Instructions { write, keep, names } => count_instructions(&names, keep.as_deref(), write),
-        Task::Sasl { against, names } => ottla_compat::sasl::run(against, &names),
+        Task::Sasl { against, names } => {
+            process::end_children_on_signal()?;
+            let clean = ottla_compat::sasl::run(against, &names)?;
+            Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Task::List => {
             for client in CLIENTS {
                 println!("{:16} {}", client.name, client.about);
