@@ -150,7 +150,7 @@ mod tests {
             "SCRAM-SHA-256=[name=a,password=]",
             "SCRAM-SHA-256=[name=a,password=hush,saltedpassword=AQI=]",
             "SCRAM-SHA-256=[name=a,saltedpassword=AQI=]",
-            "SCRAM-SHA-256=[name=a,saltedpassword=hush,salt=AQI=]",
+            "SCRAM-SHA-256=[name=a,saltedpassword=hush!,salt=AQI=]",
             "SCRAM-SHA-256=[name=a,password=hush,iterations=4095]",
             "SCRAM-SHA-256=[name=a,password=hush,iterations=16385]",
             "SCRAM-SHA-256=[name=a,password=hush,iterations=x]",
