@@ -277,7 +277,7 @@ mod tests {
                 text.push_str(pieces[(state >> 33) as usize % pieces.len()]);
             }
             let mut bytes = text.into_bytes();
-            if state % 5 == 0 {
+            if state.is_multiple_of(5) {
                 bytes.push(0xff);
             }
             let _read = (ClientFirst::parse(&bytes), ClientFinal::parse(&bytes));
