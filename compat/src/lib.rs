@@ -6,6 +6,7 @@ pub mod adopt;
 pub mod bench;
 pub mod broker;
 pub mod clients;
+pub mod cluster;
 pub mod contract;
 pub mod crash;
 pub mod eos;

@@ -16,7 +16,7 @@ use ottla_compat::failure::{Failure, Outcome};
 use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
 use ottla_compat::summary::Summary;
-use ottla_compat::{adopt, eos, instructions, java, librdkafka, process, reference, tool_texts};
+use ottla_compat::{adopt, cluster, eos, instructions, java, librdkafka, process, reference, tool_texts};
 
 /// Unmodified Kafka clients and tools against a broker.
 #[derive(Parser)]
@@ -46,6 +46,8 @@ enum Task {
     Full(Selection),
     /// Kill the broker under load, damage the tails of its logs, fill its disk.
     Crash(CrashArguments),
+    /// Kill, stop and pause the nodes of a cluster of three under load; count every record and compare the copies.
+    Cluster(ClusterArguments),
     /// Kill the broker under a Kafka Streams application and under transactional copiers; count every record.
     Eos(EosArguments),
     /// Move a data directory from Apache Kafka to Ottla and back, and compare everything that it holds.
@@ -164,6 +166,16 @@ struct CrashArguments {
 }
 
 #[derive(clap::Args)]
+struct ClusterArguments {
+    /// How often every disturbance comes.
+    #[arg(long, default_value_t = 1)]
+    rounds: u32,
+    /// A configuration line for every node.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+#[derive(clap::Args)]
 struct EosArguments {
     /// The broker under test.
     #[arg(long, value_enum, default_value_t = Against::Ottla)]
@@ -233,6 +245,11 @@ fn run(task: Task) -> Outcome<ExitCode> {
         }
         Task::Bench(arguments) => bench_brokers(arguments),
         Task::Crash(arguments) => crash_broker(arguments),
+        Task::Cluster(ClusterArguments { rounds, overrides }) => {
+            process::end_children_on_signal()?;
+            let clean = cluster::run(&cluster::Plan { rounds, overrides })?;
+            Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Task::Quick(selection) => run_quick(selection),
         Task::Full(selection) => {
             let more = More {

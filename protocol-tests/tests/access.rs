@@ -429,6 +429,7 @@ fn of_administration() -> Vec<Refusal> {
             ("errorCode", Some(CLUSTER)),
         ),
         refusal("DescribeQuorum", &[(0, 2)], json!({"topics": []}), ("errorCode", Some(CLUSTER))),
+        refusal("UnregisterBroker", &[(0, 0)], json!({"brokerId": 9}), ("errorCode", Some(CLUSTER))),
         refusal(
             "UpdateFeatures",
             &[(0, 2)],

@@ -32,6 +32,7 @@ use crate::dispatch::Dispatch;
 use crate::fence::log_panic;
 use crate::handlers::{api_versions, sasl_authenticate, sasl_handshake};
 use crate::request::{Handled, Refusal, Request};
+use crate::table::Endpoint;
 
 /// Bytes of the key from which answers to unknown SCRAM names are made.
 const DECOY_KEY_BYTES: usize = 32;
@@ -53,7 +54,7 @@ impl Authentication {
         broker.env.rng.fill(&mut decoy_key);
         let failure_delay = Duration::from_millis(broker.config.failed_authentication_delay_ms);
         Authentication {
-            dispatch: Dispatch::new(Arc::clone(&broker)),
+            dispatch: Dispatch::new(Arc::clone(&broker), Endpoint::Broker),
             broker,
             servers: ArcSwap::default(),
             decoy_key: Secret::new(decoy_key),
@@ -303,9 +304,11 @@ impl Authentication {
             header,
             body: frame,
             connection: Arc::clone(connection),
+            endpoint: Endpoint::Broker,
             identity: None,
             received: self.broker.env.clock.monotonic(),
             broker: Arc::clone(&self.broker),
+            came_to_none: None,
         })
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ottla_env::{Env, Monotonic};
-use ottla_metadata::Metadata;
+use ottla_metadata::{ControllerChannel, Metadata};
 use ottla_model::TopicName;
 use parking_lot::Mutex;
 
@@ -30,6 +30,7 @@ pub struct AutoCreate {
     has_answers: AtomicBool,
     env: Env,
     metadata: Arc<Metadata>,
+    controller: Arc<dyn ControllerChannel>,
     waiting: Arc<Mutex<Waiting>>,
     topics_together: usize,
     /// One task, and for a moment a second while the first ends.
@@ -93,7 +94,12 @@ impl Waiting {
 }
 
 impl AutoCreate {
-    pub fn new(env: Env, metadata: Arc<Metadata>, partitions_a_topic: i32) -> AutoCreate {
+    pub fn new(
+        env: Env,
+        metadata: Arc<Metadata>,
+        controller: Arc<dyn ControllerChannel>,
+        partitions_a_topic: i32,
+    ) -> AutoCreate {
         let partitions_a_topic = usize::try_from(partitions_a_topic).unwrap_or(1).max(1);
         let topics_together = (PARTITIONS_TOGETHER / partitions_a_topic).max(1);
         AutoCreate {
@@ -101,6 +107,7 @@ impl AutoCreate {
             has_answers: AtomicBool::new(false),
             env,
             metadata,
+            controller,
             waiting: Arc::default(),
             topics_together,
             tasks: OwnedTasks::new(2),
@@ -123,8 +130,9 @@ impl AutoCreate {
             return;
         }
         let served = Served { waiting: self.waiting.clone(), found_it_empty: false };
-        let (env, metadata, together) = (self.env.clone(), self.metadata.clone(), self.topics_together);
-        let work = create_until_none_waits(env, metadata, served, together);
+        let (env, together) = (self.env.clone(), self.topics_together);
+        let (metadata, controller) = (self.metadata.clone(), self.controller.clone());
+        let work = create_until_none_waits(env, metadata, controller, served, together);
         self.tasks.begin(&*self.env.tasks, "auto-create-topics", Box::pin(work));
     }
 }
@@ -168,7 +176,13 @@ impl Drop for Served {
     }
 }
 
-async fn create_until_none_waits(env: Env, metadata: Arc<Metadata>, mut served: Served, together: usize) {
+async fn create_until_none_waits(
+    env: Env,
+    metadata: Arc<Metadata>,
+    controller: Arc<dyn ControllerChannel>,
+    mut served: Served,
+    together: usize,
+) {
     loop {
         let next = served.waiting.lock().next();
         let Some(at) = next else {
@@ -177,7 +191,7 @@ async fn create_until_none_waits(env: Env, metadata: Arc<Metadata>, mut served: 
         };
         env.clock.sleep_until(at).await;
         let names = served.waiting.lock().due(env.clock.monotonic(), together);
-        if let Err(error) = metadata.auto_create_topics(names.clone()).await {
+        if let Err(error) = controller.create_topics(metadata.auto_create_request(&names)).await {
             tracing::warn!(%error, "topics that clients asked for were not created");
         }
         served.waiting.lock().made(&names);

@@ -33,13 +33,16 @@ pub struct Cluster<'a> {
     /// This broker. The client has reached it: by the address that it dialled, or by what is advertised.
     this: Node,
     listener: &'a str,
+    /// Who leads the quorum, as far as this node knows.
+    active: Option<BrokerId>,
 }
 
 impl<'a> Cluster<'a> {
     pub fn of(broker: &Broker, connection: &'a ConnectionInfo) -> Cluster<'a> {
         let (host, port) = broker.endpoint(connection);
         let this = Node { id: broker.node_id, host, port, rack: broker.config.rack.clone() };
-        Cluster { image: broker.image(), this, listener: &connection.listener.name }
+        let active = broker.metadata.leadership().leader;
+        Cluster { image: broker.image(), this, listener: &connection.listener.name, active }
     }
 
     pub fn image(&self) -> &Image {
@@ -74,9 +77,9 @@ impl<'a> Cluster<'a> {
     /// The broker that takes requests for the controller; `None` while there is none. A controller without a
     /// client listener is reached through any broker.
     pub fn controller(&self) -> Option<BrokerId> {
-        let controller = self.image.controller_id();
-        if self.is_reachable(controller) {
-            return Some(controller);
+        let active = self.active?;
+        if self.is_reachable(active) {
+            return Some(active);
         }
         self.image.brokers().map(|(id, _)| id).find(|id| self.is_reachable(*id))
     }
@@ -227,7 +230,8 @@ mod tests {
             working.replay(record, Offset(offset), LeaderEpoch(0));
         }
         let this = Node { id: BrokerId(1), host: "dialled".to_owned(), port: 1234, rack: None };
-        Cluster { image: Arc::new(working.image), this, listener: "PLAINTEXT" }
+        let active = Some(BrokerId(controller)).filter(|id| *id != NO_LEADER);
+        Cluster { image: Arc::new(working.image), this, listener: "PLAINTEXT", active }
     }
 
     fn ids(nodes: &[Node]) -> Vec<i32> {
@@ -247,6 +251,7 @@ mod tests {
         let controller = |id| cluster(id, &[]).controller().map(|id| id.0);
         assert_eq!((controller(1), controller(2)), (Some(1), Some(2)));
         assert_eq!((controller(3), controller(9)), (Some(1), Some(1)));
+        assert_eq!(controller(-1), None, "nobody leads");
     }
 
     #[test]

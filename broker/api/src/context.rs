@@ -8,17 +8,20 @@ use ottla_coordinator::transaction::TransactionCoordinator;
 use ottla_coordinator::{GroupCoordinator, ShareCoordinator, SharePartitionManager};
 use ottla_env::Env;
 use ottla_metadata::controller::features::Feature;
-use ottla_metadata::{Image, Metadata};
+use ottla_metadata::{ControllerChannel, Image, Metadata};
 use ottla_model::BrokerId;
 use ottla_network::ConnectionInfo;
+use ottla_network::outgoing::Nodes;
 use ottla_replica::ReplicaManager;
 use ottla_security::Authorizer;
 use ottla_telemetry::ClientTelemetry;
 
 use crate::auto_create::AutoCreate;
+use crate::broker_connections::BrokerConnections;
 use crate::fetch_session::FetchSessions;
 use crate::metrics::ApiMetrics;
 use crate::owned_tasks::OwnedTasks;
+use crate::peers::Forward;
 use crate::producer_ids::ProducerIds;
 use crate::streams::InternalTopics;
 use crate::write_order::WriteOrder;
@@ -38,6 +41,10 @@ pub struct Broker {
     /// What ApiVersions says is supported.
     pub features: Vec<Feature>,
     pub metadata: Arc<Metadata>,
+    /// The active controller, for what this broker itself asks of it.
+    pub controller: Arc<dyn ControllerChannel>,
+    /// The way to the other nodes; `None` where there are none.
+    pub cluster: Option<ClusterLinks>,
     pub replicas: Arc<ReplicaManager>,
     pub groups: Arc<GroupCoordinator>,
     pub transactions: Arc<TransactionCoordinator>,
@@ -53,10 +60,21 @@ pub struct Broker {
     /// Regular expressions of consumer groups that are being resolved.
     pub pattern_tasks: OwnedTasks,
     pub write_order: Arc<WriteOrder>,
+    /// Brokers that beat on a connection of this node's controller.
+    pub broker_connections: BrokerConnections,
     pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Arc<Authorizer>>,
+}
+
+/// The way to the other nodes of a cluster.
+#[derive(Clone)]
+pub struct ClusterLinks {
+    /// Requests of clients for the active controller.
+    pub forward: Arc<Forward>,
+    /// The other brokers.
+    pub nodes: Arc<dyn Nodes>,
 }
 
 /// The rooms below, from which the broker is made.
@@ -65,6 +83,8 @@ pub struct Rooms {
     pub config: Arc<DynamicBrokerConfig>,
     pub features: Vec<Feature>,
     pub metadata: Arc<Metadata>,
+    pub controller: Arc<dyn ControllerChannel>,
+    pub cluster: Option<ClusterLinks>,
     pub replicas: Arc<ReplicaManager>,
     pub groups: Arc<GroupCoordinator>,
     pub transactions: Arc<TransactionCoordinator>,
@@ -83,6 +103,8 @@ impl Broker {
             config: dynamic_config,
             features,
             metadata,
+            controller,
+            cluster,
             replicas,
             groups,
             transactions,
@@ -92,21 +114,30 @@ impl Broker {
             metrics,
             authorizer,
         } = rooms;
+        let node_id = BrokerId(dynamic_config.started_with().node_id);
         let config = dynamic_config.started_with().clone();
         Broker {
-            node_id: BrokerId(config.node_id),
+            node_id,
             sessions: FetchSessions::new(config.incremental_fetch_session_slots_max),
-            producer_ids: ProducerIds::new(metadata.clone()),
-            auto_create: AutoCreate::new(env.clone(), metadata.clone(), config.num_partitions),
+            producer_ids: ProducerIds::new(node_id, metadata.clone(), controller.clone()),
+            auto_create: AutoCreate::new(
+                env.clone(),
+                metadata.clone(),
+                controller.clone(),
+                config.num_partitions,
+            ),
             share_set_ups: OwnedTasks::new(SHARE_SET_UPS_MAX),
             internal_topics: InternalTopics::default(),
             pattern_tasks: OwnedTasks::new(PATTERN_TASKS_MAX),
             write_order: Arc::default(),
+            broker_connections: BrokerConnections::default(),
             env,
             config,
             dynamic_config,
             features,
             metadata,
+            controller,
+            cluster,
             replicas,
             groups,
             transactions,
@@ -120,6 +151,11 @@ impl Broker {
 
     pub fn image(&self) -> Arc<Image> {
         Arc::clone(&self.metadata.image())
+    }
+
+    /// Whether requests for the controller are decided on this node.
+    pub fn is_active_controller(&self) -> bool {
+        self.metadata.leadership().leader == Some(self.node_id)
     }
 
     /// The address this client reaches this broker at.

@@ -5,22 +5,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_network::{Admitted, Answer, ConnectionInfo, Handler};
+use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::header::RequestHeader;
 
-use crate::context::Broker;
+use crate::context::{Broker, ClusterLinks};
 use crate::fence::log_panic;
-use crate::request::{Handled, Refusal, Request};
-use crate::table;
+use crate::peers::{Forward, Forwarded, envelope};
+use crate::request::{Handled, Refusal, Request, park};
+use crate::table::{self, Api, ByKey, Endpoint};
 
 pub struct Dispatch {
     broker: Arc<Broker>,
+    endpoint: Endpoint,
+    served: &'static ByKey,
 }
 
 impl Dispatch {
-    pub fn new(broker: Arc<Broker>) -> Dispatch {
-        Dispatch { broker }
+    /// For the listeners of one kind.
+    pub fn new(broker: Arc<Broker>, endpoint: Endpoint) -> Dispatch {
+        Dispatch { broker, endpoint, served: table::served(endpoint) }
     }
 
     fn route(&self, connection: &Arc<ConnectionInfo>, mut frame: Bytes) -> Handled {
@@ -28,7 +32,9 @@ impl Dispatch {
         let refuse = |what: &str| {
             Err(Refusal(format!("{what} (API key {}, version {})", header.api_key, header.api_version)))
         };
-        let Some(api) = table::find(header.api_key) else { return refuse("this API is not served") };
+        let Some(api) = table::find(self.served, header.api_key) else {
+            return refuse("this API is not served");
+        };
         let from_the_future = api.key == ApiKey::ApiVersions && header.api_version > api.max;
         if !(api.min..=api.max).contains(&header.api_version) && !from_the_future {
             return refuse("this version is not served");
@@ -39,11 +45,57 @@ impl Dispatch {
             header,
             body: frame,
             connection: connection.clone(),
+            endpoint: self.endpoint,
             identity: connection.identity(),
             received: broker.env.clock.monotonic(),
             broker: broker.clone(),
+            came_to_none: None,
         };
-        (api.admit)(broker, request)
+        match &broker.cluster {
+            Some(ClusterLinks { forward, .. })
+                if table::is_forwarded(api.key) && self.endpoint == Endpoint::Broker =>
+            {
+                forwarded(broker, forward, api, request)
+            }
+            _ => (api.admit)(broker, request),
+        }
+    }
+}
+
+/// Leaves a request to the active controller, if that is not here.
+fn forwarded(broker: &Arc<Broker>, forward: &Arc<Forward>, api: &'static Api, request: Request) -> Handled {
+    if forward.decides_here() {
+        return (api.admit)(broker, request);
+    }
+    let host = request.connection.peer_addr.ip().to_canonical();
+    let envelope = envelope(&request.header, &request.body, request.principal(), host);
+    let (broker, forward) = (broker.clone(), forward.clone());
+    park(async move {
+        let bytes = match forward.forward(envelope).await {
+            Ok(Forwarded::Answer(bytes)) => bytes,
+            Ok(Forwarded::Refused(error)) => {
+                tracing::warn!(%error, api = api.key.name(), "the controller refuses a forwarded request");
+                return Answer::Close("a forwarded request was refused");
+            }
+            // Decided here after all, or answered as one that has found no controller.
+            Ok(Forwarded::Ours) | Err(_) => return own(&broker, api, request).await,
+        };
+        let mut answer = ResponseBuilder::with_capacity(bytes.len());
+        answer.buffer.extend_from_slice(&bytes);
+        request.finish(answer, &[])
+    })
+}
+
+async fn own(broker: &Arc<Broker>, api: &'static Api, request: Request) -> Answer {
+    match (api.admit)(broker, request) {
+        Ok(Admitted::Ready(answer)) => answer,
+        Ok(
+            Admitted::Parked(answer) | Admitted::Exclusive(answer) | Admitted::ExclusiveAfterEarlier(answer),
+        ) => answer.await,
+        Err(Refusal(why)) => {
+            tracing::debug!(%why, "a request is refused");
+            Answer::Close("a request was refused")
+        }
     }
 }
 
@@ -87,5 +139,6 @@ impl Handler for Dispatch {
     fn on_close(&self, connection: &Arc<ConnectionInfo>) {
         self.broker.share_partitions.on_disconnect(connection.id);
         self.broker.telemetry.on_disconnect(connection.id);
+        self.broker.broker_connections.on_close(connection.id);
     }
 }

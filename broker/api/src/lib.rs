@@ -1,8 +1,8 @@
 //! Kafka's APIs: one row and one file per API key.
 //! Shell over the rooms below.
 //!
-//! Reading order: `authentication` (who is there), `table` (what is served), `dispatch` (frame to handler), `request` (what a handler
-//! gets and how it answers), `handlers/`.
+//! Reading order: `authentication` (who is there), `table` (what is served), `dispatch` (frame to handler),
+//! `request` (what a handler gets and how it answers), `handlers/`, `peers/` (other nodes).
 //!
 //! Invariants:
 //! - I1. Only what a row of the table serves is advertised.
@@ -14,6 +14,7 @@ mod audit;
 pub mod authentication;
 pub mod auto_create;
 pub mod blocking;
+pub mod broker_connections;
 pub mod cluster;
 pub mod config_access;
 pub mod context;
@@ -29,6 +30,7 @@ pub mod metrics;
 pub mod missing_answers;
 pub mod owned_tasks;
 mod partition_answer;
+pub mod peers;
 pub mod producer_ids;
 pub mod request;
 pub mod share;
@@ -37,6 +39,7 @@ pub mod streams;
 mod streams_topology;
 pub mod table;
 mod telemetry;
+mod transaction_joining;
 pub mod transactional_write;
 pub mod transactions;
 pub mod wire;
@@ -45,3 +48,4 @@ pub mod write_order;
 pub use authentication::Authentication;
 pub use context::{Broker, Rooms};
 pub use dispatch::Dispatch;
+pub use table::Endpoint;

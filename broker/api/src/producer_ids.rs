@@ -3,18 +3,25 @@
 
 use std::sync::Arc;
 
-use ottla_metadata::Metadata;
-use ottla_model::{ErrorCode, ProducerId};
+use ottla_metadata::{ControllerChannel, Metadata};
+use ottla_model::{BrokerId, ErrorCode, ProducerId};
+use ottla_protocol::messages::AllocateProducerIdsRequest;
 use parking_lot::Mutex;
 
 pub struct ProducerIds {
+    node_id: BrokerId,
     metadata: Arc<Metadata>,
+    controller: Arc<dyn ControllerChannel>,
     block: Mutex<std::ops::Range<i64>>,
 }
 
 impl ProducerIds {
-    pub fn new(metadata: Arc<Metadata>) -> ProducerIds {
-        ProducerIds { metadata, block: Mutex::new(0..0) }
+    pub fn new(
+        node_id: BrokerId,
+        metadata: Arc<Metadata>,
+        controller: Arc<dyn ControllerChannel>,
+    ) -> ProducerIds {
+        ProducerIds { node_id, metadata, controller, block: Mutex::new(0..0) }
     }
 
     /// An id if the block in hand still has one.
@@ -30,12 +37,24 @@ impl ProducerIds {
             }
             // Two who find the block empty take a block each; one of the two is given up, which
             // costs ids, of which there are enough.
-            let block = self.metadata.allocate_producer_ids().await.map_err(|error| {
-                tracing::error!(%error, "no block of producer ids");
+            let epoch = self.metadata.image().broker(self.node_id).map_or(-1, |own| own.broker_epoch);
+            let request = AllocateProducerIdsRequest::default()
+                .with_broker_id(self.node_id.0.into())
+                .with_broker_epoch(epoch);
+            let refused = |why: &dyn std::fmt::Display| {
+                tracing::error!(%why, "no block of producer ids");
                 ErrorCode::CoordinatorLoadInProgress
-            })?;
-            assert!(block.first.0 >= 0 && block.count > 0, "a block has ids");
-            *self.block.lock() = block.first.0..block.first.0 + block.count;
+            };
+            let answer = self.controller.allocate_producer_ids(request).await;
+            let block = answer.map_err(|error| refused(&error))?;
+            if let Some(error) =
+                ErrorCode::from_code(block.error_code).filter(|code| *code != ErrorCode::None)
+            {
+                return Err(refused(&error));
+            }
+            let (first, count) = (block.producer_id_start.0, i64::from(block.producer_id_len));
+            assert!(first >= 0 && count > 0, "a block has ids");
+            *self.block.lock() = first..first + count;
         }
     }
 }

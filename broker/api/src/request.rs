@@ -2,6 +2,7 @@
 //! Shell.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{BufMut, Bytes};
 use ottla_env::Monotonic;
@@ -15,6 +16,7 @@ use ottla_security::{Identity, KafkaPrincipal};
 
 use crate::context::Broker;
 use crate::errors::operation_error;
+use crate::table::Endpoint;
 
 /// Why a request gets no answer: its connection is closed instead, as Kafka does.
 #[derive(Debug)]
@@ -28,12 +30,16 @@ pub struct Request {
     pub header: RequestHeader,
     pub body: Bytes,
     pub connection: Arc<ConnectionInfo>,
+    /// What kind of listener it came through.
+    pub endpoint: Endpoint,
     /// What the connection was known as when the request was admitted; a later authentication does not
     /// change it.
     pub identity: Option<Arc<Identity>>,
     pub received: Monotonic,
     /// Its clock and its counters.
     pub(crate) broker: Arc<Broker>,
+    /// Where another broker forwarded it: told when the answer is that no controller is active here.
+    pub(crate) came_to_none: Option<Arc<AtomicBool>>,
 }
 
 impl Request {
@@ -108,6 +114,11 @@ impl Request {
                 failures.push(code);
             }
         });
+        if let Some(came_to_none) = &self.came_to_none
+            && failures.contains(&ErrorCode::NotController.code())
+        {
+            came_to_none.store(true, Ordering::Release);
+        }
         self.count(failures.into_iter());
         Answer::Respond(finished)
     }

@@ -125,7 +125,7 @@ async fn make(broker: Arc<Broker>, making: UnderWay, wanted: Vec<InternalTopic>,
             .with_configs(configs.collect())
     });
     let request = CreateTopicsRequest::default().with_topics(topics.collect());
-    let failures: BTreeMap<String, String> = match broker.metadata.create_topics(request).await {
+    let failures: BTreeMap<String, String> = match broker.controller.create_topics(request).await {
         Ok(response) => response
             .topics
             .into_iter()

@@ -23,24 +23,83 @@ impl Api {
     /// The first version ApiVersions names. It differs from the first served for Produce alone:
     /// older librdkafka takes "from 0" as a sign of compression support (KAFKA-18659).
     pub fn advertised_min(&self) -> i16 {
-        versions::of(self.key).broker.map_or(self.min, |range| range.min)
+        let of = versions::of(self.key);
+        of.broker.or(of.controller).map_or(self.min, |range| range.min)
     }
 }
 
-/// Every API that is served, in the order of keys. An API that is not here is not advertised.
-pub fn rows() -> impl Iterator<Item = &'static Api> {
-    ROWS.iter().copied()
+/// What kind of listener a request came through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Endpoint {
+    Broker,
+    Controller,
 }
 
-/// The row of a key.
-pub fn find(key: i16) -> Option<&'static Api> {
-    *BY_KEY.get(usize::try_from(key).ok()?)?
+/// Not served on a controller's listener: the metadata log is not fetched there.
+const NOT_OF_CONTROLLERS: [ApiKey; 1] = [ApiKey::Fetch];
+
+/// Every API that one kind of listener serves, in the order of keys. An API that is not here is not advertised.
+pub fn rows(endpoint: Endpoint) -> impl Iterator<Item = &'static Api> {
+    served(endpoint).iter().flatten().copied()
 }
 
 /// The rows by key, so that a request finds its own without a search.
-static BY_KEY: [Option<&'static Api>; ApiKey::COUNT] = by_key();
+pub type ByKey = [Option<&'static Api>; ApiKey::COUNT];
 
-const fn by_key() -> [Option<&'static Api>; ApiKey::COUNT] {
+/// What one kind of listener serves.
+pub fn served(endpoint: Endpoint) -> &'static ByKey {
+    match endpoint {
+        Endpoint::Broker => &OF_BROKERS,
+        Endpoint::Controller => &OF_CONTROLLERS,
+    }
+}
+
+/// The row of a key.
+pub fn find(served: &'static ByKey, key: i16) -> Option<&'static Api> {
+    *served.get(usize::try_from(key).ok()?)?
+}
+
+/// Whether a broker whose controller is not active leaves the request to the one that is (`ApiKeys.forwardable`).
+pub const fn is_forwarded(key: ApiKey) -> bool {
+    matches!(
+        key,
+        ApiKey::CreateTopics
+            | ApiKey::DeleteTopics
+            | ApiKey::CreateAcls
+            | ApiKey::DeleteAcls
+            | ApiKey::AlterConfigs
+            | ApiKey::CreatePartitions
+            | ApiKey::CreateDelegationToken
+            | ApiKey::RenewDelegationToken
+            | ApiKey::ExpireDelegationToken
+            | ApiKey::ElectLeaders
+            | ApiKey::IncrementalAlterConfigs
+            | ApiKey::AlterPartitionReassignments
+            | ApiKey::ListPartitionReassignments
+            | ApiKey::AlterClientQuotas
+            | ApiKey::AlterUserScramCredentials
+            | ApiKey::DescribeQuorum
+            | ApiKey::UpdateFeatures
+            | ApiKey::UnregisterBroker
+            | ApiKey::AddRaftVoter
+            | ApiKey::RemoveRaftVoter
+    )
+}
+
+static OF_BROKERS: ByKey = by_key(Endpoint::Broker);
+static OF_CONTROLLERS: ByKey = by_key(Endpoint::Controller);
+
+/// As Kafka's own lists of listeners say (`versions`).
+const fn is_of(key: ApiKey, endpoint: Endpoint) -> bool {
+    let of = versions::of(key);
+    match endpoint {
+        // Kafka lists telemetry on no listener: it advertises it with a plugin alone.
+        Endpoint::Broker => of.broker.is_some() || of.controller.is_none(),
+        Endpoint::Controller => of.controller.is_some() && NOT_OF_CONTROLLERS[0] as i16 != key as i16,
+    }
+}
+
+const fn by_key(endpoint: Endpoint) -> ByKey {
     let mut table = [None; ApiKey::COUNT];
     let mut index = 0;
     while index < ROWS.len() {
@@ -50,7 +109,9 @@ const fn by_key() -> [Option<&'static Api>; ApiKey::COUNT] {
             "the rows are in the order of keys"
         );
         assert!(api.min <= api.max, "an API serves a version");
-        table[api.key as usize] = Some(api);
+        if is_of(api.key, endpoint) {
+            table[api.key as usize] = Some(api);
+        }
         index += 1;
     }
     table
@@ -62,21 +123,41 @@ mod tests {
 
     #[test]
     fn rows_serve_exactly_kafka_s_versions() {
-        for api in rows() {
+        for api in ROWS {
             let of = versions::of(api.key);
             // Kafka advertises telemetry with a plugin alone.
             let is_plugin = [ApiKey::GetTelemetrySubscriptions, ApiKey::PushTelemetry].contains(&api.key);
-            let served = of.broker.or(of.decodable.filter(|_| is_plugin));
-            let kafka = served.expect("a key of the broker's listener");
+            let served = of.broker.or(of.controller).or(of.decodable.filter(|_| is_plugin));
+            let kafka = served.expect("a key of some listener");
             assert_eq!(api.advertised_min(), kafka.min, "{:?}", api.key);
             assert_eq!(api.max, kafka.max, "{:?}", api.key);
             let decodable = versions::of(api.key).decodable.expect("a key with messages");
             assert_eq!(api.min, decodable.min.max(kafka.min), "{:?}", api.key);
-            assert!(find(api.key.to_i16()).is_some_and(|found| found.key == api.key));
+            if let (Some(broker), Some(controller)) = (of.broker, of.controller) {
+                assert_eq!(broker, controller, "one row serves both kinds of listeners");
+            }
         }
-        assert!(find(4).is_none());
-        assert!(find(-1).is_none());
-        assert!(find(i16::MAX).is_none());
+    }
+
+    #[test]
+    fn a_listener_serves_what_kafka_s_serves_there() {
+        let has = |endpoint, key: ApiKey| find(served(endpoint), key.to_i16()).is_some();
+        for api in ROWS {
+            let of = versions::of(api.key);
+            let is_plugin = of.broker.is_none() && of.controller.is_none();
+            assert_eq!(has(Endpoint::Broker, api.key), of.broker.is_some() || is_plugin, "{:?}", api.key);
+            let is_of_controllers = of.controller.is_some() && api.key != ApiKey::Fetch;
+            assert_eq!(has(Endpoint::Controller, api.key), is_of_controllers, "{:?}", api.key);
+        }
+        assert!(!has(Endpoint::Controller, ApiKey::Metadata) && !has(Endpoint::Controller, ApiKey::Produce));
+        assert!(
+            has(Endpoint::Controller, ApiKey::CreateTopics) && has(Endpoint::Controller, ApiKey::ApiVersions)
+        );
+        for endpoint in [Endpoint::Broker, Endpoint::Controller] {
+            let find = |key| find(served(endpoint), key);
+            assert!(find(4).is_none() && find(-1).is_none() && find(i16::MAX).is_none());
+            assert!(rows(endpoint).count() > 10);
+        }
     }
 
     #[test]
@@ -88,7 +169,7 @@ mod tests {
             .filter(|name| name != "mod.rs" && name != "prelude.rs")
             .collect();
         let mut named: Vec<String> =
-            rows().map(|api| format!("{}.rs", api.key.name().to_lowercase())).collect();
+            ROWS.iter().map(|api| format!("{}.rs", api.key.name().to_lowercase())).collect();
         files.sort();
         named.sort();
         assert_eq!(files, named);

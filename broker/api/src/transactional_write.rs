@@ -16,6 +16,7 @@ use ottla_model::{ErrorCode, ProducerEpoch, ProducerId, TopicPartition};
 use ottla_replica::Partition;
 
 use crate::context::Broker;
+use crate::transaction_joining::{add_or_verify, retriable};
 use crate::transactions::{Telling, outcomes};
 
 /// Who writes where, in which transaction.
@@ -60,11 +61,16 @@ impl TransactionalWrite {
             adds: self.telling == Telling::Adding,
         };
         let telling = self.telling;
-        broker.transactions.add_or_verify(joining).map(move |verified| VerifiedWrite {
+        add_or_verify(broker, joining).map(move |verified| VerifiedWrite {
             verifications,
-            outcomes: outcomes(&needed, verified, telling),
+            outcomes: outcomes(&needed, verified.map_err(for_write), telling),
         })
     }
+}
+
+/// Producers know nothing of coordinators here; this they try again (`ReplicaManager.appendRecords`).
+fn for_write(error: ErrorCode) -> ErrorCode {
+    if retriable(error) { ErrorCode::NotEnoughReplicas } else { error }
 }
 
 impl VerifiedWrite {

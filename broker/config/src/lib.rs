@@ -4,7 +4,7 @@
 //! Reading order: `row` (what is known of a key), `keys` (rows with their typed fields), `broker/in_force`, `topic`,
 //! `group` (the keys that do something), `settings` and `load` (from texts to a configuration), `inherit` (a topic's
 //! and a group's values), `dynamic`, `listener_keys` (values that a listener may
-//! have of its own), `describe`, `alter`, `startup`, `effect` and `listing`.
+//! have of its own), `describe`, `alter`, `startup`, `quorum`, `effect` and `listing`.
 
 pub mod broker;
 pub mod client_metrics;
@@ -30,6 +30,7 @@ mod listing;
 mod load;
 mod nearest;
 mod providers;
+mod quorum;
 mod row;
 mod sasl;
 mod settings;
@@ -59,6 +60,7 @@ pub use listing::render_config_listing;
 pub use load::{load, load_with};
 pub use nearest::nearest_key;
 pub use providers::{Machine, NoFiles};
+pub use quorum::QuorumVoter;
 pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synonym, Validation, Visibility};
 pub use sasl::{SaslListener, SaslMechanism, UnsecuredTokens};
 pub use settings::{AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, Given, Origin};

@@ -12,6 +12,7 @@ use crate::error::ConfigError;
 use crate::inherit::inherited;
 use crate::keys::FromValue;
 use crate::listeners::{self, Listener};
+use crate::quorum::{self, QuorumVoter};
 use crate::startup;
 use crate::topic;
 use crate::value::{self, ConfigValue};
@@ -115,8 +116,10 @@ pub struct BrokerSettings {
     pub http_listener: Option<String>,
     /// Listeners for clients, in the order given.
     pub listeners: Vec<Listener>,
-    /// Listeners named in controller.listener.names: read, and not opened.
+    /// Listeners named in controller.listener.names.
     pub controller_listeners: Vec<Listener>,
+    /// Voters of the metadata quorum in the order of their ids; none where this node is alone and none was named.
+    pub quorum_voters: Vec<QuorumVoter>,
     /// Unset, a connection is told the address it dialled.
     pub advertised_listeners: Option<Vec<Listener>>,
     /// Host as written, with its own limit.
@@ -194,6 +197,7 @@ impl BrokerConfig {
             http_listener: Some(in_force.http_listener_text.clone()).filter(|address| !address.is_empty()),
             listeners: sockets.listeners,
             controller_listeners: sockets.controller_listeners,
+            quorum_voters: quorum::voters(&in_force.quorum_voters_given),
             advertised_listeners: sockets.advertised,
             connections_per_ip_max_overrides: per_ip_overrides(&in_force.connections_per_ip_overrides_text)?,
             group_initial_rebalance_delay_is_set,

@@ -4,6 +4,7 @@
 use ottla_model::SecurityProtocol;
 
 use crate::error::ConfigError;
+use crate::quorum;
 use crate::settings::{BrokerConfig, BrokerSettings};
 
 /// Kafka's own authorizer, whose rules this broker has.
@@ -18,11 +19,9 @@ pub(crate) const CHECKED: &[&str] = &[
     "client.quota.callback.class",
     "config.providers",
     "controller.quorum.bootstrap.servers",
-    "controller.quorum.voters",
     "cordoned.log.dirs",
     "create.topic.policy.class.name",
     "delegation.token.secret.key",
-    "inter.broker.listener.name",
     "max.connection.creation.rate",
     "principal.builder.class",
     "process.roles",
@@ -36,17 +35,18 @@ pub(crate) const OTHER_NAMES: &[&str] = &["broker.id"];
 
 pub(crate) fn check(config: &BrokerConfig) -> Result<(), ConfigError> {
     roles(config)?;
-    quorum(config)?;
+    bootstrap_servers(config)?;
     client_listeners(config)?;
     advertised(config)?;
     inter_broker(config)?;
+    quorum::check(config)?;
     authorizer(config)?;
     protection(config)?;
     plugins(config)?;
     limits(config)
 }
 
-fn refuse(key: &str, settings: &BrokerSettings, why: impl std::fmt::Display) -> ConfigError {
+pub(crate) fn refuse(key: &str, settings: &BrokerSettings, why: impl std::fmt::Display) -> ConfigError {
     let value = settings.value(key).text().unwrap_or_default();
     let origin = settings.given.get(key).map(|given| format!(" (given by {})", given.origin));
     let message = format!("{key}={value} is refused: {why}{}", origin.unwrap_or_default());
@@ -66,21 +66,9 @@ fn roles(config: &BrokerSettings) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// One node is its own quorum.
-fn quorum(config: &BrokerSettings) -> Result<(), ConfigError> {
-    let voters = config.get_list("controller.quorum.voters");
-    let ids: Vec<i32> =
-        voters.iter().filter_map(|voter| voter.split_once('@')?.0.trim().parse().ok()).collect();
-    if ids.len() > 1 {
-        let why = "a quorum of several nodes is not there yet; allowed: this node alone, or nothing";
-        return Err(refuse("controller.quorum.voters", config, why));
-    }
-    if ids.iter().any(|id| *id != config.node_id) {
-        let why = format!("the voter must be this node, and node.id is {}", config.node_id);
-        return Err(refuse("controller.quorum.voters", config, why));
-    }
+fn bootstrap_servers(config: &BrokerSettings) -> Result<(), ConfigError> {
     if config.get_list("controller.quorum.bootstrap.servers").len() > 1 {
-        let why = "a quorum of several nodes is not there yet; allowed: one address, or nothing";
+        let why = "joining a quorum by its addresses is not there yet; allowed: one address, or nothing";
         return Err(refuse("controller.quorum.bootstrap.servers", config, why));
     }
     Ok(())
@@ -106,6 +94,17 @@ fn client_listeners(config: &BrokerSettings) -> Result<(), ConfigError> {
             config.sasl_of(listener)?;
         }
     }
+    // Nobody would be asked who they are there.
+    if let Some(listener) =
+        config.controller_listeners.iter().find(|listener| listener.protocol != SecurityProtocol::Plaintext)
+    {
+        let why = format!(
+            "the controller's listener {} asks for {}, which is not there yet; allowed: PLAINTEXT",
+            listener.name,
+            listener.protocol.name()
+        );
+        return Err(refuse("listeners", config, why));
+    }
     Ok(())
 }
 
@@ -124,7 +123,7 @@ fn advertised(config: &BrokerSettings) -> Result<(), ConfigError> {
 }
 
 fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
-    let name = config.get_str("inter.broker.listener.name").map(str::to_uppercase);
+    let name = config.inter_broker_listener_given.as_deref().map(str::to_uppercase);
     if let Some(name) = &name {
         if config.is_set("security.inter.broker.protocol") {
             let why = "only one of it and security.inter.broker.protocol may be given";
@@ -140,6 +139,13 @@ fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
     let is_chosen = name.is_some() || config.is_set("security.inter.broker.protocol");
     let name = name.or(protocol.map(str::to_owned)).unwrap_or_default();
     match config.listeners.iter().find(|listener| listener.name == name) {
+        Some(listener) if config.has_peers() && listener.protocol != SecurityProtocol::Plaintext => {
+            let why = format!(
+                "nodes speak PLAINTEXT to each other, and listener {name} is {}",
+                listener.protocol.name()
+            );
+            Err(refuse("listeners", config, why))
+        }
         Some(listener) if is_chosen && listener.protocol.has_sasl() => {
             config.check_inter_broker_mechanism(listener)
         }

@@ -205,13 +205,55 @@ fn one_node_is_the_whole_cluster() {
     refused("process.roles=controller", &["process.roles", "controller"]);
     refused("process.roles=broker", &["process.roles", "not there yet"]);
     refused("process.roles=boss", &["process.roles", "boss", "broker, controller"]);
-    refused("controller.quorum.voters=1@a:1,2@b:1", &["controller.quorum.voters", "several nodes"]);
     refused("controller.quorum.voters=2@a:1", &["controller.quorum.voters", "node.id is 1"]);
     refused("controller.quorum.bootstrap.servers=a:1,b:1", &["controller.quorum.bootstrap.servers"]);
     refused("listeners=C://:1\ncontroller.listener.names=C", &["none is left for clients"]);
     refused("advertised.listeners=PLAINTEXT://0.0.0.0:9092", &["advertised.listeners", "dial"]);
     refused("advertised.listeners=SSL://a:1", &["advertised.listeners", "SSL"]);
     refused("inter.broker.listener.name=OTHER", &["inter.broker.listener.name", "OTHER"]);
+}
+
+#[test]
+fn several_voters_are_a_quorum_and_say_where_this_node_is_reached() {
+    let quorum = "controller.listener.names=C\ncontroller.quorum.voters=2@[::1]:2, 1@a:1 ,3@c:3\n";
+    let (config, _) = file(&format!("{quorum}listeners=PLAINTEXT://:9092,C://:1")).unwrap();
+    let voters: Vec<_> = config.quorum_voters.iter().map(|one| (one.id, &*one.host, one.port)).collect();
+    assert_eq!(voters, [(1, "a", 1), (2, "::1", 2), (3, "c", 3)]);
+    assert!(config.has_peers());
+    let inner = config.inter_broker_listener().expect("PLAINTEXT is the protocol between brokers");
+    assert_eq!(config.reachable_at(inner), Some(("a".to_owned(), 9092)));
+    let given = "listeners=PLAINTEXT://:9092,IN://h:9,C://:1\ninter.broker.listener.name=in\n\
+                 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,IN:PLAINTEXT,C:PLAINTEXT\n\
+                 advertised.listeners=PLAINTEXT://p:1\n";
+    let (config, _) = file(&format!("{quorum}{given}")).unwrap();
+    let reached: Vec<_> = config.listeners.iter().map(|one| config.reachable_at(one)).collect();
+    assert_eq!(reached, [Some(("p".to_owned(), 1)), Some(("h".to_owned(), 9))]);
+    assert_eq!(config.inter_broker_listener().map(|one| &*one.name), Some("IN"));
+
+    let here = "listeners=PLAINTEXT://h:9092,C://:1\n";
+    refused(
+        "controller.quorum.voters=1@a:1,2@b:1",
+        &["controller.quorum.voters", "controller.listener.names"],
+    );
+    refused(&format!("{here}controller.listener.names=C\ncontroller.quorum.voters=1@a:1,1@b:1"), &["twice"]);
+    refused(
+        &format!("{here}controller.listener.names=C\ncontroller.quorum.voters=1@a:2,2@b:1"),
+        &["a:2", "C://:1"],
+    );
+    refused(
+        "listeners=PLAINTEXT://h:1,C://10.0.0.1:2\ncontroller.listener.names=C\ncontroller.quorum.voters=1@10.0.0.2:2,2@b:1",
+        &["10.0.0.2:2"],
+    );
+    refused(
+        &format!("{quorum}listeners=PLAINTEXT://0.0.0.0:9092,C://:1"),
+        &["listeners", "advertised.listeners"],
+    );
+    refused(
+        &format!(
+            "{quorum}listeners=X://h:9092,C://:1\nlistener.security.protocol.map=X:PLAINTEXT,C:PLAINTEXT"
+        ),
+        &["listeners", "inter.broker.listener.name"],
+    );
 }
 
 #[test]

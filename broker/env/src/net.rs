@@ -5,6 +5,7 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::BytesMut;
 
@@ -16,6 +17,15 @@ use crate::disk::File;
 pub struct SocketBuffers {
     pub send_bytes: Option<usize>,
     pub receive_bytes: Option<usize>,
+}
+
+/// What an outgoing connection is to be like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct DialOptions {
+    pub buffers: SocketBuffers,
+    /// The connection is given up when the other side acknowledges nothing for so long, be it data or a probe of
+    /// an idle connection. `None` leaves it to the kernel, which takes many minutes.
+    pub silence_max: Option<Duration>,
 }
 
 pub trait Net: Send + Sync {
@@ -31,7 +41,7 @@ pub trait Net: Send + Sync {
         &self,
         host: &str,
         port: u16,
-        buffers: SocketBuffers,
+        options: DialOptions,
     ) -> BoxFuture<'static, io::Result<Box<dyn Stream>>>;
 }
 

@@ -41,6 +41,8 @@ pub struct LogDir {
     folders_synced: Mutex<u64>,
     /// The last process left nothing to recover here.
     was_clean: bool,
+    /// The broker epoch under which the last process stopped cleanly, if it had one.
+    previous_broker_epoch: Option<i64>,
 }
 
 #[derive(Default)]
@@ -48,6 +50,13 @@ struct Points {
     current: Offsets,
     /// What the file on disk says.
     written: Offsets,
+}
+
+/// What the mark of a clean stop says (`CleanShutdownFileHandler`); -1 is a broker that had no epoch.
+fn clean_epoch(disk: &dyn Disk, mark: &Path) -> Option<i64> {
+    let text = disk.read(mark).ok()?;
+    let mark: serde_json::Value = serde_json::from_slice(&text).ok()?;
+    mark.get("brokerEpoch")?.as_i64().filter(|epoch| *epoch >= 0)
 }
 
 /// Why the device took a write back.
@@ -58,7 +67,9 @@ pub enum WriteFailure {
 
 impl LogDir {
     pub fn new(path: PathBuf, disk: Arc<dyn Disk>, reserve_bytes: u64) -> LogDir {
-        let was_clean = disk.exists(&path.join(names::CLEAN_SHUTDOWN));
+        let mark = path.join(names::CLEAN_SHUTDOWN);
+        let was_clean = disk.exists(&mark);
+        let previous_broker_epoch = if was_clean { clean_epoch(&*disk, &mark) } else { None };
         LogDir {
             path,
             disk,
@@ -72,7 +83,13 @@ impl LogDir {
             folders_made: AtomicU64::new(1),
             folders_synced: Mutex::new(0),
             was_clean,
+            previous_broker_epoch,
         }
+    }
+
+    /// The broker epoch under which the last process stopped cleanly, if it had one.
+    pub fn previous_broker_epoch(&self) -> Option<i64> {
+        self.previous_broker_epoch
     }
 
     pub fn was_clean(&self) -> bool {

@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -43,6 +43,8 @@ pub struct LogManager {
     last_retention: Mutex<Monotonic>,
     is_ticking: AtomicBool,
     is_closed: AtomicBool,
+    /// The broker epoch that the mark of a clean stop says; -1: none.
+    broker_epoch: AtomicI64,
 }
 
 /// A directory as DescribeLogDirs shows it.
@@ -110,6 +112,7 @@ impl LogManager {
             last_retention: Mutex::new(now),
             is_ticking: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
+            broker_epoch: AtomicI64::new(-1),
         });
         manager.start_threads();
         Ok((manager, report))
@@ -451,6 +454,23 @@ impl LogManager {
         Ok(())
     }
 
+    /// The broker epoch under which the last process stopped cleanly, where all directories say the same.
+    pub fn previous_broker_epoch(&self) -> Option<i64> {
+        let first = self.dirs.first()?.previous_broker_epoch();
+        first.filter(|_| self.dirs.iter().all(|dir| dir.previous_broker_epoch() == first))
+    }
+
+    /// The directories that failed, by their places in `log.dirs`.
+    pub fn offline_dirs(&self) -> Vec<usize> {
+        let dirs = self.dirs.iter().enumerate();
+        dirs.filter(|(_, dir)| dir.poisoned().is_some()).map(|(place, _)| place).collect()
+    }
+
+    /// The epoch that the mark of a clean stop will say.
+    pub fn set_broker_epoch(&self, epoch: i64) {
+        self.broker_epoch.store(epoch, Ordering::Release);
+    }
+
     pub fn dirs(&self) -> Vec<DirState> {
         let disk = &self.shared.env.disk;
         let state = |dir: &Arc<LogDir>| {
@@ -514,8 +534,9 @@ impl LogManager {
                 continue;
             }
             let marker = dir.path().join(names::CLEAN_SHUTDOWN);
-            let written =
-                self.shared.env.disk.write_atomically(&marker, b"{\"version\":0,\"brokerEpoch\":-1}");
+            let epoch = self.broker_epoch.load(Ordering::Acquire);
+            let mark = format!("{{\"version\":0,\"brokerEpoch\":{epoch}}}");
+            let written = self.shared.env.disk.write_atomically(&marker, mark.as_bytes());
             if let Err(error) = written {
                 tracing::warn!(dir = %dir.path().display(), %error, "no mark of a clean stop; the next start recovers");
             }

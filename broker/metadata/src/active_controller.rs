@@ -17,8 +17,11 @@ use ottla_records::ControlRecordType;
 use std::sync::Arc;
 
 use crate::batch::{Batch, BatchEncoder, encode_control};
+use crate::controller::features::{ELIGIBLE_LEADER_REPLICAS, one_min_isr};
 use crate::controller::fencing::fence;
 use crate::controller::liveness::{Contacts, Liveness};
+use crate::controller::partition_change::has_eligible_replicas;
+use crate::controller::rebalance::Chores;
 use crate::controller::registration::{Registration, feature_changes, leader_changes, register_broker};
 use crate::controller::{Deciding, Now, PARTITIONS_PER_REQUEST_MAX, Rules, TopicIds};
 use crate::delta::Delta;
@@ -53,6 +56,7 @@ pub(crate) struct ActiveController {
     working: Working,
     /// Which brokers live, since this value does.
     liveness: Liveness,
+    chores: Chores,
     /// The moment of the last decision.
     now: Monotonic,
     /// Whether a log keeps the records; batches are not encoded otherwise.
@@ -71,8 +75,9 @@ impl ActiveController {
         let base = working.image.metadata_offset() + 1;
         let now = Monotonic::default();
         let liveness = Liveness::of(&working.image, rules.broker_session_timeout(), None, now);
+        let chores = Chores::begin(&rules, now);
         let mut controller =
-            ActiveController { rules, epoch, working, liveness, now, is_kept, growing: None, base };
+            ActiveController { rules, epoch, working, liveness, chores, now, is_kept, growing: None, base };
         controller.rules.refresh(&controller.working.image);
         controller
     }
@@ -84,10 +89,12 @@ impl ActiveController {
         let base = working.image.metadata_offset() + 1;
         let now = now.monotonic;
         // Every broker gets a fresh session: what another controller heard is not known here.
-        let liveness = Liveness::of(&working.image, rules.broker_session_timeout(), None, now);
+        let mut liveness = Liveness::of(&working.image, rules.broker_session_timeout(), None, now);
+        liveness.on_begin();
+        let chores = Chores::begin(&rules, now);
         let (is_kept, growing) = (true, None);
         let mut controller =
-            ActiveController { rules, epoch, working, liveness, now, is_kept, growing, base };
+            ActiveController { rules, epoch, working, liveness, chores, now, is_kept, growing, base };
         controller.rules.refresh(&controller.working.image);
         controller
     }
@@ -99,11 +106,26 @@ impl ActiveController {
             let reason = Some(StrBytes::from_static_str("Controller failover"));
             parts.push(vec![AbortTransactionRecord { reason, ..Default::default() }.into()]);
         }
-        let features = feature_changes(&self.working.image, &self.rules.features);
+        let features = self.feature_changes();
         if !features.is_empty() {
             parts.push(features);
         }
         parts
+    }
+
+    /// What the finalized features must become, with what they need.
+    fn feature_changes(&self) -> Vec<MetadataRecord> {
+        let mut records = feature_changes(&self.working.image, &self.rules.features);
+        let turns_elr_on = |record: &MetadataRecord| match record {
+            MetadataRecord::FeatureLevel(level) => {
+                level.name.as_str() == ELIGIBLE_LEADER_REPLICAS && level.feature_level > 0
+            }
+            _ => false,
+        };
+        if has_eligible_replicas(&self.working.image) || records.iter().any(turns_elr_on) {
+            records.extend(one_min_isr(&self.working.image, &self.rules));
+        }
+        records
     }
 
     pub fn epoch(&self) -> LeaderEpoch {
@@ -137,15 +159,7 @@ impl ActiveController {
     /// The records that a new epoch begins with, in the parts that are appended together, and whether a
     /// reader may rely on one of them: then they are synced before they are shown.
     pub fn activation(&self, unclean_stop: bool) -> (Vec<Vec<MetadataRecord>>, bool) {
-        let mut parts = Vec::new();
-        if self.working.in_transaction() {
-            let reason = Some(StrBytes::from_static_str("Controller failover"));
-            parts.push(vec![AbortTransactionRecord { reason, ..Default::default() }.into()]);
-        }
-        let features = feature_changes(&self.working.image, &self.rules.features);
-        if !features.is_empty() {
-            parts.push(features);
-        }
+        let mut parts = self.elected_activation();
         let changes = leader_changes(&self.working.image, self.rules.node_id, unclean_stop);
         parts.extend(changes.chunks(PARTITIONS_PER_REQUEST_MAX).map(<[MetadataRecord]>::to_vec));
         (parts, !changes.is_empty())
@@ -172,16 +186,18 @@ impl ActiveController {
     /// A fresh session for every broker that is registered and not fenced.
     fn refresh_sessions(&mut self, now: Monotonic) {
         self.liveness = Liveness::of(&self.working.image, self.rules.broker_session_timeout(), None, now);
+        self.chores = Chores::begin(&self.rules, now);
         self.now = now;
     }
 
-    /// When `on_time` has something to do.
+    /// When `on_time` has something to do; never where this node is alone.
     pub fn next_deadline(&self) -> Option<Monotonic> {
-        self.liveness.next_deadline()
+        self.liveness.next_deadline().into_iter().chain(self.chores.next(&self.working.image)).min()
     }
 
-    /// Fences who was not heard in time. `contacts` has what came and waits to be decided: a controller that is busy
-    /// takes nobody for dead who told it otherwise (KAFKA-15019).
+    /// What is to be done without being asked. Fences who was not heard in time: `contacts` has what came and waits to be
+    /// decided, so that a controller that is busy takes nobody for dead who told it otherwise (KAFKA-15019). Then leaders
+    /// are elected where that is due. Gives who was fenced.
     pub fn on_time(&mut self, now: Now, contacts: &Contacts) -> Vec<BrokerId> {
         if self.next_deadline().is_none_or(|deadline| now.monotonic <= deadline) {
             return Vec::new();
@@ -196,6 +212,8 @@ impl ActiveController {
             fence(&self.working.image, &self.rules, *id, &mut records);
             self.apply(records, now);
         }
+        let records = self.chores.take_due(&self.working.image, &self.rules, now.monotonic);
+        self.apply(records, now);
         expired
     }
 

@@ -9,6 +9,7 @@
 mod active_controller;
 mod batch;
 mod broker_epoch;
+mod broker_lifecycle;
 pub mod client_quotas;
 pub mod controller;
 mod controller_channel;
@@ -43,6 +44,7 @@ mod store;
 mod upkeep;
 
 pub use broker_epoch::BrokerEpoch;
+pub use broker_lifecycle::{BrokerLifecycle, Step};
 pub use controller::ApiError;
 pub use controller::features::Feature;
 pub use controller::producer_ids::{PRODUCER_IDS_PER_BLOCK, ProducerIdBlock};

@@ -18,14 +18,14 @@ use ottla_model::{BrokerId, ErrorCode, Offset, TopicName};
 use ottla_protocol::messages::{
     AlterClientQuotasRequest, AlterClientQuotasResponse, AlterConfigsRequest, AlterConfigsResponse,
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
-    AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, CreateAclsRequest,
-    CreateAclsResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
-    CreateTopicsResponse, DeleteAclsRequest, DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
-    DescribeQuorumRequest, DescribeQuorumResponse, DescribeUserScramCredentialsRequest,
-    DescribeUserScramCredentialsResponse, ElectLeadersRequest, ElectLeadersResponse,
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest,
-    ListPartitionReassignmentsResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
-    UpdateFeaturesRequest, UpdateFeaturesResponse,
+    AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, ControllerRegistrationRequest,
+    ControllerRegistrationResponse, CreateAclsRequest, CreateAclsResponse, CreatePartitionsRequest,
+    CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteAclsRequest,
+    DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeQuorumRequest,
+    DescribeQuorumResponse, DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse,
+    ElectLeadersRequest, ElectLeadersResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
+    UnregisterBrokerRequest, UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -35,8 +35,8 @@ use crate::controller::features::{Feature, decide_update_features};
 use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_ids};
 use crate::controller::registration::Registration;
 use crate::controller::{
-    ApiError, Deciding, Decision, acls, client_quotas, configs, create_topics, delete_topics, elections,
-    partitions, quorum, reassignments, register_broker, scram,
+    ApiError, Deciding, Decision, Rules, acls, client_quotas, configs, create_topics, delete_topics,
+    elections, fencing, partitions, quorum, reassignments, register_broker, scram,
 };
 use crate::controller_channel::Reached;
 use crate::delta::{Delta, ImageListener};
@@ -114,6 +114,7 @@ pub struct Metadata {
     waiting: Mutex<Option<(Driver, mpsc::Receiver<Event>)>>,
     thread: Mutex<Option<ThreadHandle>>,
     leadership: watch::Receiver<Leadership>,
+    config: BrokerConfig,
     /// `None` on a lone node.
     quorum: Option<QuorumHandle>,
 }
@@ -137,6 +138,7 @@ impl Metadata {
     /// through records appended for this start. One voter of several leads nothing yet, and knows what a
     /// snapshot says alone: what is behind it may not be committed.
     pub fn open(env: &Env, options: MetadataOptions) -> Result<Arc<Metadata>, OpenError> {
+        let config = options.config.clone();
         let (driver, shared, leadership, quorum) = match options.quorum.clone() {
             None => {
                 let node_id = BrokerId(options.config.node_id);
@@ -162,6 +164,7 @@ impl Metadata {
             waiting: Mutex::new(Some((driver, receiver))),
             thread: Mutex::new(None),
             leadership,
+            config,
             quorum,
         }))
     }
@@ -270,6 +273,38 @@ impl Metadata {
         now
     }
 
+    /// A broker's connection to this controller was closed. Says whether its process may be gone, as far as the
+    /// controller knows.
+    pub async fn on_broker_disconnected(&self, id: BrokerId, epoch: i64) -> bool {
+        let decide = move |Deciding { liveness, .. }: Deciding<'_>| {
+            Ok(Decision::answer(liveness.on_disconnect(id, epoch)))
+        };
+        self.decide(decide).await.unwrap_or(false)
+    }
+
+    /// Nobody listens where a broker is reached: it is fenced, unless it was heard meanwhile. Says whether it was, when
+    /// that is committed; an error where the controller is elsewhere.
+    pub async fn on_broker_refused(&self, id: BrokerId, epoch: i64) -> Result<bool, OperationError> {
+        self.decide(move |Deciding { image, rules, liveness, .. }| {
+            let mut records = Vec::new();
+            if liveness.on_dial_refused(id, epoch) {
+                fencing::fence(image, rules, id, &mut records);
+            }
+            // One that stopped in order is fenced already.
+            let is_fenced = !records.is_empty();
+            Ok(Decision { records, response: is_fenced })
+        })
+        .await
+    }
+
+    /// Where a controller is reached.
+    pub async fn register_controller(
+        &self,
+        request: ControllerRegistrationRequest,
+    ) -> Result<ControllerRegistrationResponse, OperationError> {
+        self.decide(move |_| Ok(register_broker::decide_register_controller(&request))).await
+    }
+
     /// Takes a broker off the list of those that are registered.
     pub async fn unregister_broker(
         &self,
@@ -302,6 +337,13 @@ impl Metadata {
             create_topics::decide_create_topics(image, rules, &request, topic_ids)
         })
         .await
+    }
+
+    /// The request for topics that a client asked for or the broker needs: internal ones in the shape they need, all
+    /// others with the broker's defaults.
+    pub fn auto_create_request(&self, names: &[TopicName]) -> CreateTopicsRequest {
+        let rules = Rules::new(&self.config, Vec::new());
+        create_topics::auto_create_request(&self.image(), &rules, names)
     }
 
     pub async fn delete_topics(

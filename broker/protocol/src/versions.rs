@@ -47,7 +47,7 @@ pub fn all() -> &'static [ApiRow] {
 }
 
 /// The row of one API.
-pub fn of(key: ApiKey) -> &'static ApiRow {
+pub const fn of(key: ApiKey) -> &'static ApiRow {
     &ROWS[key as usize]
 }
 

@@ -66,9 +66,34 @@ pub enum Command {
     /// Take over the data of a cleanly stopped Apache Kafka (one node, broker and controller in one). What is
     /// there is copied and stays as it was.
     Adopt(Adopt),
+    /// Run a cluster of several nodes in this one process, for tests and for trying things.
+    Local(Local),
     /// Print the names of those of Kafka's commands that this program has: it is each of them when it is called
     /// by its name, and as `ottla NAME`.
     Commands,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Local {
+    /// How many nodes.
+    #[arg(long, default_value_t = 3)]
+    pub nodes: u16,
+    /// The port of the first node for clients; the next one is its controller's, then come the other nodes. 0 picks
+    /// free ones.
+    #[arg(long, default_value_t = 9092)]
+    pub port_base: u16,
+    /// Keep everything in memory: no directory, nothing left behind.
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// Where each node has a directory.
+    #[arg(long, value_name = "DIR", default_value = "ottla-local", conflicts_with = "ephemeral")]
+    pub data_dir: PathBuf,
+    /// Sets one key on every node. May be repeated.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Write one JSON line here when every node serves.
+    #[arg(long, value_name = "PATH")]
+    pub ready_file: Option<PathBuf>,
 }
 
 #[derive(Args, Debug, Clone)]

@@ -24,64 +24,81 @@ pub fn has_cluster(env: &Env, dirs: &[PathBuf]) -> bool {
     dirs.iter().any(|dir| env.disk.exists(&dir.join(METADATA_FOLDER)))
 }
 
-/// Reads what is there, refuses what contradicts the configuration, and writes what is missing.
-pub fn of_directories(env: &Env, dirs: &[PathBuf], config: &BrokerConfig) -> Result<Identity, String> {
-    let known: Vec<Option<MetaProperties>> =
-        dirs.iter().map(|dir| read(env, dir)).collect::<Result<_, _>>()?;
-    let mut cluster_id = config.cluster_id.clone();
-    for (dir, properties) in dirs.iter().zip(&known) {
-        let Some(properties) = properties else { continue };
-        if properties.node_id != config.node_id {
-            return Err(format!(
-                "{}: the directory belongs to node.id={}, but node.id={} is configured; use the directory's \
-                 node.id, or another log.dirs",
-                dir.display(),
-                properties.node_id,
-                config.node_id
-            ));
-        }
-        match &cluster_id {
-            Some(id) if *id != properties.cluster_id => {
+/// What the directories say before anything is written.
+pub struct Known {
+    node_id: i32,
+    dirs: Vec<(PathBuf, Option<MetaProperties>)>,
+    /// `None` where no directory has a cluster.
+    pub cluster_id: Option<String>,
+}
+
+impl Known {
+    /// Reads what is there, and refuses what contradicts the configuration.
+    pub fn read(env: &Env, dirs: &[PathBuf], config: &BrokerConfig) -> Result<Known, String> {
+        let known: Vec<Option<MetaProperties>> =
+            dirs.iter().map(|dir| read(env, dir)).collect::<Result<_, _>>()?;
+        let mut cluster_id = config.cluster_id.clone();
+        for (dir, properties) in dirs.iter().zip(&known) {
+            let Some(properties) = properties else { continue };
+            if properties.node_id != config.node_id {
                 return Err(format!(
-                    "{}: the directory belongs to cluster {}, not to {id}; use another log.dirs",
+                    "{}: the directory belongs to node.id={}, but node.id={} is configured; use the directory's \
+                     node.id, or another log.dirs",
                     dir.display(),
-                    properties.cluster_id
+                    properties.node_id,
+                    config.node_id
                 ));
             }
-            _ => cluster_id = Some(properties.cluster_id.clone()),
+            match &cluster_id {
+                Some(id) if *id != properties.cluster_id => {
+                    return Err(format!(
+                        "{}: the directory belongs to cluster {}, not to {id}; use another log.dirs",
+                        dir.display(),
+                        properties.cluster_id
+                    ));
+                }
+                _ => cluster_id = Some(properties.cluster_id.clone()),
+            }
         }
-    }
-    if cluster_id.is_none()
-        && let Some(dir) = dirs.iter().find(|dir| env.disk.exists(&dir.join(METADATA_FOLDER)))
-    {
-        // Another id would make another cluster of it: clients, tools and Kafka's own nodes refuse that.
-        return Err(format!(
-            "{}: meta.properties is missing, and {METADATA_FOLDER} is there: the directory holds a cluster whose \
-             id is not known. Restore the file from a copy, or say the cluster's id in the environment \
-             (CLUSTER_ID=...), with which it is written anew",
-            dir.display()
-        ));
-    }
-    let random_id = || TopicId::from_random(|| env.rng.next_16());
-    let cluster_id = cluster_id.unwrap_or_else(|| random_id().to_string());
-    let mut directory_ids = Vec::with_capacity(dirs.len());
-    for (dir, properties) in dirs.iter().zip(known) {
-        let known_id = properties.and_then(|properties| properties.directory_id);
-        let directory_id = known_id.unwrap_or_else(random_id);
-        if known_id.is_none() {
-            let properties = MetaProperties {
-                cluster_id: cluster_id.clone(),
-                node_id: config.node_id,
-                directory_id: Some(directory_id),
-            };
-            env.disk
-                .write_atomically(&path(dir), properties.write().as_bytes())
-                .map_err(|error| format!("{}: {error}", path(dir).display()))?;
+        if cluster_id.is_none()
+            && let Some(dir) = dirs.iter().find(|dir| env.disk.exists(&dir.join(METADATA_FOLDER)))
+        {
+            // Another id would make another cluster of it: clients, tools and Kafka's own nodes refuse that.
+            return Err(format!(
+                "{}: meta.properties is missing, and {METADATA_FOLDER} is there: the directory holds a cluster whose \
+                 id is not known. Restore the file from a copy, or say the cluster's id in the environment \
+                 (CLUSTER_ID=...), with which it is written anew",
+                dir.display()
+            ));
         }
-        directory_ids.push(directory_id);
+        let dirs = dirs.iter().cloned().zip(known).collect();
+        Ok(Known { node_id: config.node_id, dirs, cluster_id })
     }
-    assert!(directory_ids.len() == dirs.len() && !cluster_id.is_empty(), "every directory has an id");
-    Ok(Identity { cluster_id, directory_ids })
+
+    /// Writes what is missing. `found` is the cluster's id where no directory has one; without it another cluster
+    /// begins.
+    pub fn keep(self, env: &Env, found: Option<String>) -> Result<Identity, String> {
+        let random_id = || TopicId::from_random(|| env.rng.next_16());
+        let cluster_id = self.cluster_id.or(found).unwrap_or_else(|| random_id().to_string());
+        let mut directory_ids = Vec::with_capacity(self.dirs.len());
+        for (dir, properties) in self.dirs {
+            let known_id = properties.and_then(|properties| properties.directory_id);
+            let directory_id = known_id.unwrap_or_else(random_id);
+            if known_id.is_none() {
+                let properties = MetaProperties {
+                    cluster_id: cluster_id.clone(),
+                    node_id: self.node_id,
+                    directory_id: Some(directory_id),
+                };
+                env.disk
+                    .write_atomically(&path(&dir), properties.write().as_bytes())
+                    .map_err(|error| format!("{}: {error}", path(&dir).display()))?;
+            }
+            directory_ids.push(directory_id);
+        }
+        assert!(!directory_ids.is_empty() && !cluster_id.is_empty(), "every directory has an id");
+        Ok(Identity { cluster_id, directory_ids })
+    }
 }
 
 fn path(dir: &Path) -> PathBuf {

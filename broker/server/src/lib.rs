@@ -2,7 +2,11 @@
 //! Shell.
 
 pub mod adopt;
+pub mod cluster;
+pub mod detection;
 pub mod identity;
+pub mod lifecycle;
+pub mod membership;
 pub mod rooms;
 pub mod scram_users;
 pub mod settings;

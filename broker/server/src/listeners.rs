@@ -9,19 +9,24 @@ use ottla_network::ListenerSpec;
 
 /// The client listeners as the network binds them.
 pub fn specs(config: &BrokerConfig) -> Vec<ListenerSpec> {
-    config
-        .listeners
-        .iter()
-        .map(|listener| ListenerSpec {
-            name: listener.name.clone(),
-            protocol: listener.protocol,
-            login_frame_bytes_max: login_frame_bytes_max(config, listener),
-            host: listener.host.clone().unwrap_or_default(),
-            port: listener.port,
-            advertised: advertised(config, &listener.name),
-            buffers: buffers(config),
-        })
-        .collect()
+    config.listeners.iter().map(|listener| spec(config, listener, advertised(config, listener))).collect()
+}
+
+/// The listeners of the controller.
+pub fn controller_specs(config: &BrokerConfig) -> Vec<ListenerSpec> {
+    config.controller_listeners.iter().map(|listener| spec(config, listener, None)).collect()
+}
+
+fn spec(config: &BrokerConfig, listener: &Listener, advertised: Option<(String, u16)>) -> ListenerSpec {
+    ListenerSpec {
+        name: listener.name.clone(),
+        protocol: listener.protocol,
+        login_frame_bytes_max: login_frame_bytes_max(config, listener),
+        host: listener.host.clone().unwrap_or_default(),
+        port: listener.port,
+        advertised,
+        buffers: buffers(config),
+    }
 }
 
 /// What cannot be read was refused before.
@@ -39,10 +44,14 @@ fn buffers(config: &BrokerConfig) -> SocketBuffers {
 }
 
 /// What is configured for clients of a listener; without a host there is nothing to tell, so each
-/// is told what it dialled.
-fn advertised(config: &BrokerConfig, name: &str) -> Option<(String, u16)> {
-    let listener = config.advertised_listeners.as_ref()?.iter().find(|listener| listener.name == name)?;
-    Some((listener.host.clone()?, listener.port))
+/// is told what it dialled. In a cluster all are told what the other nodes tell of this one.
+fn advertised(config: &BrokerConfig, listener: &Listener) -> Option<(String, u16)> {
+    if config.has_peers() {
+        return config.reachable_at(listener);
+    }
+    let mut given = config.advertised_listeners.as_ref()?.iter();
+    let told = given.find(|other| other.name == listener.name)?;
+    Some((told.host.clone()?, told.port))
 }
 
 /// A paragraph a listener, for people.
@@ -54,6 +63,10 @@ pub fn explain(config: &BrokerConfig) -> String {
         // Writing to a String can't fail.
         let _written = write!(text, "{}: listens on {host}, {port}.\n  ", spec.name);
         let _written = match &spec.advertised {
+            Some((host, port)) if config.advertised_listeners.is_none() => writeln!(
+                text,
+                "Clients are told {host}:{port}: in a cluster every node tells the same of this one."
+            ),
             Some((host, 0)) => writeln!(
                 text,
                 "Clients are told {host} and the port that was picked, because advertised.listeners says so."
@@ -80,10 +93,12 @@ pub fn explain(config: &BrokerConfig) -> String {
         );
     }
     for listener in &config.controller_listeners {
+        let host = listener.host.as_deref().unwrap_or("every address of this machine");
         let _written = writeln!(
             text,
-            "{}: not opened. It is a controller listener, and on one node the controller is in this process.",
-            listener.name
+            "{}: listens on {host}, port {}. It is the controller's: other controllers and tools with \
+             --bootstrap-controller use it, and clients are not served on it.",
+            listener.name, listener.port
         );
     }
     text

@@ -4,8 +4,11 @@
 mod args;
 mod cleaner_metrics;
 mod client_figures;
+mod controller_listeners;
 mod figures;
+mod founding;
 mod listeners;
+mod local;
 mod ready;
 mod serve;
 mod wiring;
@@ -17,7 +20,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use ottla_config::{BrokerConfig, Machine, Warning};
 use ottla_env::real::RealDisk;
-use ottla_server::{adopt, identity, rooms, settings};
+use ottla_server::{adopt, rooms, settings};
 
 use crate::args::{Adopt, Arguments, Command, Sources, parse_override};
 
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         Some(Command::Config(sources)) => print_config(sources),
         Some(Command::ExplainListeners(sources)) => explain_listeners(sources),
         Some(Command::Adopt(asked)) => adopt_directories(asked),
+        Some(Command::Local(asked)) => local::run(asked),
         Some(Command::Commands) => {
             show(&ottla_tools::names().map(|name| format!("{name}\n")).collect::<String>())
         }

@@ -13,9 +13,37 @@ pub enum ReadyTarget {
     Descriptor(u32),
 }
 
+/// One node of several that serve from one process.
+pub struct NodeReady {
+    pub id: i32,
+    pub bootstrap: String,
+    pub http: Option<String>,
+}
+
+/// All of them, as a client takes them.
+pub fn bootstrap_of(nodes: &[NodeReady]) -> String {
+    nodes.iter().map(|node| node.bootstrap.as_str()).collect::<Vec<_>>().join(",")
+}
+
+/// The line of several nodes: that of one, and each node by itself.
+pub fn announce_nodes(target: &ReadyTarget, nodes: &[NodeReady]) -> std::io::Result<()> {
+    let each: Vec<serde_json::Value> = nodes
+        .iter()
+        .map(|node| json!({ "id": node.id, "bootstrap": node.bootstrap, "http": node.http }))
+        .collect();
+    let http = nodes.first().and_then(|node| node.http.as_deref());
+    let line = json!({
+        "bootstrap": bootstrap_of(nodes), "http": http, "pid": std::process::id(), "nodes": each
+    });
+    write(target, &line)
+}
+
 /// Writes the line; a reader never sees half of it in a file.
 pub fn announce(target: &ReadyTarget, bootstrap: &str, http: Option<&str>) -> std::io::Result<()> {
-    let line = json!({ "bootstrap": bootstrap, "http": http, "pid": std::process::id() });
+    write(target, &json!({ "bootstrap": bootstrap, "http": http, "pid": std::process::id() }))
+}
+
+fn write(target: &ReadyTarget, line: &serde_json::Value) -> std::io::Result<()> {
     let mut text = line.to_string();
     text.push('\n');
     match target {

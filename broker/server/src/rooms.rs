@@ -17,7 +17,7 @@ use ottla_coordinator::{
 };
 use ottla_env::Env;
 use ottla_log::LogManager;
-use ottla_metadata::{Feature, Metadata, MetadataOptions, Registration};
+use ottla_metadata::{BrokerEpoch, ControllerChannel, Feature, Metadata, MetadataOptions, Registration};
 use ottla_model::BrokerId;
 use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_records::Codec;
@@ -26,6 +26,7 @@ use ottla_replica::{Durability, ReplicaManager};
 use ottla_telemetry::ClientTelemetry;
 use prometheus::Registry;
 
+use crate::cluster::{self, ClusterOpening, Links};
 use crate::transactions::Ids;
 use crate::{settings, share};
 
@@ -40,6 +41,8 @@ pub struct Opening<'a> {
     pub cluster_id: &'a str,
     pub registration: Registration,
     pub transactions: TransactionSettings,
+    /// What makes a node of several out of it; `None` where it is alone.
+    pub cluster: Option<ClusterOpening>,
     /// Nothing of it outlives the process.
     pub ephemeral: bool,
     /// A damaged metadata log is cut, and does not stop the start.
@@ -53,6 +56,9 @@ pub struct Opening<'a> {
 pub struct Rooms {
     pub config: Arc<DynamicBrokerConfig>,
     pub metadata: Arc<Metadata>,
+    pub controller: Arc<dyn ControllerChannel>,
+    /// Under which this broker is registered.
+    pub broker_epoch: BrokerEpoch,
     pub replicas: Arc<ReplicaManager>,
     pub loader: Arc<Loader>,
     pub groups: Arc<GroupCoordinator>,
@@ -71,14 +77,15 @@ impl Rooms {
         let failed = |error: prometheus::Error| format!("metrics: {error}");
         let durability = settings::durability(config, ephemeral);
         let options = MetadataOptions {
-            logs: (!ephemeral).then(|| logs.clone()),
+            // A voter keeps its log, if only in memory: others count on it.
+            logs: (!ephemeral || opening.cluster.is_some()).then(|| logs.clone()),
             cluster_id: opening.cluster_id.to_owned(),
             config: config.clone(),
             features: opening.features.clone(),
             sync: durability != Durability::Os,
             unclean_stop: !opening.was_clean,
             accept_loss: opening.accept_metadata_loss,
-            quorum: None,
+            quorum: opening.cluster.as_ref().map(|cluster| cluster.quorum.clone()),
         };
         let metadata = Metadata::open(env, options).map_err(|error| {
             if opening.was_clean {
@@ -87,6 +94,8 @@ impl Rooms {
             }
             error.to_string()
         })?;
+        let broker_epoch = BrokerEpoch::default();
+        let Links { controller, cluster, reached } = cluster::links(env, config, &metadata, opening.cluster);
         let dynamic_config = Arc::new(DynamicBrokerConfig::new(config.clone()));
         metadata.subscribe(dynamic_config.clone());
         let metrics = Arc::new(ReplicaMetrics::new(registry).map_err(failed)?);
@@ -104,6 +113,7 @@ impl Rooms {
                 GROUP_METADATA_TOPIC,
                 replicas.clone(),
                 metadata.clone(),
+                controller.clone(),
                 settings::offsets_codec(config),
             )),
             env.clock.clone(),
@@ -111,22 +121,25 @@ impl Rooms {
             loader.clone(),
         );
         let (share_state, share_partitions) =
-            share::rooms(env, &dynamic_config, &metadata, &replicas, &loader);
-        let producer_ids = Arc::new(Ids::new(metadata.clone()));
+            share::rooms(env, &dynamic_config, &metadata, &controller, &replicas, &loader);
+        let node_id = BrokerId(config.node_id);
+        let producer_ids = Arc::new(Ids::new(node_id, metadata.clone(), controller.clone()));
         let transactions = TransactionCoordinator::new(
             opening.transactions,
             Arc::new(PartitionLog::new(
                 TRANSACTION_STATE_TOPIC,
                 replicas.clone(),
                 metadata.clone(),
+                controller.clone(),
                 Codec::None,
             )),
             Arc::new(PartitionMarkers {
-                node_id: BrokerId(config.node_id),
+                node_id,
                 metadata: metadata.clone(),
                 replicas: replicas.clone(),
                 groups: groups.clone(),
                 clock: env.clock.clone(),
+                nodes: cluster.as_ref().map(|links| links.nodes.clone()),
             }),
             producer_ids.clone(),
             env.clock.clone(),
@@ -134,7 +147,7 @@ impl Rooms {
             loader.clone(),
         );
         metadata.subscribe(Arc::new(CoordinatorListener {
-            node_id: BrokerId(config.node_id),
+            node_id,
             groups: groups.clone(),
             transactions: transactions.clone(),
             share_state: share_state.clone(),
@@ -142,12 +155,18 @@ impl Rooms {
         }));
         let telemetry = ClientTelemetry::new(config.telemetry_bytes_max, config.metrics_series_max);
         metadata.subscribe(telemetry.clone());
+        if let Some(reached) = reached {
+            // Behind all others: what it has heard of is in force.
+            metadata.subscribe(reached);
+        }
         metadata.start(&opening.registration).map_err(|error| error.to_string())?;
         let broker = Arc::new(Broker::new(ApiRooms {
             env: env.clone(),
             config: dynamic_config.clone(),
             features: opening.features,
             metadata: metadata.clone(),
+            controller: controller.clone(),
+            cluster,
             replicas: replicas.clone(),
             groups: groups.clone(),
             transactions: transactions.clone(),
@@ -160,6 +179,8 @@ impl Rooms {
         Ok(Rooms {
             config: dynamic_config,
             metadata,
+            controller,
+            broker_epoch,
             replicas,
             loader,
             groups,

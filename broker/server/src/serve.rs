@@ -21,7 +21,7 @@ use crate::wiring::{self, Broker, StartOptions};
 const SCRAM_USERS_VARIABLE: &str = "OTTLA_ADD_SCRAM";
 
 /// How long answers in flight may take to leave when the process stops.
-const ANSWERS_WAIT: Duration = Duration::from_millis(50);
+pub(crate) const ANSWERS_WAIT: Duration = Duration::from_millis(50);
 
 /// Runs until a signal asks to stop.
 pub fn run(arguments: &Serve) -> Result<(), String> {
@@ -30,7 +30,7 @@ pub fn run(arguments: &Serve) -> Result<(), String> {
     real::run(None, serve(arguments.clone(), config, warnings)).map_err(|error| error.to_string())?
 }
 
-fn start_logging() {
+pub(crate) fn start_logging() {
     let filter = EnvFilter::try_from_env("OTTLA_LOG").unwrap_or_else(|_| EnvFilter::new("info,sled=warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -55,7 +55,14 @@ async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -
         features: arguments.features.iter().map(|text| parse_feature(text)).collect::<Result<_, _>>()?,
         scram_users: scram_users(&env, &arguments.scram_users)?,
     };
-    let broker = wiring::start(env, machine_disk, config, options).await?;
+    // A node that waits for the others of its cluster is stopped as any other.
+    let broker = tokio::select! {
+        started = wiring::start(env, machine_disk, config, options) => started?,
+        signal = signals.next() => {
+            tracing::info!("{signal}: stopped before it served");
+            return Ok(());
+        }
+    };
     let target = match (&arguments.ready_file, arguments.ready_fd) {
         (Some(path), _) => Some(ReadyTarget::File(path.clone())),
         (None, Some(number)) => Some(ReadyTarget::Descriptor(number)),

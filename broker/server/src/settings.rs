@@ -16,7 +16,7 @@ use ottla_coordinator::transaction::TransactionSettings;
 use ottla_env::Env;
 use ottla_log::LogManagerSettings;
 use ottla_metadata::Registration;
-use ottla_metadata::controller::features::{Feature, METADATA_VERSION};
+use ottla_metadata::controller::features::{ELIGIBLE_LEADER_REPLICAS, Feature, METADATA_VERSION};
 use ottla_model::TopicId;
 use ottla_network::{ConnectionLimits, NetworkSettings};
 use ottla_records::{Codec, CompressionType};
@@ -173,6 +173,7 @@ pub fn features() -> Vec<Feature> {
         Feature { name: METADATA_VERSION.to_owned(), min: 7, max: 30, finalized: 30 },
         Feature { name: "transaction.version".to_owned(), min: 0, max: 2, finalized: 2 },
         Feature { name: "group.version".to_owned(), min: 0, max: 1, finalized: 1 },
+        Feature { name: ELIGIBLE_LEADER_REPLICAS.to_owned(), min: 0, max: 1, finalized: 0 },
         Feature { name: "share.version".to_owned(), min: 0, max: 1, finalized: 1 },
         Feature { name: "streams.version".to_owned(), min: 0, max: 1, finalized: 1 },
     ]
@@ -200,6 +201,12 @@ pub fn features_at(config: &BrokerConfig, levels: &[(String, i16)]) -> Result<Ve
     {
         feature.max = UNSTABLE_METADATA_VERSION;
     }
+    // Without a second replica nobody is eligible: a cluster of several begins with it, as Kafka's do (KIP-966).
+    if config.has_peers()
+        && let Some(feature) = features.iter_mut().find(|feature| feature.name == ELIGIBLE_LEADER_REPLICAS)
+    {
+        feature.finalized = feature.max;
+    }
     for (name, level) in levels {
         let Some(feature) = features.iter_mut().find(|feature| feature.name == *name) else {
             // Off is what it is.
@@ -221,8 +228,11 @@ pub fn features_at(config: &BrokerConfig, levels: &[(String, i16)]) -> Result<Ve
 /// What the metadata log says of this broker.
 pub fn registration(env: &Env, config: &BrokerConfig, identity: &Identity) -> Registration {
     let endpoints = config.listeners.iter().map(|listener| {
-        let host = listener.host.clone().unwrap_or_default();
-        (listener.name.clone(), host, listener.port, listener.protocol.id())
+        let (host, port) = match config.has_peers() {
+            true => config.reachable_at(listener).unwrap_or_default(),
+            false => (listener.host.clone().unwrap_or_default(), listener.port),
+        };
+        (listener.name.clone(), host, port, listener.protocol.id())
     });
     Registration {
         endpoints: endpoints.collect(),

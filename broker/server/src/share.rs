@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ottla_config::{BrokerConfig, ConfigMap, DynamicBrokerConfig, ShareGroupConfig};
 use ottla_coordinator::{Loader, PartitionLog, ShareCoordinator, ShareGroupConfigs, SharePartitionManager};
 use ottla_env::Env;
-use ottla_metadata::Metadata;
+use ottla_metadata::{ControllerChannel, Metadata};
 use ottla_model::topic::SHARE_GROUP_STATE_TOPIC;
 use ottla_records::Codec;
 use ottla_replica::ReplicaManager;
@@ -18,10 +18,17 @@ pub fn rooms(
     env: &Env,
     config: &Arc<DynamicBrokerConfig>,
     metadata: &Arc<Metadata>,
+    controller: &Arc<dyn ControllerChannel>,
     replicas: &Arc<ReplicaManager>,
     loader: &Arc<Loader>,
 ) -> (Arc<ShareCoordinator>, Arc<SharePartitionManager>) {
-    let log = PartitionLog::new(SHARE_GROUP_STATE_TOPIC, replicas.clone(), metadata.clone(), Codec::None);
+    let log = PartitionLog::new(
+        SHARE_GROUP_STATE_TOPIC,
+        replicas.clone(),
+        metadata.clone(),
+        controller.clone(),
+        Codec::None,
+    );
     let settings = settings::share_coordinator(config.started_with());
     let state = ShareCoordinator::new(settings, Arc::new(log), env.clock.clone(), loader.clone());
     let configs =

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use ottla_api::producer_ids::ProducerIds;
 use ottla_coordinator::transaction::ProducerIdSource;
 use ottla_env::BoxFuture;
-use ottla_metadata::Metadata;
-use ottla_model::{ErrorCode, ProducerId};
+use ottla_metadata::{ControllerChannel, Metadata};
+use ottla_model::{BrokerId, ErrorCode, ProducerId};
 
 /// Producer ids from the blocks of the metadata log.
 pub struct Ids(Arc<ProducerIds>);
 
 impl Ids {
-    pub fn new(metadata: Arc<Metadata>) -> Ids {
-        Ids(Arc::new(ProducerIds::new(metadata)))
+    pub fn new(node_id: BrokerId, metadata: Arc<Metadata>, controller: Arc<dyn ControllerChannel>) -> Ids {
+        Ids(Arc::new(ProducerIds::new(node_id, metadata, controller)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The process: what it opens (`rooms.rs` has the object graph), and the order in which it starts and stops.
 //! Shell.
 //!
-//! Order of start: directories are locked and recovered, the metadata log is replayed, partitions
+//! Order of start: the controller's listener is bound, directories are locked and recovered, the metadata log is replayed, partitions
 //! and coordinators follow its image, and only then are the listeners bound: a port accepts only
 //! when everything behind it is ready.
 
@@ -17,14 +17,17 @@ use ottla_api::Authentication;
 use ottla_config::BrokerConfig;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
+use ottla_model::BrokerId;
 use ottla_network::{ListenerInfo, Listeners, NetworkMetrics, NetworkServer};
 use ottla_protocol::messages::AlterUserScramCredentialsRequest;
 use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
+use ottla_server::membership::{Member, Membership};
 use prometheus::Registry;
 
+use crate::controller_listeners::ControllerListeners;
 use crate::figures::Figures;
 use crate::rooms::{Opening, Rooms};
-use crate::{adopt, identity, listeners, settings};
+use crate::{adopt, founding, identity, listeners, settings};
 
 const HTTP_LISTENER: &str = "ottla.http.listener";
 
@@ -34,6 +37,10 @@ pub struct Broker {
     listeners: Vec<Arc<ListenerInfo>>,
     http: Option<SocketAddr>,
     network: NetworkServer,
+    /// Where a controller's listener is configured.
+    controller: Option<ControllerListeners>,
+    /// On a node of several.
+    membership: Option<Membership>,
     admin: Option<AdminServer>,
     rooms: Rooms,
     logs: Arc<LogManager>,
@@ -63,39 +70,39 @@ pub async fn start(
     let features = settings::features_at(&config, &features)?;
     let registry = Registry::new();
     let metrics = |error: prometheus::Error| format!("metrics: {error}");
+    let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
+    let controller = ControllerListeners::open(&env, &config, &network_metrics)?;
     let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
     adopt::refuse_unfinished(&*env.disk, &dirs)?;
     let (logs, recovery) = LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config))
         .map_err(|error| error.to_string())?;
-    let identity = identity::of_directories(&env, &dirs, &config)?;
     let is_new = !identity::has_cluster(&env, &dirs);
+    let (identity, cluster) = founding::find(&env, &config, &dirs, controller.as_ref()).await?;
+    let registration = settings::registration(&env, &config, &identity);
     let rooms = Rooms::open(Opening {
         env: &env,
         config: &config,
         logs: &logs,
         was_clean: recovery.dirs.iter().all(|dir| dir.was_clean),
         cluster_id: &identity.cluster_id,
-        registration: settings::registration(&env, &config, &identity),
+        registration: registration.clone(),
         transactions: settings::transactions(&config),
+        cluster,
         ephemeral,
         accept_metadata_loss,
-        features,
+        features: features.clone(),
         registry: &registry,
     })?;
-    match is_new {
-        true => add_scram_users(&rooms, scram_users).await?,
-        false if !scram_users.is_empty() => {
-            tracing::warn!("the cluster is there already and keeps its users: --add-scram is ignored");
-        }
-        false => {}
+    if let Some(controller) = &controller {
+        controller.serve(&rooms);
     }
+    add_scram_users(&rooms, &config, is_new, scram_users).await?;
     rooms.groups.start_timers(&*env.tasks);
     rooms.share_state.start_timers(&*env.tasks);
     // A client that connects finds its groups loaded.
     rooms.loader.until_idle().await;
     rooms.transactions.start_timers(&*env.tasks);
     crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
-    let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
     let figures = Figures::new(
         rooms.replicas.clone(),
         rooms.groups.clone(),
@@ -128,13 +135,44 @@ pub async fn start(
     let network = bound.serve(authentication, settings::network(&env, &config), network_metrics);
     let (set_limits, env_of_limits) = (network.limits_setter(), env.clone());
     rooms.config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));
+    let membership = config.has_peers().then(|| {
+        Membership::begin(&Member {
+            env: &env,
+            config: &config,
+            cluster_id: &identity.cluster_id,
+            registration: &registration,
+            features: &features,
+            logs: &logs,
+            rooms: &rooms,
+        })
+    });
+    if let Some(membership) = &membership {
+        membership.until_serving().await?;
+    }
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
-    Ok(Broker { config, listeners, http, network, admin, rooms, logs, ready })
+    Ok(Broker { config, listeners, http, network, controller, membership, admin, rooms, logs, ready })
 }
 
 /// Makes the users of a new cluster, before anybody can connect.
-async fn add_scram_users(rooms: &Rooms, users: Vec<ScramCredentialUpsertion>) -> Result<(), String> {
+async fn add_scram_users(
+    rooms: &Rooms,
+    config: &BrokerConfig,
+    is_new: bool,
+    users: Vec<ScramCredentialUpsertion>,
+) -> Result<(), String> {
+    if users.is_empty() {
+        return Ok(());
+    }
+    if config.has_peers() {
+        return Err(
+            "--add-scram is for a cluster of one node: kafka-configs.sh adds users to others".to_owned()
+        );
+    }
+    if !is_new {
+        tracing::warn!("the cluster is there already and keeps its users: --add-scram is ignored");
+        return Ok(());
+    }
     for user in users {
         let name = user.name.clone();
         let request = AlterUserScramCredentialsRequest::default().with_upsertions(vec![user]);
@@ -194,6 +232,12 @@ impl Broker {
     /// Stops from the outside in, and leaves nothing to recover.
     pub async fn stop(self, answers_wait: Duration) {
         self.ready.store(false, Ordering::Release);
+        if let Some(membership) = &self.membership {
+            membership.leave().await;
+        } else if let Some(broker) = self.rooms.metadata.image().broker(BrokerId(self.config.node_id)) {
+            self.logs.set_broker_epoch(broker.broker_epoch);
+        }
+        drop(self.membership);
         self.network.shutdown(answers_wait).await;
         if let Some(admin) = self.admin {
             admin.shutdown().await;
@@ -204,6 +248,9 @@ impl Broker {
         self.rooms.groups.close();
         self.rooms.loader.close();
         self.rooms.metadata.stop().await;
+        if let Some(controller) = self.controller {
+            controller.shutdown(answers_wait).await;
+        }
         self.logs.clean_shutdown();
     }
 }

@@ -440,3 +440,48 @@ fn the_configuration_and_the_listeners_are_explained() {
     let text = String::from_utf8(listeners.stdout).expect("text");
     assert!(text.contains("PLAINTEXT: listens on 127.0.0.1, port 9092"), "{text}");
 }
+
+/// DescribeCluster v1 for an endpoint type; the code of its answer, or nothing when the connection is closed.
+fn describe_cluster(address: &str, endpoint_type: u8) -> Option<i16> {
+    answer_code(address, &[0, 60, 0, 1, 0, 0, 0, 9, 0xff, 0xff, 0, 0, endpoint_type, 0], 4 + 1 + 4)
+}
+
+/// The code at a place of the answer to a frame.
+fn answer_code(address: &str, frame: &[u8], at: usize) -> Option<i16> {
+    let mut stream = TcpStream::connect(address).expect("the port accepts");
+    stream.write_all(&(frame.len() as i32).to_be_bytes()).expect("sent");
+    stream.write_all(frame).expect("sent");
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).ok()?;
+    let mut answer = vec![0; i32::from_be_bytes(length) as usize];
+    stream.read_exact(&mut answer).expect("the whole answer");
+    Some(i16::from_be_bytes([answer[at], answer[at + 1]]))
+}
+
+#[test]
+fn a_controllers_listener_serves_tools_and_no_clients() {
+    const MISMATCHED_ENDPOINT_TYPE: i16 = 114;
+    const UNSUPPORTED_ENDPOINT_TYPE: i16 = 115;
+    let folder = Folder::new();
+    let held = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let controller = held.local_addr().expect("its address").to_string();
+    drop(held);
+    let listeners = format!("listeners=PLAINTEXT://127.0.0.1:0,CONTROLLER://{controller}");
+    let names = "controller.listener.names=CONTROLLER";
+    let running = start(&folder, &["--override", &listeners, "--override", names]);
+    let broker = running.address("bootstrap").to_owned();
+    let (brokers, controllers) = (1, 2);
+    assert_eq!(describe_cluster(&controller, controllers), Some(0));
+    assert_eq!(describe_cluster(&broker, brokers), Some(0));
+    assert_eq!(describe_cluster(&controller, brokers), Some(MISMATCHED_ENDPOINT_TYPE));
+    assert_eq!(describe_cluster(&broker, controllers), Some(MISMATCHED_ENDPOINT_TYPE));
+    assert_eq!(describe_cluster(&controller, 9), Some(UNSUPPORTED_ENDPOINT_TYPE));
+    assert_eq!(create_topic(&controller, "made-by-a-tool"), 0);
+    let all_topics = [0, 3, 0, 1, 0, 0, 0, 7, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    assert_eq!(answer_code(&controller, &all_topics, 4), None, "Metadata is for clients");
+    // A voter's frame from nobody who votes.
+    let frame = [0x75, 0x30, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0, 0, 0, 2, 1, 2, 3];
+    assert_eq!(answer_code(&controller, &frame, 0), None);
+    assert_eq!(answer_code(&broker, &frame, 0), None);
+    running.stop();
+}

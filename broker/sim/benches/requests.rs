@@ -14,6 +14,7 @@ use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, T
 use ottla_coordinator::{Loader, PartitionLog};
 use ottla_env::Env;
 use ottla_env::memory::{NoNet, SeededRng, ThreadTasks};
+use ottla_metadata::ControllerChannel;
 use ottla_model::topic::TRANSACTION_STATE_TOPIC;
 use ottla_model::{BrokerId, SecurityProtocol};
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo};
@@ -56,6 +57,7 @@ fn dispatch(world: &World) -> Dispatch {
         TRANSACTION_STATE_TOPIC,
         rooms.replicas.clone(),
         rooms.metadata.clone(),
+        rooms.metadata.clone(),
         Codec::None,
     );
     let transactions = TransactionCoordinator::new(
@@ -67,21 +69,25 @@ fn dispatch(world: &World) -> Dispatch {
             replicas: rooms.replicas.clone(),
             groups: rooms.groups.clone(),
             clock: env.clock.clone(),
+            nodes: None,
         }),
-        Arc::new(Ids::new(rooms.metadata.clone())),
+        Arc::new(Ids::new(BrokerId(1), rooms.metadata.clone(), rooms.metadata.clone())),
         env.clock.clone(),
         env.tasks.clone(),
         loader.clone(),
     );
     let config = Arc::new(DynamicBrokerConfig::new(world.config.clone()));
+    let controller: Arc<dyn ControllerChannel> = rooms.metadata.clone();
     let (share_state, share_partitions) =
-        ottla_server::share::rooms(&env, &config, &rooms.metadata, &rooms.replicas, &loader);
+        ottla_server::share::rooms(&env, &config, &rooms.metadata, &controller, &rooms.replicas, &loader);
     let metrics = Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics"));
     let broker = Broker::new(ottla_api::Rooms {
         env,
         config,
         features: Vec::new(),
         metadata: rooms.metadata.clone(),
+        controller,
+        cluster: None,
         replicas: rooms.replicas.clone(),
         groups: rooms.groups.clone(),
         transactions,
@@ -91,7 +97,7 @@ fn dispatch(world: &World) -> Dispatch {
         metrics,
         authorizer: None,
     });
-    Dispatch::new(Arc::new(broker))
+    Dispatch::new(Arc::new(broker), ottla_api::Endpoint::Broker)
 }
 
 fn connection() -> Arc<ConnectionInfo> {

@@ -128,6 +128,40 @@ impl LoginHistory {
         }
     }
 
+    /// Every API in every version, with no body and with one of zeros, as the first word of a connection and as a
+    /// word during a login: none but those of a login is answered, and nobody is let in.
+    pub fn ask_everything(&mut self) {
+        for key in -1..ApiKey::COUNT as i16 + 2 {
+            for version in [-1, 0, 1, 2, 3, 4, 9, 12, 17, 99, i16::MAX] {
+                for (is_during, body_bytes) in [(false, 0), (true, 0), (false, 60), (true, 60)] {
+                    self.connect();
+                    let client = self.clients.pop().expect("it has connected");
+                    if is_during {
+                        let handshake = SaslHandshakeRequest::default().with_mechanism(text("PLAIN"));
+                        let (answer, lives) = self.ask::<_, SaslHandshakeResponse>(
+                            &client,
+                            ApiKey::SaslHandshake,
+                            1,
+                            &handshake,
+                        );
+                        assert_eq!((answer.map(|answer| answer.error_code), lives), (Some(0), true));
+                    }
+                    let mut frame = [key.to_be_bytes(), version.to_be_bytes()].concat();
+                    frame.extend([0, 0, 0, 7, 0xff, 0xff]);
+                    frame.resize(frame.len() + body_bytes, 0);
+                    let came = self.send(&client, Bytes::from(frame));
+                    assert!(client.connection.identity().is_none(), "{key} v{version} is nobody");
+                    let is_of_login = [ApiKey::SaslHandshake, ApiKey::ApiVersions, ApiKey::SaslAuthenticate]
+                        .contains(&ApiKey::from_i16(key).unwrap_or(ApiKey::Produce));
+                    if !is_of_login {
+                        assert!(matches!(came, Came::End(None)), "{key} v{version}: {came:?}");
+                    }
+                    self.door.on_close(&client.connection);
+                }
+            }
+        }
+    }
+
     /// One client does something.
     pub fn step(&mut self) {
         if self.rng.chance(300) {

@@ -171,6 +171,7 @@ impl World {
             cluster_id: "AAAAAAAAAAAAAAAAAAAAAQ",
             registration: Registration::default(),
             transactions: TRANSACTION_SETTINGS,
+            cluster: None,
             ephemeral: false,
             accept_metadata_loss: false,
             features: server_settings::features(),
@@ -187,7 +188,7 @@ impl World {
             transactions: rooms.transactions.clone(),
             share_state: rooms.share_state.clone(),
             share_partitions: rooms.share_partitions.clone(),
-            door: Dispatch::new(rooms.broker.clone()),
+            door: Dispatch::new(rooms.broker.clone(), ottla_api::Endpoint::Broker),
             all: rooms,
         });
         if self.flushes_later {

@@ -40,7 +40,9 @@ pub(crate) fn answer(broker: &Arc<Broker>, request: &Request) -> Result<(Answer,
         let _first = request.connection.software.set((name.to_owned(), version.to_owned()));
     }
     let image = broker.image();
-    let api_keys = table::rows().map(|api| row(api.key.to_i16(), api.advertised_min(), api.max)).collect();
+    let api_keys = table::rows(request.endpoint)
+        .map(|api| row(api.key.to_i16(), api.advertised_min(), api.max))
+        .collect();
     let supported = broker
         .features
         .iter()

@@ -10,7 +10,8 @@ use ottla_protocol::messages::{BrokerId, DescribeClusterRequest, DescribeCluster
 
 use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Node};
+use crate::table::Endpoint;
 
 pub const API: Api = Api { key: ApiKey::DescribeCluster, min: 0, max: 2, admit };
 
@@ -19,26 +20,17 @@ const CONTROLLERS: i8 = 2;
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeClusterRequest = request.decode()?;
-    let refused = match body.endpoint_type {
-        BROKERS => None,
-        CONTROLLERS => Some((
-            ErrorCode::MismatchedEndpointType,
-            "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER",
-        )),
-        _ => Some((ErrorCode::UnsupportedEndpointType, "Unsupported endpoint type")),
-    };
-    if let Some((error, why)) = refused {
-        let response = DescribeClusterResponse::default().with_error_code(error.code()).with_error_message(
-            message(if body.endpoint_type == CONTROLLERS {
-                why.to_owned()
-            } else {
-                format!("{why} {}", body.endpoint_type)
-            }),
-        );
+    if let Some((error, why)) = refusal(request.endpoint, body.endpoint_type) {
+        let response =
+            DescribeClusterResponse::default().with_error_code(error.code()).with_error_message(message(why));
         return request.ready(&response);
     }
     let cluster = Cluster::of(broker, &request.connection);
-    let brokers = cluster.nodes().into_iter().map(|node| {
+    let (nodes, controller) = match request.endpoint {
+        Endpoint::Broker => (cluster.nodes(), cluster.controller()),
+        Endpoint::Controller => (controllers(broker, &request), broker.metadata.leadership().leader),
+    };
+    let nodes = nodes.into_iter().map(|node| {
         DescribeClusterBroker::default()
             .with_broker_id(BrokerId(node.id.0))
             .with_host(text(&node.host))
@@ -50,10 +42,49 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         false => OPERATIONS_OMITTED,
     };
     let response = DescribeClusterResponse::default()
-        .with_endpoint_type(BROKERS)
+        .with_endpoint_type(code(request.endpoint))
         .with_cluster_id(text(cluster.image().cluster_id()))
-        .with_controller_id(BrokerId(cluster.controller().map_or(-1, |id| id.0)))
-        .with_brokers(brokers.collect())
+        .with_controller_id(BrokerId(controller.map_or(-1, |id| id.0)))
+        .with_brokers(nodes.collect())
         .with_cluster_authorized_operations(operations);
     request.ready(&response)
+}
+
+fn code(endpoint: Endpoint) -> i8 {
+    match endpoint {
+        Endpoint::Broker => BROKERS,
+        Endpoint::Controller => CONTROLLERS,
+    }
+}
+
+/// What the client wanted must be what it reached (`AuthHelper.computeDescribeClusterResponse`).
+fn refusal(reached: Endpoint, wanted: i8) -> Option<(ErrorCode, String)> {
+    let (is, wants) = match (reached, wanted) {
+        (Endpoint::Broker, BROKERS) | (Endpoint::Controller, CONTROLLERS) => return None,
+        (Endpoint::Broker, CONTROLLERS) => ("BROKER", "CONTROLLER"),
+        (Endpoint::Controller, BROKERS) => ("CONTROLLER", "BROKER"),
+        _ => {
+            return Some((ErrorCode::UnsupportedEndpointType, format!("Unsupported endpoint type {wanted}")));
+        }
+    };
+    let why = format!(
+        "The request was sent to an endpoint of type {is}, but we wanted an endpoint of type {wants}"
+    );
+    Some((ErrorCode::MismatchedEndpointType, why))
+}
+
+/// Every controller of the quorum; this one is where the client has reached it, if it is alone.
+fn controllers(broker: &Broker, request: &Request) -> Vec<Node> {
+    let voters = broker.config.quorum_voters.iter();
+    let named = voters.map(|voter| Node {
+        id: ottla_model::BrokerId(voter.id),
+        host: voter.host.clone(),
+        port: i32::from(voter.port),
+        rack: None,
+    });
+    if broker.config.has_peers() {
+        return named.collect();
+    }
+    let (host, port) = broker.endpoint(&request.connection);
+    vec![Node { id: broker.node_id, host, port, rack: None }]
 }

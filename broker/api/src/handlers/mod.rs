@@ -6,12 +6,16 @@ use crate::table::Api;
 
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
+mod allocate_producer_ids;
 mod alter_client_quotas;
 mod alter_configs;
+mod alter_partition;
 mod alter_partition_reassignments;
 mod alter_share_group_offsets;
 mod alter_user_scram_credentials;
 pub(crate) mod api_versions;
+mod broker_heartbeat;
+mod broker_registration;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
 mod create_acls;
@@ -37,6 +41,7 @@ mod describe_transactions;
 mod describe_user_scram_credentials;
 mod elect_leaders;
 mod end_txn;
+mod envelope;
 mod fetch;
 mod find_coordinator;
 mod get_telemetry_subscriptions;
@@ -71,6 +76,7 @@ mod streams_group_describe;
 mod streams_group_heartbeat;
 mod sync_group;
 mod txn_offset_commit;
+mod unregister_broker;
 mod update_features;
 mod write_share_group_state;
 mod write_txn_markers;
@@ -127,11 +133,17 @@ rows! {
     describe_user_scram_credentials
     alter_user_scram_credentials
     describe_quorum
+    alter_partition
     update_features
+    envelope
     describe_cluster
     describe_producers
+    broker_registration
+    broker_heartbeat
+    unregister_broker
     describe_transactions
     list_transactions
+    allocate_producer_ids
     consumer_group_heartbeat
     consumer_group_describe
     get_telemetry_subscriptions

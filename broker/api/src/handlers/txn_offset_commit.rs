@@ -17,6 +17,7 @@ use ottla_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
 use super::prelude::*;
 use crate::groups;
+use crate::transaction_joining::{add_or_verify, retriable};
 use crate::transactions::{Telling, offsets_partition, write_error};
 
 pub const API: Api = Api { key: ApiKey::TxnOffsetCommit, min: 0, max: 5, admit };
@@ -82,11 +83,13 @@ async fn commit(broker: &Broker, body: &TxnOffsetCommitRequest, version: i16) ->
     if verification != Verification::Ongoing {
         let transactional_id = Box::from(&*body.transactional_id.0);
         let joining = Joining { transactional_id, producer_id, producer_epoch, partitions, adds };
-        let refused = match broker.transactions.add_or_verify(joining).into_future().await {
+        let refused = match add_or_verify(broker, joining).into_future().await {
             Ok(errors) => errors.into_iter().find(|error| *error != ErrorCode::None),
             Err(error) => Some(error),
         };
         if let Some(error) = refused {
+            // Not this coordinator: the client need not look for another.
+            let error = if retriable(error) { ErrorCode::CoordinatorLoadInProgress } else { error };
             return Err(write_error(error, telling));
         }
     }

@@ -45,6 +45,10 @@ keys! {
         .doc("Addresses that clients are told to connect to; unset, each connection is told the address it dialled.");
     pub(crate) controller_listener_names: Option<Vec<Text>> = row("controller.listener.names", List, None, list(&[], false), ReadOnly, High)
         .doc("Listeners used by controllers; clients are not served on them.");
+    pub(crate) quorum_voters_given: Vec<Text> = row("controller.quorum.voters", List, Some(""), Custom(validators::quorum_voters), ReadOnly, High)
+        .doc("Voters of the metadata quorum as id@host:port, this node among them; empty, or this node alone, is a quorum of one.");
+    pub(crate) inter_broker_listener_given: Option<Text> = row("inter.broker.listener.name", String, None, Any, ReadOnly, Medium)
+        .doc("Listener that brokers use among themselves; unset, the one called as security.inter.broker.protocol says.");
     pub(crate) protocol_map_text: Text = row("listener.security.protocol.map", String, Some("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"), Any, PerBroker, Low).at_start()
         .doc("Security protocol of each listener name.");
     pub(crate) authorizer_class: Option<Text> = row("authorizer.class.name", String, Some(""), Any, ReadOnly, Low)
@@ -93,6 +97,16 @@ keys! {
         .doc("Whether a replica that is out of sync may become leader and lose data.");
     pub broker_session_timeout_ms: i64 = row("broker.session.timeout.ms", Int, Some("9000"), Any, ReadOnly, Medium)
         .doc("A broker silent for this long is taken to be dead.");
+    pub broker_heartbeat_interval_ms: i64 = row("broker.heartbeat.interval.ms", Int, Some("2000"), Any, ReadOnly, Medium)
+        .doc("How often a broker tells the controller that it lives.");
+    pub initial_broker_registration_timeout_ms: i64 = row("initial.broker.registration.timeout.ms", Int, Some("60000"), Any, ReadOnly, Medium)
+        .doc("How long a broker tries to register at its start before it gives up.");
+    pub auto_leader_rebalance_enable: bool = row("auto.leader.rebalance.enable", Boolean, Some("true"), Any, ReadOnly, High)
+        .doc("Whether leadership is moved back to preferred replicas in the background.");
+    pub leader_imbalance_check_interval_seconds: i64 = row("leader.imbalance.check.interval.seconds", Long, Some("300"), at_least(1), ReadOnly, High)
+        .doc("How often the balance of leaders is checked.");
+    pub unclean_leader_election_interval_ms: i64 = row("unclean.leader.election.interval.ms", Long, Some("300000"), at_least(1), ReadOnly, Medium).internal()
+        .doc("How often unclean elections are considered.");
 
     // Consumer groups.
     pub group_session_timeout_ms_min: i32 = row("group.min.session.timeout.ms", Int, Some("6000"), Any, ReadOnly, Medium)

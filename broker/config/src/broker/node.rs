@@ -16,12 +16,8 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How many samples the quota for moves between log directories keeps."),
     row("alter.log.dirs.replication.quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
         .doc("Length of one sample of the quota for moves between log directories."),
-    row("auto.leader.rebalance.enable", Boolean, Some("true"), Any, ReadOnly, High)
-        .doc("Whether leadership is moved back to preferred replicas in the background."),
     row("background.threads", Int, Some("10"), at_least(1), ClusterWide, High)
         .doc("Threads for background work."),
-    row("broker.heartbeat.interval.ms", Int, Some("2000"), Any, ReadOnly, Medium)
-        .doc("How often a broker tells the controller that it lives."),
     row("broker.id", Int, Some("-1"), Any, ReadOnly, High)
         .doc("Older name of node.id."),
     row("client.quota.callback.class", Class, None, Any, ReadOnly, Low)
@@ -54,8 +50,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How long a request inside the quorum may take."),
     row("controller.quorum.retry.backoff.ms", Int, Some("20"), at_least(0), ReadOnly, Low)
         .doc("Pause before a request inside the quorum is repeated."),
-    row("controller.quorum.voters", List, Some(""), Custom(validators::quorum_voters), ReadOnly, High)
-        .doc("Voters of the metadata quorum as id@host:port; one node, this one, for now."),
     row("controller.quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
         .doc("How many samples the controller mutation quota keeps."),
     row("controller.quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
@@ -72,10 +66,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How many waiting fetches pass between cleanings."),
     row("follower.replication.throttled.rate", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
         .doc("Bytes a second that throttled followers may fetch on this broker."),
-    row("initial.broker.registration.timeout.ms", Int, Some("60000"), Any, ReadOnly, Medium)
-        .doc("How long a broker tries to register at its start before it gives up."),
-    row("inter.broker.listener.name", String, None, Any, ReadOnly, Medium)
-        .doc("Listener that brokers use among themselves."),
     row("internal.metadata.delete.delay.millis", Long, Some("60000"), Any, ReadOnly, Low).internal()
         .doc("Delay before an old metadata file is removed."),
     row("internal.metadata.log.segment.bytes", Int, None, Any, ReadOnly, Low).internal()
@@ -86,8 +76,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How often the older metrics reporters poll."),
     row("kafka.metrics.reporters", List, Some(""), list(&[], true), ReadOnly, Low)
         .doc("Java classes that report the older metrics."),
-    row("leader.imbalance.check.interval.seconds", Long, Some("300"), at_least(1), ReadOnly, High)
-        .doc("How often the balance of leaders is checked."),
     row("leader.replication.throttled.rate", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
         .doc("Bytes a second that throttled leaders may send on this broker."),
     row("max.connection.creation.rate", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
@@ -170,8 +158,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("First time allowed to set up a connection to another broker."),
     row("socket.listen.backlog.size", Int, Some("50"), at_least(1), ReadOnly, Medium)
         .doc("Connections the system queues before they are accepted."),
-    row("unclean.leader.election.interval.ms", Long, Some("300000"), at_least(1), ReadOnly, Medium).internal()
-        .doc("How often unclean elections are considered."),
     row("unstable.api.versions.enable", Boolean, Some("false"), Any, ReadOnly, High).internal()
         .doc("Whether unreleased API versions are served."),
 ];

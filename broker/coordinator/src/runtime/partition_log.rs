@@ -7,7 +7,7 @@ use bytes::Bytes;
 use ottla_env::BoxFuture;
 use ottla_log::verification::{FirstBatch, Verification};
 use ottla_log::{AppendOrigin, ReadLimits};
-use ottla_metadata::Metadata;
+use ottla_metadata::{ControllerChannel, Metadata};
 use ottla_model::{ErrorCode, LeaderEpoch, Offset, TopicId, TopicName};
 use ottla_records::{BatchBuilder, Codec};
 use ottla_replica::{Acks, Partition, ReplicaManager, error_codes};
@@ -22,6 +22,7 @@ pub struct PartitionLog {
     topic: &'static str,
     replicas: Arc<ReplicaManager>,
     metadata: Arc<Metadata>,
+    controller: Arc<dyn ControllerChannel>,
     codec: Codec,
 }
 
@@ -30,9 +31,10 @@ impl PartitionLog {
         topic: &'static str,
         replicas: Arc<ReplicaManager>,
         metadata: Arc<Metadata>,
+        controller: Arc<dyn ControllerChannel>,
         codec: Codec,
     ) -> PartitionLog {
-        PartitionLog { topic, replicas, metadata, codec }
+        PartitionLog { topic, replicas, metadata, controller, codec }
     }
 
     fn partition(&self, index: i32) -> Result<Arc<Partition>, ErrorCode> {
@@ -59,10 +61,11 @@ impl PartitionLog {
 
 impl CoordinatorLog for PartitionLog {
     fn ensure_topic(&self) -> BoxFuture<'static, Result<(), ErrorCode>> {
-        let (metadata, topic) = (self.metadata.clone(), self.topic);
+        let (metadata, controller, topic) = (self.metadata.clone(), self.controller.clone(), self.topic);
         Box::pin(async move {
+            let request = metadata.auto_create_request(&[TopicName::new(topic)]);
             // It may be there already: what counts is that it is there afterwards.
-            if let Err(error) = metadata.auto_create_topics(vec![TopicName::new(topic)]).await {
+            if let Err(error) = controller.create_topics(request).await {
                 tracing::error!(topic, %error, "the coordinator's topic can't be created");
                 return Err(ErrorCode::CoordinatorNotAvailable);
             }

@@ -19,6 +19,7 @@ pub mod metadata;
 mod partition_markers;
 mod produce;
 mod reads;
+mod remote_markers;
 pub mod shard;
 #[cfg(test)]
 mod tests;
@@ -28,4 +29,4 @@ pub use decide::Ending;
 pub use markers::{MarkerChannel, MarkerOutcomes, TransactionMarker};
 pub use metadata::{PartitionSet, TransactionMetadata, TransactionState, TransactionVersion};
 pub use partition_markers::PartitionMarkers;
-pub use produce::Joining;
+pub use produce::{Joining, Verified};

@@ -1,4 +1,4 @@
-//! A transaction's markers on this broker: by the group coordinator where it must see them, else by the partition.
+//! A transaction's markers at the leaders of their partitions: on this broker by the group coordinator where it must see them, else by the partition.
 //! Shell.
 
 use std::sync::Arc;
@@ -8,9 +8,11 @@ use ottla_log::AppendOrigin;
 use ottla_metadata::Metadata;
 use ottla_model::topic::GROUP_METADATA_TOPIC;
 use ottla_model::{BrokerId, ErrorCode, TopicPartition};
+use ottla_network::outgoing::Nodes;
 use ottla_replica::{Acks, Partition, ReplicaManager, error_codes};
 
 use super::markers::{MarkerChannel, MarkerOutcomes, TransactionMarker, all};
+use super::remote_markers;
 use crate::runtime::{Durable, GroupCoordinator};
 
 pub struct PartitionMarkers {
@@ -19,6 +21,8 @@ pub struct PartitionMarkers {
     pub replicas: Arc<ReplicaManager>,
     pub groups: Arc<GroupCoordinator>,
     pub clock: Arc<dyn Clock>,
+    /// The other brokers, where there are any.
+    pub nodes: Option<Arc<dyn Nodes>>,
 }
 
 impl MarkerChannel for PartitionMarkers {
@@ -32,10 +36,13 @@ impl MarkerChannel for PartitionMarkers {
 
     fn send(&self, broker: BrokerId, marker: TransactionMarker) -> BoxFuture<'static, MarkerOutcomes> {
         if broker != self.node_id {
-            // No other broker can be reached yet.
-            return Box::pin(
-                async move { vec![Err(ErrorCode::NotLeaderOrFollower); marker.partitions.len()] },
-            );
+            let peer = self.nodes.as_ref().and_then(|nodes| nodes.peer(broker));
+            return Box::pin(async move {
+                match peer {
+                    Some(peer) => remote_markers::send(&peer, &marker).await,
+                    None => vec![Err(ErrorCode::NotLeaderOrFollower); marker.partitions.len()],
+                }
+            });
         }
         let (mut outcomes, mut places, mut waits) = (MarkerOutcomes::new(), Vec::new(), Vec::new());
         for name in &marker.partitions {

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::BoxFuture;
 use crate::disk::File;
-use crate::net::{Acceptor, Net, SocketBuffers, Stream};
+use crate::net::{Acceptor, DialOptions, Net, SocketBuffers, Stream};
 
 /// Bytes on the way in one direction, as a socket's buffers hold.
 const PIPE_BYTES_DEFAULT: usize = 256 * 1024;
@@ -177,7 +177,7 @@ impl Net for MemoryNet {
         &self,
         host: &str,
         port: u16,
-        _buffers: SocketBuffers,
+        _options: DialOptions,
     ) -> BoxFuture<'static, io::Result<Box<dyn Stream>>> {
         let (net, resolved) = (self.clone(), self.resolve(host, port));
         Box::pin(async move {
@@ -417,7 +417,7 @@ mod tests {
         let mut acceptor = net.bind(addr(0), SocketBuffers::default()).expect("a port is free");
         let bound = acceptor.local_addr();
         let dial = |host: &str| {
-            let mut dialled = net.dial(host, bound.port(), SocketBuffers::default());
+            let mut dialled = net.dial(host, bound.port(), DialOptions::default());
             dialled.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         };
         let Poll::Ready(Ok(client)) = dial("localhost") else { panic!("it listens") };

@@ -8,7 +8,7 @@ use std::task::{Context, Wake, Waker};
 use std::thread::Thread;
 
 use crate::BoxFuture;
-use crate::net::{Acceptor, Net, SocketBuffers, Stream};
+use crate::net::{Acceptor, DialOptions, Net, SocketBuffers, Stream};
 use crate::tasks::{TaskHandle, Tasks, ThreadHandle};
 
 /// Refuses every socket.
@@ -27,7 +27,7 @@ impl Net for NoNet {
         &self,
         _host: &str,
         _port: u16,
-        _buffers: SocketBuffers,
+        _options: DialOptions,
     ) -> BoxFuture<'static, io::Result<Box<dyn Stream>>> {
         Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
     }

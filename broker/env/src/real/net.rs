@@ -5,6 +5,7 @@ use std::io::{self, IoSlice};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use rustix::net::{SendAncillaryBuffer, SendFlags};
@@ -13,7 +14,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::BoxFuture;
 use crate::disk::File;
-use crate::net::{Acceptor, Net, SocketBuffers, Stream};
+use crate::net::{Acceptor, DialOptions, Net, SocketBuffers, Stream};
 
 /// Connections the kernel may hold before they are accepted: a storm of clients after a restart
 /// must not see refusals (`socket.listen.backlog.size` is smaller, and a bound of the kernel's).
@@ -61,13 +62,13 @@ impl Net for RealNet {
         &self,
         host: &str,
         port: u16,
-        buffers: SocketBuffers,
+        options: DialOptions,
     ) -> BoxFuture<'static, io::Result<Box<dyn Stream>>> {
         let host = host.to_owned();
         Box::pin(async move {
             let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
             for addr in tokio::net::lookup_host((host.as_str(), port)).await? {
-                match connect(addr, buffers).await {
+                match connect(addr, options).await {
                     Ok(stream) => return Ok(Box::new(stream) as Box<dyn Stream>),
                     Err(error) => failed = error,
                 }
@@ -77,7 +78,8 @@ impl Net for RealNet {
     }
 }
 
-async fn connect(addr: SocketAddr, buffers: SocketBuffers) -> io::Result<RealStream> {
+async fn connect(addr: SocketAddr, options: DialOptions) -> io::Result<RealStream> {
+    let buffers = options.buffers;
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // Before the handshake, which promises the window for receiving.
     if let Some(bytes) = buffers.receive_bytes {
@@ -87,7 +89,24 @@ async fn connect(addr: SocketAddr, buffers: SocketBuffers) -> io::Result<RealStr
         socket.set_send_buffer_size(u32::try_from(bytes).unwrap_or(u32::MAX))?;
     }
     let stream = socket.connect(addr).await?;
+    if let Some(silence_max) = options.silence_max {
+        give_up_after(&stream, silence_max)?;
+    }
     RealStream::new(stream, addr)
+}
+
+/// Data that is not acknowledged and probes that are not answered end the connection.
+fn give_up_after(stream: &TcpStream, silence_max: Duration) -> io::Result<()> {
+    // Two probes in that time; the kernel counts in whole seconds.
+    let between = (silence_max / 2).max(Duration::from_secs(1));
+    let keepalive = socket2::TcpKeepalive::new().with_time(between).with_interval(between);
+    socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    rustix::net::sockopt::set_tcp_user_timeout(
+        stream,
+        u32::try_from(silence_max.as_millis()).unwrap_or(u32::MAX),
+    )?;
+    Ok(())
 }
 
 impl RealStream {

@@ -9,11 +9,12 @@ use ottla_protocol::records::metadata::{MetadataRecord, PartitionRecord, TopicRe
 
 use crate::controller::alter_partition::decide_alter_partition;
 use crate::controller::elections::decide_elect_leaders;
+use crate::controller::features::ELIGIBLE_LEADER_REPLICAS;
 use crate::controller::fencing::{begin_controlled_shutdown, fence};
 use crate::controller::liveness::Liveness;
 use crate::controller::partition_change::Candidates;
 use crate::controller::register_broker::decide_unregister_broker;
-use crate::controller::testing::{Beat, Cluster, ELIGIBLE_LEADER_REPLICAS, IntoStr, registration};
+use crate::controller::testing::{Beat, Cluster, IntoStr, registration};
 use crate::image::PartitionImage;
 
 const SERVES: Beat = Beat { is_caught_up: true, is_fenced: false, should_shut_down: false };

@@ -13,6 +13,7 @@ use ottla_protocol::messages::{
 };
 use ottla_protocol::records::metadata::{ClearElrRecord, ConfigRecord, MetadataRecord};
 
+use crate::controller::partition_change::has_eligible_replicas;
 use crate::controller::{ApiError, Decision, Rules, duplicates, wire_error};
 use crate::image::{ConfigResource, Image, ResourceType};
 
@@ -186,7 +187,8 @@ fn check_resource(rules: &Rules, type_code: i8, name: &str) -> Result<ConfigReso
             Err(_) => {
                 return Err(invalid_request(format!("Node id must be an integer, but it is: {name}")));
             }
-            Ok(id) if BrokerId(id) != rules.node_id => {
+            // In a cluster the request was forwarded, perhaps for another broker.
+            Ok(id) if BrokerId(id) != rules.node_id && rules.nodes_named() < 2 => {
                 return Err(invalid_request(format!(
                     "Unexpected broker id, expected {}, but received {name}",
                     rules.node_id
@@ -250,10 +252,6 @@ fn commit_checked(
     Ok(altered.into_iter().map(record).collect())
 }
 
-fn is_elr_enabled(image: &Image) -> bool {
-    image.feature_level("eligible.leader.replicas.version") >= 1
-}
-
 /// With eligible leader replicas the minimum is the cluster's, and must be there.
 fn check_min_isr(
     image: &Image,
@@ -261,7 +259,7 @@ fn check_min_isr(
     name: &str,
     value: Option<&String>,
 ) -> Result<(), ApiError> {
-    if resource.resource_type != ResourceType::Broker || name != MIN_ISR || !is_elr_enabled(image) {
+    if resource.resource_type != ResourceType::Broker || name != MIN_ISR || !has_eligible_replicas(image) {
         return Ok(());
     }
     if !resource.name.is_empty() {
@@ -282,7 +280,7 @@ fn finish(image: &Image, mut records: Vec<MetadataRecord>, validate_only: bool) 
     if validate_only {
         return Vec::new();
     }
-    if !is_elr_enabled(image) {
+    if !has_eligible_replicas(image) {
         return records;
     }
     let clear = |record: &MetadataRecord| match record {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ottla_model::{BrokerId, ErrorCode, TopicName};
+use ottla_model::{BrokerId, ErrorCode, TopicId, TopicName};
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::create_topics_request::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
@@ -93,11 +93,11 @@ fn decide_topic(
     let name = TopicName::new(topic.name.as_str());
     validate_name(image, &name)?;
     let overrides = validate_configs(rules, topic)?;
+    let id = topic_ids();
     let partitions = match topic.assignments.is_empty() {
-        true => place_partitions(image, rules, topic)?,
+        true => place_partitions(image, rules, topic, id)?,
         false => assigned_partitions(image, topic)?,
     };
-    let id = topic_ids();
     let describes = rules.describe_new_topic(&overrides);
     let result = CreatableTopicResult::default()
         .with_name(topic.name.clone())
@@ -169,6 +169,7 @@ fn place_partitions(
     image: &Image,
     rules: &Rules,
     topic: &CreatableTopic,
+    id: TopicId,
 ) -> Result<Vec<PartitionRecord>, ApiError> {
     if topic.replication_factor < -1 || topic.replication_factor == 0 {
         let text = "Replication factor must be larger than 0, or -1 to use the default value.";
@@ -187,7 +188,7 @@ fn place_partitions(
         let text = format!("Unable to replicate the partition {factor} time(s): {text}");
         ApiError::new(ErrorCode::InvalidReplicationFactor, text)
     };
-    let places = place(image, 0, count as usize, factor)
+    let places = place(image, id, 0, count as usize, factor)
         .map_err(|error| refuse(error.message.as_deref().unwrap_or_default()))?;
     let partition = |(index, replicas): (usize, &Vec<BrokerId>)| {
         new_partition(image, uuid::Uuid::nil(), index, replicas)
@@ -245,8 +246,9 @@ pub fn auto_create_request(image: &Image, rules: &Rules, names: &[TopicName]) ->
             .with_replication_factor(-1);
         if let Some(internal) = rules.internal_topic(name) {
             // A cluster smaller than the configured factor gets what it can hold; Kafka would
-            // refuse until enough brokers are there, and clients would wait for ever.
-            let brokers = image.brokers().count().max(1) as i16;
+            // refuse until enough brokers are there, and clients would wait for ever. Nodes that are
+            // named and not there yet are waited for.
+            let brokers = image.brokers().count().max(rules.nodes_named()).max(1) as i16;
             topic.num_partitions = internal.partitions;
             topic.replication_factor = internal.replication_factor.min(brokers);
             topic.configs = internal

@@ -3,15 +3,17 @@
 
 use ottla_model::{BrokerId, ErrorCode};
 use ottla_protocol::StrBytes;
-use ottla_protocol::messages::update_features_request::UpdateFeaturesRequest;
+use ottla_protocol::messages::update_features_request::{FeatureUpdateKey, UpdateFeaturesRequest};
 use ottla_protocol::messages::update_features_response::{UpdatableFeatureResult, UpdateFeaturesResponse};
-use ottla_protocol::records::metadata::{FeatureLevelRecord, MetadataRecord};
+use ottla_protocol::records::metadata::{ConfigRecord, FeatureLevelRecord, MetadataRecord};
 
 use crate::controller::{ApiError, Decision, Rules};
-use crate::image::Image;
+use crate::image::{Image, ResourceType};
 
 pub const METADATA_VERSION: &str = "metadata.version";
 pub const KRAFT_VERSION: &str = "kraft.version";
+pub const ELIGIBLE_LEADER_REPLICAS: &str = "eligible.leader.replicas.version";
+const MIN_ISR: &str = "min.insync.replicas";
 
 /// What this broker knows of a feature.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +67,42 @@ pub fn decide_update_features(
             })
             .collect();
     }
+    let turns_elr_on = |update: &FeatureUpdateKey| {
+        update.feature.as_str() == ELIGIBLE_LEADER_REPLICAS && update.max_version_level > 0
+    };
+    if request.feature_updates.iter().any(turns_elr_on) {
+        records.splice(0..0, one_min_isr(image, rules));
+    }
     if request.validate_only {
         records.clear();
     }
     Decision { records, response }
+}
+
+/// Eligible leader replicas need one `min.insync.replicas` that all nodes agree on (KAFKA-16540,
+/// `ConfigurationControlManager.maybeGenerateElrSafetyRecords`).
+pub(crate) fn one_min_isr(image: &Image, rules: &Rules) -> Vec<MetadataRecord> {
+    let record = |name: &str, value: Option<String>| {
+        let record = ConfigRecord {
+            resource_type: ResourceType::Broker.code(),
+            resource_name: StrBytes::from_string(name.to_owned()),
+            name: StrBytes::from_static_str(MIN_ISR),
+            value: value.map(StrBytes::from_string),
+            ..ConfigRecord::default()
+        };
+        MetadataRecord::from(record)
+    };
+    let mut records = Vec::new();
+    if !image.broker_dynamic(None).contains_key(MIN_ISR) {
+        records.push(record("", Some(rules.default_min_isr().to_string())));
+    }
+    let of_brokers = image.configured_resources().filter(|(resource, overrides)| {
+        resource.resource_type == ResourceType::Broker
+            && !resource.name.is_empty()
+            && overrides.contains_key(MIN_ISR)
+    });
+    records.extend(of_brokers.map(|(resource, _)| record(&resource.name, None)));
+    records
 }
 
 fn decide_feature(
@@ -144,7 +178,6 @@ mod tests {
     use super::*;
     use crate::controller::registration::bootstrap_records;
     use crate::controller::testing::{Cluster, IntoStr, features};
-    use ottla_protocol::messages::update_features_request::FeatureUpdateKey;
 
     fn ask(cluster: &mut Cluster, name: &str, level: i16, upgrade_type: i8) -> (i16, String) {
         let update = FeatureUpdateKey::default()
@@ -181,5 +214,24 @@ mod tests {
         let (code, text) = ask(&mut cluster, "no.such", 1, 1);
         assert_eq!((code, text.ends_with("Local controller 1 does not support this feature.")), (95, true));
         assert_eq!(ask(&mut cluster, "metadata.version", 20, 3).0, 95);
+    }
+
+    #[test]
+    fn eligible_leader_replicas_bring_one_minimum_for_all_brokers() {
+        let mut cluster = Cluster::configured(&[1], &[("min.insync.replicas", "2")]);
+        cluster.apply(bootstrap_records(&features()));
+        let own = ConfigRecord {
+            resource_type: ResourceType::Broker.code(),
+            resource_name: "1".into_str(),
+            name: MIN_ISR.into_str(),
+            value: Some("3".into_str()),
+            ..ConfigRecord::default()
+        };
+        cluster.apply(vec![own.into()]);
+        assert_eq!(ask(&mut cluster, ELIGIBLE_LEADER_REPLICAS, 1, 1).0, 0);
+        let image = cluster.image();
+        assert_eq!(image.feature_level(ELIGIBLE_LEADER_REPLICAS), 1);
+        assert_eq!(image.broker_dynamic(None).get(MIN_ISR).map(String::as_str), Some("2"));
+        assert!(image.broker_dynamic(Some(BrokerId(1))).is_empty());
     }
 }

@@ -6,6 +6,8 @@
 //! - I1. A controller that begins to lead gives every broker a fresh session: nothing that another controller heard, or
 //!   failed to hear, fences anybody (KAFKA-13841).
 //! - I2. A session belongs to one broker epoch.
+//! - I3. A session ends before its time only when the broker's connection was closed *and* nobody listens at its address:
+//!   its process is gone. A connection alone may break, and a port alone may not be open yet.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,13 +35,22 @@ struct Session {
     metadata_offset: Offset,
     /// Since its controlled shutdown began: the offset that all others must have before it may go.
     shutdown_offset: Option<Offset>,
+    /// Its connection to this controller was closed since it was heard last.
+    is_disconnected: bool,
     /// Where its registration is, if that is not its epoch (it registered again as the same incarnation).
     registered_at: Option<Offset>,
 }
 
 impl Session {
     fn of(epoch: i64, heard: Option<Monotonic>) -> Session {
-        Session { epoch, heard, metadata_offset: Offset::NONE, shutdown_offset: None, registered_at: None }
+        Session {
+            epoch,
+            heard,
+            metadata_offset: Offset::NONE,
+            shutdown_offset: None,
+            is_disconnected: false,
+            registered_at: None,
+        }
     }
 }
 
@@ -68,8 +79,33 @@ impl Liveness {
     /// Somebody who was heard lives, whatever becomes of the request.
     pub fn on_contact(&mut self, id: BrokerId, epoch: i64, heard: Monotonic) {
         if let Some(session) = self.sessions.get_mut(&id).filter(|session| session.epoch == epoch) {
-            session.heard = session.heard.max(Some(heard));
+            if session.heard < Some(heard) {
+                session.heard = Some(heard);
+                session.is_disconnected = false;
+            }
         }
+    }
+
+    /// The broker's connection to this controller was closed. Says whether it is worth a look at its address.
+    pub fn on_disconnect(&mut self, id: BrokerId, epoch: i64) -> bool {
+        let session = self.sessions.get_mut(&id).filter(|session| session.epoch == epoch);
+        let Some(session) = session.filter(|session| session.heard.is_some()) else { return false };
+        session.is_disconnected = true;
+        true
+    }
+
+    /// Nobody listens at the broker's address. Says whether its session ends by this: not where it was heard since its
+    /// connection was closed.
+    pub fn on_dial_refused(&mut self, id: BrokerId, epoch: i64) -> bool {
+        let session = self.sessions.get_mut(&id).filter(|session| session.epoch == epoch);
+        let Some(session) = session.filter(|session| session.is_disconnected) else { return false };
+        session.heard = None;
+        true
+    }
+
+    /// A controller that begins to lead has no connection of a broker yet: as if each were closed.
+    pub fn on_begin(&mut self) {
+        self.sessions.values_mut().for_each(|session| session.is_disconnected = true);
     }
 
     /// A broker told how far it is, and is fenced or not from now on.
@@ -107,8 +143,10 @@ impl Liveness {
         active.map(|(_, session)| session.metadata_offset).min()
     }
 
+    /// Whether nobody may take the broker's place. One whose connection was closed may have been started anew.
     pub fn has_session(&self, id: BrokerId, epoch: i64, now: Monotonic) -> bool {
-        let session = self.sessions.get(&id).filter(|session| session.epoch == epoch);
+        let session =
+            self.sessions.get(&id).filter(|session| session.epoch == epoch && !session.is_disconnected);
         session.and_then(|session| session.heard).is_some_and(|heard| now <= heard.after(self.timeout))
     }
 
@@ -129,5 +167,63 @@ impl Liveness {
     pub fn next_deadline(&self) -> Option<Monotonic> {
         let timeout = self.timeout;
         self.sessions.values().filter_map(|session| session.heard).min().map(|heard| heard.after(timeout))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::testing::Cluster;
+
+    const ID: BrokerId = BrokerId(1);
+
+    fn at(ms: i64) -> Monotonic {
+        Monotonic::default().after_ms(ms)
+    }
+
+    fn liveness() -> Liveness {
+        let cluster = Cluster::of(&[1, 2]);
+        Liveness::of(cluster.image(), Duration::from_secs(9), None, at(0))
+    }
+
+    fn epoch() -> i64 {
+        Cluster::of(&[1]).image().broker(ID).expect("registered").broker_epoch
+    }
+
+    #[test]
+    fn a_process_that_is_gone_ends_its_session_at_once() {
+        let mut liveness = liveness();
+        assert!(!liveness.on_dial_refused(ID, epoch()), "a port alone says nothing");
+        assert!(liveness.on_disconnect(ID, epoch()));
+        assert!(!liveness.has_session(ID, epoch(), at(1)), "another process may take its place");
+        assert!(liveness.on_dial_refused(ID, epoch()));
+        assert!(!liveness.on_dial_refused(BrokerId(2), epoch()));
+        assert_eq!(liveness.next_deadline(), Some(at(9_000)), "the other one's");
+        assert!(!liveness.on_disconnect(ID, epoch()), "it is known already");
+    }
+
+    #[test]
+    fn a_connection_that_breaks_ends_nothing_when_the_broker_is_heard_again() {
+        let mut liveness = liveness();
+        liveness.on_contact(ID, epoch(), at(5));
+        assert!(liveness.on_disconnect(ID, epoch()));
+        // What was said before the connection broke is no news.
+        liveness.on_contact(ID, epoch(), at(5));
+        assert!(!liveness.has_session(ID, epoch(), at(6)));
+        liveness.on_contact(ID, epoch(), at(7));
+        assert!(liveness.has_session(ID, epoch(), at(8)));
+        assert!(!liveness.on_dial_refused(ID, epoch()));
+        assert!(!liveness.on_disconnect(ID, epoch() + 1), "of another incarnation");
+    }
+
+    #[test]
+    fn a_controller_that_begins_looks_for_each_broker_and_waits_for_those_it_finds() {
+        let mut liveness = liveness();
+        liveness.on_begin();
+        liveness.on_contact(ID, epoch(), at(1));
+        assert!(!liveness.on_dial_refused(ID, epoch()), "it was heard");
+        assert!(liveness.on_dial_refused(BrokerId(2), epoch()));
+        assert_eq!(liveness.take_expired(at(9_001)), []);
+        assert_eq!(liveness.take_expired(at(9_002)), [ID]);
     }
 }

@@ -7,6 +7,8 @@
 pub mod acls;
 pub(crate) mod alter_partition;
 #[cfg(test)]
+mod broker_history_tests;
+#[cfg(test)]
 mod broker_life_tests;
 pub mod client_quotas;
 pub mod configs;
@@ -23,10 +25,12 @@ pub mod placement;
 pub mod producer_ids;
 pub mod quorum;
 pub mod reassignments;
+pub(crate) mod rebalance;
 pub(crate) mod register_broker;
 pub mod registration;
 pub mod rules;
 pub mod scram;
+pub(crate) mod striped_placement;
 #[cfg(test)]
 pub(crate) mod testing;
 

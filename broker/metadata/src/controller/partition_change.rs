@@ -34,7 +34,7 @@ pub(crate) fn is_reserved_directory(id: Uuid) -> bool {
 
 /// Whether eligible leader replicas are kept (KIP-966).
 pub(crate) fn has_eligible_replicas(image: &Image) -> bool {
-    image.feature_level("eligible.leader.replicas.version") >= 1
+    image.feature_level(super::features::ELIGIBLE_LEADER_REPLICAS) >= 1
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -82,7 +82,7 @@ fn decide_topic(
     }
     let factor = topic.replication_factor();
     let places = match &asked.assignments {
-        None => place(image, current, additional, factor)?,
+        None => place(image, topic.id, current, additional, factor)?,
         Some(assignments) if assignments.len() != additional => {
             let text = format!(
                 "Attempted to add {additional} additional partition(s), but only {} assignment(s) were specified.",

@@ -1,16 +1,20 @@
 //! Which brokers hold the replicas of new partitions.
 //! Core.
 
-use ottla_model::{BrokerId, ErrorCode, LeaderEpoch};
-use ottla_protocol::records::metadata::PartitionRecord;
+use std::sync::Arc;
+
+use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, TopicId};
+use ottla_protocol::records::metadata::{PartitionRecord, RegisterBrokerRecord};
 use uuid::Uuid;
 
 use crate::controller::ApiError;
+use crate::controller::striped_placement::{UsableBroker, place_striped};
 use crate::image::{DIRECTORY_UNASSIGNED, Image};
 
-/// The replicas of each new partition; the first leads.
+/// The replicas of each new partition; the first leads. The id of a topic is random: it says where the placement begins.
 pub(crate) fn place(
     image: &Image,
+    topic_id: TopicId,
     first_partition: usize,
     partition_count: usize,
     replication_factor: i16,
@@ -21,28 +25,38 @@ pub(crate) fn place(
             "Invalid replication factor {replication_factor}: the replication factor must be positive."
         ));
     }
-    let active: Vec<BrokerId> = image.active_brokers().collect();
-    if active.is_empty() {
+    let usable = usable_brokers(image);
+    if usable.iter().all(|broker| broker.is_fenced) {
         return refuse(
             "All brokers are currently fenced, or have all their log directories cordoned.".to_owned(),
         );
     }
-    let registered: Vec<BrokerId> = image.brokers().map(|(id, _)| id).collect();
     let factor = replication_factor as usize;
-    if factor > registered.len() {
+    if factor > usable.len() {
         return refuse(format!(
             "The target replication factor of {factor} cannot be reached because only {} broker(s) are \
              registered or some brokers have all their log directories cordoned.",
-            registered.len()
+            usable.len()
         ));
     }
-    // An active broker leads; the others follow it round the ring.
-    let place_one = |partition: usize| {
-        let leader = active[partition % active.len()];
-        let start = registered.iter().position(|id| *id == leader).unwrap_or(0);
-        (0..factor).map(|step| registered[(start + step) % registered.len()]).collect()
+    let (high, low) = topic_id.0.as_u64_pair();
+    Ok(place_striped(&usable, high ^ low ^ first_partition as u64, partition_count, factor))
+}
+
+/// Brokers that take new replicas: not those that are about to stop, or whose directories are all cordoned (KIP-1066).
+fn usable_brokers(image: &Image) -> Vec<UsableBroker> {
+    let is_usable = |broker: &RegisterBrokerRecord| {
+        let cordoned = broker.cordoned_log_dirs.as_deref().unwrap_or_default();
+        let is_stopping = broker.in_controlled_shutdown && !broker.fenced;
+        !is_stopping
+            && (broker.log_dirs.is_empty() || broker.log_dirs.iter().any(|dir| !cordoned.contains(dir)))
     };
-    Ok((first_partition..first_partition + partition_count).map(place_one).collect())
+    let usable = |(id, broker): (BrokerId, &Arc<RegisterBrokerRecord>)| UsableBroker {
+        id,
+        rack: broker.rack.as_ref().map(|rack| rack.as_str().to_owned()),
+        is_fenced: broker.fenced,
+    };
+    image.brokers().filter(|(_, broker)| is_usable(broker)).map(usable).collect()
 }
 
 /// What Kafka asks of a list of replicas that a client chose.

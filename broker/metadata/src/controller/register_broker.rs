@@ -5,10 +5,12 @@ use ottla_env::clock::Monotonic;
 use ottla_model::{BrokerId, ErrorCode, Offset};
 use ottla_protocol::messages::broker_registration_request::Feature as RequestedFeature;
 use ottla_protocol::messages::{
-    BrokerRegistrationRequest, BrokerRegistrationResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
+    BrokerRegistrationRequest, BrokerRegistrationResponse, ControllerRegistrationRequest,
+    ControllerRegistrationResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
 };
-use ottla_protocol::records::metadata::RegisterBrokerRecord;
 use ottla_protocol::records::metadata::register_broker_record::{BrokerEndpoint, BrokerFeature};
+use ottla_protocol::records::metadata::register_controller_record::{ControllerEndpoint, ControllerFeature};
+use ottla_protocol::records::metadata::{RegisterBrokerRecord, RegisterControllerRecord};
 use uuid::Uuid;
 
 use crate::controller::features::{KRAFT_VERSION, METADATA_VERSION};
@@ -145,6 +147,35 @@ fn check_features(image: &Image, features: &[RequestedFeature]) -> Result<(), Ap
         .finalized_features()
         .filter(|(name, level)| *level != 0 && !is_named(name))
         .try_for_each(|(name, level)| check(name, level, 0, 0))
+}
+
+/// A controller says where it is reached and what it serves (KIP-919).
+pub(crate) fn decide_register_controller(
+    request: &ControllerRegistrationRequest,
+) -> Decision<ControllerRegistrationResponse> {
+    let end_points = request.listeners.iter().map(|listener| ControllerEndpoint {
+        name: listener.name.clone(),
+        host: listener.host.clone(),
+        port: listener.port,
+        security_protocol: listener.security_protocol,
+        ..ControllerEndpoint::default()
+    });
+    let features = request.features.iter().map(|feature| ControllerFeature {
+        name: feature.name.clone(),
+        min_supported_version: feature.min_supported_version,
+        max_supported_version: feature.max_supported_version,
+        ..ControllerFeature::default()
+    });
+    let record = RegisterControllerRecord {
+        controller_id: request.controller_id,
+        incarnation_id: request.incarnation_id,
+        zk_migration_ready: false,
+        end_points: end_points.collect(),
+        features: features.collect(),
+        ..RegisterControllerRecord::default()
+    };
+    let response = ControllerRegistrationResponse::default().with_error_message(None);
+    Decision { records: vec![record.into()], response }
 }
 
 /// Takes a broker off the list; it may register again.

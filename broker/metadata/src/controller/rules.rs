@@ -41,6 +41,11 @@ impl Rules {
         self.config.num_partitions
     }
 
+    /// Nodes that the configuration names, this one among them.
+    pub fn nodes_named(&self) -> usize {
+        self.config.quorum_voters.len()
+    }
+
     pub fn default_replication_factor(&self) -> i16 {
         self.config.default_replication_factor
     }
@@ -59,6 +64,22 @@ impl Rules {
             .unwrap_or(1)
             .min(usize::try_from(topic.replication_factor()).unwrap_or(1))
             .max(1)
+    }
+
+    /// In-sync replicas that a topic needs where nothing says it otherwise.
+    pub fn default_min_isr(&self) -> i32 {
+        self.config.min_insync_replicas
+    }
+
+    /// How often preferred replicas are made to lead again; `None`: not by themselves.
+    pub fn leader_balance_interval(&self) -> Option<Duration> {
+        let seconds = self.config.leader_imbalance_check_interval_seconds.max(1) as u64;
+        self.config.auto_leader_rebalance_enable.then_some(Duration::from_secs(seconds))
+    }
+
+    /// How often leaders are looked for among those that are out of sync.
+    pub fn unclean_election_interval(&self) -> Duration {
+        Duration::from_millis(self.config.unclean_leader_election_interval_ms.max(1) as u64)
     }
 
     /// Whether a topic would rather lose records than be without a leader.

@@ -13,7 +13,7 @@ use ottla_protocol::messages::{BrokerHeartbeatRequest, BrokerRegistrationRequest
 use ottla_protocol::records::metadata::{FeatureLevelRecord, MetadataRecord, RegisterBrokerRecord};
 
 use crate::controller::create_topics::decide_create_topics;
-use crate::controller::features::Feature;
+use crate::controller::features::{ELIGIBLE_LEADER_REPLICAS, Feature};
 use crate::controller::fencing::fence;
 use crate::controller::heartbeat::decide_heartbeat;
 use crate::controller::liveness::Liveness;
@@ -179,8 +179,6 @@ pub struct Beat {
     pub is_fenced: bool,
     pub should_shut_down: bool,
 }
-
-pub const ELIGIBLE_LEADER_REPLICAS: &str = "eligible.leader.replicas.version";
 
 /// A broker with one directory, which serves what `features` says.
 pub fn registration(id: i32, incarnation: u64) -> BrokerRegistrationRequest {

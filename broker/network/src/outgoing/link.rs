@@ -60,6 +60,8 @@ struct State {
     task: Option<Waker>,
     /// Why nothing more is sent.
     closed: Option<CallError>,
+    /// Who waits for the end; they are told by being dropped.
+    ends: Vec<oneshot::Sender<()>>,
 }
 
 struct Waiting {
@@ -111,6 +113,33 @@ impl Link {
 
     pub fn is_closed(&self) -> bool {
         self.shared.state.lock().closed.is_some()
+    }
+
+    /// Waits until the connection has ended, whoever ended it.
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (end, ended) = oneshot::channel();
+        let mut state = self.shared.state.lock();
+        if state.closed.is_none() {
+            state.ends.retain(|end| !end.is_closed());
+            state.ends.push(end);
+        }
+        async move {
+            // The sender is only ever dropped.
+            let _ended: Result<(), oneshot::error::RecvError> = ended.await;
+        }
+    }
+
+    /// Sends a request of a kind that Kafka does not have, and that the other node is known to serve. Its answer has
+    /// no body.
+    pub fn send_private(
+        &self,
+        api_key: i16,
+        version: i16,
+        body: &[u8],
+    ) -> Result<impl Future<Output = Result<(), CallError>> + Send + 'static, CallError> {
+        assert!(ApiKey::from_i16(api_key).is_none(), "a key of Kafka's has a type of its own");
+        let answer = self.shared.send_body(api_key, version, body)?;
+        Ok(async move { received(answer).await.map(drop) })
     }
 
     /// Closes the connection; requests without an answer fail as `Lost`.
@@ -192,17 +221,26 @@ impl Shared {
         version: i16,
         request: &Q,
     ) -> Result<oneshot::Receiver<Result<Bytes, CallError>>, CallError> {
-        let mut frame = BytesMut::with_capacity(64 + request.size_hint(version));
+        let mut body = BytesMut::with_capacity(request.size_hint(version));
+        request.encode(&mut body, version).map_err(|error| CallError::encode(version, &error))?;
+        self.send_body(key.to_i16(), version, &body)
+    }
+
+    fn send_body(
+        &self,
+        api_key: i16,
+        version: i16,
+        body: &[u8],
+    ) -> Result<oneshot::Receiver<Result<Bytes, CallError>>, CallError> {
+        // The lock is taken once the body is there: only the correlation id depends on the order.
+        let mut frame = BytesMut::with_capacity(64 + body.len());
         frame.extend_from_slice(&[0; LENGTH_PREFIX_BYTES]);
         let mut header = RequestHeader {
-            api_key: key.to_i16(),
+            api_key,
             api_version: version,
             correlation_id: 0,
             client_id: Some(self.client_id.clone()),
         };
-        // The lock is taken once the body is there: only the correlation id depends on the order.
-        let mut body = BytesMut::with_capacity(request.size_hint(version));
-        request.encode(&mut body, version).map_err(|error| CallError::encode(version, &error))?;
         let (answer, receiver) = oneshot::channel();
         let deadline = self.clock.monotonic().after(self.settings.request_timeout);
         let task = {
@@ -217,7 +255,7 @@ impl Shared {
             state.next_correlation_id = correlation_id.wrapping_add(1);
             header.correlation_id = correlation_id;
             header.encode(&mut frame);
-            frame.unsplit(body);
+            frame.extend_from_slice(body);
             let length = i32::try_from(frame.len() - LENGTH_PREFIX_BYTES)
                 .map_err(|_too_long| CallError::Encode { version, why: "it is too long".to_owned() })?;
             frame[..LENGTH_PREFIX_BYTES].copy_from_slice(&length.to_be_bytes());
@@ -256,6 +294,7 @@ impl Shared {
             }
             state.closed = Some(why.clone());
             state.outbox = Vec::new();
+            state.ends = Vec::new();
             (std::mem::take(&mut state.waiting), state.task.take())
         };
         let lost = match why {

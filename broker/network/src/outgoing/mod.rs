@@ -57,6 +57,10 @@ pub struct PeerSettings {
     pub buffers: SocketBuffers,
     /// Who this node is there, where its listener has SASL.
     pub login: Option<PeerLogin>,
+    /// A node that acknowledges nothing for so long is taken to be away, whatever the kernel would still try.
+    pub silence_max: Option<Duration>,
+    /// Whether the connection begins with ApiVersions. Without, only private requests can be sent.
+    pub agrees_on_versions: bool,
 }
 
 impl Default for PeerSettings {
@@ -71,6 +75,8 @@ impl Default for PeerSettings {
             response_bytes_max: 104_857_600,
             buffers: SocketBuffers::default(),
             login: None,
+            silence_max: None,
+            agrees_on_versions: true,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use ottla_env::net::DialOptions;
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{Env, Monotonic};
 use ottla_protocol::Request;
@@ -137,8 +138,12 @@ async fn open(
     settings: &PeerSettings,
 ) -> Result<(Link, super::link::LinkTask), CallError> {
     let unreachable = |error: &dyn std::fmt::Display| CallError::Unreachable(error.to_string());
-    let stream = env.net.dial(host, port, settings.buffers).await.map_err(|error| unreachable(&error))?;
+    let options = DialOptions { buffers: settings.buffers, silence_max: settings.silence_max };
+    let stream = env.net.dial(host, port, options).await.map_err(|error| unreachable(&error))?;
     let (link, mut task) = Link::over(stream, Arc::clone(&env.clock), settings.clone());
+    if !settings.agrees_on_versions {
+        return Ok((link, task));
+    }
     let link = tokio::select! {
         biased;
         agreed = introduce(env, link.clone(), settings) => agreed,

@@ -1,0 +1,146 @@
+//! The controller's listener: frames of other voters, and before them whoever serves the rest.
+//! Shell. It serves voters before the node knows its cluster, so that they can agree on one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use ottla_metadata::Metadata;
+use ottla_model::BrokerId;
+use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ResponseBuilder};
+use ottla_security::{AclOperation, Acls, Asking, Authorizer, CLUSTER_NAME, Identity, ResourceType};
+use parking_lot::{Mutex, RwLock};
+
+use super::frame;
+
+/// Who takes what other voters send.
+pub trait VoterEvents: Send + Sync {
+    fn on_frame(&self, from: BrokerId, bytes: Bytes);
+
+    /// A connection with a voter has ended.
+    fn on_disconnected(&self, voter: BrokerId);
+}
+
+/// Hands on what is heard of other voters; nobody listens before the quorum is there.
+#[derive(Default)]
+pub struct Voices(RwLock<Option<Arc<dyn VoterEvents>>>);
+
+impl Voices {
+    /// From here on `events` hears them. What came before is lost, as a frame may be.
+    pub fn follow(&self, events: Arc<dyn VoterEvents>) {
+        *self.0.write() = Some(events);
+    }
+
+    /// Nobody hears them any more.
+    pub fn end(&self) {
+        *self.0.write() = None;
+    }
+
+    pub(super) fn on_disconnected(&self, voter: BrokerId) {
+        if let Some(events) = &*self.0.read() {
+            events.on_disconnected(voter);
+        }
+    }
+
+    fn on_frame(&self, from: BrokerId, bytes: Bytes) {
+        if let Some(events) = &*self.0.read() {
+            events.on_frame(from, bytes);
+        }
+    }
+}
+
+/// The handler of a controller's listener.
+pub struct Inlet {
+    voters: Vec<BrokerId>,
+    voices: Arc<Voices>,
+    authorizer: Option<Arc<Authorizer>>,
+    /// Where ACLs are, once they are read.
+    metadata: OnceLock<Arc<Metadata>>,
+    /// Serves what is no voter's frame, once there is something to serve.
+    behind: OnceLock<Arc<dyn Handler>>,
+    /// The voters at the other ends of connections.
+    connections: Mutex<HashMap<u64, BrokerId>>,
+}
+
+impl Inlet {
+    /// `voters`: those whose frames are taken, without this node.
+    pub fn new(voters: Vec<BrokerId>, voices: Arc<Voices>, authorizer: Option<Arc<Authorizer>>) -> Inlet {
+        Inlet {
+            voters,
+            voices,
+            authorizer,
+            metadata: OnceLock::new(),
+            behind: OnceLock::new(),
+            connections: Mutex::default(),
+        }
+    }
+
+    /// Opens the listener for everything else.
+    pub fn serve(&self, metadata: Arc<Metadata>, behind: Arc<dyn Handler>) {
+        let is_first = self.metadata.set(metadata).is_ok() && self.behind.set(behind).is_ok();
+        assert!(is_first, "a listener is opened once");
+    }
+
+    fn take(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted {
+        let refused = |why: &str| {
+            tracing::debug!(connection = connection.id, peer = %connection.peer_addr, why, "a voter's frame is refused");
+            Admitted::Ready(Answer::Close("a voter's frame was refused"))
+        };
+        let frame = match frame::decode(frame) {
+            Ok(frame) => frame,
+            Err(error) => return refused(&error.to_string()),
+        };
+        if !self.voters.contains(&frame.from) {
+            return refused("it comes from no other voter");
+        }
+        if !self.may_act(connection) {
+            return refused("its sender may not act for the cluster");
+        }
+        self.connections.lock().insert(connection.id, frame.from);
+        self.voices.on_frame(frame.from, frame.bytes);
+        let mut answer = ResponseBuilder::with_capacity(4);
+        answer.buffer.extend_from_slice(&frame.correlation_id.to_be_bytes());
+        match answer.finish() {
+            Some(answer) => Admitted::Ready(Answer::Respond(answer)),
+            None => unreachable!("four bytes are a frame"),
+        }
+    }
+
+    /// ClusterAction, as everything that nodes send each other needs it. Before the ACLs are read only super users
+    /// have it.
+    fn may_act(&self, connection: &ConnectionInfo) -> bool {
+        let Some(authorizer) = &self.authorizer else { return true };
+        let acls = match self.metadata.get() {
+            Some(metadata) => metadata.image().acls().clone(),
+            None => Arc::new(Acls::default()),
+        };
+        let identity = connection.identity();
+        let principal = &identity.as_deref().unwrap_or(Identity::anonymous()).principal;
+        let asking = Asking { principal, host: connection.peer_addr.ip().to_canonical() };
+        let cluster = ResourceType::Cluster;
+        authorizer.is_allowed(&acls, asking, AclOperation::ClusterAction, cluster, CLUSTER_NAME)
+    }
+}
+
+impl Handler for Inlet {
+    fn admit(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted {
+        if frame::is_of_voter(&frame) {
+            return self.take(connection, frame);
+        }
+        match self.behind.get() {
+            Some(behind) => behind.admit(connection, frame),
+            // It comes again: a node that has just started is not asked for long.
+            None => Admitted::Ready(Answer::Close("the node is still starting")),
+        }
+    }
+
+    fn on_close(&self, connection: &Arc<ConnectionInfo>) {
+        let voter = self.connections.lock().remove(&connection.id);
+        if let Some(voter) = voter {
+            self.voices.on_disconnected(voter);
+        }
+        if let Some(behind) = self.behind.get() {
+            behind.on_close(connection);
+        }
+    }
+}

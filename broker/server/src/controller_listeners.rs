@@ -1,0 +1,61 @@
+//! The controller's listeners: opened before anything is read, so that voters find each other, and shut last.
+//! Shell.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ottla_api::peers::{Inlet, Voices};
+use ottla_api::{Dispatch, Endpoint};
+use ottla_config::BrokerConfig;
+use ottla_env::Env;
+use ottla_model::BrokerId;
+use ottla_network::{ConnectionLimits, Listeners, NetworkMetrics, NetworkServer, NetworkSettings};
+
+use crate::founding::Voting;
+use crate::rooms::Rooms;
+use crate::{listeners, settings};
+
+pub struct ControllerListeners {
+    /// The lock makes it something that threads may share.
+    network: Mutex<NetworkServer>,
+    inlet: Arc<Inlet>,
+    pub voices: Arc<Voices>,
+}
+
+impl ControllerListeners {
+    /// `None` where none is configured.
+    pub fn open(
+        env: &Env,
+        config: &BrokerConfig,
+        metrics: &Arc<NetworkMetrics>,
+    ) -> Result<Option<ControllerListeners>, String> {
+        let specs = listeners::controller_specs(config);
+        if specs.is_empty() {
+            return Ok(None);
+        }
+        let bound = Listeners::bind(env, &specs).map_err(|error| error.to_string())?;
+        let ids = config.quorum_voters.iter().map(|voter| BrokerId(voter.id));
+        let others = ids.filter(|id| id.0 != config.node_id).collect();
+        let voices = Arc::<Voices>::default();
+        let authorizer = settings::authorizer(config)?.map(Arc::new);
+        let inlet = Arc::new(Inlet::new(others, voices.clone(), authorizer));
+        // The limits of clients are not those of the nodes and of whoever repairs the cluster.
+        let settings =
+            NetworkSettings { limits: ConnectionLimits::default(), ..settings::network(env, config) };
+        let network = bound.serve(inlet.clone(), settings, metrics.clone());
+        Ok(Some(ControllerListeners { network: Mutex::new(network), inlet, voices }))
+    }
+
+    /// Serves requests from here on.
+    pub fn serve(&self, rooms: &Rooms) {
+        self.voices.follow(Arc::new(Voting(rooms.metadata.clone())));
+        let dispatch = Dispatch::new(rooms.broker.clone(), Endpoint::Controller);
+        self.inlet.serve(rooms.metadata.clone(), Arc::new(dispatch));
+    }
+
+    pub async fn shutdown(self, answers_wait: Duration) {
+        self.voices.end();
+        let network = self.network.into_inner().unwrap_or_else(PoisonError::into_inner);
+        network.shutdown(answers_wait).await;
+    }
+}

@@ -1,0 +1,72 @@
+//! Who a node is, and its place among the controllers: found together with the others where its directories are new.
+//! Shell.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ottla_api::peers::{VoterEvents, VoterTransport};
+use ottla_config::BrokerConfig;
+use ottla_env::Env;
+use ottla_metadata::{Metadata, Quorum, RaftTransport, found_cluster};
+use ottla_model::BrokerId;
+use ottla_server::cluster::{ClusterOpening, peer_settings, voters};
+use ottla_server::identity::{Identity, Known};
+use tokio::sync::mpsc;
+
+use crate::controller_listeners::ControllerListeners;
+
+/// Frames that wait while a cluster is founded; a voter asks again.
+const FRAMES_MAX: usize = 256;
+
+/// Reads who this node is. A node of several waits for the others where it has no cluster yet.
+pub async fn find(
+    env: &Env,
+    config: &BrokerConfig,
+    dirs: &[PathBuf],
+    controller: Option<&ControllerListeners>,
+) -> Result<(Identity, Option<ClusterOpening>), String> {
+    let known = Known::read(env, dirs, config)?;
+    let Some(controller) = controller.filter(|_| config.has_peers()) else {
+        return Ok((known.keep(env, None)?, None));
+    };
+    let (node_id, voters) = (BrokerId(config.node_id), voters(config));
+    let transport: Arc<dyn RaftTransport> =
+        Arc::new(VoterTransport::new(env, node_id, &voters, &peer_settings(config), &controller.voices));
+    let found = match known.cluster_id {
+        Some(_) => None,
+        None => {
+            let (sender, mut frames) = mpsc::channel(FRAMES_MAX);
+            controller.voices.follow(Arc::new(Founding(sender)));
+            Some(found_cluster(env, node_id, &voters, &transport, &mut frames).await)
+        }
+    };
+    let identity = known.keep(env, found)?;
+    let directory_id = identity.directory_ids[0].0;
+    Ok((identity, Some(ClusterOpening { quorum: Quorum { voters, directory_id, transport } })))
+}
+
+/// Hears voters before there is a quorum.
+struct Founding(mpsc::Sender<(BrokerId, Bytes)>);
+
+impl VoterEvents for Founding {
+    fn on_frame(&self, from: BrokerId, bytes: Bytes) {
+        // One that finds no room is lost, as a frame may be.
+        drop(self.0.try_send((from, bytes)));
+    }
+
+    fn on_disconnected(&self, _voter: BrokerId) {}
+}
+
+/// Hears voters from then on.
+pub struct Voting(pub Arc<Metadata>);
+
+impl VoterEvents for Voting {
+    fn on_frame(&self, from: BrokerId, bytes: Bytes) {
+        self.0.on_raft_frame(from, bytes);
+    }
+
+    fn on_disconnected(&self, voter: BrokerId) {
+        self.0.on_voter_disconnected(voter);
+    }
+}

@@ -1,0 +1,213 @@
+//! Several `ottla` processes that are one cluster, and what each of them is at a moment.
+//! Shell: processes, sockets, the clock.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::broker::{Broker as _, BrokerOptions, OttlaServer};
+use crate::failure::{Failure, Outcome, fail};
+use crate::wire::{Answer, Body, Connection};
+
+const METADATA: i16 = 3;
+const FIND_COORDINATOR: i16 = 10;
+const CREATE_TOPICS: i16 = 19;
+
+/// How long a request may take while nodes come and go.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the cluster may take to be whole again.
+const WHOLE_LIMIT: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+pub struct Nodes {
+    servers: Vec<OttlaServer>,
+    /// Where clients reach them, whether they run or not.
+    pub addresses: Vec<String>,
+}
+
+/// A topic and the cluster around it, as one node sees them.
+#[derive(Debug)]
+pub struct Map {
+    pub brokers: BTreeMap<i32, String>,
+    pub controller: i32,
+    pub leaders: Vec<i32>,
+    pub isr: Vec<Vec<i32>>,
+}
+
+impl Nodes {
+    /// Starts them at once: none is ready before a majority is there.
+    pub fn start(count: usize, overrides: &[String]) -> Outcome<Self> {
+        let held = (0..2 * count)
+            .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+            .collect::<std::io::Result<Vec<_>>>()?;
+        let ports = held
+            .iter()
+            .map(|listener| Ok(listener.local_addr()?.port()))
+            .collect::<std::io::Result<Vec<u16>>>()?;
+        drop(held);
+        let voters: Vec<String> =
+            (0..count).map(|index| format!("{}@127.0.0.1:{}", index + 1, ports[2 * index + 1])).collect();
+        let options = |index: usize| {
+            let (client, controller) = (ports[2 * index], ports[2 * index + 1]);
+            let mut all = vec![
+                format!("node.id={}", index + 1),
+                format!("listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}"),
+                "controller.listener.names=CONTROLLER".to_owned(),
+                format!("controller.quorum.voters={}", voters.join(",")),
+            ];
+            all.extend_from_slice(overrides);
+            BrokerOptions { port: Some(client), overrides: all, ..BrokerOptions::default() }
+        };
+        let servers = std::thread::scope(|scope| {
+            let starting: Vec<_> =
+                (0..count).map(|index| scope.spawn(move || OttlaServer::start(&options(index)))).collect();
+            let joined = starting
+                .into_iter()
+                .map(|one| one.join().unwrap_or_else(|_| fail("a thread that starts a node panicked")));
+            joined.collect::<Outcome<Vec<_>>>()
+        })?;
+        let addresses = (0..count).map(|index| format!("127.0.0.1:{}", ports[2 * index])).collect();
+        Ok(Self { servers, addresses })
+    }
+
+    fn server(&mut self, id: i32) -> Outcome<&mut OttlaServer> {
+        let place = usize::try_from(id - 1).ok();
+        let server = place.and_then(|place| self.servers.get_mut(place));
+        server.ok_or_else(|| Failure(format!("there is no node {id}")))
+    }
+
+    pub fn kill9(&mut self, id: i32) -> Outcome<()> {
+        self.server(id)?.kill9()
+    }
+
+    /// SIGTERM, and the wait for the end.
+    pub fn stop(&mut self, id: i32) -> Outcome<()> {
+        self.server(id)?.stop()
+    }
+
+    pub fn restart(&mut self, id: i32) -> Outcome<()> {
+        self.server(id)?.restart()
+    }
+
+    /// Stops the process where it stands, or lets it go on.
+    pub fn pause(&mut self, id: i32, is_paused: bool) -> Outcome<()> {
+        let pid = i32::try_from(self.server(id)?.pid()).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| Failure(format!("node {id} does not run")))?;
+        kill_process(pid, if is_paused { Signal::STOP } else { Signal::CONT })
+            .map_err(std::io::Error::from)?;
+        Ok(())
+    }
+
+    pub fn log_dirs(&self) -> Vec<PathBuf> {
+        self.servers.iter().map(|server| server.log_dir().to_owned()).collect()
+    }
+
+    pub fn last_output(&self, line_count: usize) -> String {
+        let one = |(id, server): (usize, &OttlaServer)| {
+            format!("--- node {id}\n{}\n", server.last_output(line_count))
+        };
+        (1..).zip(&self.servers).map(one).collect()
+    }
+
+    /// Waits until every partition of a topic has all nodes in its ISR.
+    pub fn wait_until_whole(&self, topic: &str) -> Outcome<Duration> {
+        let begin = Instant::now();
+        let mut last = String::new();
+        while begin.elapsed() < WHOLE_LIMIT {
+            match map_of_any(&self.addresses, topic) {
+                Ok(map) if map.is_whole(self.addresses.len()) => return Ok(begin.elapsed()),
+                Ok(map) => last = format!("{map:?}"),
+                Err(failure) => last = failure.to_string(),
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        fail(format!("{topic} is not whole after {WHOLE_LIMIT:?}: {last}"))
+    }
+}
+
+impl Map {
+    fn is_whole(&self, nodes: usize) -> bool {
+        self.brokers.len() == nodes
+            && !self.leaders.is_empty()
+            && self.leaders.iter().all(|leader| *leader > 0)
+            && self.isr.iter().all(|isr| isr.len() == nodes)
+    }
+
+    pub fn leader_address(&self, partition: usize) -> Option<&str> {
+        self.brokers.get(self.leaders.get(partition)?).map(String::as_str)
+    }
+}
+
+/// The map of the first node that answers.
+pub fn map_of_any(addresses: &[String], topic: &str) -> Outcome<Map> {
+    let mut last = Failure("there is no node".to_owned());
+    for address in addresses {
+        match Connection::open(address, PATIENCE).and_then(|mut open| open.map(topic)) {
+            Ok(map) => return Ok(map),
+            Err(failure) => last = failure,
+        }
+    }
+    Err(last)
+}
+
+impl Connection {
+    /// Metadata v4 of one topic.
+    pub fn map(&mut self, topic: &str) -> Outcome<Map> {
+        let answer = self.ask(METADATA, 4, Body::default().i32(1).string(topic).i8(0))?;
+        let mut answer = Answer(&answer);
+        let _throttle_ms = answer.i32()?;
+        let mut brokers = BTreeMap::new();
+        for _ in 0..answer.i32()? {
+            let (id, host, port, _rack) = (answer.i32()?, answer.string()?, answer.i32()?, answer.string()?);
+            brokers.insert(id, format!("{}:{port}", host.unwrap_or_default()));
+        }
+        let (_cluster_id, controller, _topics) = (answer.string()?, answer.i32()?, answer.i32()?);
+        let (error, _name, _is_internal) = (answer.i16()?, answer.string()?, answer.i8()?);
+        if error != 0 {
+            return fail(format!("Metadata of {topic} answered error {error}"));
+        }
+        let mut partitions = BTreeMap::new();
+        for _ in 0..answer.i32()? {
+            let (_error, index, leader) = (answer.i16()?, answer.i32()?, answer.i32()?);
+            let _replicas = ids(&mut answer)?;
+            partitions.insert(index, (leader, ids(&mut answer)?));
+        }
+        let (leaders, isr) = partitions.into_values().unzip();
+        Ok(Map { brokers, controller, leaders, isr })
+    }
+
+    /// FindCoordinator v1 of a group: the node and its address.
+    pub fn coordinator(&mut self, group: &str) -> Outcome<(i32, String)> {
+        let answer = self.ask(FIND_COORDINATOR, 1, Body::default().string(group).i8(0))?;
+        let mut answer = Answer(&answer);
+        let (_throttle_ms, error, _text) = (answer.i32()?, answer.i16()?, answer.string()?);
+        if error != 0 {
+            return fail(format!("FindCoordinator answered error {error}"));
+        }
+        let (id, host, port) = (answer.i32()?, answer.string()?, answer.i32()?);
+        Ok((id, format!("{}:{port}", host.unwrap_or_default())))
+    }
+
+    /// CreateTopics v2 with so many replicas.
+    pub fn create_replicated_topic(&mut self, topic: &str, partitions: i32, replicas: i16) -> Outcome<()> {
+        let body = Body::default().i32(1).string(topic).i32(partitions).i16(replicas).i32(0).i32(1);
+        let body = body.string("min.insync.replicas").string("2");
+        let answer = self.ask(CREATE_TOPICS, 2, body.i32(30_000).i8(0))?;
+        let mut answer = Answer(&answer);
+        let (_throttle_ms, _count, _name) = (answer.i32()?, answer.i32()?, answer.string()?);
+        match (answer.i16()?, answer.string()?) {
+            (0, _) => Ok(()),
+            (code, message) => {
+                fail(format!("creating {topic}: error {code}, {}", message.unwrap_or_default()))
+            }
+        }
+    }
+}
+
+fn ids(answer: &mut Answer<'_>) -> Outcome<Vec<i32>> {
+    let count = answer.i32()?;
+    (0..count).map(|_| answer.i32()).collect()
+}
