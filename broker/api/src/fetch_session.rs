@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, TopicId, TopicName};
+use ottla_replica::FollowerState;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::fetch_session_cache::{SHARD_COUNT, Shard};
@@ -31,6 +32,7 @@ pub struct FetchParams {
     pub fetch_offset: i64,
     pub last_fetched_epoch: i32,
     pub partition_max_bytes: i32,
+    pub follower: FollowerState,
 }
 
 /// What a response says of one partition, as far as sessions care.
@@ -338,6 +340,7 @@ mod tests {
             fetch_offset,
             last_fetched_epoch: -1,
             partition_max_bytes: 100,
+            follower: FollowerState::UNSAID,
         }
     }
 

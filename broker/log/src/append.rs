@@ -438,8 +438,11 @@ impl UnifiedLog {
                 }
             }
         }
-        // A follower's first batch may lie above the end of the log.
-        let base_offset = roll.first_offset.max(self.log_end_offset());
+        // A follower's first batch may lie above the end of the log: what is between is gone at its leader. A start
+        // takes a segment that does not begin where the last one ends for the rest of a lost one.
+        let log_end = self.log_end_offset();
+        let is_in_reach = roll.last_offset - log_end <= i64::from(i32::MAX);
+        let base_offset = if is_in_reach { log_end } else { roll.first_offset.max(log_end) };
         Ok(self.roll(writer, base_offset, roll.config, roll.now_ms)?)
     }
 

@@ -317,6 +317,16 @@ impl LogDir {
         written
     }
 
+    /// The log begins anew, before where it began.
+    pub fn lower_log_start(&self, partition: &TopicPartition, offset: Offset) -> Result<(), WriteFailure> {
+        let mut starts = self.log_starts.lock();
+        match starts.get_mut(partition) {
+            Some(known) if *known > offset => *known = offset,
+            _ => return Ok(()),
+        }
+        self.write_offsets(names::LOG_START_CHECKPOINT, &starts)
+    }
+
     pub fn cleaned_to(&self, partition: &TopicPartition) -> Option<Offset> {
         self.cleaned.lock().get(partition).copied()
     }

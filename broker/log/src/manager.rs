@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
-use ottla_env::{Env, Monotonic};
+use ottla_env::{Clock, Env, Monotonic};
 use ottla_model::{Offset, TopicId, TopicPartition};
 use parking_lot::{Mutex, RwLock};
 
@@ -57,6 +57,11 @@ pub struct DirState {
 }
 
 impl LogManager {
+    /// The clock of all logs.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.env.clock
+    }
+
     /// Locks the directories and finds the partitions in them. After a clean stop no folder is
     /// opened; after another, all are put in order before this returns.
     pub fn open(
@@ -425,6 +430,11 @@ impl LogManager {
     fn remove_later(&self, folder: PathBuf) {
         let disk = self.shared.env.disk.clone();
         self.shared.flusher.run(Box::new(move || remove_folder(&*disk, &folder)));
+    }
+
+    /// Does work that waits for the disk on a thread that may, in the order in which it is given.
+    pub fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+        self.shared.flusher.run(work);
     }
 
     /// High watermarks as the last `write_high_watermarks` left them.

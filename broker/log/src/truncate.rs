@@ -39,6 +39,9 @@ impl UnifiedLog {
             return Err(ChangeError::Deleted);
         }
         if offset >= self.log_end_offset() {
+            // A leader that appended nothing left its epoch here (KAFKA-10706).
+            let log_end = self.log_end_offset();
+            self.epochs.truncate_from_end(&mut writer.turn, log_end);
             return Ok(());
         }
         let segments = self.segments.load_full();
@@ -125,6 +128,8 @@ impl UnifiedLog {
     }
 
     fn start_again_at(self: &Arc<Self>, writer: &mut Writer, offset: Offset) -> Result<(), ChangeError> {
+        // Before anything goes: the next start must not wait for records up to where this log began.
+        self.dir.lower_log_start(&self.partition, offset)?;
         writer.begin_truncation();
         // Readers first: none may look for a file that is about to go.
         self.bounds.restart_at(&mut writer.turn, offset);

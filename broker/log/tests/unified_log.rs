@@ -418,6 +418,69 @@ fn truncation_takes_back_records_epochs_and_producers() {
 }
 
 #[test]
+fn p4_an_epoch_that_began_and_appended_nothing_goes_with_a_truncation_at_the_end() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let manager = open(&disk);
+    let log = log_of(&manager, LogConfig::default());
+    append(&log, batch(&["a", "b"])).expect("stored");
+    // Two elections in a row, and nothing was appended in either.
+    log.assign_epoch(LeaderEpoch(4));
+    log.assign_epoch(LeaderEpoch(6));
+    assert_eq!(log.latest_epoch(), Some(LeaderEpoch(6)));
+    log.truncate_to(Offset(2)).expect("cut");
+    assert_eq!(log.latest_epoch(), Some(LeaderEpoch(0)));
+    assert_eq!(log.end_offset_for_epoch(LeaderEpoch(0)), Some((LeaderEpoch(0), Offset(2))));
+    log.assign_epoch(LeaderEpoch(6));
+    log.truncate_to(Offset(9)).expect("behind the end");
+    assert_eq!((log.latest_epoch(), log.log_end_offset()), (Some(LeaderEpoch(0)), Offset(2)));
+}
+
+#[test]
+fn a_follower_s_segments_leave_no_hole_where_its_leader_s_records_are_gone() {
+    let faulty = FaultyDisk::new(8);
+    let disk: Arc<dyn Disk> = Arc::new(faulty.clone());
+    let config = || LogConfig { segment_bytes: 400, ..LogConfig::default() };
+    let from_leader = |offset: i64| {
+        let mut builder = BatchBuilder::new().base_offset(Offset(offset)).leader_epoch(LeaderEpoch(3));
+        builder.append(NOW, None, Some(format!("v{offset}").as_bytes()), &[]);
+        builder.build()
+    };
+    let manager = open(&disk);
+    let log = log_of(&manager, config());
+    let offsets: Vec<i64> = (0..30).map(|n| n * 7).collect();
+    for offset in &offsets {
+        log.append_as_follower(from_leader(*offset), NOW).expect("stored");
+    }
+    assert!(log.segment_count() > 3);
+    let expected: Vec<String> = offsets.iter().map(|offset| format!("v{offset}")).collect();
+    assert_eq!(read_all(&log), expected);
+    drop((log, manager));
+    faulty.kill();
+    let manager = open(&disk);
+    let log = log_of(&manager, config());
+    assert_eq!(read_all(&log), expected, "what a start found");
+    assert_eq!((log.log_end_offset(), log.latest_epoch()), (Offset(29 * 7 + 1), Some(LeaderEpoch(3))));
+}
+
+#[test]
+fn a_log_that_begins_anew_before_its_start_does_so_after_a_restart_too() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let manager = open(&disk);
+    let log = log_of(&manager, LogConfig::default());
+    append(&log, batch(&["a", "b", "c", "d"])).expect("stored");
+    log.on_high_watermark(Offset(4));
+    log.delete_records(Offset(3)).expect("below the high watermark");
+    log.truncate_to(Offset(1)).expect("cut");
+    append(&log, batch(&["x"])).expect("stored");
+    manager.clean_shutdown();
+    drop((log, manager));
+    let manager = open(&disk);
+    let log = log_of(&manager, LogConfig::default());
+    assert_eq!((log.log_start_offset(), log.log_end_offset()), (Offset(1), Offset(2)));
+    assert_eq!(read_all(&log), ["x"]);
+}
+
+#[test]
 fn transactions_hold_the_stable_offset_and_leave_an_index_of_aborts() {
     let faulty = FaultyDisk::new(8);
     let disk: Arc<dyn Disk> = Arc::new(faulty.clone());

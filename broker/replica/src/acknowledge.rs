@@ -101,10 +101,10 @@ pub(crate) fn progress(
                 false => Progress::Replicating,
             };
         }
-        if leader.is_under_min_isr(min_isr) {
+        if leader.is_maximally_under_min_isr(min_isr) {
             return Progress::Done(Err(NotAcknowledged::NotEnoughReplicas));
         }
-        needs_disk |= durability.needs_disk(leader.isr_count());
+        needs_disk |= durability.needs_disk(leader.maximal_isr_count());
     }
     if !needs_disk || gate.is_durable(end) {
         Progress::Done(Ok(()))

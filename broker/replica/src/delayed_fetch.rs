@@ -4,13 +4,13 @@
 use ottla_log::{Position, UnifiedLog};
 use ottla_model::{LeaderEpoch, Offset};
 
-use crate::read::{FetchIsolation, ReadRequest};
+use crate::read::{FetchIsolation, ReadRequest, Reader};
 use crate::tail::Look;
 use crate::wake::LogPlace;
 
 /// A fetch that found too little at its first look.
 pub struct DelayedFetch {
-    isolation: FetchIsolation,
+    reader: Reader,
     min_bytes: u64,
     /// Where each partition's first batch begins; `None` when that cannot be said, which ends the wait.
     starts: Vec<Option<Position>>,
@@ -25,9 +25,9 @@ struct Available {
 }
 
 impl DelayedFetch {
-    pub fn new(requests: &[ReadRequest], isolation: FetchIsolation, min_bytes: usize) -> DelayedFetch {
+    pub fn new(requests: &[ReadRequest], reader: Reader, min_bytes: usize) -> DelayedFetch {
         let starts = requests.iter().map(start_of).collect();
-        DelayedFetch { isolation, min_bytes: min_bytes as u64, starts }
+        DelayedFetch { reader, min_bytes: min_bytes as u64, starts }
     }
 
     /// `Found`: the fetch is to be answered with what can be read now, which may be an error.
@@ -44,6 +44,10 @@ impl DelayedFetch {
         if bytes >= self.min_bytes {
             return Look::Found(());
         }
+        if let Reader::Follower(_) = self.reader {
+            // Whatever is appended is for a follower, and so is a high watermark that moved.
+            return Look::Any;
+        }
         // What is missing cannot come before one of the partitions has grown by its part of it.
         let part = (self.min_bytes - bytes).div_ceil(requests.len().max(1) as u64);
         let places = self.starts.iter().flatten().zip(&available);
@@ -56,15 +60,19 @@ impl DelayedFetch {
     fn available(&self, request: &ReadRequest, start: &Position) -> Option<Available> {
         let led = request.partition.led(request.current_leader_epoch).ok()?;
         let log = led.log();
-        let end_offset = match self.isolation {
-            FetchIsolation::ReadUncommitted => led.high_watermark(),
-            FetchIsolation::ReadCommitted => led.last_stable_offset(),
+        let end_offset = match self.reader {
+            Reader::Consumer(FetchIsolation::ReadUncommitted) => led.high_watermark(),
+            Reader::Consumer(FetchIsolation::ReadCommitted) => led.last_stable_offset(),
+            // A follower hears at once of a high watermark that it does not know (KIP-1166).
+            Reader::Follower(_) if led.high_watermark().0 > request.follower.high_watermark => return None,
+            Reader::Follower(_) => log.log_end_offset(),
         };
-        if is_diverging(log, request) || start.offset > end_offset {
+        if is_diverging(log, request) || start.offset > log.log_end_offset() {
             return None;
         }
-        if start.offset == end_offset {
-            // The next segment may have begun: what comes is behind it.
+        if start.offset >= end_offset {
+            // The next segment may have begun: what comes is behind it. And a reader may be ahead of what this leader
+            // knows to be committed.
             return Some(Available { bytes: 0, grown_bytes: 0 });
         }
         let end = log.position_of(end_offset).ok()?;
@@ -102,8 +110,11 @@ mod tests {
     use super::*;
     use crate::acknowledge::{Acks, Durability};
     use crate::partition::Partition;
+    use crate::read::FollowerState;
     use crate::tail::{TailWait, Woken};
     use crate::test_world::{World, append, batch};
+
+    const CONSUMER: Reader = Reader::Consumer(FetchIsolation::ReadUncommitted);
 
     fn request(partition: &Arc<Partition>, fetch_offset: i64, partition_max_bytes: usize) -> ReadRequest {
         ReadRequest {
@@ -112,11 +123,12 @@ mod tests {
             current_leader_epoch: -1,
             last_fetched_epoch: -1,
             partition_max_bytes: partition_max_bytes as i32,
+            follower: FollowerState::UNSAID,
         }
     }
 
     fn is_enough(requests: &[ReadRequest], min_bytes: usize) -> bool {
-        let delayed = DelayedFetch::new(requests, FetchIsolation::ReadUncommitted, min_bytes);
+        let delayed = DelayedFetch::new(requests, CONSUMER, min_bytes);
         matches!(delayed.look(requests), Look::Found(()))
     }
 
@@ -151,7 +163,7 @@ mod tests {
         let partitions = worlds.each_ref().map(|world| world.alone(Durability::Os));
         let one = batch(1).len();
         let requests = partitions.each_ref().map(|partition| request(partition, 0, 1 << 20));
-        let delayed = DelayedFetch::new(&requests, FetchIsolation::ReadUncommitted, 4 * one);
+        let delayed = DelayedFetch::new(&requests, CONSUMER, 4 * one);
         let wait = TailWait::new(partitions.to_vec(), worlds[0].deadline(Duration::from_secs(1)));
         let mut wait = Box::pin(wait.until(|woken| match woken {
             Woken::Append => delayed.look(&requests),

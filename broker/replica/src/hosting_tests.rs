@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ottla_config::DynamicBrokerConfig;
 use ottla_metadata::{Image, ImageListener, Working};
-use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, TopicId};
+use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, TopicId};
 use ottla_protocol::StrBytes;
 use ottla_protocol::records::metadata::{
     MetadataRecord, PartitionChangeRecord, PartitionRecord, RemoveTopicRecord, TopicRecord,
@@ -17,7 +17,7 @@ use crate::metrics::ReplicaMetrics;
 use crate::partition::Unavailable;
 use crate::replica_manager::ReplicaManager;
 use crate::role::Role;
-use crate::test_world::{B, ID, ME, World, append, high_watermark, poll};
+use crate::test_world::{B, ID, ME, World, append, fetched, high_watermark, poll};
 
 struct Hosts {
     world: World,
@@ -131,7 +131,7 @@ fn leaders_come_and_go_with_the_image() {
     hosts.change(0, ME, &[ME, B]);
     assert_eq!(partition.leader_epoch(), LeaderEpoch(2));
     assert!(Arc::ptr_eq(&partition, &hosts.replicas.partition("t", 0).expect("hosted")));
-    assert!(partition.on_follower_end(B, Offset(2)));
+    fetched(&partition, B, 2);
     assert_eq!(high_watermark(&partition), 2);
 }
 

@@ -16,30 +16,47 @@ pub mod acknowledge;
 pub mod config;
 pub mod delayed_fetch;
 pub mod error_codes;
+mod fetch_apply;
+mod fetch_plan;
+#[cfg(test)]
+mod fetch_plan_tests;
+mod fetch_step;
+mod fetcher;
 pub mod flush_gate;
+pub mod following;
 pub mod high_watermark;
 #[cfg(test)]
 mod hosting_tests;
 pub mod isr;
+pub mod isr_changes;
+mod leading;
 pub mod metrics;
 pub mod partition;
 pub mod partition_map;
 #[cfg(test)]
 mod partition_tests;
 pub mod read;
+#[cfg(test)]
+mod replica_history;
 pub mod replica_manager;
+pub mod replica_progress;
+pub mod replication;
 pub mod role;
 pub mod tail;
 #[cfg(test)]
 mod test_world;
 mod topic_logs;
+pub mod truncation;
 pub mod wake;
 
 pub use acknowledge::{Acks, AllAcknowledged, Durability, NotAcknowledged, Pending};
 pub use delayed_fetch::DelayedFetch;
 pub use partition::{AppendRefused, Appended, Led, Partition, Unavailable};
 pub use partition_map::PartitionMap;
-pub use read::{FetchIsolation, PartitionRead, ReadRequest, read};
+pub use read::{
+    FetchIsolation, FollowerState, PartitionRead, ReadRequest, Reader, ReplicaReader, Standing, read,
+};
 pub use replica_manager::{Hosted, HostedTopic, ReplicaManager};
+pub use replication::{OtherNodes, ReplicaCounts};
 pub use role::{Assignment, Role};
 pub use tail::{Look, TailWait, Woken};

@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 
 use crate::acknowledge::{Acks, NotAcknowledged, Pending, Progress, Rule, progress};
 use crate::flush_gate::FlushGate;
-use crate::high_watermark::{self, Bounds};
+use crate::high_watermark::Bounds;
 use crate::role::{Assignment, Leader, Offline, OfflineReason, Role};
 use crate::topic_logs::TopicLogs;
 use crate::wake::{LogPlace, WaitList};
@@ -29,12 +29,12 @@ use crate::wake::{LogPlace, WaitList};
 pub struct Partition {
     pub name: TopicPartition,
     pub topic_id: TopicId,
-    topic: Arc<TopicLogs>,
+    pub(crate) topic: Arc<TopicLogs>,
     role: ArcSwap<Role>,
     /// Set when something first needs it: an idle partition costs nothing.
     opened: OnceLock<Opened>,
     /// Held while the log is opened and while the role changes.
-    changing: Mutex<()>,
+    pub(crate) changing: Mutex<()>,
     /// The log directory failed: whatever the image says, nothing is served until a restart.
     is_failed: AtomicBool,
     pub(crate) readers: WaitList,
@@ -43,9 +43,9 @@ pub struct Partition {
 /// As `Role`: what an idle partition takes of memory.
 const _: () = assert!(size_of::<Partition>() <= 136, "a partition is small");
 
-struct Opened {
-    log: Arc<UnifiedLog>,
-    gate: Arc<FlushGate>,
+pub(crate) struct Opened {
+    pub(crate) log: Arc<UnifiedLog>,
+    pub(crate) gate: Arc<FlushGate>,
 }
 
 /// What became of an append, and what its acknowledgement waits for.
@@ -104,11 +104,11 @@ impl From<AppendError> for AppendRefused {
 /// A partition while this broker leads it: the role and the log that belong together.
 pub struct Led<'a> {
     role: Guard<Arc<Role>>,
-    opened: &'a Opened,
+    pub(crate) opened: &'a Opened,
 }
 
 impl Led<'_> {
-    fn leader(&self) -> &Leader {
+    pub(crate) fn leader(&self) -> &Leader {
         match &**self.role {
             Role::Leader(leader) => leader,
             Role::Follower(_) | Role::Offline(_) => unreachable!("checked when it was made"),
@@ -187,13 +187,30 @@ impl Partition {
         self.role.load().epoch()
     }
 
+    /// Whom this replica follows, and in which leader epoch.
+    pub fn follows(&self) -> Option<(BrokerId, LeaderEpoch)> {
+        match &**self.role.load() {
+            Role::Follower(follower) => Some((follower.leader()?, follower.epoch())),
+            Role::Leader(_) | Role::Offline(_) => None,
+        }
+    }
+
+    /// Whether another broker has a replica, as far as this one knows.
+    pub fn is_replicated(&self) -> bool {
+        match &**self.role.load() {
+            Role::Leader(leader) => !leader.is_only_replica(),
+            Role::Follower(_) => true,
+            Role::Offline(_) => false,
+        }
+    }
+
     /// The replica's log whatever the role, opened when it is first needed.
     pub fn log(&self) -> Result<&Arc<UnifiedLog>, Unavailable> {
         self.opened().map(|opened| &opened.log)
     }
 
     #[inline]
-    fn opened(&self) -> Result<&Opened, Unavailable> {
+    pub(crate) fn opened(&self) -> Result<&Opened, Unavailable> {
         match self.opened.get() {
             Some(opened) => Ok(opened),
             None => self.open(),
@@ -212,7 +229,11 @@ impl Partition {
         })?;
         let gate = Arc::new(FlushGate::new(log.flushed_offset()));
         log.set_flush_listener(Some(Arc::new(GateListener(gate.clone()))));
-        self.begin(&self.role.load(), None, &log);
+        let role = self.role.load();
+        // Alone, this replica knows all that is committed.
+        let is_alone = role.leader().is_some_and(Leader::is_only_replica);
+        let known = if is_alone { None } else { self.topic.checkpointed_high_watermark(&self.name) };
+        self.begin(&role, known, &log);
         let opened = self.opened.get_or_init(|| Opened { log, gate });
         if opened.log.is_dir_offline() {
             self.on_dir_failure();
@@ -224,7 +245,14 @@ impl Partition {
     fn begin(&self, role: &Role, known: Option<Offset>, log: &UnifiedLog) {
         let (log_start, log_end) = (log.log_start_offset(), log.log_end_offset());
         match role {
-            Role::Leader(leader) => leader.begin(known, log_start, log_end, self.topic.min_isr()),
+            Role::Leader(leader) => {
+                if !leader.is_only_replica() {
+                    // A follower may have records of an epoch that is not in this log, and asks where it ends
+                    // (`Partition.makeLeader`).
+                    log.assign_epoch(leader.epoch());
+                }
+                leader.begin(known, log_start, log_end, self.topic.min_isr());
+            }
             Role::Follower(follower) => {
                 let high_watermark = known.unwrap_or(log_start).clamp(log_start, log_end);
                 follower.set_high_watermark(high_watermark);
@@ -341,7 +369,7 @@ impl Partition {
     }
 
     fn progress_in(&self, leader: &Leader, gate: &FlushGate, end: Offset, rule: Rule) -> Progress {
-        progress(leader, gate, end, rule, self.topic.durability, self.topic.min_isr())
+        progress(leader, gate, end, rule, self.topic.durability(), self.topic.min_isr())
     }
 
     pub(crate) fn progress(&self, leader: &Leader, end: Offset, rule: Rule) -> Progress {
@@ -377,32 +405,7 @@ impl Partition {
         self.led(-1).map(|led| led.last_stable_offset())
     }
 
-    /// A follower has fetched up to `end`: what all in-sync replicas have is committed. False when this
-    /// broker does not lead, or `follower` is no replica.
-    pub fn on_follower_end(&self, follower: BrokerId, end: Offset) -> bool {
-        let Ok(led) = self.led(-1) else { return false };
-        let is_replica = led.leader().on_follower_end(follower, end);
-        if is_replica {
-            self.advance(led.leader(), led.opened);
-        }
-        is_replica
-    }
-
-    /// A leader elsewhere has committed up to `leaders`; only once this log is cut to the leader's.
-    pub fn on_leader_high_watermark(&self, leaders: Offset) -> Result<(), Unavailable> {
-        let opened = self.opened()?;
-        if let Role::Follower(follower) = &**self.role.load() {
-            let log = &opened.log;
-            let (log_start, log_end) = (log.log_start_offset(), log.log_end_offset());
-            let high_watermark = high_watermark::of_follower(leaders, log_start, log_end);
-            let bounds = Bounds { log_start, high_watermark, log_end }.checked();
-            follower.set_high_watermark(bounds.high_watermark);
-            log.on_high_watermark(bounds.high_watermark);
-        }
-        Ok(())
-    }
-
-    fn advance(&self, leader: &Leader, opened: &Opened) {
+    pub(crate) fn advance(&self, leader: &Leader, opened: &Opened) {
         let log = &opened.log;
         let range = || (log.log_start_offset(), log.log_end_offset());
         if leader.advance(range, self.topic.min_isr()) {
@@ -413,7 +416,7 @@ impl Partition {
     }
 
     /// Wakes the fetches that may have enough now. What they may read ends at the log's end at the latest.
-    fn wake_readers(&self, log: &UnifiedLog) {
+    pub(crate) fn wake_readers(&self, log: &UnifiedLog) {
         if self.readers.is_waited_for() {
             let reached = log.position_of(log.log_end_offset());
             self.readers.wake(reached.map_or(LogPlace::END, LogPlace::from));
@@ -422,28 +425,27 @@ impl Partition {
 
     /// The controller says who leads and who replicates.
     pub(crate) fn assign(&self, node: BrokerId, assignment: &Assignment<'_>) {
-        let same = {
-            let role = self.role.load();
-            match role.leader() {
-                Some(leader)
-                    if leader.epoch() == assignment.leader_epoch && assignment.leader == Some(node) =>
+        let now = self.topic.now();
+        let role = self.role.load();
+        let is_same_epoch = role.epoch() == assignment.leader_epoch;
+        match &**role {
+            Role::Leader(leader) if is_same_epoch && assignment.leader == Some(node) => {
+                if leader.set_isr(node, assignment, now)
+                    && let Some(opened) = self.opened.get()
                 {
-                    leader.set_isr(node, assignment);
-                    true
-                }
-                _ => false,
-            }
-        };
-        match (same, self.opened.get()) {
-            (true, Some(opened)) => {
-                if let Some(leader) = self.role.load().leader() {
                     self.advance(leader, opened);
+                    // How many must have it has changed: who waits looks again.
+                    opened.gate.wake_all();
                 }
-                // How many must have it has changed: who waits looks again.
-                opened.gate.wake_all();
             }
-            (true, None) => {}
-            (false, _) => self.set_role(assignment.role_of(node)),
+            Role::Follower(follower)
+                if is_same_epoch
+                    && assignment.leader == follower.leader()
+                    && assignment.is_hosted_by(node) => {}
+            _ => {
+                drop(role);
+                self.set_role(assignment.role_of(node, now));
+            }
         }
     }
 

@@ -7,13 +7,14 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use ottla_log::{AppendError, AppendOrigin};
-use ottla_model::{LeaderEpoch, Offset};
+use ottla_model::{ErrorCode, LeaderEpoch, Offset};
 
 use crate::acknowledge::{Acks, AllAcknowledged, Durability, NotAcknowledged, Pending};
+use crate::delayed_fetch::DelayedFetch;
 use crate::partition::{AppendRefused, Partition, Unavailable};
-use crate::read::{FetchIsolation, ReadRequest, read};
-use crate::tail::{TailWait, Woken};
-use crate::test_world::{Assigned, B, C, ME, NOW, World, append, batch, high_watermark, poll};
+use crate::read::{FetchIsolation, FollowerState, ReadRequest, Reader, read};
+use crate::tail::{Look, TailWait, Woken};
+use crate::test_world::{Assigned, B, C, ME, NOW, World, append, batch, fetched, high_watermark, poll};
 
 /// An acks=all append that waits.
 fn waiting(partition: &Arc<Partition>) -> Pending {
@@ -55,10 +56,10 @@ fn the_slowest_in_sync_replica_decides_what_is_committed_and_acknowledged() {
     let world = World::new();
     let partition = world.partition(Durability::SurviveOne, 1, &Assigned::led_by(ME, 0, &[ME, B, C]));
     let mut all = one(waiting(&partition));
-    assert!(partition.on_follower_end(B, Offset(1)));
+    fetched(&partition, B, 1);
     assert!(is_waiting(&mut all));
     assert_eq!(high_watermark(&partition), 0);
-    assert!(partition.on_follower_end(C, Offset(1)));
+    fetched(&partition, C, 1);
     assert_eq!(poll(&mut all), Some(vec![Ok(())]), "a second replica has it: no sync is needed");
     assert_eq!(high_watermark(&partition), 1);
     let request = ReadRequest {
@@ -67,10 +68,41 @@ fn the_slowest_in_sync_replica_decides_what_is_committed_and_acknowledged() {
         current_leader_epoch: -1,
         last_fetched_epoch: -1,
         partition_max_bytes: 1 << 20,
+        follower: FollowerState::UNSAID,
     };
     append(&partition, 1, Acks::Leader).expect("led here");
-    let found = &read(&[request], FetchIsolation::ReadUncommitted, 1 << 20)[0];
+    let found = &read(&[request], Reader::Consumer(FetchIsolation::ReadUncommitted), 1 << 20)[0];
     assert_eq!((found.high_watermark, found.data.as_ref().map(|slice| slice.next_offset.0)), (1, Some(1)));
+}
+
+#[test]
+fn a_reader_ahead_of_what_a_new_leader_knows_to_be_committed_waits_for_it() {
+    let world = World::new();
+    let partition = world.partition(Durability::Os, 1, &Assigned::led_by(ME, 0, &[ME, B]));
+    append(&partition, 3, Acks::Leader).expect("led here");
+    let request = |fetch_offset| ReadRequest {
+        partition: partition.clone(),
+        fetch_offset,
+        current_leader_epoch: -1,
+        last_fetched_epoch: -1,
+        partition_max_bytes: 1 << 20,
+        follower: FollowerState::UNSAID,
+    };
+    let reader = Reader::Consumer(FetchIsolation::ReadUncommitted);
+    let found = |offset| {
+        let one = read(&[request(offset)], reader, 1 << 20).pop().expect("an answer");
+        (one.error, one.record_bytes())
+    };
+    assert_eq!(high_watermark(&partition), 0);
+    for offset in 0..=3 {
+        assert_eq!(found(offset), (ErrorCode::None, 0));
+        let requests = [request(offset)];
+        let delayed = DelayedFetch::new(&requests, reader, 1);
+        assert!(!matches!(delayed.look(&requests), Look::Found(())), "offset {offset} is waited for");
+    }
+    assert_eq!(found(4), (ErrorCode::OffsetOutOfRange, 0), "where the log does not reach");
+    fetched(&partition, B, 3);
+    assert!(found(2).1 > 0);
 }
 
 #[test]
@@ -78,7 +110,7 @@ fn fsync_durability_asks_for_the_disk_though_replicas_have_it() {
     let world = World::new();
     let partition = world.partition(Durability::Fsync, 1, &Assigned::led_by(ME, 0, &[ME, B]));
     let mut all = one(waiting(&partition));
-    assert!(partition.on_follower_end(B, Offset(1)));
+    fetched(&partition, B, 1);
     assert!(is_waiting(&mut all));
     world.sync();
     assert_eq!(poll(&mut all), Some(vec![Ok(())]));
@@ -107,7 +139,7 @@ fn too_few_in_sync_replicas_refuse_before_the_append_and_after_it() {
     assert_eq!((end, high_watermark(&partition)), (Offset(1), 0), "it is not committed (KIP-966)");
     assigned(&[ME, B]).reach(&partition);
     let mut all = one(waiting(&partition));
-    assert!(partition.on_follower_end(B, Offset(2)));
+    fetched(&partition, B, 2);
     assigned(&[ME]).reach(&partition);
     assert_eq!(poll(&mut all), Some(vec![Err(NotAcknowledged::NotEnoughReplicas)]));
 }
@@ -171,7 +203,6 @@ fn a_follower_serves_and_appends_nothing() {
     assert!(matches!(refused, Err(AppendRefused::Unavailable(Unavailable::NotLeader))));
     assert_eq!(partition.high_watermark(), Err(Unavailable::NotLeader));
     assert_eq!(partition.role().high_watermark(), Some(Offset(3)), "what was committed is known to be");
-    assert!(!partition.on_follower_end(B, Offset(3)));
     Assigned::led_by(ME, 2, &[ME, B]).reach(&partition);
     assert_eq!(high_watermark(&partition), 3);
 }
@@ -185,7 +216,7 @@ fn a_leader_that_knew_nothing_is_not_asked_for_its_latest_offset_too_early() {
     let partition = world.partition(Durability::Os, 1, &Assigned::led_by(ME, 4, &[ME, B]));
     assert_eq!(high_watermark(&partition), 0);
     assert!(!partition.led(4).expect("led here").is_latest_known());
-    assert!(partition.on_follower_end(B, Offset(3)));
+    fetched(&partition, B, 3);
     assert!(partition.led(4).expect("led here").is_latest_known());
 }
 
@@ -196,9 +227,15 @@ fn a_follower_takes_its_leader_s_high_watermark_within_its_log() {
     append(&partition, 3, Acks::Leader).expect("led here");
     drop(partition);
     let partition = world.partition(Durability::Os, 1, &Assigned::led_by(B, 1, &[ME, B]));
-    partition.on_leader_high_watermark(Offset(2)).expect("a healthy disk");
-    assert_eq!(partition.role().high_watermark(), Some(Offset(2)));
-    partition.on_leader_high_watermark(Offset(9)).expect("a healthy disk");
+    let fetch = |leaders| {
+        let nothing = bytes::Bytes::new();
+        partition
+            .append_fetched(LeaderEpoch(1), Offset(3), nothing, Offset(leaders), NOW)
+            .expect("it follows")
+    };
+    assert_eq!(fetch(2).high_watermark, Offset(2));
+    assert_eq!(fetch(9).high_watermark, Offset(3));
+    assert_eq!(fetch(1).high_watermark, Offset(3), "what was committed is known to be");
     assert_eq!(partition.role().high_watermark(), Some(Offset(3)));
 }
 
@@ -260,7 +297,7 @@ fn what_is_done_when_the_deadline_passes_is_acknowledged() {
     let partition = world.partition(Durability::SurviveOne, 1, &Assigned::led_by(ME, 0, &[ME, B]));
     let pending = vec![waiting(&partition), waiting(&partition)];
     let mut all = AllAcknowledged::until(pending, world.deadline(Duration::ZERO));
-    assert!(partition.on_follower_end(B, Offset(1)));
+    fetched(&partition, B, 1);
     assert_eq!(poll(&mut all), Some(vec![Ok(()), Err(NotAcknowledged::TimedOut)]));
 }
 
@@ -308,9 +345,9 @@ fn what_was_deleted_of_a_log_is_below_its_high_watermark() {
     let world = World::new();
     let partition = world.partition(Durability::Os, 1, &Assigned::led_by(ME, 0, &[ME, B]));
     append(&partition, 5, Acks::Leader).expect("led here");
-    assert!(partition.on_follower_end(B, Offset(4)));
+    fetched(&partition, B, 4);
     partition.log().expect("healthy").delete_records(Offset(4)).expect("below the high watermark");
     append(&partition, 1, Acks::Leader).expect("led here");
-    assert!(partition.on_follower_end(B, Offset(2)), "a follower that lost its log starts again");
+    fetched(&partition, B, 2);
     assert_eq!(high_watermark(&partition), 4);
 }

@@ -1,19 +1,81 @@
 //! What a fetch may see of each partition: epochs checked, within the high watermark and the fetch's limits.
 //! Core over the log's interface. Rules are those of `kafka.server.ReplicaManager.readFromLog` (KIP-74,
-//! KIP-320, KIP-98). A read_committed fetch ends at the last stable offset.
+//! KIP-320, KIP-98). A read_committed fetch ends at the last stable offset, a follower's at the end of the log.
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
+use ottla_env::Monotonic;
 use ottla_log::{AbortedTxn, ReadLimits, ReadSlice};
-use ottla_model::{ErrorCode, LeaderEpoch, Offset};
+use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset};
 
 use crate::error_codes;
-use crate::partition::Partition;
+use crate::partition::{Led, Partition};
+use crate::replica_progress::FollowerFetch;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FetchIsolation {
     ReadUncommitted,
     ReadCommitted,
+}
+
+/// Who reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reader {
+    Consumer(FetchIsolation),
+    Follower(ReplicaReader),
+}
+
+/// A broker that copies the partitions it follows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReplicaReader {
+    pub id: BrokerId,
+    /// Of the registration that fetches (KIP-903); -1: it did not say.
+    pub broker_epoch: i64,
+    pub standing: Standing,
+    /// When the request came; `None` for a second look at it, which proves nothing new.
+    pub received: Option<Monotonic>,
+    /// `replica.lag.time.max.ms`.
+    pub lag_time_max: Duration,
+}
+
+/// What the image says of a broker that fetches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// It may be in sync.
+    Eligible,
+    /// It is unknown, fenced or stopping.
+    NotEligible,
+    /// A later registration of the same id is there: what this one fetches counts for nothing.
+    Stale,
+}
+
+impl Reader {
+    pub fn is_follower(self) -> bool {
+        matches!(self, Reader::Follower(_))
+    }
+
+    /// For a later look at the same request.
+    pub fn again(self) -> Reader {
+        match self {
+            Reader::Follower(replica) => Reader::Follower(ReplicaReader { received: None, ..replica }),
+            Reader::Consumer(_) => self,
+        }
+    }
+}
+
+/// What a follower says of its replica of one partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FollowerState {
+    /// -1: it does not say.
+    pub log_start_offset: i64,
+    /// The high watermark that it knows; -1: none yet; the largest number: it does not say (KIP-1166).
+    pub high_watermark: i64,
+}
+
+impl FollowerState {
+    pub const UNSAID: FollowerState = FollowerState { log_start_offset: -1, high_watermark: i64::MAX };
 }
 
 /// What is requested of one partition.
@@ -24,6 +86,8 @@ pub struct ReadRequest {
     pub current_leader_epoch: i32,
     pub last_fetched_epoch: i32,
     pub partition_max_bytes: i32,
+    /// Of a follower's fetch.
+    pub follower: FollowerState,
 }
 
 /// What one partition answers.
@@ -63,14 +127,14 @@ impl PartitionRead {
 
 /// Reads all partitions of a fetch in order. The first batch found is returned whole even above the
 /// limits, so that a reader always gets on (KIP-74); after it the limits hold.
-pub fn read(requests: &[ReadRequest], isolation: FetchIsolation, max_bytes: usize) -> Vec<PartitionRead> {
+pub fn read(requests: &[ReadRequest], reader: Reader, max_bytes: usize) -> Vec<PartitionRead> {
     let mut left = max_bytes;
     let mut found_any = false;
     requests
         .iter()
         .map(|request| {
             let limit = left.min(request.partition_max_bytes.max(0) as usize);
-            let one = read_one(request, isolation, limit, !found_any);
+            let one = read_one(request, reader, limit, !found_any).unwrap_or_else(PartitionRead::failed);
             let bytes = one.counted_bytes();
             found_any |= bytes > 0;
             left = left.saturating_sub(bytes);
@@ -81,16 +145,18 @@ pub fn read(requests: &[ReadRequest], isolation: FetchIsolation, max_bytes: usiz
 
 fn read_one(
     request: &ReadRequest,
-    isolation: FetchIsolation,
+    reader: Reader,
     limit: usize,
     whole_batch: bool,
-) -> PartitionRead {
-    let led = match request.partition.led(request.current_leader_epoch) {
-        Ok(led) => led,
-        Err(unavailable) => return PartitionRead::failed(error_codes::unavailable(unavailable)),
-    };
+) -> Result<PartitionRead, ErrorCode> {
+    let led = request.partition.led(request.current_leader_epoch).map_err(error_codes::unavailable)?;
+    if let Reader::Follower(replica) = reader {
+        check_replica(&led, replica, request.current_leader_epoch)?;
+    }
     let log = led.log();
     let log_start = log.log_start_offset();
+    // Before the read: what is appended during it keeps no follower out of sync.
+    let log_end = log.log_end_offset();
     let high_watermark = led.high_watermark();
     let last_stable = log.last_stable_offset(high_watermark);
     let from = Offset(request.fetch_offset);
@@ -103,40 +169,95 @@ fn read_one(
         aborted_transactions: None,
         diverging: None,
     };
+    let out_of_range = |answer: PartitionRead| match reader {
+        // A follower that has to begin anew needs to know where.
+        Reader::Follower(_) => PartitionRead {
+            log_start_offset: answer.log_start_offset,
+            ..PartitionRead::failed(ErrorCode::OffsetOutOfRange)
+        },
+        Reader::Consumer(_) => PartitionRead::failed(ErrorCode::OffsetOutOfRange),
+    };
     if request.last_fetched_epoch >= 0 {
         let ended = log.end_offset_for_epoch(LeaderEpoch(request.last_fetched_epoch));
-        let Some((epoch, end)) = ended else {
-            return PartitionRead::failed(ErrorCode::OffsetOutOfRange);
-        };
+        let Some((epoch, end)) = ended else { return Ok(out_of_range(answer)) };
+        if from < log_start {
+            return Ok(out_of_range(answer));
+        }
         if epoch.0 < request.last_fetched_epoch || end < from {
             answer.diverging = Some((epoch, end));
-            return answer;
+            return Ok(answer);
         }
     }
-    let bound = match isolation {
-        FetchIsolation::ReadUncommitted => high_watermark,
-        FetchIsolation::ReadCommitted => last_stable,
+    let bound = match reader {
+        Reader::Consumer(FetchIsolation::ReadUncommitted) => high_watermark,
+        Reader::Consumer(FetchIsolation::ReadCommitted) => last_stable,
+        Reader::Follower(_) => log_end,
     };
-    if from < log_start || from > high_watermark {
-        return PartitionRead::failed(ErrorCode::OffsetOutOfRange);
+    // A reader may be ahead of what this leader knows to be committed: an earlier one knew more.
+    if from < log_start || from > log_end {
+        return Ok(out_of_range(answer));
     }
-    if isolation == FetchIsolation::ReadCommitted {
+    if let Reader::Follower(replica) = reader
+        && on_follower(request, &led, replica, log_start, log_end)
+    {
+        answer.high_watermark = led.high_watermark().0;
+    }
+    let is_committed_only = reader == Reader::Consumer(FetchIsolation::ReadCommitted);
+    if is_committed_only {
         answer.aborted_transactions = Some(Vec::new());
     }
     if from >= bound {
-        return answer;
+        return Ok(answer);
     }
     let limits = ReadLimits { max_bytes: limit, bound, min_one_batch: whole_batch };
-    let slice = match log.read(from, limits) {
-        Ok(slice) => slice,
-        Err(error) => return PartitionRead::failed(error_codes::read_error(&error)),
-    };
-    if isolation == FetchIsolation::ReadCommitted && slice.bytes > 0 {
-        match log.aborted_transactions(from, slice.next_offset) {
-            Ok(aborted) => answer.aborted_transactions = Some(aborted),
-            Err(error) => return PartitionRead::failed(error_codes::read_error(&error)),
-        }
+    let slice = log.read(from, limits).map_err(|error| error_codes::read_error(&error))?;
+    if is_committed_only && slice.bytes > 0 {
+        let aborted = log.aborted_transactions(from, slice.next_offset);
+        answer.aborted_transactions = Some(aborted.map_err(|error| error_codes::read_error(&error))?);
+    }
+    if reader.is_follower() && led.has_ended() {
+        // What was read may be another leader's already.
+        return Err(ErrorCode::NotLeaderOrFollower);
     }
     answer.data = Some(slice);
-    answer
+    Ok(answer)
+}
+
+/// Whether the broker may fetch as a follower (`Partition.followerReplicaOrThrow`, `Replica.updateFetchStateOrThrow`).
+fn check_replica(led: &Led<'_>, replica: ReplicaReader, current_leader_epoch: i32) -> Result<(), ErrorCode> {
+    if !led.is_follower(replica.id) {
+        // Both know the same leader epoch, but not the same replicas: one of them will hear more.
+        return Err(match current_leader_epoch {
+            0.. => ErrorCode::UnknownLeaderEpoch,
+            _ => ErrorCode::NotLeaderOrFollower,
+        });
+    }
+    match replica.standing {
+        Standing::Stale => Err(ErrorCode::NotLeaderOrFollower),
+        Standing::Eligible | Standing::NotEligible => Ok(()),
+    }
+}
+
+/// Takes note of how far a follower is; false at a look that proves nothing new.
+fn on_follower(
+    request: &ReadRequest,
+    led: &Led<'_>,
+    replica: ReplicaReader,
+    log_start: Offset,
+    log_end: Offset,
+) -> bool {
+    let Some(received) = replica.received else { return false };
+    let fetch = FollowerFetch {
+        follower: replica.id,
+        broker_epoch: replica.broker_epoch,
+        is_eligible: replica.standing == Standing::Eligible,
+        end: Offset(request.fetch_offset),
+        log_start: Offset(request.follower.log_start_offset),
+        leader_start: log_start,
+        leader_end: log_end,
+        received,
+        lag_time_max: replica.lag_time_max,
+    };
+    request.partition.on_follower_fetch(led, &fetch);
+    true
 }

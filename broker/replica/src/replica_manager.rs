@@ -1,22 +1,26 @@
 //! The partitions this broker hosts: name or id to `Partition`, kept in step with the metadata image.
 //! Shell.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::ArcSwap;
 use ottla_config::DynamicBrokerConfig;
 use ottla_log::{LogConfig, LogError, LogManager};
 use ottla_metadata::{Delta, Image, ImageListener, ResourceType, TopicImage};
-use ottla_model::{BrokerId, ErrorCode, PartitionIndex, TopicId, TopicName, TopicPartition};
+use ottla_model::{BrokerId, ErrorCode, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
+use parking_lot::Mutex;
 
 use crate::acknowledge::Durability;
 use crate::config::{cleaner_settings, topic_settings};
 use crate::metrics::{ReplicaMetrics, TopicMetrics};
 use crate::partition::Partition;
 use crate::partition_map::PartitionMap;
+use crate::read::Standing;
+use crate::replication::Replication;
 use crate::role::Assignment;
-use crate::topic_logs::TopicLogs;
+use crate::topic_logs::{ReplicaShared, TopicLogs};
 
 /// A topic of which this broker hosts at least one partition.
 pub struct HostedTopic {
@@ -80,6 +84,26 @@ impl Hosted {
         }
     }
 
+    /// What the image says of a broker that fetches as a follower, under a registration of this epoch
+    /// (`Partition.isReplicaIsrEligible`). -1 names no registration.
+    pub fn standing_of(&self, id: BrokerId, broker_epoch: i64) -> Standing {
+        let Some(broker) = self.image.as_ref().and_then(|image| image.broker(id)) else {
+            return Standing::NotEligible;
+        };
+        let is_active = !broker.fenced && !broker.in_controlled_shutdown;
+        match broker_epoch {
+            0.. if !broker.fenced && broker.broker_epoch > broker_epoch => Standing::Stale,
+            -1 if is_active => Standing::Eligible,
+            epoch if is_active && epoch == broker.broker_epoch => Standing::Eligible,
+            _ => Standing::NotEligible,
+        }
+    }
+
+    /// Whether a broker is registered and not fenced.
+    pub fn is_alive(&self, id: BrokerId) -> bool {
+        self.image.as_ref().and_then(|image| image.broker(id)).is_some_and(|broker| !broker.fenced)
+    }
+
     /// The same where the request names the topic by its id.
     pub fn not_hosted_by_id(&self, id: TopicId, index: i32) -> ErrorCode {
         match self.image.as_ref().and_then(|image| image.topic_by_id(id)) {
@@ -90,11 +114,15 @@ impl Hosted {
 }
 
 pub struct ReplicaManager {
-    node_id: BrokerId,
-    logs: Arc<LogManager>,
-    config: Arc<DynamicBrokerConfig>,
-    durability: Durability,
+    pub(crate) me: Weak<ReplicaManager>,
+    pub(crate) node_id: BrokerId,
+    pub(crate) shared: Arc<ReplicaShared>,
+    pub(crate) config: Arc<DynamicBrokerConfig>,
     hosted: ArcSwap<Hosted>,
+    /// Set where there are other nodes.
+    pub(crate) replication: OnceLock<Replication>,
+    /// High watermarks as they were last written down.
+    pub(crate) checkpointed: Mutex<BTreeMap<TopicPartition, Offset>>,
     pub metrics: Arc<ReplicaMetrics>,
 }
 
@@ -107,9 +135,18 @@ impl ReplicaManager {
     ) -> Arc<ReplicaManager> {
         let node_id = BrokerId(config.started_with().node_id);
         let hosted = ArcSwap::default();
-        let replicas = Arc::new(ReplicaManager { node_id, logs, config, durability, hosted, metrics });
+        let replicas = Arc::new_cyclic(|me| ReplicaManager {
+            me: me.clone(),
+            node_id,
+            shared: ReplicaShared::new(logs, durability),
+            config,
+            hosted,
+            replication: OnceLock::new(),
+            checkpointed: Mutex::default(),
+            metrics,
+        });
         let of_logs = Arc::downgrade(&replicas);
-        replicas.logs.on_dir_failure(Arc::new(move |dir, _reason| {
+        replicas.logs().on_dir_failure(Arc::new(move |dir, _reason| {
             if let Some(replicas) = of_logs.upgrade() {
                 replicas.on_dir_failure(dir);
             }
@@ -142,7 +179,7 @@ impl ReplicaManager {
     }
 
     pub fn logs(&self) -> &Arc<LogManager> {
-        &self.logs
+        &self.shared.logs
     }
 
     /// The topic as it is hosted from now on; `None` when none of it is.
@@ -151,7 +188,7 @@ impl ReplicaManager {
             Some(known) => known.logs.clone(),
             None => {
                 let settings = topic_settings(&self.config.current(), topic);
-                Arc::new(TopicLogs::new(self.logs.clone(), self.durability, settings))
+                Arc::new(TopicLogs::new(self.shared.clone(), settings))
             }
         };
         let here = (0..).zip(&topic.partitions).filter_map(|(index, image)| {
@@ -187,19 +224,21 @@ impl ReplicaManager {
         logs: &Arc<TopicLogs>,
     ) -> Arc<Partition> {
         let name = TopicPartition::new(topic.name.clone(), PartitionIndex(index));
-        self.claim_folder(&name, topic.id, &logs.config());
-        let role = assignment.role_of(self.node_id);
+        self.claim_folder(&name, topic.id, &logs.config(), assignment.is_replicated());
+        let role = assignment.role_of(self.node_id, logs.now());
         Arc::new(Partition::new(name, topic.id, logs.clone(), role))
     }
 
     /// A folder that a start found gets its topic's configuration at once, so that retention follows it
     /// though nobody uses the partition. One that belongs to an earlier topic of that name was to be
     /// deleted when the process ended.
-    fn claim_folder(&self, name: &TopicPartition, id: TopicId, config: &Arc<LogConfig>) {
-        if self.logs.get(name).is_none() {
+    fn claim_folder(&self, name: &TopicPartition, id: TopicId, config: &Arc<LogConfig>, is_replicated: bool) {
+        if self.logs().get(name).is_none() {
             return;
         }
-        match self.logs.get_or_create(name, id, config.clone()) {
+        match self.logs().get_or_create(name, id, config.clone()) {
+            // Nothing is removed by a rule before it is known what is committed.
+            Ok(claimed) if is_replicated => claimed.on_high_watermark(Offset::ZERO),
             Ok(_claimed) => {}
             Err(LogError::InconsistentTopicId { found, .. }) => {
                 tracing::info!(partition = %name, id = %found, "removing what is left of a deleted topic");
@@ -210,7 +249,7 @@ impl ReplicaManager {
     }
 
     fn delete_folder(&self, name: &TopicPartition) {
-        if let Err(error) = self.logs.delete(name) {
+        if let Err(error) = self.logs().delete(name) {
             tracing::error!(partition = %name, %error, "a deleted partition's folder can't be moved away");
         }
     }
@@ -236,15 +275,18 @@ impl ImageListener for ReplicaManager {
         let brokers_changed =
             delta.configs_changed.iter().any(|resource| resource.resource_type == ResourceType::Broker);
         if brokers_changed {
-            self.logs.set_cleaner_settings(cleaner_settings(&self.config.current()));
+            self.logs().set_cleaner_settings(cleaner_settings(&self.config.current()));
         }
         let mut hosted = Hosted::clone(&self.hosted.load());
+        let is_alone = self.replication.get().is_none();
+        let mut moved: Vec<Arc<Partition>> = Vec::new();
         for (name, id) in &delta.topics_deleted {
             if let Some(gone) = hosted.by_id.remove(id) {
                 if hosted.by_name.get(name.as_str()).is_some_and(|named| named.id == *id) {
                     hosted.by_name.remove(name.as_str());
                 }
                 self.drop_topic(&gone);
+                moved.extend(gone.partitions.iter().filter(|_| !is_alone).cloned());
             }
         }
         let changed = delta
@@ -254,8 +296,12 @@ impl ImageListener for ReplicaManager {
             .chain(delta.partitions_changed.iter().map(|(id, _)| id));
         for id in changed {
             let Some(topic) = image.topic_by_id(*id) else { continue };
-            match self.host(topic, hosted.by_id.get(id)) {
+            let known = hosted.by_id.get(id);
+            let before = known.iter().flat_map(|known| &known.partitions);
+            moved.extend(before.filter(|_| !is_alone).cloned());
+            match self.host(topic, known) {
                 Some(now) => {
+                    moved.extend(now.partitions.iter().filter(|_| !is_alone).cloned());
                     hosted.by_name.insert(topic.name.clone(), now.clone());
                     hosted.by_id.insert(*id, now);
                 }
@@ -282,5 +328,12 @@ impl ImageListener for ReplicaManager {
         }
         hosted.image = Some(image.clone());
         self.hosted.store(Arc::new(hosted));
+        if !is_alone {
+            self.follow_replication(moved.iter());
+            if delta.brokers_changed {
+                // Who is fenced is not waited for.
+                self.review_followers(self.logs().clock().monotonic());
+            }
+        }
     }
 }

@@ -7,18 +7,23 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, Ordering};
 
+use std::time::Duration;
+
+use ottla_env::Monotonic;
 use ottla_metadata::PartitionImage;
 use ottla_model::{BrokerId, LeaderEpoch, Offset};
 use parking_lot::Mutex;
 
 use crate::high_watermark::Bounds;
-use crate::isr::{self, Isr};
+use crate::isr::{self, Isr, IsrFacts, Proposal};
+use crate::replica_progress::FollowerFetch;
 
 /// What the controller says of a partition, as far as its replicas act on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Assignment<'a> {
     pub leader: Option<BrokerId>,
     pub leader_epoch: LeaderEpoch,
+    pub partition_epoch: i32,
     pub replicas: &'a [BrokerId],
     pub isr: &'a [BrokerId],
 }
@@ -28,6 +33,7 @@ impl<'a> From<&'a PartitionImage> for Assignment<'a> {
         Assignment {
             leader: partition.leader,
             leader_epoch: partition.leader_epoch,
+            partition_epoch: partition.partition_epoch,
             replicas: &partition.replicas,
             isr: &partition.isr,
         }
@@ -40,13 +46,23 @@ impl Assignment<'_> {
         self.replicas.contains(&node)
     }
 
+    /// Whether there are replicas elsewhere: then what is committed is not what is here.
+    pub fn is_replicated(&self) -> bool {
+        self.replicas.len() > 1
+    }
+
+    fn isr_facts(&self) -> IsrFacts<'_> {
+        let Assignment { partition_epoch, replicas, isr: members, .. } = *self;
+        IsrFacts { partition_epoch, replicas, members }
+    }
+
     /// What a broker is to the partition from now on.
-    pub fn role_of(&self, node: BrokerId) -> Role {
+    pub fn role_of(&self, node: BrokerId, now: Monotonic) -> Role {
         if !self.is_hosted_by(node) {
             return Role::Offline(Offline { epoch: self.leader_epoch, reason: OfflineReason::Moved });
         }
         match self.leader {
-            Some(leader) if leader == node => Role::Leader(Leader::new(node, self)),
+            Some(leader) if leader == node => Role::Leader(Leader::new(node, self, now)),
             leader => Role::Follower(Follower::new(self.leader_epoch, leader)),
         }
     }
@@ -98,8 +114,10 @@ fn known(offset: &AtomicI64) -> Option<Offset> {
 pub struct Leader {
     epoch: LeaderEpoch,
     is_ended: AtomicBool,
-    /// In-sync replicas, this one among them.
+    /// In-sync replicas as the controller knows them, this one among them.
     isr_count: AtomicU16,
+    /// With those that are proposed.
+    maximal_isr_count: AtomicU16,
     replica_count: AtomicU16,
     /// Where the log ended when the epoch began; −1 before the log is open.
     start_offset: AtomicI64,
@@ -110,18 +128,19 @@ pub struct Leader {
 }
 
 impl Leader {
-    fn new(node: BrokerId, assignment: &Assignment<'_>) -> Leader {
-        let leader = Leader {
+    fn new(node: BrokerId, assignment: &Assignment<'_>, now: Monotonic) -> Leader {
+        let isr = assignment.is_replicated().then(|| Box::new(Isr::new(node, assignment.isr_facts(), now)));
+        let members = count(isr::isr_count(node, assignment.isr));
+        Leader {
             epoch: assignment.leader_epoch,
             is_ended: AtomicBool::new(false),
-            isr_count: AtomicU16::new(1),
-            replica_count: AtomicU16::new(1),
+            isr_count: AtomicU16::new(members),
+            maximal_isr_count: AtomicU16::new(members),
+            replica_count: AtomicU16::new(count(assignment.replicas.len())),
             start_offset: AtomicI64::new(Offset::NONE.0),
             high_watermark: AtomicI64::new(Offset::NONE.0),
-            isr: Mutex::new(None),
-        };
-        leader.set_isr(node, assignment);
-        leader
+            isr: Mutex::new(isr),
+        }
     }
 
     pub fn epoch(&self) -> LeaderEpoch {
@@ -149,10 +168,29 @@ impl Leader {
         self.replica_count.load(Ordering::Acquire) == 1
     }
 
-    /// Whether fewer replicas are in sync than an acknowledgement to all of them needs.
+    /// In-sync replicas with those that are proposed: each of them has what is committed.
+    pub fn maximal_isr_count(&self) -> usize {
+        usize::from(self.maximal_isr_count.load(Ordering::Acquire))
+    }
+
+    fn replica_count(&self) -> usize {
+        usize::from(self.replica_count.load(Ordering::Acquire))
+    }
+
+    /// Whether fewer replicas are in sync than an append that all of them must acknowledge needs.
+    #[inline]
     pub fn is_under_min_isr(&self, min_isr: i32) -> bool {
-        let replica_count = usize::from(self.replica_count.load(Ordering::Acquire));
-        isr::is_under_min(self.isr_count(), min_isr, replica_count)
+        isr::is_under_min(self.isr_count(), min_isr, self.replica_count())
+    }
+
+    /// The same once it is appended: who is proposed counts (`Partition.checkEnoughReplicasReachOffset`).
+    pub fn is_maximally_under_min_isr(&self, min_isr: i32) -> bool {
+        isr::is_under_min(self.maximal_isr_count(), min_isr, self.replica_count())
+    }
+
+    /// Whether a replica is out of sync.
+    pub fn is_under_replicated(&self) -> bool {
+        self.isr_count() < self.replica_count()
     }
 
     /// The first offset that consumers may not see yet.
@@ -175,23 +213,78 @@ impl Leader {
         self.advance(|| (log_start, log_end), min_isr);
     }
 
-    /// The controller says who replicates and who is in sync.
-    pub(crate) fn set_isr(&self, node: BrokerId, assignment: &Assignment<'_>) {
-        let Assignment { replicas, isr: members, .. } = *assignment;
+    /// The controller says who replicates and who is in sync. False when that was known.
+    pub(crate) fn set_isr(&self, node: BrokerId, assignment: &Assignment<'_>, now: Monotonic) -> bool {
         let mut isr = self.isr.lock();
-        match &mut *isr {
-            Some(isr) => isr.set_members(replicas, members),
-            None if replicas.len() > 1 => *isr = Some(Box::new(Isr::new(node, replicas, members))),
-            None => {}
+        let is_new = match &mut *isr {
+            Some(isr) => isr.set(assignment.isr_facts(), now),
+            None if assignment.is_replicated() => {
+                *isr = Some(Box::new(Isr::new(node, assignment.isr_facts(), now)));
+                true
+            }
+            None => false,
+        };
+        if let Some(isr) = isr.as_ref().filter(|_| is_new) {
+            self.publish_counts(isr);
         }
-        let count = |replicas: usize| u16::try_from(replicas).unwrap_or(u16::MAX);
-        self.replica_count.store(count(replicas.len()), Ordering::Release);
-        self.isr_count.store(count(isr::isr_count(node, members)), Ordering::Release);
+        is_new
     }
 
-    /// A follower's log ends at `end`; false when it is no replica.
-    pub(crate) fn on_follower_end(&self, follower: BrokerId, end: Offset) -> bool {
-        self.isr.lock().as_mut().is_some_and(|isr| isr.on_follower_end(follower, end))
+    fn publish_counts(&self, isr: &Isr) {
+        self.replica_count.store(count(isr.replica_count()), Ordering::Release);
+        self.isr_count.store(count(isr.count()), Ordering::Release);
+        self.maximal_isr_count.store(count(isr.maximal_count()), Ordering::Release);
+    }
+
+    /// Looks at the followers, or changes what is known of them; `None` without any.
+    pub(crate) fn with_isr<T>(&self, change: impl FnOnce(&mut Isr) -> T) -> Option<T> {
+        let mut isr = self.isr.lock();
+        let isr = isr.as_mut()?;
+        let result = change(isr);
+        self.publish_counts(isr);
+        Some(result)
+    }
+
+    pub fn is_replica(&self, id: BrokerId) -> bool {
+        self.isr.lock().as_ref().is_some_and(|isr| isr.is_replica(id))
+    }
+
+    /// A follower's log is one with this one up to where it fetches.
+    pub(crate) fn on_fetch(&self, fetch: &FollowerFetch) -> Fetched {
+        let (high_watermark, start) = (self.high_watermark(), self.start_offset());
+        self.with_isr(|isr| {
+            let log_start = isr.follower(fetch.follower).and_then(|follower| follower.log_start());
+            Fetched {
+                is_proposed: isr.on_fetch(fetch) && isr.propose_expansion(fetch, high_watermark, start),
+                is_log_start_new: log_start != Some(fetch.log_start),
+            }
+        })
+        .unwrap_or_default()
+    }
+
+    /// Who is to leave the in-sync replicas: it was behind for too long. And who is not waited for any more.
+    pub(crate) fn review(
+        &self,
+        log_end: Offset,
+        now: Monotonic,
+        lag_time_max: Duration,
+        is_eligible: impl Fn(BrokerId, i64) -> bool,
+    ) -> Vec<BrokerId> {
+        self.with_isr(|isr| {
+            isr.refresh_joining(log_end, now, lag_time_max, is_eligible);
+            isr.propose_shrinking(log_end, now, lag_time_max)
+        })
+        .unwrap_or_default()
+    }
+
+    /// The controller applied a proposal; false when that is no news.
+    pub(crate) fn commit_isr(&self, proposal: &Proposal, partition_epoch: i32, members: &[BrokerId]) -> bool {
+        self.with_isr(|isr| isr.commit(proposal, partition_epoch, members)).unwrap_or(false)
+    }
+
+    /// What the controller is to be asked for.
+    pub(crate) fn proposal(&self) -> Option<Proposal> {
+        self.isr.lock().as_ref()?.pending().cloned()
     }
 
     /// The only replica has committed what it appended up to `end`. False where others replicate:
@@ -225,6 +318,18 @@ impl Leader {
     }
 }
 
+fn count(replicas: usize) -> u16 {
+    u16::try_from(replicas).unwrap_or(u16::MAX)
+}
+
+/// What a follower's fetch has changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Fetched {
+    /// The follower is proposed as in sync.
+    pub is_proposed: bool,
+    pub is_log_start_new: bool,
+}
+
 /// A replica that copies from a leader elsewhere, or waits for one.
 #[derive(Debug)]
 pub struct Follower {
@@ -239,8 +344,17 @@ impl Follower {
         Follower { epoch, leader, high_watermark: AtomicI64::new(Offset::NONE.0) }
     }
 
+    pub fn epoch(&self) -> LeaderEpoch {
+        self.epoch
+    }
+
     pub fn leader(&self) -> Option<BrokerId> {
         self.leader
+    }
+
+    /// −1 while nothing is known.
+    pub fn high_watermark(&self) -> Offset {
+        Offset(self.high_watermark.load(Ordering::Acquire))
     }
 
     pub(crate) fn set_high_watermark(&self, offset: Offset) {

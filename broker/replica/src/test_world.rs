@@ -3,22 +3,24 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_env::memory::{Faults, FaultyDisk, MemoryClock, NoNet, SeededRng};
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
-use ottla_env::{BoxFuture, Clock, Env, Tasks};
+use ottla_env::{BoxFuture, Clock, Env, Monotonic, Tasks};
 use ottla_log::{AppendOrigin, LogConfig, LogManager, LogManagerSettings};
-use ottla_model::{BrokerId, LeaderEpoch, TopicId, TopicPartition};
+use ottla_model::{BrokerId, LeaderEpoch, Offset, TopicId, TopicPartition};
 use ottla_records::BatchBuilder;
 
 use crate::acknowledge::{Acks, Durability};
 use crate::config::TopicSettings;
 use crate::partition::{AppendRefused, Appended, Partition};
-use crate::role::{Assignment, Role};
-use crate::topic_logs::TopicLogs;
+use crate::replica_progress::FollowerFetch;
+use crate::role::Assignment;
+use crate::topic_logs::{ReplicaShared, TopicLogs};
 
 pub const NOW: i64 = 1_700_000_000_000;
 pub const ME: BrokerId = BrokerId(1);
@@ -27,7 +29,7 @@ pub const C: BrokerId = BrokerId(3);
 pub const ID: TopicId = TopicId(uuid::Uuid::from_u128(77));
 
 /// Nothing happens that a test does not do.
-struct NoTasks;
+pub struct NoTasks;
 
 impl Tasks for NoTasks {
     fn spawn(&self, name: &'static str, _work: BoxFuture<'static, ()>) -> TaskHandle {
@@ -76,9 +78,9 @@ impl World {
 
     pub fn partition(&self, durability: Durability, min_isr: i32, assigned: &Assigned) -> Arc<Partition> {
         let settings = TopicSettings { log: Arc::new(LogConfig::default()), min_insync_replicas: min_isr };
-        let topic = Arc::new(TopicLogs::new(self.logs.clone(), durability, settings));
+        let topic = Arc::new(TopicLogs::new(ReplicaShared::new(self.logs.clone(), durability), settings));
         let name = TopicPartition::parse("t-0").expect("a partition");
-        Arc::new(Partition::new(name, ID, topic, assigned.role()))
+        Arc::new(Partition::new(name, ID, topic, assigned.assignment().role_of(ME, self.clock.monotonic())))
     }
 
     /// The only replica, in its first leader epoch.
@@ -96,13 +98,18 @@ impl World {
 pub struct Assigned {
     pub leader: Option<BrokerId>,
     pub epoch: i32,
+    /// Each is one more than that made before.
+    pub partition_epoch: i32,
     pub replicas: Vec<BrokerId>,
     pub isr: Vec<BrokerId>,
 }
 
 impl Assigned {
     pub fn led_by(leader: BrokerId, epoch: i32, replicas: &[BrokerId]) -> Assigned {
-        Assigned { leader: Some(leader), epoch, replicas: replicas.to_vec(), isr: replicas.to_vec() }
+        static NEXT: AtomicI32 = AtomicI32::new(0);
+        let partition_epoch = NEXT.fetch_add(1, Ordering::SeqCst);
+        let (replicas, isr) = (replicas.to_vec(), replicas.to_vec());
+        Assigned { leader: Some(leader), epoch, partition_epoch, replicas, isr }
     }
 
     pub fn with_isr(mut self, isr: &[BrokerId]) -> Assigned {
@@ -114,13 +121,10 @@ impl Assigned {
         Assignment {
             leader: self.leader,
             leader_epoch: LeaderEpoch(self.epoch),
+            partition_epoch: self.partition_epoch,
             replicas: &self.replicas,
             isr: &self.isr,
         }
-    }
-
-    pub fn role(&self) -> Role {
-        self.assignment().role_of(ME)
     }
 
     pub fn reach(&self, partition: &Partition) {
@@ -150,4 +154,21 @@ pub fn poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
         Poll::Ready(output) => Some(output),
         Poll::Pending => None,
     }
+}
+
+/// A follower that may not join fetches from `end` on.
+pub fn fetched(partition: &Arc<Partition>, follower: BrokerId, end: i64) {
+    let led = partition.led(-1).expect("led here");
+    let fetch = FollowerFetch {
+        follower,
+        broker_epoch: -1,
+        is_eligible: false,
+        end: Offset(end),
+        log_start: Offset(-1),
+        leader_start: Offset(-1),
+        leader_end: led.log().log_end_offset(),
+        received: Monotonic::default(),
+        lag_time_max: Duration::from_secs(30),
+    };
+    partition.on_follower_fetch(&led, &fetch);
 }

@@ -1,30 +1,55 @@
 //! What the partitions of a topic have in common: how their logs are opened and what they obey.
 //! Shell.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use arc_swap::ArcSwap;
+use ottla_env::Monotonic;
 use ottla_log::{LogConfig, LogError, LogManager, UnifiedLog};
-use ottla_model::{TopicId, TopicPartition};
+use ottla_model::{Offset, TopicId, TopicPartition};
+use parking_lot::Mutex;
 
 use crate::acknowledge::Durability;
 use crate::config::TopicSettings;
+use crate::isr_changes::IsrChanges;
+
+/// What all partitions of this broker have in common.
+pub struct ReplicaShared {
+    pub logs: Arc<LogManager>,
+    pub durability: Durability,
+    /// Where the controller is asked for other in-sync replicas.
+    pub isr_changes: IsrChanges,
+    /// High watermarks as the last process wrote them down; read when the first is asked for, and each given once.
+    checkpointed: Mutex<Option<BTreeMap<TopicPartition, Offset>>>,
+}
+
+impl ReplicaShared {
+    pub fn new(logs: Arc<LogManager>, durability: Durability) -> Arc<ReplicaShared> {
+        let (isr_changes, checkpointed) = (IsrChanges::default(), Mutex::default());
+        Arc::new(ReplicaShared { logs, durability, isr_changes, checkpointed })
+    }
+
+    /// What the last process knew of a replica's high watermark.
+    fn take_checkpointed(&self, partition: &TopicPartition) -> Option<Offset> {
+        let mut checkpointed = self.checkpointed.lock();
+        checkpointed.get_or_insert_with(|| self.logs.read_high_watermarks()).remove(partition)
+    }
+}
 
 pub(crate) struct TopicLogs {
-    logs: Arc<LogManager>,
+    pub shared: Arc<ReplicaShared>,
     config: ArcSwap<LogConfig>,
     min_insync_replicas: AtomicI32,
-    pub durability: Durability,
 }
 
 impl TopicLogs {
-    pub fn new(logs: Arc<LogManager>, durability: Durability, settings: TopicSettings) -> TopicLogs {
+    pub fn new(shared: Arc<ReplicaShared>, settings: TopicSettings) -> TopicLogs {
         TopicLogs {
-            logs,
+            shared,
             config: ArcSwap::new(settings.log),
             min_insync_replicas: AtomicI32::new(settings.min_insync_replicas),
-            durability,
         }
     }
 
@@ -38,12 +63,26 @@ impl TopicLogs {
         self.config.load_full()
     }
 
+    pub fn now(&self) -> Monotonic {
+        self.shared.logs.clock().monotonic()
+    }
+
+    #[inline]
+    pub fn durability(&self) -> Durability {
+        self.shared.durability
+    }
+
     #[inline]
     pub fn min_isr(&self) -> i32 {
         self.min_insync_replicas.load(Ordering::Acquire)
     }
 
     pub fn open(&self, partition: &TopicPartition, id: TopicId) -> Result<Arc<UnifiedLog>, LogError> {
-        self.logs.get_or_create(partition, id, self.config())
+        self.shared.logs.get_or_create(partition, id, self.config())
+    }
+
+    /// What the last process knew of a replica's high watermark.
+    pub fn checkpointed_high_watermark(&self, partition: &TopicPartition) -> Option<Offset> {
+        self.shared.take_checkpointed(partition)
     }
 }

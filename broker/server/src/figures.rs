@@ -81,6 +81,7 @@ impl Figures {
         let mut topics: Vec<Arc<HostedTopic>> = self.replicas.hosted().topics().cloned().collect();
         topics.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         self.write_traffic(&topics, text, &mut omitted);
+        self.write_replicas(text);
         self.write_log_sizes(&topics, text, &mut omitted);
         drop(topics);
         self.write_lag(text, &mut omitted);
@@ -103,6 +104,27 @@ impl Figures {
                 text.sample(name, &[("topic", topic.name.as_str())], read(&topic.metrics));
             }
             omitted.push((name, topics.len() - shown.len()));
+        }
+    }
+
+    fn write_replicas(&self, text: &mut MetricsText<'_>) {
+        let counts = self.replicas.replica_counts();
+        for (name, help, count) in [
+            ("ottla_partitions_led", "Partitions that this broker leads.", counts.led),
+            ("ottla_partitions_followed", "Partitions that this broker follows.", counts.followed),
+            (
+                "ottla_partitions_under_replicated",
+                "Partitions led here of which a replica is not in sync.",
+                counts.under_replicated,
+            ),
+            (
+                "ottla_partitions_under_min_isr",
+                "Partitions led here with fewer replicas in sync than min.insync.replicas.",
+                counts.under_min_isr,
+            ),
+        ] {
+            text.metric(name, "gauge", help);
+            text.sample(name, &[], count);
         }
     }
 

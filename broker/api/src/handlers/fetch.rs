@@ -20,8 +20,8 @@ use ottla_network::{Answer, Chunk, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::FetchRequest;
 use ottla_replica::{
-    DelayedFetch, FetchIsolation, Hosted, HostedTopic, Look, PartitionRead, ReadRequest, TailWait, Woken,
-    read,
+    DelayedFetch, FetchIsolation, FollowerState, Hosted, HostedTopic, Look, PartitionRead, ReadRequest,
+    Reader, TailWait, Woken, read,
 };
 
 use super::prelude::*;
@@ -79,14 +79,19 @@ impl Requested {
     }
 }
 
+impl Plan {
+    fn is_follower(&self) -> bool {
+        self.reader.is_follower()
+    }
+}
+
 struct Plan {
     requested: Vec<Requested>,
     /// The reads of those that are served, in the order of `requested`.
     reads: Vec<ReadRequest>,
-    is_follower: bool,
+    reader: Reader,
     /// A partition is there with another id than the session's: nothing is waited for.
     is_inconsistent: bool,
-    isolation: FetchIsolation,
     max_bytes: usize,
     min_bytes: usize,
     max_wait: Duration,
@@ -100,12 +105,12 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         return Ok(ottla_network::Admitted::Ready(answer_error(&request, error)));
     }
     let access = Access::of(broker, &request);
-    let plan = plan(broker, &access, request.version(), &body, &context);
-    let first = read(&plan.reads, plan.isolation, plan.max_bytes);
+    let plan = plan(broker, &access, &request, &body, &context);
+    let first = read(&plan.reads, plan.reader, plan.max_bytes);
     if plan.max_wait.is_zero() || is_enough(&plan, &first) {
         return Ok(ottla_network::Admitted::Ready(respond(broker, &request, context, plan, first)));
     }
-    let delayed = DelayedFetch::new(&plan.reads, plan.isolation, plan.min_bytes);
+    let delayed = DelayedFetch::new(&plan.reads, plan.reader, plan.min_bytes);
     if let Look::Found(()) = delayed.look(&plan.reads) {
         return Ok(ottla_network::Admitted::Ready(respond(broker, &request, context, plan, first)));
     }
@@ -120,7 +125,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             Woken::Deadline => Look::Found(()),
         })
         .await;
-        let found = read(&plan.reads, plan.isolation, plan.max_bytes);
+        let found = read(&plan.reads, plan.reader.again(), plan.max_bytes);
         respond(&broker, &request, context, plan, found)
     })
 }
@@ -151,6 +156,10 @@ fn session_request(body: &mut FetchRequest, version: i16) -> SessionRequest {
                     fetch_offset: partition.fetch_offset,
                     last_fetched_epoch: partition.last_fetched_epoch,
                     partition_max_bytes: partition.partition_max_bytes,
+                    follower: FollowerState {
+                        log_start_offset: partition.log_start_offset,
+                        high_watermark: partition.high_watermark,
+                    },
                 },
             ));
         }
@@ -210,10 +219,32 @@ fn may_fetch(
     if is_allowed { place } else { Err(ErrorCode::TopicAuthorizationFailed) }
 }
 
-fn plan(broker: &Broker, access: &Access, version: i16, body: &FetchRequest, context: &FetchContext) -> Plan {
+/// Who fetches: a broker, by its id, or a consumer. A broker reads up to the end of the log.
+fn reader(broker: &Broker, request: &Request, body: &FetchRequest) -> Reader {
+    let (replica_id, broker_epoch) = match request.version() {
+        15.. => (body.replica_state.replica_id.0, body.replica_state.replica_epoch),
+        _ => (body.replica_id.0, -1),
+    };
+    match replica_id {
+        0.. => {
+            let id = BrokerId(replica_id);
+            Reader::Follower(broker.replicas.replica_reader(id, broker_epoch, request.received))
+        }
+        _ if body.isolation_level == 1 => Reader::Consumer(FetchIsolation::ReadCommitted),
+        _ => Reader::Consumer(FetchIsolation::ReadUncommitted),
+    }
+}
+
+fn plan(
+    broker: &Broker,
+    access: &Access,
+    request: &Request,
+    body: &FetchRequest,
+    context: &FetchContext,
+) -> Plan {
     let hosted = broker.replicas.hosted();
-    let replica_id = if version >= 15 { body.replica_state.replica_id.0 } else { body.replica_id.0 };
-    let is_follower = replica_id >= 0;
+    let reader = reader(broker, request, body);
+    let is_follower = reader.is_follower();
     let (mut requested, mut reads) = (Vec::new(), Vec::new());
     let mut is_inconsistent = false;
     let name_of = |id| hosted.by_id(id).map(|topic| topic.name.clone());
@@ -224,10 +255,6 @@ fn plan(broker: &Broker, access: &Access, version: i16, body: &FetchRequest, con
             place = may_fetch(access, is_follower, &wanted, place);
         }
         let place = place.and_then(|topic| {
-            if is_follower {
-                // No other broker is a replica of anything here.
-                return Err(ErrorCode::NotLeaderOrFollower);
-            }
             let partition = topic
                 .partition(key.partition)
                 .cloned()
@@ -238,6 +265,7 @@ fn plan(broker: &Broker, access: &Access, version: i16, body: &FetchRequest, con
                 current_leader_epoch: params.current_leader_epoch,
                 last_fetched_epoch: params.last_fetched_epoch,
                 partition_max_bytes: params.partition_max_bytes,
+                follower: params.follower,
             });
             Ok(Place::Served { topic })
         });
@@ -253,12 +281,8 @@ fn plan(broker: &Broker, access: &Access, version: i16, body: &FetchRequest, con
     Plan {
         requested,
         reads,
-        is_follower,
+        reader,
         is_inconsistent,
-        isolation: match body.isolation_level {
-            1 => FetchIsolation::ReadCommitted,
-            _ => FetchIsolation::ReadUncommitted,
-        },
         max_bytes: max_bytes as usize,
         min_bytes: min_bytes as usize,
         max_wait: Duration::from_millis(body.max_wait_ms.max(0) as u64),
@@ -272,7 +296,7 @@ fn respond(
     plan: Plan,
     reads: Vec<PartitionRead>,
 ) -> Answer {
-    let is_follower = plan.is_follower;
+    let is_follower = plan.is_follower();
     let mut reads = reads.into_iter();
     let mut answers: Vec<(Requested, PartitionRead)> = plan
         .requested
@@ -321,7 +345,9 @@ fn respond(
         }
     };
     for (requested, read) in &answers {
-        if let Place::Served { topic } = &requested.place {
+        if let Place::Served { topic } = &requested.place
+            && !is_follower
+        {
             topic.metrics.bytes_out.inc_by(read.record_bytes() as u64);
         }
     }

@@ -72,6 +72,22 @@ keys! {
     pub(crate) connections_per_ip_overrides_text: Text = row("max.connections.per.ip.overrides", String, Some(""), Any, ClusterWide, Medium)
         .doc("Limits of single addresses, as host:count separated by commas.");
 
+    // Replicas.
+    pub replica_fetch_backoff_ms: i64 = row("replica.fetch.backoff.ms", Int, Some("1000"), at_least(0), ReadOnly, Medium)
+        .doc("Longest pause of a follower after failed fetches.");
+    pub replica_fetch_bytes_max: i32 = row("replica.fetch.max.bytes", Int, Some("1048576"), at_least(0), ReadOnly, Medium)
+        .doc("Bytes of one partition a follower asks for.");
+    pub replica_fetch_bytes_min: i32 = row("replica.fetch.min.bytes", Int, Some("1"), Any, ReadOnly, High)
+        .doc("Bytes a follower waits for.");
+    pub replica_fetch_response_bytes_max: i32 = row("replica.fetch.response.max.bytes", Int, Some("10485760"), at_least(0), ReadOnly, Medium)
+        .doc("Bytes of one response a follower asks for.");
+    pub replica_fetch_wait_ms_max: i32 = row("replica.fetch.wait.max.ms", Int, Some("500"), Any, ReadOnly, High)
+        .doc("How long a follower's fetch may wait.");
+    pub replica_high_watermark_checkpoint_interval_ms: i64 = row("replica.high.watermark.checkpoint.interval.ms", Long, Some("5000"), Any, ReadOnly, High)
+        .doc("How often high watermarks are written down.");
+    pub replica_lag_time_ms_max: i64 = row("replica.lag.time.max.ms", Long, Some("30000"), Any, ReadOnly, High)
+        .doc("A follower behind for this long leaves the in-sync set.");
+
     // Topics and requests.
     pub num_partitions: i32 = row("num.partitions", Int, Some("1"), at_least(1), ReadOnly, Medium)
         .doc("Partitions of a topic that is created without saying how many.");

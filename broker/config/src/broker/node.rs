@@ -124,20 +124,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How many samples client quotas keep."),
     row("quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
         .doc("Length of one sample of client quotas."),
-    row("replica.fetch.backoff.ms", Int, Some("1000"), at_least(0), ReadOnly, Medium)
-        .doc("Pause of a follower after a failed fetch."),
-    row("replica.fetch.max.bytes", Int, Some("1048576"), at_least(0), ReadOnly, Medium)
-        .doc("Bytes of one partition a follower asks for."),
-    row("replica.fetch.min.bytes", Int, Some("1"), Any, ReadOnly, High)
-        .doc("Bytes a follower waits for."),
-    row("replica.fetch.response.max.bytes", Int, Some("10485760"), at_least(0), ReadOnly, Medium)
-        .doc("Bytes of one response a follower asks for."),
-    row("replica.fetch.wait.max.ms", Int, Some("500"), Any, ReadOnly, High)
-        .doc("How long a follower's fetch may wait."),
-    row("replica.high.watermark.checkpoint.interval.ms", Long, Some("5000"), Any, ReadOnly, High)
-        .doc("How often high watermarks are written down."),
-    row("replica.lag.time.max.ms", Long, Some("30000"), Any, ReadOnly, High)
-        .doc("A follower behind for this long leaves the in-sync set."),
     row("replica.selector.class", String, None, Any, ReadOnly, Medium)
         .doc("Java class that picks the replica a consumer reads from."),
     row("replica.socket.receive.buffer.bytes", Int, Some("65536"), Any, ReadOnly, High)

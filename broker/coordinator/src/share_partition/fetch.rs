@@ -10,7 +10,10 @@ use ottla_model::{ErrorCode, GroupId, MemberId, TopicId};
 use ottla_records::header::HEADER_BYTES;
 use ottla_records::{BatchHeader, BatchView, EndTxnMarker, batches};
 use ottla_replica::wake::WaitList;
-use ottla_replica::{DelayedFetch, FetchIsolation, Look, Partition, PartitionRead, ReadRequest, Woken, read};
+use ottla_replica::{
+    DelayedFetch, FetchIsolation, FollowerState, Look, Partition, PartitionRead, ReadRequest, Reader, Woken,
+    read,
+};
 
 use super::aborted::AbortedTransaction;
 use super::acquire::{Acquire, AcquiredRange, FetchedBatch};
@@ -144,10 +147,10 @@ impl SharePartitionManager {
         woken: Woken,
     ) -> Option<Vec<FetchedPartition>> {
         let limits = Limits::from(config);
-        let isolation = match config.isolation_level {
+        let reader = Reader::Consumer(match config.isolation_level {
             IsolationLevel::ReadCommitted => FetchIsolation::ReadCommitted,
             IsolationLevel::ReadUncommitted => FetchIsolation::ReadUncommitted,
-        };
+        });
         let open: Vec<(&Arc<Cell>, i64)> = cells
             .iter()
             .filter_map(|cell| {
@@ -163,12 +166,12 @@ impl SharePartitionManager {
             open.iter().map(|(cell, at)| read_request(cell, *at, share_bytes)).collect();
         // `DelayedShareFetch.isMinBytesSatisfied`; what cannot be read is a reason to answer as well.
         if woken != Woken::Deadline {
-            let delayed = DelayedFetch::new(&asked, isolation, fetch.bytes_min);
+            let delayed = DelayedFetch::new(&asked, reader, fetch.bytes_min);
             if !matches!(delayed.look(&asked), Look::Found(())) {
                 return None;
             }
         }
-        let reads = read(&asked, isolation, fetch.bytes_max);
+        let reads = read(&asked, reader, fetch.bytes_max);
         let mut answers = Vec::with_capacity(open.len() + fetch.failed.len());
         let mut taking =
             Taking { fetch, limits: &limits, now: self.clock.monotonic(), records_max: fetch.records_max };
@@ -178,7 +181,7 @@ impl SharePartitionManager {
                 if core.next_fetch_offset() != at {
                     let again = read_request(cell, core.next_fetch_offset(), share_bytes);
                     let at = again.fetch_offset;
-                    let found = read(&[again], isolation, share_bytes).into_iter().next();
+                    let found = read(&[again], reader, share_bytes).into_iter().next();
                     return taking.take(cell, core, at, found?);
                 }
                 taking.take(cell, core, at, found)
@@ -289,6 +292,7 @@ fn read_request(cell: &Cell, at: i64, bytes_max: usize) -> ReadRequest {
         current_leader_epoch: -1,
         last_fetched_epoch: -1,
         partition_max_bytes: i32::try_from(bytes_max).unwrap_or(i32::MAX),
+        follower: FollowerState::UNSAID,
     }
 }
 
