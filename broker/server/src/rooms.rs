@@ -22,7 +22,7 @@ use ottla_model::BrokerId;
 use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_records::Codec;
 use ottla_replica::metrics::ReplicaMetrics;
-use ottla_replica::{Durability, ReplicaManager};
+use ottla_replica::{Durability, OtherNodes, ReplicaManager};
 use ottla_telemetry::ClientTelemetry;
 use prometheus::Registry;
 
@@ -102,6 +102,15 @@ impl Rooms {
         let sync_seconds = metrics.sync_seconds.clone();
         logs.on_sync(Arc::new(move |took| sync_seconds.observe(took.as_secs_f64())));
         let replicas = ReplicaManager::new(logs.clone(), dynamic_config.clone(), durability, metrics);
+        if let Some(links) = &cluster {
+            // Before the first image: what it follows is fetched from then on.
+            replicas.replicate(OtherNodes {
+                env: env.clone(),
+                controller: controller.clone(),
+                nodes: links.nodes.clone(),
+                broker_epoch: broker_epoch.clone(),
+            });
+        }
         metadata.subscribe(replicas.clone());
         let loader = Loader::new(env.tasks.clone());
         let groups = GroupCoordinator::new(

@@ -247,6 +247,7 @@ impl Broker {
         self.rooms.transactions.close();
         self.rooms.groups.close();
         self.rooms.loader.close();
+        self.rooms.replicas.close();
         self.rooms.metadata.stop().await;
         if let Some(controller) = self.controller {
             controller.shutdown(answers_wait).await;
