@@ -150,7 +150,9 @@ fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
             config.check_inter_broker_mechanism(listener)
         }
         None if is_chosen && name != SecurityProtocol::Plaintext.name() => {
-            let why = format!("there is no listener {name} in listeners");
+            let why = format!(
+                "there is no listener {name} in listeners; allowed: PLAINTEXT, or a protocol that is one"
+            );
             Err(refuse("security.inter.broker.protocol", config, why))
         }
         _ => Ok(()),
