@@ -14,7 +14,7 @@ use crate::places::{cache_dir, compat_dir};
 use crate::process::{find, require, run};
 use crate::sasl::Login;
 use crate::steps::{Setting, Steps};
-use crate::{absent, kcat, scenario, tools, transactions, words};
+use crate::{absent, kcat, scenario, tls, tools, transactions, words};
 
 /// A download or a build that takes longer than this has stalled.
 const PREPARE_LIMIT: Duration = Duration::from_secs(600);
@@ -48,6 +48,7 @@ enum Kind {
     Kcat,
     Tools,
     Words,
+    Tls,
 }
 
 impl Kind {
@@ -58,7 +59,7 @@ impl Kind {
 }
 
 /// The slowest come first, so that they do not run alone at the end.
-pub const CLIENTS: [ClientRow; 16] = [
+pub const CLIENTS: [ClientRow; 17] = [
     row("rdkafka", "librdkafka through the Rust crate rdkafka", Kind::Rdkafka),
     row("kafka-tools", "the command lines of Apache Kafka 4.3.1", Kind::Tools),
     row("sarama", "IBM/sarama, Go", Kind::Go("sarama")),
@@ -73,6 +74,7 @@ pub const CLIENTS: [ClientRow; 16] = [
     row("kafka-python", "kafka-python", Kind::Python("kafka-python")),
     row("aiokafka", "aiokafka, Python", Kind::Python("aiokafka")),
     row("kafkajs", "KafkaJS, Node", Kind::KafkaJs),
+    row("tls", "openssl, Kafka's command lines and librdkafka over TLS", Kind::Tls),
     row("kcat", "kcat, C on an older librdkafka", Kind::Kcat),
     row("words", "the word list through a topic, counted by wc", Kind::Words),
 ];
@@ -99,6 +101,10 @@ impl ClientRow {
             Kind::KafkaGo => prepare_go("kafka-go", say)?,
             Kind::Kcat => prepare_apt("kcat", Path::new("/usr/bin/kcat"), say)?,
             Kind::Tools => prepare_tools(say)?,
+            Kind::Tls => {
+                prepare_apt("kcat", Path::new("/usr/bin/kcat"), say)?;
+                prepare_tools(say)?
+            }
             Kind::Words => {
                 prepare_apt("wamerican", Path::new(words::WORDS_PATH), say)?;
                 prepare_apt("kcat", Path::new("/usr/bin/kcat"), say)?
@@ -131,6 +137,7 @@ impl Prepared {
             Kind::Kcat => kcat::play(setting, steps),
             Kind::Tools => tools::play(setting, steps),
             Kind::Words => words::play(setting, steps),
+            Kind::Tls => tls::play(setting, steps),
             Kind::KafkaGo => {
                 scenario::play(&self.program, setting, steps)?;
                 absent::play(&self.program, setting, steps)

@@ -25,6 +25,7 @@ pub mod sasl;
 pub mod scenario;
 pub mod steps;
 pub mod summary;
+pub mod tls;
 pub mod tool_texts;
 pub mod tools;
 pub mod transactions;

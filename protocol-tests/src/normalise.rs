@@ -102,6 +102,8 @@ impl Normaliser {
             "sessionId" if number != 0 => json!(self.number("session", &number.to_string())),
             "port" if number > 0 => json!("<port>"),
             "totalBytes" | "usableBytes" if number > 0 => json!("<bytes>"),
+            // How long depends on how long everything before took.
+            "throttleTimeMs" if number > 0 => json!("<rest>"),
             "finalizedFeaturesEpoch" | "brokerEpoch" if number >= 0 => json!("<epoch>"),
             _ if name.to_lowercase().contains("timestamp") && (number - now_ms).abs() < NOW_SPAN_MS => {
                 json!("<now>")

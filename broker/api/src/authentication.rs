@@ -31,6 +31,7 @@ use crate::context::Broker;
 use crate::dispatch::Dispatch;
 use crate::fence::log_panic;
 use crate::handlers::{api_versions, sasl_authenticate, sasl_handshake};
+use crate::quotas::Throttle;
 use crate::request::{Handled, Refusal, Request};
 use crate::table::Endpoint;
 
@@ -297,6 +298,7 @@ impl Authentication {
     }
 
     fn request(&self, connection: &Arc<ConnectionInfo>, mut frame: Bytes) -> Result<Request, Refusal> {
+        let frame_bytes = frame.len();
         let header = RequestHeader::decode(&mut frame).map_err(|error| Refusal(error.to_string()))?;
         let Some(key) = header.key() else { return Err(Refusal("there is no such API".to_owned())) };
         Ok(Request {
@@ -307,6 +309,8 @@ impl Authentication {
             endpoint: Endpoint::Broker,
             identity: None,
             received: self.broker.env.clock.monotonic(),
+            frame_bytes,
+            throttle: Throttle::default(),
             broker: Arc::clone(&self.broker),
             came_to_none: None,
         })

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ottla_env::{Env, Monotonic};
 use ottla_metadata::{ControllerChannel, Metadata};
 use ottla_model::TopicName;
+use ottla_quota::MutationQuota;
 use parking_lot::Mutex;
 
 use crate::missing_answers::{MissingAnswers, PAUSE};
@@ -32,6 +33,7 @@ pub struct AutoCreate {
     metadata: Arc<Metadata>,
     controller: Arc<dyn ControllerChannel>,
     waiting: Arc<Mutex<Waiting>>,
+    partitions_a_topic: usize,
     topics_together: usize,
     /// One task, and for a moment a second while the first ends.
     tasks: OwnedTasks,
@@ -109,13 +111,14 @@ impl AutoCreate {
             metadata,
             controller,
             waiting: Arc::default(),
+            partitions_a_topic,
             topics_together,
             tasks: OwnedTasks::new(2),
         }
     }
 
     /// Has topics made that a connection asked for and is answered are not there.
-    pub fn start(&self, connection: u64, missing: Vec<TopicName>) {
+    pub fn start(&self, connection: u64, missing: Vec<TopicName>, quota: &MutationQuota) {
         if missing.is_empty() {
             return;
         }
@@ -126,7 +129,14 @@ impl AutoCreate {
             self.has_answers.store(!answers.is_empty(), Ordering::Release);
         }
         let at = now.after(VISIBLE_AFTER);
-        if !self.waiting.lock().add(missing, at) {
+        let mut waiting = self.waiting.lock();
+        // A topic is claimed once; what its client may not have made now it asks for again.
+        let is_granted =
+            |name: &TopicName| waiting.names.contains(name) || quota.record(self.partitions_a_topic).is_ok();
+        let missing = missing.into_iter().filter(is_granted).collect();
+        let must_begin = waiting.add(missing, at);
+        drop(waiting);
+        if !must_begin {
             return;
         }
         let served = Served { waiting: self.waiting.clone(), found_it_empty: false };

@@ -12,6 +12,7 @@ use ottla_metadata::{ControllerChannel, Image, Metadata};
 use ottla_model::BrokerId;
 use ottla_network::ConnectionInfo;
 use ottla_network::outgoing::Nodes;
+use ottla_quota::ClientQuotas;
 use ottla_replica::ReplicaManager;
 use ottla_security::Authorizer;
 use ottla_telemetry::ClientTelemetry;
@@ -64,6 +65,7 @@ pub struct Broker {
     pub broker_connections: BrokerConnections,
     pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
+    pub quotas: Arc<ClientQuotas>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Arc<Authorizer>>,
 }
@@ -92,6 +94,7 @@ pub struct Rooms {
     pub share_partitions: Arc<SharePartitionManager>,
     pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
+    pub quotas: Arc<ClientQuotas>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Authorizer>,
 }
@@ -112,6 +115,7 @@ impl Broker {
             share_partitions,
             telemetry,
             metrics,
+            quotas,
             authorizer,
         } = rooms;
         let node_id = BrokerId(dynamic_config.started_with().node_id);
@@ -145,6 +149,7 @@ impl Broker {
             share_partitions,
             telemetry,
             metrics,
+            quotas,
             authorizer: authorizer.map(Arc::new),
         }
     }

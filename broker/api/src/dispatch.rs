@@ -8,10 +8,13 @@ use bytes::Bytes;
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::header::RequestHeader;
+use ottla_protocol::throttle::{ThrottlePlace, throttle_place};
+use ottla_protocol::versions;
 
 use crate::context::{Broker, ClusterLinks};
 use crate::fence::log_panic;
 use crate::peers::{Forward, Forwarded, envelope};
+use crate::quotas::{Throttle, rest};
 use crate::request::{Handled, Refusal, Request, park};
 use crate::table::{self, Api, ByKey, Endpoint};
 
@@ -28,6 +31,7 @@ impl Dispatch {
     }
 
     fn route(&self, connection: &Arc<ConnectionInfo>, mut frame: Bytes) -> Handled {
+        let frame_bytes = frame.len();
         let header = RequestHeader::decode(&mut frame).map_err(|error| Refusal(error.to_string()))?;
         let refuse = |what: &str| {
             Err(Refusal(format!("{what} (API key {}, version {})", header.api_key, header.api_version)))
@@ -40,7 +44,7 @@ impl Dispatch {
             return refuse("this version is not served");
         }
         let broker = &self.broker;
-        let request = Request {
+        let mut request = Request {
             key: api.key,
             header,
             body: frame,
@@ -48,9 +52,19 @@ impl Dispatch {
             endpoint: self.endpoint,
             identity: connection.identity(),
             received: broker.env.clock.monotonic(),
+            frame_bytes,
+            throttle: Throttle::default(),
             broker: broker.clone(),
             came_to_none: None,
         };
+        match request.begin_time() {
+            None => self.answer(api, request),
+            Some(time) => self.answer(api, request).map(|admitted| time.go_on(admitted)),
+        }
+    }
+
+    fn answer(&self, api: &'static Api, request: Request) -> Handled {
+        let broker = &self.broker;
         match &broker.cluster {
             Some(ClusterLinks { forward, .. })
                 if table::is_forwarded(api.key) && self.endpoint == Endpoint::Broker =>
@@ -82,8 +96,17 @@ fn forwarded(broker: &Arc<Broker>, forward: &Arc<Forward>, api: &'static Api, re
         };
         let mut answer = ResponseBuilder::with_capacity(bytes.len());
         answer.buffer.extend_from_slice(&bytes);
-        request.finish(answer, &[])
+        // It is the controller's word that counts (`RequestHandlerHelper.sendForwardedResponse`).
+        rest(request.finish(answer, &[]), told_throttle_ms(&request, &bytes))
     })
+}
+
+/// For how long a response to a request has its client rest.
+fn told_throttle_ms(request: &Request, response: &[u8]) -> i32 {
+    let ThrottlePlace::At(place) = throttle_place(request.key, request.version()) else { return 0 };
+    let header = 4 + usize::from(versions::response_header_version(request.key, request.version()) >= 1);
+    let field = response.get(header + place..).and_then(|rest| rest.first_chunk());
+    field.map_or(0, |bytes| i32::from_be_bytes(*bytes))
 }
 
 async fn own(broker: &Arc<Broker>, api: &'static Api, request: Request) -> Answer {

@@ -116,6 +116,17 @@ impl Session {
         }
     }
 
+    /// What `on_answer` would say.
+    fn would_name(&self, slot: Slot, answered: &Answered) -> bool {
+        self.order.get(&slot).is_none_or(|cached| {
+            answered.record_bytes > 0
+                || answered.diverging
+                || !answered.error.is_none()
+                || cached.high_watermark != answered.high_watermark
+                || cached.log_start_offset != answered.log_start_offset
+        })
+    }
+
     /// Whether the response must name this partition; remembers what it says
     /// (`CachedPartition.maybeUpdateResponseData`).
     fn on_answer(&mut self, slot: Slot, answered: &Answered) -> bool {
@@ -186,6 +197,16 @@ impl FetchContext {
                     visit(Wanted { slot: *slot, key, params, name: name.as_ref() });
                 }
             }
+        }
+    }
+}
+
+impl FetchContext {
+    /// Whether the response would name this partition; nothing is remembered of it.
+    pub fn names(&self, slot: Slot, answered: &Answered) -> bool {
+        match self {
+            FetchContext::Incremental { session, .. } => session.0.lock().would_name(slot, answered),
+            _ => true,
         }
     }
 }

@@ -32,6 +32,7 @@ pub mod owned_tasks;
 mod partition_answer;
 pub mod peers;
 pub mod producer_ids;
+pub mod quotas;
 pub mod request;
 pub mod share;
 mod share_state;

@@ -11,11 +11,13 @@ use ottla_model::ErrorCode;
 use ottla_network::{Admitted, Answer, ConnectionInfo, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::header::RequestHeader;
+use ottla_protocol::throttle::{ThrottlePlace, throttle_place};
 use ottla_protocol::{Decode, Encode, ErrorCodes, StrBytes, versions};
 use ottla_security::{Identity, KafkaPrincipal};
 
 use crate::context::Broker;
 use crate::errors::operation_error;
+use crate::quotas::{Throttle, rest};
 use crate::table::Endpoint;
 
 /// Why a request gets no answer: its connection is closed instead, as Kafka does.
@@ -36,6 +38,9 @@ pub struct Request {
     /// change it.
     pub identity: Option<Arc<Identity>>,
     pub received: Monotonic,
+    /// The frame without its length prefix.
+    pub frame_bytes: usize,
+    pub(crate) throttle: Throttle,
     /// Its clock and its counters.
     pub(crate) broker: Arc<Broker>,
     /// Where another broker forwarded it: told when the answer is that no controller is active here.
@@ -73,7 +78,7 @@ impl Request {
         builder
     }
 
-    /// Finishes a response and counts the request.
+    /// Finishes a response and counts the request. How long the client has to rest is in it already.
     pub fn finish(&self, builder: ResponseBuilder, errors: &[ErrorCode]) -> Answer {
         match builder.finish() {
             Some(response) => {
@@ -91,11 +96,23 @@ impl Request {
 
     /// As `answer`, in another version than the request's (the ApiVersions fallback).
     pub fn answer_in_version<T: Encode + ErrorCodes>(&self, response: &T, version: i16) -> Answer {
+        let throttle_ms = self.settle_throttle();
+        self.answer_throttled(response, version, throttle_ms)
+    }
+
+    /// Answers, and has the client rest. The response says so already where that is behind other fields.
+    pub fn answer_throttled<T: Encode + ErrorCodes>(
+        &self,
+        response: &T,
+        version: i16,
+        throttle_ms: i32,
+    ) -> Answer {
         let mut builder = ResponseBuilder::with_capacity(96);
         builder.buffer.put_i32(self.header.correlation_id);
         if versions::response_header_version(self.key, version) >= 1 {
             builder.buffer.put_u8(0);
         }
+        let body_start = builder.buffer.len();
         if let Err(error) = response.encode(&mut builder.buffer, version) {
             tracing::error!(
                 api_key = self.header.api_key,
@@ -104,6 +121,12 @@ impl Request {
                 "a response could not be encoded; the connection is closed"
             );
             return Answer::Close("a response could not be encoded");
+        }
+        if throttle_ms > 0
+            && let ThrottlePlace::At(place) = throttle_place(self.key, version)
+        {
+            let place = body_start + place;
+            builder.buffer[place..place + 4].copy_from_slice(&throttle_ms.to_be_bytes());
         }
         let Some(finished) = builder.finish() else {
             return Answer::Close("the response is longer than a frame can say");
@@ -120,13 +143,13 @@ impl Request {
             came_to_none.store(true, Ordering::Release);
         }
         self.count(failures.into_iter());
-        Answer::Respond(finished)
+        rest(Answer::Respond(finished), throttle_ms)
     }
 
     /// Ends a request that is not answered (acks=0).
     pub fn silent(&self) -> Answer {
         self.count(std::iter::empty());
-        Answer::Silent
+        rest(Answer::Silent, self.throttle.due_ms())
     }
 
     /// Answers now.

@@ -11,6 +11,7 @@ use ottla_coordinator::wire::text;
 use ottla_env::Monotonic;
 use ottla_protocol::messages::CreateTopicsRequest;
 use ottla_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use ottla_quota::MutationQuota;
 use parking_lot::Mutex;
 
 use crate::context::Broker;
@@ -53,14 +54,24 @@ impl Default for InternalTopics {
 
 impl InternalTopics {
     /// Begins to make what is not being made already, and has not failed a moment ago.
-    pub fn create(&self, broker: &Arc<Broker>, wanted: Vec<InternalTopic>, failure_kept_ms: i64) {
+    /// On behalf of a client, within what it may change.
+    pub fn create(
+        &self,
+        broker: &Arc<Broker>,
+        wanted: Vec<InternalTopic>,
+        failure_kept_ms: i64,
+        quota: &MutationQuota,
+    ) {
         let now = broker.env.clock.monotonic();
         let begun: Vec<InternalTopic> = {
             let mut topics = self.topics.lock();
             topics.retain(|_, creation| !creation.is_over(now));
             let is_new = |topic: &InternalTopic| {
                 let has_room = topics.len() < TOPICS_MAX && !topics.contains_key(&topic.name);
-                has_room && topics.insert(topic.name.clone(), Creation::UnderWay).is_none()
+                let partitions = topic.partition_count.max(0) as usize;
+                has_room
+                    && quota.record(partitions).is_ok()
+                    && topics.insert(topic.name.clone(), Creation::UnderWay).is_none()
             };
             wanted.into_iter().filter(is_new).collect()
         };

@@ -7,6 +7,7 @@ use crate::client_metrics_config::ClientMatch;
 use crate::error::ConfigError;
 use crate::group;
 use crate::inherit::effective_value;
+use crate::listener_keys;
 use crate::providers;
 use crate::row::{ConfigRow, ConfigType, DynamicMode};
 use crate::settings::{BrokerConfig, BrokerSettings, ConfigMap};
@@ -163,19 +164,6 @@ pub fn validate_topic(
     Ok(())
 }
 
-const SECURITY_BY_LISTENER: &[&str] = &[
-    "ssl.key.password",
-    "ssl.keystore.certificate.chain",
-    "ssl.keystore.key",
-    "ssl.keystore.location",
-    "ssl.keystore.password",
-    "ssl.keystore.type",
-    "ssl.truststore.certificates",
-    "ssl.truststore.location",
-    "ssl.truststore.password",
-    "ssl.truststore.type",
-];
-
 /// Listener keys that are the same for all brokers.
 const CLUSTER_LEVEL_LISTENER_KEYS: &[&str] =
     &["max.connections", "max.connection.creation.rate", "num.network.threads"];
@@ -193,7 +181,7 @@ pub fn validate_broker_change(
     refuse_names(
         values,
         "These security configs can be dynamically updated only per-listener using the listener prefix",
-        |name| SECURITY_BY_LISTENER.contains(&name),
+        |name| listener_keys::OF_STORES.contains(&name),
     )?;
     for (name, text) in values {
         if let Some(row) = broker::typed_row(name) {
@@ -222,7 +210,27 @@ pub fn validate_broker_change(
     let candidate = candidate(config, per_broker, values).map_err(ConfigError::into_request_error)?;
     startup::check(&candidate).map_err(ConfigError::into_request_error)?;
     thread_counts(config, &candidate)?;
-    local_retention(&candidate)
+    local_retention(&candidate)?;
+    listeners_keep_their_keys(config, &candidate)?;
+    candidate.ask_reconfigurables().map_err(|why| refused(why, "listeners"))
+}
+
+/// Of a listener's own keys about security, only those of its stores change while it serves. The common keys
+/// may change, and count from the next start on.
+fn listeners_keep_their_keys(before: &BrokerConfig, after: &BrokerConfig) -> Result<(), ConfigError> {
+    for listener in &before.listeners {
+        let (old, new) = (before.of_listener(&listener.name), after.of_listener(&listener.name));
+        let mut fixed = listener_keys::READ.iter().filter(|key| !listener_keys::OF_STORES.contains(key));
+        if let Some(key) = fixed.find(|key| old.own_text(key) != new.own_text(key)) {
+            let message = format!(
+                "Configs cannot be updated dynamically for existing listener {}, restart broker or create a new \
+                 listener for update",
+                listener.name
+            );
+            return Err(refused(message, key));
+        }
+    }
+    Ok(())
 }
 
 fn refuse_names(values: &ConfigMap, why: &str, refused: impl Fn(&str) -> bool) -> Result<(), ConfigError> {
@@ -243,7 +251,7 @@ fn candidate(
     } else {
         (config.dynamic_broker.clone(), values.clone())
     };
-    BrokerConfig::build(config.given.clone(), config.cluster_id.clone(), own, default)
+    config.rebuild(own, default)
 }
 
 /// Kafka's wrapping of what a reconfigurable part refuses.

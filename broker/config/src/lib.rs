@@ -54,7 +54,7 @@ pub use effect::{Effect, effect_of_broker_key, effect_of_group_key, effect_of_to
 pub use error::{ConfigError, ConfigErrorKind, Warning};
 pub use group::{ConsumerGroupConfig, ShareGroupConfig, StreamsGroupConfig};
 pub use group_config::{AutoOffsetReset, IsolationLevel, MigrationPolicy};
-pub use listener_keys::ListenerKeys;
+pub use listener_keys::{ListenerKeys, keys_of_listeners};
 pub use listeners::Listener;
 pub use listing::render_config_listing;
 pub use load::{load, load_with};
@@ -63,7 +63,9 @@ pub use providers::{Machine, NoFiles};
 pub use quorum::QuorumVoter;
 pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synonym, Validation, Visibility};
 pub use sasl::{SaslListener, SaslMechanism, UnsecuredTokens};
-pub use settings::{AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, Given, Origin};
+pub use settings::{
+    AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, Given, Origin, Reconfigurable,
+};
 pub use topic::TopicConfig;
 pub use topic_config::{CleanupPolicy, CompressionType, ConfigSources, TimestampType};
 pub use validators::consumer_assignor;

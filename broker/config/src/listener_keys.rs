@@ -3,7 +3,7 @@
 //! common one was changed later, while the broker ran.
 
 use crate::broker;
-use crate::settings::BrokerSettings;
+use crate::settings::{BrokerConfig, BrokerSettings, ConfigMap};
 use crate::value::{self, ConfigValue};
 
 /// The keys that rooms ask for with [`ListenerKeys`]: what is here has an effect (`effect.rs`).
@@ -14,7 +14,51 @@ pub(crate) const READ: &[&str] = &[
     "sasl.mechanism.inter.broker.protocol",
     "sasl.server.callback.handler.class",
     "sasl.server.max.receive.size",
+    "max.connection.creation.rate",
+    "security.providers",
+    "ssl.allow.dn.changes",
+    "ssl.allow.san.changes",
+    "ssl.cipher.suites",
+    "ssl.client.auth",
+    "ssl.enabled.protocols",
+    "ssl.endpoint.identification.algorithm",
+    "ssl.engine.factory.class",
+    "ssl.key.password",
+    "ssl.keymanager.algorithm",
+    "ssl.keystore.certificate.chain",
+    "ssl.keystore.key",
+    "ssl.keystore.location",
+    "ssl.keystore.password",
+    "ssl.keystore.type",
+    "ssl.principal.mapping.rules",
+    "ssl.protocol",
+    "ssl.provider",
+    "ssl.secure.random.implementation",
+    "ssl.trustmanager.algorithm",
+    "ssl.truststore.certificates",
+    "ssl.truststore.location",
+    "ssl.truststore.password",
+    "ssl.truststore.type",
 ];
+
+/// The keys of the stores of a listener: they may change while it serves, with its prefix alone.
+pub(crate) const OF_STORES: &[&str] = &[
+    "ssl.key.password",
+    "ssl.keystore.certificate.chain",
+    "ssl.keystore.key",
+    "ssl.keystore.location",
+    "ssl.keystore.password",
+    "ssl.keystore.type",
+    "ssl.truststore.certificates",
+    "ssl.truststore.location",
+    "ssl.truststore.password",
+    "ssl.truststore.type",
+];
+
+/// The keys that rooms ask of a listener. The tests of the house see to it that each is asked for.
+pub fn keys_of_listeners() -> &'static [&'static str] {
+    READ
+}
 
 /// The keys of one listener.
 #[derive(Clone, Debug)]
@@ -22,6 +66,17 @@ pub struct ListenerKeys<'a> {
     settings: &'a BrokerSettings,
     /// `listener.name.<listener in lower case>.`
     prefix: String,
+}
+
+impl BrokerConfig {
+    /// What the broker was started with (this), with the stores of listeners that were changed since: all that
+    /// listeners which serve obey.
+    pub fn with_stores_of(&self, current: &BrokerConfig) -> BrokerConfig {
+        let of_store = |name: &str| broker::listener_suffix(name).is_some_and(|key| OF_STORES.contains(&key));
+        let mut changed = current.dynamic_broker.clone();
+        changed.retain(|name, _text| of_store(name));
+        self.with_dynamic(&changed, &ConfigMap::new())
+    }
 }
 
 impl BrokerSettings {
@@ -68,7 +123,11 @@ impl ListenerKeys<'_> {
 
     /// Whether the listener has a value of its own.
     pub fn is_own(&self, key: &str) -> bool {
-        self.settings.written(&format!("{}{key}", self.prefix)).is_some()
+        self.own_text(key).is_some()
+    }
+
+    pub(crate) fn own_text(&self, key: &str) -> Option<&str> {
+        self.settings.written(&format!("{}{key}", self.prefix))
     }
 
     /// The name under which the value in force was given, for people.
@@ -86,7 +145,6 @@ impl ListenerKeys<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{BrokerConfig, ConfigMap};
 
     fn started(pairs: &[(&str, &str)]) -> BrokerConfig {
         let pairs: Vec<(String, String)> =
@@ -131,6 +189,22 @@ mod tests {
             common.of_listener("OTHER").look_up("ssl.keystore.location"),
             ConfigValue::String("/c".to_owned())
         );
+    }
+
+    #[test]
+    fn a_listener_that_serves_obeys_changes_of_its_stores_alone() {
+        let started = started(&[("ssl.client.auth", "required")]);
+        let changes = [
+            ("listener.name.a.ssl.keystore.location", "/new"),
+            ("ssl.client.auth", "none"),
+            ("max.connections", "7"),
+        ];
+        let changes: ConfigMap =
+            changes.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
+        let obeyed = started.with_stores_of(&started.with_dynamic(&changes, &ConfigMap::new()));
+        let keys = obeyed.of_listener("A");
+        assert_eq!(keys.text("ssl.keystore.location").as_deref(), Some("/new"));
+        assert_eq!(keys.text("ssl.client.auth").as_deref(), Some("required"));
     }
 
     #[test]

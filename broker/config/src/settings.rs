@@ -87,6 +87,20 @@ pub struct AuthorizerSettings {
     pub allow_everyone_if_no_acl_found: bool,
 }
 
+/// A part of the broker that a change must suit before it is accepted (Kafka's Reconfigurable): it says why it
+/// cannot take a candidate.
+pub type Reconfigurable = Arc<dyn Fn(&BrokerConfig) -> Result<(), String> + Send + Sync>;
+
+/// The parts that a change must suit.
+#[derive(Clone, Default)]
+pub(crate) struct Reconfigurables(Vec<Reconfigurable>);
+
+impl std::fmt::Debug for Reconfigurables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} reconfigurable parts", self.0.len())
+    }
+}
+
 /// The configuration as a value: a clone is one reference.
 #[derive(Clone, Debug)]
 pub struct BrokerConfig(Arc<BrokerSettings>);
@@ -108,6 +122,7 @@ pub struct BrokerSettings {
     pub(crate) dynamic_cluster_default: ConfigMap,
     values: Vec<ConfigValue>,
     in_force: KeysInForce,
+    reconfigurables: Reconfigurables,
 
     /// CLUSTER_ID of the environment; the data directory's own wins once there is one.
     pub cluster_id: Option<String>,
@@ -157,8 +172,30 @@ impl BrokerConfig {
             kept
         };
         let (own, default) = (readable(dynamic_broker), readable(dynamic_cluster_default));
-        Self::build(self.given.clone(), self.cluster_id.clone(), own, default)
-            .unwrap_or_else(|_| self.clone())
+        self.rebuild(own, default).unwrap_or_else(|_| self.clone())
+    }
+
+    /// The same static values and parts under other dynamic values.
+    pub(crate) fn rebuild(&self, own: ConfigMap, default: ConfigMap) -> Result<Self, ConfigError> {
+        let built = Self::build(self.given.clone(), self.cluster_id.clone(), own, default)?;
+        Ok(built.with_reconfigurables(self.reconfigurables.clone()))
+    }
+
+    /// From here on a change must suit this part too.
+    pub fn with_reconfigurable(self, part: Reconfigurable) -> Self {
+        let mut parts = self.reconfigurables.clone();
+        parts.0.push(part);
+        self.with_reconfigurables(parts)
+    }
+
+    fn with_reconfigurables(mut self, parts: Reconfigurables) -> Self {
+        Arc::make_mut(&mut self.0).reconfigurables = parts;
+        self
+    }
+
+    /// Asks the parts of the running broker whether they can take this configuration.
+    pub(crate) fn ask_reconfigurables(&self) -> Result<(), String> {
+        self.reconfigurables.0.iter().try_for_each(|part| part(self))
     }
 
     pub(crate) fn build(
@@ -202,6 +239,7 @@ impl BrokerConfig {
             connections_per_ip_max_overrides: per_ip_overrides(&in_force.connections_per_ip_overrides_text)?,
             group_initial_rebalance_delay_is_set,
             in_force,
+            reconfigurables: Reconfigurables::default(),
         })))
     }
 }

@@ -22,14 +22,13 @@ pub(crate) const CHECKED: &[&str] = &[
     "cordoned.log.dirs",
     "create.topic.policy.class.name",
     "delegation.token.secret.key",
-    "max.connection.creation.rate",
     "principal.builder.class",
     "process.roles",
     "remote.log.storage.system.enable",
     "security.inter.broker.protocol",
 ];
 /// What a client listener may be.
-const SERVED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext, SecurityProtocol::SaslPlaintext];
+const SERVED: &[SecurityProtocol] = &SecurityProtocol::ALL;
 /// Other names of keys in force (`load.rs` copies the one to the other).
 pub(crate) const OTHER_NAMES: &[&str] = &["broker.id"];
 
@@ -79,7 +78,7 @@ fn client_listeners(config: &BrokerSettings) -> Result<(), ConfigError> {
         let why = "every listener is named in controller.listener.names, none is left for clients";
         return Err(refuse("listeners", config, why));
     }
-    for listener in &config.listeners {
+    for listener in config.listeners.iter().chain(&config.controller_listeners) {
         if !SERVED.contains(&listener.protocol) {
             let allowed: Vec<&str> = SERVED.iter().map(|protocol| protocol.name()).collect();
             let why = format!(
@@ -95,11 +94,9 @@ fn client_listeners(config: &BrokerSettings) -> Result<(), ConfigError> {
         }
     }
     // Nobody would be asked who they are there.
-    if let Some(listener) =
-        config.controller_listeners.iter().find(|listener| listener.protocol != SecurityProtocol::Plaintext)
-    {
+    if let Some(listener) = config.controller_listeners.iter().find(|listener| listener.protocol.has_sasl()) {
         let why = format!(
-            "the controller's listener {} asks for {}, which is not there yet; allowed: PLAINTEXT",
+            "the controller's listener {} asks for {}, which is not there yet; allowed: PLAINTEXT, SSL",
             listener.name,
             listener.protocol.name()
         );
@@ -185,7 +182,10 @@ fn authorizer(config: &BrokerSettings) -> Result<(), ConfigError> {
 fn protection(config: &BrokerSettings) -> Result<(), ConfigError> {
     let wanted = |key: &str| config.value(key).text().is_some_and(|text| !text.is_empty());
     for (key, what) in [
-        ("client.quota.callback.class", "client quotas are not there yet"),
+        (
+            "client.quota.callback.class",
+            "a Java class cannot be run here, and no quota of it would be in force",
+        ),
         ("create.topic.policy.class.name", "a Java policy cannot be run here, and none would be in force"),
         ("alter.config.policy.class.name", "a Java policy cannot be run here, and none would be in force"),
     ] {
@@ -198,17 +198,11 @@ fn protection(config: &BrokerSettings) -> Result<(), ConfigError> {
         let message = "delegation.token.secret.key is refused: delegation tokens are not there yet";
         return Err(ConfigError::invalid_config(message).about("delegation.token.secret.key"));
     }
-    if config.get_i64("max.connection.creation.rate") != i64::from(i32::MAX) {
-        let why = format!("limiting the rate of new connections is not there yet; allowed: {}", i32::MAX);
-        return Err(refuse("max.connection.creation.rate", config, why));
-    }
     for name in config.given.keys() {
         if matches!(name.as_str(), "quota.producer.default" | "quota.consumer.default") {
-            let message = format!("{name} is refused: client quotas are not there yet");
-            return Err(ConfigError::invalid_config(message).about(name));
-        }
-        if name.starts_with("listener.name.") && name.ends_with(".max.connection.creation.rate") {
-            let message = format!("{name} is refused: limiting the rate of new connections is not there yet");
+            let message = format!(
+                "{name} is refused: it is no key of Kafka 4 and limits nobody; set a default quota with kafka-configs"
+            );
             return Err(ConfigError::invalid_config(message).about(name));
         }
     }

@@ -1,5 +1,5 @@
 //! Client quotas as facts: which limits were set for whom, and how they are described (KIP-546).
-//! Core. `ClientQuotasImage`. Nothing is limited yet: docs/exceptions/quotas.md.
+//! Core. `ClientQuotasImage`. `api` puts them in force (`quotas.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,6 +44,10 @@ impl ClientQuotas {
     /// How many limits there are.
     pub fn count(&self) -> usize {
         self.entities.values().map(|quotas| quotas.len()).sum()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&QuotaEntity, &Quotas)> {
+        self.entities.iter()
     }
 
     pub fn of(&self, entity: &QuotaEntity) -> Option<&Quotas> {

@@ -9,6 +9,7 @@ use ottla_protocol::messages::{
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
     CreateTopicsRequest, CreateTopicsResponse,
 };
+use ottla_quota::MutationQuota;
 
 use crate::controller::Deciding;
 use crate::controller::alter_partition::decide_alter_partition;
@@ -66,7 +67,8 @@ impl ControllerChannel for Metadata {
 
     fn create_topics(&self, request: CreateTopicsRequest) -> Reached<CreateTopicsResponse> {
         self.reach(move |Deciding { image, rules, topic_ids, .. }| {
-            decide_create_topics(image, rules, &request, topic_ids)
+            // The node that asks has claimed its client's quota.
+            decide_create_topics(image, rules, &request, topic_ids, &MutationQuota::UNLIMITED)
         })
     }
 }

@@ -27,6 +27,7 @@ use ottla_protocol::messages::{
     IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
     UnregisterBrokerRequest, UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
+use ottla_quota::MutationQuota;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -231,6 +232,14 @@ impl Metadata {
         self.tell_quorum(Input::Disconnected(id));
     }
 
+    /// Whether nothing waits for this room's threads.
+    #[cfg(test)]
+    pub(crate) fn is_quiet(&self) -> bool {
+        let inputs = self.quorum.as_ref().map(|quorum| &quorum.inputs);
+        self.events.capacity() == self.events.max_capacity()
+            && inputs.is_none_or(|inputs| inputs.capacity() == inputs.max_capacity())
+    }
+
     /// A lone node has no quorum to tell.
     fn tell_quorum(&self, input: Input) {
         if let Some(quorum) = &self.quorum {
@@ -320,8 +329,17 @@ impl Metadata {
         &self,
         request: CreateTopicsRequest,
     ) -> Result<CreateTopicsResponse, OperationError> {
+        self.create_topics_within(request, MutationQuota::UNLIMITED).await
+    }
+
+    /// The same on behalf of a client that may change only so much.
+    pub async fn create_topics_within(
+        &self,
+        request: CreateTopicsRequest,
+        quota: MutationQuota,
+    ) -> Result<CreateTopicsResponse, OperationError> {
         self.decide(move |Deciding { image, rules, topic_ids, .. }| {
-            create_topics::decide_create_topics(image, rules, &request, topic_ids)
+            create_topics::decide_create_topics(image, rules, &request, topic_ids, &quota)
         })
         .await
     }
@@ -334,7 +352,7 @@ impl Metadata {
     ) -> Result<CreateTopicsResponse, OperationError> {
         self.decide(move |Deciding { image, rules, topic_ids, .. }| {
             let request = create_topics::auto_create_request(image, rules, &names);
-            create_topics::decide_create_topics(image, rules, &request, topic_ids)
+            create_topics::decide_create_topics(image, rules, &request, topic_ids, &MutationQuota::UNLIMITED)
         })
         .await
     }
@@ -351,8 +369,17 @@ impl Metadata {
         request: DeleteTopicsRequest,
         version: i16,
     ) -> Result<DeleteTopicsResponse, OperationError> {
+        self.delete_topics_within(request, version, MutationQuota::UNLIMITED).await
+    }
+
+    pub async fn delete_topics_within(
+        &self,
+        request: DeleteTopicsRequest,
+        version: i16,
+        quota: MutationQuota,
+    ) -> Result<DeleteTopicsResponse, OperationError> {
         self.decide(move |Deciding { image, rules, .. }| {
-            delete_topics::decide_delete_topics(image, rules, &request, version)
+            delete_topics::decide_delete_topics(image, rules, &request, version, &quota)
         })
         .await
     }
@@ -361,7 +388,18 @@ impl Metadata {
         &self,
         request: CreatePartitionsRequest,
     ) -> Result<CreatePartitionsResponse, OperationError> {
-        self.decide(move |Deciding { image, .. }| partitions::decide_create_partitions(image, &request)).await
+        self.create_partitions_within(request, MutationQuota::UNLIMITED).await
+    }
+
+    pub async fn create_partitions_within(
+        &self,
+        request: CreatePartitionsRequest,
+        quota: MutationQuota,
+    ) -> Result<CreatePartitionsResponse, OperationError> {
+        self.decide(move |Deciding { image, .. }| {
+            partitions::decide_create_partitions(image, &request, &quota)
+        })
+        .await
     }
 
     pub async fn incremental_alter_configs(

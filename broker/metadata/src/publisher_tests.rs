@@ -85,8 +85,14 @@ fn create(controller: &mut ActiveController, name: &str, id: u128) {
     let mut ids = || TopicId(uuid::Uuid::from_u128(id));
     let decide = Box::new(move |deciding: Option<crate::controller::Deciding<'_>>| {
         let deciding = deciding.expect("it leads");
-        let decision =
-            decide_create_topics(deciding.image, deciding.rules, &request, deciding.topic_ids).expect("made");
+        let decision = decide_create_topics(
+            deciding.image,
+            deciding.rules,
+            &request,
+            deciding.topic_ids,
+            &ottla_quota::MutationQuota::UNLIMITED,
+        )
+        .expect("made");
         assert_eq!(decision.response.topics[0].error_code, 0);
         Decided { records: decision.records, answer: Box::new(|_| {}) }
     });

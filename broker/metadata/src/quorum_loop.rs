@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ottla_env::Env;
@@ -35,6 +36,9 @@ use crate::raft::threads::{HeardQueue, QuorumThread, QuorumView, Threads};
 use crate::raft::writer::LogWriter;
 use crate::snapshot::{self, SnapshotId};
 use crate::upkeep::{Keeping, Upkeep};
+
+/// What a voter that stops waits for another to lead.
+const HAND_OVER_MAX: Duration = Duration::from_millis(250);
 
 /// What the quorum's thread will own.
 struct Waiting {
@@ -73,6 +77,7 @@ pub(crate) struct QuorumLoop {
 /// What the upkeep needs to know of the log.
 struct Kept {
     commit_offset: Offset,
+    /// Committed ones: what lies behind them in the log is no part of a snapshot.
     bytes_since_snapshot: u64,
     inputs: Sender<Input>,
 }
@@ -117,8 +122,7 @@ impl QuorumLoop {
         inputs: Sender<Input>,
     ) -> Result<OpenQuorum, OpenError> {
         let transport = quorum.transport.clone();
-        let QuorumStart { machine, writer, image, folder, upkeep, bytes_since_snapshot } =
-            start(env, &options, &quorum)?;
+        let QuorumStart { machine, writer, image, folder, upkeep } = start(env, &options, &quorum)?;
         let shared = Shared::new(image.clone());
         let commit_offset = image.metadata_offset() + 1;
         let leadership = machine.leadership();
@@ -137,7 +141,7 @@ impl QuorumLoop {
             rules: Rules::new(&options.config, options.features),
             publisher: Publisher::new(shared.clone(), image),
             upkeep,
-            kept: Kept { commit_offset, bytes_since_snapshot, inputs: inputs.clone() },
+            kept: Kept { commit_offset, bytes_since_snapshot: 0, inputs: inputs.clone() },
             leadership,
             controller: None,
             pending: VecDeque::new(),
@@ -183,9 +187,22 @@ impl QuorumLoop {
                 break;
             }
         }
-        self.resign();
+        self.hand_over(&mut events);
         threads.stop();
         self.upkeep.stop(&mut self.kept);
+    }
+
+    /// Another voter is to lead before this one goes. It is waited for a moment, no longer.
+    fn hand_over(&mut self, events: &mut Receiver<Event>) {
+        self.resign();
+        drop(self.inputs.blocking_send(Input::HandOver));
+        let deadline = self.env.clock.monotonic().after(HAND_OVER_MAX);
+        while self.leadership.leader == Some(self.node_id) && self.env.clock.monotonic() < deadline {
+            // Time alone wakes it, too.
+            let Some(event) = events.blocking_recv() else { break };
+            self.controller = None;
+            self.run_round(std::iter::once(event));
+        }
     }
 
     /// Hears the quorum, then decides what was queued. Says whether the thread is to end.

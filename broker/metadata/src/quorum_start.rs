@@ -16,9 +16,10 @@ use crate::metadata::{MetadataOptions, OpenError};
 use crate::metadata_log::{LogOpenError, MetadataLog};
 use crate::quorum::Quorum;
 use crate::quorum_state::{self, QuorumState};
+use crate::raft::effects::NodeStart;
 use crate::raft::log_store::LogStore;
 use crate::raft::machine::RaftMachine;
-use crate::raft::node::{NodeStart, RaftNode};
+use crate::raft::node::RaftNode;
 use crate::raft::peers::Peers;
 use crate::raft::writer::LogWriter;
 use crate::snapshot::{self, SnapshotId};
@@ -31,7 +32,6 @@ pub(crate) struct QuorumStart {
     pub image: Image,
     pub folder: PathBuf,
     pub upkeep: Upkeep,
-    pub bytes_since_snapshot: u64,
 }
 
 pub(crate) fn start(env: &Env, options: &MetadataOptions, quorum: &Quorum) -> Result<QuorumStart, OpenError> {
@@ -64,8 +64,7 @@ pub(crate) fn start(env: &Env, options: &MetadataOptions, quorum: &Quorum) -> Re
     }
     let store = LogStore::new(unified.clone(), snapshot, log.end_offset(), epochs);
     let state = promised(state, &store, me, quorum)?;
-    let bytes_since_snapshot = log.bytes_since_snapshot();
-    let upkeep = Upkeep::new(env, folder.clone(), Touched::Everything, bytes_since_snapshot);
+    let upkeep = Upkeep::new(env, folder.clone(), Touched::Everything, 0);
     let voters: Vec<BrokerId> = state.voters.clone();
     let peers =
         Peers::new((me, quorum.directory_id), &voters, options.cluster_id.clone(), state.directories.clone());
@@ -75,7 +74,7 @@ pub(crate) fn start(env: &Env, options: &MetadataOptions, quorum: &Quorum) -> Re
     let state = QuorumState { directories: peers.directories().clone(), ..state };
     let machine = RaftMachine::new(node, peers, options.cluster_id.clone(), state);
     let writer = LogWriter::new(env.clone(), unified, folder.clone());
-    Ok(QuorumStart { machine, writer, image, folder, upkeep, bytes_since_snapshot })
+    Ok(QuorumStart { machine, writer, image, folder, upkeep })
 }
 
 fn lost(what: String) -> OpenError {

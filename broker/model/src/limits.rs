@@ -67,3 +67,16 @@ pub const METADATA_LONG_REPLAY_BYTES: u64 = 2 * METADATA_MATERIALISE_BYTES;
 pub const STREAMS_SUBTOPOLOGIES_MAX: usize = 1_000;
 
 const _: () = assert!(METADATA_LONG_REPLAY_BYTES < METADATA_SNAPSHOT_BYTES);
+
+/// Bytes a peer may send before its TLS handshake is over: Java's certificates of a chain fit many times.
+pub const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a client has to say who it is: the handshakes of TLS and SASL together.
+pub const HANDSHAKE_MS_MAX: i64 = 30_000;
+
+/// Handshakes whose cryptography is worked on at once. A signature takes up to a millisecond: more of them
+/// wait for each other, and not the requests of others for them.
+pub const HANDSHAKES_COMPUTED_AT_ONCE: usize = 1;
+
+/// The share of the memory budget that connections without an identity may hold together.
+pub const HANDSHAKES_BUDGET_SHARE: usize = 8;

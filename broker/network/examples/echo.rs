@@ -85,6 +85,7 @@ fn serve() {
         name: "PLAINTEXT".into(),
         protocol: SecurityProtocol::Plaintext,
         login_frame_bytes_max: 0,
+        tls: None,
         host: "127.0.0.1".into(),
         port: 0,
         advertised: None,

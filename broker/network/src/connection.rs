@@ -8,6 +8,7 @@
 //!   what the server orders.
 //! - C3. A poll does a bounded amount of work and then yields.
 
+use std::future::poll_fn;
 use std::io::IoSlice;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -84,6 +85,19 @@ impl Control {
     pub fn close(&self, reason: CloseReason) {
         self.order.store(ORDER_CLOSE + reason as u8, Ordering::Release);
         self.wake();
+    }
+
+    /// Waits for an order that ends a connection which has no requests yet.
+    pub async fn ordered(&self) -> CloseReason {
+        poll_fn(|context| {
+            *self.waker.lock() = Some(context.waker().clone());
+            match self.order.load(Ordering::Acquire) {
+                ORDER_NONE => Poll::Pending,
+                ORDER_DRAIN => Poll::Ready(CloseReason::Shutdown),
+                close => Poll::Ready(CloseReason::ALL[(close - ORDER_CLOSE) as usize]),
+            }
+        })
+        .await
     }
 
     fn wake(&self) {
@@ -448,6 +462,9 @@ impl Connection {
                 Err(bad) => {
                     let peer = self.info.peer_addr;
                     tracing::debug!(connection = self.id, %peer, "closing after the answers before: {bad}");
+                    if bad.is_tls() && !self.info.listener.protocol.has_tls() {
+                        self.shared.on_tls_in_plaintext(&self.info);
+                    }
                     self.ending = Some(CloseReason::BadFrame);
                     break;
                 }

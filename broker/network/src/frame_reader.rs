@@ -24,6 +24,13 @@ pub enum BadFrame {
     TooLong { len: usize, max: usize },
 }
 
+impl BadFrame {
+    /// Whether the length is the start of a TLS hello: record type 22, version 3.x.
+    pub fn is_tls(self) -> bool {
+        matches!(self, BadFrame::TooLong { len, .. } if len >> 16 == 0x1603)
+    }
+}
+
 const PREFIX_BYTES: usize = 4;
 
 /// Small frames are read by at most this much at a time.

@@ -10,8 +10,10 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use ottla_env::BoxFuture;
 use ottla_model::SecurityProtocol;
+use ottla_quota::QuotaCache;
 use ottla_security::Identity;
 use ottla_security::sasl::Session;
+use ottla_security::tls::TlsListener;
 use parking_lot::Mutex;
 
 use crate::response::Response;
@@ -24,6 +26,8 @@ pub struct ListenerInfo {
     pub protocol: SecurityProtocol,
     /// The largest frame of a client that has to say who it is and has not; counts on a SASL listener alone.
     pub login_frame_bytes_max: usize,
+    /// There where the protocol has it.
+    pub tls: Option<Arc<TlsListener>>,
     /// The advertised address, when configured; otherwise each client gets the address it dialled.
     pub advertised: Option<(String, u16)>,
     /// Where it listens, with the port that was picked.
@@ -39,6 +43,8 @@ pub struct ConnectionInfo {
     pub local_addr: SocketAddr,
     /// Name and version of the client's software, once ApiVersions reported them (KIP-511).
     pub software: OnceLock<(String, String)>,
+    /// The limits of its client, as its requests last found them.
+    pub quotas: QuotaCache,
     identity: ArcSwapOption<Identity>,
     /// How far the login of a client of a SASL listener is; the handler's.
     pub login: Mutex<Option<Box<Session>>>,
@@ -63,6 +69,7 @@ impl ConnectionInfo {
             peer_addr,
             local_addr,
             software: OnceLock::new(),
+            quotas: QuotaCache::default(),
             identity: ArcSwapOption::empty(),
             login: Mutex::default(),
         }

@@ -8,6 +8,7 @@ mod connection;
 mod connection_tests;
 mod frame_reader;
 pub mod handler;
+mod handshake;
 mod listener;
 #[cfg(test)]
 mod listener_tests;

@@ -10,8 +10,10 @@ use std::time::Duration;
 use ottla_env::net::{Acceptor, SocketBuffers, Stream};
 use ottla_env::{Env, Monotonic};
 use ottla_model::SecurityProtocol;
+use ottla_security::tls::TlsListener;
 
 use crate::handler::{Handler, ListenerInfo};
+use crate::handshake;
 use crate::metrics::NetworkMetrics;
 use crate::server::{NetworkServer, Shared};
 use crate::settings::NetworkSettings;
@@ -28,6 +30,8 @@ pub struct ListenerSpec {
     pub protocol: SecurityProtocol,
     /// `sasl.server.max.receive.size`.
     pub login_frame_bytes_max: usize,
+    /// There where the protocol has it.
+    pub tls: Option<Arc<TlsListener>>,
     /// A name or an address; empty is every address of the machine.
     pub host: String,
     /// 0 picks a free one.
@@ -60,6 +64,7 @@ impl Listeners {
         let bound = specs
             .iter()
             .map(|spec| {
+                assert!(spec.protocol.has_tls() == spec.tls.is_some(), "no listener says TLS and has none");
                 let acceptor = bind_one(env, spec).map_err(|error| BindError {
                     name: spec.name.clone(),
                     host: spec.host.clone(),
@@ -75,6 +80,7 @@ impl Listeners {
                     name: spec.name.clone(),
                     protocol: spec.protocol,
                     login_frame_bytes_max: spec.login_frame_bytes_max,
+                    tls: spec.tls.clone(),
                     advertised,
                     bound: addr,
                 };
@@ -144,7 +150,12 @@ async fn accept_forever(mut acceptor: Box<dyn Acceptor>, info: &Arc<ListenerInfo
     loop {
         free_place(shared).await;
         match poll_fn(|context| acceptor.poll_accept(context)).await {
-            Ok(stream) => open(stream, info, shared),
+            Ok(stream) => {
+                if let Some(rest) = shared.rest_before(&info.name) {
+                    shared.env.clock.sleep_until(shared.env.clock.monotonic().after(rest)).await;
+                }
+                open(stream, info, shared);
+            }
             Err(error) if is_of_one_connection(&error) => {
                 tracing::debug!(listener = info.name, %error, "a connection was gone before it was accepted");
             }
@@ -176,6 +187,13 @@ async fn free_place(shared: &Shared) {
 }
 
 fn open(stream: Box<dyn Stream>, info: &Arc<ListenerInfo>, shared: &Arc<Shared>) {
+    if let Some(hold) = shared.hold_of(stream.peer_addr().ip().to_canonical()) {
+        shared.hold(stream, hold);
+        return;
+    }
+    if let Some(tls) = &info.tls {
+        return handshake::open(stream, tls, info, shared);
+    }
     if let Some(connection) = shared.admit(stream, info) {
         // It ends with its stream, or when the server orders it to.
         shared.env.tasks.spawn("connection", Box::pin(connection)).detach();

@@ -11,6 +11,7 @@ use ottla_env::memory::net::{MemoryNet, MemoryStream};
 use ottla_env::net::SocketBuffers;
 use ottla_env::real::TokioTasks;
 use ottla_model::SecurityProtocol;
+use ottla_quota::{AddressRateLimits, ConnectionRateLimits};
 use prometheus::Registry;
 
 use crate::handler::{Answer, Handler};
@@ -34,6 +35,7 @@ fn spec(port: u16) -> ListenerSpec {
         name: "PLAINTEXT".into(),
         protocol: SecurityProtocol::Plaintext,
         login_frame_bytes_max: 0,
+        tls: None,
         host: "127.0.0.1".into(),
         port,
         advertised: None,
@@ -157,6 +159,49 @@ async fn a_new_limit_counts_at_once_and_closes_nobody() {
     settle().await;
     assert_eq!(house.server.connections_count(), 2, "those that are there stay");
     assert!(!is_closed(&mut first) && third.try_read().is_err());
+}
+
+#[tokio::test]
+async fn a_listener_that_accepts_too_fast_rests_and_then_goes_on() {
+    let creation_rates = ConnectionRateLimits { broker: Some(1.0), ..ConnectionRateLimits::default() };
+    let limits = ConnectionLimits { creation_rates, ..ConnectionLimits::default() };
+    let house = serve(NetworkSettings { limits, ..NetworkSettings::default() });
+    let _clients: Vec<MemoryStream> =
+        (0..12).map(|_client| house.net.connect(house.addr).expect("it listens")).collect();
+    settle().await;
+    // All windows' worth at once; the next one rests for a second.
+    assert_eq!(house.server.connections_count(), 10);
+    house.clock.advance(Duration::from_millis(999));
+    settle().await;
+    assert_eq!(house.server.connections_count(), 10);
+    house.clock.advance(Duration::from_millis(1));
+    settle().await;
+    assert_eq!(house.server.connections_count(), 11);
+    house.server.limits_setter()(ConnectionLimits::default());
+    house.clock.advance(Duration::from_secs(1));
+    settle().await;
+    assert_eq!(house.server.connections_count(), 12);
+}
+
+#[tokio::test]
+async fn an_address_that_connects_too_fast_is_held_and_closed_and_others_are_served() {
+    let house = serve(NetworkSettings::default());
+    let address = IpAddr::from([127, 0, 0, 3]);
+    let set_rates = house.server.address_rates_setter();
+    set_rates(AddressRateLimits { addresses: [(address, 0.5)].into(), any_address: None });
+    let mut clients: Vec<MemoryStream> =
+        (0..6).map(|_client| house.net.connect_from(address, house.addr).expect("it listens")).collect();
+    let mut other = house.net.connect(house.addr).expect("it listens");
+    assert_eq!(clients[5].try_write(&request(1, b'R', 0)).ok(), Some(16));
+    assert_eq!(other.try_write(&request(2, b'R', 0)).ok(), Some(16));
+    settle().await;
+    assert_eq!(correlation_ids(other.try_read().expect("it is answered")), [2]);
+    assert_eq!(house.server.connections_count(), 5 + 1, "the sixth is not counted");
+    assert!(clients[5].try_read().is_err(), "it is neither answered nor closed");
+    house.clock.advance(Duration::from_secs(1));
+    settle().await;
+    let closed: Vec<bool> = clients.iter_mut().map(is_closed).collect();
+    assert_eq!(closed, [false, false, false, false, false, true]);
 }
 
 fn of_connections_max(connections_max: usize) -> NetworkSettings {

@@ -70,7 +70,7 @@ fn who_does_not_say_in_time_who_it_is_is_closed() {
     time_out(&world, &mut silent);
     known.run();
     assert!(silent.is_closed() && !known.is_closed());
-    assert_eq!(world.shared.metrics.closed(CloseReason::Login).get(), 1);
+    assert_eq!(world.shared.metrics.closed(CloseReason::Authentication).get(), 1);
     // And so is who begins anew and does not end.
     known.send(&request(2, b'N', 0));
     time_out(&world, &mut known);

@@ -2,8 +2,9 @@
 //! Shell: counters read at a scrape.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Counter, CounterVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Why a connection ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,8 +22,8 @@ pub enum CloseReason {
     /// It held memory all others waited for and did not go on.
     Memory,
     Shutdown,
-    /// Its client did not say in time who it is.
-    Login,
+    /// The client did not say who it is, or nobody here knows it.
+    Authentication,
 }
 
 impl CloseReason {
@@ -34,7 +35,7 @@ impl CloseReason {
         CloseReason::Handler,
         CloseReason::Memory,
         CloseReason::Shutdown,
-        CloseReason::Login,
+        CloseReason::Authentication,
     ];
 
     pub fn name(self) -> &'static str {
@@ -46,9 +47,18 @@ impl CloseReason {
             CloseReason::Handler => "handler",
             CloseReason::Memory => "memory",
             CloseReason::Shutdown => "shutdown",
-            CloseReason::Login => "login",
+            CloseReason::Authentication => "authentication",
         }
     }
+}
+
+/// Whose rate of new connections was too high.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ThrottledBy {
+    /// The broker's or a listener's: the listener rests.
+    Listener,
+    /// An address's: its connection is held and closed.
+    Address,
 }
 
 pub struct NetworkMetrics {
@@ -59,9 +69,12 @@ pub struct NetworkMetrics {
     pub bytes_in: IntCounter,
     pub bytes_out: IntCounter,
     pub frames: IntCounter,
+    pub tls_handshakes: IntCounter,
+    pub tls_handshake_failures: IntCounter,
     /// What connections hold of the memory budget; set at a tick.
     pub memory_bytes: IntGauge,
     closed: [IntCounter; CloseReason::ALL.len()],
+    throttles: [(IntCounter, Counter); 2],
 }
 
 impl NetworkMetrics {
@@ -81,6 +94,20 @@ impl NetworkMetrics {
             &["reason"],
         )?;
         registry.register(Box::new(closed.clone()))?;
+        let throttles = IntCounterVec::new(
+            Opts::new(
+                "ottla_connection_throttles_total",
+                "New connections that came too fast, by whose rate it was.",
+            ),
+            &["by"],
+        )?;
+        registry.register(Box::new(throttles.clone()))?;
+        let throttle_seconds = CounterVec::new(
+            Opts::new("ottla_connection_throttle_seconds_total", "How long new connections were held up."),
+            &["by"],
+        )?;
+        registry.register(Box::new(throttle_seconds.clone()))?;
+        let of = |by: &str| (throttles.with_label_values(&[by]), throttle_seconds.with_label_values(&[by]));
         Ok(Arc::new(NetworkMetrics {
             connections: gauge("ottla_connections", "Connections that are open.")?,
             accepted: counter("ottla_connections_accepted_total", "Connections accepted.")?,
@@ -92,12 +119,24 @@ impl NetworkMetrics {
             bytes_in: counter("ottla_network_bytes_in_total", "Bytes read from connections.")?,
             bytes_out: counter("ottla_network_bytes_out_total", "Bytes written to connections.")?,
             frames: counter("ottla_network_frames_total", "Requests taken from connections.")?,
+            tls_handshakes: counter("ottla_tls_handshakes_total", "TLS handshakes that came to their end.")?,
+            tls_handshake_failures: counter(
+                "ottla_tls_handshake_failures_total",
+                "TLS handshakes that failed, of clients that went away among them.",
+            )?,
             memory_bytes: gauge(
                 "ottla_network_memory_bytes",
                 "Memory connections hold beyond what each may hold freely.",
             )?,
+            throttles: [of("listener"), of("address")],
             closed: CloseReason::ALL.map(|reason| closed.with_label_values(&[reason.name()])),
         }))
+    }
+
+    pub(crate) fn on_throttle(&self, by: ThrottledBy, rest: Duration) {
+        let (count, seconds) = &self.throttles[by as usize];
+        count.inc();
+        seconds.inc_by(rest.as_secs_f64());
     }
 
     pub fn closed(&self, reason: CloseReason) -> &IntCounter {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ottla_model::limits::LOGIN_TIME_MAX;
+use ottla_quota::{ConnectionRateLimits, Windows};
 
 /// Kafka's keys of the same names, and the bounds nobody has to set.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct NetworkSettings {
     pub limits: ConnectionLimits,
     /// `connection.failed.authentication.delay.ms`: between a login that failed and the end of its connection.
     pub failed_authentication_delay: Duration,
+    /// What rates of new connections are taken over: `quota.window.num`, `quota.window.size.seconds`.
+    pub quota_windows: Windows,
     /// Memory all connections together may hold beyond `CONNECTION_FREE_BYTES` each: frames that
     /// arrive, frames whose answers are awaited, and answers not yet sent.
     pub memory_budget_bytes: usize,
@@ -24,6 +27,8 @@ pub struct NetworkSettings {
     pub unsent_bytes_max: usize,
     /// Requests one connection may have admitted and not answered before it is not read any more.
     pub requests_in_flight_max: usize,
+    /// `connection.failed.authentication.delay.ms`.
+    pub failed_authentication_delay_ms: u64,
 }
 
 impl Default for NetworkSettings {
@@ -33,9 +38,11 @@ impl Default for NetworkSettings {
             connections_idle_ms_max: 600_000,
             limits: ConnectionLimits::default(),
             failed_authentication_delay: Duration::from_millis(100),
+            quota_windows: Windows::of_seconds(11, 1),
             memory_budget_bytes: 256 * 1024 * 1024,
             unsent_bytes_max: 1024 * 1024,
             requests_in_flight_max: ottla_model::limits::REQUESTS_IN_FLIGHT_PER_CONNECTION_MAX,
+            failed_authentication_delay_ms: 100,
         }
     }
 }
@@ -49,6 +56,8 @@ pub struct ConnectionLimits {
     pub connections_per_ip_max: usize,
     /// `max.connections.per.ip.overrides`.
     pub connections_per_ip_max_overrides: HashMap<IpAddr, usize>,
+    /// `max.connection.creation.rate`, of the broker and of its listeners: beyond it a listener rests.
+    pub creation_rates: ConnectionRateLimits,
 }
 
 impl ConnectionLimits {
@@ -63,6 +72,7 @@ impl Default for ConnectionLimits {
             connections_max: i32::MAX as usize,
             connections_per_ip_max: i32::MAX as usize,
             connections_per_ip_max_overrides: HashMap::new(),
+            creation_rates: ConnectionRateLimits::default(),
         }
     }
 }

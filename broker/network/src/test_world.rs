@@ -265,6 +265,7 @@ impl World {
             name: "PLAINTEXT".into(),
             protocol: SecurityProtocol::Plaintext,
             login_frame_bytes_max: 0,
+            tls: None,
             advertised: None,
             bound: SocketAddr::from(([127, 0, 0, 1], 1)),
         };

@@ -12,6 +12,7 @@ pub mod guard;
 pub mod header;
 pub mod messages;
 pub mod records;
+pub mod throttle;
 pub mod versions;
 
 pub use api_key::ApiKey;

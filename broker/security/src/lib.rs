@@ -1,7 +1,7 @@
-//! Who is there and may do what: principals, logins, ACLs, the authorizer's rules, and SCRAM credentials.
-//! Core. Knows no wire, no disk and no clock; the metadata room keeps what is stored here as records.
+//! Who is there and may do what: principals, logins, ACLs, the authorizer's rules, SCRAM credentials, and TLS.
+//! Core, but for `tls`. Knows no wire and no requests; the metadata room keeps what is stored here as records.
 //!
-//! Reading order: `principal`, `identity`, `acl`, `filter`, `acls`, `authorizer`, `secret`, `scram`, `sasl`.
+//! Reading order: `principal`, `identity`, `acl`, `filter`, `acls`, `authorizer`, `secret`, `scram`, `sasl`; `tls`.
 
 mod acl;
 mod acls;
@@ -12,6 +12,7 @@ mod principal;
 pub mod sasl;
 mod scram;
 mod secret;
+pub mod tls;
 
 pub use acl::{
     AclBinding, AclOperation, AclPermissionType, CLUSTER_NAME, PatternType, ResourceType, WILDCARD,

@@ -66,6 +66,9 @@ pub enum Command {
     /// Take over the data of a cleanly stopped Apache Kafka (one node, broker and controller in one). What is
     /// there is copied and stays as it was.
     Adopt(Adopt),
+    /// Make a throw-away authority with keys and stores for a broker and a client, in PEM, PKCS12 and JKS, and the
+    /// configurations that use them. For tests: whoever has the directory can be anybody.
+    TlsDev(TlsDev),
     /// Run a cluster of several nodes in this one process, for tests and for trying things.
     Local(Local),
     /// Print the names of those of Kafka's commands that this program has: it is each of them when it is called
@@ -108,6 +111,16 @@ pub struct Adopt {
     /// Only say whether it can be taken over; nothing is written.
     #[arg(long, conflicts_with = "data_dirs")]
     pub check: bool,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct TlsDev {
+    /// Where the files go: empty, or not there yet.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// A name or an address by which clients reach the broker, beside localhost. May be repeated.
+    #[arg(long = "host", value_name = "NAME")]
+    pub hosts: Vec<String>,
 }
 
 /// Splits `KEY=VALUE`.

@@ -13,6 +13,7 @@ use ottla_network::{ConnectionLimits, Listeners, NetworkMetrics, NetworkServer, 
 
 use crate::founding::Voting;
 use crate::rooms::Rooms;
+use crate::tls::ListenersTls;
 use crate::{listeners, settings};
 
 pub struct ControllerListeners {
@@ -27,9 +28,10 @@ impl ControllerListeners {
     pub fn open(
         env: &Env,
         config: &BrokerConfig,
+        tls: &ListenersTls,
         metrics: &Arc<NetworkMetrics>,
     ) -> Result<Option<ControllerListeners>, String> {
-        let specs = listeners::controller_specs(config);
+        let specs = listeners::controller_specs(config, tls);
         if specs.is_empty() {
             return Ok(None);
         }

@@ -13,12 +13,13 @@ use ottla_coordinator::group::WatchedOffset;
 use ottla_env::Env;
 use ottla_log::{ReadData, ReadLimits, UnifiedLog};
 use ottla_model::Offset;
+use ottla_quota::ClientQuotas;
 use ottla_records::{BatchHeader, HEADER_BYTES};
 use ottla_replica::metrics::TopicMetrics;
 use ottla_replica::{HostedTopic, ReplicaManager};
 use ottla_telemetry::ClientTelemetry;
 
-use crate::client_figures;
+use crate::{client_figures, quota_figures};
 
 const OMITTED: &str = "ottla_metrics_omitted_series";
 
@@ -26,6 +27,7 @@ pub struct Figures {
     replicas: Arc<ReplicaManager>,
     groups: Arc<GroupCoordinator>,
     telemetry: Arc<ClientTelemetry>,
+    quotas: Arc<ClientQuotas>,
     env: Env,
     series_max: usize,
 }
@@ -70,10 +72,11 @@ impl Figures {
         replicas: Arc<ReplicaManager>,
         groups: Arc<GroupCoordinator>,
         telemetry: Arc<ClientTelemetry>,
+        quotas: Arc<ClientQuotas>,
         env: Env,
         series_max: usize,
     ) -> Figures {
-        Figures { replicas, groups, telemetry, env, series_max }
+        Figures { replicas, groups, telemetry, quotas, env, series_max }
     }
 
     pub fn write(&self, text: &mut MetricsText<'_>) {
@@ -85,6 +88,9 @@ impl Figures {
         self.write_log_sizes(&topics, text, &mut omitted);
         drop(topics);
         self.write_lag(text, &mut omitted);
+        let now = self.env.clock.monotonic();
+        let left_out = quota_figures::write(&self.quotas, now, self.series_max, text);
+        omitted.push(("ottla_client_quota_rate", left_out));
         text.metric(OMITTED, "gauge", "Series left out because of ottla.metrics.series.max, by metric.");
         for (metric, count) in omitted {
             text.sample(OMITTED, &[("metric", metric)], count);

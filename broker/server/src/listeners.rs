@@ -7,21 +7,30 @@ use ottla_config::{BrokerConfig, Listener};
 use ottla_env::net::SocketBuffers;
 use ottla_network::ListenerSpec;
 
+use crate::tls::ListenersTls;
+
 /// The client listeners as the network binds them.
-pub fn specs(config: &BrokerConfig) -> Vec<ListenerSpec> {
-    config.listeners.iter().map(|listener| spec(config, listener, advertised(config, listener))).collect()
+pub fn specs(config: &BrokerConfig, tls: &ListenersTls) -> Vec<ListenerSpec> {
+    let of = |listener| spec(config, tls, listener, advertised(config, listener));
+    config.listeners.iter().map(of).collect()
 }
 
 /// The listeners of the controller.
-pub fn controller_specs(config: &BrokerConfig) -> Vec<ListenerSpec> {
-    config.controller_listeners.iter().map(|listener| spec(config, listener, None)).collect()
+pub fn controller_specs(config: &BrokerConfig, tls: &ListenersTls) -> Vec<ListenerSpec> {
+    config.controller_listeners.iter().map(|listener| spec(config, tls, listener, None)).collect()
 }
 
-fn spec(config: &BrokerConfig, listener: &Listener, advertised: Option<(String, u16)>) -> ListenerSpec {
+fn spec(
+    config: &BrokerConfig,
+    tls: &ListenersTls,
+    listener: &Listener,
+    advertised: Option<(String, u16)>,
+) -> ListenerSpec {
     ListenerSpec {
         name: listener.name.clone(),
         protocol: listener.protocol,
         login_frame_bytes_max: login_frame_bytes_max(config, listener),
+        tls: tls.of(&listener.name),
         host: listener.host.clone().unwrap_or_default(),
         port: listener.port,
         advertised,
@@ -57,12 +66,21 @@ fn advertised(config: &BrokerConfig, listener: &Listener) -> Option<(String, u16
 /// A paragraph a listener, for people.
 pub fn explain(config: &BrokerConfig) -> String {
     let mut text = String::new();
-    for spec in specs(config) {
-        let host = if spec.host.is_empty() { "every address of this machine" } else { &spec.host };
-        let port = if spec.port == 0 { "a free port".to_owned() } else { format!("port {}", spec.port) };
+    for listener in &config.listeners {
+        let host = listener.host.as_deref().unwrap_or("every address of this machine");
+        let port =
+            if listener.port == 0 { "a free port".to_owned() } else { format!("port {}", listener.port) };
         // Writing to a String can't fail.
-        let _written = write!(text, "{}: listens on {host}, {port}.\n  ", spec.name);
-        let _written = match &spec.advertised {
+        let _written = write!(text, "{}: listens on {host}, {port}.\n  ", listener.name);
+        if listener.protocol.has_tls() {
+            let auth = config.of_listener(&listener.name).text("ssl.client.auth").unwrap_or_default();
+            let _written = write!(
+                text,
+                "Clients speak TLS (security.protocol={}); their certificate: ssl.client.auth={auth}.\n  ",
+                listener.protocol.name()
+            );
+        }
+        let _written = match &advertised(config, listener) {
             Some((host, port)) if config.advertised_listeners.is_none() => writeln!(
                 text,
                 "Clients are told {host}:{port}: in a cluster every node tells the same of this one."
@@ -111,10 +129,13 @@ mod tests {
     #[test]
     fn the_sizes_of_socket_buffers_are_kafkas_and_minus_one_is_the_kernels() {
         let kafkas = SocketBuffers { send_bytes: Some(102_400), receive_bytes: Some(102_400) };
-        assert_eq!(specs(&BrokerConfig::defaults())[0].buffers, kafkas);
+        assert_eq!(specs(&BrokerConfig::defaults(), &ListenersTls::none())[0].buffers, kafkas);
         let given = [("socket.send.buffer.bytes".to_owned(), "-1".to_owned())];
         let (config, _warnings) = ottla_config::load(None, &[], &given).expect("a config");
-        assert_eq!(specs(&config)[0].buffers, SocketBuffers { send_bytes: None, ..kafkas });
+        assert_eq!(
+            specs(&config, &ListenersTls::none())[0].buffers,
+            SocketBuffers { send_bytes: None, ..kafkas }
+        );
     }
 
     #[test]

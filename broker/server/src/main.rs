@@ -9,8 +9,11 @@ mod figures;
 mod founding;
 mod listeners;
 mod local;
+mod quota_figures;
 mod ready;
 mod serve;
+mod tls;
+mod tls_dev;
 mod wiring;
 
 use std::io::Write;
@@ -33,6 +36,9 @@ fn main() -> ExitCode {
         Some(Command::Config(sources)) => print_config(sources),
         Some(Command::ExplainListeners(sources)) => explain_listeners(sources),
         Some(Command::Adopt(asked)) => adopt_directories(asked),
+        Some(Command::TlsDev(asked)) => {
+            tls_dev::make(&ottla_env::real::env(), asked).and_then(|made| show(&made))
+        }
         Some(Command::Local(asked)) => local::run(asked),
         Some(Command::Commands) => {
             show(&ottla_tools::names().map(|name| format!("{name}\n")).collect::<String>())

@@ -10,6 +10,7 @@ use ottla_env::tasks::TaskHandle;
 use ottla_log::LogManager;
 use ottla_metadata::{Feature, Registration};
 use ottla_model::BrokerId;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::detection;
@@ -23,8 +24,8 @@ const HAND_OVER: Duration = Duration::from_secs(10);
 
 pub struct Membership {
     lifecycle: Lifecycle,
-    /// Ends with this value.
-    _detection: TaskHandle,
+    /// Ends with this value. The lock makes it something that threads may share.
+    _detection: Mutex<TaskHandle>,
 }
 
 /// What a node knows of itself when it begins to take part.
@@ -59,7 +60,7 @@ impl Membership {
             controller: rooms.controller.clone(),
             broker_epoch: rooms.broker_epoch.clone(),
         });
-        Membership { lifecycle, _detection: detection }
+        Membership { lifecycle, _detection: Mutex::new(detection) }
     }
 
     /// Waits until this broker serves.

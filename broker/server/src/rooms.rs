@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_api::metrics::ApiMetrics;
+use ottla_api::quotas::QuotaListener;
 use ottla_api::{Broker, Rooms as ApiRooms};
 use ottla_config::{BrokerConfig, ConfigMap, ConsumerGroupConfig, DynamicBrokerConfig};
 use ottla_coordinator::settings::ConsumerConfigs;
@@ -20,6 +21,7 @@ use ottla_log::LogManager;
 use ottla_metadata::{BrokerEpoch, ControllerChannel, Feature, Metadata, MetadataOptions, Registration};
 use ottla_model::BrokerId;
 use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
+use ottla_quota::{ClientQuotas, QuotaMetrics};
 use ottla_records::Codec;
 use ottla_replica::metrics::ReplicaMetrics;
 use ottla_replica::{Durability, OtherNodes, ReplicaManager};
@@ -67,6 +69,7 @@ pub struct Rooms {
     pub transactions: Arc<TransactionCoordinator>,
     pub producer_ids: Arc<Ids>,
     pub telemetry: Arc<ClientTelemetry>,
+    pub quotas: Arc<ClientQuotas>,
     /// What the handlers see.
     pub broker: Arc<Broker>,
 }
@@ -164,6 +167,9 @@ impl Rooms {
         }));
         let telemetry = ClientTelemetry::new(config.telemetry_bytes_max, config.metrics_series_max);
         metadata.subscribe(telemetry.clone());
+        let quota_metrics = QuotaMetrics::register(registry).map_err(failed)?;
+        let quotas = Arc::new(ClientQuotas::new(settings::quotas(config), env.clock.clone(), quota_metrics));
+        metadata.subscribe(Arc::new(QuotaListener::new(quotas.clone())));
         if let Some(reached) = reached {
             // Behind all others: what it has heard of is in force.
             metadata.subscribe(reached);
@@ -183,6 +189,7 @@ impl Rooms {
             share_partitions: share_partitions.clone(),
             telemetry: telemetry.clone(),
             metrics: Arc::new(ApiMetrics::new(registry).map_err(failed)?),
+            quotas: quotas.clone(),
             authorizer: settings::authorizer(config)?,
         }));
         Ok(Rooms {
@@ -198,6 +205,7 @@ impl Rooms {
             transactions,
             producer_ids,
             telemetry,
+            quotas,
             broker,
         })
     }

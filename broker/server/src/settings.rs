@@ -19,6 +19,7 @@ use ottla_metadata::Registration;
 use ottla_metadata::controller::features::{ELIGIBLE_LEADER_REPLICAS, Feature, METADATA_VERSION};
 use ottla_model::TopicId;
 use ottla_network::{ConnectionLimits, NetworkSettings};
+use ottla_quota::{ConnectionRateLimits, QuotaSettings, Windows};
 use ottla_records::{Codec, CompressionType};
 use ottla_replica::Durability;
 use ottla_replica::config::cleaner_settings;
@@ -44,7 +45,9 @@ pub fn network(env: &Env, config: &BrokerConfig) -> NetworkSettings {
         connections_idle_ms_max: config.connections_idle_ms_max,
         limits: connection_limits(env, config),
         failed_authentication_delay: Duration::from_millis(config.failed_authentication_delay_ms),
+        quota_windows: quotas(config).windows,
         memory_budget_bytes: config.memory_budget_bytes as usize,
+        failed_authentication_delay_ms: config.failed_authentication_delay_ms,
         ..NetworkSettings::default()
     }
 }
@@ -62,6 +65,37 @@ pub fn connection_limits(env: &Env, config: &BrokerConfig) -> ConnectionLimits {
                 addrs.into_iter().map(|addr| (addr.ip().to_canonical(), *count))
             })
             .collect(),
+        creation_rates: creation_rates(config),
+    }
+}
+
+/// Connections a second; Kafka's largest number is no limit.
+fn creation_rates(config: &BrokerConfig) -> ConnectionRateLimits {
+    const KEY: &str = "max.connection.creation.rate";
+    let limit = |rate: i64| (rate != i64::from(i32::MAX)).then_some(rate as f64);
+    let names = config.listeners.iter().map(|listener| listener.name.clone());
+    let of_listener = |name: String| {
+        let rate = limit(config.of_listener(&name).value(KEY).as_i64()?)?;
+        Some((name, rate))
+    };
+    ConnectionRateLimits {
+        broker: limit(i64::from(config.connection_creation_rate_max)),
+        listeners: names.filter_map(of_listener).collect(),
+        // Limits of clients are not those of nodes among themselves, where these have a listener of their own.
+        exempt_listener: config
+            .inter_broker_listener()
+            .filter(|_| config.listeners.len() > 1)
+            .map(|listener| listener.name.clone()),
+    }
+}
+
+pub fn quotas(config: &BrokerConfig) -> QuotaSettings {
+    QuotaSettings {
+        windows: Windows::of_seconds(config.quota_window_num, config.quota_window_size_seconds),
+        controller_windows: Windows::of_seconds(
+            config.controller_quota_window_num,
+            config.controller_quota_window_size_seconds,
+        ),
     }
 }
 
@@ -301,6 +335,6 @@ mod tests {
             assert_ne!(after, before, "{}", row.name);
             count += 1;
         }
-        assert_eq!(count, 9);
+        assert_eq!(count, 10);
     }
 }

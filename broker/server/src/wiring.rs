@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMetrics};
 use ottla_api::Authentication;
+use ottla_api::quotas::AddressRateListener;
 use ottla_config::BrokerConfig;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
@@ -27,6 +28,7 @@ use prometheus::Registry;
 use crate::controller_listeners::ControllerListeners;
 use crate::figures::Figures;
 use crate::rooms::{Opening, Rooms};
+use crate::tls::ListenersTls;
 use crate::{adopt, founding, identity, listeners, settings};
 
 const HTTP_LISTENER: &str = "ottla.http.listener";
@@ -68,10 +70,12 @@ pub async fn start(
 ) -> Result<Broker, String> {
     let StartOptions { ephemeral, accept_metadata_loss, features, scram_users } = options;
     let features = settings::features_at(&config, &features)?;
+    let tls = ListenersTls::load(&config, &machine_disk, &env.clock).map_err(|error| error.to_string())?;
+    let config = config.with_reconfigurable(Arc::clone(&tls).check());
     let registry = Registry::new();
     let metrics = |error: prometheus::Error| format!("metrics: {error}");
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
-    let controller = ControllerListeners::open(&env, &config, &network_metrics)?;
+    let controller = ControllerListeners::open(&env, &config, &tls, &network_metrics)?;
     let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
     adopt::refuse_unfinished(&*env.disk, &dirs)?;
     let (logs, recovery) = LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config))
@@ -107,11 +111,12 @@ pub async fn start(
         rooms.replicas.clone(),
         rooms.groups.clone(),
         rooms.telemetry.clone(),
+        rooms.quotas.clone(),
         env.clone(),
         config.metrics_series_max,
     );
     let ready = Arc::new(AtomicBool::new(false));
-    let bound = Listeners::bind(&env, &listeners::specs(&config)).map_err(|error| error.to_string())?;
+    let bound = Listeners::bind(&env, &listeners::specs(&config, &tls)).map_err(|error| error.to_string())?;
     let listeners = bound.bound();
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -135,6 +140,9 @@ pub async fn start(
     let network = bound.serve(authentication, settings::network(&env, &config), network_metrics);
     let (set_limits, env_of_limits) = (network.limits_setter(), env.clone());
     rooms.config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));
+    let rates = AddressRateListener::new(env.net.clone(), Box::new(network.address_rates_setter()));
+    rooms.metadata.subscribe(Arc::new(rates));
+    rooms.config.follow(move |config| tls.follow(config));
     let membership = config.has_peers().then(|| {
         Membership::begin(&Member {
             env: &env,

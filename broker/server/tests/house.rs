@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest first, as ARCHITECTURE.md lists them.
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 17] = [
     "model",
     "env",
     "records",
@@ -13,6 +13,7 @@ const ROOMS: [&str; 16] = [
     "config",
     "log",
     "security",
+    "quota",
     "network",
     "metadata",
     "telemetry",
@@ -214,13 +215,32 @@ fn every_config_field_is_read_by_a_room() {
     none(found, "a key with a field has an effect (`ottla config` says so): a room reads it");
 }
 
+#[test]
+fn every_key_that_listeners_may_have_is_asked_for_by_a_room() {
+    let askers: String = ROOMS
+        .iter()
+        .flat_map(|room| room_sources(room))
+        // `config` itself reads how clients log in.
+        .filter(|source| !source.path.contains("config/src/") || source.path.ends_with("config/src/sasl.rs"))
+        .filter(|source| !source.is_test())
+        .map(|source| source.shipping())
+        .collect();
+    let unasked =
+        ottla_config::keys_of_listeners().iter().filter(|key| !askers.contains(&format!("\"{key}\"")));
+    none(
+        unasked.map(|key| (*key).to_owned()).collect(),
+        "a key of a listener has an effect: a room asks for it",
+    );
+}
+
 /// The structs that carry settings from the configuration into a room that doesn't know it.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("log", "LogConfig"),
     ("log", "LogManagerSettings"),
     ("log", "CleanerSettings"),
     ("network", "NetworkSettings"),
     ("network", "ConnectionLimits"),
+    ("quota", "QuotaSettings"),
     ("coordinator", "GroupSettings"),
     ("coordinator", "TransactionSettings"),
     ("coordinator", "ShareCoordinatorSettings"),

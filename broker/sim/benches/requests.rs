@@ -26,6 +26,7 @@ use ottla_protocol::messages::{
     CreateTopicsRequest, FetchRequest, MetadataRequest, ProduceRequest, TopicName,
 };
 use ottla_protocol::{ApiKey, Encode};
+use ottla_quota::{ClientQuotas, QuotaMetrics};
 use ottla_records::{BatchBuilder, Codec};
 use ottla_server::transactions::Ids;
 use ottla_sim::rooms::{World, wait, wire};
@@ -80,6 +81,9 @@ fn dispatch(world: &World) -> Dispatch {
     let controller: Arc<dyn ControllerChannel> = rooms.metadata.clone();
     let (share_state, share_partitions) =
         ottla_server::share::rooms(&env, &config, &rooms.metadata, &controller, &rooms.replicas, &loader);
+    let settings = ottla_server::settings::quotas(&world.config);
+    let quota_metrics = QuotaMetrics::register(&Registry::new()).expect("metrics");
+    let quotas = Arc::new(ClientQuotas::new(settings, env.clock.clone(), quota_metrics));
     let metrics = Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics"));
     let broker = Broker::new(ottla_api::Rooms {
         env,
@@ -95,6 +99,7 @@ fn dispatch(world: &World) -> Dispatch {
         share_partitions,
         telemetry: ClientTelemetry::new(1 << 20, 1),
         metrics,
+        quotas,
         authorizer: None,
     });
     Dispatch::new(Arc::new(broker), ottla_api::Endpoint::Broker)
@@ -106,6 +111,7 @@ fn connection() -> Arc<ConnectionInfo> {
         name: "PLAINTEXT".to_owned(),
         protocol: SecurityProtocol::Plaintext,
         login_frame_bytes_max: 0,
+        tls: None,
         advertised: None,
         bound: here,
     };

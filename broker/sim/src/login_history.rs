@@ -194,6 +194,7 @@ impl LoginHistory {
             name: "SASL_PLAINTEXT".to_owned(),
             protocol: SecurityProtocol::SaslPlaintext,
             login_frame_bytes_max: 524_288,
+            tls: None,
             advertised: None,
             bound: addr,
         };

@@ -64,12 +64,14 @@ pub(crate) fn answer(broker: &Arc<Broker>, request: &Request) -> Result<(Answer,
                 .with_max_version_level(level)
         })
         .collect();
+    let throttle_ms = request.settle_throttle();
     let response = ApiVersionsResponse::default()
+        .with_throttle_time_ms(throttle_ms)
         .with_api_keys(api_keys)
         .with_supported_features(supported)
         .with_finalized_features(finalized)
         .with_finalized_features_epoch(image.finalized_features_epoch());
-    Ok((request.answer(&response), true))
+    Ok((request.answer_throttled(&response, request.version(), throttle_ms), true))
 }
 
 /// The answer where versions may not be asked for.

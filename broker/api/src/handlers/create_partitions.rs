@@ -12,22 +12,33 @@ use ottla_protocol::messages::create_partitions_response::CreatePartitionsTopicR
 use ottla_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse, TopicName};
 
 use super::prelude::*;
+use crate::errors::operation_error;
 
 pub const API: Api = Api { key: ApiKey::CreatePartitions, min: 0, max: 3, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: CreatePartitionsRequest = request.decode()?;
     let (broker, access, mut allowed) = (broker.clone(), Access::of(broker, &request), body.clone());
-    let decision = async move {
+    let quota = request.mutations(3);
+    park(async move {
         let unauthorized = take_unauthorized(&access, &mut allowed.topics);
-        let mut response = broker.metadata.create_partitions(allowed).await?;
-        let error = ErrorCode::TopicAuthorizationFailed;
-        response.results.extend(unauthorized.into_iter().map(|topic| answer(topic.name, error, None)));
-        Ok(response)
-    };
-    forward_to_controller(request, decision, move |error, why| {
-        let refused = body.topics.into_iter().map(|topic| answer(topic.name, error, why.clone()));
-        CreatePartitionsResponse::default().with_results(refused.collect())
+        let response = match broker.metadata.create_partitions_within(allowed, quota.clone()).await {
+            Ok(mut response) => {
+                let error = ErrorCode::TopicAuthorizationFailed;
+                response
+                    .results
+                    .extend(unauthorized.into_iter().map(|topic| answer(topic.name, error, None)));
+                response
+            }
+            Err(error) => {
+                let (error, why) = operation_error(&error);
+                let why = why.map(StrBytes::from_string);
+                let refused = body.topics.into_iter().map(|topic| answer(topic.name, error, why.clone()));
+                CreatePartitionsResponse::default().with_results(refused.collect())
+            }
+        };
+        request.throttle(quota.throttle_ms());
+        request.answer(&response)
     })
 }
 

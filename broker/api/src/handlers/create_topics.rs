@@ -24,16 +24,18 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: CreateTopicsRequest = request.decode()?;
     let broker = broker.clone();
     let access = Access::of(&broker, &request);
+    let quota = request.mutations(6);
     park(async move {
         let mut allowed = body.clone();
         let unauthorized = take_unauthorized(&access, &mut allowed.topics);
-        let response = match broker.metadata.create_topics(allowed).await {
+        let response = match broker.metadata.create_topics_within(allowed, quota.clone()).await {
             Ok(response) => tell_by_access(&access, response, unauthorized),
             Err(error) => {
                 let (error, why) = operation_error(&error);
                 refused(&body, error.code(), why.map(StrBytes::from_string))
             }
         };
+        request.throttle(quota.throttle_ms());
         request.answer(&response)
     })
 }

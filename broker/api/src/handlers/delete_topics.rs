@@ -1,7 +1,7 @@
 //! DeleteTopics (key 20), versions 1-6: removes topics and what is in them.
 //! Shell: the controller decides, and the answer leaves when the change is in force everywhere here.
 //!
-//! - v3: TOPIC_DELETION_DISABLED. v4: flexible. v5: error text. v6: topic ids (KIP-516).
+//! - v3: TOPIC_DELETION_DISABLED. v4: flexible. v5: error text, throttling quota (KIP-599). v6: topic ids (KIP-516).
 
 use std::collections::HashMap;
 
@@ -22,19 +22,22 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DeleteTopicsRequest = request.decode()?;
     let broker = broker.clone();
     let access = Access::of(&broker, &request);
+    let quota = request.mutations(5);
     park(async move {
         let mut allowed = body.clone();
         let unauthorized = take_unauthorized(&access, &broker, &mut allowed);
-        let response = match broker.metadata.delete_topics(allowed, request.version()).await {
-            Ok(mut response) => {
-                response.responses.extend(unauthorized);
-                response
-            }
-            Err(error) => {
-                let (error, why) = operation_error(&error);
-                refused(&body, error.code(), why.map(StrBytes::from_string))
-            }
-        };
+        let response =
+            match broker.metadata.delete_topics_within(allowed, request.version(), quota.clone()).await {
+                Ok(mut response) => {
+                    response.responses.extend(unauthorized);
+                    response
+                }
+                Err(error) => {
+                    let (error, why) = operation_error(&error);
+                    refused(&body, error.code(), why.map(StrBytes::from_string))
+                }
+            };
+        request.throttle(quota.throttle_ms());
         request.answer(&response)
     })
 }

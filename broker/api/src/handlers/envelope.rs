@@ -14,6 +14,7 @@ use ottla_security::Identity;
 
 use super::prelude::*;
 use crate::peers::{OFFSET_TAG, client_address, principal};
+use crate::quotas::Throttle;
 use crate::table::Endpoint;
 
 pub const API: Api = Api { key: ApiKey::Envelope, min: 0, max: 0, admit };
@@ -39,6 +40,11 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             Admitted::Parked(answer)
             | Admitted::Exclusive(answer)
             | Admitted::ExclusiveAfterEarlier(answer) => answer.await,
+        };
+        // The broker that forwarded it has its client rest, as the answer says.
+        let answer = match answer {
+            Answer::ThenMute { answer, .. } => *answer,
+            other => other,
         };
         let response = match answer {
             // Another node became active while it was decided: the broker asks that one.
@@ -99,6 +105,8 @@ fn open(
         endpoint: Endpoint::Controller,
         identity: Some(Arc::new(Identity::without_sasl(principal))),
         received: request.received,
+        frame_bytes: request.frame_bytes,
+        throttle: Throttle::default(),
         broker: broker.clone(),
         came_to_none: Some(came_to_none),
     };

@@ -29,6 +29,7 @@ use crate::cluster::{LeaderHints, Node};
 use crate::fetch_session::{
     Answered, FetchContext, FetchKey, FetchParams, FetchTopic, Remembered, SessionRequest, Slot, Wanted,
 };
+use crate::quotas::rest;
 use crate::wire;
 
 pub const API: Api = Api { key: ApiKey::Fetch, min: 4, max: 18, admit };
@@ -100,12 +101,19 @@ struct Plan {
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: FetchRequest = request.decode()?;
     let now = request.received;
+    if let Some(most) = request.most_fetched() {
+        // More would be throttled for certain, however long the client rested before.
+        body.max_bytes = body.max_bytes.min(most);
+    }
     let context = broker.sessions.open(session_request(&mut body, request.version()), now);
     if let FetchContext::Refused(error) = context {
         return Ok(ottla_network::Admitted::Ready(answer_error(&request, error)));
     }
     let access = Access::of(broker, &request);
     let plan = plan(broker, &access, &request, &body, &context);
+    if plan.is_follower() && access.cluster(AclOperation::ClusterAction) {
+        request.exempt();
+    }
     let first = read(&plan.reads, plan.reader, plan.max_bytes);
     if plan.max_wait.is_zero() || is_enough(&plan, &first) {
         return Ok(ottla_network::Admitted::Ready(respond(broker, &request, context, plan, first)));
@@ -317,6 +325,12 @@ fn respond(
         })
         .collect();
     assert!(reads.next().is_none(), "each read has its partition");
+    if !is_follower && request.is_fetch_limited() {
+        let throttle_ms = request.charge_fetched(response_bytes(request.version(), &context, &answers));
+        if throttle_ms > 0 {
+            return answer_throttled(request, &context, throttle_ms);
+        }
+    }
     // What is not looked for in a log stands behind what is.
     answers.sort_by_key(|(requested, read)| {
         requested.is_refused() && read.error != ErrorCode::InconsistentTopicId
@@ -373,14 +387,68 @@ fn answered(read: &PartitionRead) -> Answered {
 fn answer_error(request: &Request, error: ErrorCode) -> Answer {
     let mut builder = request.response(16);
     let flexible = request.version() >= 12;
-    put_head(&mut builder, request.version(), error, 0);
+    let throttle_ms = request.settle_throttle();
+    put_head(&mut builder, request.version(), throttle_ms, error, 0);
     wire::put_array_len(&mut builder.buffer, 0, flexible);
     wire::put_no_tags(&mut builder.buffer, flexible);
-    request.finish(builder, &[error])
+    rest(request.finish(builder, &[error]), throttle_ms)
 }
 
-fn put_head(builder: &mut ResponseBuilder, version: i16, error: ErrorCode, session_id: i32) {
-    builder.buffer.put_i32(0); // throttle time
+/// Answers without records: the client asks for the same again when it has rested. The session is as it was
+/// (`FetchContext.getThrottledResponse`).
+fn answer_throttled(request: &Request, context: &FetchContext, throttle_ms: i32) -> Answer {
+    let (session_id, error) = match context {
+        FetchContext::Incremental { session_id, epoch, session } => {
+            let is_over = session.answer(*epoch).is_none();
+            let error = if is_over { ErrorCode::InvalidFetchSessionEpoch } else { ErrorCode::None };
+            (*session_id, error)
+        }
+        _ => (0, ErrorCode::None),
+    };
+    let flexible = request.version() >= 12;
+    let mut builder = request.response(24);
+    put_head(&mut builder, request.version(), throttle_ms, error, session_id);
+    wire::put_array_len(&mut builder.buffer, 0, flexible);
+    wire::put_no_tags(&mut builder.buffer, flexible);
+    rest(request.finish(builder, &[error]), throttle_ms)
+}
+
+/// What the whole response would take, as Kafka counts it: the body and four bytes.
+fn response_bytes(version: i16, context: &FetchContext, answers: &[(Requested, PartitionRead)]) -> usize {
+    let (flexible, by_id) = (version >= 12, version >= 13);
+    // The fixed fields, and the lengths of lists: 1 to 5 bytes as varints, 4 otherwise.
+    let len_bytes = |len: usize| match flexible {
+        true => (usize::BITS - (len + 1).leading_zeros()).div_ceil(7) as usize,
+        false => 4,
+    };
+    let head = 4 + 4 + if version >= 7 { 6 } else { 0 } + usize::from(flexible);
+    let fixed = 4 + 2 + 8 + 8 + if version >= 5 { 8 } else { 0 } + if version >= 11 { 4 } else { 0 };
+    let mut bytes = head + len_bytes(answers.len());
+    let mut last_topic = None;
+    for (requested, read) in
+        answers.iter().filter(|(requested, read)| context.names(requested.slot, &answered(read)))
+    {
+        let topic = (requested.id(), requested.name());
+        if last_topic != Some(topic) {
+            last_topic = Some(topic);
+            let name = if flexible { len_bytes(topic.1.len()) } else { 2 } + topic.1.len();
+            bytes += if by_id { 16 } else { name } + len_bytes(1) + usize::from(flexible);
+        }
+        let aborted = read.aborted_transactions.as_ref().map_or(0, Vec::len);
+        bytes += fixed + len_bytes(aborted) + aborted * (16 + usize::from(flexible));
+        bytes += len_bytes(read.record_bytes()) + read.record_bytes() + usize::from(flexible);
+    }
+    bytes
+}
+
+fn put_head(
+    builder: &mut ResponseBuilder,
+    version: i16,
+    throttle_ms: i32,
+    error: ErrorCode,
+    session_id: i32,
+) {
+    builder.buffer.put_i32(throttle_ms);
     if version >= 7 {
         builder.buffer.put_i16(error.code());
         builder.buffer.put_i32(session_id);
@@ -398,7 +466,7 @@ fn encode(
     let version = request.version();
     let (flexible, by_id) = (version >= 12, version >= 13);
     let mut builder = request.response(24 + 96 * answers.len());
-    put_head(&mut builder, version, ErrorCode::None, session_id);
+    put_head(&mut builder, version, 0, ErrorCode::None, session_id);
     let is_same = |one: &(Requested, PartitionRead), other: &(Requested, PartitionRead)| match by_id {
         true => one.0.id() == other.0.id(),
         false => one.0.name() == other.0.name(),

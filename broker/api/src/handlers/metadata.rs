@@ -75,7 +75,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
                 answers.push(view.answer_topic(topic, &mut missing));
             }
             if may_create_missing {
-                broker.auto_create.start(request.connection.id, missing);
+                broker.auto_create.start(request.connection.id, missing, &request.mutations(0));
             }
             answers
         }

@@ -28,6 +28,7 @@ use ottla_replica::{Acks, AllAcknowledged, AppendRefused, HostedTopic, Partition
 use super::prelude::*;
 use crate::cluster::{LeaderHints, Node};
 use crate::errors;
+use crate::quotas::hold_the_rest;
 use crate::transactional_write::{TransactionalWrite, VerifiedWrite};
 use crate::transactions::Telling;
 
@@ -59,7 +60,13 @@ struct Waiting {
 }
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
-    let mut body: ProduceRequest = request.decode()?;
+    let body: ProduceRequest = request.decode()?;
+    let is_throttled = request.charge_produced() > 0;
+    let handled = admit_body(broker, request, body)?;
+    Ok(if is_throttled { hold_the_rest(handled) } else { handled })
+}
+
+fn admit_body(broker: &Arc<Broker>, request: Request, mut body: ProduceRequest) -> Handled {
     let wanted = Wanted { acks: body.acks, timeout_ms: body.timeout_ms };
     keep_last_of_each_partition(&mut body);
     let unauthorized = match take_unauthorized(broker, &request, &mut body) {
@@ -315,7 +322,9 @@ fn answer(broker: &Broker, request: &Request, mut response: ProduceResponse) -> 
         }
         response.node_endpoints = hints.nodes().iter().map(node_endpoint).collect();
     }
-    request.answer(&response)
+    let throttle_ms = request.settle_throttle();
+    response.throttle_time_ms = throttle_ms;
+    request.answer_throttled(&response, request.version(), throttle_ms)
 }
 
 fn node_endpoint(node: &Node) -> NodeEndpoint {

@@ -18,6 +18,7 @@ use ottla_replica::{Partition, TailWait};
 
 use super::prelude::*;
 use crate::cluster::LeaderHints;
+use crate::quotas::rest;
 use crate::share::{self, AcknowledgeMode, Acknowledged, PartitionAcknowledgements};
 use crate::wire;
 
@@ -256,8 +257,8 @@ fn push(topics: &mut Vec<(TopicId, Vec<Entry>)>, entry: Entry) {
     }
 }
 
-fn put_head(buffer: &mut BytesMut, error: ErrorCode, lock_ms: i32) {
-    buffer.put_i32(0); // throttle time
+fn put_head(buffer: &mut BytesMut, throttle_ms: i32, error: ErrorCode, lock_ms: i32) {
+    buffer.put_i32(throttle_ms);
     buffer.put_i16(error.code());
     buffer.put_u8(0); // error message: null
     buffer.put_i32(lock_ms);
@@ -266,17 +267,21 @@ fn put_head(buffer: &mut BytesMut, error: ErrorCode, lock_ms: i32) {
 /// A response that carries only a top-level error.
 fn answer_error(request: &Request, error: ErrorCode) -> Answer {
     let mut builder = request.response(16);
-    put_head(&mut builder.buffer, error, 0);
+    let throttle_ms = request.settle_throttle();
+    put_head(&mut builder.buffer, throttle_ms, error, 0);
     wire::put_array_len(&mut builder.buffer, 0, true);
     wire::put_array_len(&mut builder.buffer, 0, true);
     wire::put_no_tags(&mut builder.buffer, true);
-    request.finish(builder, &[error])
+    rest(request.finish(builder, &[error]), throttle_ms)
 }
 
 fn encode(broker: &Broker, request: &Request, group: &str, topics: Vec<(TopicId, Vec<Entry>)>) -> Answer {
     let lock_ms = broker.share_partitions.configs().of(group).record_lock_duration_ms;
     let mut builder = request.response(64 + 64 * topics.len());
-    put_head(&mut builder.buffer, ErrorCode::None, lock_ms);
+    let entries = topics.iter().flat_map(|(_, entries)| entries);
+    // The fixed fields of a partition are some thirty bytes.
+    let throttle_ms = request.charge_shared(entries.map(|entry| entry.fetched.record_bytes + 32).sum());
+    put_head(&mut builder.buffer, throttle_ms, ErrorCode::None, lock_ms);
     wire::put_array_len(&mut builder.buffer, topics.len(), true);
     let hosted = broker.replicas.hosted();
     let mut errors = vec![ErrorCode::None];
@@ -303,7 +308,7 @@ fn encode(broker: &Broker, request: &Request, group: &str, topics: Vec<(TopicId,
     }
     wire::put_node_endpoints(&mut builder.buffer, &hints.nodes());
     wire::put_no_tags(&mut builder.buffer, true);
-    request.finish(builder, &errors)
+    rest(request.finish(builder, &errors), throttle_ms)
 }
 
 fn put_partition(builder: &mut ResponseBuilder, entry: Entry, leader: (i32, i32)) {

@@ -209,18 +209,19 @@ fn answer(
             member_epoch: body.member_epoch,
             ..Default::default()
         },
-        Ok(Some(outcome)) => tell(broker, access, body, *outcome),
+        Ok(Some(outcome)) => tell(broker, request, access, body, *outcome),
     };
     request.answer(&response)
 }
 
 fn tell(
     broker: &Arc<Broker>,
+    request: &Request,
     access: &Access,
     body: &StreamsGroupHeartbeatRequest,
     mut outcome: StreamsHeartbeatOutcome,
 ) -> StreamsGroupHeartbeatResponse {
-    create_missing(broker, access, &mut outcome);
+    create_missing(broker, request, access, &mut outcome);
     let status = outcome.status.into_iter().map(|(status, why)| told::Status {
         status_code: status.code(),
         status_detail: text(&why),
@@ -248,7 +249,12 @@ fn tell(
 }
 
 /// Has the internal topics made that are missing, if the client may create them, and says what became of it.
-fn create_missing(broker: &Arc<Broker>, access: &Access, outcome: &mut StreamsHeartbeatOutcome) {
+fn create_missing(
+    broker: &Arc<Broker>,
+    request: &Request,
+    access: &Access,
+    outcome: &mut StreamsHeartbeatOutcome,
+) {
     let missing = std::mem::take(&mut outcome.missing_topics);
     if missing.is_empty() {
         return;
@@ -265,7 +271,8 @@ fn create_missing(broker: &Arc<Broker>, access: &Access, outcome: &mut StreamsHe
         return;
     }
     let names: Vec<String> = missing.iter().map(|topic| topic.name.clone()).collect();
-    broker.internal_topics.create(broker, missing, 2 * i64::from(outcome.heartbeat_interval_ms));
+    let failure_kept_ms = 2 * i64::from(outcome.heartbeat_interval_ms);
+    broker.internal_topics.create(broker, missing, failure_kept_ms, &request.mutations(0));
     let now = broker.env.clock.monotonic();
     let failures = broker.internal_topics.failures(names.iter().map(String::as_str), now);
     if failures.is_empty() {

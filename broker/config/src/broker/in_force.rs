@@ -67,6 +67,8 @@ keys! {
         .doc("How long a connection that failed to authenticate is held before it is closed.");
     pub connections_max: usize = row("max.connections", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
         .doc("Most connections of this broker at once.");
+    pub connection_creation_rate_max: i32 = row("max.connection.creation.rate", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
+        .doc("Most new connections a second.");
     pub connections_per_ip_max: usize = row("max.connections.per.ip", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
         .doc("Most connections of one address at once.");
     pub(crate) connections_per_ip_overrides_text: Text = row("max.connections.per.ip.overrides", String, Some(""), Any, ClusterWide, Medium)
@@ -210,6 +212,16 @@ keys! {
     /// Kafka's number of a codec; 0 is none.
     pub share_topic_compression_codec: i32 = row("share.coordinator.state.topic.compression.codec", Int, Some("0"), Any, ReadOnly, High)
         .doc("Codec of the share state topic, as a number.");
+
+    // Quotas.
+    pub controller_quota_window_num: i32 = row("controller.quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
+        .doc("How many samples the controller mutation quota keeps.");
+    pub controller_quota_window_size_seconds: i32 = row("controller.quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
+        .doc("Length of one sample of the controller mutation quota.");
+    pub quota_window_num: i32 = row("quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
+        .doc("How many samples client quotas keep.");
+    pub quota_window_size_seconds: i32 = row("quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
+        .doc("Length of one sample of client quotas.");
 
     // Logs.
     pub log_retention_check_interval_ms: i64 = row("log.retention.check.interval.ms", Long, Some("300000"), at_least(1), ReadOnly, Medium)

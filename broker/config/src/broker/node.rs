@@ -50,10 +50,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How long a request inside the quorum may take."),
     row("controller.quorum.retry.backoff.ms", Int, Some("20"), at_least(0), ReadOnly, Low)
         .doc("Pause before a request inside the quorum is repeated."),
-    row("controller.quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
-        .doc("How many samples the controller mutation quota keeps."),
-    row("controller.quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
-        .doc("Length of one sample of the controller mutation quota."),
     row("controller.socket.timeout.ms", Int, Some("30000"), Any, ReadOnly, Medium)
         .doc("Socket timeout of connections to the controller."),
     row("create.topic.policy.class.name", Class, None, Any, ReadOnly, Low)
@@ -78,8 +74,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("Java classes that report the older metrics."),
     row("leader.replication.throttled.rate", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
         .doc("Bytes a second that throttled leaders may send on this broker."),
-    row("max.connection.creation.rate", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)
-        .doc("Most new connections a second."),
     row("metadata.log.dir", String, None, Any, ReadOnly, High)
         .doc("Directory of the cluster metadata; unset, the first log directory."),
     row("metadata.log.max.record.bytes.between.snapshots", Long, Some("20971520"), at_least(1), ReadOnly, High)
@@ -120,10 +114,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("Bytes of queued requests after which no more are read; -1 is no limit."),
     row("queued.max.requests", Int, Some("500"), at_least(1), ReadOnly, High)
         .doc("Queued requests after which no more are read."),
-    row("quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
-        .doc("How many samples client quotas keep."),
-    row("quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
-        .doc("Length of one sample of client quotas."),
     row("replica.selector.class", String, None, Any, ReadOnly, Medium)
         .doc("Java class that picks the replica a consumer reads from."),
     row("replica.socket.receive.buffer.bytes", Int, Some("65536"), Any, ReadOnly, High)

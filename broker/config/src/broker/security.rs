@@ -127,19 +127,19 @@ pub(crate) static SECURITY: &[ConfigRow] = &[
         .doc("Whether a new certificate may change its distinguished name."),
     row("ssl.allow.san.changes", Boolean, Some("false"), Any, ReadOnly, Low)
         .doc("Whether a new certificate may drop alternative names."),
-    row("ssl.cipher.suites", List, Some(""), list(&[], true), PerBroker, Medium)
+    row("ssl.cipher.suites", List, Some(""), list(&[], true), PerBroker, Medium).at_start()
         .doc("Cipher suites allowed in TLS."),
-    row("ssl.client.auth", String, Some("none"), OneOf(&["required", "requested", "none"]), PerBroker, Medium)
+    row("ssl.client.auth", String, Some("none"), OneOf(&["required", "requested", "none"]), PerBroker, Medium).at_start()
         .doc("Whether clients must show a certificate."),
-    row("ssl.enabled.protocols", List, Some("TLSv1.2,TLSv1.3"), list(&[], true), PerBroker, Medium)
+    row("ssl.enabled.protocols", List, Some("TLSv1.2,TLSv1.3"), list(&[], true), PerBroker, Medium).at_start()
         .doc("TLS versions that are switched on."),
-    row("ssl.endpoint.identification.algorithm", String, Some("https"), Any, PerBroker, Low)
+    row("ssl.endpoint.identification.algorithm", String, Some("https"), Any, PerBroker, Low).at_start()
         .doc("How the name of a TLS server is checked."),
-    row("ssl.engine.factory.class", Class, None, Any, PerBroker, Low)
+    row("ssl.engine.factory.class", Class, None, Any, PerBroker, Low).at_start()
         .doc("Java class that makes TLS engines."),
     row("ssl.key.password", Password, None, Any, PerBroker, Medium)
         .doc("Password of the private key."),
-    row("ssl.keymanager.algorithm", String, Some("SunX509"), Any, PerBroker, Medium)
+    row("ssl.keymanager.algorithm", String, Some("SunX509"), Any, PerBroker, Medium).at_start()
         .doc("Algorithm of the Java key manager."),
     row("ssl.keystore.certificate.chain", Password, None, Any, PerBroker, Medium)
         .doc("Certificate chain in PEM form."),
@@ -153,13 +153,13 @@ pub(crate) static SECURITY: &[ConfigRow] = &[
         .doc("Format of the key store."),
     row("ssl.principal.mapping.rules", String, Some("DEFAULT"), Any, ReadOnly, Low)
         .doc("Rules from certificate names to short names."),
-    row("ssl.protocol", String, Some("TLSv1.3"), Any, PerBroker, Medium)
+    row("ssl.protocol", String, Some("TLSv1.3"), Any, PerBroker, Medium).at_start()
         .doc("TLS version used by default."),
-    row("ssl.provider", String, None, Any, PerBroker, Medium)
+    row("ssl.provider", String, None, Any, PerBroker, Medium).at_start()
         .doc("Java security provider of TLS."),
-    row("ssl.secure.random.implementation", String, None, Any, PerBroker, Low)
+    row("ssl.secure.random.implementation", String, None, Any, PerBroker, Low).at_start()
         .doc("Java random source of TLS."),
-    row("ssl.trustmanager.algorithm", String, Some("PKIX"), Any, PerBroker, Medium)
+    row("ssl.trustmanager.algorithm", String, Some("PKIX"), Any, PerBroker, Medium).at_start()
         .doc("Algorithm of the Java trust manager."),
     row("ssl.truststore.certificates", Password, None, Any, PerBroker, Medium)
         .doc("Trusted certificates in PEM form."),

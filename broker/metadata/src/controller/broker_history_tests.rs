@@ -11,6 +11,7 @@ use ottla_env::memory::SeededRng;
 use ottla_model::{BrokerId, ErrorCode};
 use ottla_protocol::messages::alter_partition_request::{BrokerState, PartitionData, TopicData};
 use ottla_protocol::messages::{AlterPartitionRequest, DeleteTopicsRequest, ElectLeadersRequest};
+use ottla_quota::MutationQuota;
 use uuid::Uuid;
 
 use crate::controller::alter_partition::decide_alter_partition;
@@ -162,7 +163,11 @@ impl History {
     fn delete(&mut self) {
         let request = DeleteTopicsRequest::default().with_topic_names(vec![TOPIC.into_str().into()]);
         self.change(|cluster| {
-            cluster.decide(|image, rules, _, _| decide_delete_topics(image, rules, &request, 5)).is_ok()
+            cluster
+                .decide(|image, rules, _, _| {
+                    decide_delete_topics(image, rules, &request, 5, &MutationQuota::UNLIMITED)
+                })
+                .is_ok()
         });
         self.acked.clear();
     }
@@ -451,7 +456,9 @@ fn play(seed: u64, has_elr: bool) -> (usize, BTreeMap<i16, usize>) {
 #[test]
 fn brokers_die_and_come_back_and_no_clean_leader_lacks_what_was_acknowledged() {
     if let Some(seed) = std::env::var("OTTLA_SEED").ok().and_then(|seed| seed.parse().ok()) {
-        [true, false].map(|has_elr| play(seed, has_elr));
+        for has_elr in [true, false] {
+            play(seed, has_elr);
+        }
         return;
     }
     let mut elections = 0;

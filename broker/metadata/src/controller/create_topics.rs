@@ -10,6 +10,7 @@ use ottla_protocol::messages::create_topics_request::{
 };
 use ottla_protocol::messages::create_topics_response::{CreatableTopicResult, CreateTopicsResponse};
 use ottla_protocol::records::metadata::{ConfigRecord, MetadataRecord, PartitionRecord, TopicRecord};
+use ottla_quota::MutationQuota;
 
 use crate::controller::placement::{new_partition, place, validate_manual};
 use crate::controller::{ApiError, Decision, PARTITIONS_PER_REQUEST_MAX, Rules, TopicIds, duplicates};
@@ -24,6 +25,7 @@ pub fn decide_create_topics(
     rules: &Rules,
     request: &CreateTopicsRequest,
     topic_ids: TopicIds<'_>,
+    quota: &MutationQuota,
 ) -> Result<Decision<CreateTopicsResponse>, ApiError> {
     let twice = duplicates(request.topics.iter().map(|topic| topic.name.as_str()));
     let is_asked = |topic: &&CreatableTopic| {
@@ -35,7 +37,7 @@ pub fn decide_create_topics(
     let mut records = Vec::new();
     let mut response = CreateTopicsResponse::default();
     for topic in &asked {
-        let result = decide_topic(image, rules, topic, topic_ids, &mut records);
+        let result = decide_topic(image, rules, topic, topic_ids, quota, &mut records);
         response.topics.push(result.unwrap_or_else(|error| refused(&topic.name, &error)));
     }
     let text = "Duplicate topic name.";
@@ -88,6 +90,7 @@ fn decide_topic(
     rules: &Rules,
     topic: &CreatableTopic,
     topic_ids: TopicIds<'_>,
+    quota: &MutationQuota,
     records: &mut Vec<MetadataRecord>,
 ) -> Result<CreatableTopicResult, ApiError> {
     let name = TopicName::new(topic.name.as_str());
@@ -98,6 +101,8 @@ fn decide_topic(
         true => place_partitions(image, rules, topic, id)?,
         false => assigned_partitions(image, topic)?,
     };
+    // What cannot be made is not counted (`ReplicationControlManager.createTopic`).
+    quota.record(partitions.len())?;
     let describes = rules.describe_new_topic(&overrides);
     let result = CreatableTopicResult::default()
         .with_name(topic.name.clone())
@@ -344,8 +349,9 @@ mod tests {
         let mut cluster = Cluster::of(&[1]);
         let asked = topic("t", 1, 1).with_configs(vec![config("retention.ms", Some("5000"))]);
         let request = CreateTopicsRequest::default().with_topics(vec![asked]);
-        let decision =
-            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision = cluster.with_ids(|image, rules, ids| {
+            decide_create_topics(image, rules, &request, ids, &MutationQuota::UNLIMITED)
+        });
         let decision = decision.expect("a decision");
         let result = &decision.response.topics[0];
         assert_eq!((result.num_partitions, result.replication_factor), (1, 1));
@@ -367,8 +373,9 @@ mod tests {
         let mut cluster = Cluster::of(&[1]);
         let request =
             CreateTopicsRequest::default().with_topics(vec![topic("t", 2, 1)]).with_validate_only(true);
-        let decision =
-            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision = cluster.with_ids(|image, rules, ids| {
+            decide_create_topics(image, rules, &request, ids, &MutationQuota::UNLIMITED)
+        });
         let decision = decision.expect("a decision");
         assert!(decision.records.is_empty());
         assert_eq!(decision.response.topics[0].error_code, 0);
@@ -381,8 +388,9 @@ mod tests {
         let topics =
             vec![topic("a", 1, 1), topic("b", 1, 1), topic("a", 1, 1), topic("__cluster_metadata", 1, 1)];
         let request = CreateTopicsRequest::default().with_topics(topics);
-        let decision =
-            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision = cluster.with_ids(|image, rules, ids| {
+            decide_create_topics(image, rules, &request, ids, &MutationQuota::UNLIMITED)
+        });
         let answers: Vec<(String, i16)> = decision
             .expect("a decision")
             .response
@@ -399,8 +407,9 @@ mod tests {
         let mut cluster = Cluster::of(&[1]);
         let request =
             CreateTopicsRequest::default().with_topics(vec![topic("a", 9_000, 1), topic("b", 1_001, 1)]);
-        let decision =
-            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision = cluster.with_ids(|image, rules, ids| {
+            decide_create_topics(image, rules, &request, ids, &MutationQuota::UNLIMITED)
+        });
         let text = "Excessively large number of partitions per request.";
         assert_eq!(decision.err(), Some(ApiError::new(ErrorCode::PolicyViolation, text)));
     }
@@ -456,8 +465,9 @@ mod tests {
         let mut cluster = Cluster::configured(&[1], &[("offsets.topic.replication.factor", "3")]);
         let names = [TopicName::new("__consumer_offsets"), TopicName::new("plain")];
         let request = auto_create_request(cluster.image(), &cluster.rules, &names);
-        let decision =
-            cluster.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision = cluster.with_ids(|image, rules, ids| {
+            decide_create_topics(image, rules, &request, ids, &MutationQuota::UNLIMITED)
+        });
         cluster.apply(decision.expect("a decision").records);
         let offsets = cluster.image().topic("__consumer_offsets").expect("the offsets topic").clone();
         assert!(offsets.internal);

@@ -8,6 +8,7 @@ use ottla_protocol::StrBytes;
 use ottla_protocol::messages::delete_topics_request::DeleteTopicsRequest;
 use ottla_protocol::messages::delete_topics_response::{DeletableTopicResult, DeleteTopicsResponse};
 use ottla_protocol::records::metadata::RemoveTopicRecord;
+use ottla_quota::MutationQuota;
 use uuid::Uuid;
 
 use crate::controller::{ApiError, Decision, Rules, duplicates};
@@ -20,6 +21,7 @@ pub fn decide_delete_topics(
     rules: &Rules,
     request: &DeleteTopicsRequest,
     version: i16,
+    quota: &MutationQuota,
 ) -> Result<Decision<DeleteTopicsResponse>, ApiError> {
     if !rules.delete_topic_enable() {
         return Err(match version {
@@ -79,6 +81,11 @@ pub fn decide_delete_topics(
     }
     let mut records = Vec::new();
     for (name, id) in found {
+        let partitions = image.topic(&name).map_or(0, |topic| topic.partitions.len());
+        if let Err(exceeded) = quota.record(partitions) {
+            answers.refuse(Some(&name), id.0, exceeded.into());
+            continue;
+        }
         records.push(RemoveTopicRecord { topic_id: id.0, ..RemoveTopicRecord::default() }.into());
         answers.0.push(answer(Some(&name), id.0));
     }
@@ -123,7 +130,9 @@ mod tests {
     type Answer = (Option<String>, i16, Option<String>);
 
     fn delete(cluster: &mut Cluster, request: &DeleteTopicsRequest) -> Vec<Answer> {
-        let decision = decide_delete_topics(cluster.image(), &cluster.rules, request, 6).expect("a decision");
+        let decision =
+            decide_delete_topics(cluster.image(), &cluster.rules, request, 6, &MutationQuota::UNLIMITED)
+                .expect("a decision");
         cluster.apply(decision.records);
         let text = |text: &StrBytes| text.as_str().to_owned();
         let answer = |result: &DeletableTopicResult| {
@@ -193,7 +202,15 @@ mod tests {
         let cluster = Cluster::configured(&[1], &[("delete.topic.enable", "false")]);
         let decide = |version| {
             let request = DeleteTopicsRequest::default();
-            decide_delete_topics(cluster.image(), &cluster.rules, &request, version).err().map(|e| e.error)
+            decide_delete_topics(
+                cluster.image(),
+                &cluster.rules,
+                &request,
+                version,
+                &MutationQuota::UNLIMITED,
+            )
+            .err()
+            .map(|e| e.error)
         };
         assert_eq!(decide(6), Some(ErrorCode::TopicDeletionDisabled));
         assert_eq!(decide(2), Some(ErrorCode::InvalidRequest));

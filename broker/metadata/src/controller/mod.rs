@@ -38,6 +38,7 @@ use ottla_env::clock::Monotonic;
 use ottla_model::{ErrorCode, TopicId};
 use ottla_protocol::StrBytes;
 use ottla_protocol::records::metadata::MetadataRecord;
+use ottla_quota::QuotaExceeded;
 
 pub use rules::Rules;
 
@@ -86,6 +87,12 @@ impl ApiError {
 
     pub(crate) fn text(&self) -> Option<StrBytes> {
         self.message.clone().map(StrBytes::from_string)
+    }
+}
+
+impl From<QuotaExceeded> for ApiError {
+    fn from(_: QuotaExceeded) -> ApiError {
+        ApiError::new(ErrorCode::ThrottlingQuotaExceeded, QuotaExceeded::MESSAGE)
     }
 }
 

@@ -8,6 +8,7 @@ use ottla_protocol::messages::create_partitions_response::{
     CreatePartitionsResponse, CreatePartitionsTopicResult,
 };
 use ottla_protocol::records::metadata::MetadataRecord;
+use ottla_quota::MutationQuota;
 
 use crate::controller::placement::{new_partition, place, validate_manual};
 use crate::controller::{ApiError, Decision, PARTITIONS_PER_REQUEST_MAX, duplicates, wire_error};
@@ -17,6 +18,7 @@ use crate::image::Image;
 pub fn decide_create_partitions(
     image: &Image,
     request: &CreatePartitionsRequest,
+    quota: &MutationQuota,
 ) -> Result<Decision<CreatePartitionsResponse>, ApiError> {
     let mut records = Vec::new();
     let mut response = CreatePartitionsResponse::default();
@@ -36,7 +38,7 @@ pub fn decide_create_partitions(
     }
     for topic in request.topics.iter().filter(|topic| !twice.contains(&topic.name)) {
         let before = records.len();
-        let result = decide_topic(image, topic, &mut records);
+        let result = decide_topic(image, topic, quota, &mut records);
         if result.is_err() {
             records.truncate(before);
         }
@@ -55,6 +57,7 @@ pub fn decide_create_partitions(
 fn decide_topic(
     image: &Image,
     asked: &CreatePartitionsTopic,
+    quota: &MutationQuota,
     records: &mut Vec<MetadataRecord>,
 ) -> Result<(), ApiError> {
     let Some(topic) = image.topic(&asked.name) else {
@@ -80,16 +83,18 @@ fn decide_topic(
         let text = format!("Excessively large number of partitions: {additional} to add to {}.", topic.name);
         return Err(ApiError::new(ErrorCode::PolicyViolation, text));
     }
+    let assigned = asked.assignments.as_ref().map(Vec::len);
+    if let Some(assigned) = assigned.filter(|assigned| *assigned != additional) {
+        let text = format!(
+            "Attempted to add {additional} additional partition(s), but only {assigned} assignment(s) were \
+             specified."
+        );
+        return Err(ApiError::new(ErrorCode::InvalidReplicaAssignment, text));
+    }
+    quota.record(additional)?;
     let factor = topic.replication_factor();
     let places = match &asked.assignments {
         None => place(image, topic.id, current, additional, factor)?,
-        Some(assignments) if assignments.len() != additional => {
-            let text = format!(
-                "Attempted to add {additional} additional partition(s), but only {} assignment(s) were specified.",
-                assignments.len()
-            );
-            return Err(ApiError::new(ErrorCode::InvalidReplicaAssignment, text));
-        }
         Some(assignments) => {
             let mut places = Vec::new();
             for assignment in assignments {
@@ -142,7 +147,8 @@ mod tests {
 
     fn ask(cluster: &mut Cluster, topics: Vec<CreatePartitionsTopic>) -> Vec<(i16, Option<String>)> {
         let request = CreatePartitionsRequest::default().with_topics(topics);
-        let decision = decide_create_partitions(cluster.image(), &request).expect("not refused whole");
+        let decision = decide_create_partitions(cluster.image(), &request, &MutationQuota::UNLIMITED)
+            .expect("not refused whole");
         cluster.apply(decision.records);
         let text = |result: &CreatePartitionsTopicResult| {
             result.error_message.as_ref().map(|text| text.as_str().to_owned())
@@ -208,7 +214,8 @@ mod tests {
         cluster.create(topic("t", 2, 1));
         let request =
             CreatePartitionsRequest::default().with_topics(vec![grow("t", 5, None)]).with_validate_only(true);
-        let decision = decide_create_partitions(cluster.image(), &request).expect("a decision");
+        let decision = decide_create_partitions(cluster.image(), &request, &MutationQuota::UNLIMITED)
+            .expect("a decision");
         assert_eq!((decision.records.len(), decision.response.results[0].error_code), (0, 0));
     }
 }

@@ -164,7 +164,9 @@ impl Cluster {
     /// Creates one topic; gives its code and text.
     pub fn create(&mut self, topic: CreatableTopic) -> (i16, Option<String>) {
         let request = CreateTopicsRequest::default().with_topics(vec![topic]);
-        let decision = self.with_ids(|image, rules, ids| decide_create_topics(image, rules, &request, ids));
+        let decision = self.with_ids(|image, rules, ids| {
+            decide_create_topics(image, rules, &request, ids, &ottla_quota::MutationQuota::UNLIMITED)
+        });
         let decision = decision.expect("not refused whole");
         self.apply(decision.records);
         let result = &decision.response.topics[0];

@@ -118,7 +118,7 @@ pub async fn found_cluster(
             Body::AskClusterId => transport.send(from, frame(Body::ClusterId)),
             Body::ClusterId => verdict = founding.on_answer(from, heard.cluster_id),
             // Of a quorum that this node does not take part in yet.
-            Body::Message(_) | Body::FetchSnapshot { .. } | Body::SnapshotPart { .. } => {}
+            Body::Message(_) | Body::FetchSnapshot { .. } | Body::SnapshotPart { .. } | Body::Refused(_) => {}
         }
     }
 }

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use ottla_model::{BrokerId, Offset};
 use uuid::Uuid;
 
+use super::effects::{Effects, LostLog, VoterProgress};
 use super::log_store::StoredBatch;
-use super::node::{Effects, LostLog, RaftNode};
+use super::node::RaftNode;
 use super::peers::{Admission, Peers};
 use super::snapshot_fetch::{FetchTick, SnapshotFetch};
 use super::wire::{Body, Frame, MessageKind, PeerMessage};
@@ -39,6 +40,8 @@ pub(crate) enum Input {
     Written(Result<u64, CommitError>),
     /// The writer has read what a follower asked for.
     Part(PartRequest, Option<Part>),
+    /// This node is about to stop: if it leads, another is to do so.
+    HandOver,
     Stop,
 }
 
@@ -85,6 +88,8 @@ pub(crate) struct RaftMachine {
     served: BTreeMap<BrokerId, u64>,
     voter_states: BTreeMap<BrokerId, VoterState>,
     leadership: Leadership,
+    /// Another voter knows another directory under this node's id.
+    is_refused: bool,
     failed: bool,
     out: Outputs,
 }
@@ -109,6 +114,7 @@ impl RaftMachine {
             served: BTreeMap::new(),
             voter_states: BTreeMap::new(),
             leadership,
+            is_refused: false,
             failed: false,
             out: Outputs::default(),
         };
@@ -132,7 +138,7 @@ impl RaftMachine {
 
     /// What this leader knows of the voters; empty elsewhere.
     pub fn voter_states(&self) -> Vec<(BrokerId, Option<Uuid>, VoterState)> {
-        let of = |progress: super::node::VoterProgress| {
+        let of = |progress: VoterProgress| {
             let known = self.voter_states.get(&progress.id).copied().unwrap_or_default();
             let state = VoterState { log_end_offset: progress.end, ..known };
             (progress.id, self.peers.directory(progress.id), state)
@@ -170,6 +176,7 @@ impl RaftMachine {
                 ));
             }
             Input::Part(request, part) => self.on_part_read(request, part),
+            Input::HandOver => self.node.hand_over(now_ms),
             Input::Stop => {}
         }
         self.take_effects();
@@ -210,7 +217,7 @@ impl RaftMachine {
             tracing::error!("{line}");
         }
         match admission {
-            Admission::Refuse => {}
+            Admission::Refuse => self.on_refused_sender(from, &frame),
             Admission::Hear => match self.held.iter().rev().find(|(_, id, _)| *id == from) {
                 Some(&(write, ..)) => self.hold(write, from, frame.body),
                 None => self.on_body(from, frame.body, now_ms),
@@ -221,6 +228,17 @@ impl RaftMachine {
                 let write = self.write_state();
                 self.hold(write, from, frame.body);
             }
+        }
+    }
+
+    /// Whoever lost its directory is told so, beside the line here.
+    fn on_refused_sender(&mut self, from: BrokerId, frame: &Frame) {
+        if matches!(frame.body, Body::Refused(_)) {
+            return;
+        }
+        let known = self.peers.directory(from).filter(|known| *known != frame.directory_id);
+        if let Some(known) = known.filter(|_| frame.cluster_id == self.cluster_id) {
+            self.send(from, Body::Refused(known));
         }
     }
 
@@ -235,6 +253,16 @@ impl RaftMachine {
         match body {
             Body::AskClusterId | Body::ClusterId => {}
             Body::Message(message) => self.on_message(from, message, now_ms),
+            Body::Refused(known) if !self.is_refused => {
+                self.is_refused = true;
+                tracing::error!(
+                    "controller {from} refuses this node: under its id the directory {known} has voted, and here is \
+                     {}. A directory that lost its records can't vote for others; give this node the old one, or a \
+                     copy of it",
+                    self.directory_id
+                );
+            }
+            Body::Refused(_) => {}
             Body::FetchSnapshot { id, position } => {
                 if self.node.leads() {
                     self.out.reads.push(PartRequest { to: from, id, position });
@@ -302,8 +330,12 @@ impl RaftMachine {
     }
 
     fn on_part_read(&mut self, request: PartRequest, part: Option<Part>) {
-        // A snapshot that is gone is not answered: the follower gives up, and hears of the newest.
-        let Some(Part { id, position, file_bytes, bytes }) = part else { return };
+        let Some(Part { id, position, file_bytes, bytes }) = part else {
+            // A newer one took its place: the follower hears of that.
+            self.served.remove(&request.to);
+            self.node.on_snapshot_failed(request.to);
+            return;
+        };
         self.served.insert(request.to, self.ticks);
         self.send(request.to, Body::SnapshotPart { id, position, file_bytes, bytes });
     }

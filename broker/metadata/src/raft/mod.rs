@@ -1,12 +1,13 @@
 //! The quorum of controllers: how several nodes agree on one metadata log.
-//! Cores (`node`, `machine`, `peers`, `snapshot_fetch`, `wire`, `founding`) and shells (`log_store`, `writer`, `threads`).
+//! Cores (`effects`, `node`, `machine`, `peers`, `snapshot_fetch`, `wire`, `founding`) and shells (`log_store`, `writer`, `threads`).
 //!
-//! Reading order: `wire`, `log_store`, `node`, `peers`, `snapshot_fetch`, `machine`, `writer`, `threads`, `founding`.
+//! Reading order: `wire`, `log_store`, `effects`, `node`, `peers`, `snapshot_fetch`, `machine`, `writer`, `threads`, `founding`.
 //! A voter has three threads: one for the quorum, which waits for nothing but what comes in; one that writes; and the
 //! room's own, which decides and publishes.
 
 #[cfg(test)]
 mod checks;
+pub(crate) mod effects;
 pub mod founding;
 pub(crate) mod log_store;
 pub(crate) mod machine;

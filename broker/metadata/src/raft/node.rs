@@ -26,6 +26,7 @@ use raft::{
     Storage, StorageError,
 };
 
+use super::effects::{Effects, LostLog, NodeStart, NodeWrite, VoterProgress};
 use super::log_store::{LogStore, StoredBatch};
 use super::wire::{Entries, MessageKind, PeerMessage};
 use crate::batch::encode_control;
@@ -44,53 +45,6 @@ const NEVER_TICKS: usize = usize::MAX / 4;
 const MESSAGE_BYTES: usize = 1 << 20;
 /// Messages to a follower that are on their way.
 const INFLIGHT_MAX: usize = 64;
-
-/// What a start knows.
-pub(crate) struct NodeStart {
-    pub me: BrokerId,
-    /// In the order of their ids, this node among them.
-    pub voters: Vec<BrokerId>,
-    /// The last epoch that was heard of, and whom this node voted for in it.
-    pub epoch: LeaderEpoch,
-    pub voted: Option<BrokerId>,
-    pub store: LogStore,
-    /// Below it everything is known to be committed and published.
-    pub committed: Offset,
-    pub rng: Arc<dyn Rng>,
-}
-
-/// What a voter has to do, in the order of the fields.
-#[derive(Default, Debug)]
-pub(crate) struct Effects {
-    pub messages: Vec<(BrokerId, PeerMessage)>,
-    /// To be written in this order; `on_written` says when.
-    pub writes: Vec<NodeWrite>,
-    /// Batches that are committed, in the order of the log.
-    pub committed: Vec<StoredBatch>,
-}
-
-#[derive(Debug)]
-pub(crate) struct NodeWrite {
-    pub number: u64,
-    /// Epoch and vote, if they changed.
-    pub state: Option<(LeaderEpoch, Option<BrokerId>)>,
-    pub install: Option<SnapshotId>,
-    pub batches: Vec<StoredBatch>,
-}
-
-/// Why a voter can't go on.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct LostLog {
-    pub acknowledged: Offset,
-    pub end: Offset,
-}
-
-/// How far a voter is, as its leader knows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct VoterProgress {
-    pub id: BrokerId,
-    pub end: Offset,
-}
 
 pub(crate) struct RaftNode {
     raw: RawNode<StoreView>,
@@ -337,6 +291,20 @@ impl RaftNode {
         self.timeout = raft.election_elapsed + rank * RANK_TICKS;
     }
 
+    /// This leader is about to stop: the voter that has most takes over at once. Nothing is proposed from here on.
+    pub fn hand_over(&mut self, now_ms: i64) {
+        let is_active = |id: BrokerId| {
+            self.raw.raft.prs().get(raft_id(id)).is_some_and(|progress| progress.recent_active)
+        };
+        let others = self.progress().into_iter().filter(|one| one.id != self.me && is_active(one.id));
+        // Of those that have the same the first in the list.
+        let next = others.rev().max_by_key(|one| one.end);
+        if let Some(next) = next {
+            self.raw.transfer_leader(raft_id(next.id));
+            self.after(now_ms);
+        }
+    }
+
     /// A snapshot that this leader announced to a voter was not fetched.
     pub fn on_snapshot_failed(&mut self, to: BrokerId) {
         self.raw.report_snapshot(raft_id(to), SnapshotStatus::Failure);
@@ -555,44 +523,26 @@ fn batch_of(entry: Entry) -> Option<StoredBatch> {
     Some(batch)
 }
 
-fn kind_of(kind: MessageType) -> Option<MessageKind> {
-    Some(match kind {
-        MessageType::MsgAppend => MessageKind::Append,
-        MessageType::MsgAppendResponse => MessageKind::AppendResponse,
-        MessageType::MsgRequestVote => MessageKind::Vote,
-        MessageType::MsgRequestVoteResponse => MessageKind::VoteResponse,
-        MessageType::MsgRequestPreVote => MessageKind::PreVote,
-        MessageType::MsgRequestPreVoteResponse => MessageKind::PreVoteResponse,
-        MessageType::MsgHeartbeat => MessageKind::Heartbeat,
-        MessageType::MsgHeartbeatResponse => MessageKind::HeartbeatResponse,
-        MessageType::MsgSnapshot => MessageKind::Snapshot,
-        MessageType::MsgTimeoutNow => MessageKind::TimeoutNow,
-        // Between a voter and itself, or not used here.
-        MessageType::MsgHup
-        | MessageType::MsgBeat
-        | MessageType::MsgPropose
-        | MessageType::MsgUnreachable
-        | MessageType::MsgSnapStatus
-        | MessageType::MsgCheckQuorum
-        | MessageType::MsgTransferLeader
-        | MessageType::MsgReadIndex
-        | MessageType::MsgReadIndexResp => return None,
-    })
+/// What goes between voters; the library's other messages stay within one.
+const KINDS: [(MessageKind, MessageType); 10] = [
+    (MessageKind::Append, MessageType::MsgAppend),
+    (MessageKind::AppendResponse, MessageType::MsgAppendResponse),
+    (MessageKind::Vote, MessageType::MsgRequestVote),
+    (MessageKind::VoteResponse, MessageType::MsgRequestVoteResponse),
+    (MessageKind::PreVote, MessageType::MsgRequestPreVote),
+    (MessageKind::PreVoteResponse, MessageType::MsgRequestPreVoteResponse),
+    (MessageKind::Heartbeat, MessageType::MsgHeartbeat),
+    (MessageKind::HeartbeatResponse, MessageType::MsgHeartbeatResponse),
+    (MessageKind::Snapshot, MessageType::MsgSnapshot),
+    (MessageKind::TimeoutNow, MessageType::MsgTimeoutNow),
+];
+
+fn kind_of(of: MessageType) -> Option<MessageKind> {
+    KINDS.iter().find(|(_, known)| *known == of).map(|(kind, _)| *kind)
 }
 
 fn type_of(kind: MessageKind) -> MessageType {
-    match kind {
-        MessageKind::Append => MessageType::MsgAppend,
-        MessageKind::AppendResponse => MessageType::MsgAppendResponse,
-        MessageKind::Vote => MessageType::MsgRequestVote,
-        MessageKind::VoteResponse => MessageType::MsgRequestVoteResponse,
-        MessageKind::PreVote => MessageType::MsgRequestPreVote,
-        MessageKind::PreVoteResponse => MessageType::MsgRequestPreVoteResponse,
-        MessageKind::Heartbeat => MessageType::MsgHeartbeat,
-        MessageKind::HeartbeatResponse => MessageType::MsgHeartbeatResponse,
-        MessageKind::Snapshot => MessageType::MsgSnapshot,
-        MessageKind::TimeoutNow => MessageType::MsgTimeoutNow,
-    }
+    KINDS.iter().find(|(known, _)| *known == kind).expect("every kind has its type").1
 }
 
 impl RaftNode {

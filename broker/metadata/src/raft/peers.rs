@@ -63,6 +63,10 @@ impl Peers {
             );
             return self.refuse(from, line);
         }
+        if cluster_id.is_empty() {
+            // It founds a cluster, and hears of this one in a moment.
+            return (Admission::Refuse, None);
+        }
         if cluster_id != self.cluster_id {
             let mine = &self.cluster_id;
             let line = format!(
@@ -124,10 +128,15 @@ mod tests {
 
     #[test]
     fn strangers_other_clusters_and_this_node_itself_are_refused() {
-        for (from, cluster) in [(4, CLUSTER), (1, CLUSTER), (2, "other"), (2, "")] {
+        for (from, cluster) in [(4, CLUSTER), (1, CLUSTER), (2, "other")] {
             let (admission, line) = peers().admit(BrokerId(from), cluster, Uuid::from_u128(5));
             assert_eq!(admission, Admission::Refuse, "{from} of {cluster}");
             assert!(line.is_some());
         }
+    }
+
+    #[test]
+    fn a_voter_that_founds_a_cluster_is_refused_without_a_line() {
+        assert_eq!(peers().admit(BrokerId(2), "", Uuid::from_u128(5)), (Admission::Refuse, None));
     }
 }

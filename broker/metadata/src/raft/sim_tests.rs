@@ -227,6 +227,41 @@ fn a_follower_far_behind_gets_the_snapshot() {
     }
 }
 
+/// A crash between a fetched snapshot and the cut of the log that it replaces leaves no record of another history.
+#[test]
+fn what_a_snapshot_replaced_is_cut_at_the_next_start() {
+    let mut world = World::new(6, 3).with_snapshots(1_000).started();
+    world.commit(HEALED_MS).expect("a change");
+    let old = world.leader().expect("a leader");
+    for other in (0..3).filter(|other| *other != old) {
+        world.cut.extend([(old, other), (other, old)]);
+    }
+    for _ in 0..6 {
+        world.ask(old, 100);
+    }
+    world.run(100);
+    let of_old = world.machine(old).end();
+    world.kill(old);
+    for _ in 0..40 {
+        world.commit(HEALED_MS).expect("the others commit");
+    }
+    world.cut.clear();
+    world.start(old).expect("it starts");
+    let folder = Path::new("/data/__cluster_metadata-0");
+    let newest = |world: &World| {
+        crate::snapshot::list(&world.nodes[old].disk, folder).expect("a folder").first().copied()
+    };
+    while newest(&world).is_none() {
+        world.run(1);
+    }
+    world.kill(old);
+    let snapshot = newest(&world).expect("a snapshot");
+    assert!(of_old > snapshot.end_offset, "its own records lie behind the snapshot");
+    world.start(old).expect("it starts");
+    assert_eq!(world.machine(old).end(), snapshot.end_offset, "they are gone");
+    check_agreement(&mut world);
+}
+
 /// R1: what a voter acknowledged is gone, and it stops.
 #[test]
 fn r1_a_voter_that_lost_what_it_promised_stops() {
@@ -306,6 +341,16 @@ fn r2_a_wiped_voter_is_refused() {
     assert_eq!(world.leader(), None, "a voter that forgot its promises elected somebody");
     world.start(leader).expect("it comes back");
     world.commit(HEALED_MS).expect("and they go on");
+    // Nor when nobody leads who counts on what it had.
+    let leader = world.leader().expect("a leader");
+    let (one, other) = ((leader + 1) % 3, (leader + 2) % 3);
+    let next = if one == wiped { other } else { one };
+    (0..3).for_each(|node| world.kill(node));
+    world.wipe(wiped);
+    world.start(wiped).expect("an empty folder");
+    world.start(next).expect("it starts");
+    world.run(5_000);
+    assert_eq!(world.leader(), None, "a voter that forgot its promises elected somebody");
 }
 
 /// R3: controllers sync always, whatever the durability of the broker is: an answered change is there after all lose
@@ -445,6 +490,24 @@ fn a_slow_disk_deposes_no_leader() {
     world.weather = Weather::default();
     world.run(3_000);
     check_agreement(&mut world);
+}
+
+/// A planned stop: the leadership moves before the process goes, and nothing is waited for.
+#[test]
+fn a_leader_hands_over_in_a_few_round_trips() {
+    for seed in 0..10 {
+        let mut world = World::new(seed, 3).started();
+        world.commit(HEALED_MS).expect("a change");
+        let old = world.leader().expect("a leader");
+        world.input(old, Input::HandOver);
+        world.run(60);
+        let next = world.leader().expect("another leader");
+        assert_ne!(next, old, "seed {seed}");
+        world.kill(old);
+        world.commit(500).expect("the others go on");
+        world.start(old).expect("it starts");
+        check_agreement(&mut world);
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //!         snapshot: end offset i64, epoch i32 (flag 2 alone) | context: length u16, bytes |
 //!         records of an earlier batch u32, their term u64 | record batches, to the end
 //! kind 4, asks for a part of a snapshot: end offset i64 | epoch i32 | position u64
+//! kind 6, refuses the receiver, of whom another directory is known: that directory's id, 16 bytes
 //! kind 5, a part of a snapshot: end offset i64 | epoch i32 | position u64 | length of the file u64 | bytes, to the end
 //! ```
 
@@ -25,6 +26,7 @@ const ANSWER: u8 = 2;
 const MESSAGE: u8 = 3;
 const FETCH_SNAPSHOT: u8 = 4;
 const SNAPSHOT_PART: u8 = 5;
+const REFUSED: u8 = 6;
 /// Records that the rest of a batch has at most.
 const REST_MAX: u32 = 1 << 22;
 const REJECTS: u8 = 1;
@@ -58,6 +60,8 @@ pub enum Body {
         file_bytes: u64,
         bytes: Bytes,
     },
+    /// The receiver voted with this directory before, and comes with another.
+    Refused(Uuid),
 }
 
 /// What a message of the quorum is about.
@@ -122,6 +126,7 @@ impl Frame {
             Body::Message(_) => MESSAGE,
             Body::FetchSnapshot { .. } => FETCH_SNAPSHOT,
             Body::SnapshotPart { .. } => SNAPSHOT_PART,
+            Body::Refused(_) => REFUSED,
         });
         let length = u8::try_from(self.cluster_id.len()).expect("an id of a cluster is short");
         out.put_u8(length);
@@ -130,6 +135,7 @@ impl Frame {
         match &self.body {
             Body::AskClusterId | Body::ClusterId => {}
             Body::Message(message) => message.encode(&mut out),
+            Body::Refused(directory_id) => out.put_slice(directory_id.as_bytes()),
             Body::FetchSnapshot { id, position } => {
                 put_snapshot(&mut out, *id);
                 out.put_u64(*position);
@@ -167,6 +173,10 @@ impl Frame {
                 file_bytes: bytes.try_get_u64()?,
                 bytes: std::mem::take(&mut bytes),
             },
+            REFUSED => {
+                let directory_id = take(&mut bytes, 16)?;
+                Body::Refused(Uuid::from_slice(&directory_id).map_err(|_| MalformedFrame)?)
+            }
             _ => return Err(MalformedFrame),
         };
         if bytes.has_remaining() {
@@ -321,6 +331,7 @@ mod tests {
             Body::ClusterId,
             Body::Message(message()),
             Body::FetchSnapshot { id, position: 77 },
+            Body::Refused(Uuid::from_u128(8)),
         ] {
             let cluster_id = "AAAAAAAAAAAAAAAAAAAAAQ".to_owned();
             let frame = Frame { cluster_id, directory_id: Uuid::from_u128(7), body };

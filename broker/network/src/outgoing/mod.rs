@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use ottla_env::net::SocketBuffers;
 use ottla_protocol::{ApiKey, EncodeError};
+use ottla_security::tls::ClientTls;
 
 pub use backoff::Backoff;
 pub use link::Link;
@@ -57,6 +58,8 @@ pub struct PeerSettings {
     pub buffers: SocketBuffers,
     /// Who this node is there, where its listener has SASL.
     pub login: Option<PeerLogin>,
+    /// TLS where the other node's listener has it; the node must have the name it is dialled by.
+    pub tls: Option<ClientTls>,
     /// A node that acknowledges nothing for so long is taken to be away, whatever the kernel would still try.
     pub silence_max: Option<Duration>,
     /// Whether the connection begins with ApiVersions. Without, only private requests can be sent.
@@ -75,6 +78,7 @@ impl Default for PeerSettings {
             response_bytes_max: 104_857_600,
             buffers: SocketBuffers::default(),
             login: None,
+            tls: None,
             silence_max: None,
             agrees_on_versions: true,
         }

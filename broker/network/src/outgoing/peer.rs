@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::link::Link;
 use super::login::log_in;
 use super::{CallError, PeerSettings};
+use crate::handshake::secure_dialled;
 
 /// Another node, by its address. Dropping the last clone closes its connection.
 #[derive(Clone)]
@@ -140,6 +141,13 @@ async fn open(
     let unreachable = |error: &dyn std::fmt::Display| CallError::Unreachable(error.to_string());
     let options = DialOptions { buffers: settings.buffers, silence_max: settings.silence_max };
     let stream = env.net.dial(host, port, options).await.map_err(|error| unreachable(&error))?;
+    let stream = match &settings.tls {
+        None => stream,
+        Some(tls) => {
+            let stream = tls.connect(stream, host).map_err(|error| unreachable(&error))?;
+            secure_dialled(stream).await.map_err(|error| unreachable(&error))?
+        }
+    };
     let (link, mut task) = Link::over(stream, Arc::clone(&env.clock), settings.clone());
     if !settings.agrees_on_versions {
         return Ok((link, task));

@@ -113,10 +113,9 @@ fn told(source: &Source, served: impl Fn(&str) -> i16, what: &str) -> String {
     for (name, level, here) in cluster::lowered(&source.image, served) {
         lines.push(format!("Not served here: {name} {level}; the first start lowers it to {here}."));
     }
-    match source.kept_counts() {
-        (0, 0) => {}
-        (quotas, tokens) => lines
-            .push(format!("Kept but not in force here: {quotas} client quotas, {tokens} delegation tokens.")),
+    match source.kept_tokens() {
+        0 => {}
+        tokens => lines.push(format!("Kept but not in force here: {tokens} delegation tokens.")),
     }
     lines.extend(source.left.iter().map(|left| format!("Left behind: {left}.")));
     lines.join("\n") + "\n"

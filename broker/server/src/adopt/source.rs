@@ -224,10 +224,10 @@ impl Source {
         self.dirs.iter().map(|dir| dir.files.len()).sum()
     }
 
-    /// How many quotas and delegation tokens are kept for a release that enforces them.
-    pub fn kept_counts(&self) -> (usize, usize) {
+    /// How many delegation tokens are kept for a release that has them.
+    pub fn kept_tokens(&self) -> usize {
         let is_token = |record: &&MetadataRecord| matches!(record, MetadataRecord::DelegationToken(_));
-        (self.image.client_quotas().count(), self.image.others().filter(is_token).count())
+        self.image.others().filter(is_token).count()
     }
 }
 

@@ -11,8 +11,8 @@ use ottla_model::{LeaderEpoch, Offset, TopicId};
 use ottla_protocol::codec::RecordSet;
 use ottla_protocol::records::encode_framed;
 use ottla_protocol::records::metadata::{
-    ClientQuotaRecord, ConfigRecord, FeatureLevelRecord, MetadataRecord, PartitionRecord,
-    RegisterBrokerRecord, RegisterControllerRecord, TopicRecord,
+    ClientQuotaRecord, ConfigRecord, DelegationTokenRecord, FeatureLevelRecord, MetadataRecord,
+    PartitionRecord, RegisterBrokerRecord, RegisterControllerRecord, TopicRecord,
 };
 use ottla_records::BatchBuilder;
 
@@ -202,13 +202,15 @@ fn a_stopped_kafka_is_copied_and_left_as_it_was() {
 }
 
 #[test]
-fn quotas_are_kept_and_told() {
+fn quotas_come_along_and_tokens_are_told() {
     let disk = MemoryDisk::new();
     let mut records = records();
     records
         .push(ClientQuotaRecord { key: "producer_byte_rate".into(), ..ClientQuotaRecord::default() }.into());
+    records.push(DelegationTokenRecord::default().into());
     put(&disk, KAFKA, &files(&records));
-    assert!(run(&disk).expect("taken over").contains("1 client quotas, 0 delegation tokens"));
+    let told = run(&disk).expect("taken over");
+    assert!(told.contains("not in force here: 1 delegation tokens.") && !told.contains("quota"), "{told}");
 }
 
 #[test]

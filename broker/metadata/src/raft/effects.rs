@@ -1,0 +1,58 @@
+//! What a voter's core is begun with, and what it wants.
+//! Core: values.
+
+use std::sync::Arc;
+
+use ottla_env::Rng;
+use ottla_model::{BrokerId, LeaderEpoch, Offset};
+
+use super::log_store::{LogStore, StoredBatch};
+use super::wire::PeerMessage;
+use crate::snapshot::SnapshotId;
+
+/// What a start knows.
+pub(crate) struct NodeStart {
+    pub me: BrokerId,
+    /// In the order of their ids, this node among them.
+    pub voters: Vec<BrokerId>,
+    /// The last epoch that was heard of, and whom this node voted for in it.
+    pub epoch: LeaderEpoch,
+    pub voted: Option<BrokerId>,
+    pub store: LogStore,
+    /// Below it everything is known to be committed and published.
+    pub committed: Offset,
+    pub rng: Arc<dyn Rng>,
+}
+
+/// What a voter has to do, in the order of the fields.
+#[derive(Default, Debug)]
+pub(crate) struct Effects {
+    pub messages: Vec<(BrokerId, PeerMessage)>,
+    /// To be written in this order; `on_written` says when.
+    pub writes: Vec<NodeWrite>,
+    /// Batches that are committed, in the order of the log.
+    pub committed: Vec<StoredBatch>,
+}
+
+#[derive(Debug)]
+pub(crate) struct NodeWrite {
+    pub number: u64,
+    /// Epoch and vote, if they changed.
+    pub state: Option<(LeaderEpoch, Option<BrokerId>)>,
+    pub install: Option<SnapshotId>,
+    pub batches: Vec<StoredBatch>,
+}
+
+/// Why a voter can't go on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct LostLog {
+    pub acknowledged: Offset,
+    pub end: Offset,
+}
+
+/// How far a voter is, as its leader knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct VoterProgress {
+    pub id: BrokerId,
+    pub end: Offset,
+}

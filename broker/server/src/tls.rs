@@ -1,0 +1,101 @@
+//! The TLS of the listeners: loaded at the start, and again when the configuration of this broker changes.
+//! Shell: reads the stores.
+//!
+//! As in Kafka a store is read anew when a change of this broker's configuration is asked for, whatever the change:
+//! that is how a file that was replaced comes into force (DynamicBrokerConfig.reloadUpdatedFilesWithoutConfigChange).
+
+use std::sync::Arc;
+
+use ottla_config::{BrokerConfig, Reconfigurable};
+use ottla_env::{Clock, Disk};
+use ottla_model::SecurityProtocol;
+use ottla_security::tls::{TlsContext, TlsError, TlsListener};
+
+/// The listeners that have TLS.
+pub struct ListenersTls {
+    started_with: BrokerConfig,
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+    listeners: Vec<One>,
+}
+
+struct One {
+    name: String,
+    protocol: SecurityProtocol,
+    tls: Arc<TlsListener>,
+}
+
+impl ListenersTls {
+    /// Reads the stores of every listener with TLS; the error names the key at fault. `disk` is the machine's.
+    pub fn load(
+        config: &BrokerConfig,
+        disk: &Arc<dyn Disk>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Arc<ListenersTls>, TlsError> {
+        let all = config.listeners.iter().chain(&config.controller_listeners);
+        let with_tls = all.filter(|listener| listener.protocol.has_tls());
+        let listeners = with_tls
+            .map(|listener| {
+                let (name, protocol) = (listener.name.clone(), listener.protocol);
+                let context = TlsContext::load(&config.of_listener(&name), protocol, &**disk, clock)?;
+                Ok(One { name, protocol, tls: Arc::new(TlsListener::new(context)) })
+            })
+            .collect::<Result<Vec<_>, TlsError>>()?;
+        let (started_with, disk, clock) = (config.clone(), Arc::clone(disk), Arc::clone(clock));
+        Ok(Arc::new(ListenersTls { started_with, disk, clock, listeners }))
+    }
+
+    /// The TLS of a listener; nothing where its protocol has none.
+    pub fn of(&self, name: &str) -> Option<Arc<TlsListener>> {
+        self.listeners.iter().find(|one| one.name == name).map(|one| Arc::clone(&one.tls))
+    }
+
+    /// Whether a changed configuration can be taken: a bad store leaves the one in force and fails the request.
+    pub fn check(self: Arc<Self>) -> Reconfigurable {
+        Arc::new(move |candidate: &BrokerConfig| {
+            let obeyed = self.started_with.with_stores_of(candidate);
+            self.listeners
+                .iter()
+                .try_for_each(|one| self.next(one, &obeyed).map(drop).map_err(|error| error.to_string()))
+        })
+    }
+
+    /// Puts a changed configuration in force, for connections to come.
+    pub fn follow(&self, config: &BrokerConfig) {
+        let obeyed = self.started_with.with_stores_of(config);
+        for one in &self.listeners {
+            match self.next(one, &obeyed) {
+                Ok(None) => {}
+                Ok(Some(next)) => {
+                    tracing::info!("listener {}: its stores were read anew", one.name);
+                    one.tls.replace(next);
+                }
+                Err(error) => {
+                    tracing::error!("listener {} keeps the stores it has: {error}", one.name);
+                }
+            }
+        }
+    }
+
+    /// The context that a configuration gives a listener; nothing when it is the one in force.
+    fn next(&self, one: &One, config: &BrokerConfig) -> Result<Option<TlsContext>, TlsError> {
+        let keys = config.of_listener(&one.name);
+        let next = TlsContext::load(&keys, one.protocol, &*self.disk, &self.clock)?;
+        let current = one.tls.current();
+        if current.is_same(&next) {
+            return Ok(None);
+        }
+        current.may_become(&next, &keys)?;
+        Ok(Some(next))
+    }
+}
+
+#[cfg(test)]
+impl ListenersTls {
+    /// Of a broker without TLS.
+    pub fn none() -> ListenersTls {
+        let disk = Arc::new(ottla_env::memory::MemoryDisk::new());
+        let clock = Arc::new(ottla_env::memory::MemoryClock::new(0));
+        ListenersTls { started_with: BrokerConfig::defaults(), disk, clock, listeners: Vec::new() }
+    }
+}
