@@ -147,9 +147,7 @@ fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
             config.check_inter_broker_mechanism(listener)
         }
         None if is_chosen && name != SecurityProtocol::Plaintext.name() => {
-            let why = format!(
-                "there is no listener {name} in listeners; allowed: PLAINTEXT, or a protocol that is one"
-            );
+            let why = "there is no listener of that name; allowed: a protocol that is a name in listeners";
             Err(refuse("security.inter.broker.protocol", config, why))
         }
         _ => Ok(()),

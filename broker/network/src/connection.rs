@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use ottla_env::net::Stream;
 use ottla_env::{BoxFuture, Monotonic};
@@ -452,7 +453,7 @@ impl Connection {
                 Err(bad) if self.is_login => {
                     let peer = self.info.peer_addr;
                     tracing::info!(connection = self.id, %peer, "login failed: {bad}");
-                    let delay = self.shared.settings.failed_authentication_delay;
+                    let delay = Duration::from_millis(self.shared.settings.failed_authentication_delay_ms);
                     let close = Answer::CloseAfter { response: None, delay, why: "a login frame is bad" };
                     self.answers.push(Admitted::Ready(close), 0);
                     self.obey_answers();

@@ -13,7 +13,10 @@ const LOGIN_FRAME_BYTES_MAX: usize = 1000;
 const DELAY: Duration = Duration::from_millis(70);
 
 fn world() -> World {
-    let settings = NetworkSettings { failed_authentication_delay: DELAY, ..NetworkSettings::default() };
+    let settings = NetworkSettings {
+        failed_authentication_delay_ms: DELAY.as_millis() as u64,
+        ..NetworkSettings::default()
+    };
     World::for_logins(settings, LOGIN_FRAME_BYTES_MAX)
 }
 

@@ -16,8 +16,6 @@ pub struct NetworkSettings {
     /// `connections.max.idle.ms`; negative is never.
     pub connections_idle_ms_max: i64,
     pub limits: ConnectionLimits,
-    /// `connection.failed.authentication.delay.ms`: between a login that failed and the end of its connection.
-    pub failed_authentication_delay: Duration,
     /// What rates of new connections are taken over: `quota.window.num`, `quota.window.size.seconds`.
     pub quota_windows: Windows,
     /// Memory all connections together may hold beyond `CONNECTION_FREE_BYTES` each: frames that
@@ -37,7 +35,6 @@ impl Default for NetworkSettings {
             socket_request_bytes_max: 104_857_600,
             connections_idle_ms_max: 600_000,
             limits: ConnectionLimits::default(),
-            failed_authentication_delay: Duration::from_millis(100),
             quota_windows: Windows::of_seconds(11, 1),
             memory_budget_bytes: 256 * 1024 * 1024,
             unsent_bytes_max: 1024 * 1024,

@@ -44,7 +44,6 @@ pub fn network(env: &Env, config: &BrokerConfig) -> NetworkSettings {
         socket_request_bytes_max: config.socket_request_bytes_max,
         connections_idle_ms_max: config.connections_idle_ms_max,
         limits: connection_limits(env, config),
-        failed_authentication_delay: Duration::from_millis(config.failed_authentication_delay_ms),
         quota_windows: quotas(config).windows,
         memory_budget_bytes: config.memory_budget_bytes as usize,
         failed_authentication_delay_ms: config.failed_authentication_delay_ms,
