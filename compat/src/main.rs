@@ -289,6 +289,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
             println!("{:16} what Apache Kafka's command lines print", tool_texts::NAME);
             println!("{:16} the same with Ottla's own commands", tool_texts::OWN_NAME);
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
+            println!("{:16} a cluster of three nodes that are killed, stopped and paused", cluster::NAME);
             println!("{:16} a data directory that moves between Apache Kafka and Ottla", adopt::NAME);
             Ok(ExitCode::SUCCESS)
         }
@@ -355,6 +356,7 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
     let moves_wanted = take(adopt::NAME) && against == Against::Ottla;
     // On Apache Kafka it would start a JVM for each test.
     let java_wanted = take(java::NAME) && against == Against::Ottla;
+    let cluster_wanted = take(cluster::NAME) && against == Against::Ottla;
     let texts_wanted = take(tool_texts::NAME);
     let commands_wanted = take(tool_texts::OWN_NAME);
     let mut summary = Summary::default();
@@ -374,6 +376,10 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
     if eos_wanted {
         summary
             .section(eos::NAME, || eos::run(&(more.under_kills)(against, overrides.clone(), clock_seed())));
+    }
+    if cluster_wanted {
+        let plan = cluster::Plan { rounds: 1, overrides: overrides.clone() };
+        summary.section(cluster::NAME, || cluster::run(&plan));
     }
     if suite_wanted {
         summary.section(librdkafka::NAME, || librdkafka::run(&(more.suite)(against, overrides)));

@@ -78,11 +78,11 @@ impl Liveness {
 
     /// Somebody who was heard lives, whatever becomes of the request.
     pub fn on_contact(&mut self, id: BrokerId, epoch: i64, heard: Monotonic) {
-        if let Some(session) = self.sessions.get_mut(&id).filter(|session| session.epoch == epoch) {
-            if session.heard < Some(heard) {
-                session.heard = Some(heard);
-                session.is_disconnected = false;
-            }
+        if let Some(session) = self.sessions.get_mut(&id).filter(|session| session.epoch == epoch)
+            && session.heard < Some(heard)
+        {
+            session.heard = Some(heard);
+            session.is_disconnected = false;
         }
     }
 
