@@ -22,6 +22,7 @@ use ottla_model::BrokerId;
 use ottla_network::{ListenerInfo, Listeners, NetworkMetrics, NetworkServer};
 use ottla_protocol::messages::AlterUserScramCredentialsRequest;
 use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
+use ottla_server::identity;
 use ottla_server::membership::{Member, Membership};
 use prometheus::Registry;
 
@@ -29,7 +30,7 @@ use crate::controller_listeners::ControllerListeners;
 use crate::figures::Figures;
 use crate::rooms::{Opening, Rooms};
 use crate::tls::ListenersTls;
-use crate::{adopt, founding, identity, listeners, settings};
+use crate::{adopt, founding, listeners, settings};
 
 const HTTP_LISTENER: &str = "ottla.http.listener";
 
