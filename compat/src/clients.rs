@@ -12,6 +12,7 @@ use crate::contract::Program;
 use crate::failure::{Outcome, While, fail};
 use crate::places::{cache_dir, compat_dir};
 use crate::process::{find, require, run};
+use crate::sasl::Login;
 use crate::steps::{Setting, Steps};
 use crate::{absent, kcat, scenario, tls, tools, transactions, words};
 
@@ -117,6 +118,20 @@ impl ClientRow {
 }
 
 impl Prepared {
+    /// Its processes find the login in their environment.
+    pub fn with_login(mut self, login: Login) -> Prepared {
+        let Login { mechanism, name, password } = login;
+        let variables = [("MECHANISM", mechanism), ("USERNAME", name), ("PASSWORD", password)];
+        let pairs = variables.map(|(key, value)| OsString::from(format!("SASL_{key}={value}")));
+        self.program.command.splice(0..0, std::iter::once(OsString::from("env")).chain(pairs));
+        self
+    }
+
+    /// A topic, some records and a group: enough to have logged in at every connection.
+    pub fn play_briefly(&self, setting: &Setting, steps: &mut Steps) -> Outcome<()> {
+        scenario::play_briefly(&self.program, setting, steps)
+    }
+
     pub fn play(&self, setting: &Setting, steps: &mut Steps) -> Outcome<()> {
         match self.kind {
             Kind::Kcat => kcat::play(setting, steps),
@@ -249,6 +264,33 @@ pub(crate) fn java_suite_class_path(say: &dyn Fn(&str)) -> Outcome<String> {
     program.class_path(say)
 }
 
+/// The programs of `cargo compat image`: Testcontainers' own modules, in an environment each.
+pub(crate) fn prepare_image_java(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    let folder = compat_dir().join("clients/image-java");
+    let program = JavaProgram {
+        name: "image-java".to_owned(),
+        about: "Testcontainers' modules for Java".to_owned(),
+        sources: vec![folder.join("pom.xml"), folder.join("src/Modules.java")],
+        maven_arguments: Vec::new(),
+        main_class: "Modules",
+        heap_mib: 256,
+    };
+    program.prepare(say)
+}
+
+pub(crate) fn prepare_image_python(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    let folder = compat_dir().join("clients/image-python");
+    let python =
+        prepare_venv("image-python", &folder.join("requirements.txt"), "Testcontainers for Python", say)?;
+    Ok(vec![python.into(), "-B".into(), "-W".into(), "ignore".into(), folder.join("modules.py").into()])
+}
+
+pub(crate) fn prepare_image_node(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    let folder = compat_dir().join("clients/image-node");
+    prepare_npm("image-node", &folder, "Testcontainers' modules for Node", say)?;
+    Ok(vec!["node".into(), folder.join("modules.js").into()])
+}
+
 /// A program of a few Java files and the libraries that its pom names.
 struct JavaProgram {
     name: String,
@@ -329,36 +371,49 @@ fn prepare_python(folder: &str, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
     // The three share one environment; the first to come makes it.
     static ENVIRONMENT: Mutex<()> = Mutex::new(());
     let _alone = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
-    let venv = cache_dir()?.join("python");
-    let sources = [compat_dir().join("clients/python/requirements.txt")];
-    if !is_current("python", &sources)? {
+    let about = "confluent-kafka, kafka-python and aiokafka";
+    let python = prepare_venv("python", &compat_dir().join("clients/python/requirements.txt"), about, say)?;
+    let script = compat_dir().join("clients/python").join(folder).join("client.py");
+    Ok(vec![python.into(), "-B".into(), script.into()])
+}
+
+/// A Python environment of its own with what a file names; returns its interpreter.
+fn prepare_venv(name: &str, requirements: &Path, about: &str, say: &dyn Fn(&str)) -> Outcome<PathBuf> {
+    let venv = cache_dir()?.join(name);
+    let sources = [requirements.to_path_buf()];
+    if !is_current(name, &sources)? {
         require("python3", "Python 3.9 or newer with venv (apt: python3-venv)")?;
-        say("confluent-kafka, kafka-python and aiokafka through pip, into an environment of their own");
+        say(&format!("{about} through pip, into an environment of their own"));
         let mut make = Command::new("python3");
         make.args(["-m", "venv", "--clear"]).arg(&venv);
-        prepare("python-venv", &mut make)?;
+        prepare(&format!("{name}-venv"), &mut make)?;
         let mut install = Command::new(venv.join("bin/pip"));
         install.args(["install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&sources[0]);
-        prepare("python-pip", &mut install)?;
-        mark_current("python", &sources)?;
+        prepare(&format!("{name}-pip"), &mut install)?;
+        mark_current(name, &sources)?;
     }
-    let script = compat_dir().join("clients/python").join(folder).join("client.py");
-    Ok(vec![venv.join("bin/python").into(), "-B".into(), script.into()])
+    Ok(venv.join("bin/python"))
 }
 
 fn prepare_kafkajs(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    let folder = compat_dir().join("clients/kafkajs");
+    prepare_npm("kafkajs", &folder, "KafkaJS and its codecs", say)?;
+    Ok(vec!["node".into(), folder.join("client.js").into()])
+}
+
+/// What a folder's lock file names, in the folder.
+fn prepare_npm(name: &str, folder: &Path, about: &str, say: &dyn Fn(&str)) -> Outcome<()> {
     require("node", "Node 20.15 or newer (apt: nodejs)")?;
     require("npm", "npm (apt: npm)")?;
-    let folder = compat_dir().join("clients/kafkajs");
     let sources = [folder.join("package-lock.json")];
-    if !is_current("kafkajs", &sources)? || !folder.join("node_modules").is_dir() {
-        say("KafkaJS and its codecs through npm");
+    if !is_current(name, &sources)? || !folder.join("node_modules").is_dir() {
+        say(&format!("{about} through npm"));
         let mut install = Command::new("npm");
-        install.args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder);
-        prepare("kafkajs-npm", &mut install)?;
-        mark_current("kafkajs", &sources)?;
+        install.args(["ci", "--no-audit", "--no-fund"]).current_dir(folder);
+        prepare(&format!("{name}-npm"), &mut install)?;
+        mark_current(name, &sources)?;
     }
-    Ok(vec!["node".into(), folder.join("client.js").into()])
+    Ok(())
 }
 
 fn prepare_go(folder: &str, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {

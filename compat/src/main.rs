@@ -16,7 +16,9 @@ use ottla_compat::failure::{Failure, Outcome};
 use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
 use ottla_compat::summary::Summary;
-use ottla_compat::{adopt, cluster, eos, instructions, java, librdkafka, process, reference, tool_texts};
+use ottla_compat::{
+    adopt, cluster, eos, image, instructions, java, librdkafka, process, reference, tool_texts,
+};
 
 /// Unmodified Kafka clients and tools against a broker.
 #[derive(Parser)]
@@ -64,6 +66,8 @@ enum Task {
         #[arg(long)]
         own: bool,
     },
+    /// Build the container image and start it with the modules and scripts of test environments (podman and runc).
+    Image,
     /// Run librdkafka's own test suite, unmodified.
     Librdkafka(LibrdkafkaArguments),
     /// Run Apache Kafka's own Java tests, as published, against brokers in processes of their own.
@@ -79,6 +83,14 @@ enum Task {
         #[arg(long)]
         keep: Option<PathBuf>,
         /// Words that the names of the requests hold; all when none is given.
+        names: Vec<String>,
+    },
+    /// Let clients log in, by each mechanism that they have.
+    Sasl {
+        /// The broker under test.
+        #[arg(long, value_enum, default_value_t = Against::Ottla)]
+        against: Against,
+        /// Clients, as `list` names them; all that log in when none is given.
         names: Vec<String>,
     },
     /// Name the clients.
@@ -250,7 +262,12 @@ fn run(task: Task) -> Outcome<ExitCode> {
                 under_kills: eos::Plan::whole,
                 moves: adopt::Plan::whole,
             };
-            Ok(end_with_summary(run_clients(selection, Amounts::FULL, &more)?))
+            let images = selection.names.is_empty() && selection.against == Against::Ottla;
+            let mut summary = run_clients(selection, Amounts::FULL, &more)?;
+            if images {
+                summary.section(image::NAME, image::run);
+            }
+            Ok(end_with_summary(summary))
         }
         Task::Adopt(AdoptArguments { records, parts }) => {
             process::end_children_on_signal()?;
@@ -263,10 +280,21 @@ fn run(task: Task) -> Outcome<ExitCode> {
             let clean = tool_texts::run(&tool_texts::Plan { against, record, own, overrides: Vec::new() })?;
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Task::Image => {
+            process::end_children_on_signal()?;
+            let mut summary = Summary::default();
+            summary.section(image::NAME, image::run);
+            Ok(end_with_summary(summary))
+        }
         Task::Eos(arguments) => run_eos(arguments),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
         Task::Java(arguments) => run_java(arguments),
         Task::Instructions { write, keep, names } => count_instructions(&names, keep.as_deref(), write),
+        Task::Sasl { against, names } => {
+            process::end_children_on_signal()?;
+            let clean = ottla_compat::sasl::run(against, &names)?;
+            Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Task::List => {
             for client in CLIENTS {
                 println!("{:16} {}", client.name, client.about);
@@ -275,6 +303,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
             println!("{:16} Apache Kafka's own Java tests", java::NAME);
             println!("{:16} what Apache Kafka's command lines print", tool_texts::NAME);
             println!("{:16} the same with Ottla's own commands", tool_texts::OWN_NAME);
+            println!("{:16} the container image under test environments' modules (`full`)", image::NAME);
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
             println!("{:16} a cluster of three nodes that are killed, stopped and paused", cluster::NAME);
             println!("{:16} a data directory that moves between Apache Kafka and Ottla", adopt::NAME);

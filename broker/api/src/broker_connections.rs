@@ -34,7 +34,7 @@ impl BrokerConnections {
     pub fn on_close(&self, connection: u64) {
         let Some(tell) = self.tell.get() else { return };
         if let Some(closed) = self.beats.lock().remove(&connection) {
-            drop(tell.try_send(closed));
+            let _found_no_room = tell.try_send(closed);
         }
     }
 }

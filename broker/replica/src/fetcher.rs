@@ -25,6 +25,9 @@ use crate::partition::Partition;
 /// How often a broker looks whether it is registered, which it is in a moment.
 const REGISTRATION_LOOK: Duration = Duration::from_millis(20);
 
+/// After a failed request beside the session.
+const BESIDE_REST: Duration = Duration::from_millis(100);
+
 /// What every fetcher needs.
 pub(crate) struct FetcherRooms {
     pub env: Env,
@@ -192,6 +195,7 @@ impl Lane {
 async fn run(rooms: Arc<FetcherRooms>, shared: Arc<Shared>) {
     let (mut session, mut beside) = (Lane::new("fetcher"), Lane::new("fetcher of newcomers"));
     let mut rests_until = rooms.env.clock.monotonic();
+    let mut beside_rests_until = rests_until;
     loop {
         let now = rooms.env.clock.monotonic();
         let mut look_again = shared.plan.lock().wake_rested(now);
@@ -208,7 +212,7 @@ async fn run(rooms: Arc<FetcherRooms>, shared: Arc<Shared>) {
                     Next::Fetch(request) => session.ask(&rooms, shared.leader, *request),
                 }
             }
-            Some(broker_epoch) if beside.call.is_none() => {
+            Some(broker_epoch) if beside.call.is_none() && now >= beside_rests_until => {
                 let request = shared.plan.lock().beside(broker_epoch);
                 if let Some(request) = request {
                     beside.ask(&rooms, shared.leader, request);
@@ -237,6 +241,10 @@ async fn run(rooms: Arc<FetcherRooms>, shared: Arc<Shared>) {
                 }
             }
             answer = beside.answer() => {
+                if answer.is_err() {
+                    // The session's next request has them, and is not far.
+                    beside_rests_until = rooms.env.clock.monotonic().after(BESIDE_REST);
+                }
                 let answered = shared.plan.lock().on_answer_beside(answer.ok());
                 if apply(&rooms, &shared, answered).await.is_err() {
                     return;

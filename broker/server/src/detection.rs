@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_env::Env;
-use ottla_env::net::SocketBuffers;
+use ottla_env::net::DialOptions;
 use ottla_env::tasks::TaskHandle;
 use ottla_metadata::{Metadata, OperationError};
 use ottla_model::BrokerId;
@@ -110,7 +110,7 @@ impl Looking {
         let Some(broker) = image.broker(id) else { return false };
         let named = broker.end_points.iter().find(|one| one.name.as_str() == &*self.listener);
         let Some(place) = named.or(broker.end_points.first()) else { return false };
-        let dial = self.env.net.dial(place.host.as_str(), place.port, SocketBuffers::default());
+        let dial = self.env.net.dial(place.host.as_str(), place.port, DialOptions::default());
         let deadline = self.env.clock.monotonic().after(DIAL_TIMEOUT);
         tokio::select! {
             biased;

@@ -21,9 +21,17 @@ use crate::terminal::Terminal;
 /// Kafka's types of config resources.
 pub const TOPIC: i8 = 2;
 pub const BROKER: i8 = 4;
+pub const CLIENT_METRICS: i8 = 16;
+pub const GROUP: i8 = 32;
 
-/// Kafka's source of config values that nobody has set.
+/// Kafka's sources of config values.
+pub const TOPIC_SOURCE: i8 = 1;
+pub const BROKER_SOURCE: i8 = 2;
+pub const DEFAULT_BROKER_SOURCE: i8 = 3;
+pub const STATIC_SOURCE: i8 = 4;
 pub const DEFAULT_SOURCE: i8 = 5;
+pub const CLIENT_METRICS_SOURCE: i8 = 7;
+pub const GROUP_SOURCE: i8 = 8;
 
 const PARTITIONS_PER_RESPONSE: i32 = 2000;
 

@@ -13,7 +13,10 @@ mod broker_api_versions;
 mod client;
 mod cluster;
 mod command;
+mod configs;
+mod consumer_groups;
 mod error;
+mod get_offsets;
 mod options;
 mod storage;
 mod terminal;
@@ -39,6 +42,9 @@ pub struct Command {
 const COMMANDS: &[Command] = &[
     Command { name: "kafka-broker-api-versions", shape: Shape::Line(broker_api_versions::LINE) },
     Command { name: "kafka-cluster", shape: Shape::Actions(cluster::ACTIONS) },
+    Command { name: "kafka-configs", shape: Shape::Line(configs::LINE) },
+    Command { name: "kafka-consumer-groups", shape: Shape::Line(consumer_groups::LINE) },
+    Command { name: "kafka-get-offsets", shape: Shape::Line(get_offsets::LINE) },
     Command { name: "kafka-storage", shape: Shape::Actions(storage::ACTIONS) },
     Command { name: "kafka-topics", shape: Shape::Line(topics::LINE) },
 ];

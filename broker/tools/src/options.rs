@@ -37,6 +37,7 @@ pub struct Options {
     given: Vec<(&'static str, String)>,
     /// What is no option and belongs to none.
     pub others: Vec<String>,
+    line: String,
 }
 
 /// Why a command line cannot be read.
@@ -55,7 +56,7 @@ pub enum BadOption {
 impl Options {
     /// Options may be shortened as long as only one begins so, and their values may follow a blank or `=`.
     pub fn parse(known: &[Known], arguments: &[String]) -> Result<Options, BadOption> {
-        let mut options = Options::default();
+        let mut options = Options { line: arguments.join(" "), ..Options::default() };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             if argument == "--" {
@@ -92,6 +93,16 @@ impl Options {
             options.given.push((found.name, value));
         }
         Ok(options)
+    }
+
+    /// All options with their values, in their order.
+    pub fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.given.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// The whole command line.
+    pub fn line(&self) -> &str {
+        &self.line
     }
 
     pub fn has(&self, name: &str) -> bool {

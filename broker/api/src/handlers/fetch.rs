@@ -101,10 +101,6 @@ struct Plan {
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: FetchRequest = request.decode()?;
     let now = request.received;
-    if let Some(most) = request.most_fetched() {
-        // More would be throttled for certain, however long the client rested before.
-        body.max_bytes = body.max_bytes.min(most);
-    }
     let context = broker.sessions.open(session_request(&mut body, request.version()), now);
     if let FetchContext::Refused(error) = context {
         return Ok(ottla_network::Admitted::Ready(answer_error(&request, error)));
@@ -284,7 +280,11 @@ fn plan(
     });
     assert!(reads.len() <= requested.len(), "a read for each partition at most");
     // `KafkaApis.handleFetchRequest`: nothing is waited for that would not be sent.
-    let max_bytes = body.max_bytes.clamp(0, broker.config.fetch_bytes_max);
+    let mut max_bytes = body.max_bytes.clamp(0, broker.config.fetch_bytes_max);
+    // More would be throttled for certain, however long the client rested before.
+    if let Some(most) = request.most_fetched().filter(|_| !is_follower) {
+        max_bytes = max_bytes.min(most);
+    }
     let min_bytes = body.min_bytes.clamp(0, max_bytes);
     Plan {
         requested,

@@ -401,6 +401,9 @@ impl History {
             self.pass();
             (1..=BROKERS).for_each(|id| self.start(id));
         }
+        for id in 1..=BROKERS {
+            assert!(!self.beat(id, false));
+        }
         let Some(partition) = self.partition() else { return };
         // With eligible replicas, somebody is in sync, or eligible, or led last.
         assert!(partition.leader.is_some(), "all brokers serve, and nobody leads: {partition:?}");
@@ -463,7 +466,7 @@ fn brokers_die_and_come_back_and_no_clean_leader_lacks_what_was_acknowledged() {
     }
     let mut elections = 0;
     let mut answers: BTreeMap<i16, usize> = BTreeMap::new();
-    for seed in 0..400 {
+    for seed in 0..150 {
         for has_elr in [true, false] {
             let (count, of_seed) = play(seed, has_elr);
             elections += count;
@@ -471,7 +474,7 @@ fn brokers_die_and_come_back_and_no_clean_leader_lacks_what_was_acknowledged() {
         }
     }
     // What the histories are about did happen.
-    assert!(elections > 2_000, "{elections}");
+    assert!(elections > 700, "{elections}");
     let codes = [
         ErrorCode::StaleBrokerEpoch.code(),
         ErrorCode::IneligibleReplica.code(),

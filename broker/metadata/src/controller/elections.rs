@@ -185,16 +185,19 @@ mod tests {
         let mut cluster = Cluster::of(&[1, 2]);
         cluster.create(topic("t", 1, 2));
         let id = cluster.image().topic("t").expect("t").id.0;
-        let moved = PartitionChangeRecord { topic_id: id, partition_id: 0, leader: 2, ..Default::default() };
+        let preferred = cluster.partition("t", 0).replicas[0];
+        let other = 3 - preferred.0;
+        let moved =
+            PartitionChangeRecord { topic_id: id, partition_id: 0, leader: other, ..Default::default() };
         cluster.apply(vec![moved.into()]);
         assert_eq!(ask(&mut cluster, 0, None), [0]);
         let partition = cluster.image().partition("t", PartitionIndex(0)).expect("0").clone();
-        assert_eq!((partition.leader, partition.leader_epoch), (Some(BrokerId(1)), LeaderEpoch(2)));
+        assert_eq!((partition.leader, partition.leader_epoch), (Some(preferred), LeaderEpoch(2)));
         let shrunk = PartitionChangeRecord {
             topic_id: id,
             partition_id: 0,
-            leader: 2,
-            isr: Some(vec![2]),
+            leader: other,
+            isr: Some(vec![other]),
             ..Default::default()
         };
         cluster.apply(vec![shrunk.into()]);

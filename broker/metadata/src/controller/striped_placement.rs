@@ -114,7 +114,8 @@ pub(crate) fn place_striped(
             since_shuffle = 0;
         }
         first_rack %= racks.len();
-        places.push(place_one(&mut racks, first_rack, since_shuffle, factor));
+        let place = place_one(&mut racks, first_rack, places.len(), factor);
+        places.push(place);
         since_shuffle += 1;
         first_rack += 1;
     }
