@@ -12,6 +12,7 @@ use crate::contract::Program;
 use crate::failure::{Outcome, While, fail};
 use crate::places::{cache_dir, compat_dir};
 use crate::process::{find, require, run};
+use crate::sasl::Login;
 use crate::steps::{Setting, Steps};
 use crate::{absent, kcat, scenario, tls, tools, transactions, words};
 
@@ -117,6 +118,20 @@ impl ClientRow {
 }
 
 impl Prepared {
+    /// Its processes find the login in their environment.
+    pub fn with_login(mut self, login: Login) -> Prepared {
+        let Login { mechanism, name, password } = login;
+        let variables = [("MECHANISM", mechanism), ("USERNAME", name), ("PASSWORD", password)];
+        let pairs = variables.map(|(key, value)| OsString::from(format!("SASL_{key}={value}")));
+        self.program.command.splice(0..0, std::iter::once(OsString::from("env")).chain(pairs));
+        self
+    }
+
+    /// A topic, some records and a group: enough to have logged in at every connection.
+    pub fn play_briefly(&self, setting: &Setting, steps: &mut Steps) -> Outcome<()> {
+        scenario::play_briefly(&self.program, setting, steps)
+    }
+
     pub fn play(&self, setting: &Setting, steps: &mut Steps) -> Outcome<()> {
         match self.kind {
             Kind::Kcat => kcat::play(setting, steps),

@@ -22,6 +22,7 @@ pub mod process;
 pub mod reference;
 pub mod requests;
 pub mod runner;
+pub mod sasl;
 pub mod scenario;
 pub mod steps;
 pub mod summary;

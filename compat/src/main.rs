@@ -85,6 +85,14 @@ enum Task {
         /// Words that the names of the requests hold; all when none is given.
         names: Vec<String>,
     },
+    /// Let clients log in, by each mechanism that they have.
+    Sasl {
+        /// The broker under test.
+        #[arg(long, value_enum, default_value_t = Against::Ottla)]
+        against: Against,
+        /// Clients, as `list` names them; all that log in when none is given.
+        names: Vec<String>,
+    },
     /// Name the clients.
     List,
 }
@@ -282,6 +290,11 @@ fn run(task: Task) -> Outcome<ExitCode> {
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
         Task::Java(arguments) => run_java(arguments),
         Task::Instructions { write, keep, names } => count_instructions(&names, keep.as_deref(), write),
+        Task::Sasl { against, names } => {
+            process::end_children_on_signal()?;
+            let clean = ottla_compat::sasl::run(against, &names)?;
+            Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Task::List => {
             for client in CLIENTS {
                 println!("{:16} {}", client.name, client.about);

@@ -107,6 +107,8 @@ pub struct KafkaServer {
     log_dir: PathBuf,
     output_path: PathBuf,
     bootstrap: String,
+    /// Its listener has SASL (`listener.security.protocol.map` says so).
+    has_login: bool,
     _scratch: ScratchDir,
 }
 
@@ -123,6 +125,7 @@ impl KafkaServer {
             log_dir: options.log_dir.clone().unwrap_or_else(|| dir.join("data")),
             output_path: dir.join("broker.log"),
             bootstrap: format!("127.0.0.1:{broker_port}"),
+            has_login: options.overrides.iter().any(|pair| pair.contains("PLAINTEXT:SASL_")),
             _scratch: scratch,
         };
         let properties = properties(&server.log_dir, broker_port, controller_port, &options.overrides);
@@ -152,7 +155,7 @@ impl KafkaServer {
             .arg(&self.properties_path);
         let mut process = Process::start("Apache Kafka", &mut command, &self.output_path)?;
         let deadline = Instant::now() + READY_LIMIT;
-        while !serves(&self.bootstrap) {
+        while !serves(&self.bootstrap, self.has_login) {
             if let Some(status) = process.exited()? {
                 return fail(format!("Apache Kafka ended with {status}\n{}", process.last_output(30)));
             }
@@ -169,11 +172,14 @@ impl KafkaServer {
     }
 }
 
-/// It serves when it names itself to a client, which it does once the controller has unfenced it.
-fn serves(bootstrap: &str) -> bool {
-    Connection::open(bootstrap, Duration::from_secs(2))
-        .and_then(|mut connection| connection.broker_count())
-        .is_ok_and(|count| count > 0)
+/// It serves when it names itself to a client, which it does once the controller has unfenced it. Where clients
+/// must log in, it is asked what it can be asked without.
+fn serves(bootstrap: &str, has_login: bool) -> bool {
+    let connection = Connection::open(bootstrap, Duration::from_secs(2));
+    if has_login {
+        return connection.and_then(|mut connection| connection.api_count()).is_ok_and(|count| count > 0);
+    }
+    connection.and_then(|mut connection| connection.broker_count()).is_ok_and(|count| count > 0)
 }
 
 fn properties(log_dir: &Path, broker_port: u16, controller_port: u16, overrides: &[String]) -> String {

@@ -178,6 +178,14 @@ impl Connection {
         answer.i32()
     }
 
+    /// ApiVersions v0: how many APIs are served. It needs no login.
+    pub fn api_count(&mut self) -> Outcome<i32> {
+        let answer = self.ask(18, 0, Body::default())?;
+        let mut answer = Answer(&answer);
+        let _error = answer.i16()?;
+        answer.i32()
+    }
+
     /// CreateTopics v2, one replica; `configs` in Kafka's words.
     pub fn create_topic(
         &mut self,

@@ -54,6 +54,17 @@ impl Connection {
         self.receive_within(PATIENCE)
     }
 
+    /// One frame as it is, without its length.
+    pub fn receive_frame(&mut self) -> Outcome<Option<Vec<u8>>> {
+        self.stream.set_read_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
+        let mut head = [0; 4];
+        if self.fill(&mut head)?.is_some() {
+            return Ok(None);
+        }
+        let mut frame = vec![0; usize::try_from(i32::from_be_bytes(head)).unwrap_or(0).min(1 << 20)];
+        Ok(self.fill(&mut frame)?.is_none().then_some(frame))
+    }
+
     pub fn receive_within(&mut self, patience: Duration) -> Outcome<Arrival> {
         self.stream.set_read_timeout(Some(patience)).map_err(|error| error.to_string())?;
         let mut head = [0; 8];

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
+use ottla_security::Secret;
+use ottla_security::sasl::{ClientStep, Credentials, SaslClient, SaslMechanism};
 use serde_json::{Map, Value, json};
 
 use crate::Outcome;
@@ -11,7 +13,7 @@ use crate::codec;
 use crate::connection::{Arrival, Connection};
 use crate::normalise::Normaliser;
 use crate::schema::{Api, Schemas};
-use crate::script::{Action, Check, Step, VersionList, look_up};
+use crate::script::{Action, Check, Scram, Step, VersionList, look_up};
 
 const CLIENT_ID: &str = "oracle";
 const RETRY_LIMIT: Duration = Duration::from_secs(10);
@@ -144,6 +146,8 @@ impl Player {
                 Ok(())
             }
             Action::Outcome => self.raw_outcome(&step.connection),
+            Action::Token { bytes } => self.token(&step.connection, bytes),
+            Action::Scram(login) => self.scram(step, login),
             Action::Close => {
                 self.lines.remove(&step.connection);
                 Ok(())
@@ -278,6 +282,61 @@ impl Player {
         Ok(())
     }
 
+    /// A frame that is no request, and what comes back.
+    fn token(&mut self, connection: &str, bytes: &[u8]) -> Outcome<()> {
+        let length = i32::try_from(bytes.len()).map_err(|error| error.to_string())?;
+        let connection_of = &mut self.line(connection)?.connection;
+        connection_of.send(&[&length.to_be_bytes(), bytes].concat());
+        let outcome = match connection_of.receive_frame()? {
+            Some(frame) => json!({"token": codec::bytes_text(&frame)}),
+            None => json!({"$closed": true}),
+        };
+        if outcome.get("token").is_none() {
+            self.lines.remove(connection);
+        }
+        self.exchanges.push(Exchange { ask: "token".to_owned(), outcome });
+        Ok(())
+    }
+
+    /// A whole login; what is drawn anew each time is left out of what is kept.
+    fn scram(&mut self, step: &Step, login: &Scram) -> Outcome<()> {
+        let mechanism = SaslMechanism::from_name(&login.mechanism).ok_or("no such mechanism")?;
+        let api = Schemas::kafka().api("SaslAuthenticate")?;
+        self.correlation_id += 1;
+        let random = self.correlation_id.to_be_bytes().repeat(8);
+        let credentials =
+            Credentials { name: login.name.clone(), password: Secret::new(login.password.as_str()) };
+        let (mut client, mut token) = SaslClient::first(mechanism, credentials, &random);
+        let mut is_first = true;
+        loop {
+            if let (false, Some(twist)) = (is_first, &login.twist) {
+                token = twisted(&token, twist)?;
+            }
+            is_first = false;
+            let body = json!({"authBytes": codec::bytes_text(&token)});
+            self.send(&step.connection, api, login.version, &body)?;
+            let (ask, mut outcome) = self.receive(&step.connection, false)?;
+            let reply = outcome["authBytes"].as_str().map(codec::text_bytes).transpose()?.unwrap_or_default();
+            let stepped = client.step(&reply);
+            if !reply.is_empty() {
+                outcome["authBytes"] = match &stepped {
+                    // The salt and the nonce are drawn, the number of rounds is not.
+                    Ok(ClientStep::Send(_)) => {
+                        let text = String::from_utf8_lossy(&reply);
+                        json!(format!("a challenge{}", text.rsplit_once(",i=").map_or("", |(_, i)| i)))
+                    }
+                    Ok(ClientStep::Done) => json!("a signature"),
+                    Err(error) => json!(error.to_string()),
+                };
+            }
+            self.keep(step, ask, outcome)?;
+            match stepped {
+                Ok(ClientStep::Send(next)) => token = next,
+                _ => return Ok(()),
+            }
+        }
+    }
+
     fn keep(&mut self, step: &Step, ask: String, mut outcome: Value) -> Outcome<()> {
         for check in &step.checks {
             match check {
@@ -405,6 +464,21 @@ impl Player {
         self.prepare("OffsetFetch", 3, &json!({"groupId": name, "topics": null}), "errorCode", &json!(0))
             .map(drop)
     }
+}
+
+/// The last message of a SCRAM login with something wrong in it.
+fn twisted(token: &[u8], twist: &str) -> Outcome<Vec<u8>> {
+    let text = String::from_utf8_lossy(token).into_owned();
+    let (front, proof) = text.split_once(",p=").ok_or("this is not the last message")?;
+    let other = if proof.starts_with('A') { "B" } else { "A" };
+    let text = match twist {
+        "nonce" => format!("{front}x,p={proof}"),
+        "channel" => format!("{},p={proof}", front.replacen("c=biws", "c=eSws", 1)),
+        "proof" => format!("{front},p={other}{}", &proof[1..]),
+        "short" => format!("{front},p=AAAA"),
+        _ => return Err(format!("there is no twist `{twist}`")),
+    };
+    Ok(text.into_bytes())
 }
 
 fn remove_records(value: &mut Value) {

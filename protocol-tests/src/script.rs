@@ -13,6 +13,10 @@
 //! [@conn] receive                                reads the answer of the oldest request sent
 //! [@conn] raw HEX                                sends bytes as they are
 //! [@conn] outcome                                what comes of them: closed, or an answer
+//! [@conn] token TEXT                             sends a frame that is this text alone, and reads one back; `\0` is a zero
+//! [@conn] scram MECHANISM NAME PASSWORD VERSION [TWIST]
+//!                                                logs in by SaslAuthenticate of that version, behind its handshake; a twist
+//!                                                (nonce, channel, proof, short) spoils the last message
 //! [@conn] close
 //! for n in 0-9 ... end
 //! together ... end                               sends all requests inside at once, each on a connection of its own, and
@@ -57,6 +61,8 @@ pub enum Action {
     Receive,
     Raw { bytes: Vec<u8> },
     Outcome,
+    Token { bytes: Vec<u8> },
+    Scram(Scram),
     Close,
     Set { name: String, value: Value },
     Topic { name: String, partitions: i64, configs: Vec<(String, String)> },
@@ -64,6 +70,17 @@ pub enum Action {
     Group { name: String },
     For { name: String, versions: Versions, steps: Vec<Step> },
     Together { steps: Vec<Step> },
+}
+
+/// A login by SCRAM.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scram {
+    pub mechanism: String,
+    pub name: String,
+    pub password: String,
+    pub version: i16,
+    /// What is wrong with the last message.
+    pub twist: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -153,6 +170,8 @@ fn parse_step(line: usize, statement: &str) -> Outcome<Step> {
         "receive" => Action::Receive,
         "outcome" => Action::Outcome,
         "close" => Action::Close,
+        "token" => Action::Token { bytes: tail.replace("\\0", "\0").into_bytes() },
+        "scram" => parse_scram(tail)?,
         "raw" => Action::Raw { bytes: crate::codec::text_bytes(&format!("hex:{tail}"))? },
         "set" => {
             let (name, value) = tail.split_once('=').ok_or("set NAME = VALUE")?;
@@ -171,6 +190,14 @@ fn parse_step(line: usize, statement: &str) -> Outcome<Step> {
         }
     };
     Ok(Step { line, connection: connection.to_owned(), action, checks: Vec::new() })
+}
+
+fn parse_scram(tail: &str) -> Outcome<Action> {
+    let mut words = tail.split_whitespace().map(str::to_owned);
+    let mut next = || words.next().ok_or("scram MECHANISM NAME PASSWORD VERSION [TWIST]");
+    let (mechanism, name, password, version) = (next()?, next()?, next()?, next()?);
+    let version = version.parse().map_err(|_| format!("`{version}` is no version"))?;
+    Ok(Action::Scram(Scram { mechanism, name, password, version, twist: words.next() }))
 }
 
 fn parse_topic(tail: &str) -> Outcome<Action> {

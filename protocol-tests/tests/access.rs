@@ -486,8 +486,8 @@ fn whoever_may_do_nothing_is_told_so_by_every_api() {
     let told = ask(&mut connection, "ApiVersions", 0, &json!({})).expect("an answer");
     let mut unasked: Vec<i64> =
         told["apiKeys"].as_array().into_iter().flatten().filter_map(|key| key["apiKey"].as_i64()).collect();
-    // ApiVersions and telemetry (71, 72) need no permission.
-    unasked.retain(|key| ![18, 71, 72].contains(key));
+    // Neither ApiVersions, nor logins (17, 36), nor telemetry (71, 72) need a permission.
+    unasked.retain(|key| ![17, 18, 36, 71, 72].contains(key));
     for Refusal { api: name, versions, body, expected: (path, code) } in [
         of_data(),
         of_groups(),

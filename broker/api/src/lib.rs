@@ -1,8 +1,8 @@
 //! Kafka's APIs: one row and one file per API key.
 //! Shell over the rooms below.
 //!
-//! Reading order: `table` (what is served), `dispatch` (frame to handler), `request` (what a handler
-//! gets and how it answers), `handlers/`, `peers/` (other nodes).
+//! Reading order: `authentication` (who is there), `table` (what is served), `dispatch` (frame to handler),
+//! `request` (what a handler gets and how it answers), `handlers/`, `peers/` (other nodes).
 //!
 //! Invariants:
 //! - I1. Only what a row of the table serves is advertised.
@@ -10,6 +10,8 @@
 //! - I3. Who leads, coordinates and controls is asked of the image (`cluster`).
 
 pub mod access;
+mod audit;
+pub mod authentication;
 pub mod auto_create;
 pub mod blocking;
 pub mod broker_connections;
@@ -44,6 +46,7 @@ pub mod transactions;
 pub mod wire;
 pub mod write_order;
 
+pub use authentication::Authentication;
 pub use context::{Broker, Rooms};
 pub use dispatch::Dispatch;
 pub use table::Endpoint;

@@ -15,8 +15,40 @@ pub struct ApiMetrics {
     requests: IntCounterVec,
     seconds: HistogramVec,
     pub refused: IntCounter,
+    pub logins: Logins,
     /// What each API's requests add to, looked up once; the index is the API key.
     by_key: RwLock<Vec<Option<PerApi>>>,
+}
+
+/// What became of logins.
+pub struct Logins {
+    pub succeeded: IntCounter,
+    pub failed: IntCounter,
+    /// Of clients that were known and authenticated again (KIP-368).
+    pub succeeded_again: IntCounter,
+    pub failed_again: IntCounter,
+    /// Connections closed because their session had ended.
+    pub expired: IntCounter,
+}
+
+impl Logins {
+    fn register(registry: &Registry) -> Result<Logins, prometheus::Error> {
+        let counter = |name: &str, help: &str| {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
+        Ok(Logins {
+            succeeded: counter("ottla_logins_succeeded_total", "Connections whose client logged in.")?,
+            failed: counter("ottla_logins_failed_total", "Connections whose login failed.")?,
+            succeeded_again: counter("ottla_relogins_succeeded_total", "Re-authentications that succeeded.")?,
+            failed_again: counter("ottla_relogins_failed_total", "Re-authentications that failed.")?,
+            expired: counter(
+                "ottla_sessions_expired_total",
+                "Connections closed because they sent a request after their session had ended.",
+            )?,
+        })
+    }
 }
 
 #[derive(Clone)]
@@ -47,7 +79,8 @@ impl ApiMetrics {
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(refused.clone()))?;
-        Ok(ApiMetrics { requests, seconds, refused, by_key: RwLock::default() })
+        let logins = Logins::register(registry)?;
+        Ok(ApiMetrics { requests, seconds, refused, logins, by_key: RwLock::default() })
     }
 
     pub fn on_answer(&self, key: i16, took: Duration, errors: impl Iterator<Item = i16>) {

@@ -8,6 +8,7 @@ use crate::error::ConfigError;
 use crate::group;
 use crate::inherit::effective_value;
 use crate::listener_keys;
+use crate::providers;
 use crate::row::{ConfigRow, ConfigType, DynamicMode};
 use crate::settings::{BrokerConfig, BrokerSettings, ConfigMap};
 use crate::startup;
@@ -188,6 +189,9 @@ pub fn validate_broker_change(
             value::parse(row, text).map_err(ConfigError::into_request_error)?;
         }
     }
+    refuse_names(values, "Variables are resolved at a start alone", |name| {
+        values.get(name).is_some_and(|text| providers::has_variable(text))
+    })?;
     if !per_broker {
         refuse_names(
             values,

@@ -70,7 +70,8 @@ pub fn describe_topic(sources: &ConfigSources<'_>, keys: Option<&[String]>) -> V
         if !(wanted(keys, row.name) && (own || row.visibility == Visibility::Described)) {
             continue;
         }
-        let text = effective_value(sources.broker, sources.overrides, row).text();
+        let is_hidden = !own && row.synonyms.iter().any(|synonym| sources.broker.is_resolved(synonym.name));
+        let text = effective_value(sources.broker, sources.overrides, row).text().filter(|_| !is_hidden);
         let mut synonyms = row
             .synonyms
             .first()
@@ -79,7 +80,8 @@ pub fn describe_topic(sources: &ConfigSources<'_>, keys: Option<&[String]>) -> V
         if own {
             synonyms.insert(0, synonym(row.name, text.clone(), ConfigSource::Topic));
         }
-        entries.push(entry(row, text, synonyms));
+        let entry = entry(row, text, synonyms);
+        entries.push(ConfigEntry { is_sensitive: entry.is_sensitive || is_hidden, ..entry });
     }
     entries
 }
@@ -182,7 +184,7 @@ fn broker_entry(
 ) -> ConfigEntry {
     let row = broker::typed_row(name);
     // What nobody knows may be a secret.
-    let is_sensitive = row.is_none_or(ConfigRow::is_sensitive);
+    let is_sensitive = row.is_none_or(ConfigRow::is_sensitive) || config.is_resolved(name);
     let mut synonyms = broker_synonyms(config, name, is_sensitive);
     synonyms.retain(|synonym| shown(synonym.source));
     let source = synonyms.first().map_or(ConfigSource::Default, |first| first.source);
@@ -211,6 +213,7 @@ fn broker_text(config: &BrokerSettings, name: &str) -> Option<String> {
 /// All places that have a value for a broker key, from the one that wins to the default. Values of alternates that
 /// would win over the key itself are not listed, as in Kafka.
 fn broker_synonyms(config: &BrokerSettings, name: &str, is_sensitive: bool) -> Vec<ConfigSynonym> {
+    let is_sensitive = is_sensitive || config.is_resolved(name);
     let alternates = broker::alternates(name);
     let default = |key: &str| {
         let row = broker::row(key).filter(|row| row.visibility != Visibility::DynamicOnly)?;

@@ -8,6 +8,12 @@ use crate::value::{self, ConfigValue};
 
 /// The keys that rooms ask for with [`ListenerKeys`]: what is here has an effect (`effect.rs`).
 pub(crate) const READ: &[&str] = &[
+    "connections.max.reauth.ms",
+    "sasl.enabled.mechanisms",
+    "sasl.jaas.config",
+    "sasl.mechanism.inter.broker.protocol",
+    "sasl.server.callback.handler.class",
+    "sasl.server.max.receive.size",
     "max.connection.creation.rate",
     "security.providers",
     "ssl.allow.dn.changes",

@@ -44,7 +44,7 @@ fn without_effect(of: &str, rows: &[&ConfigRow], effect: fn(&ConfigRow) -> Effec
 
 fn paragraph(config: &BrokerConfig, row: &ConfigRow, text: &mut String) {
     let value = match config.value(row.name).text() {
-        Some(_) if row.is_sensitive() => "[hidden]".to_owned(),
+        Some(_) if row.is_sensitive() || config.is_resolved(row.name) => "[hidden]".to_owned(),
         Some(value) => value,
         None => "(not set)".to_owned(),
     };

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use crate::broker;
 use crate::environment;
 use crate::error::{ConfigError, Warning};
+use crate::java_opts;
 use crate::nearest::nearest_key;
 use crate::properties;
+use crate::providers::{self, Machine, NoFiles};
 use crate::settings::{BrokerConfig, ConfigMap, Given, Origin};
 use crate::startup;
 use crate::value;
@@ -19,12 +21,24 @@ pub fn load(
     env: &[(String, String)],
     overrides: &[(String, String)],
 ) -> Result<(BrokerConfig, Vec<Warning>), ConfigError> {
+    load_with(&NoFiles, properties_text, env, overrides)
+}
+
+/// The same on a machine with files, which config providers may read.
+pub fn load_with(
+    machine: &dyn Machine,
+    properties_text: Option<(&str, &str)>,
+    env: &[(String, String)],
+    overrides: &[(String, String)],
+) -> Result<(BrokerConfig, Vec<Warning>), ConfigError> {
     let mut given: BTreeMap<String, Given> = BTreeMap::new();
     if let Some((path, text)) = properties_text {
         read_file(path, text, &mut given)?;
     }
     read_environment(env, &mut given)?;
     read_overrides(overrides, &mut given)?;
+
+    providers::resolve(&mut given, env, machine)?;
 
     let mut warnings = Vec::new();
     for (name, entry) in &given {
@@ -39,8 +53,15 @@ pub fn load(
     one_name_for_the_node(&mut given)?;
     let cluster_id = env.iter().find(|(name, _)| name == "CLUSTER_ID").map(|(_, id)| id.trim().to_owned());
     let cluster_id = cluster_id.filter(|id| !id.is_empty());
-    let config = BrokerConfig::build(given, cluster_id, ConfigMap::new(), ConfigMap::new())?;
+    let build = |given| BrokerConfig::build(given, cluster_id.clone(), ConfigMap::new(), ConfigMap::new());
+    let mut config = build(given.clone())?;
+    let lines = java_opts::jaas_lines(&config, env, machine)?;
+    if !lines.is_empty() {
+        given.extend(lines);
+        config = build(given)?;
+    }
     startup::check(&config)?;
+    warnings.extend(config.sasl_warnings());
     Ok((config, warnings))
 }
 
@@ -106,6 +127,10 @@ fn unknown(name: &str, entry: &Given) -> Warning {
 
 /// The error of one value, with what is allowed and where it was given.
 fn explain(mut error: ConfigError, row: &crate::row::ConfigRow, entry: &Given) -> ConfigError {
+    if matches!(entry.origin, Origin::Variables { .. }) {
+        // The value is a secret and stays out of the message.
+        error.message = format!("the value of {} is refused", error.key.as_deref().unwrap_or(row.name));
+    }
     error.message = format!("{} (allowed: {}; given by {})", error.message, row.allowed(), entry.origin);
     error
 }

@@ -31,6 +31,10 @@ pub enum Origin {
         variable: String,
     },
     Override,
+    /// Given there, with variables in it that a config provider has resolved: what it is stays hidden.
+    Variables {
+        within: Box<Origin>,
+    },
     /// Not given: it follows from the other name of the same thing (node.id and broker.id).
     Derived {
         from: &'static str,
@@ -43,6 +47,7 @@ impl std::fmt::Display for Origin {
             Origin::File { path, line } => write!(f, "{path}:{line}"),
             Origin::Environment { variable } => write!(f, "environment variable {variable}"),
             Origin::Override => f.write_str("--override"),
+            Origin::Variables { within } => write!(f, "{within}, with variables"),
             Origin::Derived { from } => write!(f, "{from}"),
         }
     }
@@ -298,6 +303,14 @@ impl BrokerSettings {
         self.given.contains_key(name)
             || self.dynamic_broker.contains_key(name)
             || self.dynamic_cluster_default.contains_key(name)
+    }
+
+    /// Whether a config provider has resolved a part of the value in force, which is then a secret (CVE-2019-12399).
+    pub(crate) fn is_resolved(&self, name: &str) -> bool {
+        let is_of = |name: &&str| {
+            self.given.get(*name).is_some_and(|given| matches!(given.origin, Origin::Variables { .. }))
+        };
+        broker::alternates(name).iter().any(is_of)
     }
 
     /// What the authorizer is told, if there is to be one.

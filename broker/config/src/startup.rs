@@ -28,7 +28,7 @@ pub(crate) const CHECKED: &[&str] = &[
     "security.inter.broker.protocol",
 ];
 /// What a client listener may be.
-const SERVED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext, SecurityProtocol::Ssl];
+const SERVED: &[SecurityProtocol] = &SecurityProtocol::ALL;
 /// Other names of keys in force (`load.rs` copies the one to the other).
 pub(crate) const OTHER_NAMES: &[&str] = &["broker.id"];
 
@@ -89,6 +89,18 @@ fn client_listeners(config: &BrokerSettings) -> Result<(), ConfigError> {
             );
             return Err(refuse("listeners", config, why));
         }
+        if listener.protocol.has_sasl() {
+            config.sasl_of(listener)?;
+        }
+    }
+    // Nobody would be asked who they are there.
+    if let Some(listener) = config.controller_listeners.iter().find(|listener| listener.protocol.has_sasl()) {
+        let why = format!(
+            "the controller's listener {} asks for {}, which is not there yet; allowed: PLAINTEXT, SSL",
+            listener.name,
+            listener.protocol.name()
+        );
+        return Err(refuse("listeners", config, why));
     }
     Ok(())
 }
@@ -119,14 +131,27 @@ fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
             return Err(refuse("inter.broker.listener.name", config, why));
         }
     }
-    // Kafka's listener for it has the protocol's name.
-    let protocol = config.get_str("security.inter.broker.protocol").unwrap_or_default();
-    let is_wanted = config.is_set("security.inter.broker.protocol") && protocol != "PLAINTEXT";
-    if is_wanted && !config.listeners.iter().any(|listener| listener.name == protocol) {
-        let why = "there is no listener of that name; allowed: a protocol that is a name in listeners";
-        return Err(refuse("security.inter.broker.protocol", config, why));
+    // Nobody is dialled on one node; what other nodes would be told must be right all the same.
+    let protocol = config.get_str("security.inter.broker.protocol").filter(|_| name.is_none());
+    let is_chosen = name.is_some() || config.is_set("security.inter.broker.protocol");
+    let name = name.or(protocol.map(str::to_owned)).unwrap_or_default();
+    match config.listeners.iter().find(|listener| listener.name == name) {
+        Some(listener) if config.has_peers() && listener.protocol != SecurityProtocol::Plaintext => {
+            let why = format!(
+                "nodes speak PLAINTEXT to each other, and listener {name} is {}",
+                listener.protocol.name()
+            );
+            Err(refuse("listeners", config, why))
+        }
+        Some(listener) if is_chosen && listener.protocol.has_sasl() => {
+            config.check_inter_broker_mechanism(listener)
+        }
+        None if is_chosen && name != SecurityProtocol::Plaintext.name() => {
+            let why = "there is no listener of that name; allowed: a protocol that is a name in listeners";
+            Err(refuse("security.inter.broker.protocol", config, why))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The one authorizer there is, and the names that may do everything.
@@ -184,10 +209,11 @@ fn protection(config: &BrokerSettings) -> Result<(), ConfigError> {
 
 /// What changes the meaning of the rest and cannot be done.
 fn plugins(config: &BrokerSettings) -> Result<(), ConfigError> {
-    if !config.get_list("config.providers").is_empty() {
-        let why =
-            "variables in values are not resolved here, they would be taken literally; allowed: nothing";
-        return Err(refuse("config.providers", config, why));
+    let providers = "config.providers";
+    if config.dynamic_broker.contains_key(providers) || config.dynamic_cluster_default.contains_key(providers)
+    {
+        let why = "providers are named by what the broker is started with alone";
+        return Err(refuse(providers, config, why));
     }
     if config.get_bool("remote.log.storage.system.enable") {
         let why = "tiered storage is not there yet; allowed: false";

@@ -1,11 +1,17 @@
 //! Every hard bound of the process in one place, with the relations between them.
 //! Core. What a user may set is a config row; what nobody needs to set is here.
 
+use std::time::Duration;
+
 /// Longest topic name; a folder's name must also hold `-`, the partition and a `-delete` suffix.
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 
 /// Smallest frame that can be a request: api key, version, correlation id.
 pub const REQUEST_FRAME_BYTES_MIN: usize = 8;
+
+/// From a connection to the end of its login. Kafka bounds it by `connections.max.idle.ms` alone, which a client
+/// that sends a byte a minute never reaches.
+pub const LOGIN_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Requests one connection may have admitted and not yet answered; beyond it the connection is not
 /// read until an answer leaves.

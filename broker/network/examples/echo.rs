@@ -84,6 +84,7 @@ fn serve() {
     let spec = ListenerSpec {
         name: "PLAINTEXT".into(),
         protocol: SecurityProtocol::Plaintext,
+        login_frame_bytes_max: 0,
         tls: None,
         host: "127.0.0.1".into(),
         port: 0,

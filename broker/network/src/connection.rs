@@ -15,10 +15,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use ottla_env::net::Stream;
 use ottla_env::{BoxFuture, Monotonic};
-use ottla_model::limits::CONNECTION_READ_BYTES_MAX;
+use ottla_model::limits::{CONNECTION_READ_BYTES_MAX, REQUEST_FRAME_BYTES_MIN};
 use parking_lot::Mutex;
 
 use crate::answer_queue::{AnswerQueue, Asks, Outgoing};
@@ -48,9 +49,14 @@ pub(crate) struct Control {
     pub ip: IpAddr,
     /// The tick at which bytes last moved.
     pub active_tick: AtomicU64,
+    /// The tick by which the client must be known; `NO_TICK` once it is.
+    pub login_tick: AtomicU64,
     order: AtomicU8,
     waker: Mutex<Option<Waker>>,
 }
+
+/// Never.
+pub(crate) const NO_TICK: u64 = u64::MAX;
 
 const ORDER_NONE: u8 = 0;
 /// Admit nothing more, close when all is answered.
@@ -63,6 +69,7 @@ impl Control {
         Control {
             ip,
             active_tick: AtomicU64::new(tick),
+            login_tick: AtomicU64::new(NO_TICK),
             order: AtomicU8::new(ORDER_NONE),
             waker: Mutex::new(None),
         }
@@ -146,6 +153,8 @@ pub(crate) struct Connection {
     reader: FrameReader,
     answers: AnswerQueue,
     charge: Charge,
+    /// The client has to say who it is, and has not: frames are limited otherwise.
+    is_login: bool,
     /// Why nothing more is taken in; the connection closes once all before is answered.
     ending: Option<CloseReason>,
     timers: Option<Box<Timers>>,
@@ -162,11 +171,12 @@ impl Connection {
         control: Arc<Control>,
         shared: Arc<Shared>,
     ) -> Connection {
-        Connection {
+        let mut connection = Connection {
             id: info.id,
             reader: FrameReader::new(shared.settings.socket_request_bytes_max),
             answers: AnswerQueue::new(),
             charge: shared.budget.charge(info.id),
+            is_login: false,
             stream,
             info,
             shared,
@@ -178,7 +188,30 @@ impl Connection {
             is_socket_empty: false,
             // What it is when the task is dropped with the runtime.
             closed: CloseReason::Shutdown,
+        };
+        if connection.info.listener.protocol.has_sasl() {
+            connection.follow_login();
         }
+        connection
+    }
+
+    /// Sets what depends on whether the client is known: limits of frames, and the time it has to say so.
+    fn follow_login(&mut self) {
+        let is_login = self.info.is_unauthenticated();
+        if is_login == self.is_login {
+            return;
+        }
+        self.is_login = is_login;
+        let settings = &self.shared.settings;
+        let tick = if is_login {
+            // A token may be empty.
+            self.reader.set_limits(0, self.info.listener.login_frame_bytes_max);
+            self.shared.tick.load(Ordering::Relaxed) + settings.login_ticks()
+        } else {
+            self.reader.set_limits(REQUEST_FRAME_BYTES_MIN, settings.socket_request_bytes_max);
+            NO_TICK
+        };
+        self.control.login_tick.store(tick, Ordering::Relaxed);
     }
 
     #[cfg(test)]
@@ -417,6 +450,16 @@ impl Connection {
             let frame = match self.reader.next_frame() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
+                Err(bad) if self.is_login => {
+                    let peer = self.info.peer_addr;
+                    tracing::info!(connection = self.id, %peer, "login failed: {bad}");
+                    let delay = Duration::from_millis(self.shared.settings.failed_authentication_delay_ms);
+                    let close = Answer::CloseAfter { response: None, delay, why: "a login frame is bad" };
+                    self.answers.push(Admitted::Ready(close), 0);
+                    self.obey_answers();
+                    admitted_count += 1;
+                    break;
+                }
                 Err(bad) => {
                     let peer = self.info.peer_addr;
                     tracing::debug!(connection = self.id, %peer, "closing after the answers before: {bad}");
@@ -435,6 +478,9 @@ impl Connection {
                 self.ending = Some(CloseReason::Handler);
             }
             self.answers.push(admitted, frame_bytes);
+            if self.info.listener.protocol.has_sasl() {
+                self.follow_login();
+            }
             // A mute counts from here on, whatever else has arrived already.
             self.obey_answers();
         }

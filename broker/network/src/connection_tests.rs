@@ -405,7 +405,7 @@ fn an_identity_is_taken_once_and_does_not_change_under_a_request() {
     assert!(info.identity().is_none());
     let identity = |name: &str| {
         let principal = ottla_security::KafkaPrincipal::parse(name).expect("a principal");
-        std::sync::Arc::new(ottla_security::Identity { principal })
+        std::sync::Arc::new(ottla_security::Identity::without_sasl(principal))
     };
     info.authenticate(identity("User:alice"));
     let of_request = info.identity().expect("authenticated");

@@ -73,6 +73,12 @@ impl FrameReader {
         }
     }
 
+    /// Other limits from the next frame on.
+    pub fn set_limits(&mut self, frame_bytes_min: usize, frame_bytes_max: usize) {
+        assert!(frame_bytes_min <= frame_bytes_max, "no frame is within its limits");
+        (self.frame_bytes_min, self.frame_bytes_max) = (frame_bytes_min, frame_bytes_max);
+    }
+
     /// The next whole frame without its prefix; `None` when more bytes must arrive.
     pub fn next_frame(&mut self) -> Result<Option<Bytes>, BadFrame> {
         let Some(total) = self.frame_total()? else { return Ok(None) };

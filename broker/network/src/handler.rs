@@ -12,7 +12,9 @@ use ottla_env::BoxFuture;
 use ottla_model::SecurityProtocol;
 use ottla_quota::QuotaCache;
 use ottla_security::Identity;
+use ottla_security::sasl::Session;
 use ottla_security::tls::TlsListener;
+use parking_lot::Mutex;
 
 use crate::response::Response;
 
@@ -22,6 +24,8 @@ pub struct ListenerInfo {
     /// The listener's name (`PLAINTEXT`, or what the protocol map gives).
     pub name: String,
     pub protocol: SecurityProtocol,
+    /// The largest frame of a client that has to say who it is and has not; counts on a SASL listener alone.
+    pub login_frame_bytes_max: usize,
     /// There where the protocol has it.
     pub tls: Option<Arc<TlsListener>>,
     /// The advertised address, when configured; otherwise each client gets the address it dialled.
@@ -31,7 +35,6 @@ pub struct ListenerInfo {
 }
 
 /// One connection, as long as it lives.
-#[derive(Debug)]
 pub struct ConnectionInfo {
     pub id: u64,
     pub listener: Arc<ListenerInfo>,
@@ -43,6 +46,14 @@ pub struct ConnectionInfo {
     /// The limits of its client, as its requests last found them.
     pub quotas: QuotaCache,
     identity: ArcSwapOption<Identity>,
+    /// How far the login of a client of a SASL listener is; the handler's.
+    pub login: Mutex<Option<Box<Session>>>,
+}
+
+impl std::fmt::Debug for ConnectionInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ConnectionInfo({} from {} at {})", self.id, self.peer_addr, self.listener.name)
+    }
 }
 
 impl ConnectionInfo {
@@ -60,6 +71,7 @@ impl ConnectionInfo {
             software: OnceLock::new(),
             quotas: QuotaCache::default(),
             identity: ArcSwapOption::empty(),
+            login: Mutex::default(),
         }
     }
 
@@ -73,6 +85,16 @@ impl ConnectionInfo {
     /// The client has authenticated. Requests admitted from here on have this identity.
     pub fn authenticate(&self, identity: Arc<Identity>) {
         self.identity.store(Some(identity));
+    }
+
+    /// The client authenticates again; nothing is admitted for it until it has.
+    pub fn forget_identity(&self) {
+        self.identity.store(None);
+    }
+
+    /// Whether the listener wants to know who the client is and does not.
+    pub fn is_unauthenticated(&self) -> bool {
+        self.listener.protocol.has_sasl() && self.identity.load().is_none()
     }
 
     /// The host and port at which this client reaches this broker.

@@ -178,7 +178,7 @@ async fn secure(stream: &mut TlsStream, admission: &Admission) -> Result<(), Fai
         return Ok(());
     }
     if let Some(principal) = stream.principal().map_err(Failed::Refused)? {
-        admission.info.authenticate(Arc::new(Identity { principal }));
+        admission.info.authenticate(Arc::new(Identity::without_sasl(principal)));
     }
     Ok(())
 }

@@ -42,6 +42,7 @@ fn serve(settings: NetworkSettings) -> House {
     let spec = ListenerSpec {
         name: "SSL".into(),
         protocol: SecurityProtocol::Ssl,
+        login_frame_bytes_max: 524_288,
         tls: Some(Arc::new(TlsListener::new(listener))),
         host: "127.0.0.1".into(),
         port: 0,

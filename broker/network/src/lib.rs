@@ -12,6 +12,8 @@ mod handshake;
 mod listener;
 #[cfg(test)]
 mod listener_tests;
+#[cfg(test)]
+mod login_tests;
 mod memory_budget;
 mod metrics;
 pub mod outgoing;

@@ -28,6 +28,8 @@ const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(1);
 pub struct ListenerSpec {
     pub name: String,
     pub protocol: SecurityProtocol,
+    /// `sasl.server.max.receive.size`.
+    pub login_frame_bytes_max: usize,
     /// There where the protocol has it.
     pub tls: Option<Arc<TlsListener>>,
     /// A name or an address; empty is every address of the machine.
@@ -77,6 +79,7 @@ impl Listeners {
                 let info = ListenerInfo {
                     name: spec.name.clone(),
                     protocol: spec.protocol,
+                    login_frame_bytes_max: spec.login_frame_bytes_max,
                     tls: spec.tls.clone(),
                     advertised,
                     bound: addr,

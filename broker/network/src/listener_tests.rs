@@ -34,6 +34,7 @@ fn spec(port: u16) -> ListenerSpec {
     ListenerSpec {
         name: "PLAINTEXT".into(),
         protocol: SecurityProtocol::Plaintext,
+        login_frame_bytes_max: 0,
         tls: None,
         host: "127.0.0.1".into(),
         port,

@@ -252,6 +252,14 @@ impl Shared {
                 control.close(CloseReason::Memory);
             }
         }
+        let late: Vec<Arc<Control>> = {
+            let present = self.present.lock();
+            let is_late = |control: &&Arc<Control>| now >= control.login_tick.load(Ordering::Relaxed);
+            present.connections.values().filter(is_late).cloned().collect()
+        };
+        for control in late {
+            control.close(CloseReason::Authentication);
+        }
         let Some(idle_ticks) = self.settings.idle_ticks() else { return };
         let idle: Vec<Arc<Control>> = {
             let present = self.present.lock();

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ottla_model::limits::LOGIN_TIME_MAX;
 use ottla_quota::{ConnectionRateLimits, Windows};
 
 /// Kafka's keys of the same names, and the bounds nobody has to set.
@@ -87,6 +88,11 @@ impl NetworkSettings {
             return TICK_MAX;
         }
         (Duration::from_millis(self.connections_idle_ms_max as u64) / 8).clamp(TICK_MIN, TICK_MAX)
+    }
+
+    /// Ticks after which a client must be known.
+    pub fn login_ticks(&self) -> u64 {
+        LOGIN_TIME_MAX.as_millis().div_ceil(self.tick().as_millis()) as u64 + 1
     }
 
     /// Ticks without a byte after which a connection is idle.

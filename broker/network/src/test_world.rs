@@ -150,7 +150,10 @@ pub fn answer(correlation_id: i32, body_bytes: usize) -> Response {
 }
 
 impl Handler for Script {
-    fn admit(&self, _connection: &Arc<ConnectionInfo>, mut frame: Bytes) -> Admitted {
+    fn admit(&self, connection: &Arc<ConnectionInfo>, mut frame: Bytes) -> Admitted {
+        if frame.is_empty() {
+            return Admitted::Ready(Answer::Respond(answer(0, 0)));
+        }
         let correlation_id = frame.get_i32();
         let what = frame.get_u8();
         frame.advance(3);
@@ -158,6 +161,15 @@ impl Handler for Script {
         self.admitted.lock().push(correlation_id);
         match what {
             b'R' => Admitted::Ready(Answer::Respond(answer(correlation_id, number as usize))),
+            b'L' => {
+                let alice = ottla_security::KafkaPrincipal::user("alice");
+                connection.authenticate(Arc::new(ottla_security::Identity::without_sasl(alice)));
+                Admitted::Ready(Answer::Respond(answer(correlation_id, 0)))
+            }
+            b'N' => {
+                connection.forget_identity();
+                Admitted::Ready(Answer::Respond(answer(correlation_id, 0)))
+            }
             b'S' => Admitted::Ready(Answer::Silent),
             b'C' => Admitted::Ready(Answer::Close("the script says so")),
             b'P' => Admitted::Parked(self.park(correlation_id)),
@@ -234,6 +246,15 @@ impl World {
         World::with_pipe_bytes(settings, 256 * 1024)
     }
 
+    /// With a listener whose clients have to log in.
+    pub fn for_logins(settings: NetworkSettings, login_frame_bytes_max: usize) -> World {
+        let mut world = World::new(settings);
+        let protocol = SecurityProtocol::SaslPlaintext;
+        world.listener =
+            Arc::new(ListenerInfo { protocol, login_frame_bytes_max, ..(*world.listener).clone() });
+        world
+    }
+
     pub fn with_pipe_bytes(settings: NetworkSettings, pipe_bytes: usize) -> World {
         let script = Arc::new(Script::default());
         let metrics = NetworkMetrics::register(&Registry::new()).expect("names are free");
@@ -243,6 +264,7 @@ impl World {
         let listener = ListenerInfo {
             name: "PLAINTEXT".into(),
             protocol: SecurityProtocol::Plaintext,
+            login_frame_bytes_max: 0,
             tls: None,
             advertised: None,
             bound: SocketAddr::from(([127, 0, 0, 1], 1)),

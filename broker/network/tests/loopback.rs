@@ -44,6 +44,7 @@ fn serve(env: &Env, content: &[u8]) -> (NetworkServer, TcpStream) {
     let spec = ListenerSpec {
         name: "PLAINTEXT".into(),
         protocol: SecurityProtocol::Plaintext,
+        login_frame_bytes_max: 0,
         tls: None,
         host: "127.0.0.1".into(),
         port: 0,

@@ -1,7 +1,7 @@
-//! Who may do what: principals, ACLs, the authorizer's rules, and SCRAM credentials.
+//! Who is there and may do what: principals, logins, ACLs, the authorizer's rules, SCRAM credentials, and TLS.
 //! Core, but for `tls`. Knows no wire and no requests; the metadata room keeps what is stored here as records.
 //!
-//! Reading order: `principal`, `identity`, `acl`, `filter`, `acls`, `authorizer`, `scram`; `tls`.
+//! Reading order: `principal`, `identity`, `acl`, `filter`, `acls`, `authorizer`, `secret`, `scram`, `sasl`; `tls`.
 
 mod acl;
 mod acls;
@@ -9,7 +9,9 @@ mod authorizer;
 mod filter;
 mod identity;
 mod principal;
+pub mod sasl;
 mod scram;
+mod secret;
 pub mod tls;
 
 pub use acl::{
@@ -22,4 +24,6 @@ pub use identity::Identity;
 pub use principal::{InvalidPrincipal, KafkaPrincipal};
 pub use scram::{
     ITERATIONS_MAX, ScramCredential, ScramCredentials, ScramKeys, ScramMechanism, keys_of_salted_password,
+    salted_password,
 };
+pub use secret::Secret;

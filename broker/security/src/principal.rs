@@ -27,6 +27,11 @@ impl KafkaPrincipal {
         }
     }
 
+    /// A user of this name, whatever is in it.
+    pub fn user(name: &str) -> KafkaPrincipal {
+        KafkaPrincipal(Cow::Owned(format!("User:{name}")))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,5 +1,5 @@
 //! SCRAM credentials: what is kept of a password, by user and mechanism (RFC 5802, KIP-554).
-//! Core. Nobody logs in with them yet: they are kept, changed and described.
+//! Core. Who logs in with them is in `sasl`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +7,8 @@ use std::sync::Arc;
 use hmac::{Hmac, Mac};
 use imbl::OrdMap;
 use sha2::{Digest, Sha256, Sha512};
+
+use crate::secret::Secret;
 
 /// The most iterations that may be asked of a broker.
 pub const ITERATIONS_MAX: i32 = 16384;
@@ -28,6 +30,14 @@ impl ScramMechanism {
 
     pub fn code(self) -> i8 {
         self as i8
+    }
+
+    /// Bytes of its digests.
+    pub fn key_bytes(self) -> usize {
+        match self {
+            ScramMechanism::Sha256 => 32,
+            ScramMechanism::Sha512 => 64,
+        }
     }
 
     /// The fewest iterations that protect a password.
@@ -79,6 +89,17 @@ macro_rules! keys_with {
             _ => unreachable!("HMAC takes keys of any length"),
         }
     }};
+}
+
+/// A password with its salt, `iterations` times over (PBKDF2; Kafka's ScramFormatter.hi).
+pub fn salted_password(mechanism: ScramMechanism, password: &[u8], salt: &[u8], iterations: i32) -> Secret {
+    let rounds = u32::try_from(iterations).unwrap_or(0);
+    let mut salted = vec![0; mechanism.key_bytes()];
+    match mechanism {
+        ScramMechanism::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, rounds, &mut salted),
+        ScramMechanism::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, rounds, &mut salted),
+    }
+    Secret::new(salted)
 }
 
 /// The keys that follow from a password that was salted by the client (`ScramFormatter`).

@@ -40,6 +40,11 @@ pub struct Serve {
     /// cluster that is there keeps its levels; `kafka-features.sh` changes them.
     #[arg(long = "feature", value_name = "NAME=LEVEL")]
     pub features: Vec<String>,
+    /// A user of a new cluster, as `kafka-storage format` takes one:
+    /// SCRAM-SHA-256=[name=alice,password="secret"]. May be repeated. A cluster that is there keeps its users. The
+    /// variable OTTLA_ADD_SCRAM says the same, a user a line, and shows in no list of processes.
+    #[arg(long = "add-scram", value_name = "USER")]
+    pub scram_users: Vec<String>,
     /// Write one JSON line here when every listener serves.
     #[arg(long, value_name = "PATH", conflicts_with = "ready_fd")]
     pub ready_file: Option<PathBuf>,

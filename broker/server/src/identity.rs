@@ -19,6 +19,11 @@ pub struct Identity {
     pub directory_ids: Vec<TopicId>,
 }
 
+/// Whether one of the directories holds the facts of a cluster.
+pub fn has_cluster(env: &Env, dirs: &[PathBuf]) -> bool {
+    dirs.iter().any(|dir| env.disk.exists(&dir.join(METADATA_FOLDER)))
+}
+
 /// What the directories say before anything is written.
 pub struct Known {
     node_id: i32,

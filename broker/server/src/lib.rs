@@ -8,6 +8,7 @@ pub mod identity;
 pub mod lifecycle;
 pub mod membership;
 pub mod rooms;
+pub mod scram_users;
 pub mod settings;
 pub mod share;
 pub mod transactions;

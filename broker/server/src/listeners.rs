@@ -29,12 +29,19 @@ fn spec(
     ListenerSpec {
         name: listener.name.clone(),
         protocol: listener.protocol,
+        login_frame_bytes_max: login_frame_bytes_max(config, listener),
         tls: tls.of(&listener.name),
         host: listener.host.clone().unwrap_or_default(),
         port: listener.port,
         advertised,
         buffers: buffers(config),
     }
+}
+
+/// What cannot be read was refused before.
+fn login_frame_bytes_max(config: &BrokerConfig, listener: &Listener) -> usize {
+    let sasl = listener.protocol.has_sasl().then(|| config.sasl_of(listener).ok()).flatten();
+    sasl.map_or(0, |sasl| sasl.receive_bytes_max)
 }
 
 /// -1 in the configuration leaves a size to the kernel.
@@ -93,6 +100,16 @@ pub fn explain(config: &BrokerConfig) -> String {
             ),
         };
     }
+    for listener in config.listeners.iter().filter(|listener| listener.protocol.has_sasl()) {
+        // What cannot be read has stopped the start.
+        let Ok(sasl) = config.sasl_of(listener) else { continue };
+        let names: Vec<&str> = sasl.mechanisms.iter().map(|mechanism| mechanism.name).collect();
+        let (name, protocol, mechanisms) = (&listener.name, listener.protocol.name(), names.join(", "));
+        let _written = writeln!(
+            text,
+            "{name}: clients log in, with security.protocol={protocol} and sasl.mechanism one of {mechanisms}."
+        );
+    }
     for listener in &config.controller_listeners {
         let host = listener.host.as_deref().unwrap_or("every address of this machine");
         let _written = writeln!(
@@ -119,6 +136,20 @@ mod tests {
             specs(&config, &ListenersTls::none())[0].buffers,
             SocketBuffers { send_bytes: None, ..kafkas }
         );
+    }
+
+    #[test]
+    fn a_listener_says_how_its_clients_log_in() {
+        let given = [
+            ("listeners", "SASL_PLAINTEXT://127.0.0.1:9092"),
+            ("sasl.enabled.mechanisms", "SCRAM-SHA-256,SCRAM-SHA-512"),
+        ];
+        let given: Vec<(String, String)> = given.map(|(key, text)| (key.to_owned(), text.to_owned())).into();
+        let (config, _warnings) = ottla_config::load(None, &[], &given).expect("a config");
+        let text = explain(&config);
+        let words =
+            "security.protocol=SASL_PLAINTEXT and sasl.mechanism one of SCRAM-SHA-256, SCRAM-SHA-512.";
+        assert!(text.contains(words), "{text}");
     }
 
     #[test]

@@ -17,11 +17,11 @@ mod tls_dev;
 mod wiring;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use ottla_config::{BrokerConfig, Warning};
+use ottla_config::{BrokerConfig, Machine, Warning};
 use ottla_env::real::RealDisk;
 use ottla_server::{adopt, rooms, settings};
 
@@ -86,7 +86,23 @@ pub(crate) fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), St
         .collect();
     let overrides =
         sources.overrides.iter().map(|text| parse_override(text)).collect::<Result<Vec<_>, _>>()?;
-    ottla_config::load(file, &environment, &overrides).map_err(|error| error.to_string())
+    ottla_config::load_with(&ThisMachine, file, &environment, &overrides).map_err(|error| error.to_string())
+}
+
+/// What config providers read.
+struct ThisMachine;
+
+impl Machine for ThisMachine {
+    fn read_file(&self, path: &Path) -> std::io::Result<String> {
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(std::io::Error::other("it is no regular file"));
+        }
+        std::fs::read_to_string(path)
+    }
+
+    fn real_path(&self, path: &Path) -> std::io::Result<PathBuf> {
+        path.canonicalize()
+    }
 }
 
 fn print_config(sources: &Sources) -> Result<(), String> {

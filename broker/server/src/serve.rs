@@ -9,11 +9,16 @@ use ottla_config::{BrokerConfig, Warning};
 use ottla_env::Env;
 use ottla_env::memory::MemoryDisk;
 use ottla_env::real::{self, StopSignals};
+use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
+use ottla_server::scram_users;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Serve, parse_feature};
 use crate::ready::{self, ReadyTarget};
 use crate::wiring::{self, Broker, StartOptions};
+
+/// Users of a new cluster, one a line.
+const SCRAM_USERS_VARIABLE: &str = "OTTLA_ADD_SCRAM";
 
 /// How long answers in flight may take to leave when the process stops.
 pub(crate) const ANSWERS_WAIT: Duration = Duration::from_millis(50);
@@ -48,6 +53,7 @@ async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -
         ephemeral: arguments.ephemeral,
         accept_metadata_loss: arguments.accept_metadata_loss,
         features: arguments.features.iter().map(|text| parse_feature(text)).collect::<Result<_, _>>()?,
+        scram_users: scram_users(&env, &arguments.scram_users)?,
     };
     // A node that waits for the others of its cluster is stopped as any other.
     let broker = tokio::select! {
@@ -75,6 +81,14 @@ async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -
     broker.stop(ANSWERS_WAIT).await;
     tracing::info!("stopped cleanly");
     Ok(())
+}
+
+/// Those of the command line and of the environment.
+fn scram_users(env: &Env, given: &[String]) -> Result<Vec<ScramCredentialUpsertion>, String> {
+    let variable = std::env::var(SCRAM_USERS_VARIABLE).unwrap_or_default();
+    let lines = variable.lines().map(str::trim).filter(|line| !line.is_empty());
+    let users = given.iter().map(String::as_str).chain(lines);
+    users.map(|text| scram_users::parse(text, &env.rng.next_16())).collect()
 }
 
 #[allow(clippy::print_stdout, reason = "the one line for whoever typed the command")]

@@ -1,6 +1,10 @@
 //! The configuration as each room takes it.
 //! Core.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_api::authentication::SaslServers;
 use ottla_config::{
     BrokerConfig, ConfigMap, Durability as ConfiguredDurability, ShareGroupConfig, StreamsGroupConfig,
     consumer_assignor,
@@ -19,7 +23,8 @@ use ottla_quota::{ConnectionRateLimits, QuotaSettings, Windows};
 use ottla_records::{Codec, CompressionType};
 use ottla_replica::Durability;
 use ottla_replica::config::cleaner_settings;
-use ottla_security::Authorizer;
+use ottla_security::sasl::{EnabledMechanism, SaslMechanism, SaslServer, TokenValidator, UnsecuredTokens};
+use ottla_security::{Authorizer, Secret};
 
 use crate::identity::Identity;
 
@@ -91,6 +96,33 @@ pub fn quotas(config: &BrokerConfig) -> QuotaSettings {
             config.controller_quota_window_size_seconds,
         ),
     }
+}
+
+/// How clients log in on each SASL listener.
+pub fn sasl_servers(config: &BrokerConfig) -> SaslServers {
+    let listeners = config.listeners.iter().filter(|listener| listener.protocol.has_sasl());
+    let servers = listeners.filter_map(|listener| {
+        // A start and a change refuse what cannot be read.
+        let sasl = config.sasl_of(listener).ok()?;
+        let mut server = SaslServer::default();
+        for given in sasl.mechanisms {
+            let session_max = given.session_max_ms.map(Duration::from_millis);
+            let mechanism = SaslMechanism::from_name(given.name)?;
+            server.enabled.push(EnabledMechanism { mechanism, session_max });
+            let users = given.users.into_iter().map(|(name, password)| (name, Secret::new(password)));
+            server.plain_users.extend(users);
+            if let Some(tokens) = given.tokens {
+                server.tokens = Some(TokenValidator::Unsecured(UnsecuredTokens {
+                    principal_claim: tokens.principal_claim,
+                    scope_claim: tokens.scope_claim,
+                    required_scope: tokens.required_scope,
+                    clock_skew_ms: tokens.clock_skew_ms,
+                }));
+            }
+        }
+        Some((listener.name.clone(), Arc::new(server)))
+    });
+    servers.collect()
 }
 
 /// Who decides what clients may do; `None` where everybody may do everything.

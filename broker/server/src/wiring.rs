@@ -13,13 +13,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMetrics};
+use ottla_api::Authentication;
 use ottla_api::quotas::AddressRateListener;
-use ottla_api::{Dispatch, Endpoint};
 use ottla_config::BrokerConfig;
 use ottla_env::{Disk, Env};
 use ottla_log::LogManager;
 use ottla_model::BrokerId;
 use ottla_network::{ListenerInfo, Listeners, NetworkMetrics, NetworkServer};
+use ottla_protocol::messages::AlterUserScramCredentialsRequest;
+use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
+use ottla_server::identity;
 use ottla_server::membership::{Member, Membership};
 use prometheus::Registry;
 
@@ -56,6 +59,8 @@ pub struct StartOptions {
     pub accept_metadata_loss: bool,
     /// Levels of features in a new cluster.
     pub features: Vec<(String, i16)>,
+    /// Users of a new cluster.
+    pub scram_users: Vec<ScramCredentialUpsertion>,
 }
 
 pub async fn start(
@@ -64,7 +69,7 @@ pub async fn start(
     config: BrokerConfig,
     options: StartOptions,
 ) -> Result<Broker, String> {
-    let StartOptions { ephemeral, accept_metadata_loss, features } = options;
+    let StartOptions { ephemeral, accept_metadata_loss, features, scram_users } = options;
     let features = settings::features_at(&config, &features)?;
     let tls = ListenersTls::load(&config, &machine_disk, &env.clock).map_err(|error| error.to_string())?;
     let config = config.with_reconfigurable(Arc::clone(&tls).check());
@@ -76,6 +81,7 @@ pub async fn start(
     adopt::refuse_unfinished(&*env.disk, &dirs)?;
     let (logs, recovery) = LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config))
         .map_err(|error| error.to_string())?;
+    let is_new = !identity::has_cluster(&env, &dirs);
     let (identity, cluster) = founding::find(&env, &config, &dirs, controller.as_ref()).await?;
     let registration = settings::registration(&env, &config, &identity);
     let rooms = Rooms::open(Opening {
@@ -95,6 +101,7 @@ pub async fn start(
     if let Some(controller) = &controller {
         controller.serve(&rooms);
     }
+    add_scram_users(&rooms, &config, is_new, scram_users).await?;
     rooms.groups.start_timers(&*env.tasks);
     rooms.share_state.start_timers(&*env.tasks);
     // A client that connects finds its groups loaded.
@@ -128,11 +135,10 @@ pub async fn start(
         about,
     };
     let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));
-    let network = bound.serve(
-        Arc::new(Dispatch::new(rooms.broker.clone(), Endpoint::Broker)),
-        settings::network(&env, &config),
-        network_metrics,
-    );
+    let authentication = Arc::new(Authentication::new(rooms.broker.clone()));
+    let logins = authentication.clone();
+    rooms.config.follow(move |config| logins.set_servers(settings::sasl_servers(config)));
+    let network = bound.serve(authentication, settings::network(&env, &config), network_metrics);
     let (set_limits, env_of_limits) = (network.limits_setter(), env.clone());
     rooms.config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));
     let rates = AddressRateListener::new(env.net.clone(), Box::new(network.address_rates_setter()));
@@ -155,6 +161,38 @@ pub async fn start(
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
     Ok(Broker { config, listeners, http, network, controller, membership, admin, rooms, logs, ready })
+}
+
+/// Makes the users of a new cluster, before anybody can connect.
+async fn add_scram_users(
+    rooms: &Rooms,
+    config: &BrokerConfig,
+    is_new: bool,
+    users: Vec<ScramCredentialUpsertion>,
+) -> Result<(), String> {
+    if users.is_empty() {
+        return Ok(());
+    }
+    if config.has_peers() {
+        return Err(
+            "--add-scram is for a cluster of one node: kafka-configs.sh adds users to others".to_owned()
+        );
+    }
+    if !is_new {
+        tracing::warn!("the cluster is there already and keeps its users: --add-scram is ignored");
+        return Ok(());
+    }
+    for user in users {
+        let name = user.name.clone();
+        let request = AlterUserScramCredentialsRequest::default().with_upsertions(vec![user]);
+        let failed = |why: String| format!("the user {name:?} cannot be made: {why}");
+        let answer = rooms.metadata.alter_user_scram_credentials(request).await;
+        let answer = answer.map_err(|error| failed(error.to_string()))?;
+        if let Some(refused) = answer.results.iter().find(|result| result.error_code != 0) {
+            return Err(failed(refused.error_message.as_deref().unwrap_or("refused").to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// Binds the HTTP listener; `None` when it is switched off. A port that nobody configured stops no

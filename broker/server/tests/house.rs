@@ -219,8 +219,9 @@ fn every_config_field_is_read_by_a_room() {
 fn every_key_that_listeners_may_have_is_asked_for_by_a_room() {
     let askers: String = ROOMS
         .iter()
-        .filter(|room| **room != "config")
         .flat_map(|room| room_sources(room))
+        // `config` itself reads how clients log in.
+        .filter(|source| !source.path.contains("config/src/") || source.path.ends_with("config/src/sasl.rs"))
         .filter(|source| !source.is_test())
         .map(|source| source.shipping())
         .collect();

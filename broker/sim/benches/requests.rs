@@ -110,6 +110,7 @@ fn connection() -> Arc<ConnectionInfo> {
     let listener = ListenerInfo {
         name: "PLAINTEXT".to_owned(),
         protocol: SecurityProtocol::Plaintext,
+        login_frame_bytes_max: 0,
         tls: None,
         advertised: None,
         bound: here,

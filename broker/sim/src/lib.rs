@@ -7,6 +7,7 @@ pub mod cluster_history;
 pub mod consumer_history;
 pub mod group_history;
 pub mod log_history;
+pub mod login_history;
 pub mod metadata_history;
 pub mod rooms;
 pub mod share_history;

@@ -53,7 +53,7 @@ pub struct Rooms {
     /// Takes whole requests, as the network hands them over.
     pub door: Dispatch,
     /// As the process opens them.
-    all: server::Rooms,
+    pub(crate) all: server::Rooms,
 }
 
 /// A broker and the world it lives in.

@@ -332,6 +332,7 @@ pub fn info(id: u64) -> Arc<ConnectionInfo> {
     let listener = ListenerInfo {
         name: "PLAINTEXT".to_owned(),
         protocol: SecurityProtocol::Plaintext,
+        login_frame_bytes_max: 0,
         tls: None,
         advertised: None,
         bound: addr,

@@ -16,6 +16,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
 var (
@@ -27,6 +30,21 @@ func say(format string, args ...any) {
 	sayLock.Lock()
 	defer sayLock.Unlock()
 	fmt.Printf(format+"\n", args...)
+}
+
+// The login comes from the environment, where the broker asks for one.
+func login() kgo.Opt {
+	name, password := os.Getenv("SASL_USERNAME"), os.Getenv("SASL_PASSWORD")
+	var mechanisms []sasl.Mechanism
+	switch os.Getenv("SASL_MECHANISM") {
+	case "PLAIN":
+		mechanisms = append(mechanisms, plain.Auth{User: name, Pass: password}.AsMechanism())
+	case "SCRAM-SHA-256":
+		mechanisms = append(mechanisms, scram.Auth{User: name, Pass: password}.AsSha256Mechanism())
+	case "SCRAM-SHA-512":
+		mechanisms = append(mechanisms, scram.Auth{User: name, Pass: password}.AsSha512Mechanism())
+	}
+	return kgo.SASL(mechanisms...)
 }
 
 func main() {
@@ -58,7 +76,7 @@ func perform(ctx context.Context, words []string) error {
 	if verb, known := transactionVerbs[words[0]]; known {
 		return verb(ctx, words[1:])
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap))
+	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), login())
 	if err != nil {
 		return err
 	}
@@ -143,6 +161,7 @@ func produce(ctx context.Context, topic, codec string, words []string) error {
 	timestamp, _ := strconv.ParseInt(words[3], 10, 64)
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(bootstrap),
+		login(),
 		kgo.ProducerBatchCompression(codecOf(codec)),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchMaxBytes(1_048_576),
@@ -219,6 +238,7 @@ func member(input *bufio.Scanner, topic, group string) error {
 	}
 	client, err := kgo.NewClient(append(protocol,
 		kgo.SeedBrokers(bootstrap),
+		login(),
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -284,6 +304,7 @@ func seek(ctx context.Context, topic string, timestamp int64) error {
 	}
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(bootstrap),
+		login(),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
 	)
 	if err != nil {

@@ -26,7 +26,10 @@ const CODECS = {
   zstd: CompressionTypes.ZSTD,
 };
 
-const kafka = new Kafka({ clientId: 'compat-kafkajs', brokers: [process.argv[2]], logLevel: logLevel.WARN });
+// The login comes from the environment, where the broker asks for one.
+const mechanism = process.env.SASL_MECHANISM?.toLowerCase();
+const sasl = mechanism && { mechanism, username: process.env.SASL_USERNAME, password: process.env.SASL_PASSWORD };
+const kafka = new Kafka({ clientId: 'compat-kafkajs', brokers: [process.argv[2]], logLevel: logLevel.WARN, sasl });
 const say = (...words) => process.stdout.write(words.join(' ') + '\n');
 
 function keyOf(id) {

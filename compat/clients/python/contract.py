@@ -1,11 +1,22 @@
 """The line contract of compat/README.md, for the three Python clients: commands in, events out."""
 
+import os
 import sys
 import threading
 import zlib
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 PARTITIONS = (0, 1, 2)
+
+# The login comes from the environment, where the broker asks for one.
+LOGIN = {}
+if "SASL_MECHANISM" in os.environ:
+    LOGIN = {
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": os.environ["SASL_MECHANISM"],
+        "sasl_plain_username": os.environ["SASL_USERNAME"],
+        "sasl_plain_password": os.environ["SASL_PASSWORD"],
+    }
 
 
 def say(*words):

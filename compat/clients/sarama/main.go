@@ -55,6 +55,12 @@ func main() {
 func newConfig() *sarama.Config {
 	config := sarama.NewConfig()
 	config.ClientID = "compat-sarama"
+	// The login comes from the environment, where the broker asks for one.
+	if mechanism := os.Getenv("SASL_MECHANISM"); mechanism != "" {
+		config.Net.SASL.Enable = true
+		config.Net.SASL.Mechanism = sarama.SASLMechanism(mechanism)
+		config.Net.SASL.User, config.Net.SASL.Password = os.Getenv("SASL_USERNAME"), os.Getenv("SASL_PASSWORD")
+	}
 	return config
 }
 

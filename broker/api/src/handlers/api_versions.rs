@@ -7,28 +7,34 @@
 //! - above v4: error 35 in the v0 layout, naming this one API, so that a newer client asks again.
 
 use ottla_model::ErrorCode;
-use ottla_network::Admitted;
+use ottla_network::{Admitted, Answer};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use ottla_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 
 use super::prelude::*;
+use crate::request::Refusal;
 
 pub const API: Api = Api { key: ApiKey::ApiVersions, min: 0, max: 4, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    answer(broker, &request).map(|(answer, _is_told)| Admitted::Ready(answer))
+}
+
+/// The answer, and whether it tells what was asked for.
+pub(crate) fn answer(broker: &Arc<Broker>, request: &Request) -> Result<(Answer, bool), Refusal> {
     if request.version() > API.max {
         let fallback = ApiVersionsResponse::default()
             .with_error_code(ErrorCode::UnsupportedVersion.code())
             .with_api_keys(vec![row(API.key.to_i16(), API.min, API.max)]);
-        return Ok(Admitted::Ready(request.answer_in_version(&fallback, 0)));
+        return Ok((request.answer_in_version(&fallback, 0), false));
     }
     let body: ApiVersionsRequest = request.decode()?;
     if request.version() >= 3 {
         let (name, version) = (body.client_software_name.as_str(), body.client_software_version.as_str());
         if !(is_software_word(name) && is_software_word(version)) {
             let refused = ApiVersionsResponse::default().with_error_code(ErrorCode::InvalidRequest.code());
-            return request.ready(&refused);
+            return Ok((request.answer(&refused), false));
         }
         // A client that says it twice said the same.
         let _first = request.connection.software.set((name.to_owned(), version.to_owned()));
@@ -65,7 +71,17 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         .with_supported_features(supported)
         .with_finalized_features(finalized)
         .with_finalized_features_epoch(image.finalized_features_epoch());
-    Ok(Admitted::Ready(request.answer_throttled(&response, request.version(), throttle_ms)))
+    Ok((request.answer_throttled(&response, request.version(), throttle_ms), true))
+}
+
+/// The answer where versions may not be asked for.
+pub(crate) fn refuse(request: &Request, error: ErrorCode) -> Result<Answer, Refusal> {
+    if request.version() <= API.max {
+        let _body: ApiVersionsRequest = request.decode()?;
+    }
+    let version = if request.version() > API.max { 0 } else { request.version() };
+    let response = ApiVersionsResponse::default().with_error_code(error.code());
+    Ok(request.answer_in_version(&response, version))
 }
 
 fn row(api_key: i16, min: i16, max: i16) -> ApiVersion {

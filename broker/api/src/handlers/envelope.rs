@@ -103,7 +103,7 @@ fn open(
         body: data,
         connection: Arc::new(connection),
         endpoint: Endpoint::Controller,
-        identity: Some(Arc::new(Identity { principal })),
+        identity: Some(Arc::new(Identity::without_sasl(principal))),
         received: request.received,
         frame_bytes: request.frame_bytes,
         throttle: Throttle::default(),

@@ -13,7 +13,7 @@ mod alter_partition;
 mod alter_partition_reassignments;
 mod alter_share_group_offsets;
 mod alter_user_scram_credentials;
-mod api_versions;
+pub(crate) mod api_versions;
 mod broker_heartbeat;
 mod broker_registration;
 mod consumer_group_describe;
@@ -66,6 +66,8 @@ mod produce;
 mod push_telemetry;
 mod read_share_group_state;
 mod read_share_group_state_summary;
+pub(crate) mod sasl_authenticate;
+pub(crate) mod sasl_handshake;
 mod share_acknowledge;
 mod share_fetch;
 mod share_group_describe;
@@ -100,6 +102,7 @@ rows! {
     sync_group
     describe_groups
     list_groups
+    sasl_handshake
     api_versions
     create_topics
     delete_topics
@@ -117,6 +120,7 @@ rows! {
     describe_configs
     alter_configs
     describe_log_dirs
+    sasl_authenticate
     create_partitions
     delete_groups
     elect_leaders

@@ -52,6 +52,7 @@ fn listen(env: &Env, from: BrokerId, voices: &Arc<Voices>) -> NetworkServer {
     let spec = ListenerSpec {
         name: "CONTROLLER".to_owned(),
         protocol: SecurityProtocol::Plaintext,
+        login_frame_bytes_max: 0,
         tls: None,
         host: "127.0.0.1".to_owned(),
         port: 9002,

@@ -61,6 +61,8 @@ keys! {
         .doc("Receive buffer of client sockets; -1 leaves it to the system.");
     pub connections_idle_ms_max: i64 = row("connections.max.idle.ms", Long, Some("600000"), Any, ReadOnly, Medium)
         .doc("A connection silent for this long is closed.");
+    pub(crate) oauthbearer_unsecured: bool = row("ottla.oauthbearer.unsecured", Boolean, Some("false"), Any, ReadOnly, Medium)
+        .doc("Whether OAUTHBEARER accepts tokens that nobody signed: for tests alone.");
     pub failed_authentication_delay_ms: u64 = row("connection.failed.authentication.delay.ms", Int, Some("100"), at_least(0), ReadOnly, Low)
         .doc("How long a connection that failed to authenticate is held before it is closed.");
     pub connections_max: usize = row("max.connections", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)

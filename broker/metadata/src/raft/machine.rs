@@ -356,7 +356,8 @@ impl RaftMachine {
             }
             if self.last_part.take().is_some() {
                 if let Some(fetch) = self.fetch.take() {
-                    self.node.on_fetched(fetch.from, fetch.message, now_ms);
+                    // A leader of an earlier epoch is refused.
+                    drop(self.node.step(fetch.from, fetch.message, now_ms));
                 }
             } else {
                 self.ask_for_part();

@@ -37,6 +37,9 @@ use crate::snapshot::SnapshotId;
 pub(crate) const ELECTION_TICKS_MIN: usize = 15;
 pub(crate) const ELECTION_TICKS_MAX: usize = 30;
 const HEARTBEAT_TICKS: usize = 2;
+/// A candidate that was refused waits so long, and up to so much longer.
+const RETRY_TICKS_MIN: usize = 2;
+const RETRY_TICKS_SPREAD: u64 = 12;
 /// What a survivor waits for each voter that may begin before it.
 const RANK_TICKS: usize = 3;
 /// The library's own timeout: never.
@@ -223,6 +226,15 @@ impl RaftNode {
         self.drawn_in = (self.raw.raft.state, self.raw.raft.term);
     }
 
+    /// Another stands in the same epoch, so neither may win it: they try again soon, and not together.
+    fn on_vote_refused(&mut self) {
+        let raft = &self.raw.raft;
+        if raft.state == StateRole::Candidate {
+            let wait = RETRY_TICKS_MIN + (self.rng.next_u64() % RETRY_TICKS_SPREAD) as usize;
+            self.timeout = self.timeout.min(raft.election_elapsed + wait);
+        }
+    }
+
     pub fn leadership(&self) -> Leadership {
         let raft = &self.raw.raft;
         let leader = (raft.leader_id != 0).then(|| node_id(raft.leader_id));
@@ -259,7 +271,9 @@ impl RaftNode {
     pub fn tick(&mut self, now_ms: i64) {
         self.raw.tick();
         let raft = &mut self.raw.raft;
-        if raft.state != StateRole::Leader && raft.promotable() && raft.election_elapsed >= self.timeout {
+        // Between a snapshot and its place on the device there is no log to stand with.
+        let may_stand = raft.state != StateRole::Leader && raft.promotable() && self.installing.is_none();
+        if may_stand && raft.election_elapsed >= self.timeout {
             raft.election_elapsed = 0;
             // Refused where this node is no voter; nothing follows then.
             drop(self.raw.campaign());
@@ -338,6 +352,12 @@ impl RaftNode {
             }
             self.granted.1.insert(from);
         }
+        if message.kind == MessageKind::VoteResponse && message.reject && message.term == raft.term {
+            self.on_vote_refused();
+        }
+        if message.kind == MessageKind::TimeoutNow && self.installing.is_some() {
+            return Ok(());
+        }
         let message = self.of_peer(from, message);
         // A message that comes too late is refused, and that is all.
         drop(self.raw.step(message));
@@ -377,17 +397,14 @@ impl RaftNode {
         self.raw.mut_store().log.on_written(number);
         let persisted = if number == self.issued { self.last_ready } else { number };
         self.raw.on_persist_ready(persisted);
+        if self.installing.is_none() {
+            self.raw.advance_apply();
+        }
     }
 
     /// This node's own snapshot is on the device.
     pub fn on_snapshot(&mut self, snapshot: SnapshotId) {
         self.raw.mut_store().log.compact(snapshot);
-    }
-
-    /// The snapshot that the leader `from` told of is on this node's device.
-    pub fn on_fetched(&mut self, from: BrokerId, message: PeerMessage, now_ms: i64) {
-        // A leader of an earlier epoch is refused.
-        drop(self.step(from, message, now_ms));
     }
 
     /// After each call into the library.

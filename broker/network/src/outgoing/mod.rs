@@ -2,7 +2,7 @@
 //! Shell over cores. It knows one API, ApiVersions, with which each connection begins; the requests that
 //! travel over it are its callers'.
 //!
-//! Reading order: `backoff` and `versions` (cores), `link` (one connection), `peer` (a node that is
+//! Reading order: `backoff` and `versions` (cores), `link` (one connection), `login`, `peer` (a node that is
 //! dialled again when it was lost).
 //!
 //! Invariants:
@@ -16,6 +16,9 @@ mod backoff;
 mod link;
 #[cfg(test)]
 mod link_tests;
+mod login;
+#[cfg(test)]
+mod login_tests;
 mod nodes;
 mod peer;
 #[cfg(test)]
@@ -30,6 +33,7 @@ use ottla_security::tls::ClientTls;
 
 pub use backoff::Backoff;
 pub use link::Link;
+pub use login::PeerLogin;
 pub use nodes::Nodes;
 pub use peer::Peer;
 pub use versions::PeerVersions;
@@ -52,6 +56,8 @@ pub struct PeerSettings {
     /// A response that promises more closes the connection.
     pub response_bytes_max: usize,
     pub buffers: SocketBuffers,
+    /// Who this node is there, where its listener has SASL.
+    pub login: Option<PeerLogin>,
     /// TLS where the other node's listener has it; the node must have the name it is dialled by.
     pub tls: Option<ClientTls>,
     /// A node that acknowledges nothing for so long is taken to be away, whatever the kernel would still try.
@@ -71,6 +77,7 @@ impl Default for PeerSettings {
             in_flight_max: 1024,
             response_bytes_max: 104_857_600,
             buffers: SocketBuffers::default(),
+            login: None,
             tls: None,
             silence_max: None,
             agrees_on_versions: true,
@@ -100,6 +107,9 @@ pub enum CallError {
     /// The request has something that the common version cannot say.
     #[error("the request cannot be said in version {version}: {why}")]
     Encode { version: i16, why: String },
+    /// The other node does not let this one in.
+    #[error("no login: {0}")]
+    Login(String),
     /// The answer is not one of this API and version; the connection is closed.
     #[error("an answer is malformed: {0}")]
     Malformed(String),

@@ -7,10 +7,12 @@ use ottla_env::net::DialOptions;
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{Env, Monotonic};
 use ottla_protocol::Request;
+use ottla_security::sasl::RANDOM_BYTES;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::link::Link;
+use super::login::log_in;
 use super::{CallError, PeerSettings};
 use crate::handshake::secure_dialled;
 
@@ -117,7 +119,18 @@ impl Peer {
     }
 }
 
-/// Dials and agrees on versions. The link's task runs only as long as this is polled, and is handed on
+/// Agrees on versions and, where the other node wants to know, says who this one is.
+async fn introduce(env: &Env, link: Link, settings: &PeerSettings) -> Result<Link, CallError> {
+    let link = link.agree().await?;
+    if let Some(login) = &settings.login {
+        let mut random = [0; RANDOM_BYTES];
+        env.rng.fill(&mut random);
+        log_in(&link, login, random).await?;
+    }
+    Ok(link)
+}
+
+/// Dials, agrees on versions and logs in. The link's task runs only as long as this is polled, and is handed on
 /// with it.
 async fn open(
     env: &Env,
@@ -141,7 +154,7 @@ async fn open(
     }
     let link = tokio::select! {
         biased;
-        agreed = link.clone().agree() => agreed,
+        agreed = introduce(env, link.clone(), settings) => agreed,
         () = &mut task => Err(CallError::Lost("it ended before the versions were agreed on".to_owned())),
     };
     Ok((link.map_err(|error| unreachable(&error))?, task))

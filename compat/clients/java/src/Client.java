@@ -257,9 +257,22 @@ public final class Client {
     }
 
     private Properties properties() {
+        return properties(bootstrap);
+    }
+
+    /** The login comes from the environment, where the broker asks for one. */
+    static Properties properties(String bootstrap) {
         Properties properties = new Properties();
         properties.put("bootstrap.servers", bootstrap);
         properties.put("client.id", "compat-java");
+        String mechanism = System.getenv("SASL_MECHANISM");
+        if (mechanism != null) {
+            String module = mechanism.equals("PLAIN") ? "plain.PlainLoginModule" : "scram.ScramLoginModule";
+            properties.put("security.protocol", "SASL_PLAINTEXT");
+            properties.put("sasl.mechanism", mechanism);
+            properties.put("sasl.jaas.config", "org.apache.kafka.common.security." + module + " required username=\""
+                + System.getenv("SASL_USERNAME") + "\" password=\"" + System.getenv("SASL_PASSWORD") + "\";");
+        }
         return properties;
     }
 

@@ -159,10 +159,7 @@ final class Transactions {
     }
 
     private Properties properties() {
-        Properties properties = new Properties();
-        properties.put("bootstrap.servers", bootstrap);
-        properties.put("client.id", "compat-java");
-        return properties;
+        return Client.properties(bootstrap);
     }
 
     private static byte[] bytes(String text) {

@@ -18,7 +18,7 @@ BOOTSTRAP = sys.argv[1]
 
 
 async def with_admin(action):
-    admin = AIOKafkaAdminClient(bootstrap_servers=BOOTSTRAP)
+    admin = AIOKafkaAdminClient(bootstrap_servers=BOOTSTRAP, **contract.LOGIN)
     await admin.start()
     try:
         return await action(admin)
@@ -46,7 +46,7 @@ async def delete(topic):
 
 async def produce(topic, codec, first, count, length, timestamp):
     producer = AIOKafkaProducer(
-        bootstrap_servers=BOOTSTRAP,
+        bootstrap_servers=BOOTSTRAP, **contract.LOGIN,
         compression_type=None if codec == "none" else codec,
         enable_idempotence=True,
         linger_ms=5,
@@ -86,7 +86,7 @@ class Listener(ConsumerRebalanceListener):
 async def consume_as_member(topic, group):
     leave = contract.told_to_leave()
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=BOOTSTRAP,
+        bootstrap_servers=BOOTSTRAP, **contract.LOGIN,
         group_id=group,
         session_timeout_ms=6000,
         heartbeat_interval_ms=1000,
@@ -121,7 +121,7 @@ async def committed(group):
 
 
 async def seek(topic, timestamp):
-    consumer = AIOKafkaConsumer(bootstrap_servers=BOOTSTRAP, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=BOOTSTRAP, **contract.LOGIN, enable_auto_commit=False)
     await consumer.start()
     try:
         partitions = [TopicPartition(topic, partition) for partition in contract.PARTITIONS]

@@ -17,8 +17,15 @@ from confluent_kafka.admin import (
 
 import contract
 
-BOOTSTRAP = sys.argv[1]
-ADMIN = AdminClient({"bootstrap.servers": BOOTSTRAP})
+SERVERS = {"bootstrap.servers": sys.argv[1]}
+if contract.LOGIN:
+    SERVERS |= {
+        "security.protocol": contract.LOGIN["security_protocol"],
+        "sasl.mechanism": contract.LOGIN["sasl_mechanism"],
+        "sasl.username": contract.LOGIN["sasl_plain_username"],
+        "sasl.password": contract.LOGIN["sasl_plain_password"],
+    }
+ADMIN = AdminClient({**SERVERS})
 
 
 def finish(futures):
@@ -27,7 +34,7 @@ def finish(futures):
 
 def produce(topic, codec, first, count, length, timestamp):
     producer = Producer({
-        "bootstrap.servers": BOOTSTRAP,
+        **SERVERS,
         "compression.type": codec,
         "enable.idempotence": True,
         "message.max.bytes": 1_048_576,
@@ -64,7 +71,7 @@ def say_message(message):
 def member(topic, group):
     leave = contract.told_to_leave()
     consumer = Consumer({
-        "bootstrap.servers": BOOTSTRAP,
+        **SERVERS,
         "group.id": group,
         "session.timeout.ms": 6000,
         "heartbeat.interval.ms": 1000,
@@ -104,7 +111,7 @@ def committed(group):
 
 
 def seek(topic, timestamp):
-    consumer = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": "unused", "enable.auto.commit": False})
+    consumer = Consumer({**SERVERS, "group.id": "unused", "enable.auto.commit": False})
     wanted = [TopicPartition(topic, partition, int(timestamp)) for partition in contract.PARTITIONS]
     consumer.assign(consumer.offsets_for_times(wanted, 30))
     waiting = set(contract.PARTITIONS)
@@ -133,7 +140,7 @@ CONSUMERS = {}
 
 
 def transactional(name, transactional_id):
-    producer = Producer({"bootstrap.servers": BOOTSTRAP, "transactional.id": transactional_id})
+    producer = Producer({**SERVERS, "transactional.id": transactional_id})
     PRODUCERS[name] = producer
     producer.init_transactions(30)
 
@@ -155,7 +162,7 @@ def send(name, topic, first, count):
 def copy(name, transactional_id, source, target, group, count):
     transactional(name, transactional_id)
     consumer = CONSUMERS[name] = Consumer({
-        "bootstrap.servers": BOOTSTRAP,
+        **SERVERS,
         "group.id": group,
         "isolation.level": "read_committed",
         "auto.offset.reset": "earliest",
@@ -198,7 +205,7 @@ def abort_transaction(name):
 
 def read(topic, isolation, _count):
     consumer = Consumer({
-        "bootstrap.servers": BOOTSTRAP,
+        **SERVERS,
         "group.id": "unused",
         "isolation.level": isolation,
         "enable.partition.eof": True,

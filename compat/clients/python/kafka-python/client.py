@@ -15,7 +15,7 @@ BOOTSTRAP = sys.argv[1]
 
 
 def with_admin(action):
-    admin = KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
+    admin = KafkaAdminClient(bootstrap_servers=BOOTSTRAP, **contract.LOGIN)
     try:
         return action(admin)
     finally:
@@ -24,7 +24,7 @@ def with_admin(action):
 
 def produce(topic, codec, first, count, length, timestamp):
     producer = KafkaProducer(
-        bootstrap_servers=BOOTSTRAP, compression_type=None if codec == "none" else codec, acks="all", linger_ms=5
+        bootstrap_servers=BOOTSTRAP, **contract.LOGIN, compression_type=None if codec == "none" else codec, acks="all", linger_ms=5
     )
     sent = [
         producer.send(
@@ -59,7 +59,7 @@ class Listener(ConsumerRebalanceListener):
 def member(topic, group):
     leave = contract.told_to_leave()
     consumer = KafkaConsumer(
-        bootstrap_servers=BOOTSTRAP,
+        bootstrap_servers=BOOTSTRAP, **contract.LOGIN,
         group_id=group,
         session_timeout_ms=6000,
         heartbeat_interval_ms=1000,
@@ -93,7 +93,7 @@ def committed(group):
 
 
 def seek(topic, timestamp):
-    consumer = KafkaConsumer(bootstrap_servers=BOOTSTRAP, enable_auto_commit=False)
+    consumer = KafkaConsumer(bootstrap_servers=BOOTSTRAP, **contract.LOGIN, enable_auto_commit=False)
     partitions = [TopicPartition(topic, partition) for partition in contract.PARTITIONS]
     consumer.assign(partitions)
     for partition, found in consumer.offsets_for_times({p: int(timestamp) for p in partitions}).items():

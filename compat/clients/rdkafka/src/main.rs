@@ -55,6 +55,13 @@ fn main() -> Outcome {
 fn config(bootstrap: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", bootstrap).set("client.id", "compat-rdkafka");
+    // The login comes from the environment, where the broker asks for one.
+    if let Ok(mechanism) = std::env::var("SASL_MECHANISM") {
+        config.set("security.protocol", "SASL_PLAINTEXT").set("sasl.mechanism", mechanism);
+        for (key, variable) in [("sasl.username", "SASL_USERNAME"), ("sasl.password", "SASL_PASSWORD")] {
+            config.set(key, std::env::var(variable).unwrap_or_default());
+        }
+    }
     config
 }
 

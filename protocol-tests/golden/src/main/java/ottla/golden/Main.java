@@ -27,8 +27,8 @@ import java.util.TreeMap;
 /**
  * Writes golden bytes: every request, response and record that Kafka defines, in every released
  * version, as Kafka's own generated classes write it; what comes of the calls in the golden scripts of
- * a partition's producers and of transactional ids; what its assignors make of random groups; and what its
- * quotas make of random histories.
+ * a partition's producers and of transactional ids; what its assignors make of random groups; what it reads in JAAS
+ * lines and in the messages of SASL mechanisms; and what its quotas make of random histories.
  *
  * <p>Arguments: the Maven repository, the folder to write.
  */
@@ -64,6 +64,9 @@ public final class Main {
         Path assignors = out.resolve("../../../broker/coordinator/src/assignor/golden").normalize();
         Assignments.main(new String[] {assignors.toString()});
         TaskAssignments.main(new String[] {assignors.toString()});
+        Path jaas = out.resolve("../../../broker/config/src/golden/jaas.json").normalize();
+        Path mechanisms = out.resolve("../../../broker/security/src/sasl/golden.json").normalize();
+        Logins.main(new String[] {jaas.toString(), mechanisms.toString()});
         Path quotas = out.resolve("../../../broker/quota/src/golden").normalize();
         Quotas.main(new String[] {quotas.toString()});
     }

@@ -1,0 +1,50 @@
+//! One line for each login, under the target `kafka.authentication`: who, from where, by which mechanism, and the true
+//! reason of a failure, which the client may not be told.
+//! Shell: writes the log. Names come from the wire and are written quoted; no line has a password or a token.
+
+use ottla_network::ConnectionInfo;
+use ottla_security::Identity;
+use ottla_security::sasl::SaslMechanism;
+
+const TARGET: &str = "kafka.authentication";
+
+pub fn on_login(connection: &ConnectionInfo, identity: &Identity, is_again: bool) {
+    tracing::debug!(
+        target: TARGET,
+        listener = connection.listener.name,
+        peer = %connection.peer_addr,
+        mechanism = identity.mechanism.map(SaslMechanism::name),
+        principal = ?identity.principal.as_str(),
+        again = is_again,
+        "login succeeded"
+    );
+}
+
+pub fn on_failed_login(
+    connection: &ConnectionInfo,
+    mechanism: Option<SaslMechanism>,
+    name: Option<&str>,
+    is_again: bool,
+    why: &str,
+) {
+    tracing::info!(
+        target: TARGET,
+        listener = connection.listener.name,
+        peer = %connection.peer_addr,
+        mechanism = mechanism.map(SaslMechanism::name),
+        name = ?name.unwrap_or_default(),
+        again = is_again,
+        reason = why,
+        "login failed"
+    );
+}
+
+pub fn on_expired(connection: &ConnectionInfo, identity: &Identity) {
+    tracing::debug!(
+        target: TARGET,
+        listener = connection.listener.name,
+        peer = %connection.peer_addr,
+        principal = ?identity.principal.as_str(),
+        "session has ended"
+    );
+}

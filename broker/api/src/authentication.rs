@@ -1,0 +1,363 @@
+//! Logins in front of all requests: on a SASL listener no frame reaches `Dispatch` before the client is known.
+//! Shell. The rules are the core's (`ottla_security::sasl::Session`); here tokens come out of frames, and answers,
+//! delays and audit lines follow.
+//!
+//! Invariants:
+//! - A1. A connection has an identity or a login under way, never both: only with an identity is it dispatched.
+//! - A2. Before that, the bodies of SaslHandshake, ApiVersions and SaslAuthenticate reach a decoder, and no other.
+//! - A3. What failed is answered and closed after `connection.failed.authentication.delay.ms` (KIP-306), and not
+//!   read meanwhile.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use ottla_model::ErrorCode;
+use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ResponseBuilder};
+use ottla_protocol::StrBytes;
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::header::RequestHeader;
+use ottla_protocol::messages::{
+    SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
+};
+use ottla_security::sasl::{Expects, Facts, Outcome, RANDOM_BYTES, SaslServer, Session};
+use ottla_security::{Identity, Secret};
+
+use crate::audit;
+use crate::context::Broker;
+use crate::dispatch::Dispatch;
+use crate::fence::log_panic;
+use crate::handlers::{api_versions, sasl_authenticate, sasl_handshake};
+use crate::quotas::Throttle;
+use crate::request::{Handled, Refusal, Request};
+use crate::table::Endpoint;
+
+/// Bytes of the key from which answers to unknown SCRAM names are made.
+const DECOY_KEY_BYTES: usize = 32;
+
+/// The logins of each SASL listener, by its name.
+pub type SaslServers = HashMap<String, Arc<SaslServer>>;
+
+pub struct Authentication {
+    dispatch: Dispatch,
+    broker: Arc<Broker>,
+    servers: ArcSwap<SaslServers>,
+    decoy_key: Secret,
+    failure_delay: Duration,
+}
+
+impl Authentication {
+    pub fn new(broker: Arc<Broker>) -> Authentication {
+        let mut decoy_key = vec![0; DECOY_KEY_BYTES];
+        broker.env.rng.fill(&mut decoy_key);
+        let failure_delay = Duration::from_millis(broker.config.failed_authentication_delay_ms);
+        Authentication {
+            dispatch: Dispatch::new(Arc::clone(&broker), Endpoint::Broker),
+            broker,
+            servers: ArcSwap::default(),
+            decoy_key: Secret::new(decoy_key),
+            failure_delay,
+        }
+    }
+
+    /// Logins from here on are held against these; one under way is too.
+    pub fn set_servers(&self, servers: SaslServers) {
+        self.servers.store(Arc::new(servers));
+    }
+
+    /// A frame of a client of a SASL listener.
+    fn admit_sasl(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted {
+        if let Some(identity) = connection.identity() {
+            // A session without an end costs no look at the clock.
+            let Some(_) = identity.expires_at else { return self.dispatch.admit(connection, frame) };
+            let now = self.broker.env.clock.monotonic().0;
+            let is_again = is_handshake(&frame) && self.begin_again(connection, &identity, now);
+            if !is_again {
+                if identity.is_expired(now) {
+                    self.broker.metrics.logins.expired.inc();
+                    audit::on_expired(connection, &identity);
+                    return Admitted::Ready(Answer::Close("the session has ended"));
+                }
+                return self.dispatch.admit(connection, frame);
+            }
+        }
+        match catch_unwind(AssertUnwindSafe(|| self.log_in(connection, frame))) {
+            Ok(Ok(admitted)) => admitted,
+            Ok(Err(Refusal(why))) => {
+                self.broker.metrics.refused.inc();
+                tracing::debug!(connection = connection.id, peer = %connection.peer_addr, %why, "a login is refused");
+                Admitted::Ready(Answer::Close("a request was refused"))
+            }
+            Err(panic) => {
+                log_panic(&*panic);
+                Admitted::Ready(Answer::Close("a login failed"))
+            }
+        }
+    }
+
+    /// Whether a handshake on an open connection begins a new authentication. Requests that wait keep the identity
+    /// they were admitted with.
+    fn begin_again(&self, connection: &ConnectionInfo, identity: &Arc<Identity>, now: Duration) -> bool {
+        let mut login = connection.login.lock();
+        let begins = login.as_mut().is_some_and(|session| session.begin_again(Arc::clone(identity), now));
+        if begins {
+            connection.forget_identity();
+        }
+        begins
+    }
+
+    fn log_in(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Handled {
+        let servers = self.servers.load();
+        let Some(server) = servers.get(&connection.listener.name) else {
+            return Err(Refusal("the listener has no logins".to_owned()));
+        };
+        let mut login = connection.login.lock();
+        let session = login.get_or_insert_default();
+        let answer = match session.expects() {
+            Expects::Start | Expects::Handshake => self.on_request(connection, session, server, frame)?,
+            Expects::RawToken => self.on_raw_token(connection, session, server, &frame),
+            Expects::Authenticate => self.on_authenticate(connection, session, server, frame)?,
+            Expects::Requests => unreachable!("whoever is known is dispatched"),
+            Expects::Nothing => return Err(Refusal("the login has failed already".to_owned())),
+        };
+        // A session without an end is never begun again.
+        let is_over = session.expects() == Expects::Requests
+            && connection.identity().is_some_and(|identity| identity.expires_at.is_none());
+        if is_over {
+            *login = None;
+        }
+        Ok(Admitted::Ready(answer))
+    }
+
+    /// ApiVersions or SaslHandshake.
+    fn on_request(
+        &self,
+        connection: &Arc<ConnectionInfo>,
+        session: &mut Session,
+        server: &SaslServer,
+        frame: Bytes,
+    ) -> Result<Answer, Refusal> {
+        let request = self.request(connection, frame)?;
+        match request.key {
+            ApiKey::ApiVersions if session.expects() == Expects::Start => {
+                let (answer, is_told) = api_versions::answer(&self.broker, &request)?;
+                if is_told {
+                    session.on_told();
+                }
+                Ok(answer)
+            }
+            ApiKey::ApiVersions => Err(Refusal("versions are asked for a second time".to_owned())),
+            ApiKey::SaslHandshake => {
+                check_version(&request, sasl_handshake::API.min, sasl_handshake::API.max)?;
+                let body: SaslHandshakeRequest = request.decode()?;
+                let names = server.enabled.iter().map(|enabled| enabled.mechanism.name());
+                let response = SaslHandshakeResponse::default()
+                    .with_mechanisms(names.map(StrBytes::from_static_str).collect());
+                if let Some(enabled) = server.enabled(&body.mechanism) {
+                    session.on_handshake(enabled, request.version());
+                    return Ok(request.answer(&response));
+                }
+                let response = response.with_error_code(ErrorCode::UnsupportedSaslMechanism.code());
+                let why = format!("there is no mechanism {:?}", &*body.mechanism);
+                // Who was known already gets no answer, as from Kafka.
+                let answer = (!session.is_again()).then(|| request.answer(&response));
+                Ok(self.fail(connection, session, answer, None, &why))
+            }
+            other => {
+                let why = format!("{} came before the login", other.name());
+                Ok(self.fail(connection, session, None, None, &why))
+            }
+        }
+    }
+
+    /// A token without a header (SaslHandshake v0). A failure is answered by nothing but the end.
+    fn on_raw_token(
+        &self,
+        connection: &Arc<ConnectionInfo>,
+        session: &mut Session,
+        server: &SaslServer,
+        token: &[u8],
+    ) -> Answer {
+        match self.step(connection, session, server, token) {
+            Stepped::Reply { token, .. } => {
+                let mut builder = ResponseBuilder::with_capacity(token.len());
+                builder.buffer.extend_from_slice(&token);
+                match builder.finish() {
+                    Some(response) => Answer::Respond(response),
+                    None => unreachable!("a token is shorter than a frame"),
+                }
+            }
+            Stepped::Failed { name, why, .. } => self.fail(connection, session, None, name.as_deref(), &why),
+        }
+    }
+
+    /// SaslAuthenticate, in which a token comes (KIP-152).
+    fn on_authenticate(
+        &self,
+        connection: &Arc<ConnectionInfo>,
+        session: &mut Session,
+        server: &SaslServer,
+        frame: Bytes,
+    ) -> Result<Answer, Refusal> {
+        let request = self.request(connection, frame)?;
+        if request.key != ApiKey::SaslAuthenticate {
+            let why = format!("{} came during the login", request.key.name());
+            let answer = out_of_place(&request)?;
+            return Ok(self.fail(connection, session, answer, None, &why));
+        }
+        check_version(&request, sasl_authenticate::API.min, sasl_authenticate::API.max)?;
+        let body: SaslAuthenticateRequest = request.decode()?;
+        let stepped = self.step(connection, session, server, &body.auth_bytes);
+        let (answer, name, why) = match stepped {
+            Stepped::Reply { token, lifetime } => {
+                let lifetime_ms = lifetime.map_or(0, |lifetime| lifetime.as_millis());
+                let response = SaslAuthenticateResponse::default()
+                    // Kafka's default is an empty text.
+                    .with_error_message(Some(StrBytes::default()))
+                    .with_auth_bytes(token.into())
+                    .with_session_lifetime_ms(i64::try_from(lifetime_ms).unwrap_or(i64::MAX));
+                return Ok(request.answer(&response));
+            }
+            Stepped::Failed { told: Some(told), name, why } => {
+                let response = SaslAuthenticateResponse::default()
+                    .with_error_code(ErrorCode::SaslAuthenticationFailed.code())
+                    .with_error_message(Some(StrBytes::from_string(told)));
+                (Some(request.answer(&response)), name, why)
+            }
+            Stepped::Failed { told: None, name, why } => (None, name, why),
+        };
+        Ok(self.fail(connection, session, answer, name.as_deref(), &why))
+    }
+
+    fn step(
+        &self,
+        connection: &Arc<ConnectionInfo>,
+        session: &mut Session,
+        server: &SaslServer,
+        token: &[u8],
+    ) -> Stepped {
+        let env = &self.broker.env;
+        let image = self.broker.metadata.image();
+        let mut random = [0; RANDOM_BYTES];
+        env.rng.fill(&mut random);
+        let facts = Facts {
+            server,
+            scram: image.scram_credentials(),
+            decoy_key: &self.decoy_key,
+            random,
+            now: env.clock.monotonic().0,
+            wall_ms: env.clock.wall_ms(),
+        };
+        let is_again = session.is_again();
+        match session.on_token(token, &facts) {
+            Outcome::Reply(token) => Stepped::Reply { token, lifetime: None },
+            Outcome::Done { reply, identity, lifetime } => {
+                let logins = &self.broker.metrics.logins;
+                if is_again {
+                    logins.succeeded_again.inc()
+                } else {
+                    logins.succeeded.inc()
+                }
+                audit::on_login(connection, &identity, is_again);
+                connection.authenticate(identity);
+                Stepped::Reply { token: reply, lifetime }
+            }
+            Outcome::Failed { failure, told } => {
+                Stepped::Failed { told, name: failure.name, why: failure.why }
+            }
+        }
+    }
+
+    /// Ends a login; `answer` leaves with the connection, after the delay.
+    fn fail(
+        &self,
+        connection: &ConnectionInfo,
+        session: &mut Session,
+        answer: Option<Answer>,
+        name: Option<&str>,
+        why: &str,
+    ) -> Answer {
+        let logins = &self.broker.metrics.logins;
+        if session.is_again() {
+            logins.failed_again.inc()
+        } else {
+            logins.failed.inc()
+        }
+        audit::on_failed_login(connection, session.mechanism(), name, session.is_again(), why);
+        session.on_failure();
+        let response = match answer {
+            Some(Answer::Respond(response)) => Some(response),
+            None => None,
+            // What could not be encoded has closed the connection already.
+            Some(other) => return other,
+        };
+        Answer::CloseAfter { response, delay: self.failure_delay, why: "a login failed" }
+    }
+
+    fn request(&self, connection: &Arc<ConnectionInfo>, mut frame: Bytes) -> Result<Request, Refusal> {
+        let frame_bytes = frame.len();
+        let header = RequestHeader::decode(&mut frame).map_err(|error| Refusal(error.to_string()))?;
+        let Some(key) = header.key() else { return Err(Refusal("there is no such API".to_owned())) };
+        Ok(Request {
+            key,
+            header,
+            body: frame,
+            connection: Arc::clone(connection),
+            endpoint: Endpoint::Broker,
+            identity: None,
+            received: self.broker.env.clock.monotonic(),
+            frame_bytes,
+            throttle: Throttle::default(),
+            broker: Arc::clone(&self.broker),
+            came_to_none: None,
+        })
+    }
+}
+
+/// What a token led to.
+enum Stepped {
+    Reply { token: Vec<u8>, lifetime: Option<Duration> },
+    Failed { told: Option<String>, name: Option<String>, why: String },
+}
+
+impl Handler for Authentication {
+    fn admit(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted {
+        match connection.listener.protocol.has_sasl() {
+            false => self.dispatch.admit(connection, frame),
+            true => self.admit_sasl(connection, frame),
+        }
+    }
+
+    fn on_close(&self, connection: &Arc<ConnectionInfo>) {
+        self.dispatch.on_close(connection);
+    }
+}
+
+/// The answer of a request that has no place in a login: ILLEGAL_SASL_STATE from those whose bodies may be read
+/// (A2), and nothing from others.
+fn out_of_place(request: &Request) -> Result<Option<Answer>, Refusal> {
+    Ok(match request.key {
+        ApiKey::SaslHandshake => {
+            check_version(request, sasl_handshake::API.min, sasl_handshake::API.max)?;
+            let _body: SaslHandshakeRequest = request.decode()?;
+            Some(request.answer(&sasl_handshake::out_of_place()))
+        }
+        ApiKey::ApiVersions => Some(api_versions::refuse(request, ErrorCode::IllegalSaslState)?),
+        _ => None,
+    })
+}
+
+fn check_version(request: &Request, min: i16, max: i16) -> Result<(), Refusal> {
+    let version = request.version();
+    match (min..=max).contains(&version) {
+        true => Ok(()),
+        false => Err(Refusal(format!("version {version} of {} is not served", request.key.name()))),
+    }
+}
+
+fn is_handshake(frame: &[u8]) -> bool {
+    frame.first_chunk() == Some(&ApiKey::SaslHandshake.to_i16().to_be_bytes())
+}
