@@ -610,7 +610,7 @@ fn a_kill_after_a_clean_stop_leaves_the_indexes_of_a_short_log_alone() {
     wrong[7] ^= 1;
     disk.write_atomically(&time_index, &wrong).expect("memory");
     let (manager, _) = recover();
-    assert_eq!(disk.read(&time_index).expect("there"), []);
+    assert_eq!(disk.read(&time_index).expect("there"), Vec::<u8>::new());
     let log = log_of(&manager, LogConfig::default());
     assert_eq!(
         log.offset_for_timestamp(NOW + 2).expect("readable").map(|found| found.offset),

@@ -194,7 +194,7 @@ fn bytes_pass_both_ways_through_narrow_pipes_into_any_room() {
         }
         drop(client);
         let (end, ()) = both(read_all(&mut server, 1, 64), async {});
-        assert_eq!(end.expect("no error"), [], "the end is said");
+        assert_eq!(end.expect("no error"), Vec::<u8>::new(), "the end is said");
     }
 }
 
