@@ -174,7 +174,7 @@ fn a_trust_store_holds_what_is_trusted_with_or_without_its_password() {
     let file = ("ssl.truststore.location", FILE);
     let password = ("ssl.truststore.password", "secret");
     for store in [&jks, &pkcs12] {
-        assert_eq!(read(store, &[file, password]).expect("readable").trusted, [ca.clone()]);
+        assert_eq!(read(store, &[file, password]).expect("readable").trusted, std::slice::from_ref(&ca));
         let wrong = ("ssl.truststore.password", "secret2");
         refused(store, &[file, wrong], "ssl.truststore.password", "the password is wrong");
     }

@@ -352,7 +352,7 @@ fn a_configuration_that_cannot_protect_is_refused_with_its_key() {
         for (key, text) in pairs {
             world = world.with(key, text);
         }
-        let error = world.context().err().expect("refused");
+        let error = world.context().map(drop).expect_err("refused");
         assert_eq!(error.key, key, "{error}");
         assert!(error.message.contains(words), "{error}");
     };
