@@ -204,13 +204,9 @@ impl Kind {
     }
 }
 
-/// A mutation that may not be made now. Kafka's text goes with it.
+/// A mutation that may not be made now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct QuotaExceeded;
-
-impl QuotaExceeded {
-    pub const MESSAGE: &'static str = "The throttling quota has been exceeded.";
-}
 
 /// The limits of all kinds and what was used of them.
 pub struct ClientQuotas {

@@ -92,7 +92,8 @@ impl ApiError {
 
 impl From<QuotaExceeded> for ApiError {
     fn from(_: QuotaExceeded) -> ApiError {
-        ApiError::new(ErrorCode::ThrottlingQuotaExceeded, QuotaExceeded::MESSAGE)
+        // Its text is the code's own, which Kafka leaves out.
+        ApiError::bare(ErrorCode::ThrottlingQuotaExceeded)
     }
 }
 
