@@ -36,9 +36,7 @@ fn main() -> ExitCode {
         Some(Command::Config(sources)) => print_config(sources),
         Some(Command::ExplainListeners(sources)) => explain_listeners(sources),
         Some(Command::Adopt(asked)) => adopt_directories(asked),
-        Some(Command::TlsDev(asked)) => {
-            tls_dev::make(&ottla_env::real::env(), asked).and_then(|made| show(&made))
-        }
+        Some(Command::TlsDev(asked)) => make_tls_files(asked.clone()),
         Some(Command::Local(asked)) => local::run(asked),
         Some(Command::Commands) => {
             show(&ottla_tools::names().map(|name| format!("{name}\n")).collect::<String>())
@@ -138,4 +136,11 @@ fn show(text: &str) -> Result<(), String> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
         _ => Ok(()),
     }
+}
+
+/// The machine's clock, disk and randomness come with a runtime.
+fn make_tls_files(asked: args::TlsDev) -> Result<(), String> {
+    let made = async move { tls_dev::make(&ottla_env::real::env(), &asked) };
+    let made = ottla_env::real::run(None, made).map_err(|error| error.to_string())?;
+    show(&made?)
 }
