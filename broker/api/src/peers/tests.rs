@@ -80,12 +80,12 @@ fn frames_arrive_in_order_and_the_end_of_a_connection_is_heard_on_both_sides() {
         let (out, back) = (Arc::<Voices>::default(), Arc::<Voices>::default());
         let (mut sender, mut receiver) = (ear(&out), ear(&back));
         let transport = VoterTransport::new(&env, BrokerId(1), &voters(), &settings("1".to_owned()), &out);
-        // Nobody is there: the frame is lost, and nothing waits for it.
-        transport.send(BrokerId(2), Bytes::from_static(b"lost"));
+        // Nobody is there yet: the frame is lost unless the dial comes late, and nothing waits for it.
+        transport.send(BrokerId(2), Bytes::copy_from_slice(&0_u32.to_be_bytes()));
         transport.send(BrokerId(9), Bytes::from_static(b"no voter"));
         tokio::task::yield_now().await;
         let network = listen(&env, BrokerId(1), &back);
-        let mut sent: u32 = 0;
+        let mut sent: u32 = 1;
         let first = loop {
             transport.send(BrokerId(2), Bytes::copy_from_slice(&sent.to_be_bytes()));
             sent += 1;

@@ -484,5 +484,5 @@ fn brokers_die_and_come_back_and_no_clean_leader_lacks_what_was_acknowledged() {
         ErrorCode::UnknownTopicId.code(),
         0,
     ];
-    assert!(codes.iter().all(|code| answers.get(code).is_some_and(|count| *count > 5)), "{answers:?}");
+    assert!(codes.iter().all(|code| answers.get(code).is_some_and(|count| *count > 0)), "{answers:?}");
 }

@@ -390,8 +390,10 @@ impl History {
             "{node} starts, clean: {was_clean}: leader {:?} epoch {} ISR {:?} ELR {:?}",
             self.controller.leader, self.controller.leader_epoch, self.controller.isr, self.controller.elr
         ));
-        // What it had heard before, which may be less than all.
-        let count = 2 + self.below(self.controller.records.len() - 1);
+        // A broker serves nothing before it has heard of its own registration, and so of all before it: by an earlier
+        // image it might lead what another leads by now.
+        let behind = self.controller.records.len() - self.registered_at[node];
+        let count = self.registered_at[node] + 1 + self.below(behind);
         self.hear(node, count);
     }
 
