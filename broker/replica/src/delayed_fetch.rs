@@ -67,7 +67,12 @@ impl DelayedFetch {
             Reader::Follower(_) if led.high_watermark().0 > request.follower.high_watermark => return None,
             Reader::Follower(_) => log.log_end_offset(),
         };
-        if is_diverging(log, request) || start.offset > log.log_end_offset() {
+        // Beyond the last stable offset Kafka answers at once; beyond the high watermark there is something to wait for.
+        let bound = match self.reader {
+            Reader::Consumer(FetchIsolation::ReadCommitted) => end_offset,
+            Reader::Consumer(FetchIsolation::ReadUncommitted) | Reader::Follower(_) => log.log_end_offset(),
+        };
+        if is_diverging(log, request) || start.offset > bound {
             return None;
         }
         if start.offset >= end_offset {
