@@ -1,5 +1,4 @@
-//! One line for each login, under the target `kafka.authentication`: who, from where, by which mechanism, and the true
-//! reason of a failure, which the client may not be told.
+//! One line for each login, under `kafka.authentication`: who, from where, by which mechanism, and the true reason of a failure.
 //! Shell: writes the log. Names come from the wire and are written quoted; no line has a password or a token.
 
 use ottla_network::ConnectionInfo;

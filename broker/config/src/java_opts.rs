@@ -1,5 +1,4 @@
-//! What images tell the JVM and this broker obeys: the JAAS file that `KAFKA_OPTS` names
-//! (`-Djava.security.auth.login.config=...`).
+//! The JAAS file that `KAFKA_OPTS` names (`-Djava.security.auth.login.config=...`), as images set it.
 //! Core: the file is read through `Machine`. Its entries become the lines that the configuration could have had itself;
 //! a line that is there wins, as in Kafka's JaasContext.
 

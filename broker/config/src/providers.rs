@@ -1,5 +1,4 @@
-//! Variables in values: `${provider:[path:]key}`, resolved by the three providers of Kafka that need no Java
-//! (KIP-297, KIP-421, KIP-632, KIP-887, KIP-993).
+//! Variables in values: `${provider:[path:]key}`, by the providers of Kafka that need no Java (KIP-297, KIP-421, KIP-632).
 //! Core: what is read of the machine comes through `Machine`.
 //!
 //! Invariants:

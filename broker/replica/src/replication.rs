@@ -1,5 +1,4 @@
-//! What replication does beside requests: in-sync replicas are proposed to the controller, followers that are behind
-//! are found, high watermarks are written down.
+//! What replication does beside requests: proposals of in-sync replicas, looking for laggards, writing high watermarks down.
 //! Shell. None of it runs before a partition here has a replica elsewhere.
 
 use std::collections::BTreeMap;

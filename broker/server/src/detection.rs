@@ -1,5 +1,4 @@
-//! Finds out at once that a broker's process is gone: its connection to the controller is closed, and nobody listens at
-//! its address any more.
+//! Finds out that a broker's process is gone: its connection is closed, and nobody listens at its address any more.
 //! Shell: one task on each node of a cluster, idle where the controller is elsewhere. The rule is the controller's
 //! (`liveness` of `metadata`); heartbeats and sessions stay what they are for everything that is not so clear.
 

@@ -1,5 +1,4 @@
-//! `kafka-storage`: ids, and what the log directories hold. A directory needs no formatting here: the first start
-//! does it; `format` does the same beforehand.
+//! `kafka-storage`: ids, and what the log directories hold; `format` does beforehand what a first start does.
 //! Shell: reads the configuration, writes meta.properties.
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
-//! Requests for the controller that come to a node whose controller is not active (KIP-590): forwarded with the
-//! client's principal and address, and answered when this node's own image has what was decided.
+//! Requests that the active controller decides, forwarded to it with the client's principal and address (KIP-590).
 //! Shell.
 
 use std::net::IpAddr;

@@ -1,5 +1,4 @@
-//! What the controller does by itself from time to time: leaders back to preferred replicas, and leaders at all where a
-//! topic would rather lose records than be without one.
+//! What the controller does by itself from time to time: leaders back to preferred replicas, and unclean elections.
 //! Core. `ReplicationControlManager.maybeBalancePartitionLeaders` and `maybeElectUncleanLeaders`.
 
 use std::time::Duration;

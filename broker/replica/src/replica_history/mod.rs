@@ -1,5 +1,4 @@
-//! Seeded histories of one partition on three brokers: elections, cuts, late and lost messages, crashes, power losses,
-//! deleted records, retention and transactions, each step checked.
+//! Seeded histories of one partition on three brokers, each step checked.
 //! Shell: the leaders' reads and the followers' steps are the real ones; the network, the controller and the time are not.
 
 mod check;

@@ -1,5 +1,4 @@
-//! One connection's way to an identity: what it may send next, and what becomes of each token (Kafka's
-//! SaslServerAuthenticator; re-authentication is KIP-368).
+//! One connection's way to an identity (Kafka's SaslServerAuthenticator, KIP-368): what may come next, and what becomes of it.
 //! Core.
 //!
 //! ```text

@@ -1,5 +1,4 @@
-//! `kafka-configs`: describes and alters the configuration of topics, brokers, groups, client metrics, users,
-//! clients and addresses.
+//! `kafka-configs`: describes and alters configurations of every kind of entity.
 //! Shell over the client; what the command line means is decided by plain functions.
 
 mod changes;
