@@ -57,6 +57,8 @@ pub(crate) struct ActiveController {
     /// Which brokers live, since this value does.
     liveness: Liveness,
     chores: Chores,
+    /// The broker in this process where this node is alone: it needs no session to live.
+    local: Option<BrokerId>,
     /// The moment of the last decision.
     now: Monotonic,
     /// Whether a log keeps the records; batches are not encoded otherwise.
@@ -74,10 +76,11 @@ impl ActiveController {
         let working = committed.without_delta();
         let base = working.image.metadata_offset() + 1;
         let now = Monotonic::default();
-        let liveness = Liveness::of(&working.image, rules.broker_session_timeout(), None, now);
-        let chores = Chores::begin(&rules, now);
+        let local = Some(rules.node_id);
+        let liveness = Liveness::of(&working.image, rules.broker_session_timeout(), local, now);
+        let (chores, growing) = (Chores::begin(&rules, now), None);
         let mut controller =
-            ActiveController { rules, epoch, working, liveness, chores, now, is_kept, growing: None, base };
+            ActiveController { rules, epoch, working, liveness, chores, local, now, is_kept, growing, base };
         controller.rules.refresh(&controller.working.image);
         controller
     }
@@ -92,9 +95,9 @@ impl ActiveController {
         let mut liveness = Liveness::of(&working.image, rules.broker_session_timeout(), None, now);
         liveness.on_begin();
         let chores = Chores::begin(&rules, now);
-        let (is_kept, growing) = (true, None);
+        let (is_kept, growing, local) = (true, None, None);
         let mut controller =
-            ActiveController { rules, epoch, working, liveness, chores, now, is_kept, growing, base };
+            ActiveController { rules, epoch, working, liveness, chores, local, now, is_kept, growing, base };
         controller.rules.refresh(&controller.working.image);
         controller
     }
@@ -185,7 +188,8 @@ impl ActiveController {
 
     /// A fresh session for every broker that is registered and not fenced.
     fn refresh_sessions(&mut self, now: Monotonic) {
-        self.liveness = Liveness::of(&self.working.image, self.rules.broker_session_timeout(), None, now);
+        let timeout = self.rules.broker_session_timeout();
+        self.liveness = Liveness::of(&self.working.image, timeout, self.local, now);
         self.chores = Chores::begin(&self.rules, now);
         self.now = now;
     }
