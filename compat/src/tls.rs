@@ -180,8 +180,8 @@ impl<'a> Tls<'a> {
         Ok(path)
     }
 
-    fn lines(&self, head: &str) -> Outcome<PathBuf> {
-        let lines: Vec<String> = (0..LINE_COUNT).map(|number| format!("{head} {number}\n")).collect();
+    fn lines(&self, head: &str, count: usize) -> Outcome<PathBuf> {
+        let lines: Vec<String> = (0..count).map(|number| format!("{head} {number}\n")).collect();
         let path = self.file(&format!("{head}.lines"));
         fs::write(&path, lines.concat())?;
         Ok(path)
@@ -211,7 +211,7 @@ impl<'a> Tls<'a> {
         ];
         let trust = format!("trust.{suffix}");
         let config = self.client_config(&format!("client-{suffix}.properties"), &keys, (kind, &trust))?;
-        let (mutual, topic, lines) = (self.mutual.clone(), self.topic.clone(), self.lines(kind)?);
+        let (mutual, topic, lines) = (self.mutual.clone(), self.topic.clone(), self.lines(kind, LINE_COUNT)?);
         let said = self.tool(CONSOLE_PRODUCER, &mutual, &config, &["--topic", &topic], Some(&lines))?;
         not(&said, &["ERROR", "Exception"])?;
         let count = if kind == "JKS" { LINE_COUNT } else { 2 * LINE_COUNT }.to_string();
@@ -223,7 +223,7 @@ impl<'a> Tls<'a> {
 
     fn librdkafka(&mut self) -> Outcome<()> {
         let (mutual, topic) = (self.mutual.clone(), format!("{}-kcat", self.setting.namespace));
-        let lines = self.lines("kcat")?;
+        let lines = self.lines("kcat", LINE_COUNT)?;
         let dir = self.setting.work_dir.clone();
         let kcat = |arguments: &[&str]| {
             let mut command = Command::new("kcat");
@@ -257,7 +257,7 @@ impl<'a> Tls<'a> {
             ("ssl.keystore.password", PASSWORD),
         ];
         let config = self.client_config("nobody.properties", &keys, ("JKS", "trust.jks"))?;
-        let (mutual, topic, lines) = (self.mutual.clone(), self.topic.clone(), self.lines("nobody")?);
+        let (mutual, topic, lines) = (self.mutual.clone(), self.topic.clone(), self.lines("nobody", 1)?);
         let said = self.tool(CONSOLE_PRODUCER, &mutual, &config, &["--topic", &topic], Some(&lines))?;
         expect(&said, &["TopicAuthorizationException"])
     }
@@ -266,7 +266,7 @@ impl<'a> Tls<'a> {
     fn refusals(&mut self) -> Outcome<()> {
         let none = self.client_config("none.properties", &[], ("JKS", "trust.jks"))?;
         let (mutual, topic) = (self.mutual.clone(), self.topic.clone());
-        let lines = self.lines("none")?;
+        let lines = self.lines("none", 1)?;
         let said = self.tool(CONSOLE_PRODUCER, &mutual, &none, &["--topic", &topic], Some(&lines))?;
         expect(&said, &["SslAuthenticationException"])?;
         let mut command = Command::new("kcat");
