@@ -9,7 +9,6 @@
 //!   read meanwhile.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,8 +27,7 @@ use ottla_security::{Identity, Secret};
 
 use crate::audit;
 use crate::context::Broker;
-use crate::dispatch::Dispatch;
-use crate::fence::log_panic;
+use crate::dispatch::{Dispatch, fenced};
 use crate::handlers::{api_versions, sasl_authenticate, sasl_handshake};
 use crate::quotas::Throttle;
 use crate::request::{Handled, Refusal, Request};
@@ -84,18 +82,7 @@ impl Authentication {
                 return self.dispatch.admit(connection, frame);
             }
         }
-        match catch_unwind(AssertUnwindSafe(|| self.log_in(connection, frame))) {
-            Ok(Ok(admitted)) => admitted,
-            Ok(Err(Refusal(why))) => {
-                self.broker.metrics.refused.inc();
-                tracing::debug!(connection = connection.id, peer = %connection.peer_addr, %why, "a login is refused");
-                Admitted::Ready(Answer::Close("a request was refused"))
-            }
-            Err(panic) => {
-                log_panic(&*panic);
-                Admitted::Ready(Answer::Close("a login failed"))
-            }
-        }
+        fenced(&self.broker, connection, || self.log_in(connection, frame))
     }
 
     /// Whether a handshake on an open connection begins a new authentication. Requests that wait keep the identity

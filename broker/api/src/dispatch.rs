@@ -122,6 +122,26 @@ async fn own(broker: &Arc<Broker>, api: &'static Api, request: Request) -> Answe
     }
 }
 
+/// What becomes of a frame. One that is refused, or that meets a bug, ends its connection and nothing else.
+pub(crate) fn fenced(
+    broker: &Broker,
+    connection: &ConnectionInfo,
+    admit: impl FnOnce() -> Handled,
+) -> Admitted {
+    match catch_unwind(AssertUnwindSafe(admit)) {
+        Ok(Ok(admitted)) => admitted,
+        Ok(Err(Refusal(why))) => {
+            broker.metrics.refused.inc();
+            tracing::debug!(connection = connection.id, peer = %connection.peer_addr, %why, "a request is refused");
+            Admitted::Ready(Answer::Close("a request was refused"))
+        }
+        Err(panic) => {
+            log_panic(&*panic);
+            Admitted::Ready(Answer::Close("a handler failed"))
+        }
+    }
+}
+
 impl Dispatch {
     /// Where a topic was missing a moment ago, a client's pause begins with its last answer (docs/decisions/0018).
     fn note_answer(&self, connection: &ConnectionInfo, admitted: Admitted) -> Admitted {
@@ -142,21 +162,13 @@ impl Dispatch {
 
 impl Handler for Dispatch {
     fn admit(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted {
-        match catch_unwind(AssertUnwindSafe(|| self.route(connection, frame))) {
-            Ok(Ok(admitted)) if self.broker.auto_create.has_answers() => {
-                self.note_answer(connection, admitted)
+        fenced(&self.broker, connection, || {
+            let admitted = self.route(connection, frame)?;
+            if self.broker.auto_create.has_answers() {
+                return Ok(self.note_answer(connection, admitted));
             }
-            Ok(Ok(admitted)) => admitted,
-            Ok(Err(Refusal(why))) => {
-                self.broker.metrics.refused.inc();
-                tracing::debug!(connection = connection.id, peer = %connection.peer_addr, %why, "a request is refused");
-                Admitted::Ready(Answer::Close("a request was refused"))
-            }
-            Err(panic) => {
-                log_panic(&*panic);
-                Admitted::Ready(Answer::Close("a handler failed"))
-            }
-        }
+            Ok(admitted)
+        })
     }
 
     fn on_close(&self, connection: &Arc<ConnectionInfo>) {

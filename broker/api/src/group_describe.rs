@@ -13,7 +13,8 @@ use crate::access::Access;
 /// A group as one of the APIs answers it.
 pub trait Described: Sized + Send + 'static {
     /// What is said of a group that has a topic which the client may not see.
-    const HAS_HIDDEN_TOPICS: &'static str;
+    const HAS_HIDDEN_TOPICS: &'static str =
+        "The group has described topic(s) that the client is not authorized to describe.";
 
     fn refused(group_id: StrBytes, error: ErrorCode, why: Option<StrBytes>) -> Self;
     fn group_id(&self) -> &StrBytes;

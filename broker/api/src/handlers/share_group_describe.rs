@@ -33,9 +33,6 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
 }
 
 impl Described for DescribedGroup {
-    const HAS_HIDDEN_TOPICS: &'static str =
-        "The group has described topic(s) that the client is not authorized to describe.";
-
     fn refused(group_id: StrBytes, error: ErrorCode, why: Option<StrBytes>) -> DescribedGroup {
         DescribedGroup::default()
             .with_group_id(group_id.into())

@@ -1,7 +1,7 @@
 //! The quotas of users, clients and addresses, and the SCRAM credentials of users.
 //! Shell over the client.
 
-use hmac::{Hmac, Mac};
+use bytes::Bytes;
 use ottla_env::Rng;
 use ottla_env::real::RealRng;
 use ottla_model::ErrorCode;
@@ -16,8 +16,7 @@ use ottla_protocol::messages::{
     AlterClientQuotasRequest, AlterUserScramCredentialsRequest, DescribeClientQuotasRequest,
     DescribeUserScramCredentialsRequest,
 };
-use ottla_security::ScramMechanism;
-use sha2::{Sha256, Sha512};
+use ottla_security::{ScramMechanism, salted_password};
 
 use super::changes::Changes;
 use super::entities::{Entity, Kind};
@@ -116,7 +115,7 @@ fn alter_scram(
                 .with_mechanism(mechanism.code())
                 .with_iterations(iterations)
                 .with_salt(salt.into())
-                .with_salted_password(salted.into()),
+                .with_salted_password(Bytes::copy_from_slice(salted.bytes())),
         );
     }
     let deletions = changes.deleted.iter().filter_map(|key| mechanism(key)).map(|mechanism| {
@@ -130,31 +129,6 @@ fn alter_scram(
         Exception::check(result.error_code, result.error_message.as_deref())?;
     }
     Ok(())
-}
-
-/// PBKDF2 with one block, which is as long as the hash: Kafka's `ScramFormatter.hi`.
-macro_rules! salted_with {
-    ($hash:ty, $password:expr, $salt:expr, $iterations:expr) => {{
-        let hash = |text: &[&[u8]]| {
-            let mut mac = Hmac::<$hash>::new_from_slice($password).expect("HMAC takes keys of any length");
-            text.iter().for_each(|part| mac.update(part));
-            mac.finalize().into_bytes()
-        };
-        let mut block = hash(&[$salt, &[0, 0, 0, 1]]);
-        let mut salted = block.to_vec();
-        for _ in 1..$iterations {
-            block = hash(&[&block]);
-            salted.iter_mut().zip(&block).for_each(|(salted, byte)| *salted ^= byte);
-        }
-        salted
-    }};
-}
-
-fn salted_password(mechanism: ScramMechanism, password: &[u8], salt: &[u8], iterations: i32) -> Vec<u8> {
-    match mechanism {
-        ScramMechanism::Sha256 => salted_with!(Sha256, password, salt, iterations),
-        ScramMechanism::Sha512 => salted_with!(Sha512, password, salt, iterations),
-    }
 }
 
 /// `iterations=8192,password=secret`, the first part not required.
@@ -301,8 +275,8 @@ mod tests {
             [0x5b, 0x6d, 0x99, 0x68, 0x9d, 0x12, 0x35, 0x8e, 0xec, 0xa0, 0x4b, 0x14, 0x12, 0x36, 0xfa, 0x81];
         let salted = salted_password(ScramMechanism::Sha256, b"pencil", &salt, 4096);
         let expected = "c4a49510323ab4f952cac1fa99441939e78ea74d6be81ddf7096e87513dc615d";
-        assert_eq!(salted.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), expected);
-        assert_eq!(salted_password(ScramMechanism::Sha512, b"pencil", &salt, 1).len(), 64);
+        assert_eq!(salted.bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>(), expected);
+        assert_eq!(salted_password(ScramMechanism::Sha512, b"pencil", &salt, 1).bytes().len(), 64);
     }
 
     #[test]
