@@ -143,6 +143,7 @@ impl Shared {
             let end = shared.env.clock.monotonic().after(hold);
             let mut stopping = shared.stopping.subscribe();
             tokio::select! {
+                biased;
                 _stop = stopping.wait_for(|stop| *stop) => {}
                 () = shared.env.clock.sleep_until(end) => {}
             }
@@ -281,6 +282,7 @@ async fn tick_loop(shared: Arc<Shared>) {
     let mut stopping = shared.stopping.subscribe();
     loop {
         tokio::select! {
+            biased;
             _stop = stopping.wait_for(|stop| *stop) => return,
             () = shared.env.clock.sleep_until(next) => {}
         }
@@ -351,6 +353,7 @@ impl NetworkServer {
         let clock = Arc::clone(&self.shared.env.clock);
         let deadline = clock.monotonic().after(answers_wait);
         tokio::select! {
+            biased;
             () = all_left(&self.shared) => return,
             () = clock.sleep_until(deadline) => {}
         }

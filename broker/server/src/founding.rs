@@ -4,14 +4,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::cluster::{ClusterOpening, peer_settings, voters};
+use crate::identity::{Identity, Known};
 use bytes::Bytes;
 use ottla_api::peers::{VoterEvents, VoterTransport};
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
 use ottla_metadata::{Metadata, Quorum, RaftTransport, found_cluster};
 use ottla_model::BrokerId;
-use ottla_server::cluster::{ClusterOpening, peer_settings, voters};
-use ottla_server::identity::{Identity, Known};
 use tokio::sync::mpsc;
 
 use crate::controller_listeners::ControllerListeners;

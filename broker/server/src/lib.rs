@@ -1,14 +1,24 @@
-//! The parts of the process that others need too: those a simulated world wires, and the adoption of Kafka's data.
+//! The parts of the process that others need too: the whole node as a simulated world starts it, and the adoption of
+//! Kafka's data.
 //! Shell.
 
 pub mod adopt;
+pub mod cleaner_metrics;
+pub mod client_figures;
 pub mod cluster;
+pub mod controller_listeners;
 pub mod detection;
+pub mod figures;
+pub mod founding;
 pub mod identity;
 pub mod lifecycle;
+pub mod listeners;
 pub mod membership;
+pub mod quota_figures;
 pub mod rooms;
 pub mod scram_users;
 pub mod settings;
 pub mod share;
+pub mod tls;
 pub mod transactions;
+pub mod wiring;

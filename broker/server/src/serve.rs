@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{Serve, parse_feature};
 use crate::ready::{self, ReadyTarget};
-use crate::wiring::{self, Broker, StartOptions};
+use ottla_server::wiring::{self, Broker, StartOptions};
 
 /// Users of a new cluster, one a line.
 const SCRAM_USERS_VARIABLE: &str = "OTTLA_ADD_SCRAM";

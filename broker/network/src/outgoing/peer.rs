@@ -102,6 +102,7 @@ impl Peer {
                 }
                 let deadline = env.clock.sleep_until(env.clock.monotonic().after(settings.setup_timeout));
                 let opened = tokio::select! {
+                    biased;
                     opened = open(&env, &host, port, &settings) => opened,
                     () = deadline => Err(CallError::Unreachable("no answer came in time".to_owned())),
                 };
