@@ -520,8 +520,8 @@ impl Metadata {
         &self,
         request: AlterPartitionReassignmentsRequest,
     ) -> Result<AlterPartitionReassignmentsResponse, OperationError> {
-        self.decide(move |Deciding { image, .. }| {
-            Ok(reassignments::decide_alter_partition_reassignments(image, &request))
+        self.decide(move |Deciding { image, rules, .. }| {
+            Ok(reassignments::decide_alter_partition_reassignments(image, rules, &request))
         })
         .await
     }
