@@ -1,7 +1,7 @@
 //! All connections of all listeners: who is there, who is idle, and the end.
 //! Shell.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -53,7 +53,8 @@ pub(crate) struct Shared {
 
 #[derive(Default)]
 struct Present {
-    connections: HashMap<u64, Arc<Control>, foldhash::fast::RandomState>,
+    /// In their order: what befalls all of them befalls them in the same order each time.
+    connections: BTreeMap<u64, Arc<Control>>,
     by_ip: HashMap<IpAddr, usize, foldhash::fast::RandomState>,
 }
 

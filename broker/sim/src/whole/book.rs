@@ -18,6 +18,8 @@ pub struct Book {
     read: BTreeMap<(Place, i64), u64>,
     offset_of: BTreeMap<u64, (Place, i64)>,
     last_ack: BTreeMap<Place, Duration>,
+    /// Commits of offsets that were acknowledged.
+    committed: usize,
 }
 
 impl Book {
@@ -65,6 +67,14 @@ impl Book {
 
     pub fn is_acked_since(&self, place: Place, moment: Duration) -> bool {
         self.last_ack.get(&place).is_some_and(|last| *last > moment)
+    }
+
+    pub fn on_committed(&mut self) {
+        self.committed += 1;
+    }
+
+    pub fn committed_count(&self) -> usize {
+        self.committed
     }
 
     pub fn acked_count(&self) -> usize {

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use super::book::Book;
 use super::checks::Checks;
 use super::client::{Client, code, is_retriable};
+use super::committer::Committer;
 use super::nemesis::Nemesis;
 use super::node::Node;
 use super::options::{Options, TOPIC};
@@ -41,6 +42,7 @@ pub struct Outcome {
     pub trace: (u64, u64),
     pub acked: usize,
     pub read: usize,
+    pub committed: usize,
     pub elections: usize,
     pub leaderships: usize,
     pub compared: usize,
@@ -122,7 +124,7 @@ impl History {
         let nodes = (1..=options.nodes)
             .map(|id| Node::new(&world, id, options.config(id), rng.below(u64::MAX)))
             .collect();
-        let clients = (0..options.producers + options.readers).map(|number| FIRST_CLIENT + number).collect();
+        let clients = (0..options.clients()).map(|number| FIRST_CLIENT + number).collect();
         let nemesis = Nemesis::new(&world, SeededRng::new(rng.below(u64::MAX)), clients);
         History {
             options,
@@ -146,6 +148,7 @@ impl History {
             trace: self.world.trace(),
             acked: book.acked_count(),
             read: book.read_count(),
+            committed: book.committed_count(),
             elections: self.checks.elections,
             leaderships: self.checks.leaderships,
             compared: self.checks.compared,
@@ -250,14 +253,17 @@ impl History {
     }
 
     fn begin_clients(&mut self) {
-        for number in 0..self.options.producers + self.options.readers {
+        let Options { producers, readers, .. } = self.options;
+        for number in 0..self.options.clients() {
             let client = self.client(number, FIRST_CLIENT + number);
             let (tasks, partitions) = (client.env.tasks.clone(), self.options.partitions);
-            if number < self.options.producers {
+            if number < producers {
                 let producer = Producer { client, partitions, is_over: self.is_over.clone() };
                 tasks.spawn("producer", Box::pin(producer.live())).detach();
-            } else {
+            } else if number < producers + readers {
                 tasks.spawn("reader", Box::pin(Reader { client, partitions }.live())).detach();
+            } else {
+                tasks.spawn("committer", Box::pin(Committer::new(client).live())).detach();
             }
         }
     }

@@ -4,12 +4,13 @@
 //! A history has three parts: the nodes found a cluster and get a topic; clients work while nodes and links fail; then all
 //! is mended, and within a bound everything must serve and every promise must have been kept.
 //!
-//! Reading order: `options` (what a seed chooses), `node`, `client` with `producer` and `reader`, `book` (what clients were
+//! Reading order: `options` (what a seed chooses), `node`, `client` with `producer`, `reader` and `committer`, `book` (what clients were
 //! told), `nemesis` (what goes wrong), `checks` (what holds meanwhile), `history`.
 
 mod book;
 mod checks;
 mod client;
+mod committer;
 mod history;
 mod nemesis;
 mod node;

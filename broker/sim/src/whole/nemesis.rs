@@ -14,7 +14,7 @@ use crate::rooms::End;
 #[derive(Clone, Copy, Debug)]
 enum Mend {
     Start(usize),
-    Mend(usize, usize),
+    Link(usize, usize),
     Resume(usize),
     Hasten(usize, usize),
     FastDisk(usize),
@@ -48,9 +48,9 @@ impl Nemesis {
 
     /// What is over by now ends. Processes that ended by themselves are started again.
     pub fn tend(&mut self, nodes: &mut [Node], notes: &mut Vec<String>) {
-        for place in 0..nodes.len() {
-            if let Some(how) = nodes[place].tend() {
-                notes.push(format!("node {} ended: {how:?}", nodes[place].id));
+        for (place, node) in nodes.iter_mut().enumerate() {
+            if let Some(how) = node.tend() {
+                notes.push(format!("node {} ended: {how:?}", node.id));
                 self.later(50, 2_000, Mend::Start(place));
             }
         }
@@ -68,7 +68,7 @@ impl Nemesis {
         match mend {
             Mend::Start(place) if nodes[place].is_up() => {}
             Mend::Start(place) => nodes[place].start(),
-            Mend::Mend(from, to) => self.link(from, to).mend(),
+            Mend::Link(from, to) => self.link(from, to).mend(),
             Mend::Resume(place) => self.world.set_paused(nodes[place].host, false),
             Mend::Hasten(from, to) => self.link(from, to).set_delay(None),
             Mend::FastDisk(place) => {
@@ -160,10 +160,10 @@ impl Nemesis {
         let (from, to) = self.two(nodes);
         let is_one_way = self.rng.chance(600);
         self.link(from, to).cut();
-        self.later(50, 6_000, Mend::Mend(from, to));
+        self.later(50, 6_000, Mend::Link(from, to));
         if !is_one_way {
             self.link(to, from).cut();
-            self.later(50, 6_000, Mend::Mend(to, from));
+            self.later(50, 6_000, Mend::Link(to, from));
         }
         format!("cut {from} to {to}{}", if is_one_way { "" } else { " and back" })
     }
@@ -179,7 +179,7 @@ impl Nemesis {
         for other in others {
             for (from, to) in [(id, other), (other, id)] {
                 self.link(from, to).cut();
-                self.due.push((self.world.now() + wait, Mend::Mend(from, to)));
+                self.due.push((self.world.now() + wait, Mend::Link(from, to)));
             }
         }
         format!("isolate {id}{} for {wait:?}", if with_clients { " from clients too" } else { "" })

@@ -5,7 +5,9 @@ use ottla_config::BrokerConfig;
 use ottla_env::memory::SeededRng;
 
 pub const TOPIC: &str = "t";
-pub const NODES: usize = 3;
+const NODES: usize = 3;
+/// One history in ten has so many.
+const NODES_MANY: usize = 5;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
@@ -13,6 +15,7 @@ pub struct Options {
     pub partitions: i32,
     pub producers: usize,
     pub readers: usize,
+    pub committers: usize,
     /// Every acknowledgement waits for the device: any number of machines may lose power at once.
     pub is_synced: bool,
     pub session_ms: u64,
@@ -27,16 +30,21 @@ impl Options {
     pub fn draw(rng: &SeededRng) -> Options {
         let one_of = |choices: &[u64]| choices[rng.below(choices.len() as u64) as usize];
         Options {
-            nodes: NODES,
+            nodes: if rng.chance(100) { NODES_MANY } else { NODES },
             partitions: 1 + rng.below(3) as i32,
             producers: 1 + rng.below(3) as usize,
             readers: 1 + rng.below(2) as usize,
+            committers: rng.below(3) as usize,
             is_synced: rng.chance(300),
             session_ms: one_of(&[1_500, 3_000, 9_000]),
             lag_ms: one_of(&[500, 2_000, 10_000]),
             seconds: 8 + rng.below(10),
             calm_ms: one_of(&[300, 800, 2_500]),
         }
+    }
+
+    pub fn clients(&self) -> usize {
+        self.producers + self.readers + self.committers
     }
 
     pub fn config(&self, id: usize) -> BrokerConfig {

@@ -1,5 +1,8 @@
 //! Whose turn it is: what is ready on each host, and which of it the seed takes next.
 //! Shell: the lock around a queue a host.
+//!
+//! What became ready in one turn stands in the queue by its number, not in the order in which it was woken: a channel that
+//! wakes all who wait may do so in an order that it draws (tokio's `watch` does), and a map with a random hash as well.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -14,7 +17,7 @@ use crate::memory::SeededRng;
 /// In so many of a thousand turns it is not the one that has waited longest.
 const OUT_OF_ORDER: u64 = 300;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Turn {
     Task(u64),
     /// As `Task`, for one whose device has done its part.
@@ -28,12 +31,14 @@ pub(super) struct Ready(Mutex<State>);
 #[derive(Default)]
 struct State {
     queues: BTreeMap<HostId, VecDeque<Turn>>,
+    /// What became ready since the last turn was chosen.
+    fresh: Vec<(HostId, Turn)>,
     paused: BTreeSet<HostId>,
 }
 
 impl Ready {
     pub fn push(&self, host: HostId, turn: Turn) {
-        self.0.lock().queues.entry(host).or_default().push_back(turn);
+        self.0.lock().fresh.push((host, turn));
     }
 
     pub fn set_paused(&self, host: HostId, is_paused: bool) {
@@ -47,13 +52,18 @@ impl Ready {
     pub fn forget(&self, host: HostId) {
         let mut state = self.0.lock();
         state.queues.remove(&host);
+        state.fresh.retain(|(of, _)| *of != host);
         state.paused.remove(&host);
     }
 
     /// The next turn; `None` where nothing is ready.
     pub fn take(&self, rng: &SeededRng) -> Option<(HostId, Turn)> {
         let mut state = self.0.lock();
-        let State { queues, paused } = &mut *state;
+        let State { queues, fresh, paused } = &mut *state;
+        fresh.sort_unstable();
+        for (host, turn) in fresh.drain(..) {
+            queues.entry(host).or_default().push_back(turn);
+        }
         let is_open = |host: &HostId, queue: &VecDeque<Turn>| !queue.is_empty() && !paused.contains(host);
         let open = queues.iter().filter(|(host, queue)| is_open(host, queue)).count();
         if open == 0 {
