@@ -69,8 +69,33 @@ pub fn play(seed: u64) -> Outcome {
     play_kept(seed, false).0
 }
 
+/// Two runs of a seed were not the same: plays it twice again, and tells at which turn they part.
+pub fn panic_where_two_runs_part(seed: u64) -> ! {
+    let (one, other) = (play_kept(seed, true), play_kept(seed, true));
+    let (turns, others) = (one.1, other.1);
+    let place = turns.iter().zip(&others).position(|(turn, other)| turn != other);
+    let place = place.unwrap_or(turns.len().min(others.len()));
+    let around = |turns: &[Kept]| {
+        let until = turns.len().min(place + 3);
+        turns[place.saturating_sub(12)..until]
+            .iter()
+            .map(|(_, at, name)| format!("  {at:?} {name}\n"))
+            .collect::<String>()
+    };
+    panic!(
+        "seed {seed} does not repeat: turns part at {place}:\n{}and\n{}{:?}\n{:?}",
+        around(&turns),
+        around(&others),
+        one.0,
+        other.0
+    );
+}
+
+/// A turn that was kept: the hash up to it, when and whose it was.
+type Kept = (u64, Duration, &'static str);
+
 /// The same, with each turn if they are wanted.
-pub fn play_kept(seed: u64, keeps: bool) -> (Outcome, Vec<(u64, Duration, &'static str)>) {
+fn play_kept(seed: u64, keeps: bool) -> (Outcome, Vec<Kept>) {
     tell_seed_on_abort(seed);
     let mut history = History::new(seed);
     if keeps {

@@ -18,4 +18,4 @@ mod options;
 mod producer;
 mod reader;
 
-pub use history::{Outcome, play, play_kept};
+pub use history::{Outcome, panic_where_two_runs_part, play};
