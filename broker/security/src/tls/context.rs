@@ -257,6 +257,11 @@ impl ClientTls {
         Ok(ClientTls { config: Arc::new(config) })
     }
 
+    /// For who has a stream of another kind.
+    pub fn config(&self) -> &Arc<ClientConfig> {
+        &self.config
+    }
+
     /// Wraps a stream that was dialled to `host`; nothing has been said on it yet.
     pub fn connect(&self, stream: Box<dyn Stream>, host: &str) -> Result<TlsStream, rustls::Error> {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
