@@ -2,6 +2,7 @@
 //! Shell over the client and the clock; which of them hang is decided by a plain function.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use ottla_env::Clock;
 use ottla_env::real::RealClock;
@@ -92,6 +93,8 @@ const TRANSACTION_KEY: i8 = 1;
 /// Kafka's version of the transactions that this marker ends: whoever writes it knows of no newer one.
 const OLD_TRANSACTIONS: i8 = 0;
 const MINUTE_MS: i64 = 60_000;
+/// Before a coordinator that is not there yet is asked for again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 fn connect(options: &Options) -> Result<Client, Failure> {
     if !options.has("bootstrap-server") {
@@ -160,11 +163,21 @@ fn coordinator(client: &mut Client, terminal: &mut Terminal<'_>, id: &str) -> Re
     let request = FindCoordinatorRequest::default()
         .with_key_type(TRANSACTION_KEY)
         .with_coordinator_keys(vec![admin::text(id)]);
-    let response = client.any(terminal, "findCoordinator", &request)?;
-    let found = response.coordinators.first();
-    let code = found.map_or(response.error_code, |found| found.error_code);
-    Exception::check(code, found.and_then(|found| found.error_message.as_deref()))?;
-    Ok(found.map_or(-1, |found| found.node_id.0))
+    let deadline = Instant::now() + client.settings().api_timeout;
+    loop {
+        let response = client.any(terminal, "findCoordinator", &request)?;
+        let found = response.coordinators.first();
+        let code = found.map_or(response.error_code, |found| found.error_code);
+        let is_coming = [ErrorCode::CoordinatorNotAvailable, ErrorCode::CoordinatorLoadInProgress]
+            .iter()
+            .any(|error| error.code() == code);
+        if is_coming && Instant::now() < deadline {
+            std::thread::sleep(PAUSE);
+            continue;
+        }
+        Exception::check(code, found.and_then(|found| found.error_message.as_deref()))?;
+        return Ok(found.map_or(-1, |found| found.node_id.0));
+    }
 }
 
 fn describe(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
