@@ -1,6 +1,7 @@
 //! A node that is dialled when it is needed, and again when it was lost.
 //! Shell. The state is one of three: idle (perhaps resting after a failure), dialling, open.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use ottla_env::net::DialOptions;
@@ -18,7 +19,6 @@ use crate::handshake::secure_dialled;
 
 /// Connections in a row that the other node has closed without a word, before this is told.
 const SILENT_ENDS_MAX: u32 = 20;
-const ENDED: &str = "it ended before the nodes had introduced themselves";
 
 /// Another node, by its address. Dropping the last clone closes its connection.
 #[derive(Clone)]
@@ -176,12 +176,14 @@ async fn open(
     if !settings.agrees_on_versions && settings.login.is_none() {
         return Ok((link, task));
     }
-    let link = tokio::select! {
+    let mut introduced = pin!(introduce(env, link.clone(), settings));
+    let introduced = tokio::select! {
         biased;
-        agreed = introduce(env, link.clone(), settings) => agreed,
-        () = &mut task => Err(CallError::Lost(ENDED.to_owned())),
+        introduced = &mut introduced => introduced,
+        // What the other node said last, it said before it closed: a refusal has its reason there.
+        () = &mut task => introduced.await,
     };
-    match link {
+    match introduced {
         Ok(link) => Ok((link, task)),
         Err(error @ CallError::Lost(_)) => {
             // Nodes that start or stop close connections too.
