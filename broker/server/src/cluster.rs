@@ -4,15 +4,17 @@
 use std::sync::Arc;
 
 use ottla_api::context::ClusterLinks;
-use ottla_api::peers::{self, Controllers, Forward, ImageNodes, Reached, ToController};
+use ottla_api::peers::{self, Controllers, Forward, ImageNodes, Presence, Reached, ToController};
 use ottla_config::{BrokerConfig, ConfigError, Listener, NodeLogin};
 use ottla_env::Env;
 use ottla_metadata::{ControllerChannel, Metadata, Quorum, Voter};
 use ottla_model::BrokerId;
+use ottla_model::limits::METADATA_ANSWERS_PARKED_MAX;
 use ottla_network::outgoing::{PeerLogin, PeerSettings};
 use ottla_security::Secret;
 use ottla_security::sasl::SaslMechanism;
 use ottla_security::tls::ClientTls;
+use tokio::sync::Semaphore;
 
 /// What makes a node of several out of a broker.
 pub struct ClusterOpening {
@@ -75,6 +77,8 @@ pub struct Links {
     pub cluster: Option<ClusterLinks>,
     /// To be told of images behind every room.
     pub reached: Option<Arc<Reached>>,
+    /// The other brokers at their addresses.
+    pub nodes: Option<Arc<ImageNodes>>,
 }
 
 pub fn links(
@@ -84,7 +88,7 @@ pub fn links(
     cluster: Option<ClusterOpening>,
 ) -> Links {
     let Some(ClusterOpening { quorum, settings }) = cluster else {
-        return Links { controller: metadata.clone(), cluster: None, reached: None };
+        return Links { controller: metadata.clone(), cluster: None, reached: None, nodes: None };
     };
     let node_id = BrokerId(config.node_id);
     let controllers = Arc::new(Controllers::new(
@@ -98,6 +102,14 @@ pub fn links(
     let forward = Arc::new(Forward::new(env.clone(), controllers.clone(), reached.clone()));
     let listener = config.inter_broker_listener().map(|listener| listener.name.clone()).unwrap_or_default();
     let nodes = Arc::new(ImageNodes::new(env.clone(), metadata.clone(), listener, settings.brokers));
+    let presence = Arc::new(Presence::new(env.clock.clone(), node_id));
     let controller = Arc::new(ToController::new(controllers, metadata.clone(), forward.clone()));
-    Links { controller, cluster: Some(ClusterLinks { forward, nodes }), reached: Some(reached) }
+    let links = ClusterLinks {
+        forward,
+        nodes: nodes.clone(),
+        presence,
+        reached: reached.clone(),
+        parked_metadata: Arc::new(Semaphore::new(METADATA_ANSWERS_PARKED_MAX)),
+    };
+    Links { controller, cluster: Some(links), reached: Some(reached), nodes: Some(nodes) }
 }

@@ -4,9 +4,9 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use ottla_env::net::DialOptions;
+use ottla_env::net::{DialOptions, Stream};
 use ottla_env::tasks::TaskHandle;
-use ottla_env::{Env, Monotonic};
+use ottla_env::{BoxFuture, Env, Monotonic};
 use ottla_protocol::Request;
 use ottla_security::sasl::RANDOM_BYTES;
 use parking_lot::Mutex;
@@ -154,6 +154,17 @@ async fn introduce(env: &Env, link: Link, settings: &PeerSettings) -> Result<Lin
     Ok(link)
 }
 
+/// As a peer does it, over a stream that was dialled. The future must run beside the link, and ends with it.
+pub async fn introduce_over(
+    env: &Env,
+    stream: Box<dyn Stream>,
+    host: &str,
+    settings: &PeerSettings,
+) -> Result<(Link, BoxFuture<'static, ()>), CallError> {
+    let (link, task) = open_over(env, stream, host, settings).await.map_err(|failed| failed.error)?;
+    Ok((link, Box::pin(task)))
+}
+
 /// Dials, agrees on versions and logs in. The link's task runs only as long as this is polled, and is handed on
 /// with it.
 async fn open(
@@ -164,6 +175,15 @@ async fn open(
 ) -> Result<(Link, super::link::LinkTask), Failed> {
     let options = DialOptions { buffers: settings.buffers, silence_max: settings.silence_max };
     let stream = env.net.dial(host, port, options).await.map_err(|error| Failed::away(&error))?;
+    open_over(env, stream, host, settings).await
+}
+
+async fn open_over(
+    env: &Env,
+    stream: Box<dyn Stream>,
+    host: &str,
+    settings: &PeerSettings,
+) -> Result<(Link, super::link::LinkTask), Failed> {
     let stream = match &settings.tls {
         None => stream,
         Some(tls) => {
