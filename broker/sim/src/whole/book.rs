@@ -18,8 +18,9 @@ pub struct Book {
     read: BTreeMap<(Place, i64), u64>,
     offset_of: BTreeMap<u64, (Place, i64)>,
     last_ack: BTreeMap<Place, Duration>,
-    /// Commits of offsets that were acknowledged.
+    /// Commits of offsets that were acknowledged, and when the last of each client was.
     committed: usize,
+    last_commit: BTreeMap<usize, Duration>,
 }
 
 impl Book {
@@ -69,8 +70,13 @@ impl Book {
         self.last_ack.get(&place).is_some_and(|last| *last > moment)
     }
 
-    pub fn on_committed(&mut self) {
+    pub fn on_committed(&mut self, now: Duration, client: usize) {
         self.committed += 1;
+        self.last_commit.insert(client, now);
+    }
+
+    pub fn is_committed_since(&self, client: usize, moment: Duration) -> bool {
+        self.last_commit.get(&client).is_some_and(|last| *last > moment)
     }
 
     pub fn committed_count(&self) -> usize {

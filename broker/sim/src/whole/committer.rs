@@ -86,7 +86,8 @@ impl Committer {
             Ok(ErrorCode::None) => {
                 self.acked = value;
                 self.unknown.remove(&value);
-                self.client.book.lock().on_committed();
+                let now = self.client.env.clock.monotonic().0;
+                self.client.book.lock().on_committed(now, self.client.number);
             }
             Ok(code) => {
                 assert!(is_retriable(code), "a commit is refused: {code}");

@@ -313,7 +313,10 @@ impl History {
         self.until(SERVES_WITHIN, "after all was mended everything serves", |history| {
             let book = history.book.lock();
             let is_acked = |place| book.is_acked_since(place, begun);
-            history.is_complete() && (0..history.options.partitions).all(is_acked)
+            let is_committed = |client| book.is_committed_since(client, begun);
+            history.is_complete()
+                && (0..history.options.partitions).all(is_acked)
+                && history.options.committers().all(is_committed)
         });
         self.healed_ms = (self.world.now() - begun).as_millis();
     }

@@ -47,6 +47,11 @@ impl Options {
         self.producers + self.readers + self.committers
     }
 
+    /// The numbers of the clients that commit offsets.
+    pub fn committers(&self) -> std::ops::Range<usize> {
+        self.producers + self.readers..self.clients()
+    }
+
     pub fn config(&self, id: usize) -> BrokerConfig {
         let voters: Vec<String> = (1..=self.nodes).map(|id| format!("{id}@10.0.0.{id}:9093")).collect();
         let durability = if self.is_synced { "fsync" } else { "survive-one" };
