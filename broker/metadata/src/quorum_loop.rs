@@ -66,6 +66,8 @@ pub(crate) struct QuorumLoop {
     kept: Kept,
     leadership: Leadership,
     controller: Option<ActiveController>,
+    /// This node stops: it decides nothing any more, even where nobody has taken over yet.
+    is_leaving: bool,
     pending: VecDeque<Pending>,
     inputs: Sender<Input>,
     heard: Arc<HeardQueue>,
@@ -144,6 +146,7 @@ impl QuorumLoop {
             kept: Kept { commit_offset, bytes_since_snapshot: 0, inputs: inputs.clone() },
             leadership,
             controller: None,
+            is_leaving: false,
             pending: VecDeque::new(),
             inputs,
             heard: Arc::default(),
@@ -194,13 +197,13 @@ impl QuorumLoop {
 
     /// Another voter is to lead before this one goes. It is waited for a moment, no longer.
     fn hand_over(&mut self, events: &mut Receiver<Event>) {
+        self.is_leaving = true;
         self.resign();
         drop(self.inputs.blocking_send(Input::HandOver));
         let deadline = self.env.clock.monotonic().after(HAND_OVER_MAX);
         while self.leadership.leader == Some(self.node_id) && self.env.clock.monotonic() < deadline {
             // Time alone wakes it, too.
             let Some(event) = events.blocking_recv() else { break };
-            self.controller = None;
             self.run_round(std::iter::once(event));
         }
     }
@@ -364,7 +367,8 @@ impl QuorumLoop {
         let committed = self.publisher.committed();
         let image = &committed.image;
         let is_begun = image.controller_id() == self.node_id && image.leader_epoch() == self.leadership.epoch;
-        if self.controller.is_some() || self.leadership.leader != Some(self.node_id) || !is_begun {
+        let leads = self.leadership.leader == Some(self.node_id) && !self.is_leaving;
+        if self.controller.is_some() || !leads || !is_begun {
             return;
         }
         let now = Now { wall_ms: self.env.clock.wall_ms(), monotonic: self.env.clock.monotonic() };
