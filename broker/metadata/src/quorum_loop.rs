@@ -22,6 +22,7 @@ use tokio::sync::watch;
 
 use crate::active_controller::{ActiveController, Answer, Proposal};
 use crate::batch::{Entry, decode_batch};
+use crate::controller::election_log::Elections;
 use crate::controller::{Now, Rules};
 use crate::image::Image;
 use crate::metadata::{MetadataOptions, OpenError};
@@ -236,8 +237,19 @@ impl QuorumLoop {
                 (Event::Decide(decide), None) => (decide(None).answer)(Ok(())),
             }
         }
+        let elections = self.controller.as_mut().map(ActiveController::take_elections).unwrap_or_default();
         self.propose(answers);
+        self.tell_elections(&elections);
         is_stopping
+    }
+
+    /// One line a decision, however many leaders it elects.
+    fn tell_elections(&self, elections: &[Elections]) {
+        for elected in elections {
+            tracing::info!("{}", elected.line());
+            let count = (elected.elected + elected.leaderless) as u64;
+            *self.shared.elections.lock().entry(elected.reason).or_default() += count;
+        }
     }
 
     /// What was decided goes to the quorum; who waits for it is answered when it is committed. An answer without records
