@@ -6,6 +6,7 @@ pub mod adopt;
 pub mod cleaner_metrics;
 pub mod client_figures;
 pub mod cluster;
+pub mod cluster_figures;
 pub mod controller_listeners;
 pub mod detection;
 pub mod figures;
