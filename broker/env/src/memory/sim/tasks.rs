@@ -20,7 +20,7 @@ use crate::BoxFuture;
 use crate::tasks::{TaskHandle, Tasks, ThreadHandle, Worker};
 
 /// Threads that sleep on a lock between rounds.
-const LEFT_OUT: [&str; 1] = ["log-cleaner"];
+const LEFT_OUT: [&str; 2] = ["log-cleaner", "log-mover"];
 /// Machines whose turns begin with what a device does.
 const OF_DEVICES: [&str; 1] = ["metadata-writer"];
 /// How long a device takes where nobody says it.
