@@ -262,9 +262,9 @@ impl ClientTls {
         self.config.store(next.config.load_full());
     }
 
-    /// For who has a stream of another kind.
-    pub fn config(&self) -> &Arc<ClientConfig> {
-        &self.config
+    /// What is dialled with now, for who has a stream of another kind.
+    pub fn config(&self) -> Arc<ClientConfig> {
+        self.config.load_full()
     }
 
     /// Wraps a stream that was dialled to `host`; nothing has been said on it yet.
