@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_api::metrics::ApiMetrics;
+use ottla_api::peers::ImageNodes;
 use ottla_api::quotas::QuotaListener;
 use ottla_api::{Broker, Rooms as ApiRooms};
 use ottla_config::{BrokerConfig, ConfigMap, ConsumerGroupConfig, DynamicBrokerConfig};
@@ -70,6 +71,8 @@ pub struct Rooms {
     pub producer_ids: Arc<Ids>,
     pub telemetry: Arc<ClientTelemetry>,
     pub quotas: Arc<ClientQuotas>,
+    /// The other brokers, on a node of several.
+    pub nodes: Option<Arc<ImageNodes>>,
     /// What the handlers see.
     pub broker: Arc<Broker>,
 }
@@ -98,7 +101,8 @@ impl Rooms {
             error.to_string()
         })?;
         let broker_epoch = BrokerEpoch::default();
-        let Links { controller, cluster, reached } = cluster::links(env, config, &metadata, opening.cluster);
+        let Links { controller, cluster, reached, nodes } =
+            cluster::links(env, config, &metadata, opening.cluster);
         let dynamic_config = Arc::new(DynamicBrokerConfig::new(config.clone()));
         metadata.subscribe(dynamic_config.clone());
         let metrics = Arc::new(ReplicaMetrics::new(registry).map_err(failed)?);
@@ -206,6 +210,7 @@ impl Rooms {
             producer_ids,
             telemetry,
             quotas,
+            nodes,
             broker,
         })
     }

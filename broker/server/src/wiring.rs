@@ -82,7 +82,7 @@ pub async fn start(
     let (logs, recovery) = LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config))
         .map_err(|error| error.to_string())?;
     let is_new = !identity::has_cluster(&env, &dirs);
-    let (identity, cluster) = founding::find(&env, &config, &dirs, controller.as_ref()).await?;
+    let (identity, cluster) = founding::find(&env, &config, &dirs, controller.as_ref(), &tls).await?;
     let registration = settings::registration(&env, &config, &identity);
     let rooms = Rooms::open(Opening {
         env: &env,
@@ -145,7 +145,7 @@ pub async fn start(
     rooms.metadata.subscribe(Arc::new(rates));
     rooms.config.follow(move |config| tls.follow(config));
     let membership = config.has_peers().then(|| {
-        Membership::begin(&Member {
+        let member = Member {
             env: &env,
             config: &config,
             cluster_id: &identity.cluster_id,
@@ -153,7 +153,8 @@ pub async fn start(
             features: &features,
             logs: &logs,
             rooms: &rooms,
-        })
+        };
+        Membership::begin(&member, Box::new(network.closer()))
     });
     if let Some(membership) = &membership {
         membership.until_serving().await?;
