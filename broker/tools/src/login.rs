@@ -91,7 +91,7 @@ impl Login {
     pub fn protect(&self, socket: TcpStream, host: &str) -> io::Result<Wire> {
         let Some(tls) = &self.tls else { return Ok(Wire::Plain(socket)) };
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        let connection = ClientConnection::new(Arc::clone(tls.config()), name).map_err(io::Error::other)?;
+        let connection = ClientConnection::new(tls.config(), name).map_err(io::Error::other)?;
         let mut stream = StreamOwned::new(connection, socket);
         // A handshake that fails is told of before the first request.
         while stream.conn.is_handshaking() {

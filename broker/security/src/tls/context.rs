@@ -263,8 +263,8 @@ impl ClientTls {
     }
 
     /// For who has a stream of another kind.
-    pub fn config(&self) -> &Arc<ClientConfig> {
-        &self.config
+    pub fn config(&self) -> Arc<ClientConfig> {
+        self.config.load_full()
     }
 
     /// Wraps a stream that was dialled to `host`; nothing has been said on it yet.
