@@ -4,6 +4,7 @@
 mod args;
 mod cleaner_metrics;
 mod client_figures;
+mod cluster_figures;
 mod controller_listeners;
 mod figures;
 mod founding;

@@ -262,7 +262,7 @@ impl ClientTls {
         self.config.store(next.config.load_full());
     }
 
-    /// For who has a stream of another kind.
+    /// What is dialled with now, for who has a stream of another kind.
     pub fn config(&self) -> Arc<ClientConfig> {
         self.config.load_full()
     }
