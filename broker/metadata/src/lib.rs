@@ -4,7 +4,9 @@
 //!
 //! Reading order: `image`, `client_quotas`, `delta`, `replay`, `controller`, `metadata`, `metadata_loop`, `metadata_log`,
 //! `active_controller`, `publisher`, `recovery`, `inspect`, `damage`, `snapshot`, `store`, `upkeep`; `folder` reads what another
-//! process wrote. One voter of several: `quorum`, `raft`, `quorum_start`, `quorum_loop`.
+//! process wrote; `serve` is what observers are given, `voter_changes` what
+//! is answered about voters.
+//! A broker without a vote: `observer`, `observer_loop`. One voter of several: `quorum`, `raft`, `quorum_start`, `quorum_loop`.
 
 mod active_controller;
 mod batch;
@@ -26,6 +28,8 @@ mod metadata_log;
 mod metadata_loop;
 #[cfg(test)]
 mod metadata_tests;
+mod observer;
+mod observer_loop;
 mod publisher;
 #[cfg(test)]
 mod publisher_tests;
@@ -39,9 +43,13 @@ mod raft;
 mod records_of;
 mod recovery;
 mod replay;
+mod serve;
+#[cfg(test)]
+mod serve_tests;
 mod snapshot;
 mod store;
 mod upkeep;
+mod voter_changes;
 
 pub use broker_epoch::BrokerEpoch;
 pub use broker_lifecycle::{BrokerLifecycle, Step};
@@ -55,6 +63,7 @@ pub use folder::{FolderContents, FolderError, read_folder};
 pub use image::{ConfigResource, Image, Overrides, PartitionImage, Replicas, ResourceType, TopicImage};
 pub use metadata::{Metadata, MetadataOptions, OpenError, OperationError};
 pub use metadata_log::{CommitError, LogOpenError, metadata_partition};
+pub use observer::{Ask, Observed, Observer, Outcome};
 pub use quorum::{Leadership, Quorum, RaftTransport, Voter, VoterState};
 pub use raft::founding::found_cluster;
 pub use replay::Working;

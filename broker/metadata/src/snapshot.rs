@@ -130,11 +130,15 @@ pub fn verify(bytes: &[u8]) -> io::Result<()> {
 
 /// Reads a snapshot onto an empty image. A snapshot that is not whole is no snapshot.
 pub fn read(disk: &dyn Disk, folder: &Path, id: SnapshotId, empty: Image) -> io::Result<Image> {
-    let bytes = disk.read(&folder.join(id.file_name()))?;
+    replay(&disk.read(&folder.join(id.file_name()))?, id, empty)
+}
+
+/// The same of bytes that are here.
+pub fn replay(bytes: &[u8], id: SnapshotId, empty: Image) -> io::Result<Image> {
     let damaged = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     let mut working = Working::new(empty);
     let mut is_whole = false;
-    for view in batches(&bytes) {
+    for view in batches(bytes) {
         let view = view.map_err(|error| damaged(error.to_string()))?;
         view.verify_checksum().map_err(|error| damaged(error.to_string()))?;
         let mut on_entry = |entry: Entry, offset: Offset, epoch: LeaderEpoch| match entry {

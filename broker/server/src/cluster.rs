@@ -4,16 +4,32 @@
 use std::sync::Arc;
 
 use ottla_api::context::ClusterLinks;
-use ottla_api::peers::{self, Controllers, Forward, ImageNodes, Reached, ToController};
+use ottla_api::peers::{
+    self, ControllerNodes, Controllers, Forward, ImageNodes, Reached, ToController, observe,
+};
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
-use ottla_metadata::{ControllerChannel, Metadata, Quorum, Voter};
+use ottla_env::tasks::TaskHandle;
+use ottla_metadata::{ControllerChannel, Metadata, Observer, Quorum, Voter};
 use ottla_model::BrokerId;
 use ottla_network::outgoing::PeerSettings;
+use uuid::Uuid;
 
 /// What makes a node of several out of a broker.
-pub struct ClusterOpening {
-    pub quorum: Quorum,
+pub enum ClusterOpening {
+    /// It votes with the others.
+    Voter(Quorum),
+    /// It reads what the controllers have decided; the directory would hold its copy.
+    Observer { directory_id: Uuid },
+}
+
+impl ClusterOpening {
+    pub fn quorum(&self) -> Option<&Quorum> {
+        match self {
+            ClusterOpening::Voter(quorum) => Some(quorum),
+            ClusterOpening::Observer { .. } => None,
+        }
+    }
 }
 
 /// The voters that the configuration names.
@@ -37,6 +53,8 @@ pub struct Links {
     pub cluster: Option<ClusterLinks>,
     /// To be told of images behind every room.
     pub reached: Option<Arc<Reached>>,
+    /// Begins to read the controllers' log; on a broker without a vote.
+    pub observing: Option<Box<dyn FnOnce() -> TaskHandle>>,
 }
 
 pub fn links(
@@ -45,17 +63,28 @@ pub fn links(
     metadata: &Arc<Metadata>,
     cluster: Option<ClusterOpening>,
 ) -> Links {
-    let Some(ClusterOpening { quorum }) = cluster else {
-        return Links { controller: metadata.clone(), cluster: None, reached: None };
+    let Some(opening) = cluster else {
+        return Links { controller: metadata.clone(), cluster: None, reached: None, observing: None };
     };
     let settings = peer_settings(config);
     let node_id = BrokerId(config.node_id);
-    let controllers =
-        Arc::new(Controllers::new(env.clone(), node_id, metadata.clone(), &quorum.voters, &settings));
+    let others = Arc::new(ControllerNodes::new(env.clone(), node_id, &voters(config), &settings));
+    let controllers = Arc::new(Controllers::new(env.clone(), node_id, metadata.clone(), others.clone()));
+    let observing = match opening {
+        ClusterOpening::Voter(_) => None,
+        ClusterOpening::Observer { directory_id } => {
+            let cluster_id = metadata.image().cluster_id().to_owned();
+            let observer = Observer::new(node_id, directory_id, cluster_id);
+            let first = observe::peers_at(env, &config.controller_addresses(), &settings);
+            let (env, metadata) = (env.clone(), metadata.clone());
+            let begin = move || observe::observe(&env, observer, metadata, first, others);
+            Some(Box::new(begin) as Box<dyn FnOnce() -> TaskHandle>)
+        }
+    };
     let reached = Arc::<Reached>::default();
     let forward = Arc::new(Forward::new(env.clone(), controllers.clone(), reached.clone()));
     let listener = config.inter_broker_listener().map(|listener| listener.name.clone()).unwrap_or_default();
     let nodes = Arc::new(ImageNodes::new(env.clone(), metadata.clone(), listener, settings));
     let controller = Arc::new(ToController::new(controllers, metadata.clone(), forward.clone()));
-    Links { controller, cluster: Some(ClusterLinks { forward, nodes }), reached: Some(reached) }
+    Links { controller, cluster: Some(ClusterLinks { forward, nodes }), reached: Some(reached), observing }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_api::peers::{VoterEvents, VoterTransport};
+use ottla_api::peers::{VoterEvents, VoterTransport, observe};
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
 use ottla_metadata::{Metadata, Quorum, RaftTransport, found_cluster};
@@ -27,6 +27,19 @@ pub async fn find(
     controller: Option<&ControllerListeners>,
 ) -> Result<(Identity, Option<ClusterOpening>), String> {
     let known = Known::read(env, dirs, config)?;
+    if !config.is_controller() {
+        let found = match known.cluster_id {
+            Some(_) => None,
+            None => {
+                let controllers =
+                    observe::peers_at(env, &config.controller_addresses(), &peer_settings(config));
+                Some(observe::cluster_id_of(env, &controllers).await)
+            }
+        };
+        let identity = known.keep(env, found)?;
+        let directory_id = identity.directory_ids[0].0;
+        return Ok((identity, Some(ClusterOpening::Observer { directory_id })));
+    }
     let Some(controller) = controller.filter(|_| config.has_peers()) else {
         return Ok((known.keep(env, None)?, None));
     };
@@ -43,7 +56,7 @@ pub async fn find(
     };
     let identity = known.keep(env, found)?;
     let directory_id = identity.directory_ids[0].0;
-    Ok((identity, Some(ClusterOpening { quorum: Quorum { voters, directory_id, transport } })))
+    Ok((identity, Some(ClusterOpening::Voter(Quorum { voters, directory_id, transport }))))
 }
 
 /// Hears voters before there is a quorum.

@@ -13,9 +13,9 @@ use ottla_model::BrokerId;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use crate::detection;
 use crate::lifecycle::{Joining, Lifecycle};
 use crate::rooms::Rooms;
+use crate::{controller_registration, detection};
 
 /// Closed connections that wait to be looked after.
 const CLOSED_QUEUED_MAX: usize = 1024;
@@ -23,9 +23,10 @@ const CLOSED_QUEUED_MAX: usize = 1024;
 const HAND_OVER: Duration = Duration::from_secs(10);
 
 pub struct Membership {
-    lifecycle: Lifecycle,
-    /// Ends with this value. The lock makes it something that threads may share.
-    _detection: Mutex<TaskHandle>,
+    /// `None` on a node that is no broker.
+    lifecycle: Option<Lifecycle>,
+    /// They end with this value. The lock makes them something that threads may share.
+    _tasks: Mutex<Vec<TaskHandle>>,
 }
 
 /// What a node knows of itself when it begins to take part.
@@ -48,8 +49,14 @@ impl Membership {
         let listener =
             config.inter_broker_listener().map(|listener| listener.name.clone()).unwrap_or_default();
         let node_id = BrokerId(config.node_id);
-        let detection = detection::start(env, &rooms.metadata, node_id, &listener, closed);
-        let lifecycle = Lifecycle::start(Joining {
+        let mut tasks = Vec::new();
+        if config.is_controller() {
+            tasks.push(detection::start(env, &rooms.metadata, node_id, &listener, closed));
+            let (incarnation_id, controller) = (registration.incarnation_id, rooms.controller.clone());
+            let telling = controller_registration::start(env, config, features, incarnation_id, controller);
+            tasks.push(telling);
+        }
+        let joining = || Joining {
             env,
             config,
             cluster_id,
@@ -59,23 +66,26 @@ impl Membership {
             metadata: &rooms.metadata,
             controller: rooms.controller.clone(),
             broker_epoch: rooms.broker_epoch.clone(),
-        });
-        Membership { lifecycle, _detection: Mutex::new(detection) }
+        };
+        let lifecycle = config.is_broker().then(|| Lifecycle::start(joining()));
+        Membership { lifecycle, _tasks: Mutex::new(tasks) }
     }
 
     /// Waits until this broker serves.
     pub async fn until_serving(&self) -> Result<(), String> {
-        match self.lifecycle.until_serving().await {
+        let Some(lifecycle) = &self.lifecycle else { return Ok(()) };
+        match lifecycle.until_serving().await {
             true => Ok(()),
             false => Err("this broker could not register with a controller within \
-                          initial.broker.registration.timeout.ms: is a majority of controller.quorum.voters up?"
+                          initial.broker.registration.timeout.ms: is a majority of the controllers up?"
                 .to_owned()),
         }
     }
 
     /// Lets others lead what this broker leads.
     pub async fn leave(&self) {
-        if !self.lifecycle.stop(HAND_OVER).await {
+        let Some(lifecycle) = &self.lifecycle else { return };
+        if !lifecycle.stop(HAND_OVER).await {
             tracing::warn!("no controller let this broker go: others notice that it is gone");
         }
     }

@@ -76,11 +76,22 @@ async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -
     if arguments.announce {
         announce(broker.node_id());
     }
-    let signal = signals.next().await;
-    tracing::info!("{signal}: stopping");
+    let failure = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!("{signal}: stopping");
+            None
+        }
+        why = broker.failed() => Some(why),
+    };
     broker.stop(ANSWERS_WAIT).await;
-    tracing::info!("stopped cleanly");
-    Ok(())
+    match failure {
+        None => {
+            tracing::info!("stopped cleanly");
+            Ok(())
+        }
+        // Whoever starts it again sees that it did not end well.
+        Some(why) => Err(why),
+    }
 }
 
 /// Those of the command line and of the environment.

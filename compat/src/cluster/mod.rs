@@ -4,6 +4,7 @@
 
 mod audit;
 mod load;
+pub mod mixed;
 mod nodes;
 
 use std::sync::atomic::Ordering;
