@@ -16,13 +16,14 @@ use ottla_quota::ClientQuotas;
 use ottla_replica::ReplicaManager;
 use ottla_security::Authorizer;
 use ottla_telemetry::ClientTelemetry;
+use tokio::sync::Semaphore;
 
 use crate::auto_create::AutoCreate;
 use crate::broker_connections::BrokerConnections;
 use crate::fetch_session::FetchSessions;
 use crate::metrics::ApiMetrics;
 use crate::owned_tasks::OwnedTasks;
-use crate::peers::Forward;
+use crate::peers::{Forward, Presence, Reached};
 use crate::producer_ids::ProducerIds;
 use crate::streams::InternalTopics;
 use crate::write_order::WriteOrder;
@@ -77,6 +78,12 @@ pub struct ClusterLinks {
     pub forward: Arc<Forward>,
     /// The other brokers.
     pub nodes: Arc<dyn Nodes>,
+    /// Which of them are heard.
+    pub presence: Arc<Presence>,
+    /// How far this node's image is.
+    pub reached: Arc<Reached>,
+    /// Answers that wait until clients can be told of another leader.
+    pub parked_metadata: Arc<Semaphore>,
 }
 
 /// The rooms below, from which the broker is made.

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
-use ottla_protocol::header::RequestHeader;
+use ottla_protocol::header::{HeaderError, RequestHeader};
 use ottla_protocol::throttle::{ThrottlePlace, throttle_place};
 use ottla_protocol::versions;
+use ottla_security::AclOperation;
 
+use crate::access::Access;
 use crate::context::{Broker, ClusterLinks};
 use crate::fence::log_panic;
+use crate::peers::ping::{self, PingFrame};
 use crate::peers::{Forward, Forwarded, envelope};
 use crate::quotas::{Throttle, rest};
 use crate::request::{Handled, Refusal, Request, park};
@@ -32,10 +35,21 @@ impl Dispatch {
 
     fn route(&self, connection: &Arc<ConnectionInfo>, mut frame: Bytes) -> Handled {
         let frame_bytes = frame.len();
-        let header = RequestHeader::decode(&mut frame).map_err(|error| Refusal(error.to_string()))?;
+        let header = match RequestHeader::decode(&mut frame) {
+            Ok(header) => header,
+            Err(HeaderError::UnknownKey(ping::KEY)) => return self.on_ping(connection, frame),
+            Err(error) => return Err(Refusal(error.to_string())),
+        };
         let refuse = |what: &str| {
             Err(Refusal(format!("{what} (API key {}, version {})", header.api_key, header.api_version)))
         };
+        // But for ApiVersions, with which the other nodes' connections begin.
+        if self.endpoint == Endpoint::Broker
+            && self.broker.cluster.as_ref().is_some_and(|links| links.presence.is_cut_off())
+            && header.api_key != ApiKey::ApiVersions.to_i16()
+        {
+            return Ok(Admitted::Ready(Answer::Close("this node is cut off from its cluster")));
+        }
         let Some(api) = table::find(self.served, header.api_key) else {
             return refuse("this API is not served");
         };
@@ -60,6 +74,25 @@ impl Dispatch {
         match request.begin_time() {
             None => self.answer(api, request),
             Some(time) => self.answer(api, request).map(|admitted| time.go_on(admitted)),
+        }
+    }
+
+    /// Another node says that it lives. `frame` begins behind the key.
+    fn on_ping(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Handled {
+        let refuse = |why: &str| Err(Refusal(format!("a ping is refused: {why}")));
+        let Some(links) = &self.broker.cluster else { return refuse("nobody listens to pings here") };
+        if !Access::of_connection(&self.broker, connection).cluster(AclOperation::ClusterAction) {
+            return refuse("its sender may not act for the cluster");
+        }
+        let Some(PingFrame { correlation_id, ping }) = ping::decode(frame) else {
+            return refuse("it is none of ours");
+        };
+        links.presence.on_ping(&ping);
+        let mut answer = ResponseBuilder::with_capacity(4);
+        answer.buffer.extend_from_slice(&correlation_id.to_be_bytes());
+        match answer.finish() {
+            Some(answer) => Ok(Admitted::Ready(Answer::Respond(answer))),
+            None => unreachable!("four bytes are a frame"),
         }
     }
 

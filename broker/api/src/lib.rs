@@ -30,6 +30,7 @@ mod metadata_log;
 pub mod metrics;
 pub mod missing_answers;
 pub mod owned_tasks;
+mod parked_metadata;
 mod partition_answer;
 pub mod peers;
 pub mod producer_ids;

@@ -64,7 +64,8 @@ pub use quorum::QuorumVoter;
 pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synonym, Validation, Visibility};
 pub use sasl::{SaslListener, SaslMechanism, UnsecuredTokens};
 pub use settings::{
-    AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, Given, Origin, Reconfigurable,
+    AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, FailureDetection, Given, Origin,
+    Reconfigurable,
 };
 pub use topic::TopicConfig;
 pub use topic_config::{CleanupPolicy, CompressionType, ConfigSources, TimestampType};

@@ -79,6 +79,23 @@ impl FromValue for Durability {
     }
 }
 
+/// How nodes find out that another one is away (`ottla.failure.detection`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureDetection {
+    Pings,
+    Kafka,
+}
+
+impl FromValue for FailureDetection {
+    fn from_value(value: ConfigValue) -> Option<FailureDetection> {
+        match value.text()?.as_str() {
+            "pings" => Some(FailureDetection::Pings),
+            "kafka" => Some(FailureDetection::Kafka),
+            _ => None,
+        }
+    }
+}
+
 /// The keys of the authorizer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorizerSettings {

@@ -4,9 +4,9 @@
 //!
 //! Reading order: `image`, `client_quotas`, `delta`, `replay`, `controller`, `metadata`, `metadata_loop`, `metadata_log`,
 //! `active_controller`, `publisher`, `recovery`, `inspect`, `damage`, `snapshot`, `store`, `upkeep`; `folder` reads what another
-//! process wrote; `serve` is what observers are given, `voter_changes` what
-//! is answered about voters.
-//! A broker without a vote: `observer`, `observer_loop`. One voter of several: `quorum`, `raft`, `quorum_start`, `quorum_loop`.
+//! process wrote; `serve` is what observers are given, `voter_changes` what is answered about voters. Of several nodes:
+//! `detector` (who is heard). A broker without a vote: `observer`, `observer_loop`. One voter of several: `quorum`, `raft`,
+//! `quorum_start`, `quorum_loop`.
 
 mod active_controller;
 mod batch;
@@ -19,6 +19,7 @@ mod damage;
 #[cfg(test)]
 mod damage_tests;
 pub mod delta;
+pub mod detector;
 mod dynamic_config;
 mod folder;
 pub mod image;

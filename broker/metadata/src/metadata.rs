@@ -41,6 +41,7 @@ use crate::controller::{
 };
 use crate::controller_channel::Reached;
 use crate::delta::{Delta, ImageListener};
+use crate::detector::SILENCE_MIN;
 use crate::image::Image;
 use crate::metadata_log::{CommitError, LogOpenError};
 use crate::metadata_loop::{Event, MetadataLoop};
@@ -347,6 +348,25 @@ impl Metadata {
         .await
     }
 
+    /// No node hears a broker: it is fenced, unless it beat lately. Says whether it was, when that is committed; an error
+    /// where the controller is elsewhere.
+    pub async fn on_broker_silent(&self, id: BrokerId, epoch: i64) -> Result<bool, OperationError> {
+        let shared = self.shared.clone();
+        self.decide(move |Deciding { image, rules, liveness, now, .. }| {
+            // What came and waits to be decided counts (KAFKA-15019).
+            if let Some((epoch, heard)) = shared.contacts.lock().get(&id) {
+                liveness.on_contact(id, *epoch, *heard);
+            }
+            let mut records = Vec::new();
+            if liveness.on_silence(id, epoch, now.monotonic, SILENCE_MIN) {
+                fencing::fence(image, rules, id, &mut records);
+            }
+            let is_fenced = !records.is_empty();
+            Ok(Decision { records, response: is_fenced })
+        })
+        .await
+    }
+
     /// Takes a broker off the list of those that are registered.
     pub async fn unregister_broker(
         &self,
@@ -533,8 +553,8 @@ impl Metadata {
         &self,
         request: AlterPartitionReassignmentsRequest,
     ) -> Result<AlterPartitionReassignmentsResponse, OperationError> {
-        self.decide(move |Deciding { image, .. }| {
-            Ok(reassignments::decide_alter_partition_reassignments(image, &request))
+        self.decide(move |Deciding { image, rules, .. }| {
+            Ok(reassignments::decide_alter_partition_reassignments(image, rules, &request))
         })
         .await
     }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use ottla_api::context::ClusterLinks;
 use ottla_api::peers::{
-    self, ControllerNodes, Controllers, Forward, ImageNodes, Reached, ToController, observe,
+    self, ControllerNodes, Controllers, Forward, ImageNodes, Presence, Reached, ToController, observe,
 };
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
 use ottla_env::tasks::TaskHandle;
 use ottla_metadata::{ControllerChannel, Metadata, Observer, Quorum, Voter};
 use ottla_model::BrokerId;
+use ottla_model::limits::METADATA_ANSWERS_PARKED_MAX;
 use ottla_network::outgoing::PeerSettings;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 /// What makes a node of several out of a broker.
@@ -55,6 +57,8 @@ pub struct Links {
     pub reached: Option<Arc<Reached>>,
     /// Begins to read the controllers' log; on a broker without a vote.
     pub observing: Option<Box<dyn FnOnce() -> TaskHandle>>,
+    /// The other brokers at their addresses.
+    pub nodes: Option<Arc<ImageNodes>>,
 }
 
 pub fn links(
@@ -64,7 +68,8 @@ pub fn links(
     cluster: Option<ClusterOpening>,
 ) -> Links {
     let Some(opening) = cluster else {
-        return Links { controller: metadata.clone(), cluster: None, reached: None, observing: None };
+        let (cluster, reached, nodes, observing) = (None, None, None, None);
+        return Links { controller: metadata.clone(), cluster, reached, nodes, observing };
     };
     let settings = peer_settings(config);
     let node_id = BrokerId(config.node_id);
@@ -85,6 +90,14 @@ pub fn links(
     let forward = Arc::new(Forward::new(env.clone(), controllers.clone(), reached.clone()));
     let listener = config.inter_broker_listener().map(|listener| listener.name.clone()).unwrap_or_default();
     let nodes = Arc::new(ImageNodes::new(env.clone(), metadata.clone(), listener, settings));
+    let presence = Arc::new(Presence::new(env.clock.clone(), node_id));
     let controller = Arc::new(ToController::new(controllers, metadata.clone(), forward.clone()));
-    Links { controller, cluster: Some(ClusterLinks { forward, nodes }), reached: Some(reached), observing }
+    let links = ClusterLinks {
+        forward,
+        nodes: nodes.clone(),
+        presence,
+        reached: reached.clone(),
+        parked_metadata: Arc::new(Semaphore::new(METADATA_ANSWERS_PARKED_MAX)),
+    };
+    Links { controller, cluster: Some(links), reached: Some(reached), nodes: Some(nodes), observing }
 }

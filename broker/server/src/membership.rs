@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_config::BrokerConfig;
+use ottla_api::peers::Watch;
+use ottla_config::{BrokerConfig, FailureDetection};
 use ottla_env::Env;
 use ottla_env::tasks::TaskHandle;
 use ottla_log::LogManager;
@@ -13,12 +14,15 @@ use ottla_model::BrokerId;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
+use crate::detection::{self, CloseClients, Events};
 use crate::lifecycle::{Joining, Lifecycle};
 use crate::rooms::Rooms;
-use crate::{controller_registration, detection};
+use crate::{cluster, controller_registration};
 
 /// Closed connections that wait to be looked after.
 const CLOSED_QUEUED_MAX: usize = 1024;
+/// What the watch finds and nobody has acted on; it is found again.
+const FOUND_QUEUED_MAX: usize = 64;
 /// How long a stop waits until all that this broker leads is led elsewhere.
 const HAND_OVER: Duration = Duration::from_secs(10);
 
@@ -42,19 +46,31 @@ pub struct Member<'a> {
 
 impl Membership {
     /// Begins to register. The listeners are there: whoever is told of this broker finds it.
-    pub fn begin(member: &Member<'_>) -> Membership {
+    pub fn begin(member: &Member<'_>, close_clients: CloseClients) -> Membership {
         let Member { env, config, cluster_id, registration, features, logs, rooms } = *member;
+        let links = rooms.broker.cluster.as_ref().zip(rooms.nodes.as_ref());
+        let Some((links, nodes)) = links else { unreachable!("a node of several has ways to the others") };
         let (tell, closed) = mpsc::channel(CLOSED_QUEUED_MAX);
+        let (finds, found) = mpsc::channel(FOUND_QUEUED_MAX);
         rooms.broker.broker_connections.follow(tell);
         let listener =
             config.inter_broker_listener().map(|listener| listener.name.clone()).unwrap_or_default();
         let node_id = BrokerId(config.node_id);
-        let mut tasks = Vec::new();
+        let watch = (config.failure_detection == FailureDetection::Pings).then(|| Watch {
+            env: env.clone(),
+            node_id,
+            metadata: rooms.metadata.clone(),
+            nodes: nodes.clone(),
+            presence: links.presence.clone(),
+            voters: cluster::voters(config),
+            found: finds,
+        });
+        let events = Events { closed, found, presence: links.presence.clone(), close_clients };
+        let detection = detection::start(env, &rooms.metadata, node_id, &listener, events);
+        let mut tasks: Vec<TaskHandle> = watch.map(Watch::start).into_iter().chain([detection]).collect();
         if config.is_controller() {
-            tasks.push(detection::start(env, &rooms.metadata, node_id, &listener, closed));
             let (incarnation_id, controller) = (registration.incarnation_id, rooms.controller.clone());
-            let telling = controller_registration::start(env, config, features, incarnation_id, controller);
-            tasks.push(telling);
+            tasks.push(controller_registration::start(env, config, features, incarnation_id, controller));
         }
         let joining = || Joining {
             env,

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_api::metrics::ApiMetrics;
+use ottla_api::peers::ImageNodes;
 use ottla_api::quotas::QuotaListener;
 use ottla_api::{Broker, Rooms as ApiRooms};
 use ottla_config::{BrokerConfig, ConfigMap, ConsumerGroupConfig, DynamicBrokerConfig};
@@ -71,6 +72,8 @@ pub struct Rooms {
     pub producer_ids: Arc<Ids>,
     pub telemetry: Arc<ClientTelemetry>,
     pub quotas: Arc<ClientQuotas>,
+    /// The other brokers, on a node of several.
+    pub nodes: Option<Arc<ImageNodes>>,
     /// What the handlers see.
     pub broker: Arc<Broker>,
     /// On a broker without a vote: ends with this value. The lock makes it something that threads may share.
@@ -102,7 +105,7 @@ impl Rooms {
             error.to_string()
         })?;
         let broker_epoch = BrokerEpoch::default();
-        let Links { controller, cluster, reached, observing } =
+        let Links { controller, cluster, reached, nodes, observing } =
             cluster::links(env, config, &metadata, opening.cluster);
         let dynamic_config = Arc::new(DynamicBrokerConfig::new(config.clone()));
         metadata.subscribe(dynamic_config.clone());
@@ -212,6 +215,7 @@ impl Rooms {
             producer_ids,
             telemetry,
             quotas,
+            nodes,
             broker,
             _observing: observing,
         })

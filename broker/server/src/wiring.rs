@@ -145,7 +145,7 @@ pub async fn start(
     rooms.metadata.subscribe(Arc::new(rates));
     rooms.config.follow(move |config| tls.follow(config));
     let membership = config.has_peers().then(|| {
-        Membership::begin(&Member {
+        let member = Member {
             env: &env,
             config: &config,
             cluster_id: &identity.cluster_id,
@@ -153,7 +153,8 @@ pub async fn start(
             features: &features,
             logs: &logs,
             rooms: &rooms,
-        })
+        };
+        Membership::begin(&member, Box::new(network.closer()))
     });
     if let Some(membership) = &membership {
         tokio::select! {

@@ -100,6 +100,18 @@ fn class_of(error: ErrorCode) -> String {
     name.to_owned()
 }
 
+/// The name of an error as Kafka's `Errors` has it: `UNKNOWN_TOPIC_OR_PARTITION`.
+pub fn constant_name(error: ErrorCode) -> String {
+    let mut name = String::new();
+    for letter in error.name().chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +130,10 @@ mod tests {
             "org.apache.kafka.common.errors.NotCoordinatorException: This is not the correct coordinator."
         );
         assert!(Exception::check(0, None).is_ok() && Exception::check(3, None).is_err());
+    }
+
+    #[test]
+    fn a_constant_has_words_between_underscores() {
+        assert_eq!(constant_name(ErrorCode::UnknownTopicOrPartition), "UNKNOWN_TOPIC_OR_PARTITION");
     }
 }

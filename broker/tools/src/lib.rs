@@ -1,8 +1,8 @@
 //! Kafka's commands without a JVM: the names, options, output and exit codes of Apache Kafka's `bin/*.sh`.
 //! Shell: what a command line means and how a command ends; each command has a file of its own, named as it is.
 //!
-//! Reading order: `options` (a command line), `error` (what goes wrong, in Kafka's words), `client` (connections
-//! that block), `command` (what all commands share), `admin` (questions that several ask), then the commands.
+//! Reading order: `options` (a command line), `error` (what goes wrong, in Kafka's words), `connection` and
+//! `client` (which block), `command` (what all commands share), `admin` (questions that several ask), then the commands.
 //!
 //! They are programs beside the broker, not a part of it: no core of the broker stands on this room, and it may
 //! block, sleep and read the clock, since nothing else happens in its process
@@ -14,10 +14,14 @@ mod client;
 mod cluster;
 mod command;
 mod configs;
+mod connection;
+mod console_consumer;
+mod console_producer;
 mod consumer_groups;
 mod error;
 mod get_offsets;
 mod options;
+mod properties;
 mod storage;
 mod terminal;
 mod topics;
@@ -43,6 +47,8 @@ const COMMANDS: &[Command] = &[
     Command { name: "kafka-broker-api-versions", shape: Shape::Line(broker_api_versions::LINE) },
     Command { name: "kafka-cluster", shape: Shape::Actions(cluster::ACTIONS) },
     Command { name: "kafka-configs", shape: Shape::Line(configs::LINE) },
+    Command { name: "kafka-console-consumer", shape: Shape::Line(console_consumer::LINE) },
+    Command { name: "kafka-console-producer", shape: Shape::Line(console_producer::LINE) },
     Command { name: "kafka-consumer-groups", shape: Shape::Line(consumer_groups::LINE) },
     Command { name: "kafka-get-offsets", shape: Shape::Line(get_offsets::LINE) },
     Command { name: "kafka-storage", shape: Shape::Actions(storage::ACTIONS) },

@@ -9,8 +9,13 @@ use std::sync::Arc;
 
 use ottla_env::memory::SeededRng;
 use ottla_model::{BrokerId, ErrorCode};
+use ottla_protocol::messages::alter_partition_reassignments_request::{
+    ReassignablePartition, ReassignableTopic,
+};
 use ottla_protocol::messages::alter_partition_request::{BrokerState, PartitionData, TopicData};
-use ottla_protocol::messages::{AlterPartitionRequest, DeleteTopicsRequest, ElectLeadersRequest};
+use ottla_protocol::messages::{
+    AlterPartitionReassignmentsRequest, AlterPartitionRequest, DeleteTopicsRequest, ElectLeadersRequest,
+};
 use ottla_quota::MutationQuota;
 use uuid::Uuid;
 
@@ -20,6 +25,7 @@ use crate::controller::elections::decide_elect_leaders;
 use crate::controller::features::ELIGIBLE_LEADER_REPLICAS;
 use crate::controller::liveness::Liveness;
 use crate::controller::partition_change::has_eligible_replicas;
+use crate::controller::reassignments::decide_alter_partition_reassignments;
 use crate::controller::testing::{Cluster, IntoStr, topic};
 use crate::image::{Image, PartitionImage};
 
@@ -60,6 +66,15 @@ struct History {
     has_elr: bool,
     elections: usize,
     refusals: BTreeMap<i16, usize>,
+    moves: Moves,
+}
+
+/// What became of reassignments.
+#[derive(Default, Clone, Copy, Debug)]
+struct Moves {
+    begun: usize,
+    completed: usize,
+    cancelled: usize,
 }
 
 impl History {
@@ -81,6 +96,7 @@ impl History {
             has_elr,
             elections: 0,
             refusals: BTreeMap::new(),
+            moves: Moves::default(),
         };
         (1..=BROKERS).for_each(|id| history.start(id));
         history.create();
@@ -120,6 +136,9 @@ impl History {
             "each change has a partition epoch of its own"
         );
         assert!(after.leader_epoch >= before.leader_epoch, "a leader epoch never goes back");
+        if before.replicas.iter().any(|id| !after.replicas.contains(id)) {
+            assert!(after.leader_epoch > before.leader_epoch, "who loses its replica follows no more");
+        }
         if after.leader == before.leader {
             return;
         }
@@ -240,6 +259,10 @@ impl History {
         if node.view != view {
             node.proposed.clear();
         }
+        // Who has no replica any more has no folder of it.
+        if view.as_ref().is_some_and(|view| !view.replicas.contains(&BrokerId(id))) {
+            (node.log, node.synced) = (Log::new(), 0);
+        }
         node.view = view;
     }
 
@@ -265,7 +288,7 @@ impl History {
 
     fn produce(&mut self, id: i32) {
         let Some(view) = self.leading(id) else { return };
-        if view.isr.len() < MIN_ISR {
+        if view.isr.len() < MIN_ISR.min(view.replicas.len()) {
             return;
         }
         self.next_value += 1;
@@ -321,9 +344,12 @@ impl History {
         }
         let which = self.rng.below(self.late.len() as u64) as usize;
         let request = self.late.swap_remove(which);
+        let before = self.partition();
         let answer = self.change(|cluster| {
             cluster.decide(|image, rules, _, _| decide_alter_partition(image, rules, &request))
         });
+        let is = self.partition().as_deref().is_some_and(is_under_way);
+        self.moves.completed += usize::from(before.as_deref().is_some_and(is_under_way) && !is);
         let code = match &answer {
             Ok(response) => response.topics[0].partitions[0].error_code,
             Err(error) => error.code(),
@@ -352,7 +378,8 @@ impl History {
             89..93 => self.pass(),
             93..95 => self.elect(),
             95 => self.fail_over(),
-            96 => {
+            96..99 => self.reassign(),
+            99 if self.rng.chance(500) => {
                 self.delete();
                 self.create();
             }
@@ -362,6 +389,43 @@ impl History {
                 }
             }
         }
+    }
+
+    /// Replicas elsewhere, more of them or fewer; or back again.
+    fn reassign(&mut self) {
+        let before = self.partition();
+        // Most get what they need: all hear of it, and the leader asks for those who follow.
+        if before.as_deref().is_some_and(is_under_way) && self.rng.chance(700) {
+            (1..=BROKERS).for_each(|id| self.look(id));
+            (1..=BROKERS).for_each(|id| self.propose(id));
+            (0..3).for_each(|_| self.deliver());
+            return;
+        }
+        let is_cancelled = self.rng.chance(250);
+        let mut target: Vec<i32> = (1..=BROKERS).collect();
+        while target.len() > 1 && (target.len() > 3 || self.rng.chance(300)) {
+            target.swap_remove(self.rng.below(target.len() as u64) as usize);
+        }
+        let turn = self.rng.below(target.len() as u64) as usize;
+        target.rotate_left(turn);
+        let replicas = target.iter().map(|id| (*id).into()).collect();
+        let partition = ReassignablePartition::default().with_replicas((!is_cancelled).then_some(replicas));
+        let topic =
+            ReassignableTopic::default().with_name(TOPIC.into_str().into()).with_partitions(vec![partition]);
+        let request = AlterPartitionReassignmentsRequest::default().with_topics(vec![topic]);
+        let answer = self.change(|cluster| {
+            cluster
+                .decide(|image, rules, _, _| Ok(decide_alter_partition_reassignments(image, rules, &request)))
+        });
+        let code = answer.expect("not refused whole").responses[0].partitions[0].error_code;
+        let unknown = ErrorCode::UnknownTopicOrPartition.code();
+        let idle = ErrorCode::NoReassignmentInProgress.code();
+        let unregistered = ErrorCode::InvalidReplicaAssignment.code();
+        assert!([0, unknown, idle, unregistered].contains(&code), "{code}");
+        let was = before.as_deref().is_some_and(is_under_way);
+        let is = self.partition().as_deref().is_some_and(is_under_way);
+        self.moves.begun += usize::from(code == 0 && !was && is);
+        self.moves.cancelled += usize::from(code == 0 && was && !is && is_cancelled);
     }
 
     fn sync(&mut self, id: i32) {
@@ -411,6 +475,10 @@ impl History {
     }
 }
 
+fn is_under_way(partition: &PartitionImage) -> bool {
+    !partition.adding_replicas().is_empty() || !partition.removing_replicas().is_empty()
+}
+
 /// How many records two logs share from the beginning.
 fn common(a: &Log, b: &Log) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
@@ -436,7 +504,7 @@ fn check_partition(image: &Image, partition: &PartitionImage) {
     }
 }
 
-fn play(seed: u64, has_elr: bool) -> (usize, BTreeMap<i16, usize>) {
+fn play(seed: u64, has_elr: bool) -> (usize, BTreeMap<i16, usize>, Moves) {
     struct Seed(u64, bool);
     impl Drop for Seed {
         fn drop(&mut self) {
@@ -454,7 +522,7 @@ fn play(seed: u64, has_elr: bool) -> (usize, BTreeMap<i16, usize>) {
         history.step();
     }
     history.heal();
-    (history.elections, history.refusals)
+    (history.elections, history.refusals, history.moves)
 }
 
 #[test]
@@ -467,15 +535,20 @@ fn brokers_die_and_come_back_and_no_clean_leader_lacks_what_was_acknowledged() {
     }
     let mut elections = 0;
     let mut answers: BTreeMap<i16, usize> = BTreeMap::new();
+    let mut moves = Moves::default();
     for seed in 0..150 {
         for has_elr in [true, false] {
-            let (count, of_seed) = play(seed, has_elr);
+            let (count, of_seed, moved) = play(seed, has_elr);
             elections += count;
+            moves.begun += moved.begun;
+            moves.completed += moved.completed;
+            moves.cancelled += moved.cancelled;
             of_seed.into_iter().for_each(|(code, count)| *answers.entry(code).or_default() += count);
         }
     }
     // What the histories are about did happen.
     assert!(elections > 700, "{elections}");
+    assert!(moves.begun > 300 && moves.completed > 100 && moves.cancelled > 30, "{moves:?}");
     let codes = [
         ErrorCode::StaleBrokerEpoch.code(),
         ErrorCode::IneligibleReplica.code(),

@@ -5,6 +5,7 @@
 //! - I1. Whoever is made leader may lead (`Candidates::may_lead`), in every kind of election.
 //! - I2. No replica is both in sync and eligible.
 //! - I3. A new leader is in sync.
+//! - I4. Who is in sync or eligible has a replica, also when a reassignment takes replicas away.
 
 use ottla_model::{BrokerId, TopicId};
 use ottla_protocol::records::metadata::PartitionChangeRecord;
@@ -139,6 +140,16 @@ impl<'a> PartitionChange<'a> {
         PartitionChange { recovering, ..self }
     }
 
+    /// Where the partition is to be: all that have a replica meanwhile, and which of them come and go.
+    pub fn replicas(
+        self,
+        replicas: Replicas,
+        adding: Vec<BrokerId>,
+        removing: Vec<BrokerId>,
+    ) -> PartitionChange<'a> {
+        PartitionChange { replicas, adding, removing, ..self }
+    }
+
     /// The record of the change; `None` when nothing changes.
     pub fn build(mut self) -> Option<PartitionChangeRecord> {
         let mut record = PartitionChangeRecord {
@@ -207,7 +218,8 @@ impl<'a> PartitionChange<'a> {
         }
         self.elr.extend(self.partition.isr.iter().copied());
         let unclean = self.candidates.unclean;
-        self.elr.retain(|id| !self.isr.contains(id) && Some(*id) != unclean);
+        let stays = |id: &BrokerId| self.replicas.contains(id) && Some(*id) != unclean;
+        self.elr.retain(|id| stays(id) && !self.isr.contains(id));
         self.elr.sort_unstable();
         self.elr.dedup();
     }
@@ -244,7 +256,8 @@ impl<'a> PartitionChange<'a> {
             return None;
         }
         let [last] = self.partition.last_known_elr() else { return None };
-        self.candidates.may_lead(self.partition, *last).then_some(*last)
+        let may_lead = self.replicas.contains(last) && self.candidates.may_lead(self.partition, *last);
+        may_lead.then_some(*last)
     }
 
     fn decide_leader(&mut self, record: &mut PartitionChangeRecord) {
@@ -324,6 +337,9 @@ impl<'a> PartitionChange<'a> {
         let isr = record.isr.clone().unwrap_or_else(|| ids(&self.partition.isr));
         let elr = record.eligible_leader_replicas.clone().unwrap_or_else(|| ids(self.partition.elr()));
         assert!(!elr.iter().any(|id| isr.contains(id)), "no replica is both in sync and eligible");
+        let is_replica = |id: &i32| self.replicas.contains(&BrokerId(*id));
+        assert!(elr.iter().all(is_replica), "whoever is eligible has a replica");
+        assert!(isr.iter().all(is_replica), "whoever is in sync has a replica");
         if record.leader >= 0 && Some(BrokerId(record.leader)) != self.partition.leader {
             let leader = BrokerId(record.leader);
             assert!(self.candidates.may_lead(self.partition, leader), "whoever is elected may lead");

@@ -1,8 +1,10 @@
-//! AlterPartitionReassignments (KIP-455, KIP-860), as far as a cluster without replication can do it.
-//! Core. `ReplicationControlManager.alterPartitionReassignments`.
+//! AlterPartitionReassignments: where the replicas of a partition ought to be (KIP-455, KIP-860).
+//! Core. `ReplicationControlManager.alterPartitionReassignments`, with `PartitionReassignmentReplicas` and
+//! `PartitionReassignmentRevert`.
 //!
-//! An assignment is checked as Kafka checks it; on one broker the only one that passes is the one that is there. What would
-//! need a replica to be copied is refused (docs/exceptions/clusters.md).
+//! A reassignment is a fact of its partition: who is being added and who removed. It ends with the change that has all of
+//! the added in sync (`PartitionChange`), whoever brings that change about. Until then it can be given another target, or
+//! be cancelled (docs/decisions/0035).
 
 use ottla_model::{BrokerId, ErrorCode, PartitionIndex};
 use ottla_protocol::StrBytes;
@@ -14,12 +16,16 @@ use ottla_protocol::messages::alter_partition_reassignments_response::{
 };
 use ottla_protocol::records::metadata::{MetadataRecord, PartitionChangeRecord};
 
-use crate::controller::{ApiError, Decision, wire_error};
-use crate::image::{Image, PartitionImage};
+use crate::controller::fencing::online_election;
+use crate::controller::partition_change::{Candidates, PartitionChange};
+use crate::controller::placement::validate_manual;
+use crate::controller::{ApiError, Decision, Rules, wire_error};
+use crate::image::{Image, PartitionImage, Replicas, TopicImage};
 
 /// Each partition has its own answer.
 pub fn decide_alter_partition_reassignments(
     image: &Image,
+    rules: &Rules,
     request: &AlterPartitionReassignmentsRequest,
 ) -> Decision<AlterPartitionReassignmentsResponse> {
     if request.topics.is_empty() {
@@ -27,14 +33,14 @@ pub fn decide_alter_partition_reassignments(
         let nothing = AlterPartitionReassignmentsResponse::default();
         return Decision::answer(nothing.with_error_message(Some(StrBytes::default())));
     }
-    let may_grow = request.allow_replication_factor_change;
+    let may_change_factor = request.allow_replication_factor_change;
     let mut records: Vec<MetadataRecord> = Vec::new();
     let mut response = AlterPartitionReassignmentsResponse::default()
-        .with_allow_replication_factor_change(may_grow)
+        .with_allow_replication_factor_change(may_change_factor)
         .with_error_message(None);
     for topic in &request.topics {
         let decide = |asked: &ReassignablePartition| {
-            let result = decide_partition(image, &topic.name, asked, may_grow);
+            let result = decide_partition(image, rules, &topic.name, asked, may_change_factor);
             let (code, text) =
                 wire_error(&result.map(|record| records.extend(record.map(MetadataRecord::from))));
             ReassignablePartitionResponse::default()
@@ -52,9 +58,10 @@ pub fn decide_alter_partition_reassignments(
 
 fn decide_partition(
     image: &Image,
+    rules: &Rules,
     name: &str,
     asked: &ReassignablePartition,
-    may_grow: bool,
+    may_change_factor: bool,
 ) -> Result<Option<PartitionChangeRecord>, ApiError> {
     let unknown = |text: String| ApiError::new(ErrorCode::UnknownTopicOrPartition, text);
     let index = asked.partition_index;
@@ -62,121 +69,306 @@ fn decide_partition(
     let partition = topic
         .partition(PartitionIndex(index))
         .ok_or_else(|| unknown(format!("Unable to find partition {name}:{index}.")))?;
-    let Some(target) = &asked.replicas else { return Err(no_reassignment()) };
-    let target: Vec<BrokerId> = target.iter().map(|id| BrokerId(id.0)).collect();
-    check_assignment(image, &target)?;
-    if !may_grow && target.len() != partition.replicas.len() {
-        let text = format!(
-            "The replication factor is changed from {} to {}",
-            partition.replicas.len(),
-            target.len()
-        );
-        return Err(ApiError::new(ErrorCode::InvalidReplicationFactor, text));
-    }
-    if target.as_slice() == partition.replicas.as_slice() {
-        return Ok(None);
-    }
-    reordered(partition, &target).map(|replicas| {
-        Some(PartitionChangeRecord {
-            topic_id: topic.id.0,
-            partition_id: index,
-            replicas: Some(replicas),
-            ..PartitionChangeRecord::default()
-        })
-    })
-}
-
-/// Nothing is cancelled, for nothing is ever under way.
-fn no_reassignment() -> ApiError {
-    ApiError::bare(ErrorCode::NoReassignmentInProgress)
-}
-
-fn invalid(text: String) -> ApiError {
-    ApiError::new(ErrorCode::InvalidReplicaAssignment, text)
-}
-
-/// `validateManualPartitionAssignment`.
-fn check_assignment(image: &Image, target: &[BrokerId]) -> Result<(), ApiError> {
-    if target.is_empty() {
-        return Err(invalid("The manual partition assignment includes an empty replica list.".to_owned()));
-    }
-    let mut sorted = target.to_vec();
-    sorted.sort_unstable();
-    let mut before = None;
-    for id in sorted {
-        let what = "The manual partition assignment includes";
-        if image.broker(id).is_none() {
-            return Err(invalid(format!("{what} broker {id}, but no such broker is registered.")));
+    let change = PartitionChange::of(Candidates::of(image), rules, topic, index as usize);
+    match &asked.replicas {
+        None => cancel(rules, topic, (index, partition), change),
+        Some(target) => {
+            let target: Vec<BrokerId> = target.iter().map(|id| BrokerId(id.0)).collect();
+            validate_manual(image, &target, None)?;
+            let factor = replication_factor(partition);
+            if !may_change_factor && target.len() != factor {
+                let text = format!("The replication factor is changed from {factor} to {}", target.len());
+                return Err(ApiError::new(ErrorCode::InvalidReplicationFactor, text));
+            }
+            Ok(reassign(partition, &target, change))
         }
-        if before == Some(id) {
-            return Err(invalid(format!("{what} the broker {id} more than once.")));
-        }
-        before = Some(id);
     }
-    Ok(())
 }
 
-/// The same replicas in another order: who is preferred changes, and nothing is copied.
-fn reordered(partition: &PartitionImage, target: &[BrokerId]) -> Result<Vec<i32>, ApiError> {
-    let is_same =
-        target.len() == partition.replicas.len() && target.iter().all(|id| partition.replicas.contains(id));
-    match is_same {
-        true => Ok(target.iter().map(|id| id.0).collect()),
-        false => Err(invalid("No replica is moved between brokers here.".to_owned())),
+fn is_under_way(partition: &PartitionImage) -> bool {
+    !partition.adding_replicas().is_empty() || !partition.removing_replicas().is_empty()
+}
+
+/// How many replicas the partition has, or will have when the reassignment under way is done.
+fn replication_factor(partition: &PartitionImage) -> usize {
+    partition.replicas.iter().filter(|id| !partition.removing_replicas().contains(id)).count()
+}
+
+/// Towards `target`. Whoever was being added and is wanted still is not counted as there before it is in sync, so that a
+/// cancellation leads back to what was before it came.
+fn reassign(
+    partition: &PartitionImage,
+    target: &[BrokerId],
+    change: PartitionChange<'_>,
+) -> Option<PartitionChangeRecord> {
+    let is_new = |id: &BrokerId| !partition.replicas.contains(id) || partition.adding_replicas().contains(id);
+    let mut adding: Vec<BrokerId> = target.iter().copied().filter(is_new).collect();
+    let mut removing: Vec<BrokerId> =
+        partition.replicas.iter().copied().filter(|id| !target.contains(id)).collect();
+    adding.sort_unstable();
+    removing.sort_unstable();
+    let replicas: Replicas = target.iter().chain(&removing).copied().collect();
+    change.replicas(replicas, adding, removing).build()
+}
+
+/// Back to what was before. Where only those are in sync that leave again, somebody who may lack records must lead, which
+/// the topic has to allow.
+fn cancel(
+    rules: &Rules,
+    topic: &TopicImage,
+    (index, partition): (i32, &PartitionImage),
+    change: PartitionChange<'_>,
+) -> Result<Option<PartitionChangeRecord>, ApiError> {
+    if !is_under_way(partition) {
+        return Err(ApiError::bare(ErrorCode::NoReassignmentInProgress));
     }
+    let stays = |id: &&BrokerId| !partition.adding_replicas().contains(id);
+    let replicas: Replicas = partition.replicas.iter().filter(stays).copied().collect();
+    let mut isr: Replicas = partition.isr.iter().filter(stays).copied().collect();
+    // Where nobody was in sync before, nobody is after: whoever is eligible still is.
+    if isr.is_empty() && !partition.isr.is_empty() {
+        if !rules.may_elect_unclean(topic) {
+            let text = format!(
+                "Unable to revert partition assignment for {}:{index} because it would require an unclean leader \
+                 election.",
+                topic.name
+            );
+            return Err(ApiError::new(ErrorCode::InvalidReplicaAssignment, text));
+        }
+        let Some(first) = replicas.first() else {
+            let text = "Invalid replica assignment: addingReplicas contains all replicas.";
+            return Err(ApiError::new(ErrorCode::InvalidReplicaAssignment, text));
+        };
+        isr.push(*first);
+    }
+    let change = change.election(online_election(rules, topic));
+    Ok(change.isr(isr).replicas(replicas, Vec::new(), Vec::new()).build())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::alter_partition::decide_alter_partition;
+    use crate::controller::features::ELIGIBLE_LEADER_REPLICAS;
     use crate::controller::testing::{Cluster, IntoStr, topic};
+    use ottla_protocol::messages::AlterPartitionRequest;
     use ottla_protocol::messages::alter_partition_reassignments_request::ReassignableTopic;
+    use ottla_protocol::messages::alter_partition_request::{PartitionData, TopicData};
+    use std::sync::Arc;
 
-    fn ask(cluster: &mut Cluster, name: &str, index: i32, replicas: Option<&[i32]>) -> (i16, String) {
+    const PROGRESS: i16 = ErrorCode::NoReassignmentInProgress.code();
+    const ASSIGNMENT: i16 = ErrorCode::InvalidReplicaAssignment.code();
+
+    fn request(name: &str, index: i32, replicas: Option<&[i32]>) -> AlterPartitionReassignmentsRequest {
         let replicas = replicas.map(|ids| ids.iter().map(|id| (*id).into()).collect());
         let partition = ReassignablePartition::default().with_partition_index(index).with_replicas(replicas);
         let topic =
             ReassignableTopic::default().with_name(name.into_str().into()).with_partitions(vec![partition]);
-        let request = AlterPartitionReassignmentsRequest::default()
-            .with_allow_replication_factor_change(false)
-            .with_topics(vec![topic]);
-        let decision = decide_alter_partition_reassignments(cluster.image(), &request);
+        AlterPartitionReassignmentsRequest::default().with_topics(vec![topic])
+    }
+
+    fn send(cluster: &mut Cluster, request: &AlterPartitionReassignmentsRequest) -> (i16, String) {
+        let decision = decide_alter_partition_reassignments(cluster.image(), &cluster.rules, request);
         cluster.apply(decision.records);
         let told = &decision.response.responses[0].partitions[0];
         let text = told.error_message.as_ref().map(|text| text.as_str().to_owned());
         (told.error_code, text.unwrap_or_default())
     }
 
+    fn ask(cluster: &mut Cluster, name: &str, index: i32, replicas: Option<&[i32]>) -> (i16, String) {
+        let request = request(name, index, replicas).with_allow_replication_factor_change(false);
+        send(cluster, &request)
+    }
+
+    fn go(cluster: &mut Cluster, replicas: Option<&[i32]>) -> i16 {
+        send(cluster, &request("t", 0, replicas)).0
+    }
+
+    /// A topic with one partition on these brokers; the first leads.
+    fn placed(cluster: &mut Cluster, replicas: &[i32]) {
+        cluster.create(topic("t", 1, replicas.len() as i16));
+        assert_eq!(go(cluster, Some(replicas)), 0);
+        while state(cluster) != (replicas.to_vec(), vec![], vec![], sorted(replicas), replicas[0]) {
+            let (all, .., leader) = state(cluster);
+            in_sync(cluster, &all);
+            let rule = |image: &Image, rules: &Rules, _: &mut _, _| {
+                let election = crate::controller::partition_change::Election::Preferred;
+                let topic = image.topic("t").expect("t");
+                let change = PartitionChange::of(Candidates::of(image), rules, topic, 0).election(election);
+                let records = change.build().into_iter().map(MetadataRecord::from).collect();
+                Ok(Decision { records, response: () })
+            };
+            cluster.decide(rule).expect("an election");
+            assert!((all, leader) != (state(cluster).0, state(cluster).4), "it comes nearer");
+        }
+    }
+
+    fn sorted(ids: &[i32]) -> Vec<i32> {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Replicas, adding, removing, in sync (in order) and the leader.
+    fn state(cluster: &Cluster) -> (Vec<i32>, Vec<i32>, Vec<i32>, Vec<i32>, i32) {
+        let ids = |ids: &[BrokerId]| ids.iter().map(|id| id.0).collect::<Vec<i32>>();
+        let partition = cluster.partition("t", 0);
+        let leader = partition.leader.map_or(-1, |leader| leader.0);
+        (
+            ids(&partition.replicas),
+            ids(partition.adding_replicas()),
+            ids(partition.removing_replicas()),
+            sorted(&ids(&partition.isr)),
+            leader,
+        )
+    }
+
+    /// The leader says who is in sync.
+    fn in_sync(cluster: &mut Cluster, isr: &[i32]) -> i16 {
+        let partition: Arc<PartitionImage> = cluster.partition("t", 0);
+        let topic_id = cluster.image().topic("t").expect("t").id.0;
+        let leader = partition.leader.expect("a leader");
+        let data = PartitionData::default()
+            .with_leader_epoch(partition.leader_epoch.0)
+            .with_partition_epoch(partition.partition_epoch)
+            .with_new_isr(isr.iter().map(|id| (*id).into()).collect());
+        let topic = TopicData::default().with_topic_id(topic_id).with_partitions(vec![data]);
+        let epoch = cluster.image().broker(leader).map_or(-1, |broker| broker.broker_epoch);
+        let request = AlterPartitionRequest::default()
+            .with_broker_id(leader.0.into())
+            .with_broker_epoch(epoch)
+            .with_topics(vec![topic]);
+        let answer = cluster.decide(|image, rules, _, _| decide_alter_partition(image, rules, &request));
+        answer.expect("not refused whole").topics[0].partitions[0].error_code
+    }
+
     /// A topic, a partition, where its replicas ought to be, and the answer's code and text.
     type Case<'a> = (&'a str, i32, Option<&'a [i32]>, i16, String);
 
     #[test]
-    fn what_is_there_stays_and_what_would_be_copied_is_refused() {
+    fn what_cannot_be_is_refused_with_kafkas_codes_and_texts() {
         let mut cluster = Cluster::of(&[1, 2, 3]);
-        cluster.create(topic("t", 1, 2));
-        let replicas: Vec<i32> =
-            cluster.image().topic("t").expect("t").partitions[0].replicas.iter().map(|id| id.0).collect();
+        placed(&mut cluster, &[1, 2]);
         let before = cluster.image().metadata_offset();
-        assert_eq!(ask(&mut cluster, "t", 0, Some(&replicas)), (0, String::new()));
-        assert_eq!(cluster.image().metadata_offset(), before);
-        let turned: Vec<i32> = replicas.iter().rev().copied().collect();
-        assert_eq!(ask(&mut cluster, "t", 0, Some(&turned)), (0, String::new()));
-        let partition = &cluster.image().topic("t").expect("t").partitions[0];
-        assert_eq!(partition.preferred_leader(), Some(BrokerId(turned[0])));
-        assert!(partition.isr.len() == 2 && partition.leader == Some(BrokerId(replicas[0])));
+        assert_eq!(ask(&mut cluster, "t", 0, Some(&[1, 2])), (0, String::new()));
         let manual = "The manual partition assignment includes";
         let cases: [Case<'_>; 8] = [
             ("no", 0, Some(&[1]), 3, "Unable to find a topic named no.".to_owned()),
             ("t", 7, Some(&[1]), 3, "Unable to find partition t:7.".to_owned()),
-            ("t", 0, None, 85, String::new()),
-            ("t", 0, Some(&[]), 39, format!("{manual} an empty replica list.")),
+            ("t", 0, None, PROGRESS, String::new()),
+            ("t", 0, Some(&[]), ASSIGNMENT, format!("{manual} an empty replica list.")),
             ("t", 0, Some(&[9, 1]), 39, format!("{manual} broker 9, but no such broker is registered.")),
             ("t", 0, Some(&[1, 1]), 39, format!("{manual} the broker 1 more than once.")),
             ("t", 0, Some(&[1]), 38, "The replication factor is changed from 2 to 1".to_owned()),
-            ("t", 0, Some(&[1, 3]), 39, "No replica is moved between brokers here.".to_owned()),
+            ("t", 0, Some(&[1, 2, 3]), 38, "The replication factor is changed from 2 to 3".to_owned()),
         ];
         for (name, index, replicas, code, text) in cases {
             assert_eq!(ask(&mut cluster, name, index, replicas), (code, text));
         }
+        assert_eq!(cluster.image().metadata_offset(), before, "nothing was changed");
+        assert_eq!(ask(&mut cluster, "t", 0, Some(&[2, 1])), (0, String::new()));
+        assert_eq!(state(&cluster), (vec![2, 1], vec![], vec![], vec![1, 2], 1), "only the order");
+    }
+
+    #[test]
+    fn a_replica_moves_when_the_new_one_is_in_sync_and_the_leader_moves_last() {
+        let mut cluster = Cluster::of(&[1, 2, 3, 4]);
+        placed(&mut cluster, &[1, 2]);
+        let epoch = cluster.partition("t", 0).leader_epoch;
+        assert_eq!(ask(&mut cluster, "t", 0, Some(&[3, 4])), (0, String::new()));
+        assert_eq!(state(&cluster), (vec![3, 4, 1, 2], vec![3, 4], vec![1, 2], vec![1, 2], 1));
+        assert_eq!(cluster.partition("t", 0).leader_epoch, epoch, "nobody goes yet");
+        // The factor that counts is the one to come.
+        assert_eq!(ask(&mut cluster, "t", 0, Some(&[3, 4, 1])).0, 38);
+        assert_eq!(in_sync(&mut cluster, &[1, 2, 3]), 0);
+        assert_eq!(state(&cluster).0, [3, 4, 1, 2], "one is missing");
+        // The one that asks leads no more.
+        assert_eq!(in_sync(&mut cluster, &[1, 2, 3, 4]), ErrorCode::NewLeaderElected.code());
+        assert_eq!(state(&cluster), (vec![3, 4], vec![], vec![], vec![3, 4], 3));
+        assert!(cluster.partition("t", 0).leader_epoch > epoch);
+        assert_eq!(ask(&mut cluster, "t", 0, None).0, PROGRESS, "it is over");
+    }
+
+    #[test]
+    fn the_number_of_replicas_changes_both_ways() {
+        let mut cluster = Cluster::of(&[1, 2, 3]);
+        placed(&mut cluster, &[1]);
+        assert_eq!(go(&mut cluster, Some(&[1, 2, 3])), 0);
+        assert_eq!(state(&cluster), (vec![1, 2, 3], vec![2, 3], vec![], vec![1], 1));
+        assert_eq!(in_sync(&mut cluster, &[1, 2, 3]), 0);
+        assert_eq!(state(&cluster), (vec![1, 2, 3], vec![], vec![], vec![1, 2, 3], 1));
+        let epoch = cluster.partition("t", 0).leader_epoch;
+        assert_eq!(go(&mut cluster, Some(&[2])), 0);
+        assert_eq!(state(&cluster), (vec![2], vec![], vec![], vec![2], 2), "at once: it has all there is");
+        assert!(cluster.partition("t", 0).leader_epoch > epoch);
+        assert_eq!(go(&mut cluster, Some(&[2, 3])), 0);
+        assert_eq!(in_sync(&mut cluster, &[2, 3]), 0);
+        assert_eq!(in_sync(&mut cluster, &[2]), 0);
+        assert_eq!(go(&mut cluster, Some(&[3])), 0);
+        let under_way = (vec![3, 2], vec![], vec![2], vec![2], 2);
+        assert_eq!(state(&cluster), under_way, "who stays is not in sync: it waits");
+        assert_eq!(in_sync(&mut cluster, &[2, 3]), ErrorCode::NewLeaderElected.code());
+        assert_eq!(state(&cluster), (vec![3], vec![], vec![], vec![3], 3));
+    }
+
+    #[test]
+    fn another_target_or_none_leads_away_from_the_first() {
+        let mut cluster = Cluster::of(&[1, 2, 3, 4]);
+        placed(&mut cluster, &[1, 2]);
+        assert_eq!(go(&mut cluster, Some(&[1, 3])), 0);
+        // Asked again, nothing is forgotten.
+        assert_eq!(go(&mut cluster, Some(&[1, 3])), 0);
+        assert_eq!(state(&cluster), (vec![1, 3, 2], vec![3], vec![2], vec![1, 2], 1));
+        assert_eq!(go(&mut cluster, Some(&[1, 4])), 0);
+        assert_eq!(state(&cluster), (vec![1, 4, 2, 3], vec![4], vec![2, 3], vec![1, 2], 1));
+        assert_eq!(in_sync(&mut cluster, &[1, 2, 3]), 0);
+        let epoch = cluster.partition("t", 0).leader_epoch;
+        assert_eq!(go(&mut cluster, Some(&[1, 2])), 0);
+        assert_eq!(state(&cluster), (vec![1, 2], vec![], vec![], vec![1, 2], 1), "back where it was");
+        assert!(cluster.partition("t", 0).leader_epoch > epoch, "those that go follow this epoch no more");
+        assert_eq!(go(&mut cluster, Some(&[3, 4])), 0);
+        assert_eq!(in_sync(&mut cluster, &[1, 2, 3]), 0);
+        assert_eq!(go(&mut cluster, None), 0);
+        assert_eq!(state(&cluster), (vec![1, 2], vec![], vec![], vec![1, 2], 1));
+    }
+
+    #[test]
+    fn what_only_the_added_have_is_given_up_only_where_the_topic_allows_it() {
+        for is_allowed in ["false", "true"] {
+            let mut cluster =
+                Cluster::configured(&[1, 2, 3, 4], &[("unclean.leader.election.enable", is_allowed)]);
+            placed(&mut cluster, &[1, 2]);
+            assert_eq!(go(&mut cluster, Some(&[3, 4])), 0);
+            assert_eq!(in_sync(&mut cluster, &[1, 2, 3]), 0);
+            for gone in [1, 2] {
+                let mut records = Vec::new();
+                let (image, rules) = (cluster.image(), &cluster.rules);
+                crate::controller::fencing::fence(image, rules, BrokerId(gone), &mut records);
+                cluster.apply(records);
+            }
+            assert_eq!(state(&cluster), (vec![3, 4, 1, 2], vec![3, 4], vec![1, 2], vec![3], 3));
+            let (code, text) = ask(&mut cluster, "t", 0, None);
+            if is_allowed == "true" {
+                assert_eq!((code, state(&cluster)), (0, (vec![1, 2], vec![], vec![], vec![1], -1)));
+            } else {
+                let why = "Unable to revert partition assignment for t:0 because it would require an unclean leader \
+                           election.";
+                assert_eq!((code, text.as_str()), (ASSIGNMENT, why));
+                assert_eq!(state(&cluster).4, 3, "nothing has changed");
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_loses_its_replica_is_eligible_no_more() {
+        let mut cluster = Cluster::configured(&[1, 2, 3], &[("min.insync.replicas", "2")]);
+        cluster.finalize("metadata.version", 30);
+        cluster.finalize(ELIGIBLE_LEADER_REPLICAS, 1);
+        placed(&mut cluster, &[1, 2, 3]);
+        assert_eq!(in_sync(&mut cluster, &[1]), 0);
+        assert_eq!(cluster.partition("t", 0).elr(), [BrokerId(2), BrokerId(3)]);
+        assert_eq!(go(&mut cluster, Some(&[1])), 0);
+        assert_eq!(state(&cluster), (vec![1], vec![], vec![], vec![1], 1));
+        assert_eq!(cluster.partition("t", 0).elr(), []);
     }
 }

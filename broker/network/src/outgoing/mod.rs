@@ -35,7 +35,7 @@ pub use backoff::Backoff;
 pub use link::Link;
 pub use login::PeerLogin;
 pub use nodes::Nodes;
-pub use peer::Peer;
+pub use peer::{Peer, introduce_over};
 pub use versions::PeerVersions;
 
 /// How a node is spoken to.

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use ottla_env::net::DialOptions;
+use ottla_env::net::{DialOptions, Stream};
 use ottla_env::tasks::TaskHandle;
-use ottla_env::{Env, Monotonic};
+use ottla_env::{BoxFuture, Env, Monotonic};
 use ottla_protocol::Request;
 use ottla_security::sasl::RANDOM_BYTES;
 use parking_lot::Mutex;
@@ -130,6 +130,17 @@ async fn introduce(env: &Env, link: Link, settings: &PeerSettings) -> Result<Lin
     Ok(link)
 }
 
+/// As a peer does it, over a stream that was dialled. The future must run beside the link, and ends with it.
+pub async fn introduce_over(
+    env: &Env,
+    stream: Box<dyn Stream>,
+    host: &str,
+    settings: &PeerSettings,
+) -> Result<(Link, BoxFuture<'static, ()>), CallError> {
+    let (link, task) = open_over(env, stream, host, settings).await?;
+    Ok((link, Box::pin(task)))
+}
+
 /// Dials, agrees on versions and logs in. The link's task runs only as long as this is polled, and is handed on
 /// with it.
 async fn open(
@@ -141,6 +152,16 @@ async fn open(
     let unreachable = |error: &dyn std::fmt::Display| CallError::Unreachable(error.to_string());
     let options = DialOptions { buffers: settings.buffers, silence_max: settings.silence_max };
     let stream = env.net.dial(host, port, options).await.map_err(|error| unreachable(&error))?;
+    open_over(env, stream, host, settings).await
+}
+
+async fn open_over(
+    env: &Env,
+    stream: Box<dyn Stream>,
+    host: &str,
+    settings: &PeerSettings,
+) -> Result<(Link, super::link::LinkTask), CallError> {
+    let unreachable = |error: &dyn std::fmt::Display| CallError::Unreachable(error.to_string());
     let stream = match &settings.tls {
         None => stream,
         Some(tls) => {
