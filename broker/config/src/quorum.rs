@@ -142,7 +142,7 @@ pub(crate) fn check_roles(config: &BrokerSettings) -> Result<(), ConfigError> {
         return Ok(());
     }
     if is_controller {
-        if config.quorum_voters.is_empty() {
+        if config.controller_addresses().is_empty() {
             let why =
                 "a controller of a cluster needs controller.quorum.voters, which names it and the others";
             return Err(refuse(ROLES, config, why));

@@ -248,6 +248,8 @@ fn a_node_may_be_a_broker_or_a_controller_alone() {
     assert!(!config.is_broker() && config.is_controller() && config.has_peers());
     assert!(config.listeners.is_empty());
     refused(&format!("{controller}{names}"), &["process.roles=controller", "controller.quorum.voters"]);
+    // Its directory may say who votes.
+    file(&format!("{controller}{names}controller.quorum.bootstrap.servers=h:1")).unwrap();
     refused(&format!("{controller}{names}controller.quorum.voters=2@h:1"), &["node.id is 1"]);
     refused(
         &format!(

@@ -3,8 +3,8 @@
 //! shells: `metadata` is the interface, `metadata_loop` the thread that drives log, controller and publisher.
 //!
 //! Reading order: `image`, `client_quotas`, `delta`, `replay`, `controller`, `metadata`, `metadata_loop`, `metadata_log`,
-//! `active_controller`, `publisher`, `recovery`, `inspect`, `damage`, `snapshot`, `store`, `upkeep`; `folder` reads what another
-//! process wrote; `serve` is what observers are given, `voter_changes` what is answered about voters. Of several nodes:
+//! `active_controller`, `publisher`, `recovery`, `inspect`, `damage`, `snapshot`, `store`, `upkeep`; `folder` and `formatted` read what
+//! another process wrote; `serve` is what observers are given, `voter_changes` what is answered about voters. Of several nodes:
 //! `detector` (who is heard). A broker without a vote: `observer`, `observer_loop`. One voter of several: `quorum`, `raft`,
 //! `quorum_start`, `quorum_loop`.
 
@@ -22,6 +22,7 @@ pub mod delta;
 pub mod detector;
 mod dynamic_config;
 mod folder;
+mod formatted;
 pub mod image;
 mod inspect;
 mod metadata;
@@ -61,6 +62,7 @@ pub use controller::registration::Registration;
 pub use controller_channel::{ControllerChannel, Reached};
 pub use delta::{Delta, ImageListener};
 pub use folder::{FolderContents, FolderError, read_folder};
+pub use formatted::formatted_voters;
 pub use image::{ConfigResource, Image, Overrides, PartitionImage, Replicas, ResourceType, TopicImage};
 pub use metadata::{Metadata, MetadataOptions, OpenError, OperationError};
 pub use metadata_log::{CommitError, LogOpenError, metadata_partition};

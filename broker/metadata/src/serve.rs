@@ -142,7 +142,8 @@ impl ServedLog {
         }
         let mut snapshots = snapshot::list(&*self.env.disk, &self.folder).unwrap_or_default();
         // One that is behind the high watermark is another's, on its way to this node.
-        snapshots.retain(|id| id.end_offset <= *self.high_watermark.borrow());
+        let high_watermark = *self.high_watermark.borrow();
+        snapshots.retain(|id| id.end_offset > Offset::ZERO && id.end_offset <= high_watermark);
         if let (Some(newest), Some(oldest)) = (snapshots.first(), snapshots.last())
             && (offset < start || (offset == start && epoch != oldest.epoch) || epoch < oldest.epoch)
         {

@@ -62,9 +62,11 @@ pub fn list(disk: &dyn Disk, folder: &Path) -> io::Result<Vec<SnapshotId>> {
     Ok(found)
 }
 
-/// Removes the snapshots that a newer one stands for.
+/// Removes the snapshots that a newer one stands for. The one that a directory was formatted with stays: it says who votes.
 pub fn remove_before(disk: &dyn Disk, folder: &Path, id: SnapshotId) -> io::Result<()> {
-    for older in list(disk, folder)?.into_iter().filter(|other| *other < id) {
+    for older in
+        list(disk, folder)?.into_iter().filter(|other| *other < id && other.end_offset > Offset::ZERO)
+    {
         disk.remove_file(&folder.join(older.file_name()))?;
     }
     Ok(())

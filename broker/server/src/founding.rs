@@ -40,6 +40,11 @@ pub async fn find(
         let directory_id = identity.directory_ids[0].0;
         return Ok((identity, Some(ClusterOpening::Observer { directory_id })));
     }
+    if config.has_peers() && config.this_voter().is_none() {
+        return Err("nothing says which controllers vote: set controller.quorum.voters, or format the directory with \
+                    kafka-storage format --initial-controllers; a controller can't join a running quorum yet"
+            .to_owned());
+    }
     let Some(controller) = controller.filter(|_| config.has_peers()) else {
         return Ok((known.keep(env, None)?, None));
     };

@@ -2,18 +2,20 @@
 //! Shell.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_config::{BrokerConfig, Warning};
 use ottla_env::Env;
 use ottla_env::memory::MemoryDisk;
-use ottla_env::real::{self, StopSignals};
+use ottla_env::real::{self, RealDisk, StopSignals};
+use ottla_metadata::formatted_voters;
 use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
 use ottla_server::scram_users;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Serve, parse_feature};
+use crate::args::{Serve, Sources, parse_feature};
 use crate::ready::{self, ReadyTarget};
 use crate::wiring::{self, Broker, StartOptions};
 
@@ -25,9 +27,30 @@ pub(crate) const ANSWERS_WAIT: Duration = Duration::from_millis(50);
 
 /// Runs until a signal asks to stop.
 pub fn run(arguments: &Serve) -> Result<(), String> {
-    let (config, warnings) = crate::load(&arguments.sources)?;
+    let (config, warnings) = load(&arguments.sources)?;
     start_logging();
     real::run(None, serve(arguments.clone(), config, warnings)).map_err(|error| error.to_string())?
+}
+
+/// The configuration, with the voters that the directory was formatted with where it names none itself.
+fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), String> {
+    let (config, warnings) = crate::load(sources)?;
+    if !config.is_controller() || !config.quorum_voters.is_empty() {
+        return Ok((config, warnings));
+    }
+    let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
+    let listener = config.controller_listeners.first().map(|listener| listener.name.clone());
+    let voters = formatted_voters(&RealDisk, &dirs, &listener.unwrap_or_default())
+        .map_err(|error| error.to_string())?;
+    let is_alone = voters.len() < 2 && config.is_broker();
+    if voters.is_empty() || is_alone {
+        return Ok((config, warnings));
+    }
+    let voters: Vec<String> =
+        voters.iter().map(|voter| format!("{}@{}:{}", voter.id, voter.host, voter.port)).collect();
+    let mut sources = sources.clone();
+    sources.overrides.push(format!("controller.quorum.voters={}", voters.join(",")));
+    crate::load(&sources)
 }
 
 pub(crate) fn start_logging() {
