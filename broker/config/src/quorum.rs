@@ -72,9 +72,14 @@ impl BrokerSettings {
     /// The listener through which brokers reach each other: the one that is named, or the one that is called as
     /// `security.inter.broker.protocol` says.
     pub fn inter_broker_listener(&self) -> Option<&Listener> {
+        let name = self.inter_broker_listener_name();
+        self.listeners.iter().find(|listener| listener.name == name)
+    }
+
+    /// Its name, which a controller without one of its own knows as well.
+    pub fn inter_broker_listener_name(&self) -> String {
         let named = self.inter_broker_listener_given.as_deref();
-        let name = named.or(self.get_str("security.inter.broker.protocol")).unwrap_or("PLAINTEXT");
-        self.listeners.iter().find(|listener| listener.name.eq_ignore_ascii_case(name))
+        named.or(self.get_str("security.inter.broker.protocol")).unwrap_or("PLAINTEXT").to_uppercase()
     }
 
     /// The host and port at which others reach a listener of this node: what is advertised, or the listener's own

@@ -96,6 +96,9 @@ fn advertised(config: &BrokerSettings) -> Result<(), ConfigError> {
 }
 
 fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
+    if !config.is_broker() {
+        return Ok(());
+    }
     let name = config.inter_broker_listener_given.as_deref().map(str::to_uppercase);
     if let Some(name) = &name {
         if config.is_set("security.inter.broker.protocol") {

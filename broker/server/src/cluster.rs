@@ -88,7 +88,7 @@ pub fn links(
     };
     let reached = Arc::<Reached>::default();
     let forward = Arc::new(Forward::new(env.clone(), controllers.clone(), reached.clone()));
-    let listener = config.inter_broker_listener().map(|listener| listener.name.clone()).unwrap_or_default();
+    let listener = config.inter_broker_listener_name();
     let nodes = Arc::new(ImageNodes::new(env.clone(), metadata.clone(), listener, settings));
     let presence = Arc::new(Presence::new(env.clock.clone(), node_id));
     let controller = Arc::new(ToController::new(controllers, metadata.clone(), forward.clone()));

@@ -53,8 +53,7 @@ impl Membership {
         let (tell, closed) = mpsc::channel(CLOSED_QUEUED_MAX);
         let (finds, found) = mpsc::channel(FOUND_QUEUED_MAX);
         rooms.broker.broker_connections.follow(tell);
-        let listener =
-            config.inter_broker_listener().map(|listener| listener.name.clone()).unwrap_or_default();
+        let listener = config.inter_broker_listener_name();
         let node_id = BrokerId(config.node_id);
         let watch = (config.failure_detection == FailureDetection::Pings).then(|| Watch {
             env: env.clone(),
