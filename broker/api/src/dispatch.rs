@@ -157,14 +157,16 @@ async fn own(broker: &Arc<Broker>, api: &'static Api, request: Request) -> Answe
 
 /// What becomes of a frame. One that is refused, or that meets a bug, ends its connection and nothing else.
 pub(crate) fn fenced(
-    broker: &Broker,
+    broker: Option<&Broker>,
     connection: &ConnectionInfo,
     admit: impl FnOnce() -> Handled,
 ) -> Admitted {
     match catch_unwind(AssertUnwindSafe(admit)) {
         Ok(Ok(admitted)) => admitted,
         Ok(Err(Refusal(why))) => {
-            broker.metrics.refused.inc();
+            if let Some(broker) = broker {
+                broker.metrics.refused.inc();
+            }
             tracing::debug!(connection = connection.id, peer = %connection.peer_addr, %why, "a request is refused");
             Admitted::Ready(Answer::Close("a request was refused"))
         }
@@ -195,7 +197,7 @@ impl Dispatch {
 
 impl Handler for Dispatch {
     fn admit(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted {
-        fenced(&self.broker, connection, || {
+        fenced(Some(&self.broker), connection, || {
             let admitted = self.route(connection, frame)?;
             if self.broker.auto_create.has_answers() {
                 return Ok(self.note_answer(connection, admitted));

@@ -4,7 +4,7 @@
 use ottla_model::SecurityProtocol;
 
 use crate::error::ConfigError;
-use crate::listeners::Listener;
+use crate::listeners::{self, Listener};
 use crate::settings::BrokerSettings;
 use crate::startup::refuse;
 
@@ -129,14 +129,6 @@ pub(crate) fn check(config: &BrokerSettings) -> Result<(), ConfigError> {
 
 /// What a node of several needs to be reached by the others.
 fn check_between_nodes(config: &BrokerSettings) -> Result<(), ConfigError> {
-    let inner = config.inter_broker_listener().filter(|_| config.is_broker());
-    for listener in config.controller_listeners.first().into_iter().chain(inner) {
-        if listener.protocol != SecurityProtocol::Plaintext {
-            let (name, protocol) = (&listener.name, listener.protocol.name());
-            let why = format!("{name} is {protocol}, and nodes speak to each other over PLAINTEXT alone yet");
-            return Err(refuse("listeners", config, why));
-        }
-    }
     if config.is_broker() { reachable(config) } else { Ok(()) }
 }
 
@@ -159,7 +151,7 @@ pub(crate) fn check_roles(config: &BrokerSettings) -> Result<(), ConfigError> {
         }
         return match config.controller_listeners.is_empty() {
             true => Err(refuse(CONTROLLER_NAMES, config, "it must name a listener of a controller")),
-            false => Ok(()),
+            false => check_other_role(config, &config.inter_broker_listener_name()),
         };
     }
     if config.controller_addresses().is_empty() {
@@ -171,15 +163,31 @@ pub(crate) fn check_roles(config: &BrokerSettings) -> Result<(), ConfigError> {
         let why = format!("the node id {} must not be among controller.quorum.voters", config.node_id);
         return Err(refuse(ROLES, config, why));
     }
-    if config.controller_listener_names.iter().flatten().next().is_none() {
+    let Some(name) = config.controller_listener_names.iter().flatten().next() else {
         let why = "it must name a listener of the controllers, also on a broker";
         return Err(refuse(CONTROLLER_NAMES, config, why));
-    }
+    };
     if !config.controller_listeners.is_empty() {
         let why = "it must not name one of listeners when process.roles=broker";
         return Err(refuse(CONTROLLER_NAMES, config, why));
     }
-    Ok(())
+    check_other_role(config, name)
+}
+
+/// Nodes of the other role are dialled without a listener here that would say how.
+fn check_other_role(config: &BrokerSettings, listener: &str) -> Result<(), ConfigError> {
+    let map = listeners::parse_protocol_map(&config.protocol_map_text)?;
+    match map.get(&listener.to_uppercase()) {
+        Some(protocol) if *protocol != SecurityProtocol::Plaintext => {
+            let why = format!(
+                "listener {listener} of the other nodes is {}, and a node that is broker or controller alone speaks \
+                 PLAINTEXT to those of the other role",
+                protocol.name()
+            );
+            Err(refuse("listener.security.protocol.map", config, why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What this node registers is what other nodes and their clients dial.

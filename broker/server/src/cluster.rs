@@ -7,18 +7,27 @@ use ottla_api::context::ClusterLinks;
 use ottla_api::peers::{
     self, ControllerNodes, Controllers, Forward, ImageNodes, Presence, Reached, ToController, observe,
 };
-use ottla_config::BrokerConfig;
+use ottla_config::{BrokerConfig, ConfigError, Listener, NodeLogin};
 use ottla_env::Env;
 use ottla_env::tasks::TaskHandle;
 use ottla_metadata::{ControllerChannel, Metadata, Observer, Quorum, Voter};
 use ottla_model::BrokerId;
 use ottla_model::limits::METADATA_ANSWERS_PARKED_MAX;
-use ottla_network::outgoing::PeerSettings;
+use ottla_network::outgoing::{PeerLogin, PeerSettings};
+use ottla_security::Secret;
+use ottla_security::sasl::SaslMechanism;
+use ottla_security::tls::ClientTls;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 /// What makes a node of several out of a broker.
-pub enum ClusterOpening {
+pub struct ClusterOpening {
+    pub part: Part,
+    pub settings: NodeSettings,
+}
+
+/// What the node is to the controllers' log.
+pub enum Part {
     /// It votes with the others.
     Voter(Quorum),
     /// It reads what the controllers have decided; the directory would hold its copy.
@@ -27,9 +36,9 @@ pub enum ClusterOpening {
 
 impl ClusterOpening {
     pub fn quorum(&self) -> Option<&Quorum> {
-        match self {
-            ClusterOpening::Voter(quorum) => Some(quorum),
-            ClusterOpening::Observer { .. } => None,
+        match &self.part {
+            Part::Voter(quorum) => Some(quorum),
+            Part::Observer { .. } => None,
         }
     }
 }
@@ -44,9 +53,43 @@ pub fn voters(config: &BrokerConfig) -> Vec<Voter> {
     config.quorum_voters.iter().map(voter).collect()
 }
 
-/// How this node speaks to others.
-pub fn peer_settings(config: &BrokerConfig) -> PeerSettings {
-    peers::settings(format!("node-{}", config.node_id))
+/// How this node speaks to the others.
+#[derive(Clone)]
+pub struct NodeSettings {
+    /// At their inter-broker listeners.
+    pub brokers: PeerSettings,
+    /// At their controller listeners.
+    pub controllers: PeerSettings,
+}
+
+impl NodeSettings {
+    /// `tls`: with what a listener is dialled, by its name.
+    pub fn of(
+        config: &BrokerConfig,
+        tls: impl Fn(&str) -> Option<ClientTls>,
+    ) -> Result<NodeSettings, String> {
+        let of = |listener: Option<&Listener>, login: Result<Option<NodeLogin>, ConfigError>| {
+            let login = login.map_err(|error| error.to_string())?.map(|login| PeerLogin {
+                mechanism: mechanism(login.mechanism),
+                name: login.name,
+                password: Arc::new(Secret::new(login.password)),
+            });
+            let tls = listener.and_then(|listener| tls(&listener.name));
+            let settings = peers::settings(format!("node-{}", config.node_id));
+            Ok::<_, String>(PeerSettings { login, tls, ..settings })
+        };
+        Ok(NodeSettings {
+            brokers: of(config.inter_broker_listener(), config.login_at_brokers())?,
+            controllers: of(config.controller_listeners.first(), config.login_at_controllers())?,
+        })
+    }
+}
+
+fn mechanism(name: &str) -> SaslMechanism {
+    match SaslMechanism::from_name(name) {
+        Some(mechanism) => mechanism,
+        None => unreachable!("the configuration names no other mechanism than those there are"),
+    }
 }
 
 pub struct Links {
@@ -67,20 +110,19 @@ pub fn links(
     metadata: &Arc<Metadata>,
     cluster: Option<ClusterOpening>,
 ) -> Links {
-    let Some(opening) = cluster else {
+    let Some(ClusterOpening { part, settings }) = cluster else {
         let (cluster, reached, nodes, observing) = (None, None, None, None);
         return Links { controller: metadata.clone(), cluster, reached, nodes, observing };
     };
-    let settings = peer_settings(config);
     let node_id = BrokerId(config.node_id);
-    let others = Arc::new(ControllerNodes::new(env.clone(), node_id, &voters(config), &settings));
+    let others = Arc::new(ControllerNodes::new(env.clone(), node_id, &voters(config), &settings.controllers));
     let controllers = Arc::new(Controllers::new(env.clone(), node_id, metadata.clone(), others.clone()));
-    let observing = match opening {
-        ClusterOpening::Voter(_) => None,
-        ClusterOpening::Observer { directory_id } => {
+    let observing = match part {
+        Part::Voter(_) => None,
+        Part::Observer { directory_id } => {
             let cluster_id = metadata.image().cluster_id().to_owned();
             let observer = Observer::new(node_id, directory_id, cluster_id);
-            let first = observe::peers_at(env, &config.controller_addresses(), &settings);
+            let first = observe::peers_at(env, &config.controller_addresses(), &settings.controllers);
             let (env, metadata) = (env.clone(), metadata.clone());
             let begin = move || observe::observe(&env, observer, metadata, first, others);
             Some(Box::new(begin) as Box<dyn FnOnce() -> TaskHandle>)
@@ -89,7 +131,7 @@ pub fn links(
     let reached = Arc::<Reached>::default();
     let forward = Arc::new(Forward::new(env.clone(), controllers.clone(), reached.clone()));
     let listener = config.inter_broker_listener_name();
-    let nodes = Arc::new(ImageNodes::new(env.clone(), metadata.clone(), listener, settings));
+    let nodes = Arc::new(ImageNodes::new(env.clone(), metadata.clone(), listener, settings.brokers));
     let presence = Arc::new(Presence::new(env.clock.clone(), node_id));
     let controller = Arc::new(ToController::new(controllers, metadata.clone(), forward.clone()));
     let links = ClusterLinks {

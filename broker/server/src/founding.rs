@@ -10,11 +10,12 @@ use ottla_config::BrokerConfig;
 use ottla_env::Env;
 use ottla_metadata::{Metadata, Quorum, RaftTransport, found_cluster};
 use ottla_model::BrokerId;
-use ottla_server::cluster::{ClusterOpening, peer_settings, voters};
+use ottla_server::cluster::{ClusterOpening, NodeSettings, Part, voters};
 use ottla_server::identity::{Identity, Known};
 use tokio::sync::mpsc;
 
 use crate::controller_listeners::ControllerListeners;
+use crate::tls::ListenersTls;
 
 /// Frames that wait while a cluster is founded; a voter asks again.
 const FRAMES_MAX: usize = 256;
@@ -25,20 +26,23 @@ pub async fn find(
     config: &BrokerConfig,
     dirs: &[PathBuf],
     controller: Option<&ControllerListeners>,
+    tls: &ListenersTls,
 ) -> Result<(Identity, Option<ClusterOpening>), String> {
     let known = Known::read(env, dirs, config)?;
     if !config.is_controller() {
+        let settings = NodeSettings::of(config, |listener| tls.dials(listener))?;
         let found = match known.cluster_id {
             Some(_) => None,
             None => {
                 let controllers =
-                    observe::peers_at(env, &config.controller_addresses(), &peer_settings(config));
+                    observe::peers_at(env, &config.controller_addresses(), &settings.controllers);
                 Some(observe::cluster_id_of(env, &controllers).await)
             }
         };
         let identity = known.keep(env, found)?;
         let directory_id = identity.directory_ids[0].0;
-        return Ok((identity, Some(ClusterOpening::Observer { directory_id })));
+        let part = Part::Observer { directory_id };
+        return Ok((identity, Some(ClusterOpening { part, settings })));
     }
     if config.has_peers() && config.this_voter().is_none() {
         return Err("nothing says which controllers vote: set controller.quorum.voters, or format the directory with \
@@ -49,8 +53,9 @@ pub async fn find(
         return Ok((known.keep(env, None)?, None));
     };
     let (node_id, voters) = (BrokerId(config.node_id), voters(config));
+    let settings = NodeSettings::of(config, |listener| tls.dials(listener))?;
     let transport: Arc<dyn RaftTransport> =
-        Arc::new(VoterTransport::new(env, node_id, &voters, &peer_settings(config), &controller.voices));
+        Arc::new(VoterTransport::new(env, node_id, &voters, &settings.controllers, &controller.voices));
     let found = match known.cluster_id {
         Some(_) => None,
         None => {
@@ -61,7 +66,8 @@ pub async fn find(
     };
     let identity = known.keep(env, found)?;
     let directory_id = identity.directory_ids[0].0;
-    Ok((identity, Some(ClusterOpening::Voter(Quorum { voters, directory_id, transport }))))
+    let part = Part::Voter(Quorum { voters, directory_id, transport });
+    Ok((identity, Some(ClusterOpening { part, settings })))
 }
 
 /// Hears voters before there is a quorum.

@@ -82,7 +82,7 @@ pub async fn start(
     let (logs, recovery) = LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config))
         .map_err(|error| error.to_string())?;
     let is_new = !identity::has_cluster(&env, &dirs);
-    let (identity, cluster) = founding::find(&env, &config, &dirs, controller.as_ref()).await?;
+    let (identity, cluster) = founding::find(&env, &config, &dirs, controller.as_ref(), &tls).await?;
     let registration = settings::registration(&env, &config, &identity);
     let rooms = Rooms::open(Opening {
         env: &env,

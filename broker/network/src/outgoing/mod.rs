@@ -62,7 +62,7 @@ pub struct PeerSettings {
     pub tls: Option<ClientTls>,
     /// A node that acknowledges nothing for so long is taken to be away, whatever the kernel would still try.
     pub silence_max: Option<Duration>,
-    /// Whether the connection begins with ApiVersions. Without, only private requests can be sent.
+    /// Whether the connection begins with ApiVersions. Without, only private requests can be sent behind the login.
     pub agrees_on_versions: bool,
 }
 
