@@ -257,10 +257,6 @@ fn a_node_may_be_a_broker_or_a_controller_alone() {
         ),
         &["listeners", "only contain controller listeners"],
     );
-    refused(
-        "process.roles=controller\nlisteners=\ncontroller.quorum.voters=1@h:1",
-        &["controller.listener.names"],
-    );
 }
 
 #[test]

@@ -128,6 +128,10 @@ fn scram_users(env: &Env, given: &[String]) -> Result<Vec<ScramCredentialUpserti
 #[allow(clippy::print_stdout, reason = "the one line for whoever typed the command")]
 fn greet(broker: &Broker, ephemeral: bool) {
     let bootstrap = broker.bootstrap();
+    if !broker.serves_clients() {
+        let version = env!("CARGO_PKG_VERSION");
+        return println!("Ottla {version}: a controller at {bootstrap} (data in {})", broker.data_dirs());
+    }
     let data = if ephemeral { "in memory".to_owned() } else { format!("data in {}", broker.data_dirs()) };
     let http = broker.http().map(|http| format!(", metrics at http://{http}/metrics")).unwrap_or_default();
     println!(

@@ -235,6 +235,11 @@ impl Broker {
         }
     }
 
+    /// Whether it is more than a controller.
+    pub fn serves_clients(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+
     pub fn http(&self) -> Option<String> {
         self.http.map(|addr| addr.to_string())
     }

@@ -83,11 +83,13 @@ impl Mixed {
         ];
         let mut brokers: Vec<Box<dyn Broker>> = Vec::new();
         for (id, port) in BROKERS.into_iter().zip(&ports[1..]) {
-            let mut overrides = vec![
-                format!("node.id={id}"),
-                "controller.listener.names=CONTROLLER".to_owned(),
-                format!("controller.quorum.bootstrap.servers=127.0.0.1:{of_controllers}"),
-            ];
+            let mut overrides =
+                vec![format!("node.id={id}"), "controller.listener.names=CONTROLLER".to_owned()];
+            // Kafka's brokers learn where controllers listen from the log where these change, and else from this key.
+            overrides.push(match id {
+                KAFKA => format!("controller.quorum.voters=1@127.0.0.1:{of_controllers}"),
+                _ => format!("controller.quorum.bootstrap.servers=127.0.0.1:{of_controllers}"),
+            });
             overrides.extend(shared.iter().map(|pair| (*pair).to_owned()));
             let mut options = BrokerOptions { port: Some(*port), overrides, ..BrokerOptions::default() };
             brokers.push(if id == KAFKA {
