@@ -32,6 +32,7 @@ pub mod missing_answers;
 pub mod owned_tasks;
 mod parked_metadata;
 mod partition_answer;
+mod partition_end;
 pub mod peers;
 pub mod producer_ids;
 pub mod quotas;

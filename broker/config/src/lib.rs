@@ -67,7 +67,7 @@ pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synon
 pub use sasl::{SaslListener, SaslMechanism, UnsecuredTokens};
 pub use settings::{
     AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, FailureDetection, Given, Origin,
-    Reconfigurable,
+    Reconfigurable, ReplicaSelector,
 };
 pub use topic::TopicConfig;
 pub use topic_config::{CleanupPolicy, CompressionType, ConfigSources, TimestampType};

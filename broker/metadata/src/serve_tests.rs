@@ -198,6 +198,7 @@ fn voters_that_are_configured_do_not_change() {
     let controller = controller(&env, u64::MAX);
     let add = |voter, directory, listeners: usize| {
         let request = AddRaftVoterRequest {
+            cluster_id: None,
             voter_id: voter,
             voter_directory_id: Uuid::from_u128(directory),
             listeners: vec![Default::default(); listeners],
@@ -223,6 +224,7 @@ fn voters_that_are_configured_do_not_change() {
     let epoch = controller.leadership().epoch.0;
     let update = |epoch, voter, listeners: usize| {
         let request = UpdateRaftVoterRequest::default()
+            .with_cluster_id(None)
             .with_current_leader_epoch(epoch)
             .with_voter_id(voter)
             .with_voter_directory_id(DIRECTORY)

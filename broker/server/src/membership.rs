@@ -11,6 +11,7 @@ use ottla_env::tasks::TaskHandle;
 use ottla_log::LogManager;
 use ottla_metadata::{Feature, Registration};
 use ottla_model::BrokerId;
+use ottla_replica::ReplicaManager;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
@@ -29,6 +30,7 @@ const HAND_OVER: Duration = Duration::from_secs(10);
 pub struct Membership {
     /// `None` on a node that is no broker.
     lifecycle: Option<Lifecycle>,
+    replicas: Arc<ReplicaManager>,
     /// They end with this value. The lock makes them something that threads may share.
     _tasks: Mutex<Vec<TaskHandle>>,
 }
@@ -83,7 +85,7 @@ impl Membership {
             broker_epoch: rooms.broker_epoch.clone(),
         };
         let lifecycle = config.is_broker().then(|| Lifecycle::start(joining()));
-        Membership { lifecycle, _tasks: Mutex::new(tasks) }
+        Membership { lifecycle, replicas: rooms.replicas.clone(), _tasks: Mutex::new(tasks) }
     }
 
     /// Waits until this broker serves.
@@ -97,9 +99,10 @@ impl Membership {
         }
     }
 
-    /// Lets others lead what this broker leads.
+    /// Lets others lead what this broker leads. Writes wait for them meanwhile.
     pub async fn leave(&self) {
         let Some(lifecycle) = &self.lifecycle else { return };
+        self.replicas.hand_over().await;
         if !lifecycle.stop(HAND_OVER).await {
             tracing::warn!("no controller let this broker go: others notice that it is gone");
         }

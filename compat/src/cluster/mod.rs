@@ -7,6 +7,7 @@ mod load;
 pub mod mixed;
 mod network;
 mod nodes;
+mod share;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -37,6 +38,18 @@ pub struct Plan {
     /// How often every disturbance comes.
     pub rounds: u32,
     pub overrides: Vec<String>,
+    /// All disturbances, and a share consumer; without, those that a quick look needs.
+    pub is_whole: bool,
+}
+
+impl Plan {
+    pub fn whole(overrides: Vec<String>) -> Plan {
+        Plan { rounds: 1, overrides, is_whole: true }
+    }
+
+    pub fn quick(overrides: Vec<String>) -> Plan {
+        Plan { rounds: 1, overrides, is_whole: false }
+    }
 }
 
 /// Whom it meets, and what is done to it.
@@ -82,6 +95,11 @@ const DISTURBANCES: [Disturbance; 11] = [
 impl Disturbance {
     fn needs_network(self) -> bool {
         matches!(self, IsolateLeader | IsolateController | IsolateWhole | Mute | CutOneLink)
+    }
+
+    /// Whether a quick look has it.
+    fn is_quick(self) -> bool {
+        !matches!(self, IsolateController | IsolateWhole | Mute | CutOneLink)
     }
 
     /// Whether the process ends.
@@ -147,6 +165,9 @@ fn under_load(plan: &Plan, nodes: &mut Nodes) -> Outcome<String> {
     if stored != committed && stored != committed + 1 {
         return fail(format!("offset {committed} was committed, {stored} is stored"));
     }
+    if plan.is_whole {
+        println!("  share consumer, each node killed once: {}", share::under_kills(nodes)?);
+    }
     for id in 1..=NODES as i32 {
         nodes.stop(id)?;
     }
@@ -165,7 +186,8 @@ fn joined<T>(result: std::thread::Result<Outcome<T>>) -> Outcome<T> {
 fn disturb(plan: &Plan, nodes: &mut Nodes, stage: &Stage) -> Outcome<()> {
     for round in 1..=plan.rounds {
         for disturbance in DISTURBANCES {
-            if !disturbance.needs_network() || nodes.network.is_some() {
+            let is_wanted = plan.is_whole || disturbance.is_quick();
+            if is_wanted && (!disturbance.needs_network() || nodes.network.is_some()) {
                 let text = disturb_once(nodes, stage, disturbance)?;
                 println!("  round {round}, {text}");
             }
