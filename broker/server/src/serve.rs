@@ -19,6 +19,9 @@ use crate::args::{Serve, Sources, parse_feature};
 use crate::ready::{self, ReadyTarget};
 use crate::wiring::{self, Broker, StartOptions};
 
+/// How log lines are written: `json` or `text`.
+const LOG_FORMAT_VARIABLE: &str = "OTTLA_LOG_FORMAT";
+
 /// Users of a new cluster, one a line.
 const SCRAM_USERS_VARIABLE: &str = "OTTLA_ADD_SCRAM";
 
@@ -55,12 +58,19 @@ fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), String> {
 
 pub(crate) fn start_logging() {
     let filter = EnvFilter::try_from_env("OTTLA_LOG").unwrap_or_else(|_| EnvFilter::new("info,sled=warn"));
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    match std::env::var(LOG_FORMAT_VARIABLE).as_deref() {
+        Ok("json") => lines.json().flatten_event(true).with_ansi(false).init(),
+        Ok("text") | Err(_) => lines.init(),
+        Ok(other) => {
+            lines.init();
+            tracing::warn!("{LOG_FORMAT_VARIABLE}={other} is not known: json or text");
+        }
+    }
 }
 
 async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -> Result<(), String> {

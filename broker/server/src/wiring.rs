@@ -29,7 +29,9 @@ use prometheus::Registry;
 use crate::cluster_figures::ClusterFigures;
 use crate::controller_listeners::ControllerListeners;
 use crate::figures::Figures;
+use crate::kafka_names::KafkaNames;
 use crate::rooms::{Opening, Rooms};
+use crate::start_topics;
 use crate::tls::ListenersTls;
 use crate::{adopt, founding, listeners, settings};
 
@@ -117,6 +119,14 @@ pub async fn start(
             presence: links.presence.clone(),
         })
     });
+    let names = config.metrics_kafka_names.then(|| KafkaNames {
+        node_id: BrokerId(config.node_id),
+        metadata: rooms.metadata.clone(),
+        replicas: rooms.replicas.clone(),
+        groups: rooms.groups.clone(),
+        registry: registry.clone(),
+        series_max: config.metrics_series_max,
+    });
     let figures = Figures::new(
         rooms.replicas.clone(),
         rooms.groups.clone(),
@@ -124,6 +134,7 @@ pub async fn start(
         rooms.quotas.clone(),
         env.clone(),
         config.metrics_series_max,
+        names,
     )
     .of_cluster(cluster_figures.clone());
     let ready = Arc::new(AtomicBool::new(false));
@@ -173,6 +184,7 @@ pub async fn start(
             why = rooms.metadata.failed() => return Err(why),
         }
     }
+    start_topics::make(&rooms, &config.start_topics).await?;
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
     Ok(Broker { config, listeners, http, network, controller, membership, admin, rooms, logs, ready })

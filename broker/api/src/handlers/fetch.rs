@@ -434,6 +434,8 @@ fn respond(
             && !is_follower
         {
             topic.metrics.bytes_out.inc_by(read.record_bytes() as u64);
+            topic.metrics.fetch_requests.inc_by(1);
+            topic.metrics.failed_fetch_requests.inc_by(u64::from(read.error != ErrorCode::None));
         }
     }
     encode(broker, request, session_id, is_follower, &answers)

@@ -29,6 +29,9 @@ const SETUP_TIMEOUT: Duration = Duration::from_millis(300);
 /// How often a node is tried that answers Kafka's requests and no ping.
 const FOREIGN_PAUSE: Duration = Duration::from_secs(60);
 
+/// Shorter than the kernel's first repetition, too.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(150);
+
 /// What a look found that somebody must act on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Found {
@@ -160,6 +163,33 @@ struct Pinging {
 
 impl Pinging {
     async fn run(self) {
+        tokio::join!(self.ping(), self.probe());
+    }
+
+    /// A node that has no time to answer is not away: its machine takes connections, or refuses them.
+    async fn probe(&self) {
+        let (host, port) = (&self.address.0, self.address.1);
+        loop {
+            let begun = self.env.clock.monotonic();
+            if self.presence.is_unanswered(self.id) {
+                let timeout = self.env.clock.sleep_until(begun.after(PROBE_TIMEOUT));
+                tokio::select! {
+                    biased;
+                    dialled = self.env.net.dial(host, port, DialOptions::default()) => match dialled {
+                        Ok(_stream) => self.presence.on_reached(self.id),
+                        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                            self.presence.on_reached(self.id);
+                        }
+                        Err(_no_answer) => {}
+                    },
+                    () = timeout => {}
+                }
+            }
+            self.env.clock.sleep_until(begun.after(PING_INTERVAL)).await;
+        }
+    }
+
+    async fn ping(&self) {
         let mut pause = PING_INTERVAL;
         loop {
             let begun = self.env.clock.monotonic();

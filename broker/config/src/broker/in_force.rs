@@ -12,6 +12,7 @@ use crate::row::Importance::*;
 use crate::row::Validation::*;
 use crate::row::{at_least, between, list, row};
 use crate::settings::{Durability, FailureDetection, ReplicaSelector};
+use crate::start_topics;
 use crate::validators;
 
 keys! {
@@ -41,6 +42,10 @@ keys! {
         .doc("Bytes that requests and answers in flight may hold over all connections; beyond it sockets are not read.");
     pub metrics_series_max: usize = row("ottla.metrics.series.max", Int, Some("10000"), at_least(0), ReadOnly, Medium)
         .doc("Series that one metric of topics, partitions or groups shows at most, groups with members and topics in use first; and series of all metrics that clients push.");
+    pub metrics_kafka_names: bool = row("ottla.metrics.kafka.names", Boolean, Some("true"), Any, ReadOnly, Medium)
+        .doc("Whether /metrics has its figures also under the names that the usual exporters of Kafka give them.");
+    pub(crate) start_topics_text: Text = row("ottla.topics", String, Some(""), Custom(start_topics::check), ReadOnly, Medium)
+        .doc("Topics that are made before the broker says that it is ready, where they are not there: NAME:PARTITIONS:KEY=VALUE:..., separated by commas.");
     pub telemetry_bytes_max: usize = row("telemetry.max.bytes", Int, Some("1048576"), at_least(1), ReadOnly, Low)
         .doc("Largest telemetry payload of a client.");
     pub(crate) listener_entries: Vec<Text> = row("listeners", List, Some("PLAINTEXT://:9092"), list(&[], false), PerBroker, High).at_start()
@@ -252,4 +257,6 @@ keys! {
         .doc("How full the table of duplicate keys may get.");
     pub log_cleaner_io_bytes_per_second_max: f64 = row("log.cleaner.io.max.bytes.per.second", Double, Some("1.7976931348623157E308"), Any, ClusterWide, Medium)
         .doc("Most bytes a second the cleaner reads and writes.");
+    pub alter_log_dirs_bytes_per_second_max: i64 = row("replica.alter.log.dirs.io.max.bytes.per.second", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
+        .doc("Most bytes a second that moves between log directories copy.");
 }
