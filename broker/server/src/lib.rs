@@ -1,5 +1,4 @@
-//! The parts of the process that others need too: the whole node as a simulated world starts it, and the adoption of
-//! Kafka's data.
+//! What others need of the process: a node as a simulated world starts it, and the adoption of Kafka's data.
 //! Shell.
 
 pub mod adopt;
@@ -8,18 +7,22 @@ pub mod client_figures;
 pub mod cluster;
 pub mod cluster_figures;
 pub mod controller_listeners;
+pub mod controller_registration;
 pub mod detection;
 pub mod figures;
 pub mod founding;
 pub mod identity;
+pub mod kafka_names;
 pub mod lifecycle;
 pub mod listeners;
 pub mod membership;
 pub mod quota_figures;
+pub mod request_figures;
 pub mod rooms;
 pub mod scram_users;
 pub mod settings;
 pub mod share;
+pub mod start_topics;
 pub mod tls;
 pub mod transactions;
 pub mod wiring;
