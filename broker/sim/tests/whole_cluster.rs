@@ -4,7 +4,7 @@
 use ottla_sim::whole;
 
 /// So many fit into the time of all tests.
-const SEEDS: u64 = 5;
+const SEEDS: u64 = 3;
 
 /// Each seed is played twice: a simulation that does not repeat proves nothing and helps nobody. `OTTLA_TELL` tells of
 /// each what happened in it, `OTTLA_ONCE` plays it once.
