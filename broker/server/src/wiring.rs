@@ -179,7 +179,10 @@ pub async fn start(
         Membership::begin(&member, Box::new(network.closer()))
     });
     if let Some(membership) = &membership {
-        membership.until_serving().await?;
+        tokio::select! {
+            serving = membership.until_serving() => serving?,
+            why = rooms.metadata.failed() => return Err(why),
+        }
     }
     start_topics::make(&rooms, &config.start_topics).await?;
     ready.store(true, Ordering::Release);
@@ -240,9 +243,14 @@ fn bind_admin(env: &Env, config: &BrokerConfig) -> Result<Option<BoundAdminServe
 }
 
 impl Broker {
-    /// The first client listener's address.
+    /// The first client listener's address; on a node without one the controller's.
     pub fn bootstrap(&self) -> String {
-        let listener = &self.listeners[0];
+        let Some(listener) = self.listeners.first() else {
+            // A controller alone: whoever repairs a cluster reaches it there (`--bootstrap-controller`).
+            let controllers = self.config.controller_listeners.iter();
+            let mut known = controllers.filter_map(|one| Some((one.host.as_deref()?, one.port)));
+            return known.next().map_or_else(String::new, |(host, port)| format!("{host}:{port}"));
+        };
         match &listener.advertised {
             Some((host, port)) => format!("{host}:{port}"),
             None if listener.bound.ip().is_unspecified() => format!("localhost:{}", listener.bound.port()),
@@ -250,8 +258,18 @@ impl Broker {
         }
     }
 
+    /// Whether it is more than a controller.
+    pub fn serves_clients(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+
     pub fn http(&self) -> Option<String> {
         self.http.map(|addr| addr.to_string())
+    }
+
+    /// Waits until this node can't go on, and says why.
+    pub async fn failed(&self) -> String {
+        self.rooms.metadata.failed().await
     }
 
     pub fn node_id(&self) -> i32 {

@@ -32,7 +32,7 @@ use crate::fetch_session::{
     Answered, FetchContext, FetchKey, FetchParams, FetchTopic, Remembered, SessionRequest, Slot, Wanted,
 };
 use crate::quotas::rest;
-use crate::wire;
+use crate::{metadata_log, wire};
 
 pub const API: Api = Api { key: ApiKey::Fetch, min: 4, max: 18, admit };
 
@@ -106,6 +106,9 @@ struct Plan {
 }
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    if request.endpoint == table::Endpoint::Controller {
+        return metadata_log::fetch(broker, request);
+    }
     let mut body: FetchRequest = request.decode()?;
     let now = request.received;
     let context = broker.sessions.open(session_request(&mut body, request.version()), now);

@@ -55,7 +55,11 @@ keys! {
     pub(crate) controller_listener_names: Option<Vec<Text>> = row("controller.listener.names", List, None, list(&[], false), ReadOnly, High)
         .doc("Listeners used by controllers; clients are not served on them.");
     pub(crate) quorum_voters_given: Vec<Text> = row("controller.quorum.voters", List, Some(""), Custom(validators::quorum_voters), ReadOnly, High)
-        .doc("Voters of the metadata quorum as id@host:port, this node among them; empty, or this node alone, is a quorum of one.");
+        .doc("Voters of the metadata quorum as id@host:port, a controller among them; empty, or this node alone, is a quorum of one.");
+    pub(crate) quorum_bootstrap_given: Vec<Text> = row("controller.quorum.bootstrap.servers", List, Some(""), Custom(validators::bootstrap_servers), ReadOnly, High)
+        .doc("Where controllers listen, as host:port, for a broker that is told none of the voters' ids.");
+    pub(crate) roles_given: Vec<Text> = row("process.roles", List, None, list(&["broker", "controller"], false), ReadOnly, High)
+        .doc("Roles of this process: broker, controller, or both.");
     pub(crate) inter_broker_listener_given: Option<Text> = row("inter.broker.listener.name", String, None, Any, ReadOnly, Medium)
         .doc("Listener that brokers use among themselves; unset, the one called as security.inter.broker.protocol says.");
     pub(crate) protocol_map_text: Text = row("listener.security.protocol.map", String, Some("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"), Any, PerBroker, Low).at_start()
