@@ -134,6 +134,11 @@ impl Led<'_> {
         self.log().last_stable_offset(self.high_watermark())
     }
 
+    /// Whether the controller counts a replica as in sync.
+    pub(crate) fn is_in_sync(&self, id: BrokerId) -> bool {
+        self.leader().is_in_sync(id)
+    }
+
     /// Whether all that earlier epochs committed is known to be committed: before that, a new leader's
     /// "latest" could lie before an old one's (KIP-207).
     pub fn is_latest_known(&self) -> bool {

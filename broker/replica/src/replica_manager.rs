@@ -10,6 +10,7 @@ use ottla_config::DynamicBrokerConfig;
 use ottla_log::{LogConfig, LogError, LogManager};
 use ottla_metadata::{Delta, Image, ImageListener, ResourceType, TopicImage};
 use ottla_model::{BrokerId, ErrorCode, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
+use ottla_quota::Windows;
 use parking_lot::Mutex;
 
 use crate::acknowledge::Durability;
@@ -145,6 +146,7 @@ impl ReplicaManager {
             checkpointed: Mutex::default(),
             metrics,
         });
+        replicas.set_throttles();
         let of_logs = Arc::downgrade(&replicas);
         replicas.logs().on_dir_failure(Arc::new(move |dir, _reason| {
             if let Some(replicas) = of_logs.upgrade() {
@@ -254,6 +256,16 @@ impl ReplicaManager {
         }
     }
 
+    /// The rates of the configuration are in force.
+    fn set_throttles(&self) {
+        let config = self.config.current();
+        let windows =
+            Windows::of_seconds(config.replication_quota_windows, config.replication_quota_window_seconds);
+        let throttles = &self.shared.throttles;
+        throttles.leading.set(config.leader_replication_throttled_rate, windows);
+        throttles.following.set(config.follower_replication_throttled_rate, windows);
+    }
+
     fn drop_topic(&self, topic: &HostedTopic) {
         for partition in &topic.partitions {
             partition.mark_deleted();
@@ -276,6 +288,7 @@ impl ImageListener for ReplicaManager {
             delta.configs_changed.iter().any(|resource| resource.resource_type == ResourceType::Broker);
         if brokers_changed {
             self.logs().set_cleaner_settings(cleaner_settings(&self.config.current()));
+            self.set_throttles();
         }
         let mut hosted = Hosted::clone(&self.hosted.load());
         let is_alone = self.replication.get().is_none();

@@ -21,7 +21,7 @@ use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::FetchRequest;
 use ottla_replica::{
     DelayedFetch, FetchIsolation, FollowerState, Hosted, HostedTopic, Look, PartitionRead, ReadRequest,
-    Reader, TailWait, Woken, read,
+    Reader, TailWait, Woken, charge_followers, read,
 };
 
 use super::prelude::*;
@@ -305,6 +305,9 @@ fn respond(
     reads: Vec<PartitionRead>,
 ) -> Answer {
     let is_follower = plan.is_follower();
+    if is_follower {
+        charge_followers(&plan.reads, &reads);
+    }
     let mut reads = reads.into_iter();
     let mut answers: Vec<(Requested, PartitionRead)> = plan
         .requested
