@@ -71,9 +71,23 @@ pub enum Command {
     TlsDev(TlsDev),
     /// Run a cluster of several nodes in this one process, for tests and for trying things.
     Local(Local),
+    /// Move all replicas away from a broker, and take it out of the cluster; or take that back.
+    #[command(disable_help_flag = true)]
+    Decommission(Rest),
+    /// Show which replicas would have to move for the brokers of a cluster to be evenly used; or move them.
+    #[command(disable_help_flag = true)]
+    Balance(Rest),
     /// Print the names of those of Kafka's commands that this program has: it is each of them when it is called
     /// by its name, and as `ottla NAME`.
     Commands,
+}
+
+/// What a command reads by itself.
+#[derive(Args, Debug, Clone)]
+pub struct Rest {
+    /// --help shows what it takes.
+    #[arg(value_name = "ARGUMENTS", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<String>,
 }
 
 #[derive(Args, Debug, Clone)]

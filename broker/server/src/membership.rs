@@ -52,6 +52,7 @@ impl Membership {
         let lifecycle = Lifecycle::start(Joining {
             env,
             config,
+            dynamic_config: &rooms.config,
             cluster_id,
             registration,
             features,

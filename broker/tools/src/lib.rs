@@ -9,14 +9,19 @@
 //! (docs/decisions/0026-the-commands-have-a-blocking-client.md).
 
 mod admin;
+mod balance;
+mod balance_plan;
 mod broker_api_versions;
 mod client;
 mod cluster;
 mod command;
 mod configs;
 mod consumer_groups;
+mod decommission;
+mod decommission_plan;
 mod error;
 mod get_offsets;
+mod moving;
 mod options;
 mod storage;
 mod terminal;
@@ -48,6 +53,12 @@ const COMMANDS: &[Command] = &[
     Command { name: "kafka-storage", shape: Shape::Actions(storage::ACTIONS) },
     Command { name: "kafka-topics", shape: Shape::Line(topics::LINE) },
 ];
+
+/// Kafka has no command for it: `ottla decommission`.
+pub const DECOMMISSION: Command = Command { name: "decommission", shape: Shape::Line(decommission::LINE) };
+
+/// Nor for this: `ottla balance`.
+pub const BALANCE: Command = Command { name: "balance", shape: Shape::Line(balance::LINE) };
 
 /// The names of all commands that are made.
 pub fn names() -> impl Iterator<Item = &'static str> {

@@ -35,6 +35,7 @@ pub struct Map {
     pub controller: i32,
     pub leaders: Vec<i32>,
     pub isr: Vec<Vec<i32>>,
+    pub replicas: Vec<Vec<i32>>,
 }
 
 impl Nodes {
@@ -172,11 +173,12 @@ impl Connection {
         let mut partitions = BTreeMap::new();
         for _ in 0..answer.i32()? {
             let (_error, index, leader) = (answer.i16()?, answer.i32()?, answer.i32()?);
-            let _replicas = ids(&mut answer)?;
-            partitions.insert(index, (leader, ids(&mut answer)?));
+            let replicas = ids(&mut answer)?;
+            partitions.insert(index, (leader, (ids(&mut answer)?, replicas)));
         }
-        let (leaders, isr) = partitions.into_values().unzip();
-        Ok(Map { brokers, controller, leaders, isr })
+        let (leaders, placed): (_, Vec<_>) = partitions.into_values().unzip();
+        let (isr, replicas) = placed.into_iter().unzip();
+        Ok(Map { brokers, controller, leaders, isr, replicas })
     }
 
     /// FindCoordinator v1 of a group: the node and its address.
