@@ -48,7 +48,7 @@ enum Task {
     Full(Selection),
     /// Kill the broker under load, damage the tails of its logs, fill its disk.
     Crash(CrashArguments),
-    /// Kill, stop and pause the nodes of a cluster of three under load; count every record and compare the copies.
+    /// Kill, stop, pause and cut off the nodes of a cluster of three under load; count every record, compare the copies.
     Cluster(ClusterArguments),
     /// Kill the broker under a Kafka Streams application and under transactional copiers; count every record.
     Eos(EosArguments),
@@ -251,7 +251,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
         Task::Crash(arguments) => crash_broker(arguments),
         Task::Cluster(ClusterArguments { rounds, overrides }) => {
             process::end_children_on_signal()?;
-            let clean = cluster::run(&cluster::Plan { rounds, overrides })?;
+            let clean = cluster::run(&cluster::Plan { rounds, ..cluster::Plan::whole(overrides) })?;
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Task::Quick(selection) => run_quick(selection),
@@ -261,6 +261,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
                 java: java::Plan::whole,
                 under_kills: eos::Plan::whole,
                 moves: adopt::Plan::whole,
+                cluster: cluster::Plan::whole,
             };
             let images = selection.names.is_empty() && selection.against == Against::Ottla;
             let mut summary = run_clients(selection, Amounts::FULL, &more)?;
@@ -332,6 +333,7 @@ fn run_quick(selection: Selection) -> Outcome<ExitCode> {
         java: java::Plan::short,
         under_kills: eos::Plan::short,
         moves: adopt::Plan::short,
+        cluster: cluster::Plan::quick,
     };
     let mut summary = run_clients(selection, Amounts::QUICK, &more)?;
     if benches {
@@ -356,6 +358,7 @@ struct More {
     java: fn(Against) -> java::Plan,
     under_kills: fn(Against, Vec<String>, u64) -> eos::Plan,
     moves: fn() -> adopt::Plan,
+    cluster: fn(Vec<String>) -> cluster::Plan,
 }
 
 fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<Summary> {
@@ -394,8 +397,7 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
             .section(eos::NAME, || eos::run(&(more.under_kills)(against, overrides.clone(), clock_seed())));
     }
     if cluster_wanted {
-        let plan = cluster::Plan { rounds: 1, overrides: overrides.clone() };
-        summary.section(cluster::NAME, || cluster::run(&plan));
+        summary.section(cluster::NAME, || cluster::run(&(more.cluster)(overrides.clone())));
     }
     if suite_wanted {
         summary.section(librdkafka::NAME, || librdkafka::run(&(more.suite)(against, overrides)));

@@ -6,7 +6,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ottla_model::ErrorCode;
-use ottla_security::{AclOperation, Acls, Asking, Authorizer, CLUSTER_NAME, KafkaPrincipal, ResourceType};
+use ottla_network::ConnectionInfo;
+use ottla_security::{
+    AclOperation, Acls, Asking, Authorizer, CLUSTER_NAME, Identity, KafkaPrincipal, ResourceType,
+};
 
 use crate::context::Broker;
 use crate::request::Request;
@@ -56,6 +59,17 @@ impl Access {
             acls: broker.metadata.image().acls().clone(),
             principal: request.principal().clone(),
             host: request.connection.peer_addr.ip().to_canonical(),
+        }))
+    }
+
+    /// The same for a frame that is none of Kafka's.
+    pub fn of_connection(broker: &Broker, connection: &ConnectionInfo) -> Access {
+        let identity = connection.identity();
+        Access(broker.authorizer.as_ref().map(|authorizer| Limited {
+            authorizer: authorizer.clone(),
+            acls: broker.metadata.image().acls().clone(),
+            principal: identity.as_deref().unwrap_or(Identity::anonymous()).principal.clone(),
+            host: connection.peer_addr.ip().to_canonical(),
         }))
     }
 

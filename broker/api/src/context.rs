@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use ottla_config::{BrokerConfig, DynamicBrokerConfig};
+use ottla_coordinator::share::ShareStateChannel;
 use ottla_coordinator::transaction::TransactionCoordinator;
 use ottla_coordinator::{GroupCoordinator, ShareCoordinator, SharePartitionManager};
 use ottla_env::Env;
@@ -16,13 +17,14 @@ use ottla_quota::ClientQuotas;
 use ottla_replica::ReplicaManager;
 use ottla_security::Authorizer;
 use ottla_telemetry::ClientTelemetry;
+use tokio::sync::Semaphore;
 
 use crate::auto_create::AutoCreate;
 use crate::broker_connections::BrokerConnections;
 use crate::fetch_session::FetchSessions;
 use crate::metrics::ApiMetrics;
 use crate::owned_tasks::OwnedTasks;
-use crate::peers::Forward;
+use crate::peers::{Forward, Presence, Reached};
 use crate::producer_ids::ProducerIds;
 use crate::streams::InternalTopics;
 use crate::write_order::WriteOrder;
@@ -50,6 +52,8 @@ pub struct Broker {
     pub groups: Arc<GroupCoordinator>,
     pub transactions: Arc<TransactionCoordinator>,
     pub share_state: Arc<ShareCoordinator>,
+    /// The same wherever it is.
+    pub share_channel: Arc<ShareStateChannel>,
     pub share_partitions: Arc<SharePartitionManager>,
     pub sessions: FetchSessions,
     pub producer_ids: ProducerIds,
@@ -77,6 +81,12 @@ pub struct ClusterLinks {
     pub forward: Arc<Forward>,
     /// The other brokers.
     pub nodes: Arc<dyn Nodes>,
+    /// Which of them are heard.
+    pub presence: Arc<Presence>,
+    /// How far this node's image is.
+    pub reached: Arc<Reached>,
+    /// Answers that wait until clients can be told of another leader.
+    pub parked_metadata: Arc<Semaphore>,
 }
 
 /// The rooms below, from which the broker is made.
@@ -91,6 +101,8 @@ pub struct Rooms {
     pub groups: Arc<GroupCoordinator>,
     pub transactions: Arc<TransactionCoordinator>,
     pub share_state: Arc<ShareCoordinator>,
+    /// The same wherever it is.
+    pub share_channel: Arc<ShareStateChannel>,
     pub share_partitions: Arc<SharePartitionManager>,
     pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
@@ -112,6 +124,7 @@ impl Broker {
             groups,
             transactions,
             share_state,
+            share_channel,
             share_partitions,
             telemetry,
             metrics,
@@ -146,6 +159,7 @@ impl Broker {
             groups,
             transactions,
             share_state,
+            share_channel,
             share_partitions,
             telemetry,
             metrics,

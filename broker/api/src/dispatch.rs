@@ -7,12 +7,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
-use ottla_protocol::header::RequestHeader;
+use ottla_protocol::header::{HeaderError, RequestHeader};
 use ottla_protocol::throttle::{ThrottlePlace, throttle_place};
 use ottla_protocol::versions;
+use ottla_replica::HAND_OVER_MAX;
+use ottla_security::AclOperation;
 
+use crate::access::Access;
 use crate::context::{Broker, ClusterLinks};
-use crate::fence::log_panic;
+use crate::fence::{Fence, log_panic};
+use crate::peers::ping::{self, PingFrame};
 use crate::peers::{Forward, Forwarded, envelope};
 use crate::quotas::{Throttle, rest};
 use crate::request::{Handled, Refusal, Request, park};
@@ -32,10 +36,21 @@ impl Dispatch {
 
     fn route(&self, connection: &Arc<ConnectionInfo>, mut frame: Bytes) -> Handled {
         let frame_bytes = frame.len();
-        let header = RequestHeader::decode(&mut frame).map_err(|error| Refusal(error.to_string()))?;
+        let header = match RequestHeader::decode(&mut frame) {
+            Ok(header) => header,
+            Err(HeaderError::UnknownKey(ping::KEY)) => return self.on_ping(connection, frame),
+            Err(error) => return Err(Refusal(error.to_string())),
+        };
         let refuse = |what: &str| {
             Err(Refusal(format!("{what} (API key {}, version {})", header.api_key, header.api_version)))
         };
+        // But for ApiVersions, with which the other nodes' connections begin.
+        if self.endpoint == Endpoint::Broker
+            && self.broker.cluster.as_ref().is_some_and(|links| links.presence.is_cut_off())
+            && header.api_key != ApiKey::ApiVersions.to_i16()
+        {
+            return Ok(Admitted::Ready(Answer::Close("this node is cut off from its cluster")));
+        }
         let Some(api) = table::find(self.served, header.api_key) else {
             return refuse("this API is not served");
         };
@@ -63,8 +78,31 @@ impl Dispatch {
         }
     }
 
+    /// Another node says that it lives. `frame` begins behind the key.
+    fn on_ping(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Handled {
+        let refuse = |why: &str| Err(Refusal(format!("a ping is refused: {why}")));
+        let Some(links) = &self.broker.cluster else { return refuse("nobody listens to pings here") };
+        if !Access::of_connection(&self.broker, connection).cluster(AclOperation::ClusterAction) {
+            return refuse("its sender may not act for the cluster");
+        }
+        let Some(PingFrame { correlation_id, ping }) = ping::decode(frame) else {
+            return refuse("it is none of ours");
+        };
+        links.presence.on_ping(&ping);
+        let mut answer = ResponseBuilder::with_capacity(4);
+        answer.buffer.extend_from_slice(&correlation_id.to_be_bytes());
+        match answer.finish() {
+            Some(answer) => Ok(Admitted::Ready(Answer::Respond(answer))),
+            None => unreachable!("four bytes are a frame"),
+        }
+    }
+
     fn answer(&self, api: &'static Api, request: Request) -> Handled {
         let broker = &self.broker;
+        if api.key == ApiKey::Produce && broker.cluster.is_some() && broker.replicas.hand_over.is_under_way()
+        {
+            return Ok(until_handed_over(broker, api, request));
+        }
         match &broker.cluster {
             Some(ClusterLinks { forward, .. })
                 if table::is_forwarded(api.key) && self.endpoint == Endpoint::Broker =>
@@ -74,6 +112,30 @@ impl Dispatch {
             _ => (api.admit)(broker, request),
         }
     }
+}
+
+/// A write to a broker that is about to stop waits until others lead what it leads. Nothing overtakes it.
+fn until_handed_over(broker: &Arc<Broker>, api: &'static Api, request: Request) -> Admitted {
+    let broker = broker.clone();
+    Admitted::Exclusive(Box::pin(Fence::new(async move {
+        if let Some(links) = &broker.cluster {
+            let clock = &broker.env.clock;
+            let mut over = clock.sleep_until(clock.monotonic().after(HAND_OVER_MAX));
+            let mut images = links.reached.changes();
+            let is_led_elsewhere = || {
+                let image = broker.image();
+                image.broker(broker.node_id).is_none_or(|own| own.fenced || own.in_controlled_shutdown)
+            };
+            while !is_led_elsewhere() {
+                tokio::select! {
+                    biased;
+                    () = &mut over => break,
+                    changed = images.changed() => if changed.is_err() { break },
+                }
+            }
+        }
+        own(&broker, api, request).await
+    })))
 }
 
 /// Leaves a request to the active controller, if that is not here.
@@ -124,14 +186,16 @@ async fn own(broker: &Arc<Broker>, api: &'static Api, request: Request) -> Answe
 
 /// What becomes of a frame. One that is refused, or that meets a bug, ends its connection and nothing else.
 pub(crate) fn fenced(
-    broker: &Broker,
+    broker: Option<&Broker>,
     connection: &ConnectionInfo,
     admit: impl FnOnce() -> Handled,
 ) -> Admitted {
     match catch_unwind(AssertUnwindSafe(admit)) {
         Ok(Ok(admitted)) => admitted,
         Ok(Err(Refusal(why))) => {
-            broker.metrics.refused.inc();
+            if let Some(broker) = broker {
+                broker.metrics.refused.inc();
+            }
             tracing::debug!(connection = connection.id, peer = %connection.peer_addr, %why, "a request is refused");
             Admitted::Ready(Answer::Close("a request was refused"))
         }
@@ -162,7 +226,7 @@ impl Dispatch {
 
 impl Handler for Dispatch {
     fn admit(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted {
-        fenced(&self.broker, connection, || {
+        fenced(Some(&self.broker), connection, || {
             let admitted = self.route(connection, frame)?;
             if self.broker.auto_create.has_answers() {
                 return Ok(self.note_answer(connection, admitted));

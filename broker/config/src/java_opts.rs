@@ -21,12 +21,7 @@ pub(crate) fn jaas_lines(
 ) -> Result<Vec<(String, Given)>, ConfigError> {
     let options = env.iter().find(|(name, _)| name == VARIABLE).map(|(_, text)| text.as_str());
     let path = options.and_then(|text| text.split_whitespace().find_map(|word| word.strip_prefix(JAAS_FILE)));
-    let listeners: Vec<&str> = config
-        .listeners
-        .iter()
-        .filter(|listener| listener.protocol.has_sasl())
-        .map(|listener| listener.name.as_str())
-        .collect();
+    let listeners: Vec<&str> = config.sasl_listeners().map(|listener| listener.name.as_str()).collect();
     let Some(path) = path.filter(|_| !listeners.is_empty()) else { return Ok(Vec::new()) };
     let path = path.trim_matches(['"', '\'']);
     let path = path.strip_prefix("file:").map_or(path, |rest| rest.strip_prefix("//").unwrap_or(rest));

@@ -29,6 +29,7 @@ mod listeners;
 mod listing;
 mod load;
 mod nearest;
+mod node_logins;
 mod providers;
 mod quorum;
 mod row;
@@ -59,12 +60,14 @@ pub use listeners::Listener;
 pub use listing::render_config_listing;
 pub use load::{load, load_with};
 pub use nearest::nearest_key;
+pub use node_logins::NodeLogin;
 pub use providers::{Machine, NoFiles};
 pub use quorum::QuorumVoter;
 pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synonym, Validation, Visibility};
 pub use sasl::{SaslListener, SaslMechanism, UnsecuredTokens};
 pub use settings::{
-    AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, Given, Origin, Reconfigurable,
+    AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, FailureDetection, Given, Origin,
+    Reconfigurable, ReplicaSelector,
 };
 pub use topic::TopicConfig;
 pub use topic_config::{CleanupPolicy, CompressionType, ConfigSources, TimestampType};

@@ -11,6 +11,7 @@ pub(crate) const READ: &[&str] = &[
     "connections.max.reauth.ms",
     "sasl.enabled.mechanisms",
     "sasl.jaas.config",
+    "sasl.mechanism.controller.protocol",
     "sasl.mechanism.inter.broker.protocol",
     "sasl.server.callback.handler.class",
     "sasl.server.max.receive.size",

@@ -1,8 +1,6 @@
 //! The quorum of controllers as it is configured, and the addresses at which the other nodes reach this one.
 //! Core.
 
-use ottla_model::SecurityProtocol;
-
 use crate::error::ConfigError;
 use crate::listeners::Listener;
 use crate::settings::BrokerSettings;
@@ -85,13 +83,6 @@ pub(crate) fn check(config: &BrokerSettings) -> Result<(), ConfigError> {
         let why = "several voters speak through a listener that controller.listener.names names and listeners opens";
         return Err(refuse(VOTERS, config, why));
     };
-    for listener in [Some(controller), config.inter_broker_listener()].into_iter().flatten() {
-        if listener.protocol != SecurityProtocol::Plaintext {
-            let (name, protocol) = (&listener.name, listener.protocol.name());
-            let why = format!("{name} is {protocol}, and nodes speak to each other over PLAINTEXT alone yet");
-            return Err(refuse("listeners", config, why));
-        }
-    }
     let address = |host: &str| host.parse::<std::net::IpAddr>().ok().filter(|addr| !addr.is_unspecified());
     let opened = controller.host.as_deref().and_then(address);
     let is_elsewhere = opened.zip(address(&this.host)).is_some_and(|(opened, voter)| opened != voter);

@@ -154,12 +154,17 @@ impl BrokerSettings {
         Ok(SaslListener { mechanisms, receive_bytes_max: usize::try_from(receive_bytes_max).unwrap_or(0) })
     }
 
+    /// All listeners with logins, the controllers' too.
+    pub fn sasl_listeners(&self) -> impl Iterator<Item = &Listener> {
+        let all = self.listeners.iter().chain(&self.controller_listeners);
+        all.filter(|listener| listener.protocol.has_sasl())
+    }
+
     /// What is allowed and yet worth a word.
     pub(crate) fn sasl_warnings(&self) -> Vec<Warning> {
         let warning = |key: &str, message: String| Warning { key: key.to_owned(), message };
         let mut warnings = Vec::new();
-        let listeners: Vec<&Listener> =
-            self.listeners.iter().filter(|listener| listener.protocol.has_sasl()).collect();
+        let listeners: Vec<&Listener> = self.sasl_listeners().collect();
         if !listeners.is_empty() && self.is_set(JAAS) {
             let message = format!(
                 "{JAAS} counts for no listener without the prefix listener.name.<listener>.<mechanism>."
@@ -190,16 +195,28 @@ impl BrokerSettings {
 
     /// Whether the mechanism among brokers is one of the listener that brokers use.
     pub(crate) fn check_inter_broker_mechanism(&self, listener: &Listener) -> Result<(), ConfigError> {
-        let mechanism = self.of_listener(&listener.name).text(INTER_BROKER).unwrap_or_default();
+        self.check_mechanism_of_nodes(listener, INTER_BROKER)
+    }
+
+    /// Whether the mechanism that `key` names is one of the listener that nodes use.
+    pub(crate) fn check_mechanism_of_nodes(&self, listener: &Listener, key: &str) -> Result<(), ConfigError> {
+        let mechanism = self.of_listener(&listener.name).text(key).unwrap_or_default();
         let sasl = self.sasl_of(listener)?;
         if sasl.mechanisms.iter().any(|enabled| enabled.name == mechanism) {
             return Ok(());
         }
+        let among = if key == INTER_BROKER { "inter-broker" } else { "controller" };
         let message = format!(
-            "{INTER_BROKER} must be included in {ENABLED} when SASL is used for inter-broker communication; it is {mechanism}"
+            "{key} must be included in {ENABLED} when SASL is used for {among} communication; it is {mechanism}"
         );
-        Err(ConfigError::invalid_config(message).about(INTER_BROKER))
+        Err(ConfigError::invalid_config(message).about(key))
     }
+}
+
+/// A mechanism with a name and a password, and its login module.
+pub(crate) fn mechanism_with_password(given: &str) -> Option<(&'static str, &'static str)> {
+    let with_password = MECHANISMS.iter().filter(|(name, ..)| *name != OAUTH);
+    with_password.map(|(name, module, _)| (*name, *module)).find(|(name, _)| *name == given)
 }
 
 /// The mechanisms whose login module this is.
@@ -212,7 +229,7 @@ fn known_names() -> String {
 }
 
 /// The one entry of a value, if its module is the one that is known. No value of an option is in an error.
-fn one_entry(text: &str, name: &str, module: &str) -> Result<JaasEntry, ConfigError> {
+pub(crate) fn one_entry(text: &str, name: &str, module: &str) -> Result<JaasEntry, ConfigError> {
     let refused = |why: &str| ConfigError::invalid_config(format!("{name} is refused: {why}")).about(name);
     let mut entries = jaas::parse(text).map_err(|why| refused(&why))?;
     if entries.len() != 1 {

@@ -38,6 +38,10 @@ pub(crate) fn check(config: &BrokerConfig) -> Result<(), ConfigError> {
     advertised(config)?;
     inter_broker(config)?;
     quorum::check(config)?;
+    if config.has_peers() {
+        config.login_at_brokers()?;
+        config.login_at_controllers()?;
+    }
     authorizer(config)?;
     protection(config)?;
     plugins(config)?;
@@ -92,15 +96,6 @@ fn client_listeners(config: &BrokerSettings) -> Result<(), ConfigError> {
             config.sasl_of(listener)?;
         }
     }
-    // Nobody would be asked who they are there.
-    if let Some(listener) = config.controller_listeners.iter().find(|listener| listener.protocol.has_sasl()) {
-        let why = format!(
-            "the controller's listener {} asks for {}, which is not there yet; allowed: PLAINTEXT, SSL",
-            listener.name,
-            listener.protocol.name()
-        );
-        return Err(refuse("listeners", config, why));
-    }
     Ok(())
 }
 
@@ -135,13 +130,6 @@ fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
     let is_chosen = name.is_some() || config.is_set("security.inter.broker.protocol");
     let name = name.or(protocol.map(str::to_owned)).unwrap_or_default();
     match config.listeners.iter().find(|listener| listener.name == name) {
-        Some(listener) if config.has_peers() && listener.protocol != SecurityProtocol::Plaintext => {
-            let why = format!(
-                "nodes speak PLAINTEXT to each other, and listener {name} is {}",
-                listener.protocol.name()
-            );
-            Err(refuse("listeners", config, why))
-        }
         Some(listener) if is_chosen && listener.protocol.has_sasl() => {
             config.check_inter_broker_mechanism(listener)
         }

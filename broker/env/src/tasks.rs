@@ -9,6 +9,12 @@ pub trait Tasks: Send + Sync {
     /// Runs a future beside others. It must not block.
     fn spawn(&self, name: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle;
 
+    /// Runs a future on a thread with its own timers and sockets: whatever keeps the others busy does not hold it up.
+    /// Everywhere but on the machine it is a task like any other.
+    fn spawn_apart(&self, name: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle {
+        self.spawn(name, work)
+    }
+
     /// Runs a function that may block on a thread of its own.
     fn spawn_thread(&self, name: &'static str, work: Box<dyn FnOnce() + Send>) -> ThreadHandle;
 

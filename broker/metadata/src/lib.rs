@@ -4,7 +4,7 @@
 //!
 //! Reading order: `image`, `client_quotas`, `delta`, `replay`, `controller`, `metadata`, `metadata_loop`, `metadata_log`,
 //! `active_controller`, `publisher`, `recovery`, `inspect`, `damage`, `snapshot`, `store`, `upkeep`; `folder` reads what another
-//! process wrote. One voter of several: `quorum`, `raft`, `quorum_start`, `quorum_loop`.
+//! process wrote. Of several nodes: `detector` (who is heard). One voter of several: `quorum`, `raft`, `quorum_start`, `quorum_loop`.
 
 mod active_controller;
 mod batch;
@@ -17,6 +17,7 @@ mod damage;
 #[cfg(test)]
 mod damage_tests;
 pub mod delta;
+pub mod detector;
 mod dynamic_config;
 mod folder;
 pub mod image;

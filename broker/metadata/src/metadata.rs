@@ -32,6 +32,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::active_controller::Decided;
+use crate::controller::election_log::ElectionCounts;
 use crate::controller::features::{Feature, decide_update_features};
 use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_ids};
 use crate::controller::registration::Registration;
@@ -41,6 +42,7 @@ use crate::controller::{
 };
 use crate::controller_channel::Reached;
 use crate::delta::{Delta, ImageListener};
+use crate::detector::SILENCE_MIN;
 use crate::image::Image;
 use crate::metadata_log::{CommitError, LogOpenError};
 use crate::metadata_loop::{Event, MetadataLoop};
@@ -282,6 +284,11 @@ impl Metadata {
         now
     }
 
+    /// How often this node elected leaders as controller, by reason.
+    pub fn election_counts(&self) -> ElectionCounts {
+        self.shared.elections.lock().clone()
+    }
+
     /// A broker's connection to this controller was closed. Says whether its process may be gone, as far as the
     /// controller knows.
     pub async fn on_broker_disconnected(&self, id: BrokerId, epoch: i64) -> bool {
@@ -300,6 +307,25 @@ impl Metadata {
                 fencing::fence(image, rules, id, &mut records);
             }
             // One that stopped in order is fenced already.
+            let is_fenced = !records.is_empty();
+            Ok(Decision { records, response: is_fenced })
+        })
+        .await
+    }
+
+    /// No node hears a broker: it is fenced, unless it beat lately. Says whether it was, when that is committed; an error
+    /// where the controller is elsewhere.
+    pub async fn on_broker_silent(&self, id: BrokerId, epoch: i64) -> Result<bool, OperationError> {
+        let shared = self.shared.clone();
+        self.decide(move |Deciding { image, rules, liveness, now, .. }| {
+            // What came and waits to be decided counts (KAFKA-15019).
+            if let Some((epoch, heard)) = shared.contacts.lock().get(&id) {
+                liveness.on_contact(id, *epoch, *heard);
+            }
+            let mut records = Vec::new();
+            if liveness.on_silence(id, epoch, now.monotonic, SILENCE_MIN) {
+                fencing::fence(image, rules, id, &mut records);
+            }
             let is_fenced = !records.is_empty();
             Ok(Decision { records, response: is_fenced })
         })

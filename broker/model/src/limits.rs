@@ -80,3 +80,9 @@ pub const HANDSHAKES_COMPUTED_AT_ONCE: usize = 1;
 
 /// The share of the memory budget that connections without an identity may hold together.
 pub const HANDSHAKES_BUDGET_SHARE: usize = 8;
+
+/// For how long an answer that would name a leader that is perhaps gone waits for the next one.
+pub const METADATA_PARKED_MAX: Duration = Duration::from_millis(300);
+
+/// How many such answers wait at a time; one more leaves at once.
+pub const METADATA_ANSWERS_PARKED_MAX: usize = 1024;

@@ -24,10 +24,12 @@ pub enum CloseReason {
     Shutdown,
     /// The client did not say who it is, or nobody here knows it.
     Authentication,
+    /// This node is cut off from its cluster: its clients are to find another one.
+    CutOff,
 }
 
 impl CloseReason {
-    pub const ALL: [CloseReason; 8] = [
+    pub const ALL: [CloseReason; 9] = [
         CloseReason::Peer,
         CloseReason::Error,
         CloseReason::Idle,
@@ -36,6 +38,7 @@ impl CloseReason {
         CloseReason::Memory,
         CloseReason::Shutdown,
         CloseReason::Authentication,
+        CloseReason::CutOff,
     ];
 
     pub fn name(self) -> &'static str {
@@ -48,6 +51,7 @@ impl CloseReason {
             CloseReason::Memory => "memory",
             CloseReason::Shutdown => "shutdown",
             CloseReason::Authentication => "authentication",
+            CloseReason::CutOff => "cut-off",
         }
     }
 }

@@ -333,6 +333,17 @@ impl NetworkServer {
         }
     }
 
+    /// Closes every connection that is there; new ones are taken as before.
+    pub fn closer(&self) -> impl Fn() + Send + Sync + use<> {
+        let shared = Arc::downgrade(&self.shared);
+        move || {
+            let controls = shared.upgrade().map(|shared| shared.controls()).unwrap_or_default();
+            for (_id, control) in controls {
+                control.close(CloseReason::CutOff);
+            }
+        }
+    }
+
     /// Memory connections hold beyond what each may hold freely.
     pub fn memory_bytes(&self) -> usize {
         self.shared.budget.used_bytes()

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 
 use crate::acknowledge::Durability;
 use crate::config::{cleaner_settings, topic_settings};
+use crate::hand_over::HandOver;
 use crate::metrics::{ReplicaMetrics, TopicMetrics};
 use crate::partition::Partition;
 use crate::partition_map::PartitionMap;
@@ -125,6 +126,7 @@ pub struct ReplicaManager {
     /// High watermarks as they were last written down.
     pub(crate) checkpointed: Mutex<BTreeMap<TopicPartition, Offset>>,
     pub metrics: Arc<ReplicaMetrics>,
+    pub hand_over: HandOver,
 }
 
 impl ReplicaManager {
@@ -145,6 +147,7 @@ impl ReplicaManager {
             replication: OnceLock::new(),
             checkpointed: Mutex::default(),
             metrics,
+            hand_over: HandOver::default(),
         });
         replicas.set_throttles();
         let of_logs = Arc::downgrade(&replicas);

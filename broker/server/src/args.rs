@@ -73,21 +73,32 @@ pub enum Command {
     Local(Local),
     /// Move all replicas away from a broker, and take it out of the cluster; or take that back.
     #[command(disable_help_flag = true)]
-    Decommission(Rest),
+    Decommission(Short),
     /// Show which replicas would have to move for the brokers of a cluster to be evenly used; or move them.
     #[command(disable_help_flag = true)]
-    Balance(Rest),
+    Balance(Short),
+    /// List, describe, create, change and delete topics of a running cluster.
+    #[command(disable_help_flag = true)]
+    Topic(Short),
+    /// List, describe, move and delete groups of a running cluster.
+    #[command(disable_help_flag = true)]
+    Group(Short),
+    /// Write the lines of the standard input to a topic.
+    #[command(disable_help_flag = true)]
+    Produce(Short),
+    /// Print the records of a topic.
+    #[command(disable_help_flag = true)]
+    Consume(Short),
     /// Print the names of those of Kafka's commands that this program has: it is each of them when it is called
     /// by its name, and as `ottla NAME`.
     Commands,
 }
 
-/// What a command reads by itself.
+/// The words of a short form, which reads them itself (`ottla_tools::run_short`).
 #[derive(Args, Debug, Clone)]
-pub struct Rest {
-    /// --help shows what it takes.
-    #[arg(value_name = "ARGUMENTS", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub arguments: Vec<String>,
+pub struct Short {
+    #[arg(value_name = "WORDS; --help SAYS MORE", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
 }
 
 #[derive(Args, Debug, Clone)]

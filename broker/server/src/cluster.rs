@@ -4,16 +4,22 @@
 use std::sync::Arc;
 
 use ottla_api::context::ClusterLinks;
-use ottla_api::peers::{self, Controllers, Forward, ImageNodes, Reached, ToController};
-use ottla_config::BrokerConfig;
+use ottla_api::peers::{self, Controllers, Forward, ImageNodes, Presence, Reached, ToController};
+use ottla_config::{BrokerConfig, ConfigError, Listener, NodeLogin};
 use ottla_env::Env;
 use ottla_metadata::{ControllerChannel, Metadata, Quorum, Voter};
 use ottla_model::BrokerId;
-use ottla_network::outgoing::PeerSettings;
+use ottla_model::limits::METADATA_ANSWERS_PARKED_MAX;
+use ottla_network::outgoing::{PeerLogin, PeerSettings};
+use ottla_security::Secret;
+use ottla_security::sasl::SaslMechanism;
+use ottla_security::tls::ClientTls;
+use tokio::sync::Semaphore;
 
 /// What makes a node of several out of a broker.
 pub struct ClusterOpening {
     pub quorum: Quorum,
+    pub settings: NodeSettings,
 }
 
 /// The voters that the configuration names.
@@ -26,9 +32,43 @@ pub fn voters(config: &BrokerConfig) -> Vec<Voter> {
     config.quorum_voters.iter().map(voter).collect()
 }
 
-/// How this node speaks to others.
-pub fn peer_settings(config: &BrokerConfig) -> PeerSettings {
-    peers::settings(format!("node-{}", config.node_id))
+/// How this node speaks to the others.
+#[derive(Clone)]
+pub struct NodeSettings {
+    /// At their inter-broker listeners.
+    pub brokers: PeerSettings,
+    /// At their controller listeners.
+    pub controllers: PeerSettings,
+}
+
+impl NodeSettings {
+    /// `tls`: with what a listener is dialled, by its name.
+    pub fn of(
+        config: &BrokerConfig,
+        tls: impl Fn(&str) -> Option<ClientTls>,
+    ) -> Result<NodeSettings, String> {
+        let of = |listener: Option<&Listener>, login: Result<Option<NodeLogin>, ConfigError>| {
+            let login = login.map_err(|error| error.to_string())?.map(|login| PeerLogin {
+                mechanism: mechanism(login.mechanism),
+                name: login.name,
+                password: Arc::new(Secret::new(login.password)),
+            });
+            let tls = listener.and_then(|listener| tls(&listener.name));
+            let settings = peers::settings(format!("node-{}", config.node_id));
+            Ok::<_, String>(PeerSettings { login, tls, ..settings })
+        };
+        Ok(NodeSettings {
+            brokers: of(config.inter_broker_listener(), config.login_at_brokers())?,
+            controllers: of(config.controller_listeners.first(), config.login_at_controllers())?,
+        })
+    }
+}
+
+fn mechanism(name: &str) -> SaslMechanism {
+    match SaslMechanism::from_name(name) {
+        Some(mechanism) => mechanism,
+        None => unreachable!("the configuration names no other mechanism than those there are"),
+    }
 }
 
 pub struct Links {
@@ -37,6 +77,8 @@ pub struct Links {
     pub cluster: Option<ClusterLinks>,
     /// To be told of images behind every room.
     pub reached: Option<Arc<Reached>>,
+    /// The other brokers at their addresses.
+    pub nodes: Option<Arc<ImageNodes>>,
 }
 
 pub fn links(
@@ -45,17 +87,29 @@ pub fn links(
     metadata: &Arc<Metadata>,
     cluster: Option<ClusterOpening>,
 ) -> Links {
-    let Some(ClusterOpening { quorum }) = cluster else {
-        return Links { controller: metadata.clone(), cluster: None, reached: None };
+    let Some(ClusterOpening { quorum, settings }) = cluster else {
+        return Links { controller: metadata.clone(), cluster: None, reached: None, nodes: None };
     };
-    let settings = peer_settings(config);
     let node_id = BrokerId(config.node_id);
-    let controllers =
-        Arc::new(Controllers::new(env.clone(), node_id, metadata.clone(), &quorum.voters, &settings));
+    let controllers = Arc::new(Controllers::new(
+        env.clone(),
+        node_id,
+        metadata.clone(),
+        &quorum.voters,
+        &settings.controllers,
+    ));
     let reached = Arc::<Reached>::default();
     let forward = Arc::new(Forward::new(env.clone(), controllers.clone(), reached.clone()));
     let listener = config.inter_broker_listener().map(|listener| listener.name.clone()).unwrap_or_default();
-    let nodes = Arc::new(ImageNodes::new(env.clone(), metadata.clone(), listener, settings));
+    let nodes = Arc::new(ImageNodes::new(env.clone(), metadata.clone(), listener, settings.brokers));
+    let presence = Arc::new(Presence::new(env.clock.clone(), node_id));
     let controller = Arc::new(ToController::new(controllers, metadata.clone(), forward.clone()));
-    Links { controller, cluster: Some(ClusterLinks { forward, nodes }), reached: Some(reached) }
+    let links = ClusterLinks {
+        forward,
+        nodes: nodes.clone(),
+        presence,
+        reached: reached.clone(),
+        parked_metadata: Arc::new(Semaphore::new(METADATA_ANSWERS_PARKED_MAX)),
+    };
+    Links { controller, cluster: Some(links), reached: Some(reached), nodes: Some(nodes) }
 }

@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ottla_api::Authentication;
 use ottla_api::peers::{Inlet, Voices};
-use ottla_api::{Dispatch, Endpoint};
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
 use ottla_model::BrokerId;
@@ -20,6 +20,7 @@ pub struct ControllerListeners {
     /// The lock makes it something that threads may share.
     network: Mutex<NetworkServer>,
     inlet: Arc<Inlet>,
+    logins: Arc<Authentication>,
     pub voices: Arc<Voices>,
 }
 
@@ -40,19 +41,23 @@ impl ControllerListeners {
         let others = ids.filter(|id| id.0 != config.node_id).collect();
         let voices = Arc::<Voices>::default();
         let authorizer = settings::authorizer(config)?.map(Arc::new);
-        let inlet = Arc::new(Inlet::new(others, voices.clone(), authorizer));
+        let logins = Arc::new(Authentication::early(env.clone(), config));
+        logins.set_servers(settings::sasl_servers(config));
+        let inlet = Inlet::new(env.clone(), others, voices.clone(), authorizer, logins.clone());
+        let inlet = Arc::new(inlet);
         // The limits of clients are not those of the nodes and of whoever repairs the cluster.
         let settings =
             NetworkSettings { limits: ConnectionLimits::default(), ..settings::network(env, config) };
         let network = bound.serve(inlet.clone(), settings, metrics.clone());
-        Ok(Some(ControllerListeners { network: Mutex::new(network), inlet, voices }))
+        Ok(Some(ControllerListeners { network: Mutex::new(network), inlet, logins, voices }))
     }
 
     /// Serves requests from here on.
     pub fn serve(&self, rooms: &Rooms) {
         self.voices.follow(Arc::new(Voting(rooms.metadata.clone())));
-        let dispatch = Dispatch::new(rooms.broker.clone(), Endpoint::Controller);
-        self.inlet.serve(rooms.metadata.clone(), Arc::new(dispatch));
+        self.inlet.serve(rooms.broker.clone());
+        let logins = self.logins.clone();
+        rooms.config.follow(move |config| logins.set_servers(settings::sasl_servers(config)));
     }
 
     pub async fn shutdown(self, answers_wait: Duration) {

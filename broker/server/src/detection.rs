@@ -1,16 +1,20 @@
-//! Finds out that a broker's process is gone: its connection is closed, and nobody listens at its address any more.
-//! Shell: one task on each node of a cluster, idle where the controller is elsewhere. The rule is the controller's
-//! (`liveness` of `metadata`); heartbeats and sessions stay what they are for everything that is not so clear.
+//! Acts on what is found out of other brokers: that a process is gone (its connection is closed, and nobody listens at its
+//! address any more), that no node hears one, and that this node is itself cut off.
+//! Shell: one task on each node of a cluster. The rules are the controller's (`liveness` of `metadata`) and the detector's;
+//! heartbeats and sessions stay what they are for everything that is not so clear.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ottla_api::peers::{Found, Presence};
 use ottla_env::Env;
 use ottla_env::net::DialOptions;
 use ottla_env::tasks::TaskHandle;
 use ottla_metadata::{Metadata, OperationError};
 use ottla_model::BrokerId;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 /// How long a broker may take to accept; one that doesn't answer is no process that is gone.
@@ -23,6 +27,18 @@ const BEGIN_TRIES: usize = 300;
 /// fit into the queue is found out by its session.
 pub type Closed = mpsc::Receiver<(BrokerId, i64)>;
 
+/// Closes the connections of clients.
+pub type CloseClients = Box<dyn Fn() + Send + Sync>;
+
+/// What is to be acted on.
+pub struct Events {
+    pub closed: Closed,
+    /// Ends at once where nodes are not pinged.
+    pub found: mpsc::Receiver<Found>,
+    pub presence: Arc<Presence>,
+    pub close_clients: CloseClients,
+}
+
 #[derive(Clone)]
 struct Looking {
     env: Env,
@@ -30,23 +46,33 @@ struct Looking {
     node_id: BrokerId,
     /// The listener by which brokers reach each other.
     listener: Arc<str>,
+    presence: Arc<Presence>,
+    /// Who is being fenced since nobody hears it.
+    fencing: Arc<Mutex<BTreeSet<BrokerId>>>,
 }
 
-/// Begins to look. `closed` ends with whoever tells of connections.
+/// Begins to look. It ends with whoever tells of connections.
 pub fn start(
     env: &Env,
     metadata: &Arc<Metadata>,
     node_id: BrokerId,
     listener: &str,
-    closed: Closed,
+    events: Events,
 ) -> TaskHandle {
-    let looking =
-        Looking { env: env.clone(), metadata: metadata.clone(), node_id, listener: Arc::from(listener) };
-    env.tasks.spawn("broker-detection", Box::pin(looking.run(closed)))
+    let looking = Looking {
+        env: env.clone(),
+        metadata: metadata.clone(),
+        node_id,
+        listener: Arc::from(listener),
+        presence: events.presence.clone(),
+        fencing: Arc::default(),
+    };
+    env.tasks.spawn("broker-detection", Box::pin(looking.run(events)))
 }
 
 impl Looking {
-    async fn run(self, mut closed: Closed) {
+    async fn run(self, events: Events) {
+        let Events { mut closed, mut found, close_clients, .. } = events;
         let mut leaders = self.metadata.leadership_changes();
         loop {
             tokio::select! {
@@ -56,6 +82,10 @@ impl Looking {
                     let this = self.clone();
                     self.env.tasks.spawn("broker-lookup", Box::pin(this.on_closed(id, epoch))).detach();
                 }
+                Some(found) = found.recv() => match found {
+                    Found::Silent(id, silence) => self.on_silent(id, silence),
+                    Found::CutOff(is_cut_off) => on_cut_off(is_cut_off, &close_clients),
+                },
                 changed = leaders.changed() => {
                     if changed.is_err() {
                         return;
@@ -76,6 +106,28 @@ impl Looking {
             let (this, epoch) = (self.clone(), broker.broker_epoch);
             self.env.tasks.spawn("broker-lookup", Box::pin(this.look(id, epoch))).detach();
         }
+    }
+
+    /// It is told again as long as nothing has become of it.
+    fn on_silent(&self, id: BrokerId, silence: Duration) {
+        let image = self.metadata.image();
+        let Some(epoch) = image.broker(id).map(|broker| broker.broker_epoch) else { return };
+        if self.fencing.lock().insert(id) {
+            let this = self.clone();
+            self.env.tasks.spawn("broker-silent", Box::pin(this.fence(id, epoch, silence))).detach();
+        }
+    }
+
+    async fn fence(self, id: BrokerId, epoch: i64, silence: Duration) {
+        if let Ok(true) = self.metadata.on_broker_silent(id, epoch).await {
+            let ms = silence.as_millis();
+            let longer = match self.presence.on_fenced(id) {
+                true => "; it is waited twice as long for it, as it was fenced before and lived",
+                false => "",
+            };
+            tracing::warn!("broker {id} is fenced: no node has heard it for {ms} ms{longer}");
+        }
+        self.fencing.lock().remove(&id);
     }
 
     async fn on_closed(self, id: BrokerId, epoch: i64) {
@@ -116,5 +168,19 @@ impl Looking {
             dialled = dial => dialled.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused),
             () = self.env.clock.sleep_until(deadline) => false,
         }
+    }
+}
+
+/// Whoever is connected here would wait for answers that never come.
+fn on_cut_off(is_cut_off: bool, close_clients: &CloseClients) {
+    match is_cut_off {
+        true => {
+            tracing::warn!(
+                "this node is cut off: it hears neither the controller nor enough of the others, which may have \
+                 replaced it. It serves nobody until it hears them, and clients are to find another node"
+            );
+            close_clients();
+        }
+        false => tracing::info!("this node hears the others again, and serves what it leads"),
     }
 }

@@ -10,11 +10,12 @@ use ottla_config::BrokerConfig;
 use ottla_env::Env;
 use ottla_metadata::{Metadata, Quorum, RaftTransport, found_cluster};
 use ottla_model::BrokerId;
-use ottla_server::cluster::{ClusterOpening, peer_settings, voters};
+use ottla_server::cluster::{ClusterOpening, NodeSettings, voters};
 use ottla_server::identity::{Identity, Known};
 use tokio::sync::mpsc;
 
 use crate::controller_listeners::ControllerListeners;
+use crate::tls::ListenersTls;
 
 /// Frames that wait while a cluster is founded; a voter asks again.
 const FRAMES_MAX: usize = 256;
@@ -25,14 +26,16 @@ pub async fn find(
     config: &BrokerConfig,
     dirs: &[PathBuf],
     controller: Option<&ControllerListeners>,
+    tls: &ListenersTls,
 ) -> Result<(Identity, Option<ClusterOpening>), String> {
     let known = Known::read(env, dirs, config)?;
     let Some(controller) = controller.filter(|_| config.has_peers()) else {
         return Ok((known.keep(env, None)?, None));
     };
     let (node_id, voters) = (BrokerId(config.node_id), voters(config));
+    let settings = NodeSettings::of(config, |listener| tls.dials(listener))?;
     let transport: Arc<dyn RaftTransport> =
-        Arc::new(VoterTransport::new(env, node_id, &voters, &peer_settings(config), &controller.voices));
+        Arc::new(VoterTransport::new(env, node_id, &voters, &settings.controllers, &controller.voices));
     let found = match known.cluster_id {
         Some(_) => None,
         None => {
@@ -43,7 +46,7 @@ pub async fn find(
     };
     let identity = known.keep(env, found)?;
     let directory_id = identity.directory_ids[0].0;
-    Ok((identity, Some(ClusterOpening { quorum: Quorum { voters, directory_id, transport } })))
+    Ok((identity, Some(ClusterOpening { quorum: Quorum { voters, directory_id, transport }, settings })))
 }
 
 /// Hears voters before there is a quorum.

@@ -4,6 +4,7 @@
 mod args;
 mod cleaner_metrics;
 mod client_figures;
+mod cluster_figures;
 mod controller_listeners;
 mod figures;
 mod founding;
@@ -33,8 +34,8 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::parse();
     match &arguments.command {
-        Some(Command::Decommission(rest)) => return ottla_tools::DECOMMISSION.run(&rest.arguments),
-        Some(Command::Balance(rest)) => return ottla_tools::BALANCE.run(&rest.arguments),
+        Some(Command::Decommission(rest)) => return ottla_tools::DECOMMISSION.run(&rest.words),
+        Some(Command::Balance(rest)) => return ottla_tools::BALANCE.run(&rest.words),
         _ => {}
     }
     let outcome = match &arguments.command {
@@ -44,6 +45,9 @@ fn main() -> ExitCode {
         Some(Command::TlsDev(asked)) => make_tls_files(asked.clone()),
         Some(Command::Local(asked)) => local::run(asked),
         Some(Command::Decommission(_) | Command::Balance(_)) => unreachable!("it has run"),
+        Some(Command::Topic(_) | Command::Group(_) | Command::Produce(_) | Command::Consume(_)) => {
+            unreachable!("what begins so was run before the command line was read")
+        }
         Some(Command::Commands) => {
             show(&ottla_tools::names().map(|name| format!("{name}\n")).collect::<String>())
         }
@@ -65,6 +69,9 @@ fn kafka_command() -> Option<ExitCode> {
     let mut rest: Vec<String> = arguments.collect();
     if let Some(command) = ottla_tools::find(&program) {
         return Some(command.run(&rest));
+    }
+    if let Some(code) = ottla_tools::run_short(&rest) {
+        return Some(code);
     }
     let name = rest.first().filter(|name| name.starts_with("kafka-"))?.clone();
     let Some(command) = ottla_tools::find(&name) else {

@@ -4,28 +4,34 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_config::BrokerConfig;
+use ottla_api::peers::Watch;
+use ottla_config::{BrokerConfig, FailureDetection};
 use ottla_env::Env;
 use ottla_env::tasks::TaskHandle;
 use ottla_log::LogManager;
 use ottla_metadata::{Feature, Registration};
 use ottla_model::BrokerId;
+use ottla_replica::ReplicaManager;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use crate::detection;
+use crate::cluster;
+use crate::detection::{self, CloseClients, Events};
 use crate::lifecycle::{Joining, Lifecycle};
 use crate::rooms::Rooms;
 
 /// Closed connections that wait to be looked after.
 const CLOSED_QUEUED_MAX: usize = 1024;
+/// What the watch finds and nobody has acted on; it is found again.
+const FOUND_QUEUED_MAX: usize = 64;
 /// How long a stop waits until all that this broker leads is led elsewhere.
 const HAND_OVER: Duration = Duration::from_secs(10);
 
 pub struct Membership {
     lifecycle: Lifecycle,
+    replicas: Arc<ReplicaManager>,
     /// Ends with this value. The lock makes it something that threads may share.
-    _detection: Mutex<TaskHandle>,
+    _detection: Mutex<Vec<TaskHandle>>,
 }
 
 /// What a node knows of itself when it begins to take part.
@@ -41,14 +47,27 @@ pub struct Member<'a> {
 
 impl Membership {
     /// Begins to register. The listeners are there: whoever is told of this broker finds it.
-    pub fn begin(member: &Member<'_>) -> Membership {
+    pub fn begin(member: &Member<'_>, close_clients: CloseClients) -> Membership {
         let Member { env, config, cluster_id, registration, features, logs, rooms } = *member;
+        let links = rooms.broker.cluster.as_ref().zip(rooms.nodes.as_ref());
+        let Some((links, nodes)) = links else { unreachable!("a node of several has ways to the others") };
         let (tell, closed) = mpsc::channel(CLOSED_QUEUED_MAX);
+        let (finds, found) = mpsc::channel(FOUND_QUEUED_MAX);
         rooms.broker.broker_connections.follow(tell);
         let listener =
             config.inter_broker_listener().map(|listener| listener.name.clone()).unwrap_or_default();
         let node_id = BrokerId(config.node_id);
-        let detection = detection::start(env, &rooms.metadata, node_id, &listener, closed);
+        let watch = (config.failure_detection == FailureDetection::Pings).then(|| Watch {
+            env: env.clone(),
+            node_id,
+            metadata: rooms.metadata.clone(),
+            nodes: nodes.clone(),
+            presence: links.presence.clone(),
+            voters: cluster::voters(config),
+            found: finds,
+        });
+        let events = Events { closed, found, presence: links.presence.clone(), close_clients };
+        let detection = detection::start(env, &rooms.metadata, node_id, &listener, events);
         let lifecycle = Lifecycle::start(Joining {
             env,
             config,
@@ -61,7 +80,8 @@ impl Membership {
             controller: rooms.controller.clone(),
             broker_epoch: rooms.broker_epoch.clone(),
         });
-        Membership { lifecycle, _detection: Mutex::new(detection) }
+        let tasks = watch.map(Watch::start).into_iter().chain([detection]).collect();
+        Membership { lifecycle, replicas: rooms.replicas.clone(), _detection: Mutex::new(tasks) }
     }
 
     /// Waits until this broker serves.
@@ -74,8 +94,9 @@ impl Membership {
         }
     }
 
-    /// Lets others lead what this broker leads.
+    /// Lets others lead what this broker leads. Writes wait for them meanwhile.
     pub async fn leave(&self) {
+        self.replicas.hand_over().await;
         if !self.lifecycle.stop(HAND_OVER).await {
             tracing::warn!("no controller let this broker go: others notice that it is gone");
         }

@@ -7,10 +7,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_api::metrics::ApiMetrics;
+use ottla_api::peers::ImageNodes;
 use ottla_api::quotas::QuotaListener;
 use ottla_api::{Broker, Rooms as ApiRooms};
 use ottla_config::{BrokerConfig, ConfigMap, ConsumerGroupConfig, DynamicBrokerConfig};
 use ottla_coordinator::settings::ConsumerConfigs;
+use ottla_coordinator::share::OtherShareCoordinators;
 use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, TransactionSettings};
 use ottla_coordinator::{
     CoordinatorListener, GroupCoordinator, GroupSettings, Loader, PartitionLog, ShareCoordinator,
@@ -29,6 +31,7 @@ use ottla_telemetry::ClientTelemetry;
 use prometheus::Registry;
 
 use crate::cluster::{self, ClusterOpening, Links};
+use crate::share::Share;
 use crate::transactions::Ids;
 use crate::{settings, share};
 
@@ -70,6 +73,8 @@ pub struct Rooms {
     pub producer_ids: Arc<Ids>,
     pub telemetry: Arc<ClientTelemetry>,
     pub quotas: Arc<ClientQuotas>,
+    /// The other brokers, on a node of several.
+    pub nodes: Option<Arc<ImageNodes>>,
     /// What the handlers see.
     pub broker: Arc<Broker>,
 }
@@ -98,7 +103,8 @@ impl Rooms {
             error.to_string()
         })?;
         let broker_epoch = BrokerEpoch::default();
-        let Links { controller, cluster, reached } = cluster::links(env, config, &metadata, opening.cluster);
+        let Links { controller, cluster, reached, nodes } =
+            cluster::links(env, config, &metadata, opening.cluster);
         let dynamic_config = Arc::new(DynamicBrokerConfig::new(config.clone()));
         metadata.subscribe(dynamic_config.clone());
         let metrics = Arc::new(ReplicaMetrics::new(registry).map_err(failed)?);
@@ -132,9 +138,15 @@ impl Rooms {
             env.rng.clone(),
             loader.clone(),
         );
-        let (share_state, share_partitions) =
-            share::rooms(env, &dynamic_config, &metadata, &controller, &replicas, &loader);
         let node_id = BrokerId(config.node_id);
+        let others = cluster.as_ref().map(|links| OtherShareCoordinators {
+            node_id,
+            metadata: metadata.clone(),
+            nodes: links.nodes.clone(),
+            clock: env.clock.clone(),
+        });
+        let Share { state: share_state, channel: share_channel, partitions: share_partitions } =
+            share::rooms(env, &dynamic_config, &metadata, &controller, &replicas, &loader, others);
         let producer_ids = Arc::new(Ids::new(node_id, metadata.clone(), controller.clone()));
         let transactions = TransactionCoordinator::new(
             opening.transactions,
@@ -186,6 +198,7 @@ impl Rooms {
             groups: groups.clone(),
             transactions: transactions.clone(),
             share_state: share_state.clone(),
+            share_channel,
             share_partitions: share_partitions.clone(),
             telemetry: telemetry.clone(),
             metrics: Arc::new(ApiMetrics::new(registry).map_err(failed)?),
@@ -206,6 +219,7 @@ impl Rooms {
             producer_ids,
             telemetry,
             quotas,
+            nodes,
             broker,
         })
     }

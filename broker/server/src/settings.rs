@@ -100,8 +100,7 @@ pub fn quotas(config: &BrokerConfig) -> QuotaSettings {
 
 /// How clients log in on each SASL listener.
 pub fn sasl_servers(config: &BrokerConfig) -> SaslServers {
-    let listeners = config.listeners.iter().filter(|listener| listener.protocol.has_sasl());
-    let servers = listeners.filter_map(|listener| {
+    let servers = config.sasl_listeners().filter_map(|listener| {
         // A start and a change refuse what cannot be read.
         let sasl = config.sasl_of(listener).ok()?;
         let mut server = SaslServer::default();

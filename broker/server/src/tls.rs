@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ottla_config::{BrokerConfig, Reconfigurable};
 use ottla_env::{Clock, Disk};
 use ottla_model::SecurityProtocol;
-use ottla_security::tls::{TlsContext, TlsError, TlsListener};
+use ottla_security::tls::{ClientTls, TlsContext, TlsError, TlsListener};
 
 /// The listeners that have TLS.
 pub struct ListenersTls {
@@ -23,6 +23,8 @@ struct One {
     name: String,
     protocol: SecurityProtocol,
     tls: Arc<TlsListener>,
+    /// With what this node dials the listener of that name of the others, where it does.
+    dials: Option<ClientTls>,
 }
 
 impl ListenersTls {
@@ -32,13 +34,19 @@ impl ListenersTls {
         disk: &Arc<dyn Disk>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Arc<ListenersTls>, TlsError> {
+        let is_dialled = |name: &str| {
+            let of_nodes = [config.inter_broker_listener(), config.controller_listeners.first()];
+            config.has_peers() && of_nodes.iter().flatten().any(|listener| listener.name == name)
+        };
         let all = config.listeners.iter().chain(&config.controller_listeners);
         let with_tls = all.filter(|listener| listener.protocol.has_tls());
         let listeners = with_tls
             .map(|listener| {
                 let (name, protocol) = (listener.name.clone(), listener.protocol);
-                let context = TlsContext::load(&config.of_listener(&name), protocol, &**disk, clock)?;
-                Ok(One { name, protocol, tls: Arc::new(TlsListener::new(context)) })
+                let keys = config.of_listener(&name);
+                let context = TlsContext::load(&keys, protocol, &**disk, clock)?;
+                let dials = is_dialled(&name).then(|| ClientTls::load(&keys, &**disk, clock)).transpose()?;
+                Ok(One { name, protocol, tls: Arc::new(TlsListener::new(context)), dials })
             })
             .collect::<Result<Vec<_>, TlsError>>()?;
         let (started_with, disk, clock) = (config.clone(), Arc::clone(disk), Arc::clone(clock));
@@ -48,6 +56,11 @@ impl ListenersTls {
     /// The TLS of a listener; nothing where its protocol has none.
     pub fn of(&self, name: &str) -> Option<Arc<TlsListener>> {
         self.listeners.iter().find(|one| one.name == name).map(|one| Arc::clone(&one.tls))
+    }
+
+    /// With what nodes are dialled at a listener; nothing where its protocol has no TLS.
+    pub fn dials(&self, name: &str) -> Option<ClientTls> {
+        self.listeners.iter().find(|one| one.name == name).and_then(|one| one.dials.clone())
     }
 
     /// Whether a changed configuration can be taken: a bad store leaves the one in force and fails the request.
@@ -69,11 +82,20 @@ impl ListenersTls {
                 Ok(Some(next)) => {
                     tracing::info!("listener {}: its stores were read anew", one.name);
                     one.tls.replace(next);
+                    self.dial_anew(one, &obeyed);
                 }
                 Err(error) => {
                     tracing::error!("listener {} keeps the stores it has: {error}", one.name);
                 }
             }
+        }
+    }
+
+    fn dial_anew(&self, one: &One, config: &BrokerConfig) {
+        let Some(dials) = &one.dials else { return };
+        match ClientTls::load(&config.of_listener(&one.name), &*self.disk, &self.clock) {
+            Ok(next) => dials.replace(&next),
+            Err(error) => tracing::error!("listener {}: nodes are dialled as before: {error}", one.name),
         }
     }
 

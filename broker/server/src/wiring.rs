@@ -26,6 +26,7 @@ use ottla_server::identity;
 use ottla_server::membership::{Member, Membership};
 use prometheus::Registry;
 
+use crate::cluster_figures::ClusterFigures;
 use crate::controller_listeners::ControllerListeners;
 use crate::figures::Figures;
 use crate::rooms::{Opening, Rooms};
@@ -82,7 +83,7 @@ pub async fn start(
     let (logs, recovery) = LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config))
         .map_err(|error| error.to_string())?;
     let is_new = !identity::has_cluster(&env, &dirs);
-    let (identity, cluster) = founding::find(&env, &config, &dirs, controller.as_ref()).await?;
+    let (identity, cluster) = founding::find(&env, &config, &dirs, controller.as_ref(), &tls).await?;
     let registration = settings::registration(&env, &config, &identity);
     let rooms = Rooms::open(Opening {
         env: &env,
@@ -108,6 +109,14 @@ pub async fn start(
     rooms.loader.until_idle().await;
     rooms.transactions.start_timers(&*env.tasks);
     crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
+    let cluster_figures = rooms.broker.cluster.as_ref().map(|links| {
+        Arc::new(ClusterFigures {
+            node_id: BrokerId(config.node_id),
+            metadata: rooms.metadata.clone(),
+            replicas: rooms.replicas.clone(),
+            presence: links.presence.clone(),
+        })
+    });
     let figures = Figures::new(
         rooms.replicas.clone(),
         rooms.groups.clone(),
@@ -115,7 +124,8 @@ pub async fn start(
         rooms.quotas.clone(),
         env.clone(),
         config.metrics_series_max,
-    );
+    )
+    .of_cluster(cluster_figures.clone());
     let ready = Arc::new(AtomicBool::new(false));
     let bound = Listeners::bind(&env, &listeners::specs(&config, &tls)).map_err(|error| error.to_string())?;
     let listeners = bound.bound();
@@ -132,6 +142,7 @@ pub async fn start(
         ready: Arc::new(move || is_ready.load(Ordering::Acquire)),
         refresh: Arc::new(move || process.refresh()),
         figures: Arc::new(move |text| figures.write(text)),
+        cluster: Arc::new(move || cluster_figures.as_ref().map(|cluster| cluster.describe())),
         about,
     };
     let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));
@@ -145,7 +156,7 @@ pub async fn start(
     rooms.metadata.subscribe(Arc::new(rates));
     rooms.config.follow(move |config| tls.follow(config));
     let membership = config.has_peers().then(|| {
-        Membership::begin(&Member {
+        let member = Member {
             env: &env,
             config: &config,
             cluster_id: &identity.cluster_id,
@@ -153,7 +164,8 @@ pub async fn start(
             features: &features,
             logs: &logs,
             rooms: &rooms,
-        })
+        };
+        Membership::begin(&member, Box::new(network.closer()))
     });
     if let Some(membership) = &membership {
         membership.until_serving().await?;

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use ottla_protocol::messages::api_versions_response::ApiVersion;
 use ottla_protocol::{ApiKey, versions};
 
-use crate::client::{Client, ClientSettings, Node, common};
+use crate::client::{Client, ClientSettings, Node};
 use crate::command::{self, Line, required};
+use crate::connection::common;
 use crate::error::{Exception, Failure};
 use crate::options::{Known, Options, flag, value};
 use crate::terminal::Terminal;

@@ -60,7 +60,10 @@ impl Exception {
         let Some(error) = ErrorCode::from_code(code) else {
             return Exception::kafka("UnknownServerException", format!("Unexpected error code {code}"));
         };
-        Exception::kafka(&class_of(error), message.unwrap_or_else(|| error.message()))
+        Exception::kafka(
+            &class_of(error),
+            message.filter(|message| !message.is_empty()).unwrap_or_else(|| error.message()),
+        )
     }
 
     /// `Ok` for the code of success.
@@ -100,6 +103,18 @@ fn class_of(error: ErrorCode) -> String {
     name.to_owned()
 }
 
+/// The name of an error as Kafka's `Errors` has it: `UNKNOWN_TOPIC_OR_PARTITION`.
+pub fn constant_name(error: ErrorCode) -> String {
+    let mut name = String::new();
+    for letter in error.name().chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +132,16 @@ mod tests {
             plain.to_string(),
             "org.apache.kafka.common.errors.NotCoordinatorException: This is not the correct coordinator."
         );
+        assert_eq!(
+            Exception::of(ErrorCode::NotCoordinator.code(), Some("")),
+            plain,
+            "no words are no message"
+        );
         assert!(Exception::check(0, None).is_ok() && Exception::check(3, None).is_err());
+    }
+
+    #[test]
+    fn a_constant_has_words_between_underscores() {
+        assert_eq!(constant_name(ErrorCode::UnknownTopicOrPartition), "UNKNOWN_TOPIC_OR_PARTITION");
     }
 }

@@ -182,6 +182,17 @@ pub fn offsets(
     partitions: &BTreeMap<(String, i32), i32>,
     time: i64,
 ) -> Result<Offsets, Exception> {
+    offsets_seen(client, terminal, partitions, time, false)
+}
+
+/// The same as one sees it who reads only what is committed.
+pub fn offsets_seen(
+    client: &mut Client,
+    terminal: &mut Terminal<'_>,
+    partitions: &BTreeMap<(String, i32), i32>,
+    time: i64,
+    is_read_committed: bool,
+) -> Result<Offsets, Exception> {
     let mut offsets = Offsets::new();
     let mut by_leader: BTreeMap<i32, BTreeMap<&str, Vec<i32>>> = BTreeMap::new();
     for ((topic, partition), leader) in partitions {
@@ -208,6 +219,7 @@ pub fn offsets(
         });
         let request = ListOffsetsRequest {
             replica_id: ANY_REPLICA,
+            isolation_level: i8::from(is_read_committed),
             topics: asked.collect(),
             timeout_ms: 30_000,
             ..ListOffsetsRequest::default()

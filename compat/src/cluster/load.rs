@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::cluster::nodes::{PATIENCE, map_of_any};
+use crate::cluster::nodes::{PATIENCE, map_within};
 use crate::crash::batch::{self, Origin};
 use crate::failure::{Outcome, fail};
 use crate::places::now_ms;
@@ -13,6 +13,9 @@ use crate::wire::{Answer, Body, Connection};
 
 const OFFSET_COMMIT: i16 = 8;
 const OFFSET_FETCH: i16 = 9;
+/// How long a client waits for a node that may be cut off from it. A real one waits longer: what is measured is the
+/// cluster.
+const CLIENT_PATIENCE: Duration = Duration::from_millis(500);
 const BATCH_RECORDS: u64 = 5;
 /// The pause before a batch or a commit is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
@@ -116,8 +119,8 @@ pub fn value(partition: usize, serial: u64) -> Vec<u8> {
 }
 
 fn leader_of(stage: &Stage, partition: usize) -> Option<Connection> {
-    let map = map_of_any(&stage.addresses, stage.topic).ok()?;
-    Connection::open(map.leader_address(partition)?, PATIENCE).ok()
+    let map = map_within(&stage.addresses, stage.topic, CLIENT_PATIENCE).ok()?;
+    Connection::open(map.leader_address(partition)?, CLIENT_PATIENCE).ok()
 }
 
 fn identity(stage: &Stage) -> Outcome<(i64, i16)> {
@@ -160,8 +163,8 @@ pub fn commit(stage: &Stage) -> Outcome<i64> {
 
 fn coordinator_of(stage: &Stage) -> Option<Connection> {
     stage.addresses.iter().find_map(|address| {
-        let (_, at) = Connection::open(address, PATIENCE).ok()?.coordinator(stage.group).ok()?;
-        Connection::open(&at, PATIENCE).ok()
+        let (_, at) = Connection::open(address, CLIENT_PATIENCE).ok()?.coordinator(stage.group).ok()?;
+        Connection::open(&at, CLIENT_PATIENCE).ok()
     })
 }
 

@@ -1,18 +1,21 @@
-//! Three nodes under load while one after the other is killed, stopped and paused: nothing acknowledged is lost.
-//! Shell: processes, threads, the clock.
+//! Three nodes under load while one after the other is killed, stopped, paused and cut off: nothing acknowledged is lost.
+//! Shell: processes, threads, network namespaces, the clock.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
 mod audit;
 mod load;
 mod moves;
+mod network;
 mod nodes;
+mod share;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::broker;
 use crate::cluster::load::Stage;
-use crate::cluster::nodes::{Nodes, map_of_any};
+use crate::cluster::network::{Network, Opened};
+use crate::cluster::nodes::{Map, Nodes, map_of_any};
 use crate::failure::{Failure, Outcome, fail};
 use crate::wire::Connection;
 
@@ -23,39 +26,106 @@ const NODES: usize = 3;
 const PARTITIONS: usize = 6;
 /// Load before each disturbance, and after it.
 const CALM: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_secs(5);
+/// How long a node is paused, or cut off.
+const AWAY: Duration = Duration::from_secs(5);
+/// A stop that nobody may take for the end of a node.
+const HICCUP: Duration = Duration::from_millis(300);
+/// No disturbance of one node may be felt for longer; the limits of docs are for a quiet machine.
+const GAP_LIMIT: Duration = Duration::from_secs(4);
 
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// How often every disturbance comes.
     pub rounds: u32,
     pub overrides: Vec<String>,
+    /// All disturbances, and a share consumer; without, those that a quick look needs.
+    pub is_whole: bool,
+}
+
+impl Plan {
+    pub fn whole(overrides: Vec<String>) -> Plan {
+        Plan { rounds: 1, overrides, is_whole: true }
+    }
+
+    pub fn quick(overrides: Vec<String>) -> Plan {
+        Plan { rounds: 1, overrides, is_whole: false }
+    }
 }
 
 /// Whom it meets, and what is done to it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Disturbance {
     KillLeader,
     KillController,
     KillCoordinator,
     StopLeader,
     PauseLeader,
+    /// A stop of the process that is over before it counts: nobody is elected.
+    Hiccup,
+    /// From the other nodes, not from its clients.
+    IsolateLeader,
+    IsolateController,
+    /// From clients, too.
+    IsolateWhole,
+    /// It hears the others, and they don't hear it.
+    Mute,
+    /// A leader and the controller lose each other, and a third node hears both: nobody is elected.
+    CutOneLink,
 }
 
-const DISTURBANCES: [Disturbance; 5] = [
-    Disturbance::KillLeader,
-    Disturbance::KillController,
-    Disturbance::KillCoordinator,
-    Disturbance::StopLeader,
-    Disturbance::PauseLeader,
+use Disturbance::{
+    CutOneLink, Hiccup, IsolateController, IsolateLeader, IsolateWhole, KillController, KillCoordinator,
+    KillLeader, Mute, PauseLeader, StopLeader,
+};
+
+const DISTURBANCES: [Disturbance; 11] = [
+    KillLeader,
+    KillController,
+    KillCoordinator,
+    StopLeader,
+    PauseLeader,
+    Hiccup,
+    IsolateLeader,
+    IsolateController,
+    IsolateWhole,
+    Mute,
+    CutOneLink,
 ];
+
+impl Disturbance {
+    fn needs_network(self) -> bool {
+        matches!(self, IsolateLeader | IsolateController | IsolateWhole | Mute | CutOneLink)
+    }
+
+    /// Whether a quick look has it.
+    fn is_quick(self) -> bool {
+        !matches!(self, IsolateController | IsolateWhole | Mute | CutOneLink)
+    }
+
+    /// Whether the process ends.
+    fn ends_it(self) -> bool {
+        matches!(self, KillLeader | KillController | KillCoordinator | StopLeader)
+    }
+
+    /// Whether every node must keep what it leads.
+    fn is_harmless(self) -> bool {
+        matches!(self, Hiccup | CutOneLink)
+    }
+}
 
 /// Runs all rounds and the audit; true when nothing failed.
 pub fn run(plan: &Plan) -> Outcome<bool> {
     println!("building ottla");
     broker::build_ottla()?;
     let begin = Instant::now();
-    let mut nodes = Nodes::start(NODES, &plan.overrides)?;
+    let network = match Network::open(NODES)? {
+        Opened::Network(network) => Some(network),
+        Opened::NotAllowed(why) => {
+            println!("  no node is cut off here, as this machine makes no network namespaces: {why}");
+            None
+        }
+    };
+    let mut nodes = Nodes::start(NODES, &plan.overrides, network)?;
     println!("{NODES} nodes serve after {} ms", begin.elapsed().as_millis());
     match under_load(plan, &mut nodes) {
         Ok(text) => {
@@ -106,6 +176,9 @@ fn under_load(plan: &Plan, nodes: &mut Nodes) -> Outcome<String> {
     if stored != committed && stored != committed + 1 {
         return fail(format!("offset {committed} was committed, {stored} is stored"));
     }
+    if plan.is_whole {
+        println!("  share consumer, each node killed once: {}", share::under_kills(nodes)?);
+    }
     for id in 1..=NODES as i32 {
         nodes.stop(id)?;
     }
@@ -124,34 +197,78 @@ fn joined<T>(result: std::thread::Result<Outcome<T>>) -> Outcome<T> {
 fn disturb(plan: &Plan, nodes: &mut Nodes, stage: &Stage) -> Outcome<()> {
     for round in 1..=plan.rounds {
         for disturbance in DISTURBANCES {
-            calm(stage)?;
-            let longest_before = stage.take_longest_gap();
-            let id = victim(nodes, disturbance)?;
-            match disturbance {
-                Disturbance::StopLeader => nodes.stop(id)?,
-                Disturbance::PauseLeader => {
-                    nodes.pause(id, true)?;
-                    std::thread::sleep(PAUSE);
-                    nodes.pause(id, false)?;
-                }
-                _ => nodes.kill9(id)?,
+            let is_wanted = plan.is_whole || disturbance.is_quick();
+            if is_wanted && (!disturbance.needs_network() || nodes.network.is_some()) {
+                let text = disturb_once(nodes, stage, disturbance)?;
+                println!("  round {round}, {text}");
             }
-            calm(stage)?;
-            let longest = stage.take_longest_gap();
-            if !matches!(disturbance, Disturbance::PauseLeader) {
-                nodes.restart(id)?;
-            }
-            let whole = nodes.wait_until_whole(TOPIC)?;
-            println!(
-                "  round {round}, {disturbance:?} (node {id}): longest gap of a partition {} ms (before it {} ms), whole \
-                 again {} ms after the node was back",
-                longest.as_millis(),
-                longest_before.as_millis(),
-                whole.as_millis()
-            );
         }
     }
     calm(stage)
+}
+
+fn disturb_once(nodes: &mut Nodes, stage: &Stage, disturbance: Disturbance) -> Outcome<String> {
+    calm(stage)?;
+    let longest_before = stage.take_longest_gap();
+    let before = map_of_any(&nodes.addresses, TOPIC)?;
+    let id = victim(nodes, &before, disturbance)?;
+    do_to(nodes, id, before.controller, disturbance)?;
+    calm(stage)?;
+    let longest = stage.take_longest_gap();
+    if disturbance.ends_it() {
+        nodes.restart(id)?;
+    }
+    let whole = nodes.wait_until_whole(TOPIC)?;
+    let after = map_of_any(&nodes.addresses, TOPIC)?;
+    if disturbance.is_harmless() && after.epochs != before.epochs {
+        return fail(format!(
+            "{disturbance:?} (node {id}): leaders were elected, from epochs {:?} to {:?}",
+            before.epochs, after.epochs
+        ));
+    }
+    // Where one link is cut, what its ends replicate waits: nobody knows which of them should go.
+    if longest > GAP_LIMIT && disturbance != CutOneLink {
+        return fail(format!("{disturbance:?} (node {id}): nothing was acknowledged for {longest:?}"));
+    }
+    Ok(format!(
+        "{disturbance:?} (node {id}): longest gap of a partition {} ms (before it {} ms), whole again {} ms after the \
+         node was back",
+        longest.as_millis(),
+        longest_before.as_millis(),
+        whole.as_millis()
+    ))
+}
+
+/// Does it, and undoes what does not end the process.
+fn do_to(nodes: &mut Nodes, id: i32, controller: i32, disturbance: Disturbance) -> Outcome<()> {
+    let place = |id: i32| usize::try_from(id - 1).unwrap_or(0);
+    let paused_for = |nodes: &mut Nodes, wait| {
+        nodes.pause(id, true)?;
+        std::thread::sleep(wait);
+        nodes.pause(id, false)
+    };
+    match disturbance {
+        KillLeader | KillController | KillCoordinator => return nodes.kill9(id),
+        StopLeader => return nodes.stop(id),
+        PauseLeader => return paused_for(nodes, AWAY),
+        Hiccup => return paused_for(nodes, HICCUP),
+        IsolateLeader | IsolateController | IsolateWhole | Mute | CutOneLink => {}
+    }
+    let Some(network) = &nodes.network else { return fail("there is no network to cut") };
+    match disturbance {
+        IsolateWhole => network.isolate_whole(place(id))?,
+        Mute => (0..NODES)
+            .filter(|other| *other != place(id))
+            .try_for_each(|other| network.cut_one_way(place(id), other))?,
+        CutOneLink => {
+            let other = if id == controller { id % NODES as i32 + 1 } else { controller };
+            network.cut_one_way(place(id), place(other))?;
+            network.cut_one_way(place(other), place(id))?;
+        }
+        _ => network.isolate(place(id))?,
+    }
+    std::thread::sleep(AWAY);
+    network.heal()
 }
 
 /// Lets the load run, and makes sure that it does.
@@ -176,16 +293,13 @@ fn calm(stage: &Stage) -> Outcome<()> {
     Ok(())
 }
 
-fn victim(nodes: &Nodes, disturbance: Disturbance) -> Outcome<i32> {
-    let map = map_of_any(&nodes.addresses, TOPIC)?;
+fn victim(nodes: &Nodes, map: &Map, disturbance: Disturbance) -> Outcome<i32> {
     match disturbance {
-        Disturbance::KillController => Ok(map.controller),
-        Disturbance::KillCoordinator => {
+        KillController | IsolateController => Ok(map.controller),
+        KillCoordinator => {
             let mut open = Connection::open(&nodes.addresses[0], Duration::from_secs(2))?;
             Ok(open.coordinator(GROUP)?.0)
         }
-        Disturbance::KillLeader | Disturbance::StopLeader | Disturbance::PauseLeader => {
-            map.leaders.first().copied().ok_or_else(|| Failure("partition 0 has no leader".to_owned()))
-        }
+        _ => map.leaders.first().copied().ok_or_else(|| Failure("partition 0 has no leader".to_owned())),
     }
 }

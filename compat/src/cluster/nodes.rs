@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::broker::{Broker as _, BrokerOptions, OttlaServer};
+use crate::cluster::network::Network;
 use crate::failure::{Failure, Outcome, fail};
 use crate::wire::{Answer, Body, Connection};
 
@@ -26,6 +27,8 @@ pub struct Nodes {
     servers: Vec<OttlaServer>,
     /// Where clients reach them, whether they run or not.
     pub addresses: Vec<String>,
+    /// Where each node has a host of its own. Behind the servers, which end first.
+    pub network: Option<Network>,
 }
 
 /// A topic and the cluster around it, as one node sees them.
@@ -34,13 +37,15 @@ pub struct Map {
     pub brokers: BTreeMap<i32, String>,
     pub controller: i32,
     pub leaders: Vec<i32>,
+    pub epochs: Vec<i32>,
     pub isr: Vec<Vec<i32>>,
     pub replicas: Vec<Vec<i32>>,
 }
 
 impl Nodes {
-    /// Starts them at once: none is ready before a majority is there.
-    pub fn start(count: usize, overrides: &[String]) -> Outcome<Self> {
+    /// Starts them at once: none is ready before a majority is there. Each is on a host of its own where there is a
+    /// network.
+    pub fn start(count: usize, overrides: &[String], network: Option<Network>) -> Outcome<Self> {
         let held = (0..2 * count)
             .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
             .collect::<std::io::Result<Vec<_>>>()?;
@@ -49,18 +54,25 @@ impl Nodes {
             .map(|listener| Ok(listener.local_addr()?.port()))
             .collect::<std::io::Result<Vec<u16>>>()?;
         drop(held);
-        let voters: Vec<String> =
-            (0..count).map(|index| format!("{}@127.0.0.1:{}", index + 1, ports[2 * index + 1])).collect();
+        let host = |index| {
+            network.as_ref().map_or_else(|| Ipv4Addr::LOCALHOST.to_string(), |network| network.host(index))
+        };
+        let voters: Vec<String> = (0..count)
+            .map(|index| format!("{}@{}:{}", index + 1, host(index), ports[2 * index + 1]))
+            .collect();
         let options = |index: usize| {
-            let (client, controller) = (ports[2 * index], ports[2 * index + 1]);
+            let (host, client, controller) = (host(index), ports[2 * index], ports[2 * index + 1]);
             let mut all = vec![
                 format!("node.id={}", index + 1),
-                format!("listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}"),
+                format!("listeners=PLAINTEXT://{host}:{client},CONTROLLER://{host}:{controller}"),
                 "controller.listener.names=CONTROLLER".to_owned(),
+                // Leaders move when something is done to a node, and not otherwise.
+                "auto.leader.rebalance.enable=false".to_owned(),
                 format!("controller.quorum.voters={}", voters.join(",")),
             ];
             all.extend_from_slice(overrides);
-            BrokerOptions { port: Some(client), overrides: all, ..BrokerOptions::default() }
+            let under = network.as_ref().map_or_else(Vec::new, |network| network.under(index));
+            BrokerOptions { port: Some(client), overrides: all, under, ..BrokerOptions::default() }
         };
         let servers = std::thread::scope(|scope| {
             let starting: Vec<_> =
@@ -70,8 +82,8 @@ impl Nodes {
                 .map(|one| one.join().unwrap_or_else(|_| fail("a thread that starts a node panicked")));
             joined.collect::<Outcome<Vec<_>>>()
         })?;
-        let addresses = (0..count).map(|index| format!("127.0.0.1:{}", ports[2 * index])).collect();
-        Ok(Self { servers, addresses })
+        let addresses = (0..count).map(|index| format!("{}:{}", host(index), ports[2 * index])).collect();
+        Ok(Self { servers, addresses, network })
     }
 
     fn server(&mut self, id: i32) -> Outcome<&mut OttlaServer> {
@@ -144,9 +156,14 @@ impl Map {
 
 /// The map of the first node that answers.
 pub fn map_of_any(addresses: &[String], topic: &str) -> Outcome<Map> {
+    map_within(addresses, topic, PATIENCE)
+}
+
+/// The same where each node may take so long.
+pub fn map_within(addresses: &[String], topic: &str, patience: Duration) -> Outcome<Map> {
     let mut last = Failure("there is no node".to_owned());
     for address in addresses {
-        match Connection::open(address, PATIENCE).and_then(|mut open| open.map(topic)) {
+        match Connection::open(address, patience).and_then(|mut open| open.map(topic)) {
             Ok(map) => return Ok(map),
             Err(failure) => last = failure,
         }
@@ -155,9 +172,9 @@ pub fn map_of_any(addresses: &[String], topic: &str) -> Outcome<Map> {
 }
 
 impl Connection {
-    /// Metadata v4 of one topic.
+    /// Metadata v7 of one topic.
     pub fn map(&mut self, topic: &str) -> Outcome<Map> {
-        let answer = self.ask(METADATA, 4, Body::default().i32(1).string(topic).i8(0))?;
+        let answer = self.ask(METADATA, 7, Body::default().i32(1).string(topic).i8(0))?;
         let mut answer = Answer(&answer);
         let _throttle_ms = answer.i32()?;
         let mut brokers = BTreeMap::new();
@@ -173,12 +190,21 @@ impl Connection {
         let mut partitions = BTreeMap::new();
         for _ in 0..answer.i32()? {
             let (_error, index, leader) = (answer.i16()?, answer.i32()?, answer.i32()?);
+            let epoch = answer.i32()?;
             let replicas = ids(&mut answer)?;
-            partitions.insert(index, (leader, (ids(&mut answer)?, replicas)));
+            let isr = ids(&mut answer)?;
+            let _offline = ids(&mut answer)?;
+            partitions.insert(index, (leader, epoch, isr, replicas));
         }
-        let (leaders, placed): (_, Vec<_>) = partitions.into_values().unzip();
-        let (isr, replicas) = placed.into_iter().unzip();
-        Ok(Map { brokers, controller, leaders, isr, replicas })
+        let (leaders, epochs) = (Vec::new(), Vec::new());
+        let mut map = Map { brokers, controller, leaders, epochs, isr: Vec::new(), replicas: Vec::new() };
+        for (leader, epoch, isr, replicas) in partitions.into_values() {
+            map.leaders.push(leader);
+            map.epochs.push(epoch);
+            map.isr.push(isr);
+            map.replicas.push(replicas);
+        }
+        Ok(map)
     }
 
     /// FindCoordinator v1 of a group: the node and its address.

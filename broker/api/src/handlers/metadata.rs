@@ -9,6 +9,7 @@
 
 use ottla_metadata::TopicImage;
 use ottla_model::{ErrorCode, TopicId, TopicName};
+use ottla_network::{Admitted, Answer};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::metadata_request::MetadataRequestTopic;
 use ottla_protocol::messages::metadata_response::{
@@ -19,30 +20,49 @@ use ottla_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, Topi
 use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
 use crate::cluster::Cluster;
+use crate::parked_metadata;
 use crate::partition_answer::PartitionAnswer;
 
 pub const API: Api = Api { key: ApiKey::Metadata, min: 0, max: 13, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: MetadataRequest = request.decode()?;
+    match parked_metadata::place(broker, asked(&request, &body)) {
+        None => Ok(Admitted::Ready(answer(broker, &request, &body))),
+        Some(place) => {
+            let broker = broker.clone();
+            park(async move {
+                parked_metadata::wait(&broker, asked(&request, &body), place).await;
+                answer(&broker, &request, &body)
+            })
+        }
+    }
+}
+
+/// The topics that are asked for; `None` asks for all.
+fn asked<'a>(request: &Request, body: &'a MetadataRequest) -> Option<&'a [MetadataRequestTopic]> {
+    match &body.topics {
+        Some(topics) if topics.is_empty() && request.version() == 0 => None,
+        asked => asked.as_deref(),
+    }
+}
+
+fn answer(broker: &Arc<Broker>, request: &Request, body: &MetadataRequest) -> Answer {
     let version = request.version();
     let cluster = Cluster::of(broker, &request.connection);
     let image = cluster.image();
-    let access = Access::of(broker, &request);
+    let access = Access::of(broker, request);
     if version < 12
         && body.topics.iter().flatten().any(|topic| topic.name.is_none() || !topic.topic_id.is_nil())
     {
-        return request.ready(&refuse(&body, ErrorCode::InvalidRequest));
+        return request.answer(&refuse(body, ErrorCode::InvalidRequest));
     }
     let nameless = |topic: &MetadataRequestTopic| topic.name.is_none() && topic.topic_id.is_nil();
     if body.topics.iter().flatten().any(nameless) {
         // Kafka stumbles over it too.
-        return request.ready(&refuse(&body, ErrorCode::UnknownServerError));
+        return request.answer(&refuse(body, ErrorCode::UnknownServerError));
     }
-    let asked = match &body.topics {
-        Some(topics) if topics.is_empty() && version == 0 => None,
-        asked => asked.as_ref(),
-    };
+    let asked = asked(request, body);
     // Where one topic is named by id, names are not looked at (`KafkaApis.handleTopicMetadataRequest`).
     let by_id = asked.is_some_and(|topics| topics.iter().any(|topic| !topic.topic_id.is_nil()));
     let may_create_missing =
@@ -97,7 +117,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         .with_controller_id(BrokerId(cluster.controller().map_or(-1, |id| id.0)))
         .with_topics(topics)
         .with_cluster_authorized_operations(cluster_operations);
-    request.ready(&response)
+    request.answer(&response)
 }
 
 /// What the client may see, and make.

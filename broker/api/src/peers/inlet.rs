@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use ottla_env::Env;
 use ottla_metadata::Metadata;
 use ottla_model::BrokerId;
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ResponseBuilder};
@@ -12,6 +13,9 @@ use ottla_security::{AclOperation, Acls, Asking, Authorizer, CLUSTER_NAME, Ident
 use parking_lot::{Mutex, RwLock};
 
 use super::frame;
+use crate::authentication::Authentication;
+use crate::context::Broker;
+use crate::table::Endpoint;
 
 /// Who takes what other voters send.
 pub trait VoterEvents: Send + Sync {
@@ -51,34 +55,42 @@ impl Voices {
 
 /// The handler of a controller's listener.
 pub struct Inlet {
+    env: Env,
     voters: Vec<BrokerId>,
     voices: Arc<Voices>,
     authorizer: Option<Arc<Authorizer>>,
     /// Where ACLs are, once they are read.
     metadata: OnceLock<Arc<Metadata>>,
-    /// Serves what is no voter's frame, once there is something to serve.
-    behind: OnceLock<Arc<dyn Handler>>,
+    /// Serves what is no voter's frame, and lets nodes log in where the listener asks them to.
+    behind: Arc<Authentication>,
     /// The voters at the other ends of connections.
     connections: Mutex<HashMap<u64, BrokerId>>,
 }
 
 impl Inlet {
     /// `voters`: those whose frames are taken, without this node.
-    pub fn new(voters: Vec<BrokerId>, voices: Arc<Voices>, authorizer: Option<Arc<Authorizer>>) -> Inlet {
+    pub fn new(
+        env: Env,
+        voters: Vec<BrokerId>,
+        voices: Arc<Voices>,
+        authorizer: Option<Arc<Authorizer>>,
+        behind: Arc<Authentication>,
+    ) -> Inlet {
         Inlet {
+            env,
             voters,
             voices,
             authorizer,
             metadata: OnceLock::new(),
-            behind: OnceLock::new(),
+            behind,
             connections: Mutex::default(),
         }
     }
 
     /// Opens the listener for everything else.
-    pub fn serve(&self, metadata: Arc<Metadata>, behind: Arc<dyn Handler>) {
-        let is_first = self.metadata.set(metadata).is_ok() && self.behind.set(behind).is_ok();
-        assert!(is_first, "a listener is opened once");
+    pub fn serve(&self, broker: Arc<Broker>) {
+        assert!(self.metadata.set(broker.metadata.clone()).is_ok(), "a listener is opened once");
+        self.behind.serve(broker, Endpoint::Controller);
     }
 
     fn take(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted {
@@ -93,6 +105,10 @@ impl Inlet {
         if !self.voters.contains(&frame.from) {
             return refused("it comes from no other voter");
         }
+        if self.has_ended(connection) {
+            // The voter comes again, and logs in.
+            return Admitted::Ready(Answer::Close("the session has ended"));
+        }
         if !self.may_act(connection) {
             return refused("its sender may not act for the cluster");
         }
@@ -104,6 +120,12 @@ impl Inlet {
             Some(answer) => Admitted::Ready(Answer::Respond(answer)),
             None => unreachable!("four bytes are a frame"),
         }
+    }
+
+    /// A session without an end costs no look at the clock.
+    fn has_ended(&self, connection: &ConnectionInfo) -> bool {
+        let identity = connection.identity().filter(|identity| identity.expires_at.is_some());
+        identity.is_some_and(|identity| identity.is_expired(self.env.clock.monotonic().0))
     }
 
     /// ClusterAction, as everything that nodes send each other needs it. Before the ACLs are read only super users
@@ -124,14 +146,10 @@ impl Inlet {
 
 impl Handler for Inlet {
     fn admit(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted {
-        if frame::is_of_voter(&frame) {
+        if frame::is_of_voter(&frame) && !connection.is_unauthenticated() {
             return self.take(connection, frame);
         }
-        match self.behind.get() {
-            Some(behind) => behind.admit(connection, frame),
-            // It comes again: a node that has just started is not asked for long.
-            None => Admitted::Ready(Answer::Close("the node is still starting")),
-        }
+        self.behind.admit(connection, frame)
     }
 
     fn on_close(&self, connection: &Arc<ConnectionInfo>) {
@@ -139,8 +157,6 @@ impl Handler for Inlet {
         if let Some(voter) = voter {
             self.voices.on_disconnected(voter);
         }
-        if let Some(behind) = self.behind.get() {
-            behind.on_close(connection);
-        }
+        self.behind.on_close(connection);
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! Reading order: `frame` (what voters send each other), `transport` (out), `inlet` (in), `nodes` (the brokers, by the
 //! image), `controllers` (which of them is active), `channel` (what this broker asks of it), `forward` and `principal`
-//! (what clients ask of it), `reached` (until this node knows what was decided).
+//! (what clients ask of it), `reached` (until this node knows what was decided), `ping`, `presence` and `watch` (which
+//! nodes are heard).
 
 mod channel;
 mod controllers;
@@ -11,19 +12,24 @@ mod forward;
 pub mod frame;
 mod inlet;
 mod nodes;
+pub mod ping;
+mod presence;
 pub mod principal;
 mod reached;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod watch;
 
 pub use channel::ToController;
 pub use controllers::{Active, Controllers};
 pub use forward::{Forward, Forwarded, OFFSET_TAG, client_address, envelope};
 pub use inlet::{Inlet, Voices, VoterEvents};
 pub use nodes::ImageNodes;
+pub use presence::Presence;
 pub use reached::Reached;
 pub use transport::VoterTransport;
+pub use watch::{Found, Watch};
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ pub struct ImageNodes {
     known: Mutex<HashMap<BrokerId, (Address, Peer)>>,
 }
 
-type Address = (String, u16);
+pub type Address = (String, u16);
 
 impl ImageNodes {
     /// `listener`: the name of the inter-broker listener.
@@ -27,11 +27,16 @@ impl ImageNodes {
         ImageNodes { env, metadata, listener, settings, known: Mutex::default() }
     }
 
-    fn address(&self, id: BrokerId) -> Option<Address> {
+    pub fn address(&self, id: BrokerId) -> Option<Address> {
         let image = self.metadata.image();
         let end_points = &image.broker(id)?.end_points;
         let found = end_points.iter().find(|end_point| end_point.name.as_str() == self.listener)?;
         Some((found.host.to_string(), found.port))
+    }
+
+    /// How a connection of a purpose of its own is made.
+    pub fn settings(&self, purpose: &str) -> PeerSettings {
+        PeerSettings { client_id: format!("{}-{purpose}", self.settings.client_id), ..self.settings.clone() }
     }
 
     fn dial(&self, (host, port): Address, settings: PeerSettings) -> Peer {
@@ -58,7 +63,6 @@ impl Nodes for ImageNodes {
     }
 
     fn dedicated(&self, id: BrokerId, purpose: &str) -> Option<Peer> {
-        let client_id = format!("{}-{purpose}", self.settings.client_id);
-        Some(self.dial(self.address(id)?, PeerSettings { client_id, ..self.settings.clone() }))
+        Some(self.dial(self.address(id)?, self.settings(purpose)))
     }
 }

@@ -25,6 +25,11 @@ impl ImageListener for Reached {
 }
 
 impl Reached {
+    /// Tells of every new image.
+    pub fn changes(&self) -> watch::Receiver<Offset> {
+        self.0.subscribe()
+    }
+
     /// Waits until this node has the record at an offset, but not longer than `patience`. Says whether it has it.
     pub async fn wait_for(&self, clock: &dyn Clock, offset: Offset, patience: Duration) -> bool {
         let mut reached = self.0.subscribe();

@@ -6,15 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ottla_config::BrokerConfig;
 use ottla_env::Env;
 use ottla_env::memory::net::MemoryNet;
 use ottla_env::net::SocketBuffers;
 use ottla_env::real;
 use ottla_metadata::{RaftTransport, Voter};
 use ottla_model::{BrokerId, SecurityProtocol};
+use ottla_network::outgoing::{Peer, PeerLogin, PeerSettings};
 use ottla_network::{ListenerSpec, Listeners, NetworkMetrics, NetworkServer, NetworkSettings};
+use ottla_security::Secret;
+use ottla_security::sasl::{EnabledMechanism, SaslMechanism, SaslServer};
 use prometheus::Registry;
 use tokio::sync::mpsc;
+
+use crate::authentication::Authentication;
 
 use super::{Inlet, Voices, VoterEvents, VoterTransport, settings};
 
@@ -49,17 +55,27 @@ fn voters() -> Vec<Voter> {
 
 /// The listener of voter 2, which takes frames of `from`.
 fn listen(env: &Env, from: BrokerId, voices: &Arc<Voices>) -> NetworkServer {
+    listen_with(env, from, voices, SecurityProtocol::Plaintext)
+}
+
+/// Where it has logins, voter 1 is `node` with the password `secret`.
+fn listen_with(env: &Env, from: BrokerId, voices: &Arc<Voices>, protocol: SecurityProtocol) -> NetworkServer {
     let spec = ListenerSpec {
         name: "CONTROLLER".to_owned(),
-        protocol: SecurityProtocol::Plaintext,
-        login_frame_bytes_max: 0,
+        protocol,
+        login_frame_bytes_max: 1024,
         tls: None,
         host: "127.0.0.1".to_owned(),
         port: 9002,
         advertised: None,
         buffers: SocketBuffers::default(),
     };
-    let inlet = Inlet::new(vec![from], voices.clone(), None);
+    let logins = Arc::new(Authentication::early(env.clone(), &BrokerConfig::defaults()));
+    let enabled = vec![EnabledMechanism { mechanism: SaslMechanism::Plain, session_max: None }];
+    let plain_users = [("node".to_owned(), Secret::new("secret"))].into();
+    let server = SaslServer { enabled, plain_users, ..SaslServer::default() };
+    logins.set_servers([("CONTROLLER".to_owned(), Arc::new(server))].into());
+    let inlet = Inlet::new(env.clone(), vec![from], voices.clone(), None, logins);
     let metrics = NetworkMetrics::register(&Registry::new()).expect("names are free");
     let bound = Listeners::bind(env, &[spec]).expect("the port is free");
     bound.serve(Arc::new(inlet), NetworkSettings::default(), metrics)
@@ -71,6 +87,43 @@ fn run(test: impl Future<Output = ()> + Send + 'static) {
 
 fn env() -> Env {
     Env { net: Arc::new(MemoryNet::new()), ..real::env() }
+}
+
+fn log_in_as(password: &str) -> PeerSettings {
+    let login = PeerLogin {
+        mechanism: SaslMechanism::Plain,
+        name: "node".to_owned(),
+        password: Arc::new(Secret::new(password)),
+    };
+    PeerSettings { login: Some(login), ..settings("1".to_owned()) }
+}
+
+/// The node that listens has no broker yet: no versions, no metadata, nothing but the logins.
+#[test]
+fn voters_log_in_while_there_is_no_broker_and_nobody_else_is_heard() {
+    run(async {
+        let env = env();
+        let (out, back) = (Arc::<Voices>::default(), Arc::<Voices>::default());
+        let (mut sender, mut receiver) = (ear(&out), ear(&back));
+        let _network = listen_with(&env, BrokerId(1), &back, SecurityProtocol::SaslPlaintext);
+        let frame = Bytes::from_static(b"frame");
+        let plain = VoterTransport::new(&env, BrokerId(1), &voters(), &settings("1".to_owned()), &out);
+        plain.send(BrokerId(2), frame.clone());
+        assert_eq!(
+            sender.recv().await,
+            Some(Heard::Gone(BrokerId(2))),
+            "who says nothing of itself is cut off"
+        );
+        drop(plain);
+        let wrong = PeerSettings { agrees_on_versions: false, ..log_in_as("wrong") };
+        let refused = Peer::new(env.clone(), "localhost".to_owned(), 9002, wrong).link().await;
+        let why = refused.map(drop).expect_err("it is refused").to_string();
+        assert!(why.contains("Invalid username or password"), "{why}");
+        assert!(receiver.try_recv().is_err(), "nothing was heard of either");
+        let known = VoterTransport::new(&env, BrokerId(1), &voters(), &log_in_as("secret"), &out);
+        known.send(BrokerId(2), frame.clone());
+        assert_eq!(receiver.recv().await, Some(Heard::Frame(BrokerId(1), frame)));
+    });
 }
 
 #[test]

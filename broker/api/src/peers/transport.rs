@@ -21,6 +21,8 @@ use super::inlet::Voices;
 const FRAMES_QUEUED_MAX: usize = 256;
 /// The same in bytes, and what was sent and not answered is bounded by the connection's own limit.
 const BYTES_QUEUED_MAX: usize = frame::BYTES_MAX;
+/// Connections in a row that a voter has closed without an answer, before this is told.
+const SILENT_ENDS_MAX: u32 = 20;
 
 pub struct VoterTransport {
     outlets: BTreeMap<BrokerId, Outlet>,
@@ -52,6 +54,7 @@ impl VoterTransport {
                 to: voter.id,
                 peer: Peer::new(env.clone(), voter.host.clone(), voter.port, settings.clone()),
                 link: None,
+                silent_ends: 0,
                 frames,
                 queued_bytes: queued_bytes.clone(),
                 voices: voices.clone(),
@@ -88,6 +91,7 @@ struct Sending {
     to: BrokerId,
     peer: Peer,
     link: Option<Link>,
+    silent_ends: u32,
     frames: mpsc::Receiver<Bytes>,
     queued_bytes: Arc<AtomicUsize>,
     voices: Arc<Voices>,
@@ -138,7 +142,14 @@ impl Sending {
     }
 
     fn on_end(&mut self) {
-        self.link = None;
+        let has_answered = self.link.take().is_some_and(|link| link.has_answered());
+        self.silent_ends = if has_answered { 0 } else { self.silent_ends.saturating_add(1) };
+        if self.silent_ends == SILENT_ENDS_MAX {
+            tracing::warn!(
+                to = self.to.0,
+                "a voter takes no frame of this one: does its listener ask for TLS or a login, or for ClusterAction?"
+            );
+        }
         self.voices.on_disconnected(self.to);
     }
 

@@ -11,7 +11,7 @@ use crate::row::DynamicMode::*;
 use crate::row::Importance::*;
 use crate::row::Validation::*;
 use crate::row::{at_least, between, list, row};
-use crate::settings::Durability;
+use crate::settings::{Durability, FailureDetection, ReplicaSelector};
 use crate::validators;
 
 keys! {
@@ -25,6 +25,8 @@ keys! {
         .doc("Number of this node in its cluster.");
     pub rack: Option<Text> = row("broker.rack", String, None, Any, ReadOnly, Medium)
         .doc("Rack of this broker, told to clients and used to spread replicas.");
+    pub replica_selector: Option<ReplicaSelector> = row("replica.selector.class", String, None, OneOf(&["org.apache.kafka.common.replica.LeaderSelector", "org.apache.kafka.common.replica.RackAwareReplicaSelector"]), ReadOnly, Medium)
+        .doc("Which replica a consumer reads from, by the name of Kafka's class: the leader, or one in the consumer's rack (client.rack, broker.rack).");
     pub(crate) log_dir: Vec<Text> = row("log.dir", List, Some("/tmp/kafka-logs"), list(&[], false), ReadOnly, High)
         .doc("Directory of the data when log.dirs is not set.");
     pub(crate) log_dirs_given: Option<Vec<Text>> = row("log.dirs", List, None, list(&[], false), ReadOnly, High)
@@ -33,6 +35,8 @@ keys! {
         .doc("What acks=all promises: survive-one is a second copy or, on a lone replica, an fsync; os leaves it to the page cache; fsync always waits for the disk.");
     pub(crate) http_listener_text: Text = row("ottla.http.listener", String, Some("127.0.0.1:9644"), Custom(validators::http_listener), ReadOnly, Medium)
         .doc("Where metrics and health are served over HTTP, as host:port; port 0 is a free port, empty switches it off. When it is not set and its port is taken, a free one serves.");
+    pub failure_detection: FailureDetection = row("ottla.failure.detection", String, Some("pings"), OneOf(&["pings", "kafka"]), ReadOnly, Medium)
+        .doc("How the nodes of a cluster find out that one is cut off or stands still: pings takes half a second; kafka waits for the session of its broker to end, and no node stops by itself. Give all nodes the same.");
     pub memory_budget_bytes: u64 = row("ottla.memory.budget.bytes", Long, Some("268435456"), at_least(16_777_216), ReadOnly, Medium)
         .doc("Bytes that requests and answers in flight may hold over all connections; beyond it sockets are not read.");
     pub metrics_series_max: usize = row("ottla.metrics.series.max", Int, Some("10000"), at_least(0), ReadOnly, Medium)

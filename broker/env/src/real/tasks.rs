@@ -1,7 +1,8 @@
 //! Tasks on tokio's runtime and threads of the machine.
 //! Shell.
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
 
 use crate::BoxFuture;
 use crate::tasks::{TaskHandle, Tasks, ThreadHandle};
@@ -24,6 +25,40 @@ impl Tasks for TokioTasks {
             Box::pin(async move {
                 // A task that panicked or was ended has ended.
                 let _ended = task.await;
+            }),
+        )
+    }
+
+    fn spawn_apart(&self, name: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (end, ended) = oneshot::channel::<()>();
+        let run = move || {
+            let runtime = Builder::new_current_thread().enable_io().enable_time().build();
+            let runtime = runtime.unwrap_or_else(|error| panic!("no runtime for {name}: {error}"));
+            runtime.block_on(async {
+                let stop = async {
+                    // Dropped without a word: it has no owner, or one that waits for its end.
+                    if stopped.await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    () = stop => {}
+                    () = work => {}
+                }
+            });
+            drop(end);
+        };
+        self.spawn_thread(name, Box::new(run));
+        TaskHandle::new(
+            Box::new(move || {
+                // One that has ended hears nothing.
+                let _ended = stop.send(());
+            }),
+            Box::pin(async move {
+                // The sender is only ever dropped.
+                let _ended = ended.await;
             }),
         )
     }

@@ -7,7 +7,8 @@
 //!   failed to hear, fences anybody (KAFKA-13841).
 //! - I2. A session belongs to one broker epoch.
 //! - I3. A session ends before its time only when the broker's connection was closed *and* nobody listens at its address:
-//!   its process is gone. A connection alone may break, and a port alone may not be open yet.
+//!   its process is gone. A connection alone may break, and a port alone may not be open yet. Or when no node has heard
+//!   it for a while (`detector`), this one's heartbeats included.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,6 +36,8 @@ struct Session {
     metadata_offset: Offset,
     /// Since its controlled shutdown began: the offset that all others must have before it may go.
     shutdown_offset: Option<Offset>,
+    /// It has not beaten since this controller leads.
+    is_given: bool,
     /// Its connection to this controller was closed since it was heard last.
     is_disconnected: bool,
     /// Where its registration is, if that is not its epoch (it registered again as the same incarnation).
@@ -48,6 +51,7 @@ impl Session {
             heard,
             metadata_offset: Offset::NONE,
             shutdown_offset: None,
+            is_given: true,
             is_disconnected: false,
             registered_at: None,
         }
@@ -82,6 +86,7 @@ impl Liveness {
             && session.heard < Some(heard)
         {
             session.heard = Some(heard);
+            session.is_given = false;
             session.is_disconnected = false;
         }
     }
@@ -99,6 +104,19 @@ impl Liveness {
     pub fn on_dial_refused(&mut self, id: BrokerId, epoch: i64) -> bool {
         let session = self.sessions.get_mut(&id).filter(|session| session.epoch == epoch);
         let Some(session) = session.filter(|session| session.is_disconnected) else { return false };
+        session.heard = None;
+        true
+    }
+
+    /// No node hears the broker. Says whether its session ends by this: not where it beat in the last `silence`. A
+    /// session that was given with the leadership is no beat.
+    pub fn on_silence(&mut self, id: BrokerId, epoch: i64, now: Monotonic, silence: Duration) -> bool {
+        let session = self.sessions.get_mut(&id).filter(|session| session.epoch == epoch);
+        let is_over = |session: &&mut Session| {
+            let is_silent = |heard: Monotonic| session.is_given || heard.until(now) >= silence;
+            session.heard.is_some_and(is_silent)
+        };
+        let Some(session) = session.filter(is_over) else { return false };
         session.heard = None;
         true
     }
@@ -200,6 +218,20 @@ mod tests {
         assert!(!liveness.on_dial_refused(BrokerId(2), epoch()));
         assert_eq!(liveness.next_deadline(), Some(at(9_000)), "the other one's");
         assert!(!liveness.on_disconnect(ID, epoch()), "it is known already");
+    }
+
+    #[test]
+    fn a_silence_ends_the_session_of_who_did_not_beat_meanwhile() {
+        let mut liveness = liveness();
+        let silence = Duration::from_millis(500);
+        let mut given = liveness.clone();
+        assert!(given.on_silence(ID, epoch(), at(1), silence), "nothing was heard of it here");
+        liveness.on_contact(ID, epoch(), at(700));
+        assert!(!liveness.on_silence(ID, epoch(), at(1_199), silence), "it beat since");
+        assert!(!liveness.on_silence(ID, epoch() + 1, at(1_200), silence), "of another incarnation");
+        assert!(liveness.on_silence(ID, epoch(), at(1_200), silence));
+        assert!(!liveness.on_silence(ID, epoch(), at(1_300), silence), "it is known already");
+        assert!(!liveness.has_session(ID, epoch(), at(1_300)));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod client_quotas;
 pub mod configs;
 pub mod create_topics;
 pub mod delete_topics;
+pub mod election_log;
 pub mod elections;
 pub mod features;
 pub(crate) mod fencing;

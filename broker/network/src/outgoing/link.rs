@@ -60,6 +60,8 @@ struct State {
     task: Option<Waker>,
     /// Why nothing more is sent.
     closed: Option<CallError>,
+    /// Whether the other node has answered anything.
+    has_answered: bool,
     /// Who waits for the end; they are told by being dropped.
     ends: Vec<oneshot::Sender<()>>,
 }
@@ -113,6 +115,11 @@ impl Link {
 
     pub fn is_closed(&self) -> bool {
         self.shared.state.lock().closed.is_some()
+    }
+
+    /// Whether the other node has answered anything on this connection.
+    pub fn has_answered(&self) -> bool {
+        self.shared.state.lock().has_answered
     }
 
     /// Waits until the connection has ended, whoever ended it.
@@ -172,6 +179,12 @@ impl Link {
         R::Response: 'static,
     {
         self.send(request)?.await
+    }
+
+    /// Takes for granted what a login needs, and asks for nothing.
+    pub(super) fn presume(mut self) -> Link {
+        self.versions = Arc::new(PeerVersions::of_login());
+        self
     }
 
     /// Asks for the versions that the other node serves. A node that does not have ours answers in
@@ -399,6 +412,7 @@ impl LinkTask {
             if state.closed.is_some() {
                 return Ok(());
             }
+            state.has_answered = true;
             state.waiting.pop_front()
         };
         match waiting {

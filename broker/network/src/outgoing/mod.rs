@@ -35,7 +35,7 @@ pub use backoff::Backoff;
 pub use link::Link;
 pub use login::PeerLogin;
 pub use nodes::Nodes;
-pub use peer::Peer;
+pub use peer::{Peer, introduce_over};
 pub use versions::PeerVersions;
 
 /// How a node is spoken to.
@@ -62,7 +62,7 @@ pub struct PeerSettings {
     pub tls: Option<ClientTls>,
     /// A node that acknowledges nothing for so long is taken to be away, whatever the kernel would still try.
     pub silence_max: Option<Duration>,
-    /// Whether the connection begins with ApiVersions. Without, only private requests can be sent.
+    /// Whether the connection begins with ApiVersions. Without, only private requests can be sent behind the login.
     pub agrees_on_versions: bool,
 }
 

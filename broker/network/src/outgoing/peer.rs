@@ -1,11 +1,12 @@
 //! A node that is dialled when it is needed, and again when it was lost.
 //! Shell. The state is one of three: idle (perhaps resting after a failure), dialling, open.
 
+use std::pin::pin;
 use std::sync::Arc;
 
-use ottla_env::net::DialOptions;
+use ottla_env::net::{DialOptions, Stream};
 use ottla_env::tasks::TaskHandle;
-use ottla_env::{Env, Monotonic};
+use ottla_env::{BoxFuture, Env, Monotonic};
 use ottla_protocol::Request;
 use ottla_security::sasl::RANDOM_BYTES;
 use parking_lot::Mutex;
@@ -15,6 +16,9 @@ use super::link::Link;
 use super::login::log_in;
 use super::{CallError, PeerSettings};
 use crate::handshake::secure_dialled;
+
+/// Connections in a row that the other node has closed without a word, before this is told.
+const SILENT_ENDS_MAX: u32 = 20;
 
 /// Another node, by its address. Dropping the last clone closes its connection.
 #[derive(Clone)]
@@ -35,6 +39,8 @@ struct State {
     phase: Phase,
     /// Failed attempts since the last connection that was opened.
     failures: u32,
+    /// Why the node did not let this one in, as it was said last.
+    refusal: String,
     /// Who waits for the attempt that is under way.
     waiting: Vec<oneshot::Sender<Result<Link, CallError>>>,
     /// The attempt, or the open connection's task.
@@ -103,7 +109,7 @@ impl Peer {
                 let deadline = env.clock.sleep_until(env.clock.monotonic().after(settings.setup_timeout));
                 let opened = tokio::select! {
                     opened = open(&env, &host, port, &settings) => opened,
-                    () = deadline => Err(CallError::Unreachable("no answer came in time".to_owned())),
+                    () = deadline => Err(Failed::away(&"no answer came in time")),
                 };
                 let Some(peer) = peer.upgrade() else { return };
                 match opened {
@@ -112,22 +118,51 @@ impl Peer {
                         drop(peer);
                         task.await;
                     }
-                    Err(error) => peer.on_failure(&error),
+                    Err(failed) => peer.on_failure(&failed),
                 }
             }),
         )
     }
 }
 
+/// Why an attempt came to nothing.
+struct Failed {
+    error: CallError,
+    /// After how many failures in a row it is told: the node is there and doesn't speak with this one as it is
+    /// configured, which lasts until somebody changes that. `None` where the node is only away.
+    told_after: Option<u32>,
+}
+
+impl Failed {
+    fn away(why: &dyn std::fmt::Display) -> Failed {
+        Failed { error: CallError::Unreachable(why.to_string()), told_after: None }
+    }
+
+    fn refusal(why: &dyn std::fmt::Display) -> Failed {
+        Failed { error: CallError::Unreachable(why.to_string()), told_after: Some(1) }
+    }
+}
+
 /// Agrees on versions and, where the other node wants to know, says who this one is.
 async fn introduce(env: &Env, link: Link, settings: &PeerSettings) -> Result<Link, CallError> {
-    let link = link.agree().await?;
+    let link = if settings.agrees_on_versions { link.agree().await? } else { link.presume() };
     if let Some(login) = &settings.login {
         let mut random = [0; RANDOM_BYTES];
         env.rng.fill(&mut random);
         log_in(&link, login, random).await?;
     }
     Ok(link)
+}
+
+/// As a peer does it, over a stream that was dialled. The future must run beside the link, and ends with it.
+pub async fn introduce_over(
+    env: &Env,
+    stream: Box<dyn Stream>,
+    host: &str,
+    settings: &PeerSettings,
+) -> Result<(Link, BoxFuture<'static, ()>), CallError> {
+    let (link, task) = open_over(env, stream, host, settings).await.map_err(|failed| failed.error)?;
+    Ok((link, Box::pin(task)))
 }
 
 /// Dials, agrees on versions and logs in. The link's task runs only as long as this is polled, and is handed on
@@ -137,27 +172,56 @@ async fn open(
     host: &str,
     port: u16,
     settings: &PeerSettings,
-) -> Result<(Link, super::link::LinkTask), CallError> {
-    let unreachable = |error: &dyn std::fmt::Display| CallError::Unreachable(error.to_string());
+) -> Result<(Link, super::link::LinkTask), Failed> {
     let options = DialOptions { buffers: settings.buffers, silence_max: settings.silence_max };
-    let stream = env.net.dial(host, port, options).await.map_err(|error| unreachable(&error))?;
+    let stream = env.net.dial(host, port, options).await.map_err(|error| Failed::away(&error))?;
+    open_over(env, stream, host, settings).await
+}
+
+async fn open_over(
+    env: &Env,
+    stream: Box<dyn Stream>,
+    host: &str,
+    settings: &PeerSettings,
+) -> Result<(Link, super::link::LinkTask), Failed> {
     let stream = match &settings.tls {
         None => stream,
         Some(tls) => {
-            let stream = tls.connect(stream, host).map_err(|error| unreachable(&error))?;
-            secure_dialled(stream).await.map_err(|error| unreachable(&error))?
+            let refused = |error: &dyn std::fmt::Display| Failed::refusal(&format!("TLS: {error}"));
+            let stream = tls.connect(stream, host).map_err(|error| refused(&error))?;
+            secure_dialled(stream).await.map_err(|error| refused(&error))?
         }
     };
     let (link, mut task) = Link::over(stream, Arc::clone(&env.clock), settings.clone());
-    if !settings.agrees_on_versions {
+    if !settings.agrees_on_versions && settings.login.is_none() {
         return Ok((link, task));
     }
-    let link = tokio::select! {
+    let mut introduced = pin!(introduce(env, link.clone(), settings));
+    let introduced = tokio::select! {
         biased;
-        agreed = introduce(env, link.clone(), settings) => agreed,
-        () = &mut task => Err(CallError::Lost("it ended before the versions were agreed on".to_owned())),
+        introduced = &mut introduced => introduced,
+        // What the other node said last, it said before it closed: a refusal has its reason there.
+        () = &mut task => introduced.await,
     };
-    Ok((link.map_err(|error| unreachable(&error))?, task))
+    match introduced {
+        Ok(link) => Ok((link, task)),
+        Err(error @ CallError::Lost(_)) => {
+            // Nodes that start or stop close connections too.
+            let why = format!("{error} (does its listener speak {}?)", spoken(settings));
+            Err(Failed { told_after: Some(SILENT_ENDS_MAX), ..Failed::away(&why) })
+        }
+        Err(error) => Err(Failed::refusal(&error)),
+    }
+}
+
+/// How this node speaks, for those who compare it with what the other one expects.
+fn spoken(settings: &PeerSettings) -> &'static str {
+    match (&settings.tls, &settings.login) {
+        (None, None) => "PLAINTEXT",
+        (Some(_), None) => "SSL",
+        (None, Some(_)) => "SASL_PLAINTEXT",
+        (Some(_), Some(_)) => "SASL_SSL",
+    }
 }
 
 impl Shared {
@@ -166,6 +230,7 @@ impl Shared {
             let mut state = self.state.lock();
             assert!(matches!(state.phase, Phase::Dialling), "one attempt at a time");
             state.failures = 0;
+            state.refusal = String::new();
             state.phase = Phase::Open(link.clone());
             std::mem::take(&mut state.waiting)
         };
@@ -174,15 +239,24 @@ impl Shared {
         }
     }
 
-    fn on_failure(&self, error: &CallError) {
-        let (waiting, failures) = {
+    fn on_failure(&self, Failed { error, told_after }: &Failed) {
+        let (waiting, failures, is_new) = {
             let mut state = self.state.lock();
             assert!(matches!(state.phase, Phase::Dialling), "one attempt at a time");
             state.failures = state.failures.saturating_add(1);
             let wait = self.settings.backoff.wait(state.failures, self.env.rng.next_u64());
             state.phase = Phase::Resting(self.env.clock.monotonic().after(wait));
-            (std::mem::take(&mut state.waiting), state.failures)
+            let is_told = told_after.is_some_and(|count| state.failures >= count);
+            let is_new = is_told && state.refusal != error.to_string();
+            if is_new {
+                state.refusal = error.to_string();
+            }
+            (std::mem::take(&mut state.waiting), state.failures, is_new)
         };
+        // Once for each reason: it stays until somebody changes a configuration.
+        if is_new {
+            tracing::warn!(host = self.host, port = self.port, %error, "a node does not let this one in");
+        }
         tracing::debug!(host = self.host, port = self.port, failures, %error, "a node cannot be reached");
         for one in waiting {
             let _given_up = one.send(Err(error.clone()));

@@ -14,6 +14,12 @@ pub struct PeerVersions {
 }
 
 impl PeerVersions {
+    /// What a login needs, at a node that is known to be as old as this one and is not asked.
+    pub fn of_login() -> PeerVersions {
+        let range = |key: ApiKey, max: i16| (key, VersionRange { min: max, max });
+        PeerVersions { ranges: vec![range(ApiKey::SaslHandshake, 1), range(ApiKey::SaslAuthenticate, 2)] }
+    }
+
     /// Keys that this release does not know are left out.
     pub fn of(response: &ApiVersionsResponse) -> PeerVersions {
         let known = |row: &ottla_protocol::messages::api_versions_response::ApiVersion| {

@@ -207,10 +207,10 @@ impl TlsContext {
     }
 }
 
-/// What this broker dials others with.
+/// What this broker dials others with. Its clones are one: a reload replaces what all of them dial with.
 #[derive(Clone, Debug)]
 pub struct ClientTls {
-    config: Arc<ClientConfig>,
+    config: Arc<ArcSwap<ClientConfig>>,
 }
 
 impl ClientTls {
@@ -254,7 +254,17 @@ impl ClientTls {
                 builder.with_client_auth_cert(entry.chain, PrivateKeyDer::Pkcs8(entry.key)).map_err(bad)?
             }
         };
-        Ok(ClientTls { config: Arc::new(config) })
+        Ok(ClientTls { config: Arc::new(ArcSwap::from_pointee(config)) })
+    }
+
+    /// Connections to come are dialled with `next`; those that exist stay.
+    pub fn replace(&self, next: &ClientTls) {
+        self.config.store(next.config.load_full());
+    }
+
+    /// What is dialled with now, for who has a stream of another kind.
+    pub fn config(&self) -> Arc<ClientConfig> {
+        self.config.load_full()
     }
 
     /// Wraps a stream that was dialled to `host`; nothing has been said on it yet.
@@ -262,7 +272,7 @@ impl ClientTls {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let name = ServerName::try_from(bare.to_owned())
             .map_err(|_bad| rustls::Error::General(format!("`{host}` is no name and no address")))?;
-        TlsStream::connect(stream, Arc::clone(&self.config), name)
+        TlsStream::connect(stream, self.config.load_full(), name)
     }
 }
 
