@@ -148,11 +148,6 @@ impl Led<'_> {
         self.log().last_stable_offset(self.high_watermark())
     }
 
-    /// Whether the controller counts a replica as in sync.
-    pub(crate) fn is_in_sync(&self, id: BrokerId) -> bool {
-        self.leader().is_in_sync(id)
-    }
-
     /// The replica that a consumer in `rack` should read from; `None`: this one. `rack_of` knows where brokers are.
     pub fn read_replica<'r>(
         &self,

@@ -142,7 +142,7 @@ impl Partition {
     /// Whether a follower gets no records now (`ReplicaManager.shouldLeaderThrottle`).
     pub(crate) fn holds_back(&self, led: &Led<'_>, follower: BrokerId) -> bool {
         self.is_throttled_leader()
-            && !led.is_in_sync(follower)
+            && !led.leader().is_in_sync(follower)
             && self.topic.shared.throttles.leading.is_exceeded(self.topic.now())
     }
 

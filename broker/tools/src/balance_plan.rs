@@ -167,7 +167,7 @@ impl Planner<'_> {
             let leaders = self.leaders();
             let found = (0..self.partitions.len()).find_map(|place| {
                 let (_, target, reason) = &self.partitions[place];
-                let first = *target.first().filter(|first| leaders.contains_key(first))?;
+                let first = *target.first().filter(|first| leaders.contains_key(*first))?;
                 let is_fewer = |id: &&i32| leaders.get(*id).is_some_and(|led| led + 2 <= leaders[&first]);
                 let to = target.iter().filter(is_fewer).min_by_key(|id| leaders[*id])?;
                 reason.is_none().then_some((place, first, *to))
