@@ -81,7 +81,7 @@ fn taking(client: &mut Client, terminal: &mut Terminal<'_>) -> Result<Vec<Broker
 fn look(client: &mut Client, terminal: &mut Terminal<'_>, taking: &[Broker]) -> Result<Vec<Move>, Exception> {
     let mut sizes = Sizes::new();
     for broker in taking {
-        let request = DescribeLogDirsRequest::default().with_topics(None);
+        let request = DescribeLogDirsRequest { topics: None, ..DescribeLogDirsRequest::default() };
         let response = client.node(terminal, "describeLogDirs", broker.id, &request)?;
         for topic in response.results.iter().flat_map(|dir| &dir.topics) {
             for partition in topic.partitions.iter().filter(|partition| !partition.is_future_key) {

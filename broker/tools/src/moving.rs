@@ -82,7 +82,7 @@ pub fn partitions(client: &mut Client, terminal: &mut Terminal<'_>) -> Result<Ve
     let moving = admin::reassignments(client, terminal)?;
     let mut partitions = Vec::new();
     for topic in admin::describe_topics(client, terminal, &names)? {
-        let name = topic.name.as_ref().map(ToString::to_string).unwrap_or_default();
+        let name = topic.name.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default();
         for partition in topic.partitions {
             let index = partition.partition_index;
             let removing: Vec<i32> = moving
