@@ -290,7 +290,10 @@ impl ImageListener for ReplicaManager {
         let brokers_changed =
             delta.configs_changed.iter().any(|resource| resource.resource_type == ResourceType::Broker);
         if brokers_changed {
-            self.logs().set_cleaner_settings(cleaner_settings(&self.config.current()));
+            let config = self.config.current();
+            self.logs().set_cleaner_settings(cleaner_settings(&config));
+            let max = config.alter_log_dirs_bytes_per_second_max;
+            self.logs().set_move_bytes_per_second_max((max != i64::MAX).then_some(max.unsigned_abs()));
             self.set_throttles();
         }
         let mut hosted = Hosted::clone(&self.hosted.load());

@@ -258,4 +258,6 @@ keys! {
         .doc("How full the table of duplicate keys may get.");
     pub log_cleaner_io_bytes_per_second_max: f64 = row("log.cleaner.io.max.bytes.per.second", Double, Some("1.7976931348623157E308"), Any, ClusterWide, Medium)
         .doc("Most bytes a second the cleaner reads and writes.");
+    pub alter_log_dirs_bytes_per_second_max: i64 = row("replica.alter.log.dirs.io.max.bytes.per.second", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
+        .doc("Most bytes a second that moves between log directories copy.");
 }
