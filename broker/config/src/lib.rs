@@ -35,6 +35,7 @@ mod quorum;
 mod row;
 mod sasl;
 mod settings;
+mod start_topics;
 mod startup;
 mod topic_config;
 mod validators;
@@ -69,6 +70,7 @@ pub use settings::{
     AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, FailureDetection, Given, Origin,
     Reconfigurable, ReplicaSelector,
 };
+pub use start_topics::StartTopic;
 pub use topic::TopicConfig;
 pub use topic_config::{CleanupPolicy, CompressionType, ConfigSources, TimestampType};
 pub use validators::consumer_assignor;

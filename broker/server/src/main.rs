@@ -2,20 +2,10 @@
 //! Shell.
 
 mod args;
-mod cleaner_metrics;
-mod client_figures;
-mod cluster_figures;
-mod controller_listeners;
-mod figures;
-mod founding;
-mod listeners;
 mod local;
-mod quota_figures;
 mod ready;
 mod serve;
-mod tls;
 mod tls_dev;
-mod wiring;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,7 +14,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use ottla_config::{BrokerConfig, Machine, Warning};
 use ottla_env::real::RealDisk;
-use ottla_server::{adopt, rooms, settings};
+use ottla_server::{adopt, listeners, settings};
 
 use crate::args::{Adopt, Arguments, Command, Sources, parse_override};
 
@@ -85,9 +75,7 @@ fn kafka_command() -> Option<ExitCode> {
 /// Reads the file, the environment and the overrides; the first bad value stops the start.
 pub(crate) fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), String> {
     let text = match &sources.properties {
-        Some(path) => {
-            Some(std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?)
-        }
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?),
         None => None,
     };
     let path = sources.properties.as_ref().map(|path| path.display().to_string());
@@ -98,6 +86,18 @@ pub(crate) fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), St
     let overrides =
         sources.overrides.iter().map(|text| parse_override(text)).collect::<Result<Vec<_>, _>>()?;
     ottla_config::load_with(&ThisMachine, file, &environment, &overrides).map_err(|error| error.to_string())
+}
+
+/// Why a file cannot be read, and what helps.
+fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        std::io::ErrorKind::NotFound => format!("{path} is not there: name a properties file, or none"),
+        std::io::ErrorKind::PermissionDenied => {
+            format!("{path} may not be read by this user: change its rights (chmod, chown), or the user")
+        }
+        _ => format!("{path} cannot be read: {error}"),
+    }
 }
 
 /// What config providers read.
