@@ -23,18 +23,12 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments = Arguments::parse();
-    match &arguments.command {
-        Some(Command::Decommission(rest)) => return ottla_tools::DECOMMISSION.run(&rest.words),
-        Some(Command::Balance(rest)) => return ottla_tools::BALANCE.run(&rest.words),
-        _ => {}
-    }
     let outcome = match &arguments.command {
         Some(Command::Config(sources)) => print_config(sources),
         Some(Command::ExplainListeners(sources)) => explain_listeners(sources),
         Some(Command::Adopt(asked)) => adopt_directories(asked),
         Some(Command::TlsDev(asked)) => make_tls_files(asked.clone()),
         Some(Command::Local(asked)) => local::run(asked),
-        Some(Command::Decommission(_) | Command::Balance(_)) => unreachable!("it has run"),
         Some(Command::Topic(_) | Command::Group(_) | Command::Produce(_) | Command::Consume(_)) => {
             unreachable!("what begins so was run before the command line was read")
         }

@@ -76,7 +76,6 @@ impl Membership {
         let joining = || Joining {
             env,
             config,
-            dynamic_config: &rooms.config,
             cluster_id,
             registration,
             features,

@@ -10,8 +10,6 @@
 
 mod acls;
 mod admin;
-mod balance;
-mod balance_plan;
 mod broker_api_versions;
 mod client;
 mod cluster;
@@ -21,8 +19,6 @@ mod connection;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
-mod decommission;
-mod decommission_plan;
 mod delete_records;
 mod error;
 mod features;
@@ -32,7 +28,6 @@ mod leader_election;
 mod log_dirs;
 mod login;
 mod metadata_quorum;
-mod moving;
 mod options;
 mod partitions_file;
 mod people;
@@ -79,12 +74,6 @@ const COMMANDS: &[Command] = &[
     Command { name: "kafka-topics", shape: Shape::Line(topics::LINE) },
     Command { name: "kafka-transactions", shape: Shape::Actions(transactions::ACTIONS) },
 ];
-
-/// Kafka has no command for it: `ottla decommission`.
-pub const DECOMMISSION: Command = Command { name: "decommission", shape: Shape::Line(decommission::LINE) };
-
-/// Nor for this: `ottla balance`.
-pub const BALANCE: Command = Command { name: "balance", shape: Shape::Line(balance::LINE) };
 
 /// The names of all commands that are made.
 pub fn names() -> impl Iterator<Item = &'static str> {
