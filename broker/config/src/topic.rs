@@ -1,6 +1,7 @@
 //! Rows: the topic keys with their broker synonyms, as Apache Kafka 4.3.1 defines them; the sentences are ours.
 //! Core. A key that does something stands beside the typed field that reads it.
 
+use std::string::String as Text;
 use std::sync::LazyLock;
 
 use crate::keys::keys;
@@ -34,6 +35,10 @@ keys! {
         .doc("Records after which a partition is forced to disk.");
     pub flush_ms: i64 = entry("flush.ms", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).synonyms(&[Synonym { name: "log.flush.interval.ms", scale: 1 }, Synonym { name: "log.flush.scheduler.interval.ms", scale: 1 }])
         .doc("Time after which a partition is forced to disk.");
+    pub follower_replication_throttled_replicas: Vec<Text> = entry("follower.replication.throttled.replicas", List, Some(""), Custom(validators::throttled_replicas), ClusterWide, Medium)
+        .doc("Replicas throttled on the follower's side, as partition:broker, or * for all.");
+    pub leader_replication_throttled_replicas: Vec<Text> = entry("leader.replication.throttled.replicas", List, Some(""), Custom(validators::throttled_replicas), ClusterWide, Medium)
+        .doc("Replicas throttled on the leader's side, as partition:broker, or * for all.");
     pub index_interval_bytes: i32 = entry("index.interval.bytes", Int, Some("4096"), at_least(0), ClusterWide, Medium).synonyms(&[Synonym { name: "log.index.interval.bytes", scale: 1 }])
         .doc("Bytes of data between two entries of the offset index.");
     /// Kafka's own tests ask for tiny segments by it; it wins over `segment_bytes`.
@@ -77,10 +82,6 @@ keys! {
 static WITHOUT_EFFECT: &[ConfigRow] = &[
     entry("file.delete.delay.ms", Long, Some("60000"), at_least(0), ClusterWide, Medium).synonyms(&[Synonym { name: "log.segment.delete.delay.ms", scale: 1 }])
         .doc("How long a deleted file stays on disk before it is removed."),
-    entry("follower.replication.throttled.replicas", List, Some(""), Custom(validators::throttled_replicas), ClusterWide, Medium)
-        .doc("Replicas throttled on the follower's side, as partition:broker, or * for all."),
-    entry("leader.replication.throttled.replicas", List, Some(""), Custom(validators::throttled_replicas), ClusterWide, Medium)
-        .doc("Replicas throttled on the leader's side, as partition:broker, or * for all."),
     entry("local.retention.bytes", Long, Some("-2"), at_least(-2), ClusterWide, Medium).synonyms(&[Synonym { name: "log.local.retention.bytes", scale: 1 }])
         .doc("Bytes kept on this disk when the topic is tiered; -2 takes retention.bytes."),
     entry("local.retention.ms", Long, Some("-2"), at_least(-2), ClusterWide, Medium).synonyms(&[Synonym { name: "log.local.retention.ms", scale: 1 }])

@@ -97,6 +97,15 @@ impl Rate {
         sum / seconds(self.window_ms(windows, now_ms))
     }
 
+    /// The rate over the time that has gone by since the oldest sample began, one window at least (Kafka's `SimpleRate`): a
+    /// first burst counts as what it is.
+    pub fn measure_elapsed(&mut self, windows: Windows, now_ms: i64) -> f64 {
+        self.purge(windows, now_ms);
+        let sum: f64 = self.samples.iter().map(|sample| sample.value).sum();
+        let oldest_ms = self.samples.iter().map(|sample| sample.start_ms).min().unwrap_or(now_ms);
+        sum / seconds((now_ms - oldest_ms).max(windows.length_ms))
+    }
+
     /// How long to rest, if the rate is above the bound.
     pub fn throttle_ms(&mut self, windows: Windows, bound: f64, now_ms: i64) -> Option<i64> {
         let rate = self.measure(windows, now_ms);

@@ -8,7 +8,10 @@ use ottla_config::{
 };
 use ottla_log::{CleanerSettings, CleanupPolicy, LogConfig, TopicCompression};
 use ottla_metadata::TopicImage;
+use ottla_model::BrokerId;
 use ottla_records::{Codec, TimestampType};
+
+use crate::throttle::{Throttled, ThrottledReplicas};
 
 /// What the log cleaner obeys.
 pub fn cleaner_settings(broker: &BrokerConfig) -> CleanerSettings {
@@ -27,12 +30,22 @@ pub fn cleaner_settings(broker: &BrokerConfig) -> CleanerSettings {
 pub struct TopicSettings {
     pub log: Arc<LogConfig>,
     pub min_insync_replicas: i32,
+    pub throttled: Throttled,
 }
 
 /// A topic's overrides over the broker's values.
 pub fn topic_settings(broker: &BrokerConfig, topic: &TopicImage) -> TopicSettings {
     let topic = TopicConfig::effective(&ConfigSources { broker, overrides: &topic.overrides });
-    TopicSettings { min_insync_replicas: topic.min_insync_replicas, log: Arc::new(log_config(&topic)) }
+    let node = BrokerId(broker.node_id);
+    let throttled = |entries: &[String]| ThrottledReplicas::of(entries, node);
+    TopicSettings {
+        min_insync_replicas: topic.min_insync_replicas,
+        throttled: Throttled {
+            leading: throttled(&topic.leader_replication_throttled_replicas),
+            following: throttled(&topic.follower_replication_throttled_replicas),
+        },
+        log: Arc::new(log_config(&topic)),
+    }
 }
 
 fn log_config(topic: &TopicConfig) -> LogConfig {

@@ -65,6 +65,11 @@ impl DelayedFetch {
         }
         let led = request.partition.led(request.current_leader_epoch).ok()?;
         let log = led.log();
+        if let Reader::Follower(replica) = self.reader
+            && request.partition.holds_back(&led, replica.id)
+        {
+            return Some(Available { bytes: 0, grown_bytes: 0 });
+        }
         let end_offset = match self.reader {
             Reader::Consumer(FetchIsolation::ReadUncommitted)
             | Reader::RackConsumer(FetchIsolation::ReadUncommitted) => led.high_watermark(),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_env::Monotonic;
-use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, TopicId};
+use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, TopicId};
 use ottla_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic, ReplicaState};
 use ottla_protocol::messages::fetch_response::PartitionData;
 use ottla_protocol::messages::{BrokerId as WireBrokerId, FetchRequest, FetchResponse};
@@ -26,6 +26,9 @@ pub type Key = (TopicId, i32);
 /// After the first failure; it doubles up to `replica.fetch.backoff.ms`. A leader that does not know yet that it leads
 /// will in a moment.
 const REST_MIN: Duration = Duration::from_millis(10);
+
+/// How long a throttled replica rests before the rate is looked at again.
+const THROTTLED_REST: Duration = Duration::from_millis(100);
 
 /// How long a request beside the session may wait: others may be followed anew meanwhile.
 const BESIDE_WAIT_MS_MAX: i32 = 50;
@@ -75,6 +78,18 @@ struct Followed {
     said: Option<(LeaderEpoch, FollowerPosition)>,
     /// Failures in a row.
     failures: u32,
+    /// The leader's, as its last answer said.
+    leaders_high_watermark: Option<Offset>,
+}
+
+impl Followed {
+    /// Whether it has all that its leader knows to be committed (`ReplicaState.isReplicaInSync` of the fetcher).
+    fn is_in_sync(&self) -> bool {
+        match (self.leaders_high_watermark, self.position) {
+            (Some(leaders), Some(position)) => position.log_end >= leaders,
+            _ => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,8 +148,15 @@ impl FetchPlan {
         }
         let said = known.and_then(|known| known.said);
         self.end_rest(key);
-        let followed =
-            Followed { partition, epoch, position: None, state: State::Unplaced, said, failures: 0 };
+        let followed = Followed {
+            partition,
+            epoch,
+            position: None,
+            state: State::Unplaced,
+            said,
+            failures: 0,
+            leaders_high_watermark: None,
+        };
         self.followed.insert(key, followed);
         self.unsaid.remove(&key);
         self.unplaced.insert(key);
@@ -211,6 +233,29 @@ impl FetchPlan {
         followed.state = State::Resting(until);
         self.will_not_fetch(key);
         self.resting.insert((until, key));
+    }
+
+    /// Throttled replicas that are behind rest while more was copied than they may (KIP-73).
+    pub fn hold_throttled(&mut self, now: Monotonic) {
+        let Some(any) = self.followed.values().next() else { return };
+        if !any.partition.is_following_exceeded() {
+            return;
+        }
+        let is_held = |followed: &Followed| {
+            followed.state == State::Fetching
+                && !followed.is_in_sync()
+                && followed.partition.is_throttled_follower()
+        };
+        let held: Vec<Key> =
+            self.followed.iter().filter(|(_, one)| is_held(one)).map(|(key, _)| *key).collect();
+        let until = now.after(THROTTLED_REST);
+        for key in held {
+            if let Some(followed) = self.followed.get_mut(&key) {
+                followed.state = State::Resting(until);
+            }
+            self.will_not_fetch(key);
+            self.resting.insert((until, key));
+        }
     }
 
     /// Nothing more comes of this leader epoch.
@@ -344,13 +389,13 @@ impl FetchPlan {
 
     /// An answer to what was asked for from a position in a leader epoch, if both are still the same (I2).
     fn counted(
-        &self,
+        &mut self,
         key: Key,
         epoch: LeaderEpoch,
         position: FollowerPosition,
         data: PartitionData,
     ) -> Option<Answered> {
-        let followed = self.followed.get(&key)?;
+        let followed = self.followed.get_mut(&key)?;
         let is_same = followed.state == State::Fetching
             && followed.epoch == epoch
             && followed.position == Some(position);
@@ -360,6 +405,9 @@ impl FetchPlan {
             last_epoch: position.last_epoch,
             is_empty: position.log_start == position.log_end,
         };
+        if is_same && data.high_watermark >= 0 {
+            followed.leaders_high_watermark = Some(Offset(data.high_watermark));
+        }
         is_same.then(|| Answered { key, partition: followed.partition.clone(), asked, data })
     }
 

@@ -20,7 +20,7 @@ const EPOCH: LeaderEpoch = LeaderEpoch(3);
 struct Fetching {
     plan: FetchPlan,
     partition: Arc<Partition>,
-    _world: World,
+    world: World,
 }
 
 fn at(log_end: i64) -> FollowerPosition {
@@ -45,7 +45,7 @@ fn three() -> Fetching {
         response_bytes_max: 1000,
         backoff_max: Duration::from_millis(35),
     };
-    let mut fetching = Fetching { plan: FetchPlan::new(settings), partition, _world: world };
+    let mut fetching = Fetching { plan: FetchPlan::new(settings), partition, world };
     for index in 0..3 {
         fetching.follow(index, EPOCH);
     }
@@ -184,4 +184,33 @@ fn what_is_followed_anew_is_asked_for_beside_a_request_that_waits() {
     assert_eq!(fetching.next(0), ((9, 1), vec![(3, 8)], vec![]));
     fetching.moved(3, 9);
     assert!(fetching.plan.on_answer_beside(Some(response(&[3]))).is_empty(), "it went on elsewhere");
+}
+
+#[test]
+fn throttled_replicas_that_are_behind_rest_while_too_much_was_copied() {
+    let mut fetching = three();
+    fetching.next(0);
+    // 0 is behind, 1 has all that is committed, of 2 nothing is known yet.
+    let mut first = response(&[0, 1]).with_session_id(9);
+    first.responses[0].partitions[0].high_watermark = 9;
+    assert_eq!(fetching.plan.on_answer(first).expect("no error").len(), 2);
+    let windows = ottla_quota::Windows { count: 11, length_ms: 1000 };
+    fetching.partition.topic.shared.throttles.following.set(10, windows);
+    fetching.plan.hold_throttled(ms(0));
+    fetching.partition.charge_followed(100);
+    assert_eq!(fetching.next(0), ((9, 1), vec![], vec![]), "nothing had been copied");
+    fetching.answer(9, &[]);
+    fetching.plan.hold_throttled(ms(0));
+    assert_eq!(fetching.next(0), ((9, 2), vec![], vec![0, 2]));
+    fetching.answer(9, &[]);
+    for (now, held) in [(100, vec![]), (200, vec![(0, 0), (2, 0)])] {
+        fetching.plan.wake_rested(ms(now));
+        for (key, _, epoch) in fetching.plan.take_unplaced() {
+            fetching.plan.placed(key, epoch, at(0));
+        }
+        fetching.plan.hold_throttled(ms(now));
+        assert_eq!(fetching.next(now).1, held);
+        fetching.answer(9, &[]);
+        fetching.world.clock.advance(Duration::from_secs(10));
+    }
 }

@@ -57,6 +57,7 @@ pub(crate) fn begin(answered: Answered, wall_ms: i64) -> Begun {
     let epoch = asked.leader_epoch;
     let made = |partition, done| Begun::Made(Step { key, partition, epoch, done });
     let blocks = |partition, work| Begun::Blocks(Blocking { key, partition, epoch, work });
+    partition.charge_followed(data.records.as_ref().map_or(0, bytes::Bytes::len));
     match judge(&asked, data) {
         Verdict::Append { records, high_watermark, log_start } => {
             let appended = partition.append_fetched(epoch, asked.offset, records, high_watermark, wall_ms);

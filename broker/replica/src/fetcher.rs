@@ -205,7 +205,11 @@ async fn run(rooms: Arc<FetcherRooms>, shared: Arc<Shared>) {
             None => look_again = Some(now.after(REGISTRATION_LOOK)),
             Some(_) if session.call.is_none() && now < rests_until => look_again = Some(rests_until),
             Some(broker_epoch) if session.call.is_none() => {
-                let next = shared.plan.lock().next(broker_epoch, now);
+                let next = {
+                    let mut plan = shared.plan.lock();
+                    plan.hold_throttled(now);
+                    plan.next(broker_epoch, now)
+                };
                 match next {
                     Next::Place => continue,
                     Next::Idle(until) => look_again = until,
@@ -213,7 +217,11 @@ async fn run(rooms: Arc<FetcherRooms>, shared: Arc<Shared>) {
                 }
             }
             Some(broker_epoch) if beside.call.is_none() && now >= beside_rests_until => {
-                let request = shared.plan.lock().beside(broker_epoch);
+                let request = {
+                    let mut plan = shared.plan.lock();
+                    plan.hold_throttled(now);
+                    plan.beside(broker_epoch)
+                };
                 if let Some(request) = request {
                     beside.ask(&rooms, shared.leader, request);
                 }

@@ -97,6 +97,11 @@ impl Isr {
         self.replicas.contains(&id)
     }
 
+    /// Whether the controller counts it as in sync.
+    pub fn is_member(&self, id: BrokerId) -> bool {
+        self.committed.contains(&id)
+    }
+
     /// In-sync replicas as the controller knows them, the leader among them.
     pub fn count(&self) -> usize {
         isr_count(self.leader, &self.committed)

@@ -49,6 +49,7 @@ pub mod role;
 pub mod tail;
 #[cfg(test)]
 mod test_world;
+mod throttle;
 mod topic_logs;
 pub mod truncation;
 pub mod wake;
@@ -65,3 +66,4 @@ pub use replica_manager::{Hosted, HostedTopic, ReplicaManager};
 pub use replication::{OtherNodes, ReplicaCounts};
 pub use role::{Assignment, Role};
 pub use tail::{Look, TailWait, Woken};
+pub use throttle::charge_followers;

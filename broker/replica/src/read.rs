@@ -222,6 +222,11 @@ fn read_one(
     {
         answer.high_watermark = led.high_watermark().0;
     }
+    if let Reader::Follower(replica) = reader
+        && request.partition.holds_back(&led, replica.id)
+    {
+        return Ok(answer);
+    }
     let is_committed_only = reader.isolation() == Some(FetchIsolation::ReadCommitted);
     if is_committed_only {
         answer.aborted_transactions = Some(Vec::new());

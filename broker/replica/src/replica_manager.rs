@@ -10,6 +10,7 @@ use ottla_config::DynamicBrokerConfig;
 use ottla_log::{LogConfig, LogError, LogManager};
 use ottla_metadata::{Delta, Image, ImageListener, ResourceType, TopicImage};
 use ottla_model::{BrokerId, ErrorCode, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
+use ottla_quota::Windows;
 use parking_lot::Mutex;
 
 use crate::acknowledge::Durability;
@@ -148,6 +149,7 @@ impl ReplicaManager {
             metrics,
             hand_over: HandOver::default(),
         });
+        replicas.set_throttles();
         let of_logs = Arc::downgrade(&replicas);
         replicas.logs().on_dir_failure(Arc::new(move |dir, _reason| {
             if let Some(replicas) = of_logs.upgrade() {
@@ -257,6 +259,16 @@ impl ReplicaManager {
         }
     }
 
+    /// The rates of the configuration are in force.
+    fn set_throttles(&self) {
+        let config = self.config.current();
+        let windows =
+            Windows::of_seconds(config.replication_quota_windows, config.replication_quota_window_seconds);
+        let throttles = &self.shared.throttles;
+        throttles.leading.set(config.leader_replication_throttled_rate, windows);
+        throttles.following.set(config.follower_replication_throttled_rate, windows);
+    }
+
     fn drop_topic(&self, topic: &HostedTopic) {
         for partition in &topic.partitions {
             partition.mark_deleted();
@@ -282,6 +294,7 @@ impl ImageListener for ReplicaManager {
             self.logs().set_cleaner_settings(cleaner_settings(&config));
             let max = config.alter_log_dirs_bytes_per_second_max;
             self.logs().set_move_bytes_per_second_max((max != i64::MAX).then_some(max.unsigned_abs()));
+            self.set_throttles();
         }
         let mut hosted = Hosted::clone(&self.hosted.load());
         let is_alone = self.replication.get().is_none();

@@ -249,6 +249,10 @@ impl Leader {
         self.isr.lock().as_ref().is_some_and(|isr| isr.is_replica(id))
     }
 
+    pub fn is_in_sync(&self, id: BrokerId) -> bool {
+        self.isr.lock().as_ref().is_some_and(|isr| isr.is_member(id))
+    }
+
     /// A follower's log is one with this one up to where it fetches.
     pub(crate) fn on_fetch(&self, fetch: &FollowerFetch) -> Fetched {
         let (high_watermark, start) = (self.high_watermark(), self.start_offset());

@@ -20,6 +20,7 @@ use crate::config::TopicSettings;
 use crate::partition::{AppendRefused, Appended, Partition};
 use crate::replica_progress::FollowerFetch;
 use crate::role::Assignment;
+use crate::throttle::{Throttled, ThrottledReplicas};
 use crate::topic_logs::{ReplicaShared, TopicLogs};
 
 pub const NOW: i64 = 1_700_000_000_000;
@@ -77,7 +78,11 @@ impl World {
     }
 
     pub fn partition(&self, durability: Durability, min_isr: i32, assigned: &Assigned) -> Arc<Partition> {
-        let settings = TopicSettings { log: Arc::new(LogConfig::default()), min_insync_replicas: min_isr };
+        let settings = TopicSettings {
+            log: Arc::new(LogConfig::default()),
+            min_insync_replicas: min_isr,
+            throttled: Throttled { leading: ThrottledReplicas::All, following: ThrottledReplicas::All },
+        };
         let topic = Arc::new(TopicLogs::new(ReplicaShared::new(self.logs.clone(), durability), settings));
         let name = TopicPartition::parse("t-0").expect("a partition");
         Arc::new(Partition::new(name, ID, topic, assigned.assignment().role_of(ME, self.clock.monotonic())))

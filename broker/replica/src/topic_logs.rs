@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use ottla_env::Monotonic;
 use ottla_log::{LogConfig, LogError, LogManager, UnifiedLog};
 use ottla_model::{Offset, TopicId, TopicPartition};
@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use crate::acknowledge::Durability;
 use crate::config::TopicSettings;
 use crate::isr_changes::IsrChanges;
+use crate::throttle::{Throttled, Throttles};
 
 /// What all partitions of this broker have in common.
 pub struct ReplicaShared {
@@ -21,14 +22,16 @@ pub struct ReplicaShared {
     pub durability: Durability,
     /// Where the controller is asked for other in-sync replicas.
     pub isr_changes: IsrChanges,
+    /// What throttled replicas may copy.
+    pub throttles: Throttles,
     /// High watermarks as the last process wrote them down; read when the first is asked for, and each given once.
     checkpointed: Mutex<Option<BTreeMap<TopicPartition, Offset>>>,
 }
 
 impl ReplicaShared {
     pub fn new(logs: Arc<LogManager>, durability: Durability) -> Arc<ReplicaShared> {
-        let (isr_changes, checkpointed) = (IsrChanges::default(), Mutex::default());
-        Arc::new(ReplicaShared { logs, durability, isr_changes, checkpointed })
+        let (isr_changes, throttles) = (IsrChanges::default(), Throttles::default());
+        Arc::new(ReplicaShared { logs, durability, isr_changes, throttles, checkpointed: Mutex::default() })
     }
 
     /// What the last process knew of a replica's high watermark.
@@ -42,6 +45,7 @@ pub(crate) struct TopicLogs {
     pub shared: Arc<ReplicaShared>,
     config: ArcSwap<LogConfig>,
     min_insync_replicas: AtomicI32,
+    throttled: ArcSwap<Throttled>,
 }
 
 impl TopicLogs {
@@ -50,6 +54,7 @@ impl TopicLogs {
             shared,
             config: ArcSwap::new(settings.log),
             min_insync_replicas: AtomicI32::new(settings.min_insync_replicas),
+            throttled: ArcSwap::from_pointee(settings.throttled),
         }
     }
 
@@ -57,10 +62,19 @@ impl TopicLogs {
     pub fn set(&self, settings: TopicSettings) {
         self.config.store(settings.log);
         self.min_insync_replicas.store(settings.min_insync_replicas, Ordering::Release);
+        self.set_throttled(settings.throttled);
+    }
+
+    pub fn set_throttled(&self, throttled: Throttled) {
+        self.throttled.store(Arc::new(throttled));
     }
 
     pub fn config(&self) -> Arc<LogConfig> {
         self.config.load_full()
+    }
+
+    pub fn throttled(&self) -> Guard<Arc<Throttled>> {
+        self.throttled.load()
     }
 
     pub fn now(&self) -> Monotonic {

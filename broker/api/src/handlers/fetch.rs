@@ -23,7 +23,7 @@ use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::FetchRequest;
 use ottla_replica::{
     DelayedFetch, FetchIsolation, FollowerState, Hosted, HostedTopic, Look, Partition, PartitionRead,
-    ReadRequest, Reader, TailWait, Woken, read,
+    ReadRequest, Reader, TailWait, Woken, charge_followers, read,
 };
 
 use super::prelude::*;
@@ -371,6 +371,9 @@ fn respond(
     reads: Vec<PartitionRead>,
 ) -> Answer {
     let is_follower = plan.is_follower();
+    if is_follower {
+        charge_followers(&plan.reads, &reads);
+    }
     let mut reads = reads.into_iter();
     let mut answers: Vec<(Requested, PartitionRead)> = plan
         .requested

@@ -102,6 +102,14 @@ keys! {
         .doc("How often high watermarks are written down.");
     pub replica_lag_time_ms_max: i64 = row("replica.lag.time.max.ms", Long, Some("30000"), Any, ReadOnly, High)
         .doc("A follower behind for this long leaves the in-sync set.");
+    pub follower_replication_throttled_rate: i64 = row("follower.replication.throttled.rate", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
+        .doc("Bytes a second that throttled followers may fetch on this broker.");
+    pub leader_replication_throttled_rate: i64 = row("leader.replication.throttled.rate", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
+        .doc("Bytes a second that throttled leaders may send on this broker.");
+    pub replication_quota_windows: i32 = row("replication.quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
+        .doc("How many samples replication quotas keep.");
+    pub replication_quota_window_seconds: i32 = row("replication.quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
+        .doc("Length of one sample of replication quotas.");
 
     // Topics and requests.
     pub num_partitions: i32 = row("num.partitions", Int, Some("1"), at_least(1), ReadOnly, Medium)

@@ -57,8 +57,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("Listeners opened before the authorizer is ready."),
     row("fetch.purgatory.purge.interval.requests", Int, Some("1000"), Any, ReadOnly, Medium)
         .doc("How many waiting fetches pass between cleanings."),
-    row("follower.replication.throttled.rate", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
-        .doc("Bytes a second that throttled followers may fetch on this broker."),
     row("internal.metadata.delete.delay.millis", Long, Some("60000"), Any, ReadOnly, Low).internal()
         .doc("Delay before an old metadata file is removed."),
     row("internal.metadata.log.segment.bytes", Int, None, Any, ReadOnly, Low).internal()
@@ -69,8 +67,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How often the older metrics reporters poll."),
     row("kafka.metrics.reporters", List, Some(""), list(&[], true), ReadOnly, Low)
         .doc("Java classes that report the older metrics."),
-    row("leader.replication.throttled.rate", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
-        .doc("Bytes a second that throttled leaders may send on this broker."),
     row("metadata.log.dir", String, None, Any, ReadOnly, High)
         .doc("Directory of the cluster metadata; unset, the first log directory."),
     row("metadata.log.max.record.bytes.between.snapshots", Long, Some("20971520"), at_least(1), ReadOnly, High)
@@ -113,10 +109,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("Receive buffer of a follower's socket."),
     row("replica.socket.timeout.ms", Int, Some("30000"), Any, ReadOnly, High)
         .doc("Timeout of a follower's requests."),
-    row("replication.quota.window.num", Int, Some("11"), at_least(1), ReadOnly, Low)
-        .doc("How many samples replication quotas keep."),
-    row("replication.quota.window.size.seconds", Int, Some("1"), at_least(1), ReadOnly, Low)
-        .doc("Length of one sample of replication quotas."),
     row("request.timeout.ms", Int, Some("30000"), Any, ReadOnly, High)
         .doc("How long requests of this broker to others may take."),
     row("server.max.startup.time.ms", Long, Some("9223372036854775807"), at_least(0), ReadOnly, Medium).internal()
