@@ -152,8 +152,7 @@ impl Observer {
     }
 
     pub fn on_fetch(&mut self, answer: FetchResponse) -> Outcome {
-        let mut outcome = Outcome::default();
-        outcome.controllers = answer
+        let controllers = answer
             .node_endpoints
             .iter()
             .filter_map(|node| {
@@ -161,6 +160,7 @@ impl Observer {
                 Some(Voter { id: BrokerId(*node.node_id), host: node.host.to_string(), port })
             })
             .collect();
+        let mut outcome = Outcome { controllers, ..Outcome::default() };
         let partition =
             answer.responses.into_iter().next().and_then(|topic| topic.partitions.into_iter().next());
         let Some(partition) = partition.filter(|_| answer.error_code == 0) else {
@@ -233,12 +233,12 @@ impl Observer {
     }
 
     pub fn on_snapshot(&mut self, answer: FetchSnapshotResponse) -> Outcome {
-        let mut outcome = Outcome::default();
-        outcome.controllers = answer
+        let controllers = answer
             .node_endpoints
             .iter()
             .map(|node| Voter { id: BrokerId(*node.node_id), host: node.host.to_string(), port: node.port })
             .collect();
+        let mut outcome = Outcome { controllers, ..Outcome::default() };
         let partition =
             answer.topics.into_iter().next().and_then(|topic| topic.partitions.into_iter().next());
         let Some(partition) = partition.filter(|_| answer.error_code == 0) else {
