@@ -17,7 +17,7 @@ use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
 use ottla_compat::summary::Summary;
 use ottla_compat::{
-    adopt, cluster, eos, image, instructions, java, librdkafka, process, reference, tool_texts,
+    adopt, cluster, eos, image, instructions, java, librdkafka, process, reference, sasl, tool_texts,
 };
 
 /// Unmodified Kafka clients and tools against a broker.
@@ -174,6 +174,9 @@ struct ClusterArguments {
     /// How often every disturbance comes.
     #[arg(long, default_value_t = 1)]
     rounds: u32,
+    /// The nodes speak SASL_SSL among themselves, and strangers try to join them.
+    #[arg(long)]
+    secured: bool,
     /// A configuration line for every node.
     #[arg(long = "override", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
@@ -249,9 +252,9 @@ fn run(task: Task) -> Outcome<ExitCode> {
         }
         Task::Bench(arguments) => bench_brokers(arguments),
         Task::Crash(arguments) => crash_broker(arguments),
-        Task::Cluster(ClusterArguments { rounds, overrides }) => {
+        Task::Cluster(ClusterArguments { rounds, secured, overrides }) => {
             process::end_children_on_signal()?;
-            let clean = cluster::run(&cluster::Plan { rounds, overrides })?;
+            let clean = cluster::run(&cluster::Plan { rounds, overrides, is_secured: secured })?;
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Task::Quick(selection) => run_quick(selection),
@@ -261,6 +264,8 @@ fn run(task: Task) -> Outcome<ExitCode> {
                 java: java::Plan::whole,
                 under_kills: eos::Plan::whole,
                 moves: adopt::Plan::whole,
+                logins: |against| sasl::run(against, &[]),
+                is_secured: true,
             };
             let images = selection.names.is_empty() && selection.against == Against::Ottla;
             let mut summary = run_clients(selection, Amounts::FULL, &more)?;
@@ -292,7 +297,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
         Task::Instructions { write, keep, names } => count_instructions(&names, keep.as_deref(), write),
         Task::Sasl { against, names } => {
             process::end_children_on_signal()?;
-            let clean = ottla_compat::sasl::run(against, &names)?;
+            let clean = sasl::run(against, &names)?;
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Task::List => {
@@ -306,6 +311,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
             println!("{:16} the container image under test environments' modules (`full`)", image::NAME);
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
             println!("{:16} a cluster of three nodes that are killed, stopped and paused", cluster::NAME);
+            println!("{:16} clients that log in, by each mechanism that they have", sasl::NAME);
             println!("{:16} a data directory that moves between Apache Kafka and Ottla", adopt::NAME);
             Ok(ExitCode::SUCCESS)
         }
@@ -332,6 +338,8 @@ fn run_quick(selection: Selection) -> Outcome<ExitCode> {
         java: java::Plan::short,
         under_kills: eos::Plan::short,
         moves: adopt::Plan::short,
+        logins: sasl::run_briefly,
+        is_secured: false,
     };
     let mut summary = run_clients(selection, Amounts::QUICK, &more)?;
     if benches {
@@ -356,6 +364,9 @@ struct More {
     java: fn(Against) -> java::Plan,
     under_kills: fn(Against, Vec<String>, u64) -> eos::Plan,
     moves: fn() -> adopt::Plan,
+    logins: fn(Against) -> Outcome<bool>,
+    /// Whether a cluster whose nodes speak SASL_SSL is disturbed too.
+    is_secured: bool,
 }
 
 fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<Summary> {
@@ -373,6 +384,7 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
     // On Apache Kafka it would start a JVM for each test.
     let java_wanted = take(java::NAME) && against == Against::Ottla;
     let cluster_wanted = take(cluster::NAME) && against == Against::Ottla;
+    let logins_wanted = take(sasl::NAME);
     let texts_wanted = take(tool_texts::NAME);
     let commands_wanted = take(tool_texts::OWN_NAME);
     let mut summary = Summary::default();
@@ -394,8 +406,15 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
             .section(eos::NAME, || eos::run(&(more.under_kills)(against, overrides.clone(), clock_seed())));
     }
     if cluster_wanted {
-        let plan = cluster::Plan { rounds: 1, overrides: overrides.clone() };
+        let plan = cluster::Plan { rounds: 1, overrides: overrides.clone(), is_secured: false };
         summary.section(cluster::NAME, || cluster::run(&plan));
+        if more.is_secured {
+            let plan = cluster::Plan { is_secured: true, ..plan };
+            summary.section("cluster over SASL_SSL", || cluster::run(&plan));
+        }
+    }
+    if logins_wanted {
+        summary.section(sasl::NAME, || (more.logins)(against));
     }
     if suite_wanted {
         summary.section(librdkafka::NAME, || librdkafka::run(&(more.suite)(against, overrides)));

@@ -6,6 +6,7 @@ mod audit;
 mod load;
 mod network;
 mod nodes;
+mod secured;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use crate::broker;
 use crate::cluster::load::Stage;
 use crate::cluster::network::{Network, Opened};
 use crate::cluster::nodes::{Map, Nodes, map_of_any};
+use crate::cluster::secured::Secured;
 use crate::failure::{Failure, Outcome, fail};
 use crate::wire::Connection;
 
@@ -36,6 +38,8 @@ pub struct Plan {
     /// How often every disturbance comes.
     pub rounds: u32,
     pub overrides: Vec<String>,
+    /// Whether the nodes speak SASL_SSL among themselves.
+    pub is_secured: bool,
 }
 
 /// Whom it meets, and what is done to it.
@@ -99,16 +103,15 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     println!("building ottla");
     broker::build_ottla()?;
     let begin = Instant::now();
-    let network = match Network::open(NODES)? {
-        Opened::Network(network) => Some(network),
-        Opened::NotAllowed(why) => {
-            println!("  no node is cut off here, as this machine makes no network namespaces: {why}");
-            None
-        }
-    };
-    let mut nodes = Nodes::start(NODES, &plan.overrides, network)?;
+    let secured = plan.is_secured.then(Secured::make).transpose()?;
+    let mut overrides = secured.as_ref().map(Secured::overrides).unwrap_or_default();
+    overrides.extend_from_slice(&plan.overrides);
+    // Their certificates name this machine, not hosts of a network of their own.
+    let network = if plan.is_secured { None } else { network()? };
+    let inside = plan.is_secured.then_some("INSIDE");
+    let mut nodes = Nodes::start(NODES, inside, &overrides, network)?;
     println!("{NODES} nodes serve after {} ms", begin.elapsed().as_millis());
-    match under_load(plan, &mut nodes) {
+    match under_load(plan, &mut nodes, secured.as_ref()) {
         Ok(text) => {
             println!("cluster passed in {:.0} s: {text}", begin.elapsed().as_secs_f64());
             Ok(true)
@@ -121,7 +124,18 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     }
 }
 
-fn under_load(plan: &Plan, nodes: &mut Nodes) -> Outcome<String> {
+/// Hosts of their own, where this machine can make them.
+fn network() -> Outcome<Option<Network>> {
+    Ok(match Network::open(NODES)? {
+        Opened::Network(network) => Some(network),
+        Opened::NotAllowed(why) => {
+            println!("  no node is cut off here, as this machine makes no network namespaces: {why}");
+            None
+        }
+    })
+}
+
+fn under_load(plan: &Plan, nodes: &mut Nodes, secured: Option<&Secured>) -> Outcome<String> {
     let partitions = i32::try_from(PARTITIONS).unwrap_or(1);
     let mut open = Connection::open(&nodes.addresses[0], Duration::from_secs(10))?;
     open.create_replicated_topic(TOPIC, partitions, NODES as i16)?;
@@ -146,7 +160,11 @@ fn under_load(plan: &Plan, nodes: &mut Nodes) -> Outcome<String> {
     if stored != committed && stored != committed + 1 {
         return fail(format!("offset {committed} was committed, {stored} is stored"));
     }
-    for id in 1..=NODES as i32 {
+    nodes.stop(NODES as i32)?;
+    if let Some(secured) = secured {
+        secured.check_strangers(nodes)?;
+    }
+    for id in 1..NODES as i32 {
         nodes.stop(id)?;
     }
     let bytes = audit::copies(&nodes.log_dirs(), TOPIC, PARTITIONS)?;
