@@ -28,6 +28,7 @@ pub mod groups;
 mod handlers;
 pub mod metrics;
 pub mod missing_answers;
+pub mod operation_audit;
 pub mod owned_tasks;
 mod parked_metadata;
 mod partition_answer;
