@@ -14,6 +14,7 @@ use ottla_security::AclOperation;
 
 use crate::access::Access;
 use crate::context::{Broker, ClusterLinks};
+use crate::delegation_tokens::refused_here;
 use crate::fence::log_panic;
 use crate::peers::ping::{self, PingFrame};
 use crate::peers::{Forward, Forwarded, envelope};
@@ -113,6 +114,9 @@ impl Dispatch {
 fn forwarded(broker: &Arc<Broker>, forward: &Arc<Forward>, api: &'static Api, request: Request) -> Handled {
     if forward.decides_here() {
         return (api.admit)(broker, request);
+    }
+    if let Some(refused) = refused_here(&request) {
+        return refused.map(Admitted::Ready);
     }
     let host = request.connection.peer_addr.ip().to_canonical();
     let envelope = envelope(&request.header, &request.body, request.principal(), host);

@@ -18,6 +18,7 @@ pub mod broker_connections;
 pub mod cluster;
 pub mod config_access;
 pub mod context;
+mod delegation_tokens;
 pub mod dispatch;
 pub mod errors;
 pub mod fence;

@@ -42,6 +42,7 @@ mod recovery;
 mod replay;
 mod snapshot;
 mod store;
+mod token_requests;
 mod upkeep;
 
 pub use broker_epoch::BrokerEpoch;

@@ -5,6 +5,7 @@ pub mod adopt;
 pub mod cluster;
 pub mod detection;
 pub mod identity;
+pub mod issuers;
 pub mod lifecycle;
 pub mod membership;
 pub mod rooms;
