@@ -5,6 +5,7 @@ mod args;
 mod cleaner_metrics;
 mod client_figures;
 mod controller_listeners;
+mod explain;
 mod figures;
 mod founding;
 mod listeners;
