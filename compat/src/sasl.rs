@@ -33,6 +33,7 @@ const SCRAM_512: &str = "SCRAM-SHA-512";
 
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 const CONFIGS: &str = "kafka.admin.ConfigCommand";
+const TOKENS: &str = "org.apache.kafka.tools.DelegationTokenCommand";
 const ACLS: &str = "org.apache.kafka.tools.AclCommand";
 
 /// The user of PLAIN, a super user, who makes the one of SCRAM.
@@ -79,7 +80,8 @@ struct Pair {
     has_tls: bool,
 }
 
-const COMMON: [&str; 9] = [
+const COMMON: [&str; 10] = [
+    "delegation.token.secret.key=cluster-secret",
     "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512,SCRAM-SHA-256",
     "controller.listener.names=CONTROLLER",
     "node.id=1",
@@ -163,7 +165,8 @@ fn play_pairs(against: Against, pairs: VecDeque<Pair>, tools: Play) -> Outcome<b
     broker.stop()?;
     let clean = print_table(&rows, begin.elapsed()) && alive;
     // Whatever was logged, no password was.
-    let told = [PLAIN_LOGIN.password, SCRAM_PASSWORD, FIRST.password].iter().any(|one| said.contains(one));
+    let secrets = [PLAIN_LOGIN.password, SCRAM_PASSWORD, FIRST.password, "cluster-secret"];
+    let told = secrets.iter().any(|secret| said.contains(secret));
     if told && against == Against::Ottla {
         println!("a password is in the broker's log:\n{said}");
     }
@@ -321,6 +324,7 @@ impl Tools<'_> {
             self.tool("topics", TOPICS, login(SCRAM_256), true, &create, None).map(drop)
         })?;
         steps.step("console", || self.console())?;
+        steps.step("token", || self.token())?;
         let wrong = Login { password: "wrong", ..PLAIN_LOGIN };
         let words = "Invalid username or password";
         steps.step("wrong-plain", || self.refused("wrong-plain", wrong, &["--list"], words))?;
@@ -356,6 +360,53 @@ impl Tools<'_> {
         let from = ["--topic", "sasl-tools", "--from-beginning", "--max-messages", "2"];
         let printed = self.tool("consumer", consumer, login(SCRAM_256), false, &from, None)?;
         if printed.contains("one\ntwo\n") { Ok(()) } else { fail(printed) }
+    }
+
+    /// A delegation token of sam's: made, seen by him alone, used, renewed by alice, ended.
+    fn token(&self) -> Outcome<()> {
+        let token = |name: &str, login: Login, arguments: &[&str]| {
+            self.tool(name, TOKENS, login, false, arguments, None)
+        };
+        let make = ["--create", "--max-life-time-period", "-1", "--renewer-principal", "User:alice"];
+        let made = token("token-create", login(SCRAM_512), &make)?;
+        let row = made.lines().skip_while(|line| !line.starts_with("TOKENID")).nth(1);
+        let mut words = row.into_iter().flat_map(str::split_whitespace);
+        let (Some(id), Some(hmac)) = (words.next(), words.next()) else { return fail(made) };
+        let seen = token("token-seen", login(SCRAM_256), &["--describe"])?;
+        let unseen = token("token-unseen", FIRST, &["--describe"])?;
+        if !seen.contains(hmac) || unseen.contains(id) {
+            return fail(format!("he sees {seen}\nand a stranger {unseen}"));
+        }
+        self.with_token("token-login", id, hmac, &["--list"])?;
+        token("token-renew", PLAIN_LOGIN, &["--renew", "--hmac", hmac, "--renew-time-period", "-1"])?;
+        let end = ["--expire", "--hmac", hmac, "--expiry-time-period", "-1"];
+        match token("token-stranger", FIRST, &end) {
+            Err(failure) if failure.0.contains("DelegationTokenOwnerMismatchException") => {}
+            Err(failure) => return Err(failure),
+            Ok(printed) => return fail(format!("a stranger ended it: {printed}")),
+        }
+        token("token-end", login(SCRAM_512), &end)?;
+        match self.with_token("token-gone", id, hmac, &["--list"]) {
+            Err(failure) if failure.0.contains("invalid credentials") => Ok(()),
+            Err(failure) => Err(failure),
+            Ok(printed) => fail(format!("a token that is gone lets in: {printed}")),
+        }
+    }
+
+    /// The topic command with a token in the place of a password.
+    fn with_token(&self, name: &str, id: &str, hmac: &str, arguments: &[&str]) -> Outcome<String> {
+        let Setting { work_dir, bootstrap, .. } = &self.stage.common;
+        let config = work_dir.join(format!("{name}.properties"));
+        let text = format!(
+            "security.protocol=SASL_PLAINTEXT\nsasl.mechanism={SCRAM_256}\n\
+             sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username=\"{id}\" \
+             password=\"{hmac}\" tokenauth=\"true\";\n"
+        );
+        fs::write(&config, text)?;
+        let mut command = java(TOOL_HEAP_MIB)?;
+        command.arg(TOPICS).args(["--bootstrap-server", bootstrap, "--command-config"]).arg(config);
+        command.args(arguments);
+        capture(name, &mut command, None, work_dir, TOOL_LIMIT).map(|printed| printed.output)
     }
 
     /// The topic command must be refused, in these words.
