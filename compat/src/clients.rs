@@ -239,6 +239,20 @@ pub(crate) fn prepare_eos(say: &dyn Fn(&str)) -> Outcome<Program> {
     Ok(Program { name: program.name.clone(), command: program.prepare(say)? })
 }
 
+/// The share consumer of `cargo compat cluster`.
+pub(crate) fn prepare_share(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    let folder = compat_dir().join("clients/java-share");
+    let program = JavaProgram {
+        name: "java-share".to_owned(),
+        about: "kafka-clients 4.3.1".to_owned(),
+        sources: vec![folder.join("pom.xml"), folder.join("src/Share.java")],
+        maven_arguments: Vec::new(),
+        main_class: "Share",
+        heap_mib: 256,
+    };
+    program.prepare(say)
+}
+
 /// The class path of Apache Kafka's own tests with our classes in front of those that start a cluster in the JVM.
 pub(crate) fn java_suite_class_path(say: &dyn Fn(&str)) -> Outcome<String> {
     let folder = compat_dir().join("java");

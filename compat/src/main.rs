@@ -48,7 +48,7 @@ enum Task {
     Full(Selection),
     /// Kill the broker under load, damage the tails of its logs, fill its disk.
     Crash(CrashArguments),
-    /// Kill, stop and pause the nodes of a cluster of three under load; count every record and compare the copies.
+    /// Kill, stop, pause and cut off the nodes of a cluster of three under load; count every record, compare the copies.
     Cluster(ClusterArguments),
     /// Kill the broker under a Kafka Streams application and under transactional copiers; count every record.
     Eos(EosArguments),
@@ -254,7 +254,9 @@ fn run(task: Task) -> Outcome<ExitCode> {
         Task::Crash(arguments) => crash_broker(arguments),
         Task::Cluster(ClusterArguments { rounds, secured, overrides }) => {
             process::end_children_on_signal()?;
-            let clean = cluster::run(&cluster::Plan { rounds, overrides, is_secured: secured })?;
+            let plan =
+                if secured { cluster::Plan::secured(overrides) } else { cluster::Plan::whole(overrides) };
+            let clean = cluster::run(&cluster::Plan { rounds, ..plan })?;
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Task::Quick(selection) => run_quick(selection),
@@ -264,6 +266,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
                 java: java::Plan::whole,
                 under_kills: eos::Plan::whole,
                 moves: adopt::Plan::whole,
+                cluster: cluster::Plan::whole,
                 logins: |against| sasl::run(against, &[]),
                 is_secured: true,
             };
@@ -338,6 +341,7 @@ fn run_quick(selection: Selection) -> Outcome<ExitCode> {
         java: java::Plan::short,
         under_kills: eos::Plan::short,
         moves: adopt::Plan::short,
+        cluster: cluster::Plan::quick,
         logins: sasl::run_briefly,
         is_secured: false,
     };
@@ -364,6 +368,7 @@ struct More {
     java: fn(Against) -> java::Plan,
     under_kills: fn(Against, Vec<String>, u64) -> eos::Plan,
     moves: fn() -> adopt::Plan,
+    cluster: fn(Vec<String>) -> cluster::Plan,
     logins: fn(Against) -> Outcome<bool>,
     /// Whether a cluster whose nodes speak SASL_SSL is disturbed too.
     is_secured: bool,
@@ -406,10 +411,9 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
             .section(eos::NAME, || eos::run(&(more.under_kills)(against, overrides.clone(), clock_seed())));
     }
     if cluster_wanted {
-        let plan = cluster::Plan { rounds: 1, overrides: overrides.clone(), is_secured: false };
-        summary.section(cluster::NAME, || cluster::run(&plan));
+        summary.section(cluster::NAME, || cluster::run(&(more.cluster)(overrides.clone())));
         if more.is_secured {
-            let plan = cluster::Plan { is_secured: true, ..plan };
+            let plan = cluster::Plan::secured(overrides.clone());
             summary.section("cluster over SASL_SSL", || cluster::run(&plan));
         }
     }

@@ -417,6 +417,12 @@ fn of_administration() -> Vec<Refusal> {
         refusal("DescribeLogDirs", &[(3, 5)], json!({"topics": null}), ("errorCode", Some(CLUSTER))),
         refusal("DescribeLogDirs", &[(1, 5)], json!({"topics": null}), ("results", None)),
         refusal(
+            "AlterReplicaLogDirs",
+            &[(1, 2)],
+            json!({"dirs": [{"path": "/data", "topics": [{"name": "t", "partitions": [0]}]}]}),
+            ("results.0.partitions.0.errorCode", Some(CLUSTER)),
+        ),
+        refusal(
             "ElectLeaders",
             &[(1, 2)],
             json!({"topicPartitions": null, "timeoutMs": 100}),

@@ -22,6 +22,8 @@ pub struct AdminSources {
     pub refresh: Arc<dyn Fn() + Send + Sync>,
     /// Writes figures that are gathered anew at each scrape, behind those of the registry. As `refresh`.
     pub figures: Arc<dyn Fn(&mut MetricsText<'_>) + Send + Sync>,
+    /// Lines about the cluster as this node sees it; `None` on a node that is alone.
+    pub cluster: Arc<dyn Fn() -> Option<String> + Send + Sync>,
     pub about: About,
 }
 
@@ -59,7 +61,7 @@ pub fn page(method: &Method, path: &str, sources: &AdminSources) -> Page {
         "/health/live" => answer(StatusCode::OK, PLAIN, "live\n"),
         "/health/ready" if (sources.ready)() => answer(StatusCode::OK, PLAIN, "ready\n"),
         "/health/ready" => answer(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "not ready\n"),
-        _front => answer(StatusCode::OK, HTML, front_page(&sources.about)),
+        _front => answer(StatusCode::OK, HTML, front_page(&sources.about, (sources.cluster)())),
     })
 }
 
@@ -88,13 +90,14 @@ pub fn answer_with<B>(status: StatusCode, content_type: &'static str, body: B) -
     answer
 }
 
-fn front_page(about: &About) -> String {
+fn front_page(about: &About, cluster: Option<String>) -> String {
+    let cluster = cluster.map(|text| format!("<pre>\n{}</pre>\n", escape(&text))).unwrap_or_default();
     let bootstrap = escape(&about.bootstrap.join(","));
     let (version, cluster_id, node_id) = (escape(&about.version), escape(&about.cluster_id), about.node_id);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Ottla</title>\n\
          <h1>Ottla {version}</h1>\n\
-         <p>Node {node_id} of cluster {cluster_id}. Kafka clients connect to <code>{bootstrap}</code>.</p>\n\
+         <p>Node {node_id} of cluster {cluster_id}. Kafka clients connect to <code>{bootstrap}</code>.</p>\n{cluster}\
          <ul>\n\
          <li><a href=\"/metrics\">/metrics</a>: figures for Prometheus</li>\n\
          <li><a href=\"/health/live\">/health/live</a>: the process runs</li>\n\
@@ -114,6 +117,8 @@ mod tests {
     #[test]
     fn names_are_shown_as_text() {
         let about = About { bootstrap: vec!["<b>&\"".to_owned()], ..About::default() };
-        assert!(front_page(&about).contains("<code>&lt;b&gt;&amp;&quot;</code>"));
+        assert!(front_page(&about, None).contains("<code>&lt;b&gt;&amp;&quot;</code>"));
+        let page = front_page(&about, Some("broker <2>\n".to_owned()));
+        assert!(page.contains("<pre>\nbroker &lt;2&gt;\n</pre>"), "{page}");
     }
 }

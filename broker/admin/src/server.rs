@@ -252,6 +252,7 @@ mod tests {
                 }
                 assert!(series != CUT_OFF, "as it should");
             }),
+            cluster: Arc::new(|| None),
             about: About {
                 version: "1.2.3".into(),
                 cluster_id: "cluster".into(),

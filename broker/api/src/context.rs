@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use ottla_config::{BrokerConfig, DynamicBrokerConfig};
+use ottla_coordinator::share::ShareStateChannel;
 use ottla_coordinator::transaction::TransactionCoordinator;
 use ottla_coordinator::{GroupCoordinator, ShareCoordinator, SharePartitionManager};
 use ottla_env::Env;
@@ -52,6 +53,8 @@ pub struct Broker {
     pub groups: Arc<GroupCoordinator>,
     pub transactions: Arc<TransactionCoordinator>,
     pub share_state: Arc<ShareCoordinator>,
+    /// The same wherever it is.
+    pub share_channel: Arc<ShareStateChannel>,
     pub share_partitions: Arc<SharePartitionManager>,
     pub sessions: FetchSessions,
     pub producer_ids: ProducerIds,
@@ -101,6 +104,8 @@ pub struct Rooms {
     pub groups: Arc<GroupCoordinator>,
     pub transactions: Arc<TransactionCoordinator>,
     pub share_state: Arc<ShareCoordinator>,
+    /// The same wherever it is.
+    pub share_channel: Arc<ShareStateChannel>,
     pub share_partitions: Arc<SharePartitionManager>,
     pub telemetry: Arc<ClientTelemetry>,
     pub metrics: Arc<ApiMetrics>,
@@ -123,6 +128,7 @@ impl Broker {
             groups,
             transactions,
             share_state,
+            share_channel,
             share_partitions,
             telemetry,
             metrics,
@@ -158,6 +164,7 @@ impl Broker {
             groups,
             transactions,
             share_state,
+            share_channel,
             share_partitions,
             telemetry,
             metrics,

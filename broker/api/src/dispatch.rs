@@ -10,12 +10,13 @@ use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::header::{HeaderError, RequestHeader};
 use ottla_protocol::throttle::{ThrottlePlace, throttle_place};
 use ottla_protocol::versions;
+use ottla_replica::HAND_OVER_MAX;
 use ottla_security::AclOperation;
 
 use crate::access::Access;
 use crate::context::{Broker, ClusterLinks};
 use crate::delegation_tokens::refused_here;
-use crate::fence::log_panic;
+use crate::fence::{Fence, log_panic};
 use crate::peers::ping::{self, PingFrame};
 use crate::peers::{Forward, Forwarded, envelope};
 use crate::quotas::{Throttle, rest};
@@ -99,6 +100,10 @@ impl Dispatch {
 
     fn answer(&self, api: &'static Api, request: Request) -> Handled {
         let broker = &self.broker;
+        if api.key == ApiKey::Produce && broker.cluster.is_some() && broker.replicas.hand_over.is_under_way()
+        {
+            return Ok(until_handed_over(broker, api, request));
+        }
         match &broker.cluster {
             Some(ClusterLinks { forward, .. })
                 if table::is_forwarded(api.key) && self.endpoint == Endpoint::Broker =>
@@ -108,6 +113,30 @@ impl Dispatch {
             _ => (api.admit)(broker, request),
         }
     }
+}
+
+/// A write to a broker that is about to stop waits until others lead what it leads. Nothing overtakes it.
+fn until_handed_over(broker: &Arc<Broker>, api: &'static Api, request: Request) -> Admitted {
+    let broker = broker.clone();
+    Admitted::Exclusive(Box::pin(Fence::new(async move {
+        if let Some(links) = &broker.cluster {
+            let clock = &broker.env.clock;
+            let mut over = clock.sleep_until(clock.monotonic().after(HAND_OVER_MAX));
+            let mut images = links.reached.changes();
+            let is_led_elsewhere = || {
+                let image = broker.image();
+                image.broker(broker.node_id).is_none_or(|own| own.fenced || own.in_controlled_shutdown)
+            };
+            while !is_led_elsewhere() {
+                tokio::select! {
+                    biased;
+                    () = &mut over => break,
+                    changed = images.changed() => if changed.is_err() { break },
+                }
+            }
+        }
+        own(&broker, api, request).await
+    })))
 }
 
 /// Leaves a request to the active controller, if that is not here.

@@ -33,6 +33,7 @@ pub mod operation_audit;
 pub mod owned_tasks;
 mod parked_metadata;
 mod partition_answer;
+mod partition_end;
 pub mod peers;
 pub mod producer_ids;
 pub mod quotas;

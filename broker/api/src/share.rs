@@ -9,6 +9,7 @@ use ottla_coordinator::record::Assignment;
 use ottla_coordinator::runtime::Durable;
 use ottla_coordinator::share::{SharePartitionKey, StateError};
 use ottla_coordinator::share_partition::Acknowledgement;
+use ottla_env::BoxFuture;
 use ottla_model::{ErrorCode, GroupId, MemberId, PartitionIndex, TopicId};
 use ottla_protocol::StrBytes;
 use ottla_security::AclOperation;
@@ -16,6 +17,7 @@ use ottla_security::AclOperation;
 use crate::access::Access;
 use crate::context::Broker;
 use crate::groups::Topics;
+use crate::transactions::all;
 
 /// The longest member id, as Java counts: that of a UUID.
 const MEMBER_ID_UNITS_MAX: usize = 36;
@@ -195,8 +197,11 @@ pub fn state_message(asked_for: &str, error: StateError) -> String {
 /// A topic and the answers of its partitions.
 pub type StateAnswers = Vec<(TopicId, Vec<(i32, Result<(), StateError>)>)>;
 
+/// What becomes of one partition's state.
+type StateWork = BoxFuture<'static, Result<(), StateError>>;
+
 /// A topic's partitions, with what their answers rest on.
-type Begun = Vec<(i32, Result<Durable, StateError>)>;
+type Begun = Vec<(i32, StateWork)>;
 
 /// Sets share state up, and says what became of each partition.
 pub async fn initialize(broker: &Broker, group: &GroupId, wanted: &ShareInitialize) -> StateAnswers {
@@ -210,7 +215,7 @@ pub async fn initialize(broker: &Broker, group: &GroupId, wanted: &ShareInitiali
     for (topic_id, offsets) in &wanted.topics {
         let partitions = offsets.iter().map(|(partition, start_offset)| {
             let key = SharePartitionKey { group: group.clone(), topic_id: *topic_id, partition: *partition };
-            (*partition, broker.share_state.initialize(&key, wanted.state_epoch, *start_offset))
+            (*partition, broker.share_channel.initialize(&key, wanted.state_epoch, *start_offset))
         });
         begun.push((*topic_id, partitions.collect()));
     }
@@ -223,10 +228,10 @@ pub async fn delete(broker: &Broker, group: &GroupId, partitions: &Assignment) -
     for (topic_id, partitions) in partitions {
         let partitions = partitions.iter().map(|partition| {
             let key = SharePartitionKey { group: group.clone(), topic_id: *topic_id, partition: *partition };
-            let deleted = match broker.share_state.is_topic_there() {
-                true => broker.share_state.delete(&key),
+            let deleted: StateWork = match broker.share_state.is_topic_there() {
+                true => broker.share_channel.delete(&key),
                 // Where nothing was ever stored there is nothing to delete.
-                false => Ok(None),
+                false => Box::pin(async { Ok(()) }),
             };
             (*partition, deleted)
         });
@@ -235,14 +240,12 @@ pub async fn delete(broker: &Broker, group: &GroupId, partitions: &Assignment) -
     settled(begun).await
 }
 
+/// All are under way before one is waited for.
 async fn settled(begun: Vec<(TopicId, Begun)>) -> StateAnswers {
     let mut answers = Vec::with_capacity(begun.len());
     for (topic_id, partitions) in begun {
-        let mut settled = Vec::with_capacity(partitions.len());
-        for (partition, outcome) in partitions {
-            settled.push((partition, durable(outcome).await));
-        }
-        answers.push((topic_id, settled));
+        let (indexes, works): (Vec<i32>, Vec<StateWork>) = partitions.into_iter().unzip();
+        answers.push((topic_id, indexes.into_iter().zip(all(works).await).collect()));
     }
     answers
 }

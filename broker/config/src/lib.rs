@@ -69,7 +69,7 @@ pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synon
 pub use sasl::{SaslListener, SaslMechanism, TokenCheck, UnsecuredTokens};
 pub use settings::{
     AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, FailureDetection, Given, Origin,
-    Reconfigurable,
+    Reconfigurable, ReplicaSelector,
 };
 pub use signed_tokens::{EndpointTrust, KeysEndpoint, SignedTokens};
 pub use topic::TopicConfig;

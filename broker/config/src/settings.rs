@@ -96,6 +96,23 @@ impl FromValue for FailureDetection {
     }
 }
 
+/// Which replica consumers read from (`replica.selector.class`, KIP-392).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplicaSelector {
+    Leader,
+    RackAware,
+}
+
+impl FromValue for ReplicaSelector {
+    fn from_value(value: ConfigValue) -> Option<ReplicaSelector> {
+        match value.text()?.as_str() {
+            "org.apache.kafka.common.replica.LeaderSelector" => Some(ReplicaSelector::Leader),
+            "org.apache.kafka.common.replica.RackAwareReplicaSelector" => Some(ReplicaSelector::RackAware),
+            _ => None,
+        }
+    }
+}
+
 /// The keys of the authorizer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorizerSettings {

@@ -52,6 +52,13 @@ impl ActiveSegment {
         self.bytes_since_index_entry = bytes_since_index_entry;
     }
 
+    /// The same segment in another folder.
+    pub fn relocate(&mut self, segment: Arc<Segment>) {
+        let base = self.segment.as_ref().map(|active| active.base_offset());
+        assert_eq!(base, Some(segment.base_offset()), "the active segment stays the active one");
+        self.segment = Some(segment);
+    }
+
     pub fn clear(&mut self) -> Option<Arc<Segment>> {
         self.segment.take()
     }

@@ -148,7 +148,7 @@ impl UnifiedLog {
             )));
         }
         if origin.is_client() {
-            self.dir.admit(bytes as u64).map_err(AppendError::NoSpace)?;
+            self.place().dir.admit(bytes as u64).map_err(AppendError::NoSpace)?;
         }
 
         let mut writer = self.writer.lock();
@@ -342,15 +342,18 @@ impl UnifiedLog {
             slices.push(IoSlice::new(&batch.body));
         }
         let what = || format!("writing {}", active.slot().path().display());
-        let file = active.file(&self.shared.files).map_err(|error| self.dir.write_failed(&what(), &error))?;
+        let file = active
+            .file(&self.shared.files)
+            .map_err(|error| self.place().dir.write_failed(&what(), &error))?;
         active.slot().pin(true);
-        active.reserve(&*file, &self.dir, position, bytes as u64, config.segment_bytes);
+        active.reserve(&*file, &self.place().dir, position, bytes as u64, config.segment_bytes);
         if let Err(error) = file.write_vectored_all_at(&mut slices, position) {
-            let failure = self.dir.write_failed(&what(), &error);
+            let failure = self.place().dir.write_failed(&what(), &error);
             if let WriteFailure::NoSpace(_) = failure
                 && let Err(error) = file.set_len(position)
             {
                 return Err(self
+                    .place()
                     .dir
                     .fail(&format!("taking back a write to {}", active.slot().path().display()), &error)
                     .into());
@@ -405,10 +408,10 @@ impl UnifiedLog {
     }
 
     fn note_aborted(&self, active: &Segment, aborted: &AbortedTxn) {
-        let path = names::segment_file(&self.folder, active.base_offset(), names::TXN_INDEX_SUFFIX);
+        let path = names::segment_file(&self.place().folder, active.base_offset(), names::TXN_INDEX_SUFFIX);
         if let Err(error) = txn_index::append(&*self.shared.env.disk, &path, aborted) {
             // Readers would see the aborted records as committed: those of committed records get no more.
-            self.dir.fail(&format!("writing {}", path.display()), &error);
+            self.place().dir.fail(&format!("writing {}", path.display()), &error);
             self.lacks_aborted.store(true, Ordering::Release);
         }
     }
@@ -429,10 +432,9 @@ impl UnifiedLog {
         match writer.active.segment().cloned() {
             None => self.create_folder(writer)?,
             Some(active) => {
-                let should_roll = writer
-                    .active
-                    .should_roll(roll, &self.shared.files)
-                    .map_err(|error| self.dir.fail(&format!("reading {}", self.folder.display()), &error))?;
+                let should_roll = writer.active.should_roll(roll, &self.shared.files).map_err(|error| {
+                    self.place().dir.fail(&format!("reading {}", self.place().folder.display()), &error)
+                })?;
                 if !should_roll {
                     return Ok(active);
                 }
@@ -448,11 +450,13 @@ impl UnifiedLog {
 
     /// Makes the partition's folder, with the topic's id in it.
     fn create_folder(&self, writer: &mut Writer) -> Result<(), AppendError> {
-        self.dir.forget_stale_point(&self.partition)?;
+        self.place().dir.forget_stale_point(&self.partition)?;
         let disk = &self.shared.env.disk;
-        let made = disk.create_dir_all(&self.folder);
-        made.map_err(|error| self.dir.write_failed(&format!("making {}", self.folder.display()), &error))?;
-        writer.flush.note_folder(self.dir.note_folder());
+        let made = disk.create_dir_all(&self.place().folder);
+        made.map_err(|error| {
+            self.place().dir.write_failed(&format!("making {}", self.place().folder.display()), &error)
+        })?;
+        writer.flush.note_folder(self.place().dir.note_folder());
         self.write_topic_id(writer)
     }
 
@@ -461,14 +465,14 @@ impl UnifiedLog {
         if writer.is_topic_id_written() || topic_id.is_zero() {
             return Ok(());
         }
-        let path = self.folder.join(names::PARTITION_METADATA);
+        let path = self.place().folder.join(names::PARTITION_METADATA);
         let text = checkpoint::write_partition_metadata(topic_id);
         self.shared
             .env
             .disk
             .open(&path, OpenMode::Truncate)
             .and_then(|file| file.write_all_at(text.as_bytes(), 0))
-            .map_err(|error| self.dir.write_failed(&format!("writing {}", path.display()), &error))?;
+            .map_err(|error| self.place().dir.write_failed(&format!("writing {}", path.display()), &error))?;
         writer.note_topic_id_written();
         writer.flush.note_topic_id();
         Ok(())
@@ -486,13 +490,13 @@ impl UnifiedLog {
         let old = writer.active.segment().cloned();
         if let Some(old) = old.as_ref().filter(|old| old.size_bytes() > 0) {
             if let Err(error) = old.finish(files) {
-                return Err(self.dir.write_failed("finishing an index", &error));
+                return Err(self.place().dir.write_failed("finishing an index", &error));
             }
             self.take_snapshot(writer)?;
         }
-        let segment = Arc::new(Segment::new(&self.folder, base_offset, now_ms));
+        let segment = Arc::new(Segment::new(&self.place().folder, base_offset, now_ms));
         if let Err(error) = segment.create_file(files).and_then(|file| file.set_len(0)) {
-            return Err(self.dir.write_failed("making a segment", &error));
+            return Err(self.place().dir.write_failed("making a segment", &error));
         }
         if let Some(empty) = old.as_ref().filter(|old| old.size_bytes() == 0)
             && empty.base_offset() != base_offset

@@ -14,7 +14,7 @@ impl UnifiedLog {
         if self.is_deleted() || !self.is_loaded() {
             return Ok(());
         }
-        self.dir.check()?;
+        self.place().dir.check()?;
         let mut writer = self.writer.lock();
         let (flushed, generation) = (self.bounds.flushed(), writer.generation());
         let snapshot = self.encode_snapshot(&mut writer);
@@ -28,7 +28,7 @@ impl UnifiedLog {
                 let writer = self.writer.lock();
                 // A log that was cut meanwhile may end before it.
                 if writer.generation() == generation {
-                    self.dir.set_recovery_point(&self.partition, flushed);
+                    self.place().dir.set_recovery_point(&self.partition, flushed);
                 }
                 Ok(())
             }
@@ -55,18 +55,18 @@ impl UnifiedLog {
         active
             .flush_indexes(&self.shared.files)
             .or_else(|error| if is_full(&error) || self.is_deleted() { Ok(()) } else { Err(error) })
-            .map_err(|error| self.dir.write_failed("writing an index", &error))?;
+            .map_err(|error| self.place().dir.write_failed("writing an index", &error))?;
         if let Some((offset, bytes)) = snapshot {
             deleted_meanwhile(self.write_snapshot(offset, &bytes))?;
         }
         if let Some(epochs) = epochs {
-            let path = self.folder.join(names::LEADER_EPOCH_CHECKPOINT);
+            let path = self.place().folder.join(names::LEADER_EPOCH_CHECKPOINT);
             let written = self.shared.env.disk.write_atomically(&path, epochs.as_bytes());
             deleted_meanwhile(written.or_else(|error| {
                 if self.is_deleted() {
                     return Ok(());
                 }
-                Err(self.dir.write_failed(&format!("writing {}", path.display()), &error))
+                Err(self.place().dir.write_failed(&format!("writing {}", path.display()), &error))
             }))?;
         }
         Ok(())
@@ -83,7 +83,7 @@ impl UnifiedLog {
             && let Err(error) = active.finish(&self.shared.files)
             && !is_full(&error)
         {
-            return Err(self.dir.fail("finishing an index", &error));
+            return Err(self.place().dir.fail("finishing an index", &error));
         }
         self.checkpoint()?;
         for segment in self.segments.load().iter() {

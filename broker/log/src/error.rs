@@ -4,7 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use ottla_model::{Offset, TopicId};
+use ottla_model::{Offset, TopicId, TopicPartition};
 use ottla_records::InvalidRecords;
 
 /// The directory took a failed write or sync: nothing more is written there until a restart.
@@ -86,6 +86,12 @@ pub enum OpenError {
     Locked { dir: PathBuf },
     #[error("log directory {dir} can't be used: {error}", dir = dir.display())]
     Io { dir: PathBuf, error: io::Error },
+    /// Which of both counts can't be known.
+    #[error(
+        "partition {partition} is there twice, in {first} and in {second}: move the folder that is not to count out of its log directory",
+        first = first.display(), second = second.display()
+    )]
+    Twice { partition: TopicPartition, first: PathBuf, second: PathBuf },
 }
 
 /// Why a partition's log can't be handed out.

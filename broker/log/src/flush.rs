@@ -50,6 +50,14 @@ impl UnifiedLog {
         }
     }
 
+    /// The log is flushed up to here without a flush: who waits for one hears of it.
+    pub(crate) fn report_flushed(&self, flushed: Offset) {
+        let listener = self.flush_listener.read().clone();
+        if let Some(listener) = listener {
+            listener.on_flush(Ok(flushed));
+        }
+    }
+
     fn flush_and_report(self: &Arc<Self>) {
         let flushed = self.flush();
         let listener = self.flush_listener.read().clone();
@@ -69,12 +77,15 @@ impl UnifiedLog {
         self.ensure_loaded()?;
         let _one_at_a_time = self.hold_files();
         loop {
-            self.dir.check()?;
+            self.place().dir.check()?;
             let (plan, generation) = self.plan_flush();
             let begun = self.shared.env.clock.monotonic();
             if let Err(error) = self.sync(&plan) {
                 if !self.is_deleted() {
-                    return Err(self.dir.fail(&format!("syncing {}", self.folder.display()), &error));
+                    return Err(self
+                        .place()
+                        .dir
+                        .fail(&format!("syncing {}", self.place().folder.display()), &error));
                 }
             } else if !plan.is_empty()
                 && let Some(observer) = self.shared.on_sync.get()
@@ -128,7 +139,7 @@ impl UnifiedLog {
         }
         for base in &plan.txn_indexes {
             // A start believes the entries of markers that were flushed.
-            let path = names::segment_file(&self.folder, *base, names::TXN_INDEX_SUFFIX);
+            let path = names::segment_file(&self.place().folder, *base, names::TXN_INDEX_SUFFIX);
             match self.shared.env.disk.open(&path, OpenMode::ReadWrite) {
                 Ok(file) => file.sync_data()?,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -140,12 +151,12 @@ impl UnifiedLog {
         }
         if plan.topic_id {
             // A start takes a folder without an id for one that never held a promised record.
-            let path = self.folder.join(names::PARTITION_METADATA);
+            let path = self.place().folder.join(names::PARTITION_METADATA);
             self.shared.env.disk.open(&path, OpenMode::Read)?.sync_data()?;
         }
         if plan.names {
-            self.shared.env.disk.sync_dir(&self.folder)?;
-            self.dir.sync_folders(plan.folder_number)?;
+            self.shared.env.disk.sync_dir(&self.place().folder)?;
+            self.place().dir.sync_folders(plan.folder_number)?;
         }
         Ok(())
     }

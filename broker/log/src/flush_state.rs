@@ -176,6 +176,16 @@ impl FlushState {
         self.records = 0;
     }
 
+    /// The log moved to another folder, in which everything is on the device.
+    pub fn note_moved(&mut self, active_bytes: u64) {
+        self.rolled.clear();
+        self.txn_indexes.clear();
+        self.are_names_unsynced = false;
+        self.is_topic_id_unsynced = false;
+        self.folder_number = 1;
+        self.note_truncated(active_bytes);
+    }
+
     pub fn plan(&mut self, active: &ActiveSegment, end: Offset) -> FlushPlan {
         let active = active.segment().and_then(|active| {
             let size = active.size_bytes();

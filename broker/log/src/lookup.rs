@@ -37,11 +37,16 @@ impl UnifiedLog {
 
     pub(crate) fn lookup_failed(&self, error: &io::Error) -> ReadError {
         if error.kind() == io::ErrorKind::InvalidData {
-            return ReadError::Corrupt { file: format!("{} ({error})", self.folder.display()), position: 0 };
+            return ReadError::Corrupt {
+                file: format!("{} ({error})", self.place().folder.display()),
+                position: 0,
+            };
         }
         match self.check_readable() {
             Err(deleted) => deleted,
-            Ok(()) => self.dir.fail(&format!("reading {}", self.folder.display()), error).into(),
+            Ok(()) => {
+                self.place().dir.fail(&format!("reading {}", self.place().folder.display()), error).into()
+            }
         }
     }
 

@@ -20,9 +20,12 @@ use crate::error::{ChangeError, LogError, OpenError, StorageFailure};
 use crate::flusher::Flusher;
 use crate::load_report::{DirRecovery, LoadReport, RecoveryReport};
 use crate::log_dir::{DirFailureListener, LogDir, WriteFailure};
+use crate::mover::Moves;
 use crate::names;
 use crate::open_files::OpenFiles;
-use crate::startup::{find_partitions, open_dir, recover, remove_clean_marker, remove_folder, tell};
+use crate::startup::{
+    Settled, find_partitions, open_dir, recover, remove_clean_marker, remove_folder, settle_moves, tell,
+};
 use crate::unified_log::{Shared, SyncObserver, UnifiedLog};
 
 /// How often the background looks for work.
@@ -41,6 +44,8 @@ pub struct LogManager {
     to_checkpoint: Mutex<Vec<Arc<UnifiedLog>>>,
     last_checkpoint: Mutex<Monotonic>,
     last_retention: Mutex<Monotonic>,
+    moves: Arc<Moves>,
+    mover: Mutex<Option<ThreadHandle>>,
     is_ticking: AtomicBool,
     is_closed: AtomicBool,
     /// The broker epoch that the mark of a clean stop says; -1: none.
@@ -82,8 +87,7 @@ impl LogManager {
             env,
         });
         let mut report = RecoveryReport::default();
-        let mut logs = Logs::new();
-        let mut opened = Vec::new();
+        let mut found_in_dirs = Vec::new();
         let mut locks = Vec::new();
         for path in dirs {
             let started = shared.env.clock.monotonic();
@@ -92,18 +96,17 @@ impl LogManager {
             let was_clean = dir.was_clean();
             let found = find_partitions(&shared, &dir, was_clean)
                 .map_err(|error| OpenError::Io { dir: path.clone(), error })?;
-            let total = if was_clean { LoadReport::default() } else { recover(&shared, &found) };
+            let total = if was_clean { LoadReport::default() } else { recover(&shared, &found.logs) };
             remove_clean_marker(&shared, &path, was_clean)
                 .map_err(|error| OpenError::Io { dir: path.clone(), error })?;
             let millis = started.until(shared.env.clock.monotonic()).as_millis() as u64;
-            let recovery = DirRecovery { dir: path, was_clean, partitions: found.len(), total, millis };
+            let recovery = DirRecovery { dir: path, was_clean, partitions: found.logs.len(), total, millis };
             tell(&recovery);
             report.dirs.push(recovery);
-            for log in found {
-                logs.entry(log.partition.clone()).or_insert(log);
-            }
-            opened.push(dir);
+            found_in_dirs.push((dir, found));
         }
+        let opened = found_in_dirs.iter().map(|(dir, _)| dir.clone()).collect();
+        let Settled { logs, unfinished } = settle_moves(&shared, found_in_dirs)?;
         let now = shared.env.clock.monotonic();
         let manager = Arc::new(LogManager {
             shared,
@@ -115,11 +118,14 @@ impl LogManager {
             to_checkpoint: Mutex::default(),
             last_checkpoint: Mutex::new(now),
             last_retention: Mutex::new(now),
+            moves: Arc::default(),
+            mover: Mutex::default(),
             is_ticking: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             broker_epoch: AtomicI64::new(-1),
         });
         manager.start_threads();
+        manager.resume_moves(unfinished);
         Ok((manager, report))
     }
 
@@ -170,6 +176,24 @@ impl LogManager {
         }
     }
 
+    pub(crate) fn moves(&self) -> &Moves {
+        &self.moves
+    }
+
+    pub(crate) fn start_mover(&self) {
+        let moves = self.moves.clone();
+        let mut mover = self.mover.lock();
+        // The one before has nothing more to do.
+        if let Some(before) = mover.take() {
+            before.join();
+        }
+        *mover = Some(self.shared.env.tasks.spawn_thread("log-mover", Box::new(move || moves.work())));
+    }
+
+    pub(crate) fn dir_at(&self, path: &Path) -> Option<Arc<LogDir>> {
+        self.dirs.iter().find(|dir| dir.path() == path).cloned()
+    }
+
     /// What of `log.cleaner.*` changed while the broker runs. In force from the next round on, the
     /// speed at once.
     pub fn set_cleaner_settings(&self, settings: CleanerSettings) {
@@ -216,6 +240,7 @@ impl LogManager {
         let now = self.shared.env.clock.monotonic();
         self.flush_due(now);
         self.shared.cleaner.tick(now);
+        self.moves.tick();
         if is_due(&self.last_checkpoint, now, settings.checkpoint_interval_ms) {
             self.checkpoint();
             self.shared.files.close_idle();
@@ -344,9 +369,9 @@ impl LogManager {
     /// and it may be what is left of an earlier topic of that name.
     fn never_got_its_id(&self, log: &UnifiedLog) -> bool {
         let disk = &self.shared.env.disk;
-        match disk.read(&log.folder.join(names::PARTITION_METADATA)) {
+        match disk.read(&log.place().folder.join(names::PARTITION_METADATA)) {
             Ok(bytes) => checkpoint::is_unfinished_partition_metadata(&bytes),
-            Err(error) => error.kind() == std::io::ErrorKind::NotFound && disk.exists(&log.folder),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound && disk.exists(&log.place().folder),
         }
     }
 
@@ -355,7 +380,7 @@ impl LogManager {
         if log.is_loaded() {
             return log.topic_id();
         }
-        let read = self.shared.env.disk.read(&log.folder.join(names::PARTITION_METADATA));
+        let read = self.shared.env.disk.read(&log.place().folder.join(names::PARTITION_METADATA));
         read.ok()
             .and_then(|bytes| checkpoint::parse_partition_metadata(&String::from_utf8_lossy(&bytes)))
             .unwrap_or(TopicId::ZERO)
@@ -365,6 +390,10 @@ impl LogManager {
     fn dir_for(&self, partition: &TopicPartition, logs: &Logs) -> Result<Arc<LogDir>, StorageFailure> {
         let folder = partition.to_string();
         if folder != names::CLUSTER_METADATA_FOLDER {
+            let preferred = self.moves.take_preferred(partition).and_then(|path| self.dir_at(&path));
+            if let Some(dir) = preferred.filter(|dir| dir.poisoned().is_none()) {
+                return Ok(dir);
+            }
             return self.choose_dir(logs);
         }
         let has_it = |dir: &&Arc<LogDir>| self.shared.env.disk.exists(&dir.path().join(&folder));
@@ -380,7 +409,7 @@ impl LogManager {
         let chosen = if self.dirs.len() == 1 {
             online.next()
         } else {
-            online.min_by_key(|dir| logs.values().filter(|log| Arc::ptr_eq(&log.dir, dir)).count())
+            online.min_by_key(|dir| logs.values().filter(|log| Arc::ptr_eq(&log.place().dir, dir)).count())
         };
         match (chosen, self.dirs.first().and_then(|dir| dir.poisoned())) {
             (Some(dir), _) => Ok(dir.clone()),
@@ -413,15 +442,19 @@ impl LogManager {
         for segment in log.segments.load().iter() {
             segment.retire_files();
         }
-        log.dir.check()?;
-        log.dir.forget(partition)?;
+        log.place().dir.check()?;
+        log.place().dir.forget(partition)?;
         let unique = u128::from_le_bytes(self.shared.env.rng.next_16());
-        let gone = log.dir.path().join(names::delete_folder(partition, unique));
-        match self.shared.env.disk.rename(&log.folder, &gone) {
+        let gone = log.place().dir.path().join(names::delete_folder(partition, unique));
+        match self.shared.env.disk.rename(&log.place().folder, &gone) {
             Ok(()) => self.remove_later(gone),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
-                return Err(log.dir.fail(&format!("renaming {}", log.folder.display()), &error).into());
+                return Err(log
+                    .place()
+                    .dir
+                    .fail(&format!("renaming {}", log.place().folder.display()), &error)
+                    .into());
             }
         }
         Ok(true)
@@ -455,7 +488,9 @@ impl LogManager {
         for dir in &self.dirs {
             let of_dir: BTreeMap<TopicPartition, Offset> = high_watermarks
                 .iter()
-                .filter(|(partition, _)| logs.get(partition).is_some_and(|log| Arc::ptr_eq(&log.dir, dir)))
+                .filter(|(partition, _)| {
+                    logs.get(partition).is_some_and(|log| Arc::ptr_eq(&log.place().dir, dir))
+                })
                 .map(|(partition, offset)| (partition.clone(), *offset))
                 .collect();
             dir.check()?;
@@ -528,6 +563,10 @@ impl LogManager {
             task.abort();
         }
         self.shared.cleaner.close();
+        self.moves.close();
+        if let Some(mover) = self.mover.lock().take() {
+            mover.join();
+        }
         for log in self.logs().into_iter().filter(|log| log.is_loaded()) {
             self.shared.flusher.run(Box::new(move || {
                 if let Err(failure) = log.close() {
@@ -570,6 +609,7 @@ impl Drop for LogManager {
     /// As after a crash, but without leaving threads behind.
     fn drop(&mut self) {
         self.shared.cleaner.close();
+        self.moves.close();
         self.shared.flusher.close();
         // They hold what holds them.
         drop(std::mem::take(&mut *self.shared.dirty.lock()));

@@ -14,6 +14,13 @@ pub const SNAPSHOT_SUFFIX: &str = ".snapshot";
 pub const STRAY_SUFFIXES: [&str; 3] = [".deleted", ".cleaned", ".tmp"];
 /// A folder about to be removed.
 pub const DELETE_DIR_SUFFIX: &str = "-delete";
+/// A copy of a log that is to move to this directory.
+pub const FUTURE_DIR_SUFFIX: &str = "-future";
+/// Behind a partition's name: a file that says that its folder was moved here, and counts only where it is the
+/// partition's only one.
+pub const MOVED_SUFFIX: &str = ".ottla-moved";
+pub const INDEX_SUFFIXES: [&str; 3] = [INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX];
+pub const SEGMENT_SUFFIXES: [&str; 4] = [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX];
 
 pub const LEADER_EPOCH_CHECKPOINT: &str = "leader-epoch-checkpoint";
 pub const PARTITION_METADATA: &str = "partition.metadata";
@@ -39,6 +46,22 @@ pub fn offset_of(name: &str, suffix: &str) -> Option<Offset> {
         return None;
     }
     digits.parse().ok().map(Offset)
+}
+
+/// The name of a copy that is to become the partition's folder (`logFutureDirName`).
+pub fn future_folder(partition: &TopicPartition, unique: u128) -> String {
+    format!("{partition}.{unique:032x}{FUTURE_DIR_SUFFIX}")
+}
+
+/// See `MOVED_SUFFIX`.
+pub fn moved_mark(partition: &TopicPartition) -> String {
+    format!("{partition}{MOVED_SUFFIX}")
+}
+
+/// The partition whose copy a folder of this name holds.
+pub fn partition_of_future(name: &str) -> Option<TopicPartition> {
+    let (partition, _unique) = name.strip_suffix(FUTURE_DIR_SUFFIX)?.rsplit_once('.')?;
+    TopicPartition::parse(partition)
 }
 
 /// The name a deleted partition's folder gets: at most 255 bytes, so a long topic is cut.

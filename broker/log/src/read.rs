@@ -9,6 +9,7 @@ use ottla_env::File;
 use ottla_model::Offset;
 
 use crate::error::ReadError;
+use crate::place::Place;
 use crate::positions::Position;
 use crate::segment::Segment;
 use crate::txn_index::{self, AbortedTxn};
@@ -115,8 +116,8 @@ impl UnifiedLog {
                         failures += 1;
                     }
                     if failures == READ_FAILURES_MAX {
-                        let what = format!("reading {}", self.folder.display());
-                        return Err(self.dir.fail(&what, &error).into());
+                        let what = format!("reading {}", self.place().folder.display());
+                        return Err(self.place().dir.fail(&what, &error).into());
                     }
                 }
             }
@@ -295,16 +296,27 @@ impl UnifiedLog {
     /// Aborted transactions that touch `from..bound`, for a read_committed reader.
     pub fn aborted_transactions(&self, from: Offset, bound: Offset) -> Result<Vec<AbortedTxn>, ReadError> {
         self.check_readable()?;
+        loop {
+            let place = self.place().clone();
+            let found = self.aborted_in(&place, from, bound);
+            // An index that is not there has no entry; in a folder that the log has left, that says nothing.
+            if Arc::ptr_eq(&place, &self.place()) {
+                return found;
+            }
+        }
+    }
+
+    fn aborted_in(&self, place: &Place, from: Offset, bound: Offset) -> Result<Vec<AbortedTxn>, ReadError> {
         if self.lacks_aborted.load(Ordering::Acquire) {
-            self.dir.check()?;
+            place.dir.check()?;
         }
         let segments = self.segments.load();
         let first = segments.partition_point(|segment| segment.base_offset() <= from).saturating_sub(1);
         let mut found = Vec::new();
         for segment in segments.iter().skip(first) {
-            let path = names::segment_file(&self.folder, segment.base_offset(), names::TXN_INDEX_SUFFIX);
+            let path = names::segment_file(&place.folder, segment.base_offset(), names::TXN_INDEX_SUFFIX);
             let entries = txn_index::read(&*self.shared.env.disk, &path)
-                .map_err(|error| self.dir.fail(&format!("reading {}", path.display()), &error))?;
+                .map_err(|error| place.dir.fail(&format!("reading {}", path.display()), &error))?;
             for entry in entries {
                 if entry.last_offset >= from && entry.first_offset < bound {
                     found.push(entry);

@@ -69,7 +69,7 @@ impl UnifiedLog {
     /// Reads the folder into the writer and the published state.
     pub(crate) fn load(&self, writer: &mut Writer) -> io::Result<LoadReport> {
         let mut report = LoadReport::default();
-        let checkpointed_start = self.dir.log_start(&self.partition);
+        let checkpointed_start = self.place().dir.log_start(&self.partition);
         let Some(listing) = self.list_folder()? else {
             let start = checkpointed_start.unwrap_or(Offset::ZERO);
             self.publish_loaded(writer, start, start);
@@ -125,11 +125,11 @@ impl UnifiedLog {
         let flushed = if writer.flush.bytes() == 0 {
             end
         } else {
-            self.dir.recovery_point(&self.partition).max(first.unwrap_or(end)).min(end)
+            self.place().dir.recovery_point(&self.partition).max(first.unwrap_or(end)).min(end)
         };
         self.bounds.set_found(&mut writer.turn, log_start, flushed, end);
-        self.dir.lower_recovery_point(&self.partition, end);
-        if let Err(WriteFailure::NoSpace(text)) = self.dir.lower_cleaned(&self.partition, end) {
+        self.place().dir.lower_recovery_point(&self.partition, end);
+        if let Err(WriteFailure::NoSpace(text)) = self.place().dir.lower_cleaned(&self.partition, end) {
             // What is known in memory is right, and is written the next time.
             tracing::debug!(partition = %self.partition, %text, "cleaner checkpoint not written");
         }
@@ -138,13 +138,13 @@ impl UnifiedLog {
     /// `None`: there is no folder yet.
     fn list_folder(&self) -> io::Result<Option<Listing>> {
         let disk = &self.shared.env.disk;
-        let mut names_found = match disk.read_names(&self.folder) {
+        let mut names_found = match disk.read_names(&self.place().folder) {
             Ok(names_found) => names_found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        if swap::finish_interrupted(&**disk, &self.folder, &names_found)? {
-            names_found = disk.read_names(&self.folder)?;
+        if swap::finish_interrupted(&**disk, &self.place().folder, &names_found)? {
+            names_found = disk.read_names(&self.place().folder)?;
         }
         let listing = Listing::of(&names_found);
         for name in &names_found {
@@ -155,7 +155,7 @@ impl UnifiedLog {
                     },
                 );
             if is_stray && !name.is_dir {
-                disk.remove_file(&self.folder.join(&name.text))?;
+                disk.remove_file(&self.place().folder.join(&name.text))?;
             }
         }
         Ok(Some(listing))
@@ -164,7 +164,7 @@ impl UnifiedLog {
     fn found_segments(&self, listing: &Listing, now_ms: i64) -> io::Result<Vec<Arc<Segment>>> {
         let mut segments = Vec::with_capacity(listing.segments.len());
         for base in &listing.segments {
-            let path = names::segment_file(&self.folder, *base, names::LOG_SUFFIX);
+            let path = names::segment_file(&self.place().folder, *base, names::LOG_SUFFIX);
             let size = match self.shared.env.disk.file_len(&path) {
                 Ok(size) => size,
                 // Removed while the folder was read: simply not there.
@@ -172,13 +172,13 @@ impl UnifiedLog {
                 Err(error) => return Err(error),
             };
             let indexes = [has(&listing.indexes, *base), has(&listing.time_indexes, *base)];
-            segments.push(Arc::new(Segment::found(&self.folder, *base, size, now_ms, indexes)));
+            segments.push(Arc::new(Segment::found(&self.place().folder, *base, size, now_ms, indexes)));
         }
         Ok(segments)
     }
 
     fn read_topic_id(&self, writer: &mut Writer) -> io::Result<()> {
-        let found = match self.shared.env.disk.read(&self.folder.join(names::PARTITION_METADATA)) {
+        let found = match self.shared.env.disk.read(&self.place().folder.join(names::PARTITION_METADATA)) {
             Ok(bytes) => checkpoint::parse_partition_metadata(&String::from_utf8_lossy(&bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
@@ -194,7 +194,7 @@ impl UnifiedLog {
     }
 
     fn read_epochs(&self) -> LeaderEpochs {
-        let path = self.folder.join(names::LEADER_EPOCH_CHECKPOINT);
+        let path = self.place().folder.join(names::LEADER_EPOCH_CHECKPOINT);
         let Ok(bytes) = self.shared.env.disk.read(&path) else { return LeaderEpochs::default() };
         match checkpoint::parse_epochs(&String::from_utf8_lossy(&bytes)) {
             Ok(entries) => LeaderEpochs::new(entries),
@@ -213,15 +213,16 @@ impl UnifiedLog {
         report: &mut LoadReport,
     ) -> io::Result<Offset> {
         let recovery_point =
-            if self.was_clean { Offset(i64::MAX) } else { self.dir.recovery_point(&self.partition) };
+            if self.was_clean { Offset(i64::MAX) } else { self.place().dir.recovery_point(&self.partition) };
         // What the cleaner went through has gaps, whatever is known of the recovery point.
         let may_have_gaps_to = self
+            .place()
             .dir
             .cleaned_to(&self.partition)
             .map_or(recovery_point, |cleaned| cleaned.max(recovery_point));
         let after = segments.partition_point(|segment| segment.base_offset() <= recovery_point);
         let first = after.saturating_sub(1);
-        let mut end = self.dir.log_start(&self.partition).unwrap_or(Offset::ZERO);
+        let mut end = self.place().dir.log_start(&self.partition).unwrap_or(Offset::ZERO);
         let mut kept = 0;
         for (index, segment) in segments.iter().enumerate().skip(first) {
             if index > first && segment.base_offset() > may_have_gaps_to && segment.base_offset() != end {
@@ -335,7 +336,7 @@ impl UnifiedLog {
         let believed = if self.was_clean {
             end
         } else {
-            self.dir.recovery_point(&self.partition).max(self.bounds.flushed()).min(end)
+            self.place().dir.recovery_point(&self.partition).max(self.bounds.flushed()).min(end)
         };
         let (mut state, last_snapshot) = match self.read_snapshot(listing, first_base, believed)? {
             Some((offset, state)) => (state, Some(offset)),
@@ -379,7 +380,7 @@ impl UnifiedLog {
         let first = segments.partition_point(|segment| segment.base_offset() <= from).saturating_sub(1);
         for segment in segments.iter().skip(first) {
             let base = segment.base_offset();
-            let path = names::segment_file(&self.folder, base, names::TXN_INDEX_SUFFIX);
+            let path = names::segment_file(&self.place().folder, base, names::TXN_INDEX_SUFFIX);
             let is_there = has(&listing.txn_indexes, base);
             let before = if is_there { txn_index::read(disk, &path)? } else { Vec::new() };
             let mut entries: Vec<AbortedTxn> =
@@ -390,7 +391,7 @@ impl UnifiedLog {
                 if !entries.is_empty() {
                     disk.open(&path, ottla_env::OpenMode::ReadWrite)?.sync_data()?;
                 }
-                disk.sync_dir(&self.folder)?;
+                disk.sync_dir(&self.place().folder)?;
             } else if !self.was_clean && !entries.is_empty() {
                 // Perhaps only in the page cache, as the markers are: they are promised together.
                 writer.flush.note_found_txn_index(base);
@@ -401,11 +402,11 @@ impl UnifiedLog {
 
     /// What the folder lists now; nothing when it can't be read.
     pub(crate) fn listing(&self) -> Listing {
-        Listing::of(&self.shared.env.disk.read_names(&self.folder).unwrap_or_default())
+        Listing::of(&self.shared.env.disk.read_names(&self.place().folder).unwrap_or_default())
     }
 
     fn snapshot_path(&self, offset: Offset) -> std::path::PathBuf {
-        names::segment_file(&self.folder, offset, names::SNAPSHOT_SUFFIX)
+        names::segment_file(&self.place().folder, offset, names::SNAPSHOT_SUFFIX)
     }
 
     /// Snapshots of a future that did not survive. Gone for good before another future is written:
@@ -420,7 +421,7 @@ impl UnifiedLog {
             }
             is_any_removed = true;
         }
-        if is_any_removed { self.shared.env.disk.sync_dir(&self.folder) } else { Ok(()) }
+        if is_any_removed { self.shared.env.disk.sync_dir(&self.place().folder) } else { Ok(()) }
     }
 
     fn remove_snapshot(&self, offset: Offset) {
@@ -474,7 +475,7 @@ impl UnifiedLog {
             .disk
             .open(&path, ottla_env::OpenMode::Truncate)
             .and_then(|file| file.write_all_at(bytes, 0))
-            .map_err(|error| self.dir.write_failed(&format!("writing {}", path.display()), &error))?;
+            .map_err(|error| self.place().dir.write_failed(&format!("writing {}", path.display()), &error))?;
         self.prune_snapshots(offset);
         Ok(())
     }

@@ -16,7 +16,7 @@ impl UnifiedLog {
         if self.is_deleted() {
             return Err(ChangeError::Deleted);
         }
-        self.dir.check()?;
+        self.place().dir.check()?;
         self.ensure_loaded()?;
         let config = self.config.load();
         let mut segments = self.segments.load_full();
@@ -28,7 +28,9 @@ impl UnifiedLog {
             if self.is_deleted() {
                 return ChangeError::Deleted;
             }
-            ChangeError::from(self.dir.fail(&format!("reading {}", self.folder.display()), &error))
+            ChangeError::from(
+                self.place().dir.fail(&format!("reading {}", self.place().folder.display()), &error),
+            )
         })?;
         if count > 0 {
             let end = match segments.get(count) {

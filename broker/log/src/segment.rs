@@ -97,6 +97,18 @@ impl Segment {
         }
     }
 
+    /// The same segment, its files in another folder: what is known of its records stays known.
+    pub(crate) fn relocated(&self, folder: &Path) -> Segment {
+        let is_made = [self.index.is_made(), self.time_index.is_made()];
+        Segment {
+            max_timestamp: Mutex::new(*self.max_timestamp.lock()),
+            checked_from: AtomicU64::new(self.checked_from.load(Ordering::Acquire)),
+            checked: Mutex::new(self.checked.lock().clone()),
+            first_timestamp: Mutex::new(*self.first_timestamp.lock()),
+            ..Segment::found(folder, self.base_offset, self.size_bytes(), self.created_ms, is_made)
+        }
+    }
+
     /// The files have their own names now.
     pub(crate) fn settle_files(&self, files: &OpenFiles) {
         for slot in [&self.log, self.index.slot(), self.time_index.slot()] {

@@ -115,6 +115,14 @@ impl SegmentList {
         positions.forget(|segment| group.iter().any(|other| other.base_offset() == segment));
     }
 
+    /// The same segments in another folder: remembered places stay what they are.
+    pub fn relocate(&self, _turn: &mut WriteTurn, list: Segments) {
+        let bases = |list: &[Arc<Segment>]| list.iter().map(|s| s.base_offset()).collect::<Vec<_>>();
+        assert_eq!(bases(&self.list.load()), bases(&list), "a move changes no segment");
+        let _positions = self.positions.lock();
+        self.publish(list);
+    }
+
     /// A place that was remembered, if it is one in these segments.
     pub fn find_known(&self, segments: &[Arc<Segment>], offset: Offset) -> Option<(usize, u64)> {
         let positions = self.positions.lock();

@@ -2,6 +2,7 @@
 //! Shell.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,16 +47,28 @@ fn make_dir(disk: &dyn ottla_env::Disk, path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// What one listing of a directory says.
+#[derive(Default)]
+pub(crate) struct FoundInDir {
+    pub logs: Vec<Arc<UnifiedLog>>,
+    /// Copies of logs that were to move here.
+    pub unfinished: Vec<(TopicPartition, String)>,
+    /// Those that were moved here; they count only where they are alone.
+    pub moved: Vec<TopicPartition>,
+}
+
 /// One listing of the directory; folders of deleted partitions are removed beside the start.
 pub(crate) fn find_partitions(
     shared: &Arc<Shared>,
     dir: &Arc<LogDir>,
     was_clean: bool,
-) -> std::io::Result<Vec<Arc<UnifiedLog>>> {
-    let mut logs = Vec::new();
+) -> std::io::Result<FoundInDir> {
+    let mut found = FoundInDir::default();
     let config = Arc::new(LogConfig::default());
     for entry in shared.env.disk.read_names(dir.path())? {
         if !entry.is_dir {
+            let moved = entry.text.strip_suffix(names::MOVED_SUFFIX).and_then(TopicPartition::parse);
+            found.moved.extend(moved);
             continue;
         }
         if entry.text.ends_with(names::DELETE_DIR_SUFFIX) {
@@ -63,12 +76,82 @@ pub(crate) fn find_partitions(
             shared.flusher.run(Box::new(move || remove_folder(&*disk, &folder)));
         } else if entry.text == names::CLUSTER_METADATA_FOLDER {
             // The metadata room's own: its segments and snapshots follow other rules.
+        } else if let Some(partition) = names::partition_of_future(&entry.text) {
+            found.unfinished.push((partition, entry.text));
         } else if let Some(partition) = TopicPartition::parse(&entry.text) {
             let log = UnifiedLog::new(partition, dir.clone(), shared.clone(), config.clone(), was_clean);
-            logs.push(Arc::new(log));
+            found.logs.push(Arc::new(log));
         }
     }
-    Ok(logs)
+    Ok(found)
+}
+
+/// The logs of all directories, each partition once, and the copies that are to be made anew.
+pub(crate) struct Settled {
+    pub logs: BTreeMap<TopicPartition, Arc<UnifiedLog>>,
+    pub unfinished: Vec<(TopicPartition, Arc<LogDir>)>,
+}
+
+/// Ends what moves between directories left, see `relocation`.
+pub(crate) fn settle_moves(
+    shared: &Arc<Shared>,
+    found: Vec<(Arc<LogDir>, FoundInDir)>,
+) -> Result<Settled, OpenError> {
+    let mut logs: BTreeMap<TopicPartition, Arc<UnifiedLog>> = BTreeMap::new();
+    let is_moved = |log: &UnifiedLog| {
+        found
+            .iter()
+            .any(|(dir, found)| Arc::ptr_eq(dir, &log.place().dir) && found.moved.contains(log.partition()))
+    };
+    for log in found.iter().flat_map(|(_, found)| &found.logs) {
+        let Some(other) = logs.insert(log.partition().clone(), log.clone()) else { continue };
+        let (kept, dropped) = match (is_moved(log), is_moved(&other)) {
+            (true, false) => (other, log),
+            (false, true) => (log.clone(), &other),
+            _ => {
+                let [first, second] = [&other, log].map(|log| log.place().folder.clone());
+                return Err(OpenError::Twice { partition: log.partition().clone(), first, second });
+            }
+        };
+        tracing::info!(folder = %dropped.place().folder.display(), "removing the copy of a move that was not done");
+        set_aside(shared, dropped)?;
+        logs.insert(kept.partition().clone(), kept);
+    }
+    let mut unfinished = Vec::new();
+    for (dir, found) in found {
+        let io = |error| OpenError::Io { dir: dir.path().to_owned(), error };
+        for partition in &found.moved {
+            shared.env.disk.remove_file(&dir.path().join(names::moved_mark(partition))).map_err(io)?;
+        }
+        if !found.moved.is_empty() {
+            shared.env.disk.sync_dir(dir.path()).map_err(io)?;
+        }
+        for (partition, name) in found.unfinished {
+            let folder = dir.path().join(name);
+            if !logs.contains_key(&partition) {
+                tracing::warn!(folder = %folder.display(), "the copy of a partition that is nowhere; it is left alone");
+                continue;
+            }
+            let disk = shared.env.disk.clone();
+            shared.flusher.run(Box::new(move || remove_folder(&*disk, &folder)));
+            unfinished.push((partition, dir.clone()));
+        }
+    }
+    Ok(Settled { logs, unfinished })
+}
+
+fn set_aside(shared: &Shared, log: &UnifiedLog) -> Result<(), OpenError> {
+    log.mark_deleted();
+    let place = log.place();
+    let (disk, dir) = (&shared.env.disk, place.dir.path());
+    let unique = u128::from_le_bytes(shared.env.rng.next_16());
+    let gone = dir.join(names::delete_folder(log.partition(), unique));
+    disk.rename(&place.folder, &gone)
+        .and_then(|()| disk.sync_dir(dir))
+        .map_err(|error| OpenError::Io { dir: dir.to_owned(), error })?;
+    let disk = disk.clone();
+    shared.flusher.run(Box::new(move || remove_folder(&*disk, &gone)));
+    Ok(())
 }
 
 pub(crate) fn remove_folder(disk: &dyn ottla_env::Disk, folder: &Path) {

@@ -26,7 +26,7 @@ impl UnifiedLog {
         if self.is_deleted() {
             return Err(ChangeError::Deleted);
         }
-        self.dir.check()?;
+        self.place().dir.check()?;
         Ok(self.ensure_loaded()?)
     }
 
@@ -66,7 +66,7 @@ impl UnifiedLog {
     }
 
     fn truncation_failed(&self, error: &std::io::Error) -> ChangeError {
-        self.dir.fail(&format!("truncating {}", self.folder.display()), error).into()
+        self.place().dir.fail(&format!("truncating {}", self.place().folder.display()), error).into()
     }
 
     /// Removes later segments (the last first, so that a crash leaves a log without a hole) and
@@ -97,7 +97,7 @@ impl UnifiedLog {
     pub(crate) fn remove_for_good(&self, segments: &[Arc<Segment>]) -> std::io::Result<()> {
         for segment in segments.iter().rev() {
             self.remove_segment_files_now(segment)?;
-            self.shared.env.disk.sync_dir(&self.folder)?;
+            self.shared.env.disk.sync_dir(&self.place().folder)?;
         }
         Ok(())
     }
@@ -108,11 +108,13 @@ impl UnifiedLog {
             .drop_snapshots_above(&listing, end)
             .and_then(|()| self.rebuild_producers(writer, &listing, self.log_start_offset(), end));
         rebuilt.map_err(|error| {
-            ChangeError::from(self.dir.fail(&format!("reading {}", self.folder.display()), &error))
+            ChangeError::from(
+                self.place().dir.fail(&format!("reading {}", self.place().folder.display()), &error),
+            )
         })?;
-        self.dir.lower_recovery_point(&self.partition, end);
-        self.dir.lower_cleaned(&self.partition, end)?;
-        self.dir.write_recovery_points()?;
+        self.place().dir.lower_recovery_point(&self.partition, end);
+        self.place().dir.lower_cleaned(&self.partition, end)?;
+        self.place().dir.write_recovery_points()?;
         Ok(())
     }
 
@@ -129,7 +131,7 @@ impl UnifiedLog {
 
     fn start_again_at(self: &Arc<Self>, writer: &mut Writer, offset: Offset) -> Result<(), ChangeError> {
         // Before anything goes: the next start must not wait for records up to where this log began.
-        self.dir.lower_log_start(&self.partition, offset)?;
+        self.place().dir.lower_log_start(&self.partition, offset)?;
         writer.begin_truncation();
         // Readers first: none may look for a file that is about to go.
         self.bounds.restart_at(&mut writer.turn, offset);
@@ -143,10 +145,14 @@ impl UnifiedLog {
             .map_err(|error| self.truncation_failed(&error))?;
         if had_folder || offset.0 > 0 {
             let disk = &self.shared.env.disk;
-            disk.create_dir_all(&self.folder).map_err(|error| {
-                ChangeError::from(self.dir.write_failed(&format!("making {}", self.folder.display()), &error))
+            disk.create_dir_all(&self.place().folder).map_err(|error| {
+                ChangeError::from(
+                    self.place()
+                        .dir
+                        .write_failed(&format!("making {}", self.place().folder.display()), &error),
+                )
             })?;
-            writer.flush.note_folder(self.dir.note_folder());
+            writer.flush.note_folder(self.place().dir.note_folder());
             let config = self.config.load();
             self.roll(writer, offset, &config, self.shared.env.clock.wall_ms())?;
         }
@@ -177,10 +183,10 @@ impl UnifiedLog {
         // The log is not cut meanwhile: its start stays before its end.
         let _turn = self.cleaning.swap_turn.lock();
         let to = to.min(self.log_end_offset());
-        self.dir.write_log_start(&self.partition, to)?;
+        self.place().dir.write_log_start(&self.partition, to)?;
         if self.is_deleted() {
             // Deleted meanwhile: a later partition of that name must not start there.
-            return self.dir.forget(&self.partition);
+            return self.place().dir.forget(&self.partition);
         }
         let mut writer = self.writer.lock();
         if to > self.log_start_offset() {
@@ -234,7 +240,7 @@ impl UnifiedLog {
             names::SNAPSHOT_SUFFIX,
         ];
         for suffix in suffixes {
-            let path = names::segment_file(&self.folder, segment.base_offset(), suffix);
+            let path = names::segment_file(&self.place().folder, segment.base_offset(), suffix);
             match self.shared.env.disk.remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
                 _ => {}

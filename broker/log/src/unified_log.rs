@@ -7,15 +7,15 @@
 //! Invariants:
 //! - I1. The bytes of every batch below the log's end are written.
 //! - I2. Below the flushed offset everything is on the device.
-//! - I3. The writer's lock is never held while a file is synced, except to truncate.
+//! - I3. The writer's lock is never held while a file is synced, except to truncate or to move the log.
 //! - I4. Readers take no lock that is held while a file is written or synced (`tests/readers.rs`).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use ottla_env::Env;
 use ottla_model::{LeaderEpoch, Offset, ProducerId, TopicId, TopicPartition};
 use parking_lot::{Mutex, RwLock};
@@ -31,6 +31,7 @@ use crate::flusher::{FlushListener, FlushTurn, Flusher};
 use crate::load_report::LoadReport;
 use crate::log_dir::LogDir;
 use crate::open_files::OpenFiles;
+use crate::place::Place;
 use crate::producer_state::ProducerEntry;
 use crate::producers::Producers;
 use crate::segment_list::SegmentList;
@@ -55,8 +56,7 @@ pub type SyncObserver = dyn Fn(Duration) + Send + Sync;
 
 pub struct UnifiedLog {
     pub(crate) partition: TopicPartition,
-    pub(crate) folder: PathBuf,
-    pub(crate) dir: Arc<LogDir>,
+    place: ArcSwap<Place>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) config: ArcSwap<LogConfig>,
     pub(crate) topic_id: Mutex<TopicId>,
@@ -93,11 +93,10 @@ impl UnifiedLog {
         config: Arc<LogConfig>,
         was_clean: bool,
     ) -> UnifiedLog {
-        let folder = dir.path().join(partition.to_string());
+        let place = ArcSwap::from_pointee(Place::new(dir, &partition));
         UnifiedLog {
             partition,
-            folder,
-            dir,
+            place,
             shared,
             config: ArcSwap::new(config),
             topic_id: Mutex::new(TopicId::ZERO),
@@ -125,13 +124,25 @@ impl UnifiedLog {
     }
 
     /// The log directory that holds the partition's folder.
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
+    pub fn dir(&self) -> PathBuf {
+        self.place().dir.path().to_owned()
+    }
+
+    /// Where the files are. Who holds the files or the writer's lock finds them there; for others they may
+    /// have moved by the time they look.
+    #[inline]
+    pub(crate) fn place(&self) -> Guard<Arc<Place>> {
+        self.place.load()
+    }
+
+    /// Under the files' and the writer's lock.
+    pub(crate) fn set_place(&self, place: Arc<Place>) {
+        self.place.store(place);
     }
 
     /// Whether the log directory failed.
     pub fn is_dir_offline(&self) -> bool {
-        self.dir.poisoned().is_some()
+        self.place().dir.poisoned().is_some()
     }
 
     pub fn config(&self) -> Arc<LogConfig> {
@@ -175,7 +186,7 @@ impl UnifiedLog {
         if self.is_loaded.load(Ordering::Acquire) {
             return Ok(LoadReport::default());
         }
-        self.dir.check()?;
+        self.place().dir.check()?;
         if let Some(damage) = self.damage.get() {
             return Err(damage.clone());
         }
@@ -187,10 +198,10 @@ impl UnifiedLog {
     /// Damage closes this log alone, until a restart; a failed read its whole directory.
     fn load_failed(&self, error: &std::io::Error) -> StorageFailure {
         if !is_damage(error) {
-            return self.dir.fail(&format!("reading {}", self.folder.display()), error);
+            return self.place().dir.fail(&format!("reading {}", self.place().folder.display()), error);
         }
         tracing::error!("{} is not served: {error}", self.partition);
-        let failure = StorageFailure { dir: self.folder.clone(), reason: error.to_string() };
+        let failure = StorageFailure { dir: self.place().folder.clone(), reason: error.to_string() };
         self.damage.get_or_init(|| failure).clone()
     }
 
@@ -353,7 +364,7 @@ impl UnifiedLog {
         if self.is_deleted() {
             return Err(AppendError::Deleted);
         }
-        self.dir.check()?;
+        self.place().dir.check()?;
         Ok(self.ensure_loaded()?)
     }
 

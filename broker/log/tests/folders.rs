@@ -100,7 +100,7 @@ fn the_metadata_log_stays_in_its_directory_however_the_others_fill() {
     for order in [["/a", "/b"], ["/b", "/a"]] {
         let manager = open(&disk, &order);
         let again = log(&manager, "__cluster_metadata-0", TopicId::METADATA).expect("a log");
-        assert_eq!((again.dir(), again.log_end_offset()), (Path::new("/a"), Offset(1)));
+        assert_eq!((again.dir().as_path(), again.log_end_offset()), (Path::new("/a"), Offset(1)));
     }
 }
 

@@ -17,6 +17,7 @@ use ottla_records::ControlRecordType;
 use std::sync::Arc;
 
 use crate::batch::{Batch, BatchEncoder, encode_control};
+use crate::controller::election_log::Elections;
 use crate::controller::features::{ELIGIBLE_LEADER_REPLICAS, one_min_isr};
 use crate::controller::fencing::fence;
 use crate::controller::liveness::{Contacts, Liveness};
@@ -67,6 +68,8 @@ pub(crate) struct ActiveController {
     growing: Option<BatchEncoder>,
     /// Where the next proposal begins.
     base: Offset,
+    /// What was elected since somebody asked.
+    elections: Vec<Elections>,
 }
 
 impl ActiveController {
@@ -78,9 +81,20 @@ impl ActiveController {
         let now = Monotonic::default();
         let local = Some(rules.node_id);
         let liveness = Liveness::of(&working.image, rules.broker_session_timeout(), local, now);
-        let (chores, growing) = (Chores::begin(&rules, now), None);
-        let mut controller =
-            ActiveController { rules, epoch, working, liveness, chores, local, now, is_kept, growing, base };
+        let (chores, growing, elections) = (Chores::begin(&rules, now), None, Vec::new());
+        let mut controller = ActiveController {
+            rules,
+            epoch,
+            working,
+            liveness,
+            chores,
+            local,
+            now,
+            is_kept,
+            growing,
+            base,
+            elections,
+        };
         controller.rules.refresh(&controller.working.image);
         controller
     }
@@ -95,9 +109,20 @@ impl ActiveController {
         let mut liveness = Liveness::of(&working.image, rules.broker_session_timeout(), None, now);
         liveness.on_begin();
         let chores = Chores::begin(&rules, now);
-        let (is_kept, growing, local) = (true, None, None);
-        let mut controller =
-            ActiveController { rules, epoch, working, liveness, chores, local, now, is_kept, growing, base };
+        let (is_kept, growing, local, elections) = (true, None, None, Vec::new());
+        let mut controller = ActiveController {
+            rules,
+            epoch,
+            working,
+            liveness,
+            chores,
+            local,
+            now,
+            is_kept,
+            growing,
+            base,
+            elections,
+        };
         controller.rules.refresh(&controller.working.image);
         controller
     }
@@ -225,6 +250,10 @@ impl ActiveController {
 
     /// Applies records to the working image and adds them to the next proposal.
     pub fn apply(&mut self, records: Vec<MetadataRecord>, now: Now) {
+        // A node that is alone elects itself.
+        if self.local.is_none() {
+            self.elections.extend(Elections::of(&self.working.image, &records));
+        }
         for record in records {
             if let MetadataRecord::Partition(partition) = &record {
                 let leads = |id: i32| id < 0 || partition.replicas.contains(&id);
@@ -237,6 +266,11 @@ impl ActiveController {
             }
             self.working.replay(record, offset, self.epoch);
         }
+    }
+
+    /// What was elected since the last call.
+    pub fn take_elections(&mut self) -> Vec<Elections> {
+        std::mem::take(&mut self.elections)
     }
 
     /// Bytes that the next proposal has so far.

@@ -32,6 +32,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::active_controller::Decided;
+use crate::controller::election_log::ElectionCounts;
 use crate::controller::features::{Feature, decide_update_features};
 use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_ids};
 use crate::controller::registration::Registration;
@@ -281,6 +282,11 @@ impl Metadata {
         let now = self.env.clock.monotonic();
         self.shared.contacts.lock().insert(id, (epoch, now));
         now
+    }
+
+    /// How often this node elected leaders as controller, by reason.
+    pub fn election_counts(&self) -> ElectionCounts {
+        self.shared.elections.lock().clone()
     }
 
     /// A broker's connection to this controller was closed. Says whether its process may be gone, as far as the

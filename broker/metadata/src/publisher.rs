@@ -17,6 +17,7 @@ use ottla_model::{BrokerId, LeaderEpoch, Offset};
 use parking_lot::Mutex;
 
 use crate::batch::Entry;
+use crate::controller::election_log::ElectionCounts;
 use crate::controller::liveness::Contacts;
 use crate::delta::{Delta, ImageListener};
 use crate::image::Image;
@@ -28,12 +29,19 @@ pub(crate) struct Shared {
     pub listeners: Mutex<Vec<Arc<dyn ImageListener>>>,
     /// When brokers were last heard: written as a heartbeat comes, however long it waits then.
     pub contacts: Mutex<Contacts>,
+    /// What this node elected as controller.
+    pub elections: Mutex<ElectionCounts>,
 }
 
 impl Shared {
     pub fn new(image: Image) -> Arc<Shared> {
         let image = ArcSwap::from_pointee(image);
-        Arc::new(Shared { image, listeners: Mutex::default(), contacts: Mutex::default() })
+        Arc::new(Shared {
+            image,
+            listeners: Mutex::default(),
+            contacts: Mutex::default(),
+            elections: Mutex::default(),
+        })
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 
 use crate::active_controller::{ActiveController, Answer, Proposal};
 use crate::batch::{Entry, decode_batch};
+use crate::controller::election_log::Elections;
 use crate::controller::{Now, Rules};
 use crate::image::Image;
 use crate::metadata::{MetadataOptions, OpenError};
@@ -66,6 +67,8 @@ pub(crate) struct QuorumLoop {
     kept: Kept,
     leadership: Leadership,
     controller: Option<ActiveController>,
+    /// This node stops: it decides nothing any more, even where nobody has taken over yet.
+    is_leaving: bool,
     pending: VecDeque<Pending>,
     inputs: Sender<Input>,
     heard: Arc<HeardQueue>,
@@ -144,6 +147,7 @@ impl QuorumLoop {
             kept: Kept { commit_offset, bytes_since_snapshot: 0, inputs: inputs.clone() },
             leadership,
             controller: None,
+            is_leaving: false,
             pending: VecDeque::new(),
             inputs,
             heard: Arc::default(),
@@ -194,13 +198,13 @@ impl QuorumLoop {
 
     /// Another voter is to lead before this one goes. It is waited for a moment, no longer.
     fn hand_over(&mut self, events: &mut Receiver<Event>) {
+        self.is_leaving = true;
         self.resign();
         drop(self.inputs.blocking_send(Input::HandOver));
         let deadline = self.env.clock.monotonic().after(HAND_OVER_MAX);
         while self.leadership.leader == Some(self.node_id) && self.env.clock.monotonic() < deadline {
             // Time alone wakes it, too.
             let Some(event) = events.blocking_recv() else { break };
-            self.controller = None;
             self.run_round(std::iter::once(event));
         }
     }
@@ -233,8 +237,19 @@ impl QuorumLoop {
                 (Event::Decide(decide), None) => (decide(None).answer)(Ok(())),
             }
         }
+        let elections = self.controller.as_mut().map(ActiveController::take_elections).unwrap_or_default();
         self.propose(answers);
+        self.tell_elections(&elections);
         is_stopping
+    }
+
+    /// One line a decision, however many leaders it elects.
+    fn tell_elections(&self, elections: &[Elections]) {
+        for elected in elections {
+            tracing::info!("{}", elected.line());
+            let count = (elected.elected + elected.leaderless) as u64;
+            *self.shared.elections.lock().entry(elected.reason).or_default() += count;
+        }
     }
 
     /// What was decided goes to the quorum; who waits for it is answered when it is committed. An answer without records
@@ -364,7 +379,8 @@ impl QuorumLoop {
         let committed = self.publisher.committed();
         let image = &committed.image;
         let is_begun = image.controller_id() == self.node_id && image.leader_epoch() == self.leadership.epoch;
-        if self.controller.is_some() || self.leadership.leader != Some(self.node_id) || !is_begun {
+        let leads = self.leadership.leader == Some(self.node_id) && !self.is_leaving;
+        if self.controller.is_some() || !leads || !is_begun {
             return;
         }
         let now = Now { wall_ms: self.env.clock.wall_ms(), monotonic: self.env.clock.monotonic() };

@@ -58,42 +58,73 @@ impl DelayedFetch {
 
     /// `None`: this partition alone is a reason to answer.
     fn available(&self, request: &ReadRequest, start: &Position) -> Option<Available> {
+        if let Reader::RackConsumer(isolation) = self.reader
+            && !request.partition.is_led()
+        {
+            return self.available_here(request, start, isolation);
+        }
         let led = request.partition.led(request.current_leader_epoch).ok()?;
         let log = led.log();
         let end_offset = match self.reader {
-            Reader::Consumer(FetchIsolation::ReadUncommitted) => led.high_watermark(),
-            Reader::Consumer(FetchIsolation::ReadCommitted) => led.last_stable_offset(),
+            Reader::Consumer(FetchIsolation::ReadUncommitted)
+            | Reader::RackConsumer(FetchIsolation::ReadUncommitted) => led.high_watermark(),
+            Reader::Consumer(FetchIsolation::ReadCommitted)
+            | Reader::RackConsumer(FetchIsolation::ReadCommitted) => led.last_stable_offset(),
             // A follower hears at once of a high watermark that it does not know (KIP-1166).
             Reader::Follower(_) if led.high_watermark().0 > request.follower.high_watermark => return None,
             Reader::Follower(_) => log.log_end_offset(),
         };
         // Beyond the last stable offset Kafka answers at once; beyond the high watermark there is something to wait for.
-        let bound = match self.reader {
-            Reader::Consumer(FetchIsolation::ReadCommitted) => end_offset,
-            Reader::Consumer(FetchIsolation::ReadUncommitted) | Reader::Follower(_) => log.log_end_offset(),
+        let bound = match self.reader.isolation() {
+            Some(FetchIsolation::ReadCommitted) => end_offset,
+            Some(FetchIsolation::ReadUncommitted) | None => log.log_end_offset(),
         };
         if is_diverging(log, request) || start.offset > bound {
             return None;
         }
-        if start.offset >= end_offset {
-            // The next segment may have begun: what comes is behind it. And a reader may be ahead of what this leader
-            // knows to be committed.
-            return Some(Available { bytes: 0, grown_bytes: 0 });
-        }
-        let end = log.position_of(end_offset).ok()?;
-        if start.segment < end.segment {
+        grown(log, request, start, end_offset)
+    }
+
+    /// The same of a partition that is followed here.
+    fn available_here(
+        &self,
+        request: &ReadRequest,
+        start: &Position,
+        isolation: FetchIsolation,
+    ) -> Option<Available> {
+        let replica = request.partition.readable(request.current_leader_epoch).ok()?;
+        let (log, high_watermark) = (replica.log(), replica.high_watermark());
+        let end_offset = match isolation {
+            FetchIsolation::ReadUncommitted => high_watermark,
+            FetchIsolation::ReadCommitted => log.last_stable_offset(high_watermark),
+        };
+        if start.offset > log.log_end_offset() || start.offset < log.log_start_offset() {
             return None;
         }
-        let is_behind = start.segment == end.segment && start.position <= end.position;
-        let grown_bytes = if is_behind { end.position - start.position } else { 0 };
-        let bytes = grown_bytes.min(request.partition_max_bytes.max(0) as u64);
-        Some(Available { bytes, grown_bytes })
+        grown(log, request, start, end_offset)
     }
 }
 
+/// What is between the place of a fetch and the end of what it may see.
+fn grown(log: &UnifiedLog, request: &ReadRequest, start: &Position, end_offset: Offset) -> Option<Available> {
+    if start.offset >= end_offset {
+        // The next segment may have begun: what comes is behind it. And a reader may be ahead of what this leader
+        // knows to be committed.
+        return Some(Available { bytes: 0, grown_bytes: 0 });
+    }
+    let end = log.position_of(end_offset).ok()?;
+    if start.segment < end.segment {
+        return None;
+    }
+    let is_behind = start.segment == end.segment && start.position <= end.position;
+    let grown_bytes = if is_behind { end.position - start.position } else { 0 };
+    let bytes = grown_bytes.min(request.partition_max_bytes.max(0) as u64);
+    Some(Available { bytes, grown_bytes })
+}
+
 fn start_of(request: &ReadRequest) -> Option<Position> {
-    let led = request.partition.led(request.current_leader_epoch).ok()?;
-    led.log().position_of(Offset(request.fetch_offset)).ok()
+    let replica = request.partition.readable(request.current_leader_epoch).ok()?;
+    replica.log().position_of(Offset(request.fetch_offset)).ok()
 }
 
 /// Whether the reader's log has parted from ours (KIP-595).

@@ -115,6 +115,15 @@ impl Isr {
         self.followers.iter().find(|follower| follower.id == id)
     }
 
+    /// Followers in sync that have a record at `offset`, or would have it next.
+    pub fn in_sync_at(&self, offset: Offset) -> impl Iterator<Item = &ReplicaProgress> {
+        self.followers.iter().filter(move |follower| {
+            self.committed.contains(&follower.id)
+                && follower.end().is_some_and(|end| end >= offset)
+                && follower.log_start().is_some_and(|start| start <= offset)
+        })
+    }
+
     pub fn followers(&self) -> &[ReplicaProgress] {
         &self.followers
     }

@@ -24,6 +24,7 @@ mod fetch_step;
 mod fetcher;
 pub mod flush_gate;
 pub mod following;
+pub mod hand_over;
 pub mod high_watermark;
 #[cfg(test)]
 mod hosting_tests;
@@ -36,6 +37,9 @@ pub mod partition_map;
 #[cfg(test)]
 mod partition_tests;
 pub mod read;
+mod read_replica;
+#[cfg(test)]
+mod read_tests;
 #[cfg(test)]
 mod replica_history;
 pub mod replica_manager;
@@ -51,7 +55,8 @@ pub mod wake;
 
 pub use acknowledge::{Acks, AllAcknowledged, Durability, NotAcknowledged, Pending};
 pub use delayed_fetch::DelayedFetch;
-pub use partition::{AppendRefused, Appended, Led, Partition, Unavailable};
+pub use hand_over::HAND_OVER_MAX;
+pub use partition::{AppendRefused, Appended, LeaderFacts, Led, Partition, Readable, Unavailable};
 pub use partition_map::PartitionMap;
 pub use read::{
     FetchIsolation, FollowerState, PartitionRead, ReadRequest, Reader, ReplicaReader, Standing, read,

@@ -10,9 +10,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
+use ottla_env::Monotonic;
 use ottla_log::{
     AppendError, AppendInfo, AppendOrigin, FlushListener, LogConfig, StorageFailure, UnifiedLog,
 };
@@ -22,6 +24,9 @@ use parking_lot::Mutex;
 use crate::acknowledge::{Acks, NotAcknowledged, Pending, Progress, Rule, progress};
 use crate::flush_gate::FlushGate;
 use crate::high_watermark::Bounds;
+use crate::isr::Isr;
+use crate::read_replica::{ReplicaView, in_rack};
+use crate::replica_progress::ReplicaProgress;
 use crate::role::{Assignment, Leader, Offline, OfflineReason, Role};
 use crate::topic_logs::TopicLogs;
 use crate::wake::{LogPlace, WaitList};
@@ -57,6 +62,15 @@ pub struct Appended {
     pub end: Offset,
     /// `None`: it is acknowledged.
     pub pending: Option<Pending>,
+}
+
+/// What a leader knows of its replicas, for people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeaderFacts {
+    pub epoch: LeaderEpoch,
+    pub in_sync: usize,
+    /// How many records each follower lacks, of those that were heard of in this leader epoch.
+    pub lags: Vec<(BrokerId, i64)>,
 }
 
 /// Why a partition cannot serve; each is one of Kafka's answers.
@@ -134,10 +148,48 @@ impl Led<'_> {
         self.log().last_stable_offset(self.high_watermark())
     }
 
+    /// The replica that a consumer in `rack` should read from; `None`: this one. `rack_of` knows where brokers are.
+    pub fn read_replica<'r>(
+        &self,
+        rack: &str,
+        leaders_rack: Option<&str>,
+        fetch_offset: Offset,
+        now: Monotonic,
+        rack_of: impl Fn(BrokerId) -> Option<&'r str>,
+    ) -> Option<BrokerId> {
+        let views = |isr: &mut Isr| -> Vec<ReplicaView<'r>> {
+            let view = |follower: &ReplicaProgress| ReplicaView {
+                id: follower.id,
+                rack: rack_of(follower.id),
+                end: follower.end().unwrap_or(Offset::NONE),
+                behind: follower.behind(now).unwrap_or(Duration::MAX),
+            };
+            isr.in_sync_at(fetch_offset).map(view).collect()
+        };
+        in_rack(rack, leaders_rack, &self.leader().with_isr(views)?)
+    }
+
     /// Whether all that earlier epochs committed is known to be committed: before that, a new leader's
     /// "latest" could lie before an old one's (KIP-207).
     pub fn is_latest_known(&self) -> bool {
         self.high_watermark() >= self.leader().start_offset()
+    }
+}
+
+/// A partition that this broker has a replica of, as its leader or not.
+pub struct Readable<'a> {
+    role: Guard<Arc<Role>>,
+    opened: &'a Opened,
+}
+
+impl Readable<'_> {
+    pub fn log(&self) -> &Arc<UnifiedLog> {
+        &self.opened.log
+    }
+
+    /// The first offset that is not known here to be committed.
+    pub fn high_watermark(&self) -> Offset {
+        self.role.high_watermark().unwrap_or_else(|| self.log().log_start_offset())
     }
 }
 
@@ -187,12 +239,27 @@ impl Partition {
         self.role.load().epoch()
     }
 
+    /// Whether this broker leads it now.
+    pub fn is_led(&self) -> bool {
+        self.role.load().leader().is_some()
+    }
+
     /// Whom this replica follows, and in which leader epoch.
     pub fn follows(&self) -> Option<(BrokerId, LeaderEpoch)> {
         match &**self.role.load() {
             Role::Follower(follower) => Some((follower.leader()?, follower.epoch())),
             Role::Leader(_) | Role::Offline(_) => None,
         }
+    }
+
+    /// `None` where it is not led here, or has no other replica.
+    pub fn leader_facts(&self) -> Option<LeaderFacts> {
+        let role = self.role.load();
+        let leader = role.leader()?;
+        let end = self.opened_log().map(|log| log.log_end_offset());
+        let lag = |follower: &ReplicaProgress| Some((follower.id, (end? - follower.end()?).max(0)));
+        let lags = leader.with_isr(|isr| isr.followers().iter().filter_map(lag).collect())?;
+        Some(LeaderFacts { epoch: leader.epoch(), in_sync: leader.isr_count(), lags })
     }
 
     /// Whether another broker has a replica, as far as this one knows.
@@ -290,6 +357,20 @@ impl Partition {
         let role = self.role.load();
         leader_of(&role, current_leader_epoch)?;
         Ok(Led { role, opened })
+    }
+
+    /// The same where a follower will do (KIP-392).
+    pub fn readable(&self, current_leader_epoch: i32) -> Result<Readable<'_>, Unavailable> {
+        let opened = match self.opened.get() {
+            Some(opened) => opened,
+            None => {
+                check_readable(&self.role.load(), current_leader_epoch)?;
+                self.open()?
+            }
+        };
+        let role = self.role.load();
+        check_readable(&role, current_leader_epoch)?;
+        Ok(Readable { role, opened })
     }
 
     /// Appends whole batches as their leader, and wakes who waits for records.
@@ -545,9 +626,21 @@ fn leader_of(role: &Role, current_leader_epoch: i32) -> Result<&Leader, Unavaila
             OfflineReason::Moved => Err(Unavailable::NotLeader),
         },
     };
+    check_epoch(role, current_leader_epoch)?;
+    leader
+}
+
+fn check_epoch(role: &Role, current_leader_epoch: i32) -> Result<(), Unavailable> {
     match current_leader_epoch {
-        theirs if theirs < 0 || theirs == role.epoch().0 => leader,
+        theirs if theirs < 0 || theirs == role.epoch().0 => Ok(()),
         theirs if theirs < role.epoch().0 => Err(Unavailable::FencedLeaderEpoch),
         _ => Err(Unavailable::UnknownLeaderEpoch),
+    }
+}
+
+fn check_readable(role: &Role, current_leader_epoch: i32) -> Result<(), Unavailable> {
+    match role {
+        Role::Follower(_) => check_epoch(role, current_leader_epoch),
+        Role::Leader(_) | Role::Offline(_) => leader_of(role, current_leader_epoch).map(|_| ()),
     }
 }

@@ -11,7 +11,7 @@ use ottla_log::{AbortedTxn, ReadLimits, ReadSlice};
 use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset};
 
 use crate::error_codes;
-use crate::partition::{Led, Partition};
+use crate::partition::{Led, Partition, Unavailable};
 use crate::replica_progress::FollowerFetch;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +24,8 @@ pub enum FetchIsolation {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reader {
     Consumer(FetchIsolation),
+    /// A consumer that a leader may send to a follower, and that a follower serves (KIP-392).
+    RackConsumer(FetchIsolation),
     Follower(ReplicaReader),
 }
 
@@ -60,7 +62,15 @@ impl Reader {
     pub fn again(self) -> Reader {
         match self {
             Reader::Follower(replica) => Reader::Follower(ReplicaReader { received: None, ..replica }),
-            Reader::Consumer(_) => self,
+            Reader::Consumer(_) | Reader::RackConsumer(_) => self,
+        }
+    }
+
+    /// What a consumer may see.
+    pub(crate) fn isolation(self) -> Option<FetchIsolation> {
+        match self {
+            Reader::Consumer(isolation) | Reader::RackConsumer(isolation) => Some(isolation),
+            Reader::Follower(_) => None,
         }
     }
 }
@@ -100,6 +110,8 @@ pub struct PartitionRead {
     pub aborted_transactions: Option<Vec<AbortedTxn>>,
     /// The epoch and end offset where the reader's log parted from ours (KIP-595).
     pub diverging: Option<(LeaderEpoch, Offset)>,
+    /// Who should be asked instead: nothing was read here.
+    pub preferred: Option<BrokerId>,
 }
 
 impl PartitionRead {
@@ -112,6 +124,7 @@ impl PartitionRead {
             data: None,
             aborted_transactions: None,
             diverging: None,
+            preferred: None,
         }
     }
 
@@ -149,7 +162,13 @@ fn read_one(
     limit: usize,
     whole_batch: bool,
 ) -> Result<PartitionRead, ErrorCode> {
-    let led = request.partition.led(request.current_leader_epoch).map_err(error_codes::unavailable)?;
+    let led = match request.partition.led(request.current_leader_epoch) {
+        Ok(led) => led,
+        Err(Unavailable::NotLeader) if matches!(reader, Reader::RackConsumer(_)) => {
+            return read_follower(request, reader, limit, whole_batch);
+        }
+        Err(error) => return Err(error_codes::unavailable(error)),
+    };
     if let Reader::Follower(replica) = reader {
         check_replica(&led, replica, request.current_leader_epoch)?;
     }
@@ -168,6 +187,7 @@ fn read_one(
         data: None,
         aborted_transactions: None,
         diverging: None,
+        preferred: None,
     };
     let out_of_range = |answer: PartitionRead| match reader {
         // A follower that has to begin anew needs to know where.
@@ -175,7 +195,7 @@ fn read_one(
             log_start_offset: answer.log_start_offset,
             ..PartitionRead::failed(ErrorCode::OffsetOutOfRange)
         },
-        Reader::Consumer(_) => PartitionRead::failed(ErrorCode::OffsetOutOfRange),
+        Reader::Consumer(_) | Reader::RackConsumer(_) => PartitionRead::failed(ErrorCode::OffsetOutOfRange),
     };
     if request.last_fetched_epoch >= 0 {
         let ended = log.end_offset_for_epoch(LeaderEpoch(request.last_fetched_epoch));
@@ -188,10 +208,10 @@ fn read_one(
             return Ok(answer);
         }
     }
-    let bound = match reader {
-        Reader::Consumer(FetchIsolation::ReadUncommitted) => high_watermark,
-        Reader::Consumer(FetchIsolation::ReadCommitted) => last_stable,
-        Reader::Follower(_) => log_end,
+    let bound = match reader.isolation() {
+        Some(FetchIsolation::ReadUncommitted) => high_watermark,
+        Some(FetchIsolation::ReadCommitted) => last_stable,
+        None => log_end,
     };
     // A reader may be ahead of what this leader knows to be committed: an earlier one knew more.
     if from < log_start || from > log_end {
@@ -202,7 +222,7 @@ fn read_one(
     {
         answer.high_watermark = led.high_watermark().0;
     }
-    let is_committed_only = reader == Reader::Consumer(FetchIsolation::ReadCommitted);
+    let is_committed_only = reader.isolation() == Some(FetchIsolation::ReadCommitted);
     if is_committed_only {
         answer.aborted_transactions = Some(Vec::new());
     }
@@ -218,6 +238,49 @@ fn read_one(
     if reader.is_follower() && led.has_ended() {
         // What was read may be another leader's already.
         return Err(ErrorCode::NotLeaderOrFollower);
+    }
+    answer.data = Some(slice);
+    Ok(answer)
+}
+
+/// What a follower has for a consumer: up to the high watermark that it knows. It may be behind of what its leader told
+/// the consumer, which is no reason for the consumer to begin anew: it asks again, or its leader.
+fn read_follower(
+    request: &ReadRequest,
+    reader: Reader,
+    limit: usize,
+    whole_batch: bool,
+) -> Result<PartitionRead, ErrorCode> {
+    let replica =
+        request.partition.readable(request.current_leader_epoch).map_err(error_codes::unavailable)?;
+    let log = replica.log();
+    let high_watermark = replica.high_watermark();
+    let last_stable = log.last_stable_offset(high_watermark);
+    let (log_start, log_end) = (log.log_start_offset(), log.log_end_offset());
+    let from = Offset(request.fetch_offset);
+    if from < log_start {
+        return Err(ErrorCode::OffsetOutOfRange);
+    }
+    if from > log_end {
+        return Err(ErrorCode::OffsetNotAvailable);
+    }
+    let is_committed_only = reader.isolation() == Some(FetchIsolation::ReadCommitted);
+    let bound = if is_committed_only { last_stable } else { high_watermark };
+    let mut answer = PartitionRead {
+        high_watermark: high_watermark.0,
+        last_stable_offset: last_stable.0,
+        log_start_offset: log_start.0,
+        aborted_transactions: is_committed_only.then(Vec::new),
+        ..PartitionRead::failed(ErrorCode::None)
+    };
+    if from >= bound {
+        return Ok(answer);
+    }
+    let limits = ReadLimits { max_bytes: limit, bound, min_one_batch: whole_batch };
+    let slice = log.read(from, limits).map_err(|error| error_codes::read_error(&error))?;
+    if is_committed_only && slice.bytes > 0 {
+        let aborted = log.aborted_transactions(from, slice.next_offset);
+        answer.aborted_transactions = Some(aborted.map_err(|error| error_codes::read_error(&error))?);
     }
     answer.data = Some(slice);
     Ok(answer)

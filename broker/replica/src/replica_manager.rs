@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 
 use crate::acknowledge::Durability;
 use crate::config::{cleaner_settings, topic_settings};
+use crate::hand_over::HandOver;
 use crate::metrics::{ReplicaMetrics, TopicMetrics};
 use crate::partition::Partition;
 use crate::partition_map::PartitionMap;
@@ -124,6 +125,7 @@ pub struct ReplicaManager {
     /// High watermarks as they were last written down.
     pub(crate) checkpointed: Mutex<BTreeMap<TopicPartition, Offset>>,
     pub metrics: Arc<ReplicaMetrics>,
+    pub hand_over: HandOver,
 }
 
 impl ReplicaManager {
@@ -144,6 +146,7 @@ impl ReplicaManager {
             replication: OnceLock::new(),
             checkpointed: Mutex::default(),
             metrics,
+            hand_over: HandOver::default(),
         });
         let of_logs = Arc::downgrade(&replicas);
         replicas.logs().on_dir_failure(Arc::new(move |dir, _reason| {
@@ -275,7 +278,10 @@ impl ImageListener for ReplicaManager {
         let brokers_changed =
             delta.configs_changed.iter().any(|resource| resource.resource_type == ResourceType::Broker);
         if brokers_changed {
-            self.logs().set_cleaner_settings(cleaner_settings(&self.config.current()));
+            let config = self.config.current();
+            self.logs().set_cleaner_settings(cleaner_settings(&config));
+            let max = config.alter_log_dirs_bytes_per_second_max;
+            self.logs().set_move_bytes_per_second_max((max != i64::MAX).then_some(max.unsigned_abs()));
         }
         let mut hosted = Hosted::clone(&self.hosted.load());
         let is_alone = self.replication.get().is_none();

@@ -68,6 +68,11 @@ impl ReplicaProgress {
         self.fetched.map(|fetched| fetched.broker_epoch)
     }
 
+    /// Since when it has not been known to have everything; `None`: it never was in this leader epoch.
+    pub fn behind(&self, now: Monotonic) -> Option<Duration> {
+        self.caught_up.map(|caught_up| caught_up.until(now))
+    }
+
     /// `Replica.updateFetchStateOrThrow`. A fetch up to the leader's end proves that the follower has everything now;
     /// one up to where the leader ended at the previous fetch, that it had everything then.
     pub fn on_fetch(&mut self, fetch: &FollowerFetch) {

@@ -8,14 +8,14 @@ use std::time::Duration;
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{Env, Monotonic};
 use ottla_metadata::{BrokerEpoch, ControllerChannel};
-use ottla_model::{BrokerId, ErrorCode};
+use ottla_model::{BrokerId, ErrorCode, TopicPartition};
 use ottla_network::outgoing::Nodes;
 use parking_lot::Mutex;
 
 use crate::fetch_plan::FetchSettings;
 use crate::fetcher::{FetcherRooms, Fetchers};
 use crate::isr_changes::{AlterPartition, IsrChanges};
-use crate::partition::Partition;
+use crate::partition::{LeaderFacts, Partition};
 use crate::read::{ReplicaReader, Standing};
 use crate::replica_manager::ReplicaManager;
 use crate::role::Role;
@@ -186,6 +186,16 @@ pub struct ReplicaCounts {
 }
 
 impl ReplicaManager {
+    /// What is led here and replicated, by name.
+    pub fn led_partitions(&self) -> Vec<(TopicPartition, LeaderFacts)> {
+        let hosted = self.hosted();
+        let partitions = hosted.topics().flat_map(|topic| &topic.partitions);
+        let facts = |partition: &Arc<Partition>| Some((partition.name.clone(), partition.leader_facts()?));
+        let mut led: Vec<_> = partitions.filter_map(facts).collect();
+        led.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        led
+    }
+
     pub fn replica_counts(&self) -> ReplicaCounts {
         let mut counts = ReplicaCounts::default();
         for partition in self.hosted().topics().flat_map(|topic| &topic.partitions) {

@@ -158,13 +158,18 @@ pub fn poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 
 /// A follower that may not join fetches from `end` on.
 pub fn fetched(partition: &Arc<Partition>, follower: BrokerId, end: i64) {
+    fetched_from(partition, follower, -1, end);
+}
+
+/// The same, and says where its log starts.
+pub fn fetched_from(partition: &Arc<Partition>, follower: BrokerId, log_start: i64, end: i64) {
     let led = partition.led(-1).expect("led here");
     let fetch = FollowerFetch {
         follower,
         broker_epoch: -1,
         is_eligible: false,
         end: Offset(end),
-        log_start: Offset(-1),
+        log_start: Offset(log_start),
         leader_start: Offset(-1),
         leader_end: led.log().log_end_offset(),
         received: Monotonic::default(),

@@ -71,9 +71,28 @@ pub enum Command {
     TlsDev(TlsDev),
     /// Run a cluster of several nodes in this one process, for tests and for trying things.
     Local(Local),
+    /// List, describe, create, change and delete topics of a running cluster.
+    #[command(disable_help_flag = true)]
+    Topic(Short),
+    /// List, describe, move and delete groups of a running cluster.
+    #[command(disable_help_flag = true)]
+    Group(Short),
+    /// Write the lines of the standard input to a topic.
+    #[command(disable_help_flag = true)]
+    Produce(Short),
+    /// Print the records of a topic.
+    #[command(disable_help_flag = true)]
+    Consume(Short),
     /// Print the names of those of Kafka's commands that this program has: it is each of them when it is called
     /// by its name, and as `ottla NAME`.
     Commands,
+}
+
+/// The words of a short form, which reads them itself (`ottla_tools::run_short`).
+#[derive(Args, Debug, Clone)]
+pub struct Short {
+    #[arg(value_name = "WORDS; --help SAYS MORE", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
 }
 
 #[derive(Args, Debug, Clone)]

@@ -22,6 +22,8 @@ const DIAL_TIMEOUT: Duration = Duration::from_millis(100);
 /// How soon it is looked whether a controller that was elected has begun to decide, and how often.
 const BEGIN_PAUSE: Duration = Duration::from_millis(10);
 const BEGIN_TRIES: usize = 300;
+/// How often this node says to itself that it has time for requests.
+const SERVED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Brokers whose connections to this node's controller were closed, with the epochs they said there. One that does not
 /// fit into the queue is found out by its session.
@@ -74,6 +76,8 @@ impl Looking {
     async fn run(self, events: Events) {
         let Events { mut closed, mut found, close_clients, .. } = events;
         let mut leaders = self.metadata.leadership_changes();
+        let clock = self.env.clock.clone();
+        let mut served = clock.sleep_until(clock.monotonic());
         loop {
             tokio::select! {
                 biased;
@@ -81,6 +85,10 @@ impl Looking {
                     let Some((id, epoch)) = gone else { return };
                     let this = self.clone();
                     self.env.tasks.spawn("broker-lookup", Box::pin(this.on_closed(id, epoch))).detach();
+                }
+                () = &mut served => {
+                    self.presence.on_served();
+                    served = clock.sleep_until(clock.monotonic().after(SERVED_PAUSE));
                 }
                 Some(found) = found.recv() => match found {
                     Found::Silent(id, silence) => self.on_silent(id, silence),

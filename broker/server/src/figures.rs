@@ -19,6 +19,7 @@ use ottla_replica::metrics::TopicMetrics;
 use ottla_replica::{HostedTopic, ReplicaManager};
 use ottla_telemetry::ClientTelemetry;
 
+use crate::cluster_figures::ClusterFigures;
 use crate::{client_figures, quota_figures};
 
 const OMITTED: &str = "ottla_metrics_omitted_series";
@@ -30,6 +31,8 @@ pub struct Figures {
     quotas: Arc<ClientQuotas>,
     env: Env,
     series_max: usize,
+    /// On a node of several.
+    cluster: Option<Arc<ClusterFigures>>,
 }
 
 /// Series that were left out, by metric.
@@ -76,7 +79,12 @@ impl Figures {
         env: Env,
         series_max: usize,
     ) -> Figures {
-        Figures { replicas, groups, telemetry, quotas, env, series_max }
+        Figures { replicas, groups, telemetry, quotas, env, series_max, cluster: None }
+    }
+
+    /// The same with those of the cluster.
+    pub fn of_cluster(self, cluster: Option<Arc<ClusterFigures>>) -> Figures {
+        Figures { cluster, ..self }
     }
 
     pub fn write(&self, text: &mut MetricsText<'_>) {
@@ -85,6 +93,9 @@ impl Figures {
         topics.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         self.write_traffic(&topics, text, &mut omitted);
         self.write_replicas(text);
+        if let Some(cluster) = &self.cluster {
+            omitted.push(("ottla_replica_lag_records", cluster.write(self.series_max, text)));
+        }
         self.write_log_sizes(&topics, text, &mut omitted);
         drop(topics);
         self.write_lag(text, &mut omitted);

@@ -4,6 +4,7 @@
 mod args;
 mod cleaner_metrics;
 mod client_figures;
+mod cluster_figures;
 mod controller_listeners;
 mod explain;
 mod figures;
@@ -39,6 +40,9 @@ fn main() -> ExitCode {
         Some(Command::Adopt(asked)) => adopt_directories(asked),
         Some(Command::TlsDev(asked)) => make_tls_files(asked.clone()),
         Some(Command::Local(asked)) => local::run(asked),
+        Some(Command::Topic(_) | Command::Group(_) | Command::Produce(_) | Command::Consume(_)) => {
+            unreachable!("what begins so was run before the command line was read")
+        }
         Some(Command::Commands) => {
             show(&ottla_tools::names().map(|name| format!("{name}\n")).collect::<String>())
         }
@@ -60,6 +64,9 @@ fn kafka_command() -> Option<ExitCode> {
     let mut rest: Vec<String> = arguments.collect();
     if let Some(command) = ottla_tools::find(&program) {
         return Some(command.run(&rest));
+    }
+    if let Some(code) = ottla_tools::run_short(&rest) {
+        return Some(code);
     }
     let name = rest.first().filter(|name| name.starts_with("kafka-"))?.clone();
     let Some(command) = ottla_tools::find(&name) else {

@@ -11,6 +11,7 @@ use ottla_env::tasks::TaskHandle;
 use ottla_log::LogManager;
 use ottla_metadata::{Feature, Registration};
 use ottla_model::BrokerId;
+use ottla_replica::ReplicaManager;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
@@ -28,6 +29,7 @@ const HAND_OVER: Duration = Duration::from_secs(10);
 
 pub struct Membership {
     lifecycle: Lifecycle,
+    replicas: Arc<ReplicaManager>,
     /// Ends with this value. The lock makes it something that threads may share.
     _detection: Mutex<Vec<TaskHandle>>,
 }
@@ -78,7 +80,7 @@ impl Membership {
             broker_epoch: rooms.broker_epoch.clone(),
         });
         let tasks = watch.map(Watch::start).into_iter().chain([detection]).collect();
-        Membership { lifecycle, _detection: Mutex::new(tasks) }
+        Membership { lifecycle, replicas: rooms.replicas.clone(), _detection: Mutex::new(tasks) }
     }
 
     /// Waits until this broker serves.
@@ -91,8 +93,9 @@ impl Membership {
         }
     }
 
-    /// Lets others lead what this broker leads.
+    /// Lets others lead what this broker leads. Writes wait for them meanwhile.
     pub async fn leave(&self) {
+        self.replicas.hand_over().await;
         if !self.lifecycle.stop(HAND_OVER).await {
             tracing::warn!("no controller let this broker go: others notice that it is gone");
         }

@@ -13,6 +13,7 @@ use ottla_api::quotas::QuotaListener;
 use ottla_api::{Broker, Rooms as ApiRooms};
 use ottla_config::{BrokerConfig, ConfigMap, ConsumerGroupConfig, DynamicBrokerConfig};
 use ottla_coordinator::settings::ConsumerConfigs;
+use ottla_coordinator::share::OtherShareCoordinators;
 use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, TransactionSettings};
 use ottla_coordinator::{
     CoordinatorListener, GroupCoordinator, GroupSettings, Loader, PartitionLog, ShareCoordinator,
@@ -31,6 +32,7 @@ use ottla_telemetry::ClientTelemetry;
 use prometheus::Registry;
 
 use crate::cluster::{self, ClusterOpening, Links};
+use crate::share::Share;
 use crate::transactions::Ids;
 use crate::{settings, share};
 
@@ -137,9 +139,15 @@ impl Rooms {
             env.rng.clone(),
             loader.clone(),
         );
-        let (share_state, share_partitions) =
-            share::rooms(env, &dynamic_config, &metadata, &controller, &replicas, &loader);
         let node_id = BrokerId(config.node_id);
+        let others = cluster.as_ref().map(|links| OtherShareCoordinators {
+            node_id,
+            metadata: metadata.clone(),
+            nodes: links.nodes.clone(),
+            clock: env.clock.clone(),
+        });
+        let Share { state: share_state, channel: share_channel, partitions: share_partitions } =
+            share::rooms(env, &dynamic_config, &metadata, &controller, &replicas, &loader, others);
         let producer_ids = Arc::new(Ids::new(node_id, metadata.clone(), controller.clone()));
         let transactions = TransactionCoordinator::new(
             opening.transactions,
@@ -191,6 +199,7 @@ impl Rooms {
             groups: groups.clone(),
             transactions: transactions.clone(),
             share_state: share_state.clone(),
+            share_channel,
             share_partitions: share_partitions.clone(),
             telemetry: telemetry.clone(),
             metrics: Arc::new(ApiMetrics::new(registry).map_err(failed)?),

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_config::{BrokerConfig, ConfigMap, DynamicBrokerConfig, ShareGroupConfig};
+use ottla_coordinator::share::{OtherShareCoordinators, ShareStateChannel};
 use ottla_coordinator::{Loader, PartitionLog, ShareCoordinator, ShareGroupConfigs, SharePartitionManager};
 use ottla_env::Env;
 use ottla_metadata::{ControllerChannel, Metadata};
@@ -13,7 +14,13 @@ use ottla_replica::ReplicaManager;
 
 use crate::settings;
 
-/// The share coordinator and the share partitions.
+/// The share coordinator, the way to it wherever it is, and the share partitions.
+pub struct Share {
+    pub state: Arc<ShareCoordinator>,
+    pub channel: Arc<ShareStateChannel>,
+    pub partitions: Arc<SharePartitionManager>,
+}
+
 pub fn rooms(
     env: &Env,
     config: &Arc<DynamicBrokerConfig>,
@@ -21,7 +28,8 @@ pub fn rooms(
     controller: &Arc<dyn ControllerChannel>,
     replicas: &Arc<ReplicaManager>,
     loader: &Arc<Loader>,
-) -> (Arc<ShareCoordinator>, Arc<SharePartitionManager>) {
+    others: Option<OtherShareCoordinators>,
+) -> Share {
     let log = PartitionLog::new(
         SHARE_GROUP_STATE_TOPIC,
         replicas.clone(),
@@ -35,8 +43,9 @@ pub fn rooms(
         Arc::new(Configs { metadata: metadata.clone(), config: config.clone(), of_broker: Mutex::default() });
     let sessions_max = config.started_with().share_sessions_max;
     let (clock, tasks) = (env.clock.clone(), env.tasks.clone());
-    let partitions = SharePartitionManager::new(state.clone(), configs, clock, tasks, sessions_max);
-    (state, partitions)
+    let channel = ShareStateChannel::new(state.clone(), others);
+    let partitions = SharePartitionManager::new(channel.clone(), configs, clock, tasks, sessions_max);
+    Share { state, channel, partitions }
 }
 
 /// A group's own settings over the broker's, as they are when they are asked for.

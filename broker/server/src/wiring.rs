@@ -27,6 +27,7 @@ use ottla_server::issuers::Issuers;
 use ottla_server::membership::{Member, Membership};
 use prometheus::Registry;
 
+use crate::cluster_figures::ClusterFigures;
 use crate::controller_listeners::ControllerListeners;
 use crate::figures::Figures;
 use crate::rooms::{Opening, Rooms};
@@ -110,6 +111,14 @@ pub async fn start(
     rooms.loader.until_idle().await;
     rooms.transactions.start_timers(&*env.tasks);
     crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
+    let cluster_figures = rooms.broker.cluster.as_ref().map(|links| {
+        Arc::new(ClusterFigures {
+            node_id: BrokerId(config.node_id),
+            metadata: rooms.metadata.clone(),
+            replicas: rooms.replicas.clone(),
+            presence: links.presence.clone(),
+        })
+    });
     let figures = Figures::new(
         rooms.replicas.clone(),
         rooms.groups.clone(),
@@ -117,7 +126,8 @@ pub async fn start(
         rooms.quotas.clone(),
         env.clone(),
         config.metrics_series_max,
-    );
+    )
+    .of_cluster(cluster_figures.clone());
     let ready = Arc::new(AtomicBool::new(false));
     let bound = Listeners::bind(&env, &listeners::specs(&config, &tls)).map_err(|error| error.to_string())?;
     let listeners = bound.bound();
@@ -134,6 +144,7 @@ pub async fn start(
         ready: Arc::new(move || is_ready.load(Ordering::Acquire)),
         refresh: Arc::new(move || process.refresh()),
         figures: Arc::new(move |text| figures.write(text)),
+        cluster: Arc::new(move || cluster_figures.as_ref().map(|cluster| cluster.describe())),
         about,
     };
     let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));

@@ -79,8 +79,15 @@ fn dispatch(world: &World) -> Dispatch {
     );
     let config = Arc::new(DynamicBrokerConfig::new(world.config.clone()));
     let controller: Arc<dyn ControllerChannel> = rooms.metadata.clone();
-    let (share_state, share_partitions) =
-        ottla_server::share::rooms(&env, &config, &rooms.metadata, &controller, &rooms.replicas, &loader);
+    let share = ottla_server::share::rooms(
+        &env,
+        &config,
+        &rooms.metadata,
+        &controller,
+        &rooms.replicas,
+        &loader,
+        None,
+    );
     let settings = ottla_server::settings::quotas(&world.config);
     let quota_metrics = QuotaMetrics::register(&Registry::new()).expect("metrics");
     let quotas = Arc::new(ClientQuotas::new(settings, env.clock.clone(), quota_metrics));
@@ -95,8 +102,9 @@ fn dispatch(world: &World) -> Dispatch {
         replicas: rooms.replicas.clone(),
         groups: rooms.groups.clone(),
         transactions,
-        share_state,
-        share_partitions,
+        share_state: share.state,
+        share_channel: share.channel,
+        share_partitions: share.partitions,
         telemetry: ClientTelemetry::new(1 << 20, 1),
         metrics,
         quotas,

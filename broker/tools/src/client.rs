@@ -9,6 +9,7 @@ use ottla_protocol::messages::{MetadataRequest, MetadataResponse, api_versions_r
 
 use crate::connection::{Broken, Connection};
 use crate::error::Exception;
+use crate::login::{Login, SecurityKeys};
 use crate::terminal::Terminal;
 
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
@@ -26,6 +27,8 @@ pub struct ClientSettings {
     pub request_timeout: Duration,
     /// Whether a broker that cannot be reached is tried again.
     pub is_patient: bool,
+    /// How connections are protected, and who logs in.
+    pub security: SecurityKeys,
 }
 
 impl Default for ClientSettings {
@@ -36,6 +39,7 @@ impl Default for ClientSettings {
             api_timeout: Duration::from_secs(60),
             request_timeout: Duration::from_secs(30),
             is_patient: true,
+            security: SecurityKeys::default(),
         }
     }
 }
@@ -52,6 +56,7 @@ pub struct Node {
 /// The connections of one command.
 pub struct Client {
     settings: ClientSettings,
+    login: Login,
     bootstrap: Vec<(String, u16)>,
     nodes: BTreeMap<i32, Node>,
     /// By node id; that of the address of the command line is -1.
@@ -73,7 +78,8 @@ impl Client {
                 "No resolvable bootstrap urls given in bootstrap.servers",
             ));
         }
-        Ok(Client { settings, bootstrap, nodes: BTreeMap::new(), connections: BTreeMap::new() })
+        let login = Login::new(&settings.security)?;
+        Ok(Client { settings, login, bootstrap, nodes: BTreeMap::new(), connections: BTreeMap::new() })
     }
 
     /// Asks any broker. `call` is what Kafka's Admin names the call in an error.
@@ -257,7 +263,7 @@ impl Client {
                 None => self.bootstrap.clone(),
             };
             for (host, port) in &addresses {
-                match Connection::open(host, *port, &self.settings) {
+                match Connection::open(host, *port, &self.settings, &self.login) {
                     Ok(connection) => {
                         self.connections.insert(node, connection);
                         return Ok(());

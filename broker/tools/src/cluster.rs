@@ -20,6 +20,8 @@ const HELP: Known = flag("help", "Show this.").or('h');
 
 pub const ACTIONS: Actions = Actions {
     name: "kafka-cluster",
+    globals: &[],
+    is_terse: false,
     actions: &[
         Action {
             name: "cluster-id",

@@ -18,6 +18,10 @@ pub struct Line {
 /// A command of actions with options each (argparse4j).
 pub struct Actions {
     pub name: &'static str,
+    /// Options that stand before the action.
+    pub globals: &'static [Known],
+    /// Whether a wrong line is answered in one line instead of with what would be right.
+    pub is_terse: bool,
     pub actions: &'static [Action],
 }
 
@@ -74,14 +78,9 @@ pub fn apply(settings: &mut ClientSettings, key: &str, value: &str) -> Result<()
         "client.id" => settings.client_id = value.to_owned(),
         "request.timeout.ms" => settings.request_timeout = ms()?,
         "default.api.timeout.ms" => settings.api_timeout = ms()?,
-        "security.protocol" if value != "PLAINTEXT" => {
-            let message = format!(
-                "security.protocol={value}: the commands of Ottla connect in plaintext only; use Apache Kafka's \
-                 own for this listener"
-            );
-            return Err(Failure::Sentence(message, 1));
+        _ => {
+            settings.security.take(key, value);
         }
-        _ => {}
     }
     Ok(())
 }
@@ -96,9 +95,9 @@ mod tests {
         apply(&mut settings, "default.api.timeout.ms", " 250 ").expect("a number");
         apply(&mut settings, "client.id", "x").expect("a name");
         apply(&mut settings, "metadata.max.age.ms", "1").expect("of no use here");
-        apply(&mut settings, "security.protocol", "PLAINTEXT").expect("what there is");
         assert_eq!((settings.api_timeout, &*settings.client_id), (Duration::from_millis(250), "x"));
         assert!(apply(&mut settings, "request.timeout.ms", "soon").is_err());
-        assert!(apply(&mut settings, "security.protocol", "SSL").is_err());
+        apply(&mut settings, "security.protocol", "TLS").expect("it is looked at when the client is made");
+        assert!(Client::new("b:1", settings).is_err());
     }
 }

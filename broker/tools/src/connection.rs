@@ -11,13 +11,20 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use ottla_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, StrBytes, api_versions_response};
+use ottla_env::Rng;
+use ottla_env::real::RealRng;
+use ottla_protocol::messages::{
+    ApiVersionsRequest, ApiVersionsResponse, SaslAuthenticateRequest, SaslHandshakeRequest, StrBytes,
+    api_versions_response,
+};
 use ottla_protocol::{
     ApiKey, Encode, Request, RequestHeader, decode_response, decode_response_header, versions,
 };
+use ottla_security::sasl::{ClientStep, SaslClient};
 
 use crate::client::ClientSettings;
 use crate::error::Exception;
+use crate::login::{Login, Wire};
 
 /// A response that promises more is not read.
 const RESPONSE_BYTES_MAX: usize = 104_857_600;
@@ -26,7 +33,7 @@ const UNSUPPORTED_VERSION: i16 = 35;
 
 /// One connection, its versions agreed on.
 pub struct Connection {
-    stream: TcpStream,
+    stream: Wire,
     next_correlation_id: i32,
     api_keys: Vec<api_versions_response::ApiVersion>,
 }
@@ -47,7 +54,12 @@ pub struct Sent {
 }
 
 impl Connection {
-    pub fn open(host: &str, port: u16, settings: &ClientSettings) -> Result<Connection, Broken> {
+    pub fn open(
+        host: &str,
+        port: u16,
+        settings: &ClientSettings,
+        login: &Login,
+    ) -> Result<Connection, Broken> {
         let lost = |error: std::io::Error| Broken::Lost(error.to_string());
         let mut last = Broken::Lost("the name has no address".to_owned());
         for address in (host, port).to_socket_addrs().map_err(lost)? {
@@ -55,14 +67,48 @@ impl Connection {
                 Ok(stream) => {
                     stream.set_nodelay(true).map_err(lost)?;
                     stream.set_read_timeout(Some(settings.request_timeout)).map_err(lost)?;
+                    let stream = login.protect(stream, host).map_err(|error| unprotected(&error))?;
                     let mut connection = Connection { stream, next_correlation_id: 0, api_keys: Vec::new() };
                     connection.agree(settings)?;
+                    connection.log_in(settings, login)?;
                     return Ok(connection);
                 }
                 Err(error) => last = lost(error),
             }
         }
         Err(last)
+    }
+
+    /// Says who this is, where the listener asks (KIP-152).
+    fn log_in(&mut self, settings: &ClientSettings, login: &Login) -> Result<(), Broken> {
+        let Some((mechanism, credentials)) = login.credentials() else { return Ok(()) };
+        let name = mechanism.name();
+        let failed = |why: String| Broken::Told(Exception::kafka("SaslAuthenticationException", why));
+        let text = |text: &str| StrBytes::from_string(text.to_owned());
+        let request = SaslHandshakeRequest::default().with_mechanism(text(name));
+        let offered = self.call(&settings.client_id, &request)?;
+        if offered.error_code != 0 {
+            let mechanisms: Vec<&str> = offered.mechanisms.iter().map(|one| &**one).collect();
+            let why = format!(
+                "Client SASL mechanism '{name}' not enabled in the server, enabled mechanisms are [{}]",
+                mechanisms.join(", ")
+            );
+            return Err(Broken::Told(Exception::kafka("UnsupportedSaslMechanismException", why)));
+        }
+        let random: Vec<u8> = [RealRng.next_16(), RealRng.next_16()].concat();
+        let (mut client, mut token) = SaslClient::first(mechanism, credentials, &random);
+        loop {
+            let request = SaslAuthenticateRequest::default().with_auth_bytes(token.into());
+            let answer = self.call(&settings.client_id, &request)?;
+            if answer.error_code != 0 {
+                let why = answer.error_message.map(|message| message.to_string());
+                return Err(failed(why.unwrap_or_else(|| format!("Authentication failed with {name}"))));
+            }
+            match client.step(&answer.auth_bytes).map_err(|error| failed(error.to_string()))? {
+                ClientStep::Send(next) => token = next,
+                ClientStep::Done => return Ok(()),
+            }
+        }
     }
 
     /// Asks what the broker serves; an old one is asked again in the first version (KIP-511).
@@ -91,7 +137,7 @@ impl Connection {
 
     /// From now on an answer may take so long.
     pub fn answer_within(&mut self, limit: Duration) -> Result<(), Broken> {
-        self.stream.set_read_timeout(Some(limit)).map_err(|error| Broken::Lost(error.to_string()))
+        self.stream.read_within(limit).map_err(|error| Broken::Lost(error.to_string()))
     }
 
     pub fn call<R: Request>(&mut self, client_id: &str, request: &R) -> Result<R::Response, Broken> {
@@ -154,6 +200,17 @@ impl Connection {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         Ok(answer.into())
+    }
+}
+
+/// Why TLS did not come about: what a certificate is refused for helps no other attempt.
+fn unprotected(error: &std::io::Error) -> Broken {
+    match error.kind() {
+        std::io::ErrorKind::InvalidData => {
+            let why = format!("SSL handshake failed: {error}");
+            Broken::Told(Exception::kafka("SslAuthenticationException", why))
+        }
+        _ => Broken::Lost(error.to_string()),
     }
 }
 

@@ -60,7 +60,10 @@ impl Exception {
         let Some(error) = ErrorCode::from_code(code) else {
             return Exception::kafka("UnknownServerException", format!("Unexpected error code {code}"));
         };
-        Exception::kafka(&class_of(error), message.unwrap_or_else(|| error.message()))
+        Exception::kafka(
+            &class_of(error),
+            message.filter(|message| !message.is_empty()).unwrap_or_else(|| error.message()),
+        )
     }
 
     /// `Ok` for the code of success.
@@ -128,6 +131,11 @@ mod tests {
         assert_eq!(
             plain.to_string(),
             "org.apache.kafka.common.errors.NotCoordinatorException: This is not the correct coordinator."
+        );
+        assert_eq!(
+            Exception::of(ErrorCode::NotCoordinator.code(), Some("")),
+            plain,
+            "no words are no message"
         );
         assert!(Exception::check(0, None).is_ok() && Exception::check(3, None).is_err());
     }

@@ -8,6 +8,7 @@
 //! block, sleep and read the clock, since nothing else happens in its process
 //! (docs/decisions/0026-the-commands-have-a-blocking-client.md).
 
+mod acls;
 mod admin;
 mod broker_api_versions;
 mod client;
@@ -18,20 +19,31 @@ mod connection;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
+mod delete_records;
 mod error;
+mod features;
 mod get_offsets;
+mod groups;
+mod leader_election;
+mod log_dirs;
+mod login;
+mod metadata_quorum;
 mod options;
+mod partitions_file;
+mod people;
 mod properties;
 mod storage;
+mod table;
 mod terminal;
 mod topics;
+mod transactions;
 
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
 use crate::command::{Action, Actions, Line, Shape};
 use crate::error::Failure;
-use crate::options::{BadOption, Options, usage};
+use crate::options::{BadOption, Known, Options, usage};
 use crate::terminal::Terminal;
 
 /// The release of Apache Kafka whose commands these are.
@@ -44,20 +56,47 @@ pub struct Command {
 }
 
 const COMMANDS: &[Command] = &[
+    Command { name: "kafka-acls", shape: Shape::Line(acls::LINE) },
     Command { name: "kafka-broker-api-versions", shape: Shape::Line(broker_api_versions::LINE) },
     Command { name: "kafka-cluster", shape: Shape::Actions(cluster::ACTIONS) },
     Command { name: "kafka-configs", shape: Shape::Line(configs::LINE) },
     Command { name: "kafka-console-consumer", shape: Shape::Line(console_consumer::LINE) },
     Command { name: "kafka-console-producer", shape: Shape::Line(console_producer::LINE) },
     Command { name: "kafka-consumer-groups", shape: Shape::Line(consumer_groups::LINE) },
+    Command { name: "kafka-delete-records", shape: Shape::Line(delete_records::LINE) },
+    Command { name: "kafka-features", shape: Shape::Actions(features::ACTIONS) },
     Command { name: "kafka-get-offsets", shape: Shape::Line(get_offsets::LINE) },
+    Command { name: "kafka-groups", shape: Shape::Line(groups::LINE) },
+    Command { name: "kafka-leader-election", shape: Shape::Line(leader_election::LINE) },
+    Command { name: "kafka-log-dirs", shape: Shape::Line(log_dirs::LINE) },
+    Command { name: "kafka-metadata-quorum", shape: Shape::Actions(metadata_quorum::ACTIONS) },
     Command { name: "kafka-storage", shape: Shape::Actions(storage::ACTIONS) },
     Command { name: "kafka-topics", shape: Shape::Line(topics::LINE) },
+    Command { name: "kafka-transactions", shape: Shape::Actions(transactions::ACTIONS) },
 ];
 
 /// The names of all commands that are made.
 pub fn names() -> impl Iterator<Item = &'static str> {
     COMMANDS.iter().map(|command| command.name)
+}
+
+/// Runs `ottla topic`, `group`, `produce` or `consume`, if the first word is one of them.
+pub fn run_short(words: &[String]) -> Option<ExitCode> {
+    let (name, arguments) = words.split_first()?;
+    let short = people::SHORTS.iter().find(|short| short.name == name)?;
+    let brokers = std::env::var("OTTLA_BROKERS").ok();
+    match short.meant(arguments, brokers.as_deref()) {
+        people::Meant::Line(command, line) => Some(find(command)?.run(&line)),
+        people::Meant::Text(text, is_asked) => {
+            let written = match is_asked {
+                true => std::io::stdout().write_all(text.as_bytes()),
+                false => std::io::stderr().write_all(text.as_bytes()),
+            };
+            // Whoever reads has seen enough: no error of ours.
+            let _ = written;
+            Some(ExitCode::from(u8::from(!is_asked)))
+        }
+    }
 }
 
 /// The command of this name, with or without `.sh`, wherever the program lies.
@@ -111,8 +150,13 @@ impl Command {
         match &self.shape {
             Shape::Line(line) => format!("{message}\n{}", usage(line.options)),
             Shape::Actions(actions) => {
-                let action = arguments.first().and_then(|name| action(actions, name));
-                format!("{}\n{}: error: {message}\n", actions_usage(actions, action), actions.name)
+                let action = arguments.iter().find_map(|name| action(actions, name));
+                match actions.is_terse {
+                    true => format!("Command line error: {message}. Type --help for help.\n"),
+                    false => {
+                        format!("{}\n{}: error: {message}\n", actions_usage(actions, action), actions.name)
+                    }
+                }
             }
         }
     }
@@ -138,10 +182,25 @@ fn action<'a>(actions: &'a Actions, name: &str) -> Option<&'a Action> {
     actions.actions.iter().find(|action| action.name == name)
 }
 
+/// Where the action stands: behind the options that all actions have.
+fn action_at(globals: &[Known], arguments: &[String]) -> usize {
+    let mut at = 0;
+    while let Some(name) = arguments.get(at).and_then(|argument| argument.strip_prefix("--")) {
+        match globals.iter().find(|known| known.name == name) {
+            Some(known) => at += 1 + usize::from(known.takes_value),
+            None if name.contains('=') => at += 1,
+            None => break,
+        }
+    }
+    at
+}
+
 fn run_actions(actions: &Actions, arguments: &[String], terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    let Some((name, rest)) = arguments.split_first() else {
+    let (before, behind) = arguments.split_at(action_at(actions.globals, arguments).min(arguments.len()));
+    let Some((name, rest)) = behind.split_first() else {
         return Err(Failure::Usage("too few arguments".to_owned()));
     };
+    let rest: Vec<String> = before.iter().chain(rest).cloned().collect();
     if ["--help", "-h"].contains(&name.as_str()) {
         return Ok(terminal.say(&actions_usage(actions, None))?);
     }
@@ -149,7 +208,8 @@ fn run_actions(actions: &Actions, arguments: &[String], terminal: &mut Terminal<
         let names: Vec<String> = actions.actions.iter().map(|action| format!("'{}'", action.name)).collect();
         return Err(Failure::Usage(format!("invalid choice: '{name}' (choose from {})", names.join(", "))));
     };
-    let options = Options::parse(action.options, rest).map_err(|error| match error {
+    let known: Vec<Known> = actions.globals.iter().chain(action.options).copied().collect();
+    let options = Options::parse(&known, &rest).map_err(|error| match error {
         BadOption::Unknown(name) => Failure::Usage(format!("unrecognized arguments: '--{name}'")),
         other => unreadable(other),
     })?;
@@ -215,6 +275,25 @@ mod tests {
         assert_eq!(run("kafka-topics", "--help").0, 0);
         assert_eq!(run("kafka-topics", "").0, 1);
         assert_eq!(run("kafka-storage", "format --help").0, 0);
+    }
+
+    #[test]
+    fn options_of_all_actions_stand_before_the_action() {
+        let (code, _, err) = run("kafka-features", "--bootstrap-server b:1 upgrade");
+        assert_eq!((code, err.as_str()), (1, "You must specify at least one feature to upgrade\n"));
+        let (code, _, err) = run("kafka-features", "describe");
+        assert_eq!(code, 1);
+        assert!(
+            err.starts_with("Command line error: You must specify either --bootstrap-controller"),
+            "{err}"
+        );
+        let (_, _, err) = run("kafka-metadata-quorum", "--bootstrap-server b:1 describe");
+        assert_eq!(err, "One of --status or --replication must be specified with describe sub-command\n");
+        let (_, _, err) = run("kafka-transactions", "--bootstrap-server b:1 find-hanging");
+        assert!(
+            err.starts_with("The `find-hanging` command requires either --topic or --broker-id"),
+            "{err}"
+        );
     }
 
     #[test]

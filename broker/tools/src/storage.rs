@@ -20,6 +20,8 @@ const METADATA_VERSION: &str = "4.3-IV0";
 
 pub const ACTIONS: Actions = Actions {
     name: "kafka-storage",
+    globals: &[],
+    is_terse: false,
     actions: &[
         Action { name: "info", options: &[CONFIG, HELP], run: info },
         Action {

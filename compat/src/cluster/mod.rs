@@ -7,6 +7,7 @@ mod load;
 mod network;
 mod nodes;
 mod secured;
+mod share;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -38,8 +39,25 @@ pub struct Plan {
     /// How often every disturbance comes.
     pub rounds: u32,
     pub overrides: Vec<String>,
+    /// All disturbances, and a share consumer; without, those that a quick look needs.
+    pub is_whole: bool,
     /// Whether the nodes speak SASL_SSL among themselves.
     pub is_secured: bool,
+}
+
+impl Plan {
+    pub fn whole(overrides: Vec<String>) -> Plan {
+        Plan { rounds: 1, overrides, is_whole: true, is_secured: false }
+    }
+
+    pub fn quick(overrides: Vec<String>) -> Plan {
+        Plan { rounds: 1, overrides, is_whole: false, is_secured: false }
+    }
+
+    /// The disturbances of a quick look over SASL_SSL, and strangers.
+    pub fn secured(overrides: Vec<String>) -> Plan {
+        Plan { is_secured: true, ..Plan::quick(overrides) }
+    }
 }
 
 /// Whom it meets, and what is done to it.
@@ -85,6 +103,11 @@ const DISTURBANCES: [Disturbance; 11] = [
 impl Disturbance {
     fn needs_network(self) -> bool {
         matches!(self, IsolateLeader | IsolateController | IsolateWhole | Mute | CutOneLink)
+    }
+
+    /// Whether a quick look has it.
+    fn is_quick(self) -> bool {
+        !matches!(self, IsolateController | IsolateWhole | Mute | CutOneLink)
     }
 
     /// Whether the process ends.
@@ -160,6 +183,9 @@ fn under_load(plan: &Plan, nodes: &mut Nodes, secured: Option<&Secured>) -> Outc
     if stored != committed && stored != committed + 1 {
         return fail(format!("offset {committed} was committed, {stored} is stored"));
     }
+    if plan.is_whole {
+        println!("  share consumer, each node killed once: {}", share::under_kills(nodes)?);
+    }
     nodes.stop(NODES as i32)?;
     if let Some(secured) = secured {
         secured.check_strangers(nodes)?;
@@ -182,7 +208,8 @@ fn joined<T>(result: std::thread::Result<Outcome<T>>) -> Outcome<T> {
 fn disturb(plan: &Plan, nodes: &mut Nodes, stage: &Stage) -> Outcome<()> {
     for round in 1..=plan.rounds {
         for disturbance in DISTURBANCES {
-            if !disturbance.needs_network() || nodes.network.is_some() {
+            let is_wanted = plan.is_whole || disturbance.is_quick();
+            if is_wanted && (!disturbance.needs_network() || nodes.network.is_some()) {
                 let text = disturb_once(nodes, stage, disturbance)?;
                 println!("  round {round}, {text}");
             }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ottla_log::DirState;
+use ottla_log::{DirState, MoveUnderWay};
 use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::describe_log_dirs_response::{
@@ -33,11 +33,11 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             .collect()
     });
     let dirs = broker.replicas.logs().dirs();
-    let hosted = broker.replicas.hosted();
+    let (hosted, moves) = (broker.replicas.hosted(), broker.replicas.logs().moves_under_way());
     let results = dirs
         .iter()
         .enumerate()
-        .map(|(place, dir)| answer(dir, place == 0, &hosted, asked.as_ref()))
+        .map(|(place, dir)| answer(dir, place == 0, &hosted, &moves, asked.as_ref()))
         .collect();
     request.ready(&DescribeLogDirsResponse { results, ..Default::default() })
 }
@@ -46,6 +46,7 @@ fn answer(
     dir: &DirState,
     is_first: bool,
     hosted: &Hosted,
+    moves: &[MoveUnderWay],
     asked: Option<&HashSet<(String, i32)>>,
 ) -> DescribeLogDirsResult {
     let log_dir = StrBytes::from_string(dir.path.display().to_string());
@@ -73,6 +74,21 @@ fn answer(
             partition_size: size_bytes as i64,
             offset_lag: 0,
             is_future_key: false,
+            ..Default::default()
+        });
+    }
+    for future in moves.iter().filter(|future| future.dir == dir.path) {
+        let (topic, index) = (future.partition.topic.as_str(), future.partition.partition.0);
+        if asked.is_some_and(|asked| !asked.contains(&(topic.to_owned(), index))) {
+            continue;
+        }
+        let current = hosted.partition(topic, index).ok().and_then(|current| current.opened_log());
+        let Some(end) = current.map(|log| log.log_end_offset()) else { continue };
+        topics.entry(topic.to_owned()).or_default().push(DescribeLogDirsPartition {
+            partition_index: index,
+            partition_size: future.bytes as i64,
+            offset_lag: (end - future.end).max(0),
+            is_future_key: true,
             ..Default::default()
         });
     }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use ottla_coordinator::share::SharePartitionKey;
+use ottla_env::BoxFuture;
 use ottla_model::{ErrorCode, GroupId, TopicId};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::describe_share_group_offsets_request::{
@@ -18,7 +19,9 @@ use ottla_protocol::messages::describe_share_group_offsets_response::{
 use ottla_protocol::messages::{DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse};
 
 use super::prelude::*;
-use crate::{errors, share};
+use crate::partition_end::end_offset;
+use crate::share;
+use crate::transactions::all;
 
 pub const API: Api = Api { key: ApiKey::DescribeShareGroupOffsets, min: 0, max: 1, admit };
 
@@ -52,7 +55,7 @@ async fn describe(
     }
     let id = GroupId::new(&asked.group_id);
     if let Some(topics) = asked.topics {
-        group.topics = asked_for(broker, access, &id, topics);
+        group.topics = asked_for(broker, access, &id, topics).await;
         return group;
     }
     match broker.groups.initialized_share_partitions(id.as_str()).into_future().await {
@@ -63,18 +66,19 @@ async fn describe(
         Ok(initialized) => {
             let image = broker.image();
             let quiet = access.quietly();
-            let topics = initialized.iter().filter_map(|(topic_id, partitions)| {
-                let topic = image.topic_by_id(*topic_id)?;
-                let may_see = quiet.topic(AclOperation::Describe, topic.name.as_str());
-                may_see.then(|| offsets(broker, &id, topic.name.as_str(), *topic_id, partitions))
-            });
-            group.topics = topics.collect();
+            for (topic_id, partitions) in &initialized {
+                let Some(topic) = image.topic_by_id(*topic_id) else { continue };
+                if quiet.topic(AclOperation::Describe, topic.name.as_str()) {
+                    let described = offsets(broker, &id, topic.name.as_str(), *topic_id, partitions).await;
+                    group.topics.push(described);
+                }
+            }
         }
     }
     group
 }
 
-fn asked_for(
+async fn asked_for(
     broker: &Broker,
     access: &Access,
     group: &GroupId,
@@ -90,7 +94,7 @@ fn asked_for(
     for topic in known {
         let Some(topic_id) = image.topic(&topic.topic_name).map(|found| found.id) else { continue };
         let partitions: BTreeSet<i32> = topic.partitions.iter().copied().collect();
-        answers.push(offsets(broker, group, &topic.topic_name, topic_id, &partitions));
+        answers.push(offsets(broker, group, &topic.topic_name, topic_id, &partitions).await);
     }
     answers.extend(unknown.into_iter().map(|topic| nothing(topic, ErrorCode::None)));
     answers.extend(refused.into_iter().map(|topic| nothing(topic, ErrorCode::TopicAuthorizationFailed)));
@@ -116,7 +120,7 @@ fn nothing(
     }
 }
 
-fn offsets(
+async fn offsets(
     broker: &Broker,
     group: &GroupId,
     name: &str,
@@ -125,21 +129,22 @@ fn offsets(
 ) -> DescribeShareGroupOffsetsResponseTopic {
     let partitions = partitions.iter().map(|partition| {
         let key = SharePartitionKey { group: group.clone(), topic_id, partition: *partition };
-        offset(broker, name, &key)
+        let described: BoxFuture<'_, _> = Box::pin(offset(broker, name, key));
+        described
     });
     DescribeShareGroupOffsetsResponseTopic {
         topic_name: text(name),
         topic_id: topic_id.0,
-        partitions: partitions.collect(),
+        partitions: all(partitions.collect()).await,
         ..Default::default()
     }
 }
 
 /// What is not known is -1, and what cannot be known too: Kafka tells no error of the share coordinator.
-fn offset(
+async fn offset(
     broker: &Broker,
     name: &str,
-    key: &SharePartitionKey,
+    key: SharePartitionKey,
 ) -> DescribeShareGroupOffsetsResponsePartition {
     let partition_index = key.partition;
     let unknown = DescribeShareGroupOffsetsResponsePartition {
@@ -148,8 +153,10 @@ fn offset(
         lag: -1,
         ..Default::default()
     };
-    let there = share::check_place(broker, key.topic_id, key.partition);
-    let Ok((summary, _)) = there.and_then(|()| broker.share_state.summary(key)) else { return unknown };
+    if share::check_place(broker, key.topic_id, key.partition).is_err() {
+        return unknown;
+    }
+    let Ok(summary) = broker.share_channel.summary(&key).await else { return unknown };
     let unknown = DescribeShareGroupOffsetsResponsePartition {
         start_offset: summary.start_offset,
         leader_epoch: summary.leader_epoch,
@@ -158,10 +165,9 @@ fn offset(
     if summary.start_offset == -1 || summary.delivery_complete_count == -1 {
         return unknown;
     }
-    let found = broker.replicas.find(name, key.partition);
-    match found.and_then(|partition| partition.high_watermark().map_err(errors::unavailable)) {
+    match end_offset(broker, name, key.partition).await {
         Ok(end) => DescribeShareGroupOffsetsResponsePartition {
-            lag: end.0 - summary.start_offset - i64::from(summary.delivery_complete_count),
+            lag: end - summary.start_offset - i64::from(summary.delivery_complete_count),
             ..unknown
         },
         Err(error) => refused(partition_index, error),

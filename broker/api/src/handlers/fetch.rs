@@ -13,15 +13,17 @@
 use std::time::Duration;
 
 use bytes::BufMut;
-use ottla_env::File;
+use ottla_config::ReplicaSelector;
+use ottla_env::{File, Monotonic};
 use ottla_log::ReadData;
-use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, TopicId, TopicName};
+use ottla_metadata::Image;
+use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, TopicId, TopicName};
 use ottla_network::{Answer, Chunk, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::FetchRequest;
 use ottla_replica::{
-    DelayedFetch, FetchIsolation, FollowerState, Hosted, HostedTopic, Look, PartitionRead, ReadRequest,
-    Reader, TailWait, Woken, read,
+    DelayedFetch, FetchIsolation, FollowerState, Hosted, HostedTopic, Look, Partition, PartitionRead,
+    ReadRequest, Reader, TailWait, Woken, read,
 };
 
 use super::prelude::*;
@@ -56,6 +58,11 @@ enum Place {
         topic: FetchTopic,
         error: ErrorCode,
     },
+    /// Another replica is nearer to the consumer: nothing is read here.
+    Elsewhere {
+        topic: Arc<HostedTopic>,
+        read: Box<PartitionRead>,
+    },
 }
 
 impl Requested {
@@ -65,7 +72,7 @@ impl Requested {
 
     fn name(&self) -> &str {
         match &self.place {
-            Place::Served { topic } => topic.name.as_str(),
+            Place::Served { topic } | Place::Elsewhere { topic, .. } => topic.name.as_str(),
             Place::Refused { topic: FetchTopic::Name(name), .. } => name.as_str(),
             Place::Refused { topic: FetchTopic::Id(_), .. } => "",
         }
@@ -73,7 +80,7 @@ impl Requested {
 
     fn id(&self) -> TopicId {
         match &self.place {
-            Place::Served { topic } => topic.id,
+            Place::Served { topic } | Place::Elsewhere { topic, .. } => topic.id,
             Place::Refused { topic: FetchTopic::Id(id), .. } => *id,
             Place::Refused { topic: FetchTopic::Name(_), .. } => TopicId::ZERO,
         }
@@ -138,7 +145,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
 /// is `DelayedFetch`'s.
 fn is_enough(plan: &Plan, reads: &[PartitionRead]) -> bool {
     let bytes: usize = reads.iter().map(PartitionRead::counted_bytes).sum();
-    let is_empty = reads.is_empty() || plan.is_inconsistent;
+    let has_elsewhere = plan.requested.iter().any(|one| matches!(one.place, Place::Elsewhere { .. }));
+    let is_empty = reads.is_empty() || plan.is_inconsistent || has_elsewhere;
     is_empty
         || bytes >= plan.min_bytes
         || reads.iter().any(|read| !read.error.is_none() || read.diverging.is_some())
@@ -234,8 +242,59 @@ fn reader(broker: &Broker, request: &Request, body: &FetchRequest) -> Reader {
             let id = BrokerId(replica_id);
             Reader::Follower(broker.replicas.replica_reader(id, broker_epoch, request.received))
         }
-        _ if body.isolation_level == 1 => Reader::Consumer(FetchIsolation::ReadCommitted),
-        _ => Reader::Consumer(FetchIsolation::ReadUncommitted),
+        _ => {
+            let isolation = match body.isolation_level {
+                1 => FetchIsolation::ReadCommitted,
+                _ => FetchIsolation::ReadUncommitted,
+            };
+            // From this version on consumers can be sent to followers.
+            match request.version() {
+                11.. => Reader::RackConsumer(isolation),
+                _ => Reader::Consumer(isolation),
+            }
+        }
+    }
+}
+
+/// A consumer with a rack, where consumers are sent to the replicas of theirs (KIP-392).
+struct Near<'a> {
+    rack: &'a str,
+    image: Arc<Image>,
+    broker: &'a Broker,
+    now: Monotonic,
+}
+
+impl<'a> Near<'a> {
+    fn of(broker: &'a Broker, body: &'a FetchRequest, reader: Reader) -> Option<Near<'a>> {
+        let is_near = matches!(reader, Reader::RackConsumer(_))
+            && broker.config.replica_selector == Some(ReplicaSelector::RackAware)
+            && !body.rack_id.is_empty();
+        is_near.then(|| Near {
+            rack: &body.rack_id,
+            image: broker.image(),
+            broker,
+            now: broker.env.clock.monotonic(),
+        })
+    }
+
+    /// What is answered where another replica is nearer.
+    fn elsewhere(&self, partition: &Partition, params: &FetchParams) -> Option<PartitionRead> {
+        let led = partition.led(params.current_leader_epoch).ok()?;
+        let rack_of = |id: BrokerId| {
+            let broker = self.image.broker(id).filter(|broker| !broker.fenced)?;
+            broker.rack.as_ref().map(|rack| rack.as_str())
+        };
+        let offset = Offset(params.fetch_offset);
+        let own = self.broker.config.rack.as_deref();
+        let preferred = led.read_replica(self.rack, own, offset, self.now, rack_of)?;
+        let high_watermark = led.high_watermark();
+        Some(PartitionRead {
+            high_watermark: high_watermark.0,
+            last_stable_offset: led.last_stable_offset().0,
+            log_start_offset: led.log().log_start_offset().0,
+            preferred: Some(preferred),
+            ..PartitionRead::failed(ErrorCode::None)
+        })
     }
 }
 
@@ -251,6 +310,7 @@ fn plan(
     let is_follower = reader.is_follower();
     let (mut requested, mut reads) = (Vec::new(), Vec::new());
     let mut is_inconsistent = false;
+    let near = Near::of(broker, body, reader);
     let name_of = |id| hosted.by_id(id).map(|topic| topic.name.clone());
     context.for_each(name_of, |wanted| {
         let Wanted { slot, key, params, .. } = wanted;
@@ -263,6 +323,9 @@ fn plan(
                 .partition(key.partition)
                 .cloned()
                 .ok_or_else(|| hosted.not_hosted(topic.name.as_str(), key.partition))?;
+            if let Some(read) = near.as_ref().and_then(|near| near.elsewhere(&partition, params)) {
+                return Ok(Place::Elsewhere { topic, read: Box::new(read) });
+            }
             reads.push(ReadRequest {
                 partition,
                 fetch_offset: params.fetch_offset,
@@ -309,8 +372,11 @@ fn respond(
     let mut answers: Vec<(Requested, PartitionRead)> = plan
         .requested
         .into_iter()
-        .map(|requested| {
-            let read = match &requested.place {
+        .map(|mut requested| {
+            let read = match &mut requested.place {
+                Place::Elsewhere { read, .. } => {
+                    std::mem::replace(&mut **read, PartitionRead::failed(ErrorCode::None))
+                }
                 // Both are in the order of the request.
                 Place::Served { .. } => {
                     reads.next().unwrap_or_else(|| PartitionRead::failed(ErrorCode::UnknownServerError))
@@ -341,7 +407,9 @@ fn respond(
             let remembered = answers.iter().map(|(requested, read)| Remembered {
                 slot: requested.slot,
                 name: match &requested.place {
-                    Place::Served { topic } if uses_topic_ids => Some(topic.name.clone()),
+                    Place::Served { topic } | Place::Elsewhere { topic, .. } if uses_topic_ids => {
+                        Some(topic.name.clone())
+                    }
                     _ => None,
                 },
                 answered: answered(read),
@@ -379,7 +447,8 @@ fn answered(read: &PartitionRead) -> Answered {
         high_watermark: read.high_watermark,
         log_start_offset: read.log_start_offset,
         record_bytes: read.record_bytes(),
-        diverging: read.diverging.is_some(),
+        // Either must be told, with records or without.
+        diverging: read.diverging.is_some() || read.preferred.is_some(),
     }
 }
 
@@ -523,7 +592,7 @@ fn put_partition(
         }
     }
     if version >= 11 {
-        buffer.put_i32(-1); // preferred read replica
+        buffer.put_i32(read.preferred.map_or(-1, |id| id.0));
     }
     wire::put_bytes_len(buffer, read.record_bytes(), flexible);
     if let Some(slice) = &read.data {

@@ -11,6 +11,7 @@ mod alter_client_quotas;
 mod alter_configs;
 mod alter_partition;
 mod alter_partition_reassignments;
+mod alter_replica_log_dirs;
 mod alter_share_group_offsets;
 mod alter_user_scram_credentials;
 pub(crate) mod api_versions;
@@ -123,6 +124,7 @@ rows! {
     delete_acls
     describe_configs
     alter_configs
+    alter_replica_log_dirs
     describe_log_dirs
     sasl_authenticate
     create_partitions

@@ -73,6 +73,19 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let deadline = deadline();
     let broker = broker.clone();
     park(async move {
+        if let Some(elsewhere) = fetching.fetch.as_mut().map(ShareFetch::take_elsewhere)
+            && !elsewhere.is_empty()
+        {
+            let patience = broker.env.clock.sleep_until(request.received.after(max_wait));
+            tokio::select! {
+                biased;
+                () = broker.share_partitions.open(elsewhere) => {}
+                () = patience => {}
+            }
+            let access = Access::of(&broker, &request);
+            (fetching.fetch, fetching.refused) =
+                prepare(&broker, &access, &fetching.session, &body, &fetching.context);
+        }
         let fetched = fetch_records(&broker, fetching.fetch.take(), deadline).await;
         share::settle(&mut fetching.acknowledged).await;
         respond(&broker, &request, fetching, fetched)
@@ -164,6 +177,10 @@ fn prepare(
             }
         };
         match found {
+            Ok(partition) if !partition.is_led() => {
+                let error = ErrorCode::NotLeaderOrFollower;
+                refused.push(FetchedPartition::failed(*topic_id, *index, error, None));
+            }
             Ok(partition) => partitions.push(partition),
             Err(error) => refused.push(FetchedPartition::failed(*topic_id, *index, error, None)),
         }

@@ -65,6 +65,22 @@ impl Presence {
         self.trust(id);
     }
 
+    /// Requests are served: what this node does not hear was not said.
+    pub fn on_served(&self) {
+        let now = self.clock.monotonic();
+        self.detector.lock().on_served(now);
+    }
+
+    pub(super) fn is_unanswered(&self, id: BrokerId) -> bool {
+        let now = self.clock.monotonic();
+        self.detector.lock().is_unanswered(now, id)
+    }
+
+    pub(super) fn on_reached(&self, id: BrokerId) {
+        let now = self.clock.monotonic();
+        self.detector.lock().on_reached(now, id);
+    }
+
     pub fn on_refused(&self, id: BrokerId) {
         let now = self.clock.monotonic();
         self.detector.lock().on_refused(now, id);

@@ -26,6 +26,9 @@ use super::presence::Presence;
 /// is found at once.
 const SETUP_TIMEOUT: Duration = Duration::from_millis(300);
 
+/// Shorter than the kernel's first repetition, too.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(150);
+
 /// What a look found that somebody must act on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Found {
@@ -157,6 +160,33 @@ struct Pinging {
 
 impl Pinging {
     async fn run(self) {
+        tokio::join!(self.ping(), self.probe());
+    }
+
+    /// A node that has no time to answer is not away: its machine takes connections, or refuses them.
+    async fn probe(&self) {
+        let (host, port) = (&self.address.0, self.address.1);
+        loop {
+            let begun = self.env.clock.monotonic();
+            if self.presence.is_unanswered(self.id) {
+                let timeout = self.env.clock.sleep_until(begun.after(PROBE_TIMEOUT));
+                tokio::select! {
+                    biased;
+                    dialled = self.env.net.dial(host, port, DialOptions::default()) => match dialled {
+                        Ok(_stream) => self.presence.on_reached(self.id),
+                        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                            self.presence.on_reached(self.id);
+                        }
+                        Err(_no_answer) => {}
+                    },
+                    () = timeout => {}
+                }
+            }
+            self.env.clock.sleep_until(begun.after(PING_INTERVAL)).await;
+        }
+    }
+
+    async fn ping(&self) {
         loop {
             let begun = self.env.clock.monotonic();
             let timeout = self.env.clock.sleep_until(begun.after(SETUP_TIMEOUT));

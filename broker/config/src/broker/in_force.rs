@@ -11,7 +11,7 @@ use crate::row::DynamicMode::*;
 use crate::row::Importance::*;
 use crate::row::Validation::*;
 use crate::row::{at_least, between, list, row};
-use crate::settings::{Durability, FailureDetection};
+use crate::settings::{Durability, FailureDetection, ReplicaSelector};
 use crate::validators;
 
 keys! {
@@ -25,6 +25,8 @@ keys! {
         .doc("Number of this node in its cluster.");
     pub rack: Option<Text> = row("broker.rack", String, None, Any, ReadOnly, Medium)
         .doc("Rack of this broker, told to clients and used to spread replicas.");
+    pub replica_selector: Option<ReplicaSelector> = row("replica.selector.class", String, None, OneOf(&["org.apache.kafka.common.replica.LeaderSelector", "org.apache.kafka.common.replica.RackAwareReplicaSelector"]), ReadOnly, Medium)
+        .doc("Which replica a consumer reads from, by the name of Kafka's class: the leader, or one in the consumer's rack (client.rack, broker.rack).");
     pub(crate) log_dir: Vec<Text> = row("log.dir", List, Some("/tmp/kafka-logs"), list(&[], false), ReadOnly, High)
         .doc("Directory of the data when log.dirs is not set.");
     pub(crate) log_dirs_given: Option<Vec<Text>> = row("log.dirs", List, None, list(&[], false), ReadOnly, High)
@@ -254,4 +256,6 @@ keys! {
         .doc("How full the table of duplicate keys may get.");
     pub log_cleaner_io_bytes_per_second_max: f64 = row("log.cleaner.io.max.bytes.per.second", Double, Some("1.7976931348623157E308"), Any, ClusterWide, Medium)
         .doc("Most bytes a second the cleaner reads and writes.");
+    pub alter_log_dirs_bytes_per_second_max: i64 = row("replica.alter.log.dirs.io.max.bytes.per.second", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
+        .doc("Most bytes a second that moves between log directories copy.");
 }

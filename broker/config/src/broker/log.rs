@@ -140,6 +140,4 @@ pub(crate) static LOG: &[ConfigRow] = &[
         .doc("Prefix of configs handed to the storage plugin of the tier."),
     row("remote.log.storage.system.enable", Boolean, Some("false"), Any, ReadOnly, Medium)
         .doc("Whether tiered storage is switched on."),
-    row("replica.alter.log.dirs.io.max.bytes.per.second", Long, Some("9223372036854775807"), at_least(0), ClusterWide, Medium).dynamic_only()
-        .doc("Bytes a second that moves between log directories may use."),
 ];

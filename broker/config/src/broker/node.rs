@@ -114,8 +114,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("Bytes of queued requests after which no more are read; -1 is no limit."),
     row("queued.max.requests", Int, Some("500"), at_least(1), ReadOnly, High)
         .doc("Queued requests after which no more are read."),
-    row("replica.selector.class", String, None, Any, ReadOnly, Medium)
-        .doc("Java class that picks the replica a consumer reads from."),
     row("replica.socket.receive.buffer.bytes", Int, Some("65536"), Any, ReadOnly, High)
         .doc("Receive buffer of a follower's socket."),
     row("replica.socket.timeout.ms", Int, Some("30000"), Any, ReadOnly, High)

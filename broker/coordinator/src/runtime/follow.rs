@@ -38,6 +38,7 @@ impl ImageListener for CoordinatorListener {
         self.groups.runtime.follow(self.node_id, delta, image);
         self.transactions.runtime.follow(self.node_id, delta, image);
         self.share_state.runtime.follow(self.node_id, delta, image);
+        self.share_partitions.on_leaders_changed(delta, image);
         if topics_changed {
             self.groups.on_topics_changed();
         }

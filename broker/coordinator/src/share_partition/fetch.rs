@@ -36,6 +36,8 @@ pub struct ShareFetch {
     known_count: usize,
     /// What cannot be served; part of every answer.
     failed: Vec<FetchedPartition>,
+    /// What is stored at other nodes and not read yet.
+    elsewhere: Vec<(SharePartitionKey, Arc<Partition>)>,
 }
 
 /// What one partition answers.
@@ -84,6 +86,11 @@ impl ShareFetch {
         self.cells.is_empty()
     }
 
+    /// Share partitions that must be read from other nodes first.
+    pub fn take_elsewhere(&mut self) -> Vec<(SharePartitionKey, Arc<Partition>)> {
+        std::mem::take(&mut self.elsewhere)
+    }
+
     pub fn failures(&self) -> Vec<FetchedPartition> {
         self.failed.clone()
     }
@@ -93,7 +100,7 @@ impl SharePartitionManager {
     /// Finds the share partitions of a fetch, in the order in which they are served.
     pub fn prepare(&self, fetch: ShareFetchRequest<'_>) -> ShareFetch {
         let (mut cells, mut fresh) = (Vec::with_capacity(fetch.partitions.len()), Vec::new());
-        let mut failed = Vec::new();
+        let (mut failed, mut elsewhere) = (Vec::new(), Vec::new());
         for partition in fetch.partitions {
             let key = SharePartitionKey {
                 group: fetch.group.clone(),
@@ -102,8 +109,9 @@ impl SharePartitionManager {
             };
             let is_known = self.cell(&key).is_some();
             match self.cell_for(&key, partition) {
-                Ok(cell) if is_known => cells.push(cell),
-                Ok(cell) => fresh.push(cell),
+                Ok(Some(cell)) if is_known => cells.push(cell),
+                Ok(Some(cell)) => fresh.push(cell),
+                Ok(None) => elsewhere.push((key, Arc::clone(partition))),
                 Err(error) => failed.push(FetchedPartition::failed(
                     key.topic_id,
                     key.partition,
@@ -125,6 +133,7 @@ impl SharePartitionManager {
             cells,
             known_count,
             failed,
+            elsewhere,
         }
     }
 

@@ -4,16 +4,17 @@
 //! partitions, one share partition, the persister's shard.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use ottla_env::tasks::TaskHandle;
-use ottla_env::{Clock, Tasks};
-use ottla_model::{ErrorCode, GroupId, MemberId, TopicId};
+use ottla_env::{BoxFuture, Clock, Tasks};
+use ottla_metadata::{Delta, Image};
+use ottla_model::{ErrorCode, GroupId, MemberId, PartitionIndex, TopicId};
 use ottla_replica::wake::WaitList;
 use ottla_replica::{Partition, error_codes};
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::acknowledge::{AcknowledgeError, Acknowledgement};
 use super::in_flight::RecordState;
@@ -21,7 +22,8 @@ use super::partition::{Change, Limits, SharePartition};
 use super::session::{SessionKey, SessionPartition, ShareFetchContext, ShareSessions};
 use crate::runtime::Durable;
 use crate::settings::{AutoOffsetReset, ShareGroupConfigs};
-use crate::share::{ShareCoordinator, SharePartitionKey, StateError};
+use crate::share::{SharePartitionKey, SharePartitionState, ShareStateChannel, StateError, StateWrite};
+use crate::transaction::markers::all;
 
 pub(super) const NEVER: u64 = u64::MAX;
 
@@ -34,6 +36,11 @@ pub struct Cell {
     /// `None` once it was fenced: a later one goes on from what was stored.
     core: Mutex<Option<SharePartition>>,
     next_deadline_us: AtomicU64,
+    /// The leader epoch under which it was restored.
+    leader_epoch: i32,
+    /// Changes that are on their way to a coordinator elsewhere, and the last of them: the next waits for it.
+    on_their_way: AtomicUsize,
+    last_sent: Mutex<Option<oneshot::Receiver<bool>>>,
 }
 
 impl Cell {
@@ -59,11 +66,13 @@ impl Cell {
 }
 
 pub struct SharePartitionManager {
-    pub(super) persister: Arc<ShareCoordinator>,
+    pub(super) persister: Arc<ShareStateChannel>,
     pub(super) configs: Arc<dyn ShareGroupConfigs>,
     pub(super) clock: Arc<dyn Clock>,
     sessions: Mutex<ShareSessions>,
     cells: RwLock<HashMap<SharePartitionKey, Arc<Cell>>>,
+    /// Counts share partitions that were fenced: what was read of one before is not gone on from.
+    fences: AtomicU64,
     /// Wakes the timer task when a lock ends before the one it sleeps for.
     pub(super) wake: Notify,
     pub(super) armed_us: AtomicU64,
@@ -74,7 +83,7 @@ pub struct SharePartitionManager {
 
 impl SharePartitionManager {
     pub fn new(
-        persister: Arc<ShareCoordinator>,
+        persister: Arc<ShareStateChannel>,
         configs: Arc<dyn ShareGroupConfigs>,
         clock: Arc<dyn Clock>,
         tasks: Arc<dyn Tasks>,
@@ -86,6 +95,7 @@ impl SharePartitionManager {
             clock,
             sessions: Mutex::new(ShareSessions::new(sessions_max)),
             cells: RwLock::new(HashMap::new()),
+            fences: AtomicU64::new(0),
             wake: Notify::new(),
             armed_us: AtomicU64::new(NEVER),
             tasks,
@@ -198,27 +208,87 @@ impl SharePartitionManager {
         self.cells.read().values().cloned().collect()
     }
 
-    /// The share partition, restored from what was stored if it is not there yet.
+    /// The share partition, restored from what was stored if it is not there yet. `None`: it is stored at another node
+    /// (`open`).
     pub(super) fn cell_for(
         &self,
         key: &SharePartitionKey,
         partition: &Arc<Partition>,
-    ) -> Result<Arc<Cell>, AcknowledgeError> {
-        if let Some(cell) = self.cell(key) {
-            return Ok(cell);
+    ) -> Result<Option<Arc<Cell>>, AcknowledgeError> {
+        let leader_epoch = partition.leader_epoch().0;
+        let is_known = |cell: &Arc<Cell>| cell.leader_epoch == leader_epoch;
+        if let Some(cell) = self.cell(key).filter(is_known) {
+            return Ok(Some(cell));
         }
         let mut cells = self.cells.write();
-        if let Some(cell) = cells.get(key) {
-            return Ok(Arc::clone(cell));
+        if let Some(cell) = cells.get(key).filter(|cell| is_known(cell)) {
+            return Ok(Some(Arc::clone(cell)));
         }
-        let leader_epoch = partition.leader_epoch().0;
         // What was read rests on records that are durable, or that answer for themselves later.
-        let (stored, _durable) = self.persister.read(key, leader_epoch).map_err(persister_error)?;
+        match self.persister.local.read(key, leader_epoch) {
+            Ok((stored, _durable)) => {
+                self.restore(&mut cells, key, partition, leader_epoch, &stored).map(Some)
+            }
+            Err(error) if self.persister.is_elsewhere(&error) => Ok(None),
+            Err(error) => Err(persister_error(error)),
+        }
+    }
+
+    /// Restores share partitions that are stored at other nodes, whether or not it is waited for. Which of them could
+    /// not be is seen when they are looked for again.
+    pub fn open(&self, wanted: Vec<(SharePartitionKey, Arc<Partition>)>) -> BoxFuture<'static, ()> {
+        let (tell, told) = oneshot::channel::<()>();
+        if let Some(me) = self.me.upgrade() {
+            let opened = wanted.into_iter().map(|(key, partition)| -> BoxFuture<'static, ()> {
+                Box::pin(me.clone().open_one(key, partition))
+            });
+            let opened = all(opened.collect());
+            let work = async move {
+                opened.await;
+                drop(tell);
+            };
+            self.tasks.spawn("share-open", Box::pin(work)).detach();
+        }
+        Box::pin(async move {
+            // The sender is only ever dropped.
+            let _done = told.await;
+        })
+    }
+
+    async fn open_one(self: Arc<Self>, key: SharePartitionKey, partition: Arc<Partition>) {
+        let leader_epoch = partition.leader_epoch().0;
+        let fences = self.fences.load(Ordering::SeqCst);
+        let stored = match self.persister.read(&key, leader_epoch).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                tracing::debug!(share_partition = %key, code = %error.code, "a share partition can't be read yet");
+                return;
+            }
+        };
+        let mut cells = self.cells.write();
+        let is_there = cells.get(&key).is_some_and(|cell| cell.leader_epoch >= leader_epoch);
+        // Of what was fenced meanwhile more may be stored by now.
+        if is_there || fences != self.fences.load(Ordering::SeqCst) {
+            return;
+        }
+        if let Err(error) = self.restore(&mut cells, &key, &partition, leader_epoch, &stored) {
+            tracing::debug!(share_partition = %key, code = %error.code, "a share partition can't begin yet");
+        }
+    }
+
+    fn restore(
+        &self,
+        cells: &mut HashMap<SharePartitionKey, Arc<Cell>>,
+        key: &SharePartitionKey,
+        partition: &Arc<Partition>,
+        leader_epoch: i32,
+        stored: &SharePartitionState,
+    ) -> Result<Arc<Cell>, AcknowledgeError> {
         let start_offset = match stored.start_offset {
             -1 => self.reset_offset(key, partition)?,
             offset => offset,
         };
-        let core = SharePartition::restore(&stored, start_offset, leader_epoch).map_err(|_| {
+        let core = SharePartition::restore(stored, start_offset, leader_epoch).map_err(|_| {
             tracing::error!(share_partition = %key, "the stored state of a share partition makes no sense");
             AcknowledgeError {
                 code: ErrorCode::UnknownServerError,
@@ -231,9 +301,13 @@ impl SharePartitionManager {
             waiters: Arc::new(WaitList::default()),
             core: Mutex::new(Some(core)),
             next_deadline_us: AtomicU64::new(NEVER),
+            leader_epoch,
+            on_their_way: AtomicUsize::new(0),
+            last_sent: Mutex::new(None),
         });
-        cells.insert(key.clone(), Arc::clone(&cell));
-        drop(cells);
+        if let Some(before) = cells.insert(key.clone(), Arc::clone(&cell)) {
+            before.fence();
+        }
         self.start_timers();
         Ok(cell)
     }
@@ -288,14 +362,14 @@ impl SharePartitionManager {
     /// Lets the persister take a change, and keeps or undoes it. Wakes who waits for what came free.
     pub(super) fn persist(
         &self,
-        cell: &Cell,
+        cell: &Arc<Cell>,
         core: &mut SharePartition,
         change: Change,
     ) -> Result<Durable, AcknowledgeError> {
         if change.batches.is_empty() {
             return Ok(None);
         }
-        match self.persister.write(&cell.key, &core.write_of(change.batches.clone())) {
+        match self.store(cell, core.write_of(change.batches.clone())) {
             Ok(durable) => {
                 if core.commit(change) {
                     cell.waiters.wake_all();
@@ -307,6 +381,88 @@ impl SharePartitionManager {
                 Err(persister_error(error))
             }
         }
+    }
+
+    /// Lets the coordinator take a change, wherever it is. What it refuses later fences the share partition: the next
+    /// fetch reads what is stored.
+    pub(super) fn store(&self, cell: &Arc<Cell>, write: StateWrite) -> Result<Durable, StateError> {
+        if !self.persister.has_others() {
+            return self.persister.local.write(&cell.key, &write);
+        }
+        // In their order: what was decided later may not arrive before.
+        if cell.on_their_way.load(Ordering::SeqCst) == 0 {
+            match self.persister.local.write(&cell.key, &write) {
+                Ok(None) => return Ok(None),
+                Ok(Some(durable)) => {
+                    let durable = Box::pin(async move { durable.await.map_err(StateError::from) });
+                    return Ok(Some(self.see_through(cell, durable)));
+                }
+                Err(error) if self.persister.is_elsewhere(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        cell.on_their_way.fetch_add(1, Ordering::SeqCst);
+        let (sent, next) = oneshot::channel();
+        let before = cell.last_sent.lock().replace(next);
+        let (persister, of_write) = (Arc::clone(&self.persister), Arc::clone(cell));
+        let work = async move {
+            let is_in_order = match before {
+                Some(before) => before.await.unwrap_or(false),
+                None => true,
+            };
+            let outcome = match is_in_order {
+                true => persister.write(&of_write.key, write).await,
+                false => Err(ErrorCode::NotCoordinator.into()),
+            };
+            let _nobody_waits = sent.send(outcome.is_ok());
+            of_write.on_their_way.fetch_sub(1, Ordering::SeqCst);
+            outcome
+        };
+        Ok(Some(self.see_through(cell, Box::pin(work))))
+    }
+
+    /// Goes on with a change though nobody may wait for it any more.
+    fn see_through(
+        &self,
+        cell: &Arc<Cell>,
+        work: BoxFuture<'static, Result<(), StateError>>,
+    ) -> BoxFuture<'static, Result<(), ErrorCode>> {
+        let (tell, told) = oneshot::channel();
+        let (me, cell) = (self.me.clone(), Arc::clone(cell));
+        let task = async move {
+            let outcome = work.await.map_err(|error| error.code);
+            if let (Err(code), Some(manager)) = (outcome, me.upgrade()) {
+                tracing::info!(share_partition = %cell.key, %code, "a share partition is fenced: a change was not stored");
+                manager.fence_cell(&cell);
+            }
+            let _nobody_waits = tell.send(outcome);
+        };
+        self.tasks.spawn("share-state", Box::pin(task)).detach();
+        Box::pin(async move { told.await.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable)) })
+    }
+
+    fn fence_cell(&self, lost: &Arc<Cell>) {
+        self.fences.fetch_add(1, Ordering::SeqCst);
+        let mut cells = self.cells.write();
+        if cells.get(&lost.key).is_some_and(|cell| Arc::ptr_eq(cell, lost)) {
+            cells.remove(&lost.key);
+        }
+        drop(cells);
+        lost.fence();
+    }
+
+    /// Leaders changed: what was restored under another leader epoch is another leader's now.
+    pub fn on_leaders_changed(&self, delta: &Delta, image: &Image) {
+        if delta.partitions_changed.is_empty() || self.cells.read().is_empty() {
+            return;
+        }
+        let epochs: HashMap<SharePartitionKey, i32> =
+            self.cells.read().iter().map(|(key, cell)| (key.clone(), cell.leader_epoch)).collect();
+        self.fence_where(|key| {
+            let place = (key.topic_id, PartitionIndex(key.partition));
+            let epoch = || Some(image.topic_by_id(place.0)?.partition(place.1)?.leader_epoch.0);
+            delta.partitions_changed.contains(&place) && epoch() != epochs.get(key).copied()
+        });
     }
 
     /// A share partition that is not ours any more is forgotten; the next fetch reads what is stored.
@@ -322,6 +478,7 @@ impl SharePartitionManager {
     }
 
     fn fence_where(&self, is_lost: impl Fn(&SharePartitionKey) -> bool) {
+        self.fences.fetch_add(1, Ordering::SeqCst);
         let lost: Vec<Arc<Cell>> = {
             let mut cells = self.cells.write();
             let keys: Vec<_> = cells.keys().filter(|key| is_lost(key)).cloned().collect();

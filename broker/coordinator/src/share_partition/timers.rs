@@ -62,7 +62,7 @@ impl SharePartitionManager {
             if change.batches.is_empty() {
                 return None;
             }
-            let written = self.persister.write(&cell.key, &core.write_of(change.batches.clone()));
+            let written = self.store(cell, core.write_of(change.batches.clone()));
             // The lock is over, whatever the persister says: the records may be delivered again.
             core.commit(change);
             cell.waiters.wake_all();

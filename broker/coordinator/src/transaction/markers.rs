@@ -209,7 +209,7 @@ fn judge(partition: &TopicPartition, outcome: Result<(), ErrorCode>, failed: &mu
 }
 
 /// Waits for all at once, so that what they wait for runs side by side; the outcomes are in their order.
-pub(super) async fn all<T>(futures: Vec<BoxFuture<'static, T>>) -> Vec<T> {
+pub(crate) async fn all<T>(futures: Vec<BoxFuture<'static, T>>) -> Vec<T> {
     let mut outcomes: Vec<Option<T>> = futures.iter().map(|_| None).collect();
     let mut waiting: Vec<(usize, BoxFuture<'static, T>)> = futures.into_iter().enumerate().collect();
     std::future::poll_fn(|context| {

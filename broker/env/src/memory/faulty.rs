@@ -44,6 +44,8 @@ struct World {
     changes_left: Option<u64>,
     /// Renames of files since their folder was synced, in order.
     renames: Vec<(PathBuf, PathBuf, Node)>,
+    /// The same of folders.
+    folder_renames: Vec<(PathBuf, PathBuf)>,
     /// Counts power losses: files opened before one are dead.
     life: u64,
 }
@@ -81,6 +83,15 @@ impl Drop for Lock {
     }
 }
 
+fn rename_folder(names: &mut BTreeMap<PathBuf, Node>, from: &Path, to: &Path) {
+    let moved: Vec<PathBuf> = names.keys().filter(|path| path.starts_with(from)).cloned().collect();
+    for path in moved {
+        if let (Some(node), Ok(rest)) = (names.remove(&path), path.strip_prefix(from)) {
+            names.insert(if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) }, node);
+        }
+    }
+}
+
 impl FaultyDisk {
     pub fn new(seed: u64) -> FaultyDisk {
         FaultyDisk {
@@ -91,6 +102,7 @@ impl FaultyDisk {
                 faults: Faults::default(),
                 changes_left: None,
                 renames: Vec::new(),
+                folder_renames: Vec::new(),
                 life: 0,
             })),
             rng: Arc::new(SeededRng::new(seed)),
@@ -122,16 +134,27 @@ impl FaultyDisk {
         let mut world = self.world.lock();
         let mut after = world.durable_names.clone();
         let renames = std::mem::take(&mut world.renames);
+        // A folder has its old name or its new one, and what it holds with it.
+        let mut undone: Vec<(PathBuf, PathBuf)> = Vec::new();
+        for (from, to) in std::mem::take(&mut world.folder_renames) {
+            if undone.is_empty() && self.rng.chance(500) {
+                rename_folder(&mut after, &from, &to);
+            } else {
+                undone.push((from, to));
+            }
+        }
+        let is_undone =
+            |path: &Path| undone.iter().any(|(from, to)| path.starts_with(from) || path.starts_with(to));
         let is_renamed = |path: &PathBuf| renames.iter().any(|(from, to, _)| from == path || to == path);
         for (path, node) in &world.names {
             // A name that was never synced may have reached the disk all the same.
-            if !after.contains_key(path) && !is_renamed(path) && self.rng.chance(500) {
+            if !after.contains_key(path) && !is_renamed(path) && !is_undone(path) && self.rng.chance(500) {
                 after.insert(path.clone(), node.clone());
             }
         }
         let removed: Vec<PathBuf> = after
             .keys()
-            .filter(|path| !world.names.contains_key(*path) && !is_renamed(path))
+            .filter(|path| !world.names.contains_key(*path) && !is_renamed(path) && !is_undone(path))
             .cloned()
             .collect();
         for path in removed {
@@ -296,16 +319,11 @@ impl Disk for FaultyDisk {
         let mut world = self.world.lock();
         match world.names.get(from).cloned() {
             None => return Err(FaultyDisk::not_found(from)),
-            Some(Node::Folder) => {}
+            // A folder takes along what it holds.
+            Some(Node::Folder) => world.folder_renames.push((from.to_owned(), to.to_owned())),
             Some(node) => world.renames.push((from.to_owned(), to.to_owned(), node)),
         }
-        let moved: Vec<PathBuf> = world.names.keys().filter(|path| path.starts_with(from)).cloned().collect();
-        for path in moved {
-            if let (Some(node), Ok(rest)) = (world.names.remove(&path), path.strip_prefix(from)) {
-                let target = if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) };
-                world.names.insert(target, node);
-            }
-        }
+        rename_folder(&mut world.names, from, to);
         Ok(())
     }
 
@@ -330,6 +348,14 @@ impl Disk for FaultyDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.change()?;
         let mut world = self.world.lock();
+        let is_here =
+            |(from, to): &(PathBuf, PathBuf)| from.parent() == Some(path) || to.parent() == Some(path);
+        let (renamed, pending): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut world.folder_renames).into_iter().partition(is_here);
+        world.folder_renames = pending;
+        for (from, to) in &renamed {
+            rename_folder(&mut world.durable_names, from, to);
+        }
         let is_child = |child: &PathBuf| child.parent() == Some(path) || child == path;
         let now: Vec<(PathBuf, Node)> = world
             .names

@@ -39,7 +39,7 @@ pub use figures::CleanerFigures;
 use figures::{Dirtiest, Figures};
 pub use round::CleanedStats;
 use round::RoundEnd;
-use throttle::Throttle;
+pub(crate) use throttle::Throttle;
 
 use crate::config::CleanerSettings;
 use crate::unified_log::{Shared, UnifiedLog};
@@ -278,7 +278,7 @@ impl UnifiedLog {
     /// What there is to clean. A log that can't be read, or is no longer compacted, has nothing.
     fn look(self: &Arc<Self>, now_ms: i64) -> Option<Choice> {
         let config = self.config.load_full();
-        if self.is_deleted() || !config.cleanup_policy.compact || self.dir.check().is_err() {
+        if self.is_deleted() || !config.cleanup_policy.compact || self.place().dir.check().is_err() {
             return None;
         }
         self.ensure_loaded().ok()?;
@@ -309,7 +309,7 @@ impl UnifiedLog {
             &LogFacts {
                 config: &config,
                 segments: &facts,
-                cleaned_to: self.dir.cleaned_to(&self.partition),
+                cleaned_to: self.place().dir.cleaned_to(&self.partition),
                 log_start: self.log_start_offset(),
                 log_end,
                 last_stable: self.last_stable_offset(self.deletable_below()),

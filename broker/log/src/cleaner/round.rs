@@ -111,7 +111,7 @@ pub(super) fn clean(log: &Arc<UnifiedLog>, choice: &Choice, now_ms: i64, is_thro
         // A segment that retention removed.
         Stop::Io(error) if error.kind() == io::ErrorKind::NotFound => RoundEnd::Interrupted,
         Stop::Io(error) | Stop::Halfway(error) => {
-            log.dir.fail(&format!("cleaning {}", log.folder.display()), &error);
+            log.place().dir.fail(&format!("cleaning {}", log.place().folder.display()), &error);
             RoundEnd::Offline
         }
         Stop::Write(WriteFailure::NoSpace(text)) => RoundEnd::NoSpace(text),
@@ -167,10 +167,10 @@ impl Round<'_> {
             return Err(Stop::Interrupted);
         }
         self.log.checkpoint().map_err(WriteFailure::Storage)?;
-        if self.log.dir.recovery_point(&self.log.partition) < end {
+        if self.log.place().dir.recovery_point(&self.log.partition) < end {
             return Err(Stop::Interrupted);
         }
-        Ok(self.log.dir.write_recovery_points()?)
+        Ok(self.log.place().dir.write_recovery_points()?)
     }
 
     fn aborted(&self, from: Offset, to: Offset) -> Result<Vec<crate::txn_index::AbortedTxn>, Stop> {
@@ -202,7 +202,7 @@ impl Round<'_> {
 
     fn check_going_on(&self, bytes: u64) -> Result<(), Stop> {
         let cleaner = &self.log.shared.cleaner;
-        if cleaner.is_closed() || self.log.is_deleted() || self.log.dir.check().is_err() {
+        if cleaner.is_closed() || self.log.is_deleted() || self.log.place().dir.check().is_err() {
             return Err(Stop::Interrupted);
         }
         if !self.is_throttled {

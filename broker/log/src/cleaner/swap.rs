@@ -35,8 +35,6 @@ use crate::unified_log::UnifiedLog;
 pub const CLEANED_SUFFIX: &str = ".cleaned";
 pub const SWAP_SUFFIX: &str = ".swap";
 
-const INDEX_SUFFIXES: [&str; 3] = [names::INDEX_SUFFIX, names::TIME_INDEX_SUFFIX, names::TXN_INDEX_SUFFIX];
-
 /// Why a cleaned segment is not in its place.
 pub enum SwapFailure {
     /// The log is not what it was when the round began.
@@ -95,13 +93,16 @@ impl CleanedFiles {
         }
         let disk = &log.shared.env.disk;
         let open = |suffix| {
-            disk.open(&file(&log.folder, first.base_offset(), suffix, CLEANED_SUFFIX), OpenMode::Truncate)
+            disk.open(
+                &file(&log.place().folder, first.base_offset(), suffix, CLEANED_SUFFIX),
+                OpenMode::Truncate,
+            )
         };
         let log_file = open(names::LOG_SUFFIX)?;
         let others = [open(names::INDEX_SUFFIX)?, open(names::TIME_INDEX_SUFFIX)?];
         let created_ms = group.iter().map(|segment| segment.created_ms).max().unwrap_or_default();
         let segment = Segment::cleaned(
-            &log.folder,
+            &log.place().folder,
             first.base_offset(),
             created_ms,
             [log_file.clone(), others[0].clone(), others[1].clone()],
@@ -116,7 +117,8 @@ impl CleanedFiles {
 
     /// Whether the transaction index would be what the replaced segment has.
     pub fn has_same_index(&self, log: &UnifiedLog, retained: &[AbortedTxn]) -> io::Result<bool> {
-        let path = names::segment_file(&log.folder, self.segment.base_offset(), names::TXN_INDEX_SUFFIX);
+        let path =
+            names::segment_file(&log.place().folder, self.segment.base_offset(), names::TXN_INDEX_SUFFIX);
         Ok(txn_index::read(&*log.shared.env.disk, &path)? == retained)
     }
 
@@ -128,7 +130,8 @@ impl CleanedFiles {
             return Ok(());
         }
         let disk = &*log.shared.env.disk;
-        let path = file(&log.folder, self.segment.base_offset(), names::TXN_INDEX_SUFFIX, CLEANED_SUFFIX);
+        let path =
+            file(&log.place().folder, self.segment.base_offset(), names::TXN_INDEX_SUFFIX, CLEANED_SUFFIX);
         txn_index::rewrite(disk, &path, retained)?;
         if !retained.is_empty() {
             disk.open(&path, OpenMode::ReadWrite)?.sync_data()?;
@@ -137,7 +140,7 @@ impl CleanedFiles {
         for other in &self.others {
             other.sync_data()?;
         }
-        disk.sync_dir(&log.folder)?;
+        disk.sync_dir(&log.place().folder)?;
         self.is_finished.store(true, Ordering::Release);
         Ok(())
     }
@@ -148,8 +151,8 @@ impl CleanedFiles {
         if log.is_deleted() {
             return;
         }
-        for suffix in [names::LOG_SUFFIX].iter().chain(&INDEX_SUFFIXES) {
-            let path = file(&log.folder, self.segment.base_offset(), suffix, CLEANED_SUFFIX);
+        for suffix in names::SEGMENT_SUFFIXES {
+            let path = file(&log.place().folder, self.segment.base_offset(), suffix, CLEANED_SUFFIX);
             if let Err(error) = remove_if_there(&*log.shared.env.disk, &path) {
                 tracing::debug!(path = %path.display(), %error, "left for the next start");
             }
@@ -182,7 +185,7 @@ impl CleanedFiles {
         };
         assert_eq!(base, first.base_offset(), "a cleaned segment starts where its group does");
         assert!(self.is_finished.load(Ordering::Acquire), "step 2 comes after step 1: all bytes are synced");
-        let recovery_point = log.dir.recovery_point(&log.partition);
+        let recovery_point = log.place().dir.recovery_point(&log.partition);
         assert!(
             last.base_offset() < recovery_point,
             "segment {} is replaced, but the recovery point is {recovery_point}",
@@ -194,30 +197,30 @@ impl CleanedFiles {
         let disk = &*log.shared.env.disk;
         let base = self.segment.base_offset();
         self.check_steps_before(log, group);
-        for suffix in [names::LOG_SUFFIX].iter().chain(&INDEX_SUFFIXES) {
+        for suffix in names::SEGMENT_SUFFIXES {
             rename_if_there(
                 disk,
-                &file(&log.folder, base, suffix, CLEANED_SUFFIX),
-                &file(&log.folder, base, suffix, SWAP_SUFFIX),
+                &file(&log.place().folder, base, suffix, CLEANED_SUFFIX),
+                &file(&log.place().folder, base, suffix, SWAP_SUFFIX),
             )?;
         }
-        disk.sync_dir(&log.folder)?;
-        place(disk, &log.folder, base, names::TXN_INDEX_SUFFIX)?;
+        disk.sync_dir(&log.place().folder)?;
+        place(disk, &log.place().folder, base, names::TXN_INDEX_SUFFIX)?;
         log.replace_segments(group, &self.segment);
         for segment in group {
             segment.retire_files();
         }
         let others = &group[1..];
         for segment in others {
-            remove_files(disk, &log.folder, segment.base_offset())?;
+            remove_files(disk, &log.place().folder, segment.base_offset())?;
         }
         if !others.is_empty() {
-            disk.sync_dir(&log.folder)?;
+            disk.sync_dir(&log.place().folder)?;
         }
         for suffix in [names::INDEX_SUFFIX, names::TIME_INDEX_SUFFIX, names::LOG_SUFFIX] {
-            place(disk, &log.folder, base, suffix)?;
+            place(disk, &log.place().folder, base, suffix)?;
         }
-        disk.sync_dir(&log.folder)?;
+        disk.sync_dir(&log.place().folder)?;
         self.segment.settle_files(&log.shared.files);
         Ok(())
     }
@@ -234,7 +237,7 @@ fn place(disk: &dyn Disk, folder: &Path, base: Offset, suffix: &str) -> io::Resu
 
 /// The producer snapshot of that offset stays: it is true whatever segments there are.
 fn remove_files(disk: &dyn Disk, folder: &Path, base: Offset) -> io::Result<()> {
-    for suffix in [names::LOG_SUFFIX].iter().chain(&INDEX_SUFFIXES) {
+    for suffix in names::SEGMENT_SUFFIXES {
         remove_if_there(disk, &names::segment_file(folder, base, suffix))?;
     }
     Ok(())
@@ -265,7 +268,7 @@ impl UnifiedLog {
         if self.writer.lock().generation() != generation || self.is_deleted() {
             return Ok(());
         }
-        self.dir.write_cleaned(&self.partition, to)
+        self.place().dir.write_cleaned(&self.partition, to)
     }
 }
 
@@ -281,7 +284,7 @@ pub(crate) fn finish_interrupted(disk: &dyn Disk, folder: &Path, names_found: &[
         let swapped = file(folder, base, names::LOG_SUFFIX, SWAP_SUFFIX);
         let next = next_offset(disk, &swapped, base)?;
         // Companions that were not renamed yet.
-        for suffix in INDEX_SUFFIXES {
+        for suffix in names::INDEX_SUFFIXES {
             rename_if_there(
                 disk,
                 &file(folder, base, suffix, CLEANED_SUFFIX),

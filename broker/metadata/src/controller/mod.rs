@@ -15,6 +15,7 @@ pub mod configs;
 pub mod create_topics;
 pub mod delegation_tokens;
 pub mod delete_topics;
+pub mod election_log;
 pub mod elections;
 pub mod features;
 pub(crate) mod fencing;

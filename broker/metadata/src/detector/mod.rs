@@ -4,7 +4,8 @@
 //! Every node pings the others (`targets`), and says in each ping for how long it has not heard whom.
 //!
 //! Invariants:
-//! - D1. A node whose own clock came late judges nobody for a while: it is the sick one (KAFKA-15019).
+//! - D1. A node whose own clock came late, or that has no time for what others send it, judges nobody for a while: it is
+//!   the sick one (KAFKA-15019).
 //! - D2. Silent is who is not heard by this node and by none of those that this node hears.
 //! - D3. A node takes itself for cut off only where those that it does not hear could elect a controller without it:
 //!   that the controllers are away stops nobody.
@@ -37,6 +38,10 @@ const _: () = assert!(SILENCE_MIN.as_millis() == SILENCE.as_millis() + CONFIRMAT
 const SUSPICION: Duration = Duration::from_millis(250);
 /// For how long a node goes on without an answer of anybody.
 const LEASE: Duration = Duration::from_millis(350);
+/// From when on it is looked whether a node's machine answers, where the node does not.
+const PROBE: Duration = Duration::from_millis(150);
+/// Where requests were not served for so long, pings were not either.
+const DEAFNESS: Duration = Duration::from_millis(200);
 /// For how long a node whose clock came late judges nobody.
 const SICKNESS: Duration = Duration::from_secs(1);
 /// A node that stood still reads what came meanwhile before it takes itself for cut off.
@@ -69,7 +74,7 @@ struct Other {
     is_broker: bool,
     /// Anything of it.
     heard: Monotonic,
-    /// An answer: the way there and back works.
+    /// An answer, of the node or of its machine: the way there and back works.
     answered: Monotonic,
     /// Its connection was closed since it was heard.
     is_closed: bool,
@@ -108,6 +113,8 @@ pub struct Detector {
     looked: Option<Monotonic>,
     sick_until: Option<Monotonic>,
     grace_until: Option<Monotonic>,
+    /// When this node last had time for requests.
+    served: Option<Monotonic>,
     others: BTreeMap<BrokerId, Other>,
     voters: BTreeSet<BrokerId>,
     lease: Lease,
@@ -120,6 +127,7 @@ impl Detector {
             looked: None,
             sick_until: None,
             grace_until: None,
+            served: None,
             others: BTreeMap::new(),
             voters: BTreeSet::new(),
             lease: Lease::Held,
@@ -188,6 +196,23 @@ impl Detector {
         }
     }
 
+    /// This node has time for requests.
+    pub fn on_served(&mut self, now: Monotonic) {
+        self.served = Some(now);
+    }
+
+    /// Whether it should be looked if a node's machine answers.
+    pub fn is_unanswered(&self, now: Monotonic, id: BrokerId) -> bool {
+        self.others.get(&id).is_some_and(|other| other.answered.until(now) > PROBE)
+    }
+
+    /// Its machine answered, whatever the node does.
+    pub fn on_reached(&mut self, now: Monotonic, id: BrokerId) {
+        if let Some(other) = self.others.get_mut(&id) {
+            other.answered = now;
+        }
+    }
+
     /// Its machine says that nobody listens there: it is not heard, and the way there works.
     pub fn on_refused(&mut self, now: Monotonic, id: BrokerId) {
         if let Some(other) = self.others.get_mut(&id) {
@@ -232,8 +257,11 @@ impl Detector {
     pub fn look(&mut self, now: Monotonic, controller: Option<BrokerId>, metadata_offset: Offset) -> Look {
         let since = self.looked.replace(now).map_or(Duration::ZERO, |looked| looked.until(now));
         let is_late = since > LOOK_INTERVAL + PING_INTERVAL;
-        if is_late {
+        let is_deaf = self.served.is_some_and(|served| served.until(now) > DEAFNESS);
+        if is_late || is_deaf {
             self.sick_until = Some(now.after(SICKNESS));
+        }
+        if is_late {
             self.grace_until = Some(now.after(GRACE));
         }
         self.renew_lease(now, controller, metadata_offset);

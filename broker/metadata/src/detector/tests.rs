@@ -23,6 +23,8 @@ struct World {
     /// Processes that stand still, and those that are gone.
     paused: BTreeSet<i32>,
     killed: BTreeSet<i32>,
+    /// They ping and have no time for pings.
+    busy: BTreeSet<i32>,
     controller: Option<BrokerId>,
     offsets: BTreeMap<BrokerId, i64>,
     /// Due when, for whom.
@@ -54,6 +56,7 @@ impl World {
             cut: BTreeSet::new(),
             paused: BTreeSet::new(),
             killed: BTreeSet::new(),
+            busy: BTreeSet::new(),
             queue: Vec::new(),
             fenced: BTreeMap::new(),
             cut_off: BTreeMap::new(),
@@ -127,8 +130,15 @@ impl World {
     fn ping(&mut self, id: BrokerId) {
         let (now, offset) = (self.now(), Offset(self.offsets[&id]));
         let detector = self.detectors.get_mut(&id).expect("a node");
+        if !self.busy.contains(&id.0) {
+            detector.on_served(now);
+        }
         let ping = detector.ping(now, offset);
         for to in detector.targets() {
+            let is_whole = !self.cut.contains(&(id.0, to.0)) && !self.cut.contains(&(to.0, id.0));
+            if detector.is_unanswered(now, to) && is_whole {
+                detector.on_reached(now, to);
+            }
             if self.killed.contains(&to.0) && !self.cut.contains(&(id.0, to.0)) {
                 detector.on_refused(now, to);
             }
@@ -147,7 +157,8 @@ impl World {
             if self.cut.contains(&(from.0, to.0)) || self.killed.contains(&to.0) {
                 continue;
             }
-            if due > now_ms || self.paused.contains(&to.0) {
+            let has_no_time = matches!(message, Message::Ping(_)) && self.busy.contains(&to.0);
+            if due > now_ms || self.paused.contains(&to.0) || has_no_time {
                 self.queue.push((due, to, message));
                 continue;
             }
@@ -230,6 +241,18 @@ fn a_long_stop_is_found_and_the_stopped_one_judges_nobody_when_it_goes_on() {
     world.run(2_000);
     assert!(world.fenced.keys().all(|(by, _)| *by != 1), "{:?}", world.fenced);
     assert!(!world.cut_off.contains_key(&1));
+}
+
+#[test]
+fn nodes_that_have_no_time_fence_nobody_and_go_on() {
+    for busy in [&[1][..], &[2], &[1, 2], &[1, 2, 3]] {
+        let mut world = World::three();
+        world.busy.extend(busy);
+        world.run(5_000);
+        world.busy.clear();
+        world.run(3_000);
+        assert!(world.is_quiet(), "{busy:?}: {:?} {:?}", world.fenced, world.cut_off);
+    }
 }
 
 #[test]

@@ -281,6 +281,11 @@ impl ClientTls {
         self.config.store(next.config.load_full());
     }
 
+    /// What is dialled with now, for who has a stream of another kind.
+    pub fn config(&self) -> Arc<ClientConfig> {
+        self.config.load_full()
+    }
+
     /// Wraps a stream that was dialled to `host`; nothing has been said on it yet.
     pub fn connect(&self, stream: Box<dyn Stream>, host: &str) -> Result<TlsStream, rustls::Error> {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);

@@ -11,8 +11,11 @@ use crate::properties::Properties;
 pub struct Line {
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
-    pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    pub headers: Vec<LineHeader>,
 }
+
+/// A header's key and value.
+pub type LineHeader = (Vec<u8>, Option<Vec<u8>>);
 
 /// How lines are read.
 pub struct LineReader {
@@ -107,7 +110,7 @@ impl LineReader {
         }
     }
 
-    fn headers(&self, text: &[u8]) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, Exception> {
+    fn headers(&self, text: &[u8]) -> Result<Vec<LineHeader>, Exception> {
         let mut pairs: Vec<&[u8]> = self.headers_separator.split(text).collect();
         // As Java splits: nothing at the end is nothing.
         while pairs.len() > 1 && pairs.last().is_some_and(|pair| pair.is_empty()) {
@@ -116,7 +119,7 @@ impl LineReader {
         pairs.into_iter().map(|pair| self.header(pair)).collect()
     }
 
-    fn header(&self, pair: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), Exception> {
+    fn header(&self, pair: &[u8]) -> Result<LineHeader, Exception> {
         let Some(length) = find(pair, self.header_key_separator.as_bytes()) else {
             if self.ignores_errors {
                 return Ok((pair.to_vec(), None));

@@ -194,7 +194,9 @@ impl Sender {
         let producer = match self.producer {
             Some(producer) => producer,
             None => {
-                let request = InitProducerIdRequest::default().with_transaction_timeout_ms(i32::MAX);
+                let request = InitProducerIdRequest::default()
+                    .with_transactional_id(None)
+                    .with_transaction_timeout_ms(i32::MAX);
                 let response = self.client.any(terminal, "initProducerId", &request)?;
                 Exception::check(response.error_code, None)?;
                 let producer = Producer { id: response.producer_id.0, epoch: response.producer_epoch };
