@@ -50,6 +50,8 @@ enum Task {
     Crash(CrashArguments),
     /// Kill, stop, pause and cut off the nodes of a cluster of three under load; count every record, compare the copies.
     Cluster(ClusterArguments),
+    /// A broker of Apache Kafka beside two of Ottla under one controller of Ottla, each killed under load.
+    Mixed,
     /// Kill the broker under a Kafka Streams application and under transactional copiers; count every record.
     Eos(EosArguments),
     /// Move a data directory from Apache Kafka to Ottla and back, and compare everything that it holds.
@@ -259,6 +261,10 @@ fn run(task: Task) -> Outcome<ExitCode> {
             let clean = cluster::run(&cluster::Plan { rounds, ..plan })?;
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Task::Mixed => {
+            process::end_children_on_signal()?;
+            Ok(if cluster::mixed::run()? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Task::Quick(selection) => run_quick(selection),
         Task::Full(selection) => {
             let more = More {
@@ -274,6 +280,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
             let mut summary = run_clients(selection, Amounts::FULL, &more)?;
             if images {
                 summary.section(image::NAME, image::run);
+                summary.section(cluster::mixed::NAME, cluster::mixed::run);
             }
             Ok(end_with_summary(summary))
         }
@@ -315,6 +322,10 @@ fn run(task: Task) -> Outcome<ExitCode> {
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
             println!("{:16} a cluster of three nodes that are killed, stopped and paused", cluster::NAME);
             println!("{:16} clients that log in, by each mechanism that they have", sasl::NAME);
+            println!(
+                "{:16} brokers of Apache Kafka and of Ottla in one cluster (`full`)",
+                cluster::mixed::NAME
+            );
             println!("{:16} a data directory that moves between Apache Kafka and Ottla", adopt::NAME);
             Ok(ExitCode::SUCCESS)
         }

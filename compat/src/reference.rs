@@ -115,10 +115,43 @@ pub struct KafkaServer {
 impl KafkaServer {
     /// Formats the directory if it is new, starts the node and waits until it serves.
     pub fn start(options: &BrokerOptions) -> Outcome<Self> {
-        let scratch = options.scratch("kafka")?;
-        let dir = scratch.path().to_path_buf();
         let [broker_port, controller_port] = free_ports()?;
         let broker_port = options.port.unwrap_or(broker_port);
+        let text = |log_dir: &Path| properties(log_dir, broker_port, controller_port, &options.overrides);
+        Self::start_with(options, broker_port, CLUSTER_ID, &text)
+    }
+
+    /// A broker that joins the controllers of another's cluster: `overrides` says who it is and where they are.
+    pub fn join(options: &BrokerOptions, cluster_id: &str) -> Outcome<Self> {
+        let [free_port, _] = free_ports()?;
+        let port = options.port.unwrap_or(free_port);
+        let text = |log_dir: &Path| {
+            let mut text = format!(
+                "process.roles=broker\n\
+                 listeners=PLAINTEXT://127.0.0.1:{port}\n\
+                 advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+                 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+                 controller.listener.names=CONTROLLER\n\
+                 log.dirs={}\n",
+                log_dir.display()
+            );
+            for pair in &options.overrides {
+                text.push_str(pair);
+                text.push('\n');
+            }
+            text
+        };
+        Self::start_with(options, port, cluster_id, &text)
+    }
+
+    fn start_with(
+        options: &BrokerOptions,
+        broker_port: u16,
+        cluster_id: &str,
+        properties: &dyn Fn(&Path) -> String,
+    ) -> Outcome<Self> {
+        let scratch = options.scratch("kafka")?;
+        let dir = scratch.path().to_path_buf();
         let mut server = Self {
             process: None,
             properties_path: dir.join("server.properties"),
@@ -128,19 +161,18 @@ impl KafkaServer {
             has_login: options.overrides.iter().any(|pair| pair.contains("PLAINTEXT:SASL_")),
             _scratch: scratch,
         };
-        let properties = properties(&server.log_dir, broker_port, controller_port, &options.overrides);
-        fs::write(&server.properties_path, properties)?;
+        fs::write(&server.properties_path, properties(&server.log_dir))?;
         if !server.log_dir.join("meta.properties").exists() {
-            server.format()?;
+            server.format(cluster_id)?;
         }
         server.spawn()?;
         Ok(server)
     }
 
-    fn format(&self) -> Outcome<()> {
+    fn format(&self, cluster_id: &str) -> Outcome<()> {
         let mut command = java(256)?;
         command
-            .args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config"])
+            .args(["kafka.tools.StorageTool", "format", "--cluster-id", cluster_id, "--config"])
             .arg(&self.properties_path);
         run("the storage tool", &mut command, &self.output_path, FORMAT_LIMIT)
     }

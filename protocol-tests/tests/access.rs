@@ -437,6 +437,18 @@ fn of_administration() -> Vec<Refusal> {
         refusal("DescribeQuorum", &[(0, 2)], json!({"topics": []}), ("errorCode", Some(CLUSTER))),
         refusal("UnregisterBroker", &[(0, 0)], json!({"brokerId": 9}), ("errorCode", Some(CLUSTER))),
         refusal(
+            "AddRaftVoter",
+            &[(0, 1)],
+            json!({"clusterId": null, "timeoutMs": 100, "voterId": 9, "listeners": []}),
+            ("errorCode", Some(CLUSTER)),
+        ),
+        refusal(
+            "RemoveRaftVoter",
+            &[(0, 0)],
+            json!({"clusterId": null, "voterId": 9}),
+            ("errorCode", Some(CLUSTER)),
+        ),
+        refusal(
             "UpdateFeatures",
             &[(0, 2)],
             json!({"featureUpdates": [], "timeoutMs": 100}),

@@ -27,6 +27,7 @@ mod fetch_session_cache;
 mod group_describe;
 pub mod groups;
 mod handlers;
+mod metadata_log;
 pub mod metrics;
 pub mod missing_answers;
 pub mod operation_audit;

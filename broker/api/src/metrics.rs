@@ -1,12 +1,15 @@
 //! Requests by API and error, and how long they took.
 //! Shell.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;
-use parking_lot::RwLock;
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+use parking_lot::{Mutex, RwLock};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+};
 
 /// Bounds of the latency buckets in seconds: from a request answered from memory to a long poll.
 const SECONDS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
@@ -16,6 +19,7 @@ pub struct ApiMetrics {
     seconds: HistogramVec,
     pub refused: IntCounter,
     pub logins: Logins,
+    pub software: SoftwareCounts,
     /// What each API's requests add to, looked up once; the index is the API key.
     by_key: RwLock<Vec<Option<PerApi>>>,
 }
@@ -51,6 +55,59 @@ impl Logins {
     }
 }
 
+/// Open connections by the software at their other end (KIP-511).
+pub struct SoftwareCounts {
+    gauge: IntGaugeVec,
+    counts: Mutex<BTreeMap<(String, String), i64>>,
+}
+
+/// Kinds of software that are told apart; whoever calls itself something new beyond them is `other`.
+const SOFTWARE_MAX: usize = 200;
+
+impl SoftwareCounts {
+    fn register(registry: &Registry) -> Result<SoftwareCounts, prometheus::Error> {
+        let gauge = IntGaugeVec::new(
+            Opts::new("ottla_client_connections", "Connections that are open, by the client's software."),
+            &["software_name", "software_version"],
+        )?;
+        registry.register(Box::new(gauge.clone()))?;
+        Ok(SoftwareCounts { gauge, counts: Mutex::default() })
+    }
+
+    pub fn on_known(&self, name: &str, version: &str) {
+        let mut counts = self.counts.lock();
+        let mut key = (name.to_owned(), version.to_owned());
+        if counts.len() >= SOFTWARE_MAX && !counts.contains_key(&key) {
+            key = other_software();
+        }
+        let count = counts.entry(key.clone()).or_default();
+        *count += 1;
+        self.gauge.with_label_values(&[&key.0, &key.1]).set(*count);
+    }
+
+    pub fn on_close(&self, name: &str, version: &str) {
+        let mut counts = self.counts.lock();
+        let mut key = (name.to_owned(), version.to_owned());
+        if !counts.contains_key(&key) {
+            key = other_software();
+        }
+        let Some(count) = counts.get_mut(&key) else { return };
+        *count -= 1;
+        match *count {
+            0 => {
+                counts.remove(&key);
+                // Nobody else takes a series away.
+                let _there = self.gauge.remove_label_values(&[&key.0, &key.1]);
+            }
+            count => self.gauge.with_label_values(&[&key.0, &key.1]).set(count),
+        }
+    }
+}
+
+fn other_software() -> (String, String) {
+    ("other".to_owned(), String::new())
+}
+
 #[derive(Clone)]
 struct PerApi {
     name: &'static str,
@@ -80,7 +137,8 @@ impl ApiMetrics {
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(refused.clone()))?;
         let logins = Logins::register(registry)?;
-        Ok(ApiMetrics { requests, seconds, refused, logins, by_key: RwLock::default() })
+        let software = SoftwareCounts::register(registry)?;
+        Ok(ApiMetrics { requests, seconds, refused, logins, software, by_key: RwLock::default() })
     }
 
     pub fn on_answer(&self, key: i16, took: Duration, errors: impl Iterator<Item = i16>) {
@@ -131,7 +189,30 @@ fn error_label(code: i16) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::error_label;
+    use prometheus::Registry;
+
+    use super::{SOFTWARE_MAX, SoftwareCounts, error_label};
+
+    #[test]
+    fn connections_are_counted_by_their_software_while_they_are_open() {
+        let registry = Registry::new();
+        let counts = SoftwareCounts::register(&registry).expect("registered");
+        let shown = || -> Vec<(String, f64)> {
+            let families = registry.gather();
+            let metrics = families.first().map_or(&[][..], |family| family.get_metric());
+            let name = |one: &prometheus::proto::Metric| one.get_label()[0].value().to_owned();
+            metrics.iter().map(|one| (name(one), one.get_gauge().get_value())).collect()
+        };
+        counts.on_known("a", "1");
+        counts.on_known("a", "1");
+        counts.on_close("a", "1");
+        assert_eq!(shown(), [("a".to_owned(), 1.0)]);
+        counts.on_close("a", "1");
+        assert!(shown().is_empty(), "who is gone is not shown");
+        (0..=SOFTWARE_MAX).for_each(|number| counts.on_known(&format!("n{number}"), "1"));
+        assert_eq!(shown().len(), SOFTWARE_MAX + 1);
+        assert!(shown().contains(&("other".to_owned(), 1.0)));
+    }
 
     #[test]
     fn errors_are_labelled_as_kafka_writes_them() {

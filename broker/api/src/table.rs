@@ -35,9 +35,6 @@ pub enum Endpoint {
     Controller,
 }
 
-/// Not served on a controller's listener: the metadata log is not fetched there.
-const NOT_OF_CONTROLLERS: [ApiKey; 1] = [ApiKey::Fetch];
-
 /// Every API that one kind of listener serves, in the order of keys. An API that is not here is not advertised.
 pub fn rows(endpoint: Endpoint) -> impl Iterator<Item = &'static Api> {
     served(endpoint).iter().flatten().copied()
@@ -95,7 +92,7 @@ const fn is_of(key: ApiKey, endpoint: Endpoint) -> bool {
     match endpoint {
         // Kafka lists telemetry on no listener: it advertises it with a plugin alone.
         Endpoint::Broker => of.broker.is_some() || of.controller.is_none(),
-        Endpoint::Controller => of.controller.is_some() && NOT_OF_CONTROLLERS[0] as i16 != key as i16,
+        Endpoint::Controller => of.controller.is_some(),
     }
 }
 
@@ -146,8 +143,7 @@ mod tests {
             let of = versions::of(api.key);
             let is_plugin = of.broker.is_none() && of.controller.is_none();
             assert_eq!(has(Endpoint::Broker, api.key), of.broker.is_some() || is_plugin, "{:?}", api.key);
-            let is_of_controllers = of.controller.is_some() && api.key != ApiKey::Fetch;
-            assert_eq!(has(Endpoint::Controller, api.key), is_of_controllers, "{:?}", api.key);
+            assert_eq!(has(Endpoint::Controller, api.key), of.controller.is_some(), "{:?}", api.key);
         }
         assert!(!has(Endpoint::Controller, ApiKey::Metadata) && !has(Endpoint::Controller, ApiKey::Produce));
         assert!(

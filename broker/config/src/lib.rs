@@ -36,6 +36,7 @@ mod row;
 mod sasl;
 mod settings;
 mod signed_tokens;
+mod start_topics;
 mod startup;
 mod topic_config;
 mod validators;
@@ -72,6 +73,7 @@ pub use settings::{
     Reconfigurable, ReplicaSelector,
 };
 pub use signed_tokens::{EndpointTrust, KeysEndpoint, SignedTokens};
+pub use start_topics::StartTopic;
 pub use topic::TopicConfig;
 pub use topic_config::{CleanupPolicy, CompressionType, ConfigSources, TimestampType};
 pub use validators::consumer_assignor;

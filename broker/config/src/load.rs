@@ -7,7 +7,7 @@ use crate::broker;
 use crate::environment;
 use crate::error::{ConfigError, Warning};
 use crate::java_opts;
-use crate::nearest::nearest_key;
+use crate::nearest::hint;
 use crate::properties;
 use crate::providers::{self, Machine, NoFiles};
 use crate::settings::{BrokerConfig, ConfigMap, Given, Origin};
@@ -104,8 +104,7 @@ fn read_overrides(
     for (key, text) in overrides {
         let key = value::trim(key);
         if broker::typed_row(key).is_none() && !is_for_a_plugin(key) {
-            let nearest = nearest_key(key);
-            let message = format!("--override {key}={text}: there is no key {key}; did you mean {nearest}?");
+            let message = format!("--override {key}={text}: there is no key {key}; {}", hint(key));
             return Err(ConfigError::invalid_config(message).about(key));
         }
         given.insert(key.to_owned(), Given { value: text.clone(), origin: Origin::Override });
@@ -122,8 +121,7 @@ fn is_for_a_plugin(name: &str) -> bool {
 }
 
 fn unknown(name: &str, entry: &Given) -> Warning {
-    let nearest = nearest_key(name);
-    let message = format!("unknown key {name} ({}) is ignored; did you mean {nearest}?", entry.origin);
+    let message = format!("unknown key {name} ({}) is ignored; {}", entry.origin, hint(name));
     Warning { key: name.to_owned(), message }
 }
 

@@ -1,12 +1,18 @@
 //! The quorum of controllers as it is configured, and the addresses at which the other nodes reach this one.
 //! Core.
 
+use ottla_model::SecurityProtocol;
+
 use crate::error::ConfigError;
-use crate::listeners::Listener;
+use crate::listeners::{self, Listener};
 use crate::settings::BrokerSettings;
 use crate::startup::refuse;
 
 const VOTERS: &str = "controller.quorum.voters";
+const ROLES: &str = "process.roles";
+const CONTROLLER_NAMES: &str = "controller.listener.names";
+const BROKER: &str = "broker";
+const CONTROLLER: &str = "controller";
 
 /// One controller that votes: `id@host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,23 +26,42 @@ pub struct QuorumVoter {
 pub(crate) fn voters(entries: &[String]) -> Vec<QuorumVoter> {
     let voter = |entry: &String| {
         let (id, address) = entry.split_once('@')?;
-        let (host, port) = address.rsplit_once(':')?;
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        Some(QuorumVoter {
-            id: id.trim().parse().ok()?,
-            host: host.to_owned(),
-            port: port.trim().parse().ok()?,
-        })
+        let (host, port) = host_and_port(address)?;
+        Some(QuorumVoter { id: id.trim().parse().ok()?, host, port })
     };
     let mut voters: Vec<QuorumVoter> = entries.iter().filter_map(voter).collect();
     voters.sort_by_key(|voter| voter.id);
     voters
 }
 
+fn host_and_port(address: &str) -> Option<(String, u16)> {
+    let (host, port) = address.rsplit_once(':')?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    Some((host.to_owned(), port.trim().parse().ok()?))
+}
+
 impl BrokerSettings {
-    /// Whether this node shares its quorum with others.
+    /// Whether clients are served and partitions are hosted here.
+    pub fn is_broker(&self) -> bool {
+        self.roles_given.iter().any(|role| role == BROKER)
+    }
+
+    /// Whether this node votes.
+    pub fn is_controller(&self) -> bool {
+        self.roles_given.iter().any(|role| role == CONTROLLER)
+    }
+
+    /// Whether this node shares its cluster with others. One that is broker and controller, and the only voter, is
+    /// alone.
     pub fn has_peers(&self) -> bool {
-        self.quorum_voters.len() > 1
+        self.quorum_voters.len() > 1 || !(self.is_broker() && self.is_controller())
+    }
+
+    /// Where controllers listen.
+    pub fn controller_addresses(&self) -> Vec<(String, u16)> {
+        let named = self.quorum_bootstrap_given.iter().filter_map(|entry| host_and_port(entry));
+        let voters = self.quorum_voters.iter().map(|voter| (voter.host.clone(), voter.port));
+        voters.chain(named).collect()
     }
 
     /// This node among the voters.
@@ -47,9 +72,14 @@ impl BrokerSettings {
     /// The listener through which brokers reach each other: the one that is named, or the one that is called as
     /// `security.inter.broker.protocol` says.
     pub fn inter_broker_listener(&self) -> Option<&Listener> {
+        let name = self.inter_broker_listener_name();
+        self.listeners.iter().find(|listener| listener.name == name)
+    }
+
+    /// Its name, which a controller without one of its own knows as well.
+    pub fn inter_broker_listener_name(&self) -> String {
         let named = self.inter_broker_listener_given.as_deref();
-        let name = named.or(self.get_str("security.inter.broker.protocol")).unwrap_or("PLAINTEXT");
-        self.listeners.iter().find(|listener| listener.name.eq_ignore_ascii_case(name))
+        named.or(self.get_str("security.inter.broker.protocol")).unwrap_or("PLAINTEXT").to_uppercase()
     }
 
     /// The host and port at which others reach a listener of this node: what is advertised, or the listener's own
@@ -69,6 +99,7 @@ pub(crate) fn check(config: &BrokerSettings) -> Result<(), ConfigError> {
         return Err(refuse(VOTERS, config, format!("the id {} is there twice", pair[0].id)));
     }
     let this = match (voters.as_slice(), config.this_voter()) {
+        _ if !config.is_controller() => return check_between_nodes(config),
         ([], _) => return Ok(()),
         (_, Some(this)) => this,
         (_, None) => {
@@ -93,7 +124,70 @@ pub(crate) fn check(config: &BrokerSettings) -> Result<(), ConfigError> {
         );
         return Err(refuse(VOTERS, config, why));
     }
-    reachable(config)
+    check_between_nodes(config)
+}
+
+/// What a node of several needs to be reached by the others.
+fn check_between_nodes(config: &BrokerSettings) -> Result<(), ConfigError> {
+    if config.is_broker() { reachable(config) } else { Ok(()) }
+}
+
+/// The rules of a node that is broker or controller alone (`KafkaConfig.validateValues`).
+pub(crate) fn check_roles(config: &BrokerSettings) -> Result<(), ConfigError> {
+    let (is_broker, is_controller) = (config.is_broker(), config.is_controller());
+    if is_broker && is_controller {
+        return Ok(());
+    }
+    if is_controller {
+        if config.controller_addresses().is_empty() {
+            let why =
+                "a controller of a cluster needs controller.quorum.voters, which names it and the others";
+            return Err(refuse(ROLES, config, why));
+        }
+        if !config.listeners.is_empty() {
+            let why = "it may only contain controller listeners from controller.listener.names when \
+                       process.roles=controller";
+            return Err(refuse("listeners", config, why));
+        }
+        return match config.controller_listeners.is_empty() {
+            true => Err(refuse(CONTROLLER_NAMES, config, "it must name a listener of a controller")),
+            false => check_other_role(config, &config.inter_broker_listener_name()),
+        };
+    }
+    if config.controller_addresses().is_empty() {
+        let why = "either controller.quorum.bootstrap.servers or controller.quorum.voters must say where the \
+                   controllers are";
+        return Err(refuse(ROLES, config, why));
+    }
+    if config.this_voter().is_some() {
+        let why = format!("the node id {} must not be among controller.quorum.voters", config.node_id);
+        return Err(refuse(ROLES, config, why));
+    }
+    let Some(name) = config.controller_listener_names.iter().flatten().next() else {
+        let why = "it must name a listener of the controllers, also on a broker";
+        return Err(refuse(CONTROLLER_NAMES, config, why));
+    };
+    if !config.controller_listeners.is_empty() {
+        let why = "it must not name one of listeners when process.roles=broker";
+        return Err(refuse(CONTROLLER_NAMES, config, why));
+    }
+    check_other_role(config, name)
+}
+
+/// Nodes of the other role are dialled without a listener here that would say how.
+fn check_other_role(config: &BrokerSettings, listener: &str) -> Result<(), ConfigError> {
+    let map = listeners::parse_protocol_map(&config.protocol_map_text)?;
+    match map.get(&listener.to_uppercase()) {
+        Some(protocol) if *protocol != SecurityProtocol::Plaintext => {
+            let why = format!(
+                "listener {listener} of the other nodes is {}, and a node that is broker or controller alone speaks \
+                 PLAINTEXT to those of the other role",
+                protocol.name()
+            );
+            Err(refuse("listener.security.protocol.map", config, why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What this node registers is what other nodes and their clients dial.

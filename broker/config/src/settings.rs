@@ -13,6 +13,7 @@ use crate::inherit::inherited;
 use crate::keys::FromValue;
 use crate::listeners::{self, Listener};
 use crate::quorum::{self, QuorumVoter};
+use crate::start_topics::{self, StartTopic};
 use crate::startup;
 use crate::topic;
 use crate::value::{self, ConfigValue};
@@ -163,6 +164,8 @@ pub struct BrokerSettings {
     pub log_dirs: Vec<String>,
     /// None when it is switched off.
     pub http_listener: Option<String>,
+    /// The topics that a start makes.
+    pub start_topics: Vec<StartTopic>,
     /// Listeners for clients, in the order given.
     pub listeners: Vec<Listener>,
     /// Listeners named in controller.listener.names.
@@ -265,6 +268,7 @@ impl BrokerConfig {
             values,
             cluster_id,
             log_dirs: in_force.log_dirs_given.as_ref().unwrap_or(&in_force.log_dir).clone(),
+            start_topics: start_topics::parse(&in_force.start_topics_text).unwrap_or_default(),
             http_listener: Some(in_force.http_listener_text.clone()).filter(|address| !address.is_empty()),
             listeners: sockets.listeners,
             controller_listeners: sockets.controller_listeners,

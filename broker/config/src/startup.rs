@@ -18,11 +18,9 @@ pub(crate) const CHECKED: &[&str] = &[
     "alter.config.policy.class.name",
     "client.quota.callback.class",
     "config.providers",
-    "controller.quorum.bootstrap.servers",
     "cordoned.log.dirs",
     "create.topic.policy.class.name",
     "principal.builder.class",
-    "process.roles",
     "remote.log.storage.system.enable",
     "security.inter.broker.protocol",
 ];
@@ -32,8 +30,7 @@ const SERVED: &[SecurityProtocol] = &SecurityProtocol::ALL;
 pub(crate) const OTHER_NAMES: &[&str] = &["broker.id"];
 
 pub(crate) fn check(config: &BrokerConfig) -> Result<(), ConfigError> {
-    roles(config)?;
-    bootstrap_servers(config)?;
+    quorum::check_roles(config)?;
     client_listeners(config)?;
     advertised(config)?;
     inter_broker(config)?;
@@ -55,29 +52,8 @@ pub(crate) fn refuse(key: &str, settings: &BrokerSettings, why: impl std::fmt::D
     ConfigError::invalid_config(message).about(key)
 }
 
-fn roles(config: &BrokerSettings) -> Result<(), ConfigError> {
-    let has = |role: &str| config.get_list("process.roles").iter().any(|given| given == role);
-    if !has("broker") {
-        let why = "a controller without a broker is not there yet; allowed: broker,controller";
-        return Err(refuse("process.roles", config, why));
-    }
-    if !has("controller") {
-        let why = "a broker whose controller is elsewhere is not there yet; allowed: broker,controller";
-        return Err(refuse("process.roles", config, why));
-    }
-    Ok(())
-}
-
-fn bootstrap_servers(config: &BrokerSettings) -> Result<(), ConfigError> {
-    if config.get_list("controller.quorum.bootstrap.servers").len() > 1 {
-        let why = "joining a quorum by its addresses is not there yet; allowed: one address, or nothing";
-        return Err(refuse("controller.quorum.bootstrap.servers", config, why));
-    }
-    Ok(())
-}
-
 fn client_listeners(config: &BrokerSettings) -> Result<(), ConfigError> {
-    if config.listeners.is_empty() {
+    if config.is_broker() && config.listeners.is_empty() {
         let why = "every listener is named in controller.listener.names, none is left for clients";
         return Err(refuse("listeners", config, why));
     }
@@ -114,6 +90,9 @@ fn advertised(config: &BrokerSettings) -> Result<(), ConfigError> {
 }
 
 fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {
+    if !config.is_broker() {
+        return Ok(());
+    }
     let name = config.inter_broker_listener_given.as_deref().map(str::to_uppercase);
     if let Some(name) = &name {
         if config.is_set("security.inter.broker.protocol") {

@@ -211,15 +211,53 @@ fn the_authorizer_is_kafka_s_own_and_reads_its_own_keys() {
 
 #[test]
 fn one_node_is_the_whole_cluster() {
-    refused("process.roles=controller", &["process.roles", "controller"]);
-    refused("process.roles=broker", &["process.roles", "not there yet"]);
     refused("process.roles=boss", &["process.roles", "boss", "broker, controller"]);
     refused("controller.quorum.voters=2@a:1", &["controller.quorum.voters", "node.id is 1"]);
-    refused("controller.quorum.bootstrap.servers=a:1,b:1", &["controller.quorum.bootstrap.servers"]);
     refused("listeners=C://:1\ncontroller.listener.names=C", &["none is left for clients"]);
     refused("advertised.listeners=PLAINTEXT://0.0.0.0:9092", &["advertised.listeners", "dial"]);
     refused("advertised.listeners=SSL://a:1", &["advertised.listeners", "SSL"]);
     refused("inter.broker.listener.name=OTHER", &["inter.broker.listener.name", "OTHER"]);
+}
+
+#[test]
+fn a_node_may_be_a_broker_or_a_controller_alone() {
+    let names = "controller.listener.names=C\n";
+    let broker = "process.roles=broker\nnode.id=5\nlisteners=PLAINTEXT://h:9092\n";
+    let (config, _) =
+        file(&format!("{broker}{names}controller.quorum.bootstrap.servers=a:1,[::1]:2")).unwrap();
+    assert!(config.is_broker() && !config.is_controller() && config.has_peers());
+    assert_eq!(config.controller_addresses(), [("a".to_owned(), 1), ("::1".to_owned(), 2)]);
+    let (config, _) = file(&format!("{broker}{names}controller.quorum.voters=1@a:1")).unwrap();
+    assert_eq!(config.controller_addresses(), [("a".to_owned(), 1)]);
+    refused(&format!("{broker}{names}"), &["process.roles=broker", "controller.quorum.bootstrap.servers"]);
+    refused(&format!("{broker}controller.quorum.voters=1@a:1"), &["controller.listener.names"]);
+    refused(&format!("{broker}{names}controller.quorum.voters=5@a:1"), &["node id 5 must not be among"]);
+    refused(
+        &format!(
+            "process.roles=broker\nlisteners=PLAINTEXT://h:1,C://h:2\n{names}controller.quorum.voters=9@a:1"
+        ),
+        &["controller.listener.names", "must not name one of listeners"],
+    );
+    refused(
+        "process.roles=broker\nnode.id=5\nlisteners=PLAINTEXT://:9092\ncontroller.listener.names=C\n\
+         controller.quorum.voters=1@a:1",
+        &["listeners", "advertised.listeners"],
+    );
+
+    let controller = "process.roles=controller\nlisteners=C://h:1\n";
+    let (config, _) = file(&format!("{controller}{names}controller.quorum.voters=1@h:1")).unwrap();
+    assert!(!config.is_broker() && config.is_controller() && config.has_peers());
+    assert!(config.listeners.is_empty());
+    refused(&format!("{controller}{names}"), &["process.roles=controller", "controller.quorum.voters"]);
+    // Its directory may say who votes.
+    file(&format!("{controller}{names}controller.quorum.bootstrap.servers=h:1")).unwrap();
+    refused(&format!("{controller}{names}controller.quorum.voters=2@h:1"), &["node.id is 1"]);
+    refused(
+        &format!(
+            "process.roles=controller\nlisteners=C://h:1,PLAINTEXT://h:2\n{names}controller.quorum.voters=1@h:1"
+        ),
+        &["listeners", "only contain controller listeners"],
+    );
 }
 
 #[test]

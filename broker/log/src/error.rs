@@ -74,6 +74,21 @@ pub enum ChangeError {
     Deleted,
 }
 
+/// What helps, behind the system's own words.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; it belongs to another user: give it to this one (chown), or choose another log.dirs"
+        }
+        io::ErrorKind::NotADirectory => "; a part of the path is a file: choose another log.dirs",
+        io::ErrorKind::ReadOnlyFilesystem => "; choose a log.dirs that may be written",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; make room there, or choose another log.dirs"
+        }
+        _ => "",
+    }
+}
+
 /// Why the directories can't be used at all.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -84,7 +99,7 @@ pub enum OpenError {
         dir = dir.display()
     )]
     Locked { dir: PathBuf },
-    #[error("log directory {dir} can't be used: {error}", dir = dir.display())]
+    #[error("log directory {dir} can't be used: {error}{advice}", dir = dir.display(), advice = advice(error))]
     Io { dir: PathBuf, error: io::Error },
     /// Which of both counts can't be known.
     #[error(

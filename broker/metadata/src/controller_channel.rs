@@ -7,7 +7,7 @@ use ottla_model::BrokerId;
 use ottla_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest, AlterPartitionResponse,
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
-    CreateTopicsRequest, CreateTopicsResponse,
+    ControllerRegistrationRequest, ControllerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse,
 };
 use ottla_quota::MutationQuota;
 
@@ -16,7 +16,7 @@ use crate::controller::alter_partition::decide_alter_partition;
 use crate::controller::create_topics::decide_create_topics;
 use crate::controller::heartbeat::decide_heartbeat;
 use crate::controller::producer_ids::decide_allocate_for;
-use crate::controller::register_broker::decide_register_broker;
+use crate::controller::register_broker::{decide_register_broker, decide_register_controller};
 use crate::metadata::{Metadata, OperationError};
 
 /// What becomes of a request to the controller. `NotController` in an answer, or no answer at all, leaves it
@@ -34,6 +34,12 @@ pub trait ControllerChannel: Send + Sync {
         &self,
         request: AllocateProducerIdsRequest,
     ) -> Reached<AllocateProducerIdsResponse>;
+
+    /// Where a controller is reached, and what it serves.
+    fn register_controller(
+        &self,
+        request: ControllerRegistrationRequest,
+    ) -> Reached<ControllerRegistrationResponse>;
 
     /// Topics that a broker makes for a client that needs them.
     fn create_topics(&self, request: CreateTopicsRequest) -> Reached<CreateTopicsResponse>;
@@ -63,6 +69,13 @@ impl ControllerChannel for Metadata {
         request: AllocateProducerIdsRequest,
     ) -> Reached<AllocateProducerIdsResponse> {
         self.reach(move |Deciding { image, .. }| decide_allocate_for(image, &request))
+    }
+
+    fn register_controller(
+        &self,
+        request: ControllerRegistrationRequest,
+    ) -> Reached<ControllerRegistrationResponse> {
+        self.reach(move |_| Ok(decide_register_controller(&request)))
     }
 
     fn create_topics(&self, request: CreateTopicsRequest) -> Reached<CreateTopicsResponse> {

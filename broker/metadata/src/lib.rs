@@ -3,8 +3,10 @@
 //! shells: `metadata` is the interface, `metadata_loop` the thread that drives log, controller and publisher.
 //!
 //! Reading order: `image`, `client_quotas`, `delta`, `replay`, `controller`, `metadata`, `metadata_loop`, `metadata_log`,
-//! `active_controller`, `publisher`, `recovery`, `inspect`, `damage`, `snapshot`, `store`, `upkeep`; `folder` reads what another
-//! process wrote. Of several nodes: `detector` (who is heard). One voter of several: `quorum`, `raft`, `quorum_start`, `quorum_loop`.
+//! `active_controller`, `publisher`, `recovery`, `inspect`, `damage`, `snapshot`, `store`, `upkeep`; `folder` and `formatted` read what
+//! another process wrote; `serve` is what observers are given, `voter_changes` what is answered about voters. Of several nodes:
+//! `detector` (who is heard). A broker without a vote: `observer`, `observer_loop`. One voter of several: `quorum`, `raft`,
+//! `quorum_start`, `quorum_loop`.
 
 mod active_controller;
 mod batch;
@@ -20,6 +22,7 @@ pub mod delta;
 pub mod detector;
 mod dynamic_config;
 mod folder;
+mod formatted;
 pub mod image;
 mod inspect;
 mod metadata;
@@ -27,6 +30,8 @@ mod metadata_log;
 mod metadata_loop;
 #[cfg(test)]
 mod metadata_tests;
+mod observer;
+mod observer_loop;
 mod publisher;
 #[cfg(test)]
 mod publisher_tests;
@@ -40,10 +45,14 @@ mod raft;
 mod records_of;
 mod recovery;
 mod replay;
+mod serve;
+#[cfg(test)]
+mod serve_tests;
 mod snapshot;
 mod store;
 mod token_requests;
 mod upkeep;
+mod voter_changes;
 
 pub use broker_epoch::BrokerEpoch;
 pub use broker_lifecycle::{BrokerLifecycle, Step};
@@ -54,9 +63,11 @@ pub use controller::registration::Registration;
 pub use controller_channel::{ControllerChannel, Reached};
 pub use delta::{Delta, ImageListener};
 pub use folder::{FolderContents, FolderError, read_folder};
+pub use formatted::formatted_voters;
 pub use image::{ConfigResource, Image, Overrides, PartitionImage, Replicas, ResourceType, TopicImage};
 pub use metadata::{Metadata, MetadataOptions, OpenError, OperationError};
 pub use metadata_log::{CommitError, LogOpenError, metadata_partition};
+pub use observer::{Ask, Observed, Observer, Outcome};
 pub use quorum::{Leadership, Quorum, RaftTransport, Voter, VoterState};
 pub use raft::founding::found_cluster;
 pub use replay::Working;

@@ -18,14 +18,14 @@ use ottla_model::{BrokerId, ErrorCode, Offset, TopicName};
 use ottla_protocol::messages::{
     AlterClientQuotasRequest, AlterClientQuotasResponse, AlterConfigsRequest, AlterConfigsResponse,
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
-    AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, ControllerRegistrationRequest,
-    ControllerRegistrationResponse, CreateAclsRequest, CreateAclsResponse, CreatePartitionsRequest,
-    CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteAclsRequest,
-    DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeQuorumRequest,
-    DescribeQuorumResponse, DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse,
-    ElectLeadersRequest, ElectLeadersResponse, IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
-    UnregisterBrokerRequest, UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
+    AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, CreateAclsRequest,
+    CreateAclsResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
+    CreateTopicsResponse, DeleteAclsRequest, DeleteAclsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    DescribeQuorumRequest, DescribeQuorumResponse, DescribeUserScramCredentialsRequest,
+    DescribeUserScramCredentialsResponse, ElectLeadersRequest, ElectLeadersResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListPartitionReassignmentsRequest,
+    ListPartitionReassignmentsResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
+    UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use ottla_quota::MutationQuota;
 use parking_lot::Mutex;
@@ -46,11 +46,14 @@ use crate::detector::SILENCE_MIN;
 use crate::image::Image;
 use crate::metadata_log::{CommitError, LogOpenError};
 use crate::metadata_loop::{Event, MetadataLoop};
+use crate::observer::Observed;
+use crate::observer_loop::ObserverLoop;
 use crate::publisher::Shared;
 use crate::quorum::{Leadership, Quorum, Voter};
 use crate::quorum_loop::{OpenQuorum, QuorumLoop};
 use crate::raft::machine::Input;
 use crate::raft::threads::{INPUTS_QUEUED_MAX, QuorumView};
+use crate::serve::ServedLog;
 
 /// What a start is given.
 #[derive(Clone)]
@@ -111,7 +114,7 @@ pub enum OperationError {
 
 pub struct Metadata {
     shared: Arc<Shared>,
-    env: Env,
+    pub(crate) env: Env,
     events: mpsc::Sender<Event>,
     /// Until `start`: what the thread will own.
     waiting: Mutex<Option<(Driver, mpsc::Receiver<Event>)>>,
@@ -120,6 +123,10 @@ pub struct Metadata {
     config: BrokerConfig,
     /// `None` on a lone node.
     quorum: Option<QuorumHandle>,
+    /// What observers are given; `None` where nobody can ask for it.
+    pub(crate) served: Option<Arc<ServedLog>>,
+    /// Of a voter of several.
+    failure: Option<watch::Receiver<Option<String>>>,
 }
 
 /// What the thread runs.
@@ -127,6 +134,7 @@ enum Driver {
     /// Nothing is ever told of a lone node's leadership; who awaits a change waits until it stops.
     Lone(Box<MetadataLoop>, watch::Sender<Leadership>),
     Voter(Box<QuorumLoop>, mpsc::Receiver<Input>),
+    Observer(Box<ObserverLoop>),
 }
 
 /// How the interface reaches the quorum of a voter of several.
@@ -142,21 +150,28 @@ impl Metadata {
     /// snapshot says alone: what is behind it may not be committed.
     pub fn open(env: &Env, options: MetadataOptions) -> Result<Arc<Metadata>, OpenError> {
         let config = options.config.clone();
-        let (driver, shared, leadership, quorum) = match options.quorum.clone() {
+        let mut failure = None;
+        let (driver, shared, leadership, quorum, served) = match options.quorum.clone() {
+            None if !config.is_controller() => {
+                let (observer_loop, shared, leadership) = ObserverLoop::open(&options.cluster_id);
+                (Driver::Observer(Box::new(observer_loop)), shared, leadership, None, None)
+            }
             None => {
                 let node_id = BrokerId(options.config.node_id);
                 let (metadata_loop, shared) = MetadataLoop::open(env, options)?;
+                let served = metadata_loop.served();
                 let epoch = shared.image.load().leader_epoch();
                 let (told, leadership) = watch::channel(Leadership { leader: Some(node_id), epoch });
-                (Driver::Lone(Box::new(metadata_loop), told), shared, leadership, None)
+                (Driver::Lone(Box::new(metadata_loop), told), shared, leadership, None, served)
             }
             Some(quorum) => {
                 let voters = quorum.voters.clone();
                 let (inputs, receiver) = mpsc::channel(INPUTS_QUEUED_MAX);
-                let OpenQuorum { quorum_loop, shared, leadership, view } =
+                let OpenQuorum { quorum_loop, shared, leadership, view, served, failure: failures } =
                     QuorumLoop::open(env, options, quorum, inputs.clone())?;
+                failure = Some(failures);
                 let driver = Driver::Voter(Box::new(quorum_loop), receiver);
-                (driver, shared, leadership, Some(QuorumHandle { inputs, view, voters }))
+                (driver, shared, leadership, Some(QuorumHandle { inputs, view, voters }), Some(served))
             }
         };
         let (events, receiver) = mpsc::channel(METADATA_EVENTS_QUEUED_MAX);
@@ -169,6 +184,8 @@ impl Metadata {
             leadership,
             config,
             quorum,
+            served,
+            failure,
         }))
     }
 
@@ -205,6 +222,7 @@ impl Metadata {
                     drop(told);
                 })
             }
+            Driver::Observer(observer_loop) => Box::new(move || observer_loop.run(receiver)),
             Driver::Voter(quorum_loop, inputs) => {
                 let wake = self.events.clone();
                 Box::new(move || quorum_loop.run(receiver, wake, inputs))
@@ -212,6 +230,10 @@ impl Metadata {
         };
         *self.thread.lock() = Some(self.env.tasks.spawn_thread("metadata", run));
         Ok(())
+    }
+
+    pub(crate) fn node_id(&self) -> BrokerId {
+        BrokerId(self.config.node_id)
     }
 
     /// Who leads the quorum, as far as this node knows.
@@ -232,6 +254,25 @@ impl Metadata {
     /// The connection to a voter was closed: if it led, it may be gone.
     pub fn on_voter_disconnected(&self, id: BrokerId) {
         self.tell_quorum(Input::Disconnected(id));
+    }
+
+    /// Waits until this voter has failed (its disk, or less in its log than it promised) and says why. Its image stands
+    /// still from then on, and nothing but another start changes that.
+    pub async fn failed(&self) -> String {
+        let failed = async {
+            let mut failure = self.failure.clone()?;
+            failure.wait_for(Option::is_some).await.ok()?.clone()
+        };
+        match failed.await {
+            Some(why) => why,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What an observer has found out; on a broker without a vote.
+    pub async fn observe(&self, Observed(finding): Observed) {
+        // A room that has ended takes nothing.
+        drop(self.events.send(Event::Observed(finding)).await);
     }
 
     /// Whether nothing waits for this room's threads.
@@ -330,14 +371,6 @@ impl Metadata {
             Ok(Decision { records, response: is_fenced })
         })
         .await
-    }
-
-    /// Where a controller is reached.
-    pub async fn register_controller(
-        &self,
-        request: ControllerRegistrationRequest,
-    ) -> Result<ControllerRegistrationResponse, OperationError> {
-        self.decide(move |_| Ok(register_broker::decide_register_controller(&request))).await
     }
 
     /// Takes a broker off the list of those that are registered.
@@ -544,10 +577,14 @@ impl Metadata {
     pub fn describe_quorum(&self, request: &DescribeQuorumRequest, version: i16) -> DescribeQuorumResponse {
         let now_ms = self.env.clock.wall_ms();
         let image = self.image();
-        let described = match &self.quorum {
+        let mut described = match &self.quorum {
+            None if !self.config.is_controller() => quorum::Described::of_observer(self.leadership()),
             None => quorum::Described::of_lone(&image, now_ms),
             Some(handle) => quorum::Described::of_view(&handle.view.load(), self.quorum_voters(), now_ms),
         };
+        if let Some(served) = &self.served {
+            described.observers = served.observers(self.leadership().epoch, now_ms);
+        }
         quorum::describe_quorum(&described, request, version)
     }
 

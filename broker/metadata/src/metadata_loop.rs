@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use ottla_config::BrokerConfig;
 use ottla_env::Env;
 use ottla_model::limits::{METADATA_COMMIT_BYTES, METADATA_EVENTS_PER_COMMIT_MAX};
 use ottla_model::{BrokerId, LeaderEpoch, Offset, TopicId};
@@ -21,15 +22,19 @@ use crate::controller::{Now, Rules};
 use crate::image::Image;
 use crate::metadata::{MetadataOptions, OpenError};
 use crate::metadata_log::{CommitError, MetadataLog};
+use crate::observer::Finding;
 use crate::publisher::{Publisher, Shared};
 use crate::quorum_state::{self, QuorumState};
 use crate::recovery::{Recovered, recover};
+use crate::serve::ServedLog;
 use crate::upkeep::Upkeep;
 
 pub(crate) enum Event {
     Decide(Decide),
     /// The quorum has something for the room (`HeardQueue`).
     Heard,
+    /// An observer has found something out.
+    Observed(Finding),
     Stop,
 }
 
@@ -46,6 +51,8 @@ pub(crate) struct MetadataLoop {
     sync: bool,
     /// quorum-state says this epoch: everything up to its first answer is on the device.
     is_quorum_state_written: bool,
+    /// Where a controller's listener is configured: what observers are given.
+    served: Option<Arc<ServedLog>>,
 }
 
 impl MetadataLoop {
@@ -66,7 +73,9 @@ impl MetadataLoop {
             publisher,
             upkeep,
             is_quorum_state_written: false,
+            served: None,
         };
+        this.serve(&options.config);
         this.publisher.publish(this.log.commit_offset());
         this.lead(LeaderEpoch(last_epoch.0 + 1), rules, options.unclean_stop)?;
         Ok((this, shared))
@@ -77,6 +86,20 @@ impl MetadataLoop {
         if let Some(upkeep) = &mut self.upkeep {
             upkeep.set_thresholds(snapshot_bytes, materialise_bytes);
         }
+    }
+
+    /// Observers come through a controller's listener; where there is none, nothing is kept for them.
+    fn serve(&mut self, config: &BrokerConfig) {
+        if config.controller_listeners.is_empty() {
+            return;
+        }
+        if let (Some(log), Some(folder)) = (self.log.unified(), self.log.folder()) {
+            self.served = Some(ServedLog::new(&self.env, log.clone(), folder, Offset::ZERO));
+        }
+    }
+
+    pub fn served(&self) -> Option<Arc<ServedLog>> {
+        self.served.clone()
     }
 
     fn now(&self) -> Now {
@@ -118,10 +141,14 @@ impl MetadataLoop {
         for proposal in &proposals {
             self.log.append(&proposal.batch, now_ms)?;
         }
-        if self.sync && is_relied_on {
+        // What an observer has read must not be lost here.
+        if self.sync && (is_relied_on || self.served.is_some()) {
             self.log.sync()?;
         }
         self.log.commit_to(self.log.end_offset());
+        if let Some(served) = &self.served {
+            served.advance(self.log.commit_offset());
+        }
         for Proposal { image, delta, .. } in proposals {
             self.publisher.publish_decided(&image, &delta, self.log.commit_offset());
             if let Some(controller) = &mut self.controller {
@@ -191,7 +218,7 @@ impl MetadataLoop {
                 }
                 (Event::Decide(decide), None) => answers.push(decide(None).answer),
                 // A lone node has nobody to hear from.
-                (Event::Heard, _) => {}
+                (Event::Heard | Event::Observed(_), _) => {}
             }
         }
         self.finish(answers);

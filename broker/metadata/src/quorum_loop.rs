@@ -35,6 +35,7 @@ use crate::raft::log_store::StoredBatch;
 use crate::raft::machine::{Heard, Input, RaftMachine};
 use crate::raft::threads::{HeardQueue, QuorumThread, QuorumView, Threads};
 use crate::raft::writer::LogWriter;
+use crate::serve::ServedLog;
 use crate::snapshot::{self, SnapshotId};
 use crate::upkeep::{Keeping, Upkeep};
 
@@ -75,6 +76,9 @@ pub(crate) struct QuorumLoop {
     /// Until the thread begins.
     quorum: Option<Waiting>,
     view: Arc<ArcSwap<QuorumView>>,
+    served: Arc<ServedLog>,
+    /// Why this voter takes no part any more.
+    failure: watch::Sender<Option<String>>,
 }
 
 /// What the upkeep needs to know of the log.
@@ -114,6 +118,8 @@ pub(crate) struct OpenQuorum {
     pub shared: Arc<Shared>,
     pub leadership: watch::Receiver<Leadership>,
     pub view: Arc<ArcSwap<QuorumView>>,
+    pub served: Arc<ServedLog>,
+    pub failure: watch::Receiver<Option<String>>,
 }
 
 impl QuorumLoop {
@@ -125,10 +131,12 @@ impl QuorumLoop {
         inputs: Sender<Input>,
     ) -> Result<OpenQuorum, OpenError> {
         let transport = quorum.transport.clone();
-        let QuorumStart { machine, writer, image, folder, upkeep } = start(env, &options, &quorum)?;
+        let QuorumStart { machine, writer, image, log, folder, upkeep } = start(env, &options, &quorum)?;
         let shared = Shared::new(image.clone());
         let commit_offset = image.metadata_offset() + 1;
+        let served = ServedLog::new(env, log, folder.clone(), commit_offset);
         let leadership = machine.leadership();
+        let (failure, failures) = watch::channel(None);
         let (told, changes) = watch::channel(leadership);
         let view = Arc::new(ArcSwap::from_pointee(QuorumView {
             leadership,
@@ -153,8 +161,10 @@ impl QuorumLoop {
             heard: Arc::default(),
             quorum: Some(Waiting { machine, writer, transport, told }),
             view: view.clone(),
+            served: served.clone(),
+            failure,
         };
-        Ok(OpenQuorum { quorum_loop, shared, leadership: changes, view })
+        Ok(OpenQuorum { quorum_loop, shared, leadership: changes, view, served, failure: failures })
     }
 
     /// For tests: snapshots of small logs, waited for.
@@ -227,7 +237,7 @@ impl QuorumLoop {
         for event in events {
             match (event, &mut self.controller) {
                 (Event::Stop, _) => is_stopping = true,
-                (Event::Heard, _) => {}
+                (Event::Heard | Event::Observed(_), _) => {}
                 (Event::Decide(decide), Some(controller)) => {
                     answers.push(controller.decide(decide, now, &mut topic_ids));
                     if controller.proposed_bytes() >= METADATA_COMMIT_BYTES {
@@ -275,9 +285,13 @@ impl QuorumLoop {
             Heard::Leadership(leadership) => self.on_leadership(leadership),
             Heard::Committed(batches) => self.on_committed(batches),
             Heard::Installed(id) => self.on_installed(id),
-            Heard::Failed(why) => tracing::error!("{why}"),
+            Heard::Failed(why) => {
+                tracing::error!("{why}");
+                self.failure.send_replace(Some(why));
+            }
         }
         self.name_controller();
+        self.served.advance(self.kept.commit_offset);
         let image = self.shared.image.load_full();
         if image.metadata_offset() < self.kept.commit_offset {
             self.upkeep.run_due(&mut self.kept, &image);

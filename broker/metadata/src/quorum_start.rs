@@ -30,6 +30,7 @@ pub(crate) struct QuorumStart {
     pub machine: RaftMachine,
     pub writer: LogWriter,
     pub image: Image,
+    pub log: Arc<UnifiedLog>,
     pub folder: PathBuf,
     pub upkeep: Upkeep,
 }
@@ -73,8 +74,8 @@ pub(crate) fn start(env: &Env, options: &MetadataOptions, quorum: &Quorum) -> Re
     let node = RaftNode::new(NodeStart { me, voters, epoch, voted, store, committed, rng: env.rng.clone() });
     let state = QuorumState { directories: peers.directories().clone(), ..state };
     let machine = RaftMachine::new(node, peers, options.cluster_id.clone(), state);
-    let writer = LogWriter::new(env.clone(), unified, folder.clone());
-    Ok(QuorumStart { machine, writer, image, folder, upkeep })
+    let writer = LogWriter::new(env.clone(), unified.clone(), folder.clone());
+    Ok(QuorumStart { machine, writer, image, log: unified, folder, upkeep })
 }
 
 fn lost(what: String) -> OpenError {

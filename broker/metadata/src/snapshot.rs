@@ -62,9 +62,11 @@ pub fn list(disk: &dyn Disk, folder: &Path) -> io::Result<Vec<SnapshotId>> {
     Ok(found)
 }
 
-/// Removes the snapshots that a newer one stands for.
+/// Removes the snapshots that a newer one stands for. The one that a directory was formatted with stays: it says who votes.
 pub fn remove_before(disk: &dyn Disk, folder: &Path, id: SnapshotId) -> io::Result<()> {
-    for older in list(disk, folder)?.into_iter().filter(|other| *other < id) {
+    for older in
+        list(disk, folder)?.into_iter().filter(|other| *other < id && other.end_offset > Offset::ZERO)
+    {
         disk.remove_file(&folder.join(older.file_name()))?;
     }
     Ok(())
@@ -130,11 +132,15 @@ pub fn verify(bytes: &[u8]) -> io::Result<()> {
 
 /// Reads a snapshot onto an empty image. A snapshot that is not whole is no snapshot.
 pub fn read(disk: &dyn Disk, folder: &Path, id: SnapshotId, empty: Image) -> io::Result<Image> {
-    let bytes = disk.read(&folder.join(id.file_name()))?;
+    replay(&disk.read(&folder.join(id.file_name()))?, id, empty)
+}
+
+/// The same of bytes that are here.
+pub fn replay(bytes: &[u8], id: SnapshotId, empty: Image) -> io::Result<Image> {
     let damaged = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     let mut working = Working::new(empty);
     let mut is_whole = false;
-    for view in batches(&bytes) {
+    for view in batches(bytes) {
         let view = view.map_err(|error| damaged(error.to_string()))?;
         view.verify_checksum().map_err(|error| damaged(error.to_string()))?;
         let mut on_entry = |entry: Entry, offset: Offset, epoch: LeaderEpoch| match entry {

@@ -41,9 +41,26 @@ pub struct ListenerSpec {
     pub buffers: SocketBuffers,
 }
 
+/// What helps, behind the system's own words.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another program listens there: stop it, or choose another port in listeners"
+        }
+        io::ErrorKind::PermissionDenied => "; ports below 1024 are root's: choose a higher one in listeners",
+        io::ErrorKind::AddrNotAvailable => {
+            "; it is no address of this machine: leave the host out of listeners, or name one that is"
+        }
+        _ if error.to_string().contains("lookup") => {
+            "; the name has no address here: leave the host out of listeners, or name an address of this machine"
+        }
+        _ => "",
+    }
+}
+
 /// Why a listener could not be bound.
 #[derive(Debug, thiserror::Error)]
-#[error("listener {name}: cannot listen on {host}:{port}: {error}")]
+#[error("listener {name}: cannot listen on {host}:{port}: {error}{advice}", advice = advice(error))]
 pub struct BindError {
     pub name: String,
     pub host: String,

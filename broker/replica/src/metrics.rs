@@ -19,6 +19,11 @@ pub struct TopicMetrics {
     pub bytes_in: Counter,
     pub bytes_out: Counter,
     pub messages_in: Counter,
+    /// Partitions in requests, as Kafka counts them, and those of them that were refused.
+    pub produce_requests: Counter,
+    pub failed_produce_requests: Counter,
+    pub fetch_requests: Counter,
+    pub failed_fetch_requests: Counter,
 }
 
 /// A number that only grows.

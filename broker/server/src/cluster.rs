@@ -4,10 +4,13 @@
 use std::sync::Arc;
 
 use ottla_api::context::ClusterLinks;
-use ottla_api::peers::{self, Controllers, Forward, ImageNodes, Presence, Reached, ToController};
+use ottla_api::peers::{
+    self, ControllerNodes, Controllers, Forward, ImageNodes, Presence, Reached, ToController, observe,
+};
 use ottla_config::{BrokerConfig, ConfigError, Listener, NodeLogin};
 use ottla_env::Env;
-use ottla_metadata::{ControllerChannel, Metadata, Quorum, Voter};
+use ottla_env::tasks::TaskHandle;
+use ottla_metadata::{ControllerChannel, Metadata, Observer, Quorum, Voter};
 use ottla_model::BrokerId;
 use ottla_model::limits::METADATA_ANSWERS_PARKED_MAX;
 use ottla_network::outgoing::{PeerLogin, PeerSettings};
@@ -15,11 +18,29 @@ use ottla_security::Secret;
 use ottla_security::sasl::SaslMechanism;
 use ottla_security::tls::ClientTls;
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 /// What makes a node of several out of a broker.
 pub struct ClusterOpening {
-    pub quorum: Quorum,
+    pub part: Part,
     pub settings: NodeSettings,
+}
+
+/// What the node is to the controllers' log.
+pub enum Part {
+    /// It votes with the others.
+    Voter(Quorum),
+    /// It reads what the controllers have decided; the directory would hold its copy.
+    Observer { directory_id: Uuid },
+}
+
+impl ClusterOpening {
+    pub fn quorum(&self) -> Option<&Quorum> {
+        match &self.part {
+            Part::Voter(quorum) => Some(quorum),
+            Part::Observer { .. } => None,
+        }
+    }
 }
 
 /// The voters that the configuration names.
@@ -77,6 +98,8 @@ pub struct Links {
     pub cluster: Option<ClusterLinks>,
     /// To be told of images behind every room.
     pub reached: Option<Arc<Reached>>,
+    /// Begins to read the controllers' log; on a broker without a vote.
+    pub observing: Option<Box<dyn FnOnce() -> TaskHandle>>,
     /// The other brokers at their addresses.
     pub nodes: Option<Arc<ImageNodes>>,
 }
@@ -87,20 +110,27 @@ pub fn links(
     metadata: &Arc<Metadata>,
     cluster: Option<ClusterOpening>,
 ) -> Links {
-    let Some(ClusterOpening { quorum, settings }) = cluster else {
-        return Links { controller: metadata.clone(), cluster: None, reached: None, nodes: None };
+    let Some(ClusterOpening { part, settings }) = cluster else {
+        let (cluster, reached, nodes, observing) = (None, None, None, None);
+        return Links { controller: metadata.clone(), cluster, reached, nodes, observing };
     };
     let node_id = BrokerId(config.node_id);
-    let controllers = Arc::new(Controllers::new(
-        env.clone(),
-        node_id,
-        metadata.clone(),
-        &quorum.voters,
-        &settings.controllers,
-    ));
+    let others = Arc::new(ControllerNodes::new(env.clone(), node_id, &voters(config), &settings.controllers));
+    let controllers = Arc::new(Controllers::new(env.clone(), node_id, metadata.clone(), others.clone()));
+    let observing = match part {
+        Part::Voter(_) => None,
+        Part::Observer { directory_id } => {
+            let cluster_id = metadata.image().cluster_id().to_owned();
+            let observer = Observer::new(node_id, directory_id, cluster_id);
+            let first = observe::peers_at(env, &config.controller_addresses(), &settings.controllers);
+            let (env, metadata) = (env.clone(), metadata.clone());
+            let begin = move || observe::observe(&env, observer, metadata, first, others);
+            Some(Box::new(begin) as Box<dyn FnOnce() -> TaskHandle>)
+        }
+    };
     let reached = Arc::<Reached>::default();
     let forward = Arc::new(Forward::new(env.clone(), controllers.clone(), reached.clone()));
-    let listener = config.inter_broker_listener().map(|listener| listener.name.clone()).unwrap_or_default();
+    let listener = config.inter_broker_listener_name();
     let nodes = Arc::new(ImageNodes::new(env.clone(), metadata.clone(), listener, settings.brokers));
     let presence = Arc::new(Presence::new(env.clock.clone(), node_id));
     let controller = Arc::new(ToController::new(controllers, metadata.clone(), forward.clone()));
@@ -111,5 +141,5 @@ pub fn links(
         reached: reached.clone(),
         parked_metadata: Arc::new(Semaphore::new(METADATA_ANSWERS_PARKED_MAX)),
     };
-    Links { controller, cluster: Some(links), reached: Some(reached), nodes: Some(nodes) }
+    Links { controller, cluster: Some(links), reached: Some(reached), nodes: Some(nodes), observing }
 }

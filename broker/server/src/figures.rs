@@ -20,6 +20,7 @@ use ottla_replica::{HostedTopic, ReplicaManager};
 use ottla_telemetry::ClientTelemetry;
 
 use crate::cluster_figures::ClusterFigures;
+use crate::kafka_names::KafkaNames;
 use crate::{client_figures, quota_figures};
 
 const OMITTED: &str = "ottla_metrics_omitted_series";
@@ -33,10 +34,12 @@ pub struct Figures {
     series_max: usize,
     /// On a node of several.
     cluster: Option<Arc<ClusterFigures>>,
+    /// The same under Kafka's names, unless they are switched off.
+    names: Option<KafkaNames>,
 }
 
 /// Series that were left out, by metric.
-type Omitted = Vec<(&'static str, usize)>;
+pub type Omitted = Vec<(&'static str, usize)>;
 
 /// A metric of topics, and where it is read.
 struct OfTopics {
@@ -64,10 +67,10 @@ const OF_TOPICS: [OfTopics; 3] = [
 ];
 
 /// How far a group is behind at one partition.
-struct Lag {
-    place: WatchedOffset,
-    records: i64,
-    seconds: f64,
+pub struct Lag {
+    pub place: WatchedOffset,
+    pub records: i64,
+    pub seconds: f64,
 }
 
 impl Figures {
@@ -78,8 +81,9 @@ impl Figures {
         quotas: Arc<ClientQuotas>,
         env: Env,
         series_max: usize,
+        names: Option<KafkaNames>,
     ) -> Figures {
-        Figures { replicas, groups, telemetry, quotas, env, series_max, cluster: None }
+        Figures { replicas, groups, telemetry, quotas, env, series_max, cluster: None, names }
     }
 
     /// The same with those of the cluster.
@@ -97,6 +101,9 @@ impl Figures {
             omitted.push(("ottla_replica_lag_records", cluster.write(self.series_max, text)));
         }
         self.write_log_sizes(&topics, text, &mut omitted);
+        if let Some(names) = &self.names {
+            names.write(&topics, text, &mut omitted);
+        }
         drop(topics);
         self.write_lag(text, &mut omitted);
         let now = self.env.clock.monotonic();
@@ -200,6 +207,9 @@ impl Figures {
             "Age of the oldest record a group has not committed; 0 when it is at the end.",
             |lag| lag.seconds,
         );
+        if let Some(names) = &self.names {
+            names.write_lags(&lags, text);
+        }
     }
 
     /// `None` for a partition that is not here any more.

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_api::peers::{VoterEvents, VoterTransport};
+use ottla_api::peers::{VoterEvents, VoterTransport, observe};
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
 use ottla_metadata::{Metadata, Quorum, RaftTransport, found_cluster};
 use ottla_model::BrokerId;
-use ottla_server::cluster::{ClusterOpening, NodeSettings, voters};
+use ottla_server::cluster::{ClusterOpening, NodeSettings, Part, voters};
 use ottla_server::identity::{Identity, Known};
 use tokio::sync::mpsc;
 
@@ -29,6 +29,26 @@ pub async fn find(
     tls: &ListenersTls,
 ) -> Result<(Identity, Option<ClusterOpening>), String> {
     let known = Known::read(env, dirs, config)?;
+    if !config.is_controller() {
+        let settings = NodeSettings::of(config, |listener| tls.dials(listener))?;
+        let found = match known.cluster_id {
+            Some(_) => None,
+            None => {
+                let controllers =
+                    observe::peers_at(env, &config.controller_addresses(), &settings.controllers);
+                Some(observe::cluster_id_of(env, &controllers).await)
+            }
+        };
+        let identity = known.keep(env, found)?;
+        let directory_id = identity.directory_ids[0].0;
+        let part = Part::Observer { directory_id };
+        return Ok((identity, Some(ClusterOpening { part, settings })));
+    }
+    if config.has_peers() && config.this_voter().is_none() {
+        return Err("nothing says which controllers vote: set controller.quorum.voters, or format the directory with \
+                    kafka-storage format --initial-controllers; a controller can't join a running quorum yet"
+            .to_owned());
+    }
     let Some(controller) = controller.filter(|_| config.has_peers()) else {
         return Ok((known.keep(env, None)?, None));
     };
@@ -46,7 +66,8 @@ pub async fn find(
     };
     let identity = known.keep(env, found)?;
     let directory_id = identity.directory_ids[0].0;
-    Ok((identity, Some(ClusterOpening { quorum: Quorum { voters, directory_id, transport }, settings })))
+    let part = Part::Voter(Quorum { voters, directory_id, transport });
+    Ok((identity, Some(ClusterOpening { part, settings })))
 }
 
 /// Hears voters before there is a quorum.

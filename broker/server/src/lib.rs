@@ -3,6 +3,7 @@
 
 pub mod adopt;
 pub mod cluster;
+pub mod controller_registration;
 pub mod detection;
 pub mod identity;
 pub mod issuers;

@@ -9,11 +9,14 @@ mod controller_listeners;
 mod explain;
 mod figures;
 mod founding;
+mod kafka_names;
 mod listeners;
 mod local;
 mod quota_figures;
 mod ready;
+mod request_figures;
 mod serve;
+mod start_topics;
 mod tls;
 mod tls_dev;
 mod wiring;
@@ -80,9 +83,7 @@ fn kafka_command() -> Option<ExitCode> {
 /// Reads the file, the environment and the overrides; the first bad value stops the start.
 pub(crate) fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), String> {
     let text = match &sources.properties {
-        Some(path) => {
-            Some(std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?)
-        }
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?),
         None => None,
     };
     let path = sources.properties.as_ref().map(|path| path.display().to_string());
@@ -93,6 +94,18 @@ pub(crate) fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), St
     let overrides =
         sources.overrides.iter().map(|text| parse_override(text)).collect::<Result<Vec<_>, _>>()?;
     ottla_config::load_with(&ThisMachine, file, &environment, &overrides).map_err(|error| error.to_string())
+}
+
+/// Why a file cannot be read, and what helps.
+fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        std::io::ErrorKind::NotFound => format!("{path} is not there: name a properties file, or none"),
+        std::io::ErrorKind::PermissionDenied => {
+            format!("{path} may not be read by this user: change its rights (chmod, chown), or the user")
+        }
+        _ => format!("{path} cannot be read: {error}"),
+    }
 }
 
 /// What config providers read.

@@ -15,10 +15,10 @@ use ottla_replica::ReplicaManager;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use crate::cluster;
 use crate::detection::{self, CloseClients, Events};
 use crate::lifecycle::{Joining, Lifecycle};
 use crate::rooms::Rooms;
+use crate::{cluster, controller_registration};
 
 /// Closed connections that wait to be looked after.
 const CLOSED_QUEUED_MAX: usize = 1024;
@@ -28,10 +28,11 @@ const FOUND_QUEUED_MAX: usize = 64;
 const HAND_OVER: Duration = Duration::from_secs(10);
 
 pub struct Membership {
-    lifecycle: Lifecycle,
+    /// `None` on a node that is no broker.
+    lifecycle: Option<Lifecycle>,
     replicas: Arc<ReplicaManager>,
-    /// Ends with this value. The lock makes it something that threads may share.
-    _detection: Mutex<Vec<TaskHandle>>,
+    /// They end with this value. The lock makes them something that threads may share.
+    _tasks: Mutex<Vec<TaskHandle>>,
 }
 
 /// What a node knows of itself when it begins to take part.
@@ -54,8 +55,7 @@ impl Membership {
         let (tell, closed) = mpsc::channel(CLOSED_QUEUED_MAX);
         let (finds, found) = mpsc::channel(FOUND_QUEUED_MAX);
         rooms.broker.broker_connections.follow(tell);
-        let listener =
-            config.inter_broker_listener().map(|listener| listener.name.clone()).unwrap_or_default();
+        let listener = config.inter_broker_listener_name();
         let node_id = BrokerId(config.node_id);
         let watch = (config.failure_detection == FailureDetection::Pings).then(|| Watch {
             env: env.clone(),
@@ -68,7 +68,12 @@ impl Membership {
         });
         let events = Events { closed, found, presence: links.presence.clone(), close_clients };
         let detection = detection::start(env, &rooms.metadata, node_id, &listener, events);
-        let lifecycle = Lifecycle::start(Joining {
+        let mut tasks: Vec<TaskHandle> = watch.map(Watch::start).into_iter().chain([detection]).collect();
+        if config.is_controller() {
+            let (incarnation_id, controller) = (registration.incarnation_id, rooms.controller.clone());
+            tasks.push(controller_registration::start(env, config, features, incarnation_id, controller));
+        }
+        let joining = || Joining {
             env,
             config,
             cluster_id,
@@ -78,25 +83,27 @@ impl Membership {
             metadata: &rooms.metadata,
             controller: rooms.controller.clone(),
             broker_epoch: rooms.broker_epoch.clone(),
-        });
-        let tasks = watch.map(Watch::start).into_iter().chain([detection]).collect();
-        Membership { lifecycle, replicas: rooms.replicas.clone(), _detection: Mutex::new(tasks) }
+        };
+        let lifecycle = config.is_broker().then(|| Lifecycle::start(joining()));
+        Membership { lifecycle, replicas: rooms.replicas.clone(), _tasks: Mutex::new(tasks) }
     }
 
     /// Waits until this broker serves.
     pub async fn until_serving(&self) -> Result<(), String> {
-        match self.lifecycle.until_serving().await {
+        let Some(lifecycle) = &self.lifecycle else { return Ok(()) };
+        match lifecycle.until_serving().await {
             true => Ok(()),
             false => Err("this broker could not register with a controller within \
-                          initial.broker.registration.timeout.ms: is a majority of controller.quorum.voters up?"
+                          initial.broker.registration.timeout.ms: is a majority of the controllers up?"
                 .to_owned()),
         }
     }
 
     /// Lets others lead what this broker leads. Writes wait for them meanwhile.
     pub async fn leave(&self) {
+        let Some(lifecycle) = &self.lifecycle else { return };
         self.replicas.hand_over().await;
-        if !self.lifecycle.stop(HAND_OVER).await {
+        if !lifecycle.stop(HAND_OVER).await {
             tracing::warn!("no controller let this broker go: others notice that it is gone");
         }
     }

@@ -20,6 +20,7 @@ use ottla_coordinator::{
     SharePartitionManager,
 };
 use ottla_env::Env;
+use ottla_env::tasks::TaskHandle;
 use ottla_log::LogManager;
 use ottla_metadata::{BrokerEpoch, ControllerChannel, Feature, Metadata, MetadataOptions, Registration};
 use ottla_model::BrokerId;
@@ -78,6 +79,8 @@ pub struct Rooms {
     pub nodes: Option<Arc<ImageNodes>>,
     /// What the handlers see.
     pub broker: Arc<Broker>,
+    /// On a broker without a vote: ends with this value. The lock makes it something that threads may share.
+    _observing: Option<Mutex<TaskHandle>>,
 }
 
 impl Rooms {
@@ -86,15 +89,16 @@ impl Rooms {
         let failed = |error: prometheus::Error| format!("metrics: {error}");
         let durability = settings::durability(config, ephemeral);
         let options = MetadataOptions {
-            // A voter keeps its log, if only in memory: others count on it.
-            logs: (!ephemeral || opening.cluster.is_some()).then(|| logs.clone()),
+            // A controller that others may reach keeps its log, if only in memory: they count on it.
+            logs: (!ephemeral || opening.cluster.is_some() || !config.controller_listeners.is_empty())
+                .then(|| logs.clone()),
             cluster_id: opening.cluster_id.to_owned(),
             config: config.clone(),
             features: opening.features.clone(),
             sync: durability != Durability::Os,
             unclean_stop: !opening.was_clean,
             accept_loss: opening.accept_metadata_loss,
-            quorum: opening.cluster.as_ref().map(|cluster| cluster.quorum.clone()),
+            quorum: opening.cluster.as_ref().and_then(ClusterOpening::quorum).cloned(),
         };
         let metadata = Metadata::open(env, options).map_err(|error| {
             if opening.was_clean {
@@ -104,7 +108,7 @@ impl Rooms {
             error.to_string()
         })?;
         let broker_epoch = BrokerEpoch::default();
-        let Links { controller, cluster, reached, nodes } =
+        let Links { controller, cluster, reached, nodes, observing } =
             cluster::links(env, config, &metadata, opening.cluster);
         let dynamic_config = Arc::new(DynamicBrokerConfig::new(config.clone()));
         metadata.subscribe(dynamic_config.clone());
@@ -188,6 +192,7 @@ impl Rooms {
             metadata.subscribe(reached);
         }
         metadata.start(&opening.registration).map_err(|error| error.to_string())?;
+        let observing = observing.map(|begin| Mutex::new(begin()));
         let broker = Arc::new(Broker::new(ApiRooms {
             env: env.clone(),
             config: dynamic_config.clone(),
@@ -223,6 +228,7 @@ impl Rooms {
             quotas,
             nodes,
             broker,
+            _observing: observing,
         })
     }
 }

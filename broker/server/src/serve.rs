@@ -2,20 +2,25 @@
 //! Shell.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_config::{BrokerConfig, Warning};
 use ottla_env::Env;
 use ottla_env::memory::MemoryDisk;
-use ottla_env::real::{self, StopSignals};
+use ottla_env::real::{self, RealDisk, StopSignals};
+use ottla_metadata::formatted_voters;
 use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
 use ottla_server::scram_users;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Serve, parse_feature};
+use crate::args::{Serve, Sources, parse_feature};
 use crate::ready::{self, ReadyTarget};
 use crate::wiring::{self, Broker, StartOptions};
+
+/// How log lines are written: `json` or `text`.
+const LOG_FORMAT_VARIABLE: &str = "OTTLA_LOG_FORMAT";
 
 /// Users of a new cluster, one a line.
 const SCRAM_USERS_VARIABLE: &str = "OTTLA_ADD_SCRAM";
@@ -25,19 +30,47 @@ pub(crate) const ANSWERS_WAIT: Duration = Duration::from_millis(50);
 
 /// Runs until a signal asks to stop.
 pub fn run(arguments: &Serve) -> Result<(), String> {
-    let (config, warnings) = crate::load(&arguments.sources)?;
+    let (config, warnings) = load(&arguments.sources)?;
     start_logging();
     real::run(None, serve(arguments.clone(), config, warnings)).map_err(|error| error.to_string())?
 }
 
+/// The configuration, with the voters that the directory was formatted with where it names none itself.
+fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), String> {
+    let (config, warnings) = crate::load(sources)?;
+    if !config.is_controller() || !config.quorum_voters.is_empty() {
+        return Ok((config, warnings));
+    }
+    let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
+    let listener = config.controller_listeners.first().map(|listener| listener.name.clone());
+    let voters = formatted_voters(&RealDisk, &dirs, &listener.unwrap_or_default())
+        .map_err(|error| error.to_string())?;
+    let is_alone = voters.len() < 2 && config.is_broker();
+    if voters.is_empty() || is_alone {
+        return Ok((config, warnings));
+    }
+    let voters: Vec<String> =
+        voters.iter().map(|voter| format!("{}@{}:{}", voter.id, voter.host, voter.port)).collect();
+    let mut sources = sources.clone();
+    sources.overrides.push(format!("controller.quorum.voters={}", voters.join(",")));
+    crate::load(&sources)
+}
+
 pub(crate) fn start_logging() {
     let filter = EnvFilter::try_from_env("OTTLA_LOG").unwrap_or_else(|_| EnvFilter::new("info,sled=warn"));
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    match std::env::var(LOG_FORMAT_VARIABLE).as_deref() {
+        Ok("json") => lines.json().flatten_event(true).with_ansi(false).init(),
+        Ok("text") | Err(_) => lines.init(),
+        Ok(other) => {
+            lines.init();
+            tracing::warn!("{LOG_FORMAT_VARIABLE}={other} is not known: json or text");
+        }
+    }
 }
 
 async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -> Result<(), String> {
@@ -76,11 +109,22 @@ async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -
     if arguments.announce {
         announce(broker.node_id());
     }
-    let signal = signals.next().await;
-    tracing::info!("{signal}: stopping");
+    let failure = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!("{signal}: stopping");
+            None
+        }
+        why = broker.failed() => Some(why),
+    };
     broker.stop(ANSWERS_WAIT).await;
-    tracing::info!("stopped cleanly");
-    Ok(())
+    match failure {
+        None => {
+            tracing::info!("stopped cleanly");
+            Ok(())
+        }
+        // Whoever starts it again sees that it did not end well.
+        Some(why) => Err(why),
+    }
 }
 
 /// Those of the command line and of the environment.
@@ -94,6 +138,10 @@ fn scram_users(env: &Env, given: &[String]) -> Result<Vec<ScramCredentialUpserti
 #[allow(clippy::print_stdout, reason = "the one line for whoever typed the command")]
 fn greet(broker: &Broker, ephemeral: bool) {
     let bootstrap = broker.bootstrap();
+    if !broker.serves_clients() {
+        let version = env!("CARGO_PKG_VERSION");
+        return println!("Ottla {version}: a controller at {bootstrap} (data in {})", broker.data_dirs());
+    }
     let data = if ephemeral { "in memory".to_owned() } else { format!("data in {}", broker.data_dirs()) };
     let http = broker.http().map(|http| format!(", metrics at http://{http}/metrics")).unwrap_or_default();
     println!(

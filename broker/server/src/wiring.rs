@@ -30,7 +30,9 @@ use prometheus::Registry;
 use crate::cluster_figures::ClusterFigures;
 use crate::controller_listeners::ControllerListeners;
 use crate::figures::Figures;
+use crate::kafka_names::KafkaNames;
 use crate::rooms::{Opening, Rooms};
+use crate::start_topics;
 use crate::tls::ListenersTls;
 use crate::{adopt, founding, listeners, settings};
 
@@ -119,6 +121,14 @@ pub async fn start(
             presence: links.presence.clone(),
         })
     });
+    let names = config.metrics_kafka_names.then(|| KafkaNames {
+        node_id: BrokerId(config.node_id),
+        metadata: rooms.metadata.clone(),
+        replicas: rooms.replicas.clone(),
+        groups: rooms.groups.clone(),
+        registry: registry.clone(),
+        series_max: config.metrics_series_max,
+    });
     let figures = Figures::new(
         rooms.replicas.clone(),
         rooms.groups.clone(),
@@ -126,6 +136,7 @@ pub async fn start(
         rooms.quotas.clone(),
         env.clone(),
         config.metrics_series_max,
+        names,
     )
     .of_cluster(cluster_figures.clone());
     let ready = Arc::new(AtomicBool::new(false));
@@ -170,8 +181,12 @@ pub async fn start(
         Membership::begin(&member, Box::new(network.closer()))
     });
     if let Some(membership) = &membership {
-        membership.until_serving().await?;
+        tokio::select! {
+            serving = membership.until_serving() => serving?,
+            why = rooms.metadata.failed() => return Err(why),
+        }
     }
+    start_topics::make(&rooms, &config.start_topics).await?;
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
     Ok(Broker { config, listeners, http, network, controller, membership, admin, rooms, logs, ready })
@@ -230,9 +245,14 @@ fn bind_admin(env: &Env, config: &BrokerConfig) -> Result<Option<BoundAdminServe
 }
 
 impl Broker {
-    /// The first client listener's address.
+    /// The first client listener's address; on a node without one the controller's.
     pub fn bootstrap(&self) -> String {
-        let listener = &self.listeners[0];
+        let Some(listener) = self.listeners.first() else {
+            // A controller alone: whoever repairs a cluster reaches it there (`--bootstrap-controller`).
+            let controllers = self.config.controller_listeners.iter();
+            let mut known = controllers.filter_map(|one| Some((one.host.as_deref()?, one.port)));
+            return known.next().map_or_else(String::new, |(host, port)| format!("{host}:{port}"));
+        };
         match &listener.advertised {
             Some((host, port)) => format!("{host}:{port}"),
             None if listener.bound.ip().is_unspecified() => format!("localhost:{}", listener.bound.port()),
@@ -240,8 +260,18 @@ impl Broker {
         }
     }
 
+    /// Whether it is more than a controller.
+    pub fn serves_clients(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+
     pub fn http(&self) -> Option<String> {
         self.http.map(|addr| addr.to_string())
+    }
+
+    /// Waits until this node can't go on, and says why.
+    pub async fn failed(&self) -> String {
+        self.rooms.metadata.failed().await
     }
 
     pub fn node_id(&self) -> i32 {

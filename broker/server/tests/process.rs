@@ -458,6 +458,58 @@ fn answer_code(address: &str, frame: &[u8], at: usize) -> Option<i16> {
     Some(i16::from_be_bytes([answer[at], answer[at + 1]]))
 }
 
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it is bound").port()
+}
+
+fn overrides(given: &[&str]) -> Vec<String> {
+    given.iter().flat_map(|pair| ["--override".to_owned(), (*pair).to_owned()]).collect()
+}
+
+#[test]
+fn a_controller_and_a_broker_may_be_processes_of_their_own() {
+    let (port, client_port) = (free_port(), free_port());
+    let of_controller = overrides(&[
+        "process.roles=controller",
+        &format!("listeners=CONTROLLER://127.0.0.1:{port}"),
+        "controller.listener.names=CONTROLLER",
+        &format!("controller.quorum.voters=1@127.0.0.1:{port}"),
+    ]);
+    let of_broker = overrides(&[
+        "process.roles=broker",
+        "node.id=2",
+        &format!("listeners=PLAINTEXT://127.0.0.1:{client_port}"),
+        "controller.listener.names=CONTROLLER",
+        &format!("controller.quorum.bootstrap.servers=127.0.0.1:{port}"),
+    ]);
+    let (one, two) = (Folder::new(), Folder::new());
+    let run = |folder: &Folder, given: &[String]| {
+        start(folder, &given.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let controller = run(&one, &of_controller);
+    assert_eq!(controller.address("bootstrap"), format!("127.0.0.1:{port}"));
+    let broker = run(&two, &of_broker);
+    let bootstrap = broker.address("bootstrap").to_owned();
+    assert_eq!(create_topic(&bootstrap, "t"), 0);
+    assert!(!two.join("data/__cluster_metadata-0").exists(), "an observer keeps no copy");
+    assert!(one.join("data/__cluster_metadata-0").exists());
+    assert!(!one.join("data/t-0").exists(), "a controller hosts nothing");
+    // It knows again what the controller knows.
+    broker.stop();
+    let broker = run(&two, &of_broker);
+    assert_eq!(create_topic(&bootstrap, "t"), 36, "TOPIC_ALREADY_EXISTS");
+    // Clients are served, and the log read on, while the controller comes back.
+    controller.kill();
+    let controller = run(&one, &of_controller);
+    ask_metadata(&bootstrap);
+    // Perhaps made although the answer said otherwise.
+    while ![0, 36].contains(&create_topic(&bootstrap, "another")) {
+        std::thread::yield_now();
+    }
+    broker.stop();
+    controller.stop();
+}
+
 #[test]
 fn a_controllers_listener_serves_tools_and_no_clients() {
     const MISMATCHED_ENDPOINT_TYPE: i16 = 114;

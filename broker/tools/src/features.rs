@@ -80,7 +80,7 @@ fn level_name(feature: &str, level: i16) -> String {
 fn level_of(name: &str) -> Option<i16> {
     let is_it =
         |known: &&str| *known == name || known.split_once("-IV").is_some_and(|(release, _)| release == name);
-    let at = METADATA_VERSIONS.iter().rposition(|known| is_it(&known))?;
+    let at = METADATA_VERSIONS.iter().rposition(|known| is_it(known))?;
     i16::try_from(at).ok().map(|at| at + FIRST_LEVEL)
 }
 

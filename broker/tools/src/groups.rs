@@ -110,7 +110,8 @@ fn lines<'a>(groups: impl Iterator<Item = &'a Listed> + Clone) -> Vec<String> {
     let width = groups.clone().map(|group| group.group.len()).max().unwrap_or(0).max(WIDTH_MIN);
     let line = |group: &str, kind: &str, protocol: &str| format!("{group:<width$} {kind:<20} {protocol:<20}");
     let head = std::iter::once(line("GROUP", "TYPE", "PROTOCOL"));
-    head.chain(groups.map(|group| line(&group.group, &group.kind, &group.protocol))).collect()
+    // Kafka's rows have a blank more than their head.
+    head.chain(groups.map(|group| line(&group.group, &group.kind, &group.protocol) + " ")).collect()
 }
 
 #[cfg(test)]
@@ -143,7 +144,7 @@ mod tests {
             lines([&group].into_iter()),
             [
                 "GROUP                TYPE                 PROTOCOL            ",
-                "g1                   Classic              consumer            "
+                "g1                   Classic              consumer             "
             ]
         );
     }

@@ -13,8 +13,11 @@ pub struct Short {
     pub name: &'static str,
     forms: &'static str,
     options: &'static [Known],
-    line: fn(&Options) -> Result<(&'static str, Vec<String>), String>,
+    line: fn(&Options) -> Line,
 }
+
+/// A command with its arguments, or what is missing.
+type Line = Result<(&'static str, Vec<String>), String>;
 
 pub const SHORTS: &[Short] = &[
     Short {
@@ -124,7 +127,7 @@ fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-fn topic(options: &Options) -> Result<(&'static str, Vec<String>), String> {
+fn topic(options: &Options) -> Line {
     let line = match words(options).as_slice() {
         ["list"] => owned(&["--list"]),
         ["describe"] => owned(&["--describe"]),
@@ -148,7 +151,7 @@ fn topic(options: &Options) -> Result<(&'static str, Vec<String>), String> {
     Ok(("kafka-topics", line))
 }
 
-fn group(options: &Options) -> Result<(&'static str, Vec<String>), String> {
+fn group(options: &Options) -> Line {
     let line = match words(options).as_slice() {
         ["list"] => return Ok(("kafka-groups", owned(&["--list"]))),
         ["describe", name] => owned(&["--describe", "--group", name]),
@@ -168,7 +171,7 @@ fn group(options: &Options) -> Result<(&'static str, Vec<String>), String> {
     Ok(("kafka-consumer-groups", line))
 }
 
-fn produce(options: &Options) -> Result<(&'static str, Vec<String>), String> {
+fn produce(options: &Options) -> Line {
     let [topic] = words(options)[..] else { return Err("Say which topic:".to_owned()) };
     let mut line = owned(&["--topic", topic]);
     if let Some(separator) = options.get("key") {
@@ -181,7 +184,7 @@ fn produce(options: &Options) -> Result<(&'static str, Vec<String>), String> {
     Ok(("kafka-console-producer", line))
 }
 
-fn consume(options: &Options) -> Result<(&'static str, Vec<String>), String> {
+fn consume(options: &Options) -> Line {
     let [topic] = words(options)[..] else { return Err("Say which topic:".to_owned()) };
     let mut line = owned(&["--topic", topic]);
     let partition = options.get("partition");

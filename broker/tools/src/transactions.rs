@@ -500,7 +500,7 @@ fn force_terminate(options: &Options, terminal: &mut Terminal<'_>) -> Result<(),
         .with_producer_epoch(-1);
     let response =
         client.node(terminal, "forceTerminateTransaction", node, &request).map_err(failed(&what))?;
-    Ok(Exception::check(response.error_code, None).map_err(failed(&what))?)
+    Exception::check(response.error_code, None).map_err(failed(&what))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod audit;
 mod load;
+pub mod mixed;
 mod network;
 mod nodes;
 mod secured;

@@ -37,7 +37,9 @@ pub(crate) fn answer(broker: &Arc<Broker>, request: &Request) -> Result<(Answer,
             return Ok((request.answer(&refused), false));
         }
         // A client that says it twice said the same.
-        let _first = request.connection.software.set((name.to_owned(), version.to_owned()));
+        if request.connection.software.set((name.to_owned(), version.to_owned())).is_ok() {
+            broker.metrics.software.on_known(name, version);
+        }
     }
     let image = broker.image();
     let api_keys = table::rows(request.endpoint)

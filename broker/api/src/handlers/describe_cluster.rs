@@ -11,6 +11,7 @@ use ottla_protocol::messages::{BrokerId, DescribeClusterRequest, DescribeCluster
 use super::prelude::*;
 use crate::access::OPERATIONS_OMITTED;
 use crate::cluster::{Cluster, Node};
+use crate::metadata_log;
 use crate::table::Endpoint;
 
 pub const API: Api = Api { key: ApiKey::DescribeCluster, min: 0, max: 2, admit };
@@ -75,16 +76,9 @@ fn refusal(reached: Endpoint, wanted: i8) -> Option<(ErrorCode, String)> {
 
 /// Every controller of the quorum; this one is where the client has reached it, if it is alone.
 fn controllers(broker: &Broker, request: &Request) -> Vec<Node> {
-    let voters = broker.config.quorum_voters.iter();
-    let named = voters.map(|voter| Node {
-        id: ottla_model::BrokerId(voter.id),
-        host: voter.host.clone(),
-        port: i32::from(voter.port),
-        rack: None,
-    });
-    if broker.config.has_peers() {
-        return named.collect();
-    }
-    let (host, port) = broker.endpoint(&request.connection);
-    vec![Node { id: broker.node_id, host, port, rack: None }]
+    let node = |voter: ottla_metadata::Voter| {
+        let ottla_metadata::Voter { id, host, port } = voter;
+        Node { id, host, port: i32::from(port), rack: None }
+    };
+    metadata_log::controllers(broker, request).into_iter().map(node).collect()
 }

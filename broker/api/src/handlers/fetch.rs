@@ -32,7 +32,7 @@ use crate::fetch_session::{
     Answered, FetchContext, FetchKey, FetchParams, FetchTopic, Remembered, SessionRequest, Slot, Wanted,
 };
 use crate::quotas::rest;
-use crate::wire;
+use crate::{metadata_log, wire};
 
 pub const API: Api = Api { key: ApiKey::Fetch, min: 4, max: 18, admit };
 
@@ -106,6 +106,9 @@ struct Plan {
 }
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
+    if request.endpoint == table::Endpoint::Controller {
+        return metadata_log::fetch(broker, request);
+    }
     let mut body: FetchRequest = request.decode()?;
     let now = request.received;
     let context = broker.sessions.open(session_request(&mut body, request.version()), now);
@@ -431,6 +434,8 @@ fn respond(
             && !is_follower
         {
             topic.metrics.bytes_out.inc_by(read.record_bytes() as u64);
+            topic.metrics.fetch_requests.inc_by(1);
+            topic.metrics.failed_fetch_requests.inc_by(u64::from(read.error != ErrorCode::None));
         }
     }
     encode(broker, request, session_id, is_follower, &answers)

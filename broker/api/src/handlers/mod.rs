@@ -6,6 +6,7 @@ use crate::table::Api;
 
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
+mod add_raft_voter;
 mod allocate_producer_ids;
 mod alter_client_quotas;
 mod alter_configs;
@@ -19,6 +20,7 @@ mod broker_heartbeat;
 mod broker_registration;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
+mod controller_registration;
 mod create_acls;
 mod create_delegation_token;
 mod create_partitions;
@@ -47,6 +49,7 @@ mod end_txn;
 mod envelope;
 mod expire_delegation_token;
 mod fetch;
+mod fetch_snapshot;
 mod find_coordinator;
 mod get_telemetry_subscriptions;
 mod heartbeat;
@@ -70,6 +73,7 @@ mod produce;
 mod push_telemetry;
 mod read_share_group_state;
 mod read_share_group_state_summary;
+mod remove_raft_voter;
 mod renew_delegation_token;
 pub(crate) mod sasl_authenticate;
 pub(crate) mod sasl_handshake;
@@ -83,6 +87,7 @@ mod sync_group;
 mod txn_offset_commit;
 mod unregister_broker;
 mod update_features;
+mod update_raft_voter;
 mod write_share_group_state;
 mod write_txn_markers;
 
@@ -146,6 +151,7 @@ rows! {
     alter_partition
     update_features
     envelope
+    fetch_snapshot
     describe_cluster
     describe_producers
     broker_registration
@@ -156,6 +162,7 @@ rows! {
     allocate_producer_ids
     consumer_group_heartbeat
     consumer_group_describe
+    controller_registration
     get_telemetry_subscriptions
     push_telemetry
     list_config_resources
@@ -164,6 +171,9 @@ rows! {
     share_group_describe
     share_fetch
     share_acknowledge
+    add_raft_voter
+    remove_raft_voter
+    update_raft_voter
     initialize_share_group_state
     read_share_group_state
     write_share_group_state

@@ -415,9 +415,13 @@ fn append_topic(
                 }
                 answer
             }
-            Err(answer) => *answer,
+            Err(answer) => {
+                found.metrics.failed_produce_requests.inc_by(1);
+                *answer
+            }
         })
         .collect();
+    found.metrics.produce_requests.inc_by(topic.partition_data.len() as u64);
     topic_response(topic, partitions)
 }
 

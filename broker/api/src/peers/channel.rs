@@ -12,7 +12,7 @@ use ottla_protocol::Request;
 use ottla_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest, AlterPartitionResponse,
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
-    CreateTopicsRequest, CreateTopicsResponse,
+    ControllerRegistrationRequest, ControllerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse,
 };
 
 use super::controllers::{Active, Controllers};
@@ -123,6 +123,17 @@ impl ControllerChannel for ToController {
         self.ask(Ask {
             request,
             local: |metadata, request| ControllerChannel::allocate_producer_ids(metadata, request),
+            code: |answer| answer.error_code,
+        })
+    }
+
+    fn register_controller(
+        &self,
+        request: ControllerRegistrationRequest,
+    ) -> Reached<ControllerRegistrationResponse> {
+        self.ask(Ask {
+            request,
+            local: |metadata, request| ControllerChannel::register_controller(metadata, request),
             code: |answer| answer.error_code,
         })
     }

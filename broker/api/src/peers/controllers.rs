@@ -9,6 +9,9 @@ use ottla_env::{BoxFuture, Env, Monotonic};
 use ottla_metadata::{ApiError, Leadership, Metadata, OperationError, Voter};
 use ottla_model::{BrokerId, ErrorCode};
 use ottla_network::outgoing::{Peer, PeerSettings};
+use parking_lot::Mutex;
+
+use super::observe::settings_of;
 
 /// Before who leads is asked again although nothing was heard of a change.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
@@ -22,12 +25,60 @@ pub enum Active {
     There(Peer),
 }
 
+/// The controllers at their listeners, as far as it is known where these are.
+pub struct ControllerNodes {
+    env: Env,
+    node_id: BrokerId,
+    settings: PeerSettings,
+    known: Mutex<BTreeMap<BrokerId, Node>>,
+}
+
+struct Node {
+    address: Voter,
+    peer: Peer,
+    /// Another connection, for requests that are answered late.
+    observed: Peer,
+}
+
+impl ControllerNodes {
+    /// `voters`: those that the configuration names.
+    pub fn new(env: Env, node_id: BrokerId, voters: &[Voter], settings: &PeerSettings) -> ControllerNodes {
+        let settings = PeerSettings { request_timeout: REQUEST_TIMEOUT, ..settings.clone() };
+        let nodes = ControllerNodes { env, node_id, settings, known: Mutex::default() };
+        nodes.learn(voters);
+        nodes
+    }
+
+    /// One that listens elsewhere now is dialled there.
+    pub fn learn(&self, controllers: &[Voter]) {
+        let mut known = self.known.lock();
+        for address in controllers.iter().filter(|one| one.id != self.node_id) {
+            if known.get(&address.id).is_some_and(|node| node.address == *address) {
+                continue;
+            }
+            let dial = |settings: PeerSettings| {
+                Peer::new(self.env.clone(), address.host.clone(), address.port, settings)
+            };
+            let (peer, observed) = (dial(self.settings.clone()), dial(settings_of(&self.settings)));
+            known.insert(address.id, Node { address: address.clone(), peer, observed });
+        }
+    }
+
+    fn peer(&self, id: BrokerId) -> Option<Peer> {
+        self.known.lock().get(&id).map(|node| node.peer.clone())
+    }
+
+    /// For fetches of the metadata log.
+    pub fn observed(&self, id: BrokerId) -> Option<Peer> {
+        self.known.lock().get(&id).map(|node| node.observed.clone())
+    }
+}
+
 pub struct Controllers {
     env: Env,
     node_id: BrokerId,
     metadata: Arc<Metadata>,
-    /// At their controller listeners.
-    others: BTreeMap<BrokerId, Peer>,
+    others: Arc<ControllerNodes>,
 }
 
 impl Controllers {
@@ -35,14 +86,8 @@ impl Controllers {
         env: Env,
         node_id: BrokerId,
         metadata: Arc<Metadata>,
-        voters: &[Voter],
-        settings: &PeerSettings,
+        others: Arc<ControllerNodes>,
     ) -> Controllers {
-        let settings = PeerSettings { request_timeout: REQUEST_TIMEOUT, ..settings.clone() };
-        let others = voters.iter().filter(|voter| voter.id != node_id).map(|voter| {
-            (voter.id, Peer::new(env.clone(), voter.host.clone(), voter.port, settings.clone()))
-        });
-        let others = others.collect();
         Controllers { env, node_id, metadata, others }
     }
 
@@ -53,7 +98,7 @@ impl Controllers {
     fn active(&self, leadership: Leadership) -> Option<Active> {
         match leadership.leader? {
             leader if leader == self.node_id => Some(Active::Here),
-            leader => self.others.get(&leader).cloned().map(Active::There),
+            leader => self.others.peer(leader).map(Active::There),
         }
     }
 

@@ -3,8 +3,8 @@
 //!
 //! Reading order: `frame` (what voters send each other), `transport` (out), `inlet` (in), `nodes` (the brokers, by the
 //! image), `controllers` (which of them is active), `channel` (what this broker asks of it), `forward` and `principal`
-//! (what clients ask of it), `reached` (until this node knows what was decided), `ping`, `presence` and `watch` (which
-//! nodes are heard).
+//! (what clients ask of it), `reached` (until this node knows what was decided), `observe` (a broker without a vote
+//! reads the metadata log), `ping`, `presence` and `watch` (which nodes are heard).
 
 mod channel;
 mod controllers;
@@ -12,6 +12,7 @@ mod forward;
 pub mod frame;
 mod inlet;
 mod nodes;
+pub mod observe;
 pub mod ping;
 mod presence;
 pub mod principal;
@@ -22,7 +23,7 @@ mod transport;
 mod watch;
 
 pub use channel::ToController;
-pub use controllers::{Active, Controllers};
+pub use controllers::{Active, ControllerNodes, Controllers};
 pub use forward::{Forward, Forwarded, OFFSET_TAG, client_address, envelope};
 pub use inlet::{Inlet, Voices, VoterEvents};
 pub use nodes::ImageNodes;

@@ -87,6 +87,11 @@ impl Presence {
         self.suspect(id);
     }
 
+    /// It was reached and closed the connection for a ping.
+    pub(super) fn on_foreign(&self, id: BrokerId) {
+        self.detector.lock().on_foreign(id);
+    }
+
     pub fn on_closed(&self, id: BrokerId) {
         self.detector.lock().on_closed(id);
         self.suspect(id);

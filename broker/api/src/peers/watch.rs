@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use super::presence::Presence;
 /// From dialling to the answer of ApiVersions. Shorter than the kernel's first repetition: a link that is whole again
 /// is found at once.
 const SETUP_TIMEOUT: Duration = Duration::from_millis(300);
+/// How often a node is tried that answers Kafka's requests and no ping.
+const FOREIGN_PAUSE: Duration = Duration::from_secs(60);
 
 /// Shorter than the kernel's first repetition, too.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(150);
@@ -187,6 +190,7 @@ impl Pinging {
     }
 
     async fn ping(&self) {
+        let mut pause = PING_INTERVAL;
         loop {
             let begun = self.env.clock.monotonic();
             let timeout = self.env.clock.sleep_until(begun.after(SETUP_TIMEOUT));
@@ -196,14 +200,22 @@ impl Pinging {
                 () = timeout => None,
             };
             if let Some((link, task)) = opened {
+                let has_answered = AtomicBool::new(false);
                 tokio::select! {
                     biased;
                     () = task => {}
-                    () = self.ping_over(&link) => {}
+                    () = self.ping_over(&link, &has_answered) => {}
                 }
-                self.presence.on_closed(self.id);
+                if has_answered.load(Ordering::Relaxed) {
+                    pause = PING_INTERVAL;
+                    self.presence.on_closed(self.id);
+                } else {
+                    // Each ping is a complaint in its log.
+                    pause = (2 * pause).min(FOREIGN_PAUSE);
+                    self.presence.on_foreign(self.id);
+                }
             }
-            self.env.clock.sleep_until(begun.after(PING_INTERVAL)).await;
+            self.env.clock.sleep_until(begun.after(pause)).await;
         }
     }
 
@@ -223,7 +235,7 @@ impl Pinging {
     }
 
     /// Until the connection takes no more. An answer that is late is as good as the one behind it.
-    async fn ping_over(&self, link: &Link) {
+    async fn ping_over(&self, link: &Link, has_answered: &AtomicBool) {
         loop {
             let next = self.env.clock.monotonic().after(PING_INTERVAL);
             let body = ping::body(&self.presence.ping(self.metadata.image().metadata_offset()));
@@ -232,7 +244,10 @@ impl Pinging {
             tokio::select! {
                 biased;
                 answer = answer => match answer {
-                    Ok(()) => self.presence.on_answer(self.id),
+                    Ok(()) => {
+                        has_answered.store(true, Ordering::Relaxed);
+                        self.presence.on_answer(self.id);
+                    }
                     Err(_closed) => return,
                 },
                 () = over => continue,

@@ -12,6 +12,7 @@ use crate::row::Importance::*;
 use crate::row::Validation::*;
 use crate::row::{at_least, between, list, row};
 use crate::settings::{Durability, FailureDetection, ReplicaSelector};
+use crate::start_topics;
 use crate::validators;
 
 keys! {
@@ -41,6 +42,10 @@ keys! {
         .doc("Bytes that requests and answers in flight may hold over all connections; beyond it sockets are not read.");
     pub metrics_series_max: usize = row("ottla.metrics.series.max", Int, Some("10000"), at_least(0), ReadOnly, Medium)
         .doc("Series that one metric of topics, partitions or groups shows at most, groups with members and topics in use first; and series of all metrics that clients push.");
+    pub metrics_kafka_names: bool = row("ottla.metrics.kafka.names", Boolean, Some("true"), Any, ReadOnly, Medium)
+        .doc("Whether /metrics has its figures also under the names that the usual exporters of Kafka give them.");
+    pub(crate) start_topics_text: Text = row("ottla.topics", String, Some(""), Custom(start_topics::check), ReadOnly, Medium)
+        .doc("Topics that are made before the broker says that it is ready, where they are not there: NAME:PARTITIONS:KEY=VALUE:..., separated by commas.");
     pub telemetry_bytes_max: usize = row("telemetry.max.bytes", Int, Some("1048576"), at_least(1), ReadOnly, Low)
         .doc("Largest telemetry payload of a client.");
     pub(crate) listener_entries: Vec<Text> = row("listeners", List, Some("PLAINTEXT://:9092"), list(&[], false), PerBroker, High).at_start()
@@ -50,7 +55,11 @@ keys! {
     pub(crate) controller_listener_names: Option<Vec<Text>> = row("controller.listener.names", List, None, list(&[], false), ReadOnly, High)
         .doc("Listeners used by controllers; clients are not served on them.");
     pub(crate) quorum_voters_given: Vec<Text> = row("controller.quorum.voters", List, Some(""), Custom(validators::quorum_voters), ReadOnly, High)
-        .doc("Voters of the metadata quorum as id@host:port, this node among them; empty, or this node alone, is a quorum of one.");
+        .doc("Voters of the metadata quorum as id@host:port, a controller among them; empty, or this node alone, is a quorum of one.");
+    pub(crate) quorum_bootstrap_given: Vec<Text> = row("controller.quorum.bootstrap.servers", List, Some(""), Custom(validators::bootstrap_servers), ReadOnly, High)
+        .doc("Where controllers listen, as host:port, for a broker that is told none of the voters' ids.");
+    pub(crate) roles_given: Vec<Text> = row("process.roles", List, None, list(&["broker", "controller"], false), ReadOnly, High)
+        .doc("Roles of this process: broker, controller, or both.");
     pub(crate) inter_broker_listener_given: Option<Text> = row("inter.broker.listener.name", String, None, Any, ReadOnly, Medium)
         .doc("Listener that brokers use among themselves; unset, the one called as security.inter.broker.protocol says.");
     pub(crate) protocol_map_text: Text = row("listener.security.protocol.map", String, Some("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"), Any, PerBroker, Low).at_start()

@@ -6,7 +6,6 @@ use crate::row::DynamicMode::*;
 use crate::row::Importance::*;
 use crate::row::Validation::*;
 use crate::row::{ConfigRow, at_least, list, row};
-use crate::validators;
 
 #[rustfmt::skip]
 pub(crate) static NODE: &[ConfigRow] = &[
@@ -34,8 +33,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How long the metadata leader gathers writes before it flushes them."),
     row("controller.quorum.auto.join.enable", Boolean, Some("false"), Any, ReadOnly, Low)
         .doc("Whether a controller joins the quorum by itself."),
-    row("controller.quorum.bootstrap.servers", List, Some(""), Custom(validators::bootstrap_servers), ReadOnly, High)
-        .doc("Addresses at which the metadata quorum is found."),
     row("controller.quorum.election.backoff.max.ms", Int, Some("1000"), at_least(0), ReadOnly, High)
         .doc("Longest pause before a new election of the quorum."),
     row("controller.quorum.election.timeout.ms", Int, Some("1000"), at_least(0), ReadOnly, High)
@@ -106,8 +103,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("Threads that move replicas between directories."),
     row("num.replica.fetchers", Int, Some("1"), at_least(1), ClusterWide, High)
         .doc("Threads that fetch from each other broker."),
-    row("process.roles", List, None, list(&["broker", "controller"], false), ReadOnly, High)
-        .doc("Roles of this process; here always broker and controller in one."),
     row("producer.purgatory.purge.interval.requests", Int, Some("1000"), Any, ReadOnly, Medium)
         .doc("How many waiting produce requests pass between cleanings."),
     row("queued.max.request.bytes", Long, Some("-1"), Any, ReadOnly, Medium)

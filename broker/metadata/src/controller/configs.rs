@@ -188,7 +188,7 @@ fn check_resource(rules: &Rules, type_code: i8, name: &str) -> Result<ConfigReso
                 return Err(invalid_request(format!("Node id must be an integer, but it is: {name}")));
             }
             // In a cluster the request was forwarded, perhaps for another broker.
-            Ok(id) if BrokerId(id) != rules.node_id && rules.nodes_named() < 2 => {
+            Ok(id) if BrokerId(id) != rules.node_id && rules.is_alone() => {
                 return Err(invalid_request(format!(
                     "Unexpected broker id, expected {}, but received {name}",
                     rules.node_id

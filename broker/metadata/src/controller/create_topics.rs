@@ -253,7 +253,7 @@ pub fn auto_create_request(image: &Image, rules: &Rules, names: &[TopicName]) ->
             // A cluster smaller than the configured factor gets what it can hold; Kafka would
             // refuse until enough brokers are there, and clients would wait for ever. Nodes that are
             // named and not there yet are waited for.
-            let brokers = image.brokers().count().max(rules.nodes_named()).max(1) as i16;
+            let brokers = image.brokers().count().max(rules.brokers_named()).max(1) as i16;
             topic.num_partitions = internal.partitions;
             topic.replication_factor = internal.replication_factor.min(brokers);
             topic.configs = internal

@@ -24,6 +24,8 @@ pub(crate) struct Described<'a> {
     leads: bool,
     high_watermark: Offset,
     voters: Vec<(BrokerId, Option<Uuid>, VoterState)>,
+    /// Who reads the leader's log without a vote.
+    pub observers: Vec<(BrokerId, Uuid, VoterState)>,
     endpoints: &'a [Voter],
 }
 
@@ -37,8 +39,15 @@ impl<'a> Described<'a> {
             leads: true,
             high_watermark: end,
             voters: vec![(me, None, state)],
+            observers: Vec::new(),
             endpoints: &[],
         }
+    }
+
+    /// A broker without a vote knows who leads, and no more.
+    pub fn of_observer(leadership: Leadership) -> Described<'static> {
+        let (voters, observers, high_watermark) = (Vec::new(), Vec::new(), Offset(-1));
+        Described { leadership, leads: false, high_watermark, voters, observers, endpoints: &[] }
     }
 
     pub fn of_view(view: &QuorumView, endpoints: &'a [Voter], now_ms: i64) -> Described<'a> {
@@ -50,7 +59,8 @@ impl<'a> Described<'a> {
             }
         }
         let leads = !voters.is_empty();
-        Described { leadership: view.leadership, leads, high_watermark: view.committed, voters, endpoints }
+        let (leadership, high_watermark) = (view.leadership, view.committed);
+        Described { leadership, leads, high_watermark, voters, observers: Vec::new(), endpoints }
     }
 }
 
@@ -90,7 +100,7 @@ fn describe_partition(described: &Described<'_>, partition: PartitionData, versi
         let text = StrBytes::from_static_str("This node does not lead the metadata quorum.");
         return if version >= 2 { refused.with_error_message(Some(text)) } else { refused };
     }
-    let voter = |(id, directory, state): &(BrokerId, Option<Uuid>, VoterState)| {
+    let replica = |id: BrokerId, directory: Option<Uuid>, state: &VoterState| {
         let mut voter =
             ReplicaState::default().with_replica_id(id.0.into()).with_log_end_offset(state.log_end_offset.0);
         if version >= 1 {
@@ -101,13 +111,17 @@ fn describe_partition(described: &Described<'_>, partition: PartitionData, versi
         if version >= 2
             && let Some(directory) = directory
         {
-            voter = voter.with_replica_directory_id(*directory);
+            voter = voter.with_replica_directory_id(directory);
         }
         voter
     };
+    let voters = described.voters.iter().map(|(id, directory, state)| replica(*id, *directory, state));
+    let observers =
+        described.observers.iter().map(|(id, directory, state)| replica(*id, Some(*directory), state));
     partition
         .with_high_watermark(described.high_watermark.0)
-        .with_current_voters(described.voters.iter().map(voter).collect())
+        .with_current_voters(voters.collect())
+        .with_observers(observers.collect())
 }
 
 fn nodes(described: &Described<'_>) -> Vec<Node> {

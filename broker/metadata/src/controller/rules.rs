@@ -43,9 +43,14 @@ impl Rules {
         self.config.num_partitions
     }
 
-    /// Nodes that the configuration names, this one among them.
-    pub fn nodes_named(&self) -> usize {
-        self.config.quorum_voters.len()
+    /// Brokers that the configuration names; a controller alone is told of none.
+    pub fn brokers_named(&self) -> usize {
+        if self.config.is_broker() { self.config.quorum_voters.len() } else { 0 }
+    }
+
+    /// Whether this node is the whole cluster.
+    pub fn is_alone(&self) -> bool {
+        !self.config.has_peers()
     }
 
     pub fn default_replication_factor(&self) -> i16 {

@@ -10,6 +10,7 @@
 //! - D3. A node takes itself for cut off only where those that it does not hear could elect a controller without it:
 //!   that the controllers are away stops nobody.
 //! - D4. A node that was cut off comes back with all that others knew then: it learns first that it was deposed.
+//! - D5. Who answers Kafka's requests and no ping is judged by its heartbeats alone: it is a node of Apache Kafka.
 
 mod silence;
 #[cfg(test)]
@@ -78,6 +79,8 @@ struct Other {
     answered: Monotonic,
     /// Its connection was closed since it was heard.
     is_closed: bool,
+    /// It closes connections for a ping.
+    is_foreign: bool,
     gaps: Gaps,
     /// When this node had it fenced.
     fenced: Option<Monotonic>,
@@ -143,6 +146,7 @@ impl Detector {
                 heard: now,
                 answered: now,
                 is_closed: false,
+                is_foreign: false,
                 gaps: Gaps::default(),
                 fenced: None,
                 patience: None,
@@ -203,7 +207,7 @@ impl Detector {
 
     /// Whether it should be looked if a node's machine answers.
     pub fn is_unanswered(&self, now: Monotonic, id: BrokerId) -> bool {
-        self.others.get(&id).is_some_and(|other| other.answered.until(now) > PROBE)
+        self.others.get(&id).is_some_and(|other| !other.is_foreign && other.answered.until(now) > PROBE)
     }
 
     /// Its machine answered, whatever the node does.
@@ -228,6 +232,13 @@ impl Detector {
         }
     }
 
+    /// It was reached and closed the connection for the first ping (D5).
+    pub fn on_foreign(&mut self, id: BrokerId) {
+        if let Some(other) = self.others.get_mut(&id) {
+            other.is_foreign = true;
+        }
+    }
+
     /// It was fenced since nobody heard it.
     pub fn on_fenced(&mut self, now: Monotonic, id: BrokerId) {
         if let Some(other) = self.others.get_mut(&id) {
@@ -240,6 +251,7 @@ impl Detector {
         other.gaps.on_gap(other.heard.until(now));
         other.heard = now;
         other.is_closed = false;
+        other.is_foreign = false;
         if let Some(fenced) = other.fenced.take()
             && fenced.until(now) <= MISTAKE
         {
@@ -269,7 +281,7 @@ impl Detector {
         if self.is_sick(now) {
             return Look { is_cut_off, ..Look::default() };
         }
-        let ids = self.others.iter();
+        let ids = self.others.iter().filter(|(_, other)| !other.is_foreign);
         let suspects = ids.clone().filter(|(_, other)| other.is_closed || other.heard.until(now) > SUSPICION);
         let silence = |other: &Other| other.heard.until(now);
         let unheard = ids.clone().filter(|(id, other)| silence(other) > self.allowance(now, **id));
@@ -295,7 +307,7 @@ impl Detector {
         if silence <= allowance + CONFIRMATION {
             return false;
         }
-        let rest = || self.others.iter().filter(|(other, _)| **other != id);
+        let rest = || self.others.iter().filter(|(other, state)| **other != id && !state.is_foreign);
         let mut heard = rest().filter(|(_, other)| other.heard.until(now) <= SILENCE).peekable();
         if heard.peek().is_none() {
             // Who hears nobody at all is cut off itself; where there are but two it can't be told apart.
@@ -333,17 +345,18 @@ impl Detector {
     }
 
     fn may_be_fenced(&self, now: Monotonic) -> bool {
-        self.others.values().all(|other| other.answered.until(now) > SILENCE_MIN)
+        self.others.values().all(|other| other.is_foreign || other.answered.until(now) > SILENCE_MIN)
     }
 
     /// No answer from the controller, none from half of the other brokers, and those that do not answer can elect.
     fn hears_too_few(&self, now: Monotonic, controller: Option<BrokerId>) -> bool {
-        let is_away =
-            |id: &BrokerId| self.others.get(id).is_some_and(|other| other.answered.until(now) > LEASE);
+        let is_away = |id: &BrokerId| {
+            self.others.get(id).is_some_and(|other| !other.is_foreign && other.answered.until(now) > LEASE)
+        };
         if controller.is_some_and(|id| id != self.me && self.others.contains_key(&id) && !is_away(&id)) {
             return false;
         }
-        let brokers = self.others.iter().filter(|(_, other)| other.is_broker);
+        let brokers = self.others.iter().filter(|(_, other)| other.is_broker && !other.is_foreign);
         let (count, away) = (brokers.clone().count(), brokers.filter(|(id, _)| is_away(id)).count());
         let voters_away = self.voters.iter().filter(|id| is_away(id)).count();
         2 * (count - away) < count && voters_away > self.voters.len() / 2

@@ -352,3 +352,38 @@ fn many_nodes_ping_the_voters_and_some_others() {
     assert!(world.fenced.contains_key(&(1, 10)) && world.cut_off.contains_key(&10));
     assert!(world.fenced.keys().filter(|(by, _)| *by != 10).all(|(_, of)| *of == 10), "{:?}", world.fenced);
 }
+
+/// D5: a node of Apache Kafka answers no ping. It is no suspect, nobody is fenced for its silence, and its silence does
+/// not make a node think that it is cut off.
+#[test]
+fn a_node_that_knows_no_pings_is_not_judged_by_them() {
+    let at = |ms: u64| Monotonic::default().after(Duration::from_millis(ms));
+    let judge = |is_foreign: bool| {
+        let mut detector = Detector::new(BrokerId(1));
+        detector.set_nodes(at(0), &ids(&[1, 2, 3]), &ids(&[2]));
+        if is_foreign {
+            detector.on_foreign(BrokerId(2));
+        }
+        let mut look = Look::default();
+        for ms in (0..2_000).step_by(50) {
+            detector.on_answer(at(ms), BrokerId(3));
+            look = detector.look(at(ms), Some(BrokerId(2)), Offset(7));
+        }
+        (look.unheard.contains(&BrokerId(2)), !look.silent.is_empty(), look.suspects.is_empty())
+    };
+    assert_eq!(judge(false), (true, true, false));
+    assert_eq!(judge(true), (false, false, true));
+    let is_cut_off = |is_foreign: bool| {
+        let mut detector = Detector::new(BrokerId(1));
+        detector.set_nodes(at(0), &ids(&[1, 2]), &ids(&[2]));
+        if is_foreign {
+            detector.on_foreign(BrokerId(2));
+        }
+        (0..2_000)
+            .step_by(50)
+            .map(|ms| detector.look(at(ms), Some(BrokerId(2)), Offset(7)))
+            .any(|look| look.is_cut_off)
+    };
+    assert!(is_cut_off(false));
+    assert!(!is_cut_off(true));
+}

@@ -86,6 +86,19 @@ impl Checks {
         }
     }
 
+    /// What a broker without a vote is given is what was committed, in order and without a hole.
+    pub fn on_observed(&self, observer: usize, mut next: Offset, batches: &[StoredBatch]) {
+        for batch in batches {
+            assert!(batch.base == next, "observer {observer} goes on at {}, and {next} is next", batch.base);
+            next = batch.next;
+            assert!(
+                self.committed.get(&batch.base) == Some(batch),
+                "observer {observer} has records at offset {} that were not committed",
+                batch.base
+            );
+        }
+    }
+
     pub fn on_committed(&mut self, node: usize, batches: &[StoredBatch]) {
         for batch in batches {
             match self.committed.get(&batch.base) {

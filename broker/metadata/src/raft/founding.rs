@@ -21,7 +21,9 @@ use uuid::Uuid;
 use super::wire::{Body, Frame};
 use crate::quorum::{RaftTransport, Voter};
 
-/// How often the others are asked, and after how long somebody is told who is waited for.
+/// How often the others are asked, at first and later, and after how long somebody is told who is waited for.
+const ASK_QUICKLY_EVERY: Duration = Duration::from_millis(10);
+const ASK_QUICKLY: Duration = Duration::from_secs(1);
 const ASK_EVERY: Duration = Duration::from_millis(100);
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
@@ -97,7 +99,8 @@ pub async fn found_cluster(
         let now = env.clock.monotonic();
         if now >= next_ask {
             founding.others().for_each(|id| transport.send(id, frame(Body::AskClusterId)));
-            next_ask = now.after(ASK_EVERY);
+            let is_early = begun.until(now) < ASK_QUICKLY;
+            next_ask = now.after(if is_early { ASK_QUICKLY_EVERY } else { ASK_EVERY });
         }
         if now >= next_line {
             tell_who_is_missing(&founding, begun, now);
@@ -115,7 +118,11 @@ pub async fn found_cluster(
         };
         let Ok(heard) = Frame::decode(bytes) else { continue };
         match heard.body {
-            Body::AskClusterId => transport.send(from, frame(Body::ClusterId)),
+            Body::AskClusterId => {
+                transport.send(from, frame(Body::ClusterId));
+                // Whoever asks has none, and says so.
+                verdict = founding.on_answer(from, heard.cluster_id);
+            }
             Body::ClusterId => verdict = founding.on_answer(from, heard.cluster_id),
             // Of a quorum that this node does not take part in yet.
             Body::Message(_) | Body::FetchSnapshot { .. } | Body::SnapshotPart { .. } | Body::Refused(_) => {}

@@ -22,8 +22,10 @@ use crate::snapshot::SnapshotId;
 
 /// Frames that wait until a directory is remembered.
 const HELD_MAX: usize = 256;
-/// Ticks after which a snapshot that a voter does not ask for is taken for lost.
+/// Ticks after which the next part of a snapshot, if a voter does not ask for it, is taken for lost; and the first part:
+/// what is lost then is the one message that announced the snapshot, which nobody repeats.
 const SNAPSHOT_TICKS: u64 = 100;
+const ANNOUNCED_TICKS: u64 = 15;
 
 /// What happens to a voter.
 #[derive(Debug)]
@@ -84,8 +86,8 @@ pub(crate) struct RaftMachine {
     /// Any part's write.
     part_write: Option<u64>,
     ticks: u64,
-    /// When each voter was last given a part, or told to fetch.
-    served: BTreeMap<BrokerId, u64>,
+    /// When each voter last asked for a part, or was told to fetch, and whether it has asked.
+    served: BTreeMap<BrokerId, (u64, bool)>,
     voter_states: BTreeMap<BrokerId, VoterState>,
     leadership: Leadership,
     /// Another voter knows another directory under this node's id.
@@ -195,8 +197,9 @@ impl RaftMachine {
         let fetching = self.node.fetching();
         self.served.retain(|id, _| fetching.contains(id));
         for id in fetching {
-            let since = *self.served.entry(id).or_insert(self.ticks);
-            if self.ticks - since > SNAPSHOT_TICKS {
+            let (since, has_asked) = *self.served.entry(id).or_insert((self.ticks, false));
+            let patience = if has_asked { SNAPSHOT_TICKS } else { ANNOUNCED_TICKS };
+            if self.ticks - since > patience {
                 self.served.remove(&id);
                 self.node.on_snapshot_failed(id);
             }
@@ -265,6 +268,7 @@ impl RaftMachine {
             Body::Refused(_) => {}
             Body::FetchSnapshot { id, position } => {
                 if self.node.leads() {
+                    self.served.insert(from, (self.ticks, true));
                     self.out.reads.push(PartRequest { to: from, id, position });
                 }
             }
@@ -336,7 +340,6 @@ impl RaftMachine {
             self.node.on_snapshot_failed(request.to);
             return;
         };
-        self.served.insert(request.to, self.ticks);
         self.send(request.to, Body::SnapshotPart { id, position, file_bytes, bytes });
     }
 

@@ -1,5 +1,5 @@
 //! One voter of the quorum: what it is told goes in, what it must send, write and publish comes out.
-//! Core. The only file that names the types of the `raft` library.
+//! Core. With `library`, which translates, the only file that names the types of the `raft` library.
 //!
 //! Invariants:
 //! - I1. A raft index is the offset behind a record (what Kafka calls an end offset): the index of a batch's first
@@ -14,21 +14,20 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use ottla_env::Rng;
-use ottla_model::{BrokerId, LeaderEpoch, Offset};
+use ottla_model::{BrokerId, Offset};
 use ottla_protocol::records::control::LeaderChangeMessage;
 use ottla_protocol::records::control::leader_change_message::Voter as LeaderChangeVoter;
 use ottla_records::ControlRecordType;
-use raft::eraftpb::{ConfState, Entry, HardState, Message, MessageType, Snapshot, SnapshotMetadata};
-use raft::{
-    Config, GetEntriesContext, NO_LIMIT, ProgressState, RaftState, RawNode, Ready, SnapshotStatus, StateRole,
-    Storage, StorageError,
-};
+use raft::eraftpb::{ConfState, Entry, HardState, Message, MessageType};
+use raft::{Config, NO_LIMIT, ProgressState, RawNode, Ready, SnapshotStatus, StateRole};
 
 use super::effects::{Effects, LostLog, NodeStart, NodeWrite, VoterProgress};
-use super::log_store::{LogStore, StoredBatch};
-use super::wire::{Entries, MessageKind, PeerMessage};
+use super::library::{
+    StoreView, batch_of, end_of, epoch, index, node_id, of_peer, push_entries, raft_id, term, to_peer,
+};
+use super::log_store::StoredBatch;
+use super::wire::{MessageKind, PeerMessage};
 use crate::batch::encode_control;
 use crate::quorum::Leadership;
 use crate::snapshot::SnapshotId;
@@ -42,10 +41,10 @@ const RETRY_TICKS_MIN: usize = 2;
 const RETRY_TICKS_SPREAD: u64 = 12;
 /// What a survivor waits for each voter that may begin before it.
 const RANK_TICKS: usize = 3;
+/// How often a voter stands quickly while nobody has led yet.
+const FIRST_TRIES: usize = 50;
 /// The library's own timeout: never.
 const NEVER_TICKS: usize = usize::MAX / 4;
-/// Batches in a message, about.
-const MESSAGE_BYTES: usize = 1 << 20;
 /// Messages to a follower that are on their way.
 const INFLIGHT_MAX: usize = 64;
 
@@ -56,6 +55,8 @@ pub(crate) struct RaftNode {
     rng: Arc<dyn Rng>,
     /// Ticks of silence after which this node begins an election.
     timeout: usize,
+    /// How often it may still be short because nobody has led yet.
+    first_tries: usize,
     /// The state in which it was drawn.
     drawn_in: (StateRole, u64),
     /// Who voted for this node in the epoch `granted.0`.
@@ -71,101 +72,6 @@ pub(crate) struct RaftNode {
     installing: Option<u64>,
     /// What leaves when a write is on the device.
     held: VecDeque<(u64, Vec<Message>)>,
-}
-
-/// The library's view of the log.
-struct StoreView {
-    log: LogStore,
-    hard_state: HardState,
-    conf_state: ConfState,
-}
-
-fn raft_id(id: BrokerId) -> u64 {
-    // The library keeps 0 for nobody.
-    u64::try_from(id.0).expect("ids of nodes are not negative") + 1
-}
-
-fn node_id(id: u64) -> BrokerId {
-    BrokerId(i32::try_from(id - 1).expect("an id of a node"))
-}
-
-fn index(end: Offset) -> u64 {
-    u64::try_from(end.0).expect("offsets are not negative")
-}
-
-fn end_of(index: u64) -> Offset {
-    Offset(index as i64)
-}
-
-fn term(epoch: LeaderEpoch) -> u64 {
-    u64::try_from(epoch.0).expect("epochs are not negative")
-}
-
-fn epoch(term: u64) -> LeaderEpoch {
-    LeaderEpoch(i32::try_from(term).expect("an epoch has 31 bits"))
-}
-
-/// The entries of a batch, from index `from` on.
-fn push_entries(entries: &mut Vec<Entry>, batch: &StoredBatch, from: u64, to: u64) {
-    let first = index(batch.base) + 1;
-    for number in first.max(from)..=index(batch.next).min(to) {
-        let data = if number == first { batch.bytes.clone() } else { Bytes::new() };
-        entries.push(Entry { term: term(batch.epoch), index: number, data, ..Entry::default() });
-    }
-}
-
-impl Storage for StoreView {
-    fn initial_state(&self) -> raft::Result<RaftState> {
-        Ok(RaftState { hard_state: self.hard_state.clone(), conf_state: self.conf_state.clone() })
-    }
-
-    fn entries(
-        &self,
-        low: u64,
-        high: u64,
-        _: impl Into<Option<u64>>,
-        _: GetEntriesContext,
-    ) -> raft::Result<Vec<Entry>> {
-        if low <= index(self.log.snapshot().end_offset) {
-            return Err(StorageError::Compacted.into());
-        }
-        let batches = self
-            .log
-            .read(end_of(low - 1), end_of(high - 1), MESSAGE_BYTES)
-            .map_err(|why| raft::Error::Io(std::io::Error::other(why)))?;
-        let mut entries = Vec::new();
-        batches.iter().for_each(|batch| push_entries(&mut entries, batch, low, high - 1));
-        Ok(entries)
-    }
-
-    fn term(&self, idx: u64) -> raft::Result<u64> {
-        match self.log.epoch_before(end_of(idx)) {
-            Some(epoch) => Ok(term(epoch)),
-            None if idx < index(self.log.snapshot().end_offset) => Err(StorageError::Compacted.into()),
-            None => Err(StorageError::Unavailable.into()),
-        }
-    }
-
-    fn first_index(&self) -> raft::Result<u64> {
-        Ok(index(self.log.snapshot().end_offset) + 1)
-    }
-
-    fn last_index(&self) -> raft::Result<u64> {
-        Ok(index(self.log.end()))
-    }
-
-    fn snapshot(&self, request_index: u64, _: u64) -> raft::Result<Snapshot> {
-        let SnapshotId { end_offset, epoch } = self.log.snapshot();
-        if index(end_offset) < request_index || end_offset == Offset::ZERO {
-            return Err(StorageError::SnapshotTemporarilyUnavailable.into());
-        }
-        Ok(snapshot_of(end_offset, term(epoch), self.conf_state.clone()))
-    }
-}
-
-fn snapshot_of(end: Offset, term: u64, conf_state: ConfState) -> Snapshot {
-    let metadata = SnapshotMetadata { conf_state: Some(conf_state), index: index(end), term };
-    Snapshot { metadata: Some(metadata), ..Snapshot::default() }
 }
 
 impl RaftNode {
@@ -207,6 +113,7 @@ impl RaftNode {
             voters,
             rng,
             timeout: 0,
+            first_tries: FIRST_TRIES,
             drawn_in,
             granted: (0, BTreeSet::new()),
             led: 0,
@@ -221,8 +128,20 @@ impl RaftNode {
     }
 
     fn draw_timeout(&mut self) {
-        let spread = (ELECTION_TICKS_MAX - ELECTION_TICKS_MIN) as u64;
-        self.timeout = ELECTION_TICKS_MIN + (self.rng.next_u64() % spread) as usize;
+        let raft = &self.raw.raft;
+        let is_first = raft.term == 0 && raft.raft_log.last_index() == 0 && self.first_tries > 0;
+        let place = self.voters.iter().position(|voter| *voter == self.me);
+        self.timeout = match place.filter(|_| is_first) {
+            // No leader is to be waited for: a cluster begins, and its voters stand one after the other.
+            Some(place) => {
+                self.first_tries -= 1;
+                1 + place * RANK_TICKS
+            }
+            None => {
+                let spread = (ELECTION_TICKS_MAX - ELECTION_TICKS_MIN) as u64;
+                ELECTION_TICKS_MIN + (self.rng.next_u64() % spread) as usize
+            }
+        };
         self.drawn_in = (self.raw.raft.state, self.raw.raft.term);
     }
 
@@ -358,7 +277,7 @@ impl RaftNode {
         if message.kind == MessageKind::TimeoutNow && self.installing.is_some() {
             return Ok(());
         }
-        let message = self.of_peer(from, message);
+        let message = of_peer(self.me, from, message, &self.raw.store().conf_state);
         // A message that comes too late is refused, and that is all.
         drop(self.raw.step(message));
         self.after(now_ms);
@@ -454,7 +373,7 @@ impl RaftNode {
             let number = ready.number();
             self.last_ready = number;
             for message in ready.take_messages() {
-                effects.messages.extend(self.to_peer(message));
+                effects.messages.extend(to_peer(message));
             }
             effects.committed.extend(ready.take_committed_entries().into_iter().filter_map(batch_of));
             self.take_write(&mut ready, &mut effects);
@@ -509,7 +428,7 @@ impl RaftNode {
             if waits && self.written < self.issued {
                 promises.push(message);
             } else {
-                effects.messages.extend(self.to_peer(message));
+                effects.messages.extend(to_peer(message));
             }
         }
         if !promises.is_empty() {
@@ -521,106 +440,8 @@ impl RaftNode {
         while self.held.front().is_some_and(|(number, _)| *number <= self.written) {
             let (_, messages) = self.held.pop_front().expect("looked at");
             for message in messages {
-                effects.messages.extend(self.to_peer(message));
+                effects.messages.extend(to_peer(message));
             }
-        }
-    }
-}
-
-/// The batch that an entry carries; `None` for a filler.
-fn batch_of(entry: Entry) -> Option<StoredBatch> {
-    if entry.data.is_empty() {
-        return None;
-    }
-    let batch = StoredBatch::parse(entry.data).expect("an entry carries a whole batch");
-    assert!(
-        index(batch.base) + 1 == entry.index && term(batch.epoch) == entry.term,
-        "a batch stands at its own offset and epoch"
-    );
-    Some(batch)
-}
-
-/// What goes between voters; the library's other messages stay within one.
-const KINDS: [(MessageKind, MessageType); 10] = [
-    (MessageKind::Append, MessageType::MsgAppend),
-    (MessageKind::AppendResponse, MessageType::MsgAppendResponse),
-    (MessageKind::Vote, MessageType::MsgRequestVote),
-    (MessageKind::VoteResponse, MessageType::MsgRequestVoteResponse),
-    (MessageKind::PreVote, MessageType::MsgRequestPreVote),
-    (MessageKind::PreVoteResponse, MessageType::MsgRequestPreVoteResponse),
-    (MessageKind::Heartbeat, MessageType::MsgHeartbeat),
-    (MessageKind::HeartbeatResponse, MessageType::MsgHeartbeatResponse),
-    (MessageKind::Snapshot, MessageType::MsgSnapshot),
-    (MessageKind::TimeoutNow, MessageType::MsgTimeoutNow),
-];
-
-fn kind_of(of: MessageType) -> Option<MessageKind> {
-    KINDS.iter().find(|(_, known)| *known == of).map(|(kind, _)| *kind)
-}
-
-fn type_of(kind: MessageKind) -> MessageType {
-    KINDS.iter().find(|(known, _)| *known == kind).expect("every kind has its type").1
-}
-
-impl RaftNode {
-    fn to_peer(&self, message: Message) -> Option<(BrokerId, PeerMessage)> {
-        let kind = kind_of(message.msg_type)?;
-        let metadata = message.get_snapshot().get_metadata();
-        let snapshot = (metadata.index != 0)
-            .then(|| SnapshotId { end_offset: end_of(metadata.index), epoch: epoch(metadata.term) });
-        let mut entries = Entries::default();
-        for entry in message.entries {
-            if entry.data.is_empty() && entries.batches.is_empty() {
-                entries.rest += 1;
-                entries.rest_term = entry.term;
-            } else {
-                entries.batches.extend(batch_of(entry));
-            }
-        }
-        let peer = PeerMessage {
-            kind,
-            term: message.term,
-            log_term: message.log_term,
-            index: message.index,
-            commit: message.commit,
-            commit_term: message.commit_term,
-            reject: message.reject,
-            reject_hint: message.reject_hint,
-            request_snapshot: message.request_snapshot,
-            snapshot,
-            context: message.context,
-            entries,
-        };
-        Some((node_id(message.to), peer))
-    }
-
-    fn of_peer(&self, from: BrokerId, message: PeerMessage) -> Message {
-        let mut entries = Vec::new();
-        let Entries { rest, rest_term, batches } = message.entries;
-        for number in 0..u64::from(rest) {
-            entries.push(Entry { term: rest_term, index: message.index + 1 + number, ..Entry::default() });
-        }
-        batches.iter().for_each(|batch| push_entries(&mut entries, batch, 0, u64::MAX));
-        let conf_state = &self.raw.store().conf_state;
-        let snapshot = message
-            .snapshot
-            .map(|SnapshotId { end_offset, epoch }| snapshot_of(end_offset, term(epoch), conf_state.clone()));
-        Message {
-            msg_type: type_of(message.kind),
-            to: raft_id(self.me),
-            from: raft_id(from),
-            term: message.term,
-            log_term: message.log_term,
-            index: message.index,
-            entries,
-            commit: message.commit,
-            commit_term: message.commit_term,
-            snapshot,
-            request_snapshot: message.request_snapshot,
-            reject: message.reject,
-            reject_hint: message.reject_hint,
-            context: message.context,
-            ..Message::default()
         }
     }
 }

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::checks::Checks;
 use super::machine::{Heard, Input, RaftMachine};
+use super::sim_observers::{Reply, SimObserver};
 use super::writer::{GROUP_MAX, LogWriter, PartRequest, Write};
 use crate::active_controller::Decided;
 use crate::controller::testing::{config_of, features};
@@ -28,9 +29,10 @@ use crate::metadata_loop::Event;
 use crate::publisher::Shared;
 use crate::quorum::{Quorum, RaftTransport, Voter};
 use crate::quorum_loop::{OpenQuorum, QuorumLoop};
+use crate::serve::ServedLog;
 
 const DIR: &str = "/data";
-const CLUSTER: &str = "AAAAAAAAAAAAAAAAAAAAAQ";
+pub(super) const CLUSTER: &str = "AAAAAAAAAAAAAAAAAAAAAQ";
 const TICK_MS: u64 = 20;
 /// Lines of a failed history.
 const TRACE_SHOWN: usize = 60;
@@ -60,7 +62,7 @@ impl Default for Weather {
     }
 }
 
-enum Happening {
+pub(super) enum Happening {
     Tick(usize, u64),
     Frame {
         to: usize,
@@ -73,19 +75,23 @@ enum Happening {
         at: usize,
         of: usize,
     },
+    /// An observer asks, and is answered.
+    Ask(usize),
+    Reply(usize, Reply),
 }
 
 /// A voter's process.
-struct Life {
+pub(super) struct Life {
     /// Which of the node's lives.
     number: u64,
-    machine: RaftMachine,
+    pub(super) machine: RaftMachine,
     writer: LogWriter,
     writes: Vec<Write>,
     reads: Vec<PartRequest>,
     is_writing: bool,
     room: QuorumLoop,
     shared: Arc<Shared>,
+    pub(super) served: Arc<ServedLog>,
     inputs: Receiver<Input>,
     _logs: Arc<LogManager>,
 }
@@ -94,7 +100,7 @@ pub(crate) struct Node {
     pub id: BrokerId,
     pub disk: FaultyDisk,
     pub directory_id: Uuid,
-    life: Option<Life>,
+    pub(super) life: Option<Life>,
     lives: u64,
     pub is_paused: bool,
     /// Frames that came while it was paused.
@@ -108,6 +114,7 @@ pub(crate) struct World {
     clock: MemoryClock,
     pub now_ms: u64,
     pub nodes: Vec<Node>,
+    pub observers: Vec<SimObserver>,
     pub weather: Weather,
     /// Links that carry nothing, by sender and receiver.
     pub cut: BTreeSet<(usize, usize)>,
@@ -144,6 +151,7 @@ impl World {
             clock: MemoryClock::new(1_700_000_000_000),
             now_ms: 0,
             nodes: Vec::new(),
+            observers: Vec::new(),
             weather: Weather::default(),
             cut: BTreeSet::new(),
             agenda: BTreeMap::new(),
@@ -193,7 +201,7 @@ impl World {
         self.trace.push(format!("{} {line}", self.now_ms));
     }
 
-    fn at(&mut self, wait_ms: u64, happening: Happening) {
+    pub(super) fn at(&mut self, wait_ms: u64, happening: Happening) {
         self.next_happening += 1;
         self.agenda.insert((self.now_ms + wait_ms, self.next_happening), happening);
     }
@@ -241,7 +249,7 @@ impl World {
             quorum: Some(quorum.clone()),
         };
         let (sender, inputs) = channel(1 << 16);
-        let OpenQuorum { quorum_loop: mut room, shared, .. } =
+        let OpenQuorum { quorum_loop: mut room, shared, served, .. } =
             QuorumLoop::open(&env, options, quorum, sender)?;
         room.set_upkeep_thresholds(self.snapshot_bytes);
         let (machine, writer) = room.take_quorum();
@@ -257,6 +265,7 @@ impl World {
             is_writing: false,
             room,
             shared,
+            served,
             inputs,
             _logs: logs,
         });
@@ -355,6 +364,8 @@ impl World {
                 }
             }
             Happening::WriterDone(number, life) => self.on_writer_done(number, life),
+            Happening::Ask(observer) => self.on_ask(observer),
+            Happening::Reply(observer, reply) => self.on_reply(observer, reply),
             Happening::Disconnected { at, of } => {
                 if self.lives(at) && !self.nodes[at].is_paused {
                     self.input(at, Input::Disconnected(self.nodes[of].id));

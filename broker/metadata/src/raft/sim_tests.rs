@@ -2,6 +2,7 @@
 //! Core, for tests. A failing seed is repeated by `OTTLA_SEED=N`; `OTTLA_SEEDS=N` plays the first N.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ottla_env::Disk;
 use ottla_model::{BrokerId, LeaderEpoch, Offset};
@@ -141,6 +142,47 @@ fn three_voters_agree_whatever_happens() {
 fn five_voters_agree_whatever_happens() {
     play("five_voters_agree_whatever_happens", 20, |seed| drop(history(seed, 5, 60)));
 }
+
+/// Brokers without a vote read the log through all of it: they have what was committed, and nothing else.
+#[test]
+fn observers_have_what_is_committed_whatever_happens() {
+    play("observers_have_what_is_committed_whatever_happens", 40, |seed| {
+        let mut world = World::new(seed, 3);
+        if seed.is_multiple_of(2) {
+            world = world.with_snapshots(2_000);
+        }
+        let mut world = world.started();
+        world.add_observer();
+        for step in 0..60 {
+            let wait = world.rng.below(300);
+            world.run(wait);
+            if step == 40 {
+                // One that joins late.
+                world.add_observer();
+            }
+            if world.rng.below(3) == 0 {
+                disturb(&mut world);
+            } else if let Some(leader) = world.leader() {
+                let records = 1 + world.rng.below(6);
+                world.ask(leader, records);
+            }
+        }
+        heal(&mut world);
+        check_agreement(&mut world);
+        let voter = world.image(0);
+        for observer in 0..world.observers.len() {
+            let image = world.observed(observer);
+            assert_eq!(image.metadata_offset(), voter.metadata_offset(), "observer {observer} is behind");
+            assert_eq!(format!("{:?}", image.configs), format!("{:?}", voter.configs));
+            assert_eq!(image.controller_id(), voter.controller_id());
+        }
+        INSTALLS.fetch_add(world.observers.iter().map(|one| one.installs).sum(), Ordering::Relaxed);
+    });
+    let installs = INSTALLS.load(Ordering::Relaxed);
+    assert!(installs > 0 || std::env::var("OTTLA_SEED").is_ok(), "some came by a snapshot");
+}
+
+static INSTALLS: AtomicUsize = AtomicUsize::new(0);
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {

@@ -284,7 +284,7 @@ fn who(options: &Options, operations: &[i8]) -> Result<Vec<Entry>, Failure> {
             false => vec!["*"],
         };
         for principal in options.all(principals).map(str::trim) {
-            if !principal.split_once(':').is_some_and(|(kind, _)| !kind.is_empty()) {
+            if principal.split_once(':').is_none_or(|(kind, _)| kind.is_empty()) {
                 let message =
                     format!("expected a string in format principalType:principalName but got {principal}");
                 return Err(Exception::illegal_argument(message).into());

@@ -7,6 +7,7 @@ use std::io::BufRead;
 
 use ottla_protocol::messages::create_acls_request::AclCreation;
 use ottla_protocol::messages::delete_acls_request::DeleteAclsFilter;
+use ottla_protocol::messages::describe_acls_response::DescribeAclsResource;
 use ottla_protocol::messages::{CreateAclsRequest, DeleteAclsRequest, DescribeAclsRequest};
 
 use self::acl_lines::{Entry, Pattern, check, entries, principal_entries, resources};
@@ -97,9 +98,18 @@ fn add(client: &mut Client, options: &Options, terminal: &mut Terminal<'_>) -> R
     let meant = entries(options)?;
     let mut creations = Vec::new();
     for (pattern, entries) in &meant {
-        let lines: Vec<String> = entries.iter().map(|entry| format!("\t{entry}")).collect();
+        let there: Vec<Entry> =
+            found(client, terminal, Some(pattern))?.into_iter().flat_map(|(_, entries)| entries).collect();
+        let (old, new): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| there.contains(entry));
+        for entry in old {
+            terminal.say(&format!("Acl {entry} already exists."))?;
+        }
+        if new.is_empty() {
+            continue;
+        }
+        let lines: Vec<String> = new.iter().map(|entry| format!("\t{entry}")).collect();
         terminal.say(&format!("Adding ACLs for resource `{pattern}`: \n {}\n", lines.join("\n")))?;
-        creations.extend(entries.iter().map(|entry| {
+        creations.extend(new.iter().map(|entry| {
             AclCreation::default()
                 .with_resource_type(pattern.kind)
                 .with_resource_name(text(&pattern.name))
@@ -109,6 +119,9 @@ fn add(client: &mut Client, options: &Options, terminal: &mut Terminal<'_>) -> R
                 .with_operation(entry.operation)
                 .with_permission_type(entry.permission)
         }));
+    }
+    if creations.is_empty() {
+        return Ok(());
     }
     let request = CreateAclsRequest::default().with_creations(creations);
     let response = client.any(terminal, "createAcls", &request).map_err(answered)?;
@@ -176,47 +189,57 @@ fn is_agreed(options: &Options, terminal: &mut Terminal<'_>, question: &str) -> 
     Ok(answer.trim().eq_ignore_ascii_case("y"))
 }
 
+/// The ACLs of what a pattern selects, or all.
+fn found(
+    client: &mut Client,
+    terminal: &mut Terminal<'_>,
+    filter: Option<&Pattern>,
+) -> Result<Vec<(Pattern, Vec<Entry>)>, Failure> {
+    let request = DescribeAclsRequest::default()
+        .with_resource_type_filter(filter.map_or(ANY, |pattern| pattern.kind))
+        .with_resource_name_filter(filter.map(|pattern| text(&pattern.name)))
+        .with_pattern_type_filter(filter.map_or(ANY, |pattern| pattern.pattern_type))
+        .with_principal_filter(None)
+        .with_host_filter(None)
+        .with_operation(ANY)
+        .with_permission_type(ANY);
+    let response = client.any(terminal, "describeAcls", &request).map_err(answered)?;
+    Exception::check(response.error_code, response.error_message.as_deref()).map_err(answered)?;
+    let resource = |resource: DescribeAclsResource| {
+        let pattern = Pattern {
+            kind: resource.resource_type,
+            name: resource.resource_name.to_string(),
+            pattern_type: resource.pattern_type,
+        };
+        let entries = resource.acls.iter().map(|acl| Entry {
+            principal: acl.principal.to_string(),
+            host: acl.host.to_string(),
+            operation: acl.operation,
+            permission: acl.permission_type,
+        });
+        (pattern, entries.collect())
+    };
+    Ok(response.resources.into_iter().map(resource).collect())
+}
+
 fn list(client: &mut Client, options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    let mut found: Vec<(Pattern, Vec<Entry>)> = Vec::new();
+    let mut all: Vec<(Pattern, Vec<Entry>)> = Vec::new();
     let named = resources(options)?;
     let filters: Vec<Option<&Pattern>> =
         if named.is_empty() { vec![None] } else { named.iter().map(Some).collect() };
     for filter in filters {
-        let request = DescribeAclsRequest::default()
-            .with_resource_type_filter(filter.map_or(ANY, |pattern| pattern.kind))
-            .with_resource_name_filter(filter.map(|pattern| text(&pattern.name)))
-            .with_pattern_type_filter(filter.map_or(ANY, |pattern| pattern.pattern_type))
-            .with_principal_filter(None)
-            .with_host_filter(None)
-            .with_operation(ANY)
-            .with_permission_type(ANY);
-        let response = client.any(terminal, "describeAcls", &request).map_err(answered)?;
-        Exception::check(response.error_code, response.error_message.as_deref()).map_err(answered)?;
-        for resource in response.resources {
-            let pattern = Pattern {
-                kind: resource.resource_type,
-                name: resource.resource_name.to_string(),
-                pattern_type: resource.pattern_type,
-            };
-            let entries = resource.acls.iter().map(|acl| Entry {
-                principal: acl.principal.to_string(),
-                host: acl.host.to_string(),
-                operation: acl.operation,
-                permission: acl.permission_type,
-            });
-            found.push((pattern, entries.collect()));
-        }
+        all.append(&mut found(client, terminal, filter)?);
     }
-    found.sort();
-    found.dedup();
-    found.iter_mut().for_each(|(_, entries)| entries.sort());
+    all.sort();
+    all.dedup();
+    all.iter_mut().for_each(|(_, entries)| entries.sort());
     let principals: Vec<&str> = options.all("principal").collect();
     if principals.is_empty() {
-        return show(terminal, &found);
+        return show(terminal, &all);
     }
     for principal in principals {
         terminal.say(&format!("ACLs for principal `{principal}`"))?;
-        show(terminal, &principal_entries(&found, principal))?;
+        show(terminal, &principal_entries(&all, principal))?;
     }
     Ok(())
 }

@@ -49,6 +49,8 @@ pub struct Fetcher {
     is_read_committed: bool,
     may_create: bool,
     positions: BTreeMap<Partition, i64>,
+    /// The leader epoch of the batch that was read last of each.
+    epochs: BTreeMap<Partition, i32>,
     leaders: BTreeMap<Partition, i32>,
     /// The last fetch brought records: more are likely there already.
     had_records: bool,
@@ -62,6 +64,7 @@ impl Fetcher {
             is_read_committed,
             may_create,
             positions: BTreeMap::new(),
+            epochs: BTreeMap::new(),
             leaders: BTreeMap::new(),
             had_records: false,
             is_stale: false,
@@ -71,6 +74,11 @@ impl Fetcher {
     /// Where each partition is read next.
     pub fn positions(&self) -> &BTreeMap<Partition, i64> {
         &self.positions
+    }
+
+    /// The leader epoch in which what was read last of each was written.
+    pub fn epochs(&self) -> &BTreeMap<Partition, i32> {
+        &self.epochs
     }
 
     /// All partitions of topics that are there, each with its leader.
@@ -291,8 +299,9 @@ impl Fetcher {
     }
 
     /// A record was read, or all of a batch: here reading goes on.
-    pub fn move_to(&mut self, partition: &Partition, position: i64) {
+    pub fn move_to(&mut self, partition: &Partition, position: i64, leader_epoch: i32) {
         self.positions.insert(partition.clone(), position);
+        self.epochs.insert(partition.clone(), leader_epoch);
     }
 }
 
@@ -302,8 +311,9 @@ fn not_authorized(topic: &str) -> Exception {
 
 /// What a reader does with a record, and with the end of a batch: whether to go on.
 pub enum Seen<'a> {
-    Record(Box<super::formatter::Message<'a>>),
-    BatchEnd(i64),
+    /// With the leader epoch of its batch.
+    Record(Box<super::formatter::Message<'a>>, i32),
+    BatchEnd(i64, i32),
 }
 
 /// Walks the records of a range from a position on. Those of aborted transactions are left out, and markers; `on` says
@@ -360,12 +370,12 @@ pub fn walk(
                     value: record.value,
                     headers: record.headers().collect(),
                 };
-                if !on(Seen::Record(Box::new(message)))? {
+                if !on(Seen::Record(Box::new(message), header.leader_epoch.0))? {
                     return Ok(false);
                 }
             }
         }
-        if !on(Seen::BatchEnd(header.next_offset().0))? {
+        if !on(Seen::BatchEnd(header.next_offset().0, header.leader_epoch.0))? {
             return Ok(false);
         }
     }
@@ -404,10 +414,10 @@ mod tests {
         let (mut values, mut end) = (Vec::new(), position);
         let whole = walk(&range, position, &mut |seen| {
             match seen {
-                Seen::Record(message) => {
+                Seen::Record(message, _) => {
                     values.push(String::from_utf8_lossy(message.value.unwrap_or_default()).into_owned());
                 }
-                Seen::BatchEnd(offset) => end = offset,
+                Seen::BatchEnd(offset, _) => end = offset,
             }
             Ok(true)
         });

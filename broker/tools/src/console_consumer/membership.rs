@@ -283,6 +283,7 @@ impl Membership {
         client: &mut Client,
         terminal: &mut Terminal<'_>,
         positions: &BTreeMap<Partition, i64>,
+        epochs: &BTreeMap<Partition, i32>,
     ) -> Result<Standing, Exception> {
         self.committed = Instant::now();
         let new: BTreeMap<&Partition, i64> = positions
@@ -304,7 +305,7 @@ impl Membership {
             topic.partitions.push(OffsetCommitRequestPartition {
                 partition_index: partition.index,
                 committed_offset: *offset,
-                committed_leader_epoch: -1,
+                committed_leader_epoch: epochs.get(*partition).copied().unwrap_or(-1),
                 committed_metadata: Some(admin::text("")),
                 ..OffsetCommitRequestPartition::default()
             });

@@ -233,11 +233,21 @@ impl Consumer {
         if let Some(membership) = &mut self.membership {
             let mut standing = membership.stay(&mut self.client, terminal)?;
             if standing == Standing::Member && membership.must_commit() {
-                standing = membership.commit(&mut self.client, terminal, self.fetcher.positions())?;
+                standing = membership.commit(
+                    &mut self.client,
+                    terminal,
+                    self.fetcher.positions(),
+                    self.fetcher.epochs(),
+                )?;
             }
             if standing == Standing::MustJoin {
                 // Refused when the group went on already: then others begin where the last commit was.
-                membership.commit(&mut self.client, terminal, self.fetcher.positions())?;
+                membership.commit(
+                    &mut self.client,
+                    terminal,
+                    self.fetcher.positions(),
+                    self.fetcher.epochs(),
+                )?;
                 self.join(terminal)?;
             }
         }
@@ -265,12 +275,12 @@ impl Consumer {
         let partition = &range.partition;
         walk(range, position, &mut |seen| {
             match seen {
-                Seen::Record(message) => {
+                Seen::Record(message, epoch) => {
                     *count += 1;
-                    fetcher.move_to(partition, message.offset + 1);
+                    fetcher.move_to(partition, message.offset + 1, epoch);
                     print(plan, terminal, &message)?;
                 }
-                Seen::BatchEnd(offset) => fetcher.move_to(partition, offset),
+                Seen::BatchEnd(offset, epoch) => fetcher.move_to(partition, offset, epoch),
             }
             *heard = Instant::now();
             Ok(plan.messages_max.is_none_or(|max| *count < max))
@@ -280,7 +290,7 @@ impl Consumer {
     /// Commits and leaves, if it is in a group.
     fn close(&mut self, terminal: &mut Terminal<'_>) -> Result<(), Exception> {
         let Some(membership) = &mut self.membership else { return Ok(()) };
-        membership.commit(&mut self.client, terminal, self.fetcher.positions())?;
+        membership.commit(&mut self.client, terminal, self.fetcher.positions(), self.fetcher.epochs())?;
         membership.leave(&mut self.client, terminal)
     }
 }

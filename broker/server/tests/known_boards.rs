@@ -1,0 +1,134 @@
+//! What the well-known boards ask for is there, with its labels, after a record went in and out (`known_boards.txt`).
+//! Shell.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const ASKED: &str = include_str!("known_boards.txt");
+
+struct Broker {
+    child: std::process::Child,
+    folder: std::path::PathBuf,
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // A process that ended by itself is fine too.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A broker with the given settings, and its addresses for clients and for HTTP.
+fn start(name: &str, settings: &[&str]) -> (Broker, String, String) {
+    let folder = std::env::temp_dir().join(format!("ottla-boards-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let ready = folder.join("ready");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
+    command.stdout(Stdio::null()).stderr(Stdio::null()).env_remove("CLUSTER_ID");
+    command.arg("--override").arg(format!("log.dirs={}", folder.join("data").display()));
+    for setting in
+        ["listeners=PLAINTEXT://127.0.0.1:0", "ottla.http.listener=127.0.0.1:0"].iter().chain(settings)
+    {
+        command.args(["--override", setting]);
+    }
+    let child = command.arg("--ready-file").arg(&ready).spawn().expect("it starts");
+    let broker = Broker { child, folder };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Ok(text) = std::fs::read_to_string(&ready) {
+            let line: serde_json::Value = serde_json::from_str(&text).expect("one JSON line");
+            let address = |key: &str| line[key].as_str().expect("an address").to_owned();
+            return (broker, address("bootstrap"), address("http"));
+        }
+        assert!(Instant::now() < deadline, "the broker is not ready after 20 s");
+        std::thread::yield_now();
+    }
+}
+
+fn scrape(http: &str) -> String {
+    let mut stream = TcpStream::connect(http).expect("the HTTP port accepts");
+    write!(stream, "GET /metrics HTTP/1.1\r\nHost: ottla\r\nConnection: close\r\n\r\n").expect("sent");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    text
+}
+
+/// Runs a short form of the program with these lines on its standard input.
+fn ottla(words: &[&str], bootstrap: &str, input: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
+    command.args(words).args(["-b", bootstrap]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it runs");
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("written");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Whether a line of the scrape is of this metric with all these labels.
+fn is_sample(line: &str, metric: &str, labels: &[&str]) -> bool {
+    let rest = line.strip_prefix(metric).unwrap_or_default();
+    match rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
+        Some((inside, _)) => labels.iter().all(|label| {
+            inside.split(',').any(|pair| pair.split_once('=').is_some_and(|(name, _)| name == *label))
+        }),
+        None => labels.is_empty() && rest.starts_with(' '),
+    }
+}
+
+#[test]
+fn what_known_boards_ask_for_is_there() {
+    let (_broker, bootstrap, http) = start("names", &["ottla.topics=known:2:retention.ms=86400000"]);
+    assert_eq!(ottla(&["topic", "list"], &bootstrap, ""), "known\n", "made before the ready line");
+    ottla(&["produce", "known", "-K", ":"], &bootstrap, "a:one\nb:two\n");
+    let read = ottla(&["consume", "known", "-g", "readers", "-n", "2"], &bootstrap, "");
+    assert_eq!(read.lines().count(), 2, "{read}");
+    // A client that is connected while the scrape is made.
+    let mut words = Command::new(env!("CARGO_BIN_EXE_ottla"));
+    words
+        .args(["consume", "known", "-g", "readers", "-b", &bootstrap])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut reader = words.spawn().expect("it runs");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let wanted = |text: &str| -> Vec<String> {
+        let asked = ASKED.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let is_missing = |line: &&str| {
+            let words: Vec<&str> = line.split(' ').collect();
+            words[0] != "missing" && !text.lines().any(|line| is_sample(line, words[1], &words[2..]))
+        };
+        asked.filter(is_missing).map(str::to_owned).collect()
+    };
+    let text = loop {
+        let text = scrape(&http);
+        let missing = wanted(&text);
+        if missing.is_empty() {
+            break text;
+        }
+        assert!(Instant::now() < deadline, "{missing:#?}\n{text}");
+        std::thread::yield_now();
+    };
+    reader.kill().expect("it is stopped");
+    reader.wait().expect("it ended");
+    let line = "kafka_server_brokertopicmetrics_messagesin_total{topic=\"known\"} 2";
+    assert!(text.lines().any(|written| written == line), "{text}");
+    for missing in ASKED.lines().filter_map(|line| line.strip_prefix("missing ")) {
+        assert!(!text.contains(missing), "{missing} is there by now: it belongs to those that are asked for");
+    }
+    let mut heads: Vec<&str> = text.lines().filter(|line| line.starts_with("# TYPE ")).collect();
+    heads.sort_unstable();
+    let count = heads.len();
+    heads.dedup();
+    assert_eq!(heads.len(), count, "each metric has one head");
+}
+
+#[test]
+fn kafka_s_names_can_be_switched_off() {
+    let (_broker, _bootstrap, http) = start("off", &["ottla.metrics.kafka.names=false"]);
+    let text = scrape(&http);
+    assert!(text.contains("ottla_connections") && !text.contains("\nkafka_"), "{text}");
+}
