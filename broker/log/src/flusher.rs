@@ -165,6 +165,10 @@ impl Flusher {
         }
     }
 
+    pub fn has_work(&self) -> bool {
+        !self.queue.lock().jobs.is_empty()
+    }
+
     /// Does the first job of the queue; false when there is none.
     pub fn work_once(&self) -> bool {
         let job = self.queue.lock().jobs.pop_front();

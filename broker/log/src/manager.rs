@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ottla_env::tasks::{TaskHandle, ThreadHandle};
+use ottla_env::tasks::{TaskHandle, ThreadHandle, Worker};
 use ottla_env::{Clock, Env, Monotonic};
 use ottla_model::{Offset, TopicId, TopicPartition};
 use parking_lot::{Mutex, RwLock};
@@ -50,6 +50,23 @@ pub struct LogManager {
     is_closed: AtomicBool,
     /// The broker epoch that the mark of a clean stop says; -1: none.
     broker_epoch: AtomicI64,
+}
+
+/// What a thread of the flusher does.
+struct FlusherThread(Arc<Shared>);
+
+impl Worker for FlusherThread {
+    fn run(&self) {
+        self.0.flusher.work();
+    }
+
+    fn has_work(&self) -> bool {
+        self.0.flusher.has_work()
+    }
+
+    fn step(&self) {
+        self.0.flusher.work_once();
+    }
 }
 
 /// A directory as DescribeLogDirs shows it.
@@ -131,9 +148,8 @@ impl LogManager {
 
     fn start_threads(self: &Arc<Self>) {
         for _ in 0..self.shared.settings.flusher_threads {
-            let shared = self.shared.clone();
-            let thread =
-                self.shared.env.tasks.spawn_thread("log-flusher", Box::new(move || shared.flusher.work()));
+            let worker = Arc::new(FlusherThread(self.shared.clone()));
+            let thread = self.shared.env.tasks.spawn_worker("log-flusher", worker);
             self.threads.lock().push(thread);
         }
         if self.shared.settings.flusher_threads > 0 {

@@ -214,21 +214,24 @@ impl Metadata {
     /// take part in the quorum: its broker registers with whoever leads.
     pub fn start(&self, registration: &Registration) -> Result<(), OpenError> {
         let Some((driver, receiver)) = self.waiting.lock().take() else { return Ok(()) };
-        let run: Box<dyn FnOnce() + Send> = match driver {
+        let thread = match driver {
             Driver::Lone(mut metadata_loop, told) => {
                 metadata_loop.register(registration)?;
-                Box::new(move || {
+                let run = move || {
                     metadata_loop.run(receiver);
                     drop(told);
-                })
+                };
+                self.env.tasks.spawn_thread("metadata", Box::new(run))
             }
-            Driver::Observer(observer_loop) => Box::new(move || observer_loop.run(receiver)),
+            Driver::Observer(observer_loop) => {
+                self.env.tasks.spawn_machine("metadata", Box::pin(observer_loop.run(receiver)))
+            }
             Driver::Voter(quorum_loop, inputs) => {
                 let wake = self.events.clone();
-                Box::new(move || quorum_loop.run(receiver, wake, inputs))
+                self.env.tasks.spawn_machine("metadata", Box::pin(quorum_loop.run(receiver, wake, inputs)))
             }
         };
-        *self.thread.lock() = Some(self.env.tasks.spawn_thread("metadata", run));
+        *self.thread.lock() = Some(thread);
         Ok(())
     }
 
@@ -296,7 +299,7 @@ impl Metadata {
         drop(self.events.send(Event::Stop).await);
         let thread = self.thread.lock().take();
         if let Some(thread) = thread {
-            thread.join();
+            thread.ended().await;
         }
         // No listener is called any more; some of them hold what holds this.
         drop(std::mem::take(&mut *self.shared.listeners.lock()));

@@ -39,9 +39,9 @@ impl ObserverLoop {
     }
 
     /// The thread's life: ends with `Stop` or when no event can come any more.
-    pub fn run(mut self, mut events: Receiver<Event>) {
+    pub async fn run(mut self, mut events: Receiver<Event>) {
         let _guard = AbortOnPanic;
-        while let Some(event) = events.blocking_recv() {
+        while let Some(event) = events.recv().await {
             match event {
                 Event::Stop => return,
                 Event::Heard => {}

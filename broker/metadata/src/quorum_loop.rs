@@ -181,7 +181,7 @@ impl QuorumLoop {
     }
 
     /// The thread's life: ends with `Stop` or when no event can come any more. `wake` leads to `events`.
-    pub fn run(mut self, mut events: Receiver<Event>, wake: Sender<Event>, inputs: Receiver<Input>) {
+    pub async fn run(mut self, mut events: Receiver<Event>, wake: Sender<Event>, inputs: Receiver<Input>) {
         let _guard = AbortOnPanic;
         let waiting = self.quorum.take().expect("a loop runs once");
         let Waiting { machine, writer, transport, told: leadership } = waiting;
@@ -190,7 +190,7 @@ impl QuorumLoop {
         let quorum = QuorumThread { env, machine, writer, transport, leadership, view, heard, events: wake };
         let threads = Threads::spawn(quorum, self.inputs.clone(), inputs);
         let mut round = Vec::new();
-        while let Some(first) = events.blocking_recv() {
+        while let Some(first) = events.recv().await {
             round.push(first);
             while round.len() < METADATA_EVENTS_PER_COMMIT_MAX
                 && let Ok(next) = events.try_recv()
@@ -201,20 +201,20 @@ impl QuorumLoop {
                 break;
             }
         }
-        self.hand_over(&mut events);
-        threads.stop();
+        self.hand_over(&mut events).await;
+        threads.stop().await;
         self.upkeep.stop(&mut self.kept);
     }
 
     /// Another voter is to lead before this one goes. It is waited for a moment, no longer.
-    fn hand_over(&mut self, events: &mut Receiver<Event>) {
+    async fn hand_over(&mut self, events: &mut Receiver<Event>) {
         self.is_leaving = true;
         self.resign();
-        drop(self.inputs.blocking_send(Input::HandOver));
+        drop(self.inputs.send(Input::HandOver).await);
         let deadline = self.env.clock.monotonic().after(HAND_OVER_MAX);
         while self.leadership.leader == Some(self.node_id) && self.env.clock.monotonic() < deadline {
             // Time alone wakes it, too.
-            let Some(event) = events.blocking_recv() else { break };
+            let Some(event) = events.recv().await else { break };
             self.run_round(std::iter::once(event));
         }
     }

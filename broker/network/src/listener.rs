@@ -157,6 +157,7 @@ fn bind_one(env: &Env, spec: &ListenerSpec) -> io::Result<Box<dyn Acceptor>> {
 async fn accept_loop(acceptor: Box<dyn Acceptor>, info: Arc<ListenerInfo>, shared: Arc<Shared>) {
     let mut stopping = shared.stopping.subscribe();
     tokio::select! {
+        biased;
         _stop = stopping.wait_for(|stop| *stop) => {}
         () = accept_forever(acceptor, &info, &shared) => {}
     }

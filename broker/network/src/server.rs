@@ -1,7 +1,7 @@
 //! All connections of all listeners: who is there, who is idle, and the end.
 //! Shell.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -53,7 +53,8 @@ pub(crate) struct Shared {
 
 #[derive(Default)]
 struct Present {
-    connections: HashMap<u64, Arc<Control>, foldhash::fast::RandomState>,
+    /// In their order: what befalls all of them befalls them in the same order each time.
+    connections: BTreeMap<u64, Arc<Control>>,
     by_ip: HashMap<IpAddr, usize, foldhash::fast::RandomState>,
 }
 
@@ -143,6 +144,7 @@ impl Shared {
             let end = shared.env.clock.monotonic().after(hold);
             let mut stopping = shared.stopping.subscribe();
             tokio::select! {
+                biased;
                 _stop = stopping.wait_for(|stop| *stop) => {}
                 () = shared.env.clock.sleep_until(end) => {}
             }
@@ -281,6 +283,7 @@ async fn tick_loop(shared: Arc<Shared>) {
     let mut stopping = shared.stopping.subscribe();
     loop {
         tokio::select! {
+            biased;
             _stop = stopping.wait_for(|stop| *stop) => return,
             () = shared.env.clock.sleep_until(next) => {}
         }
@@ -362,6 +365,7 @@ impl NetworkServer {
         let clock = Arc::clone(&self.shared.env.clock);
         let deadline = clock.monotonic().after(answers_wait);
         tokio::select! {
+            biased;
             () = all_left(&self.shared) => return,
             () = clock.sleep_until(deadline) => {}
         }

@@ -1,6 +1,7 @@
-//! Before a broker stops: nothing more is appended here, and followers get what is there, so that records that nobody but
-//! the leader has acknowledged are not lost with its leadership (KAFKA-20554).
+//! Before a broker stops: nothing more is appended here, and followers get what is there.
 //! Shell: a flag, and a look at the followers.
+//!
+//! So records that nobody but the leader has acknowledged are not lost with its leadership (KAFKA-20554).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -1,5 +1,4 @@
-//! Figures of a cluster as this node sees it: who leads, replicas that are behind, whom it does not hear, and why leaders
-//! were elected.
+//! Figures of a cluster as this node sees it: who leads and why, which replicas are behind, whom it does not hear.
 //! Shell: gathered when somebody asks. A node that is alone has none of it.
 
 use std::fmt::Write as _;

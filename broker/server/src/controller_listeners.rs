@@ -4,13 +4,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::issuers::Issuers;
 use ottla_api::Authentication;
 use ottla_api::peers::{Inlet, Voices};
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
 use ottla_model::BrokerId;
 use ottla_network::{ConnectionLimits, Listeners, NetworkMetrics, NetworkServer, NetworkSettings};
-use ottla_server::issuers::Issuers;
 
 use crate::founding::Voting;
 use crate::rooms::Rooms;

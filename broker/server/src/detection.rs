@@ -1,5 +1,4 @@
-//! Acts on what is found out of other brokers: that a process is gone (its connection is closed, and nobody listens at its
-//! address any more), that no node hears one, and that this node is itself cut off.
+//! Acts on what is found out of brokers: that a process is gone, that no node hears one, that this node is cut off.
 //! Shell: one task on each node of a cluster. The rules are the controller's (`liveness` of `metadata`) and the detector's;
 //! heartbeats and sessions stay what they are for everything that is not so clear.
 

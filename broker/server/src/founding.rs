@@ -10,11 +10,11 @@ use ottla_config::BrokerConfig;
 use ottla_env::Env;
 use ottla_metadata::{Metadata, Quorum, RaftTransport, found_cluster};
 use ottla_model::BrokerId;
-use ottla_server::cluster::{ClusterOpening, NodeSettings, Part, voters};
-use ottla_server::identity::{Identity, Known};
 use tokio::sync::mpsc;
 
+use crate::cluster::{ClusterOpening, NodeSettings, Part, voters};
 use crate::controller_listeners::ControllerListeners;
+use crate::identity::{Identity, Known};
 use crate::tls::ListenersTls;
 
 /// Frames that wait while a cluster is founded; a voter asks again.

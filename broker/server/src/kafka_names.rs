@@ -1,5 +1,4 @@
-//! The same figures under the names that the usual exporters of Kafka give them, so that boards and alerts which people
-//! have work unchanged (`ottla.metrics.kafka.names`).
+//! The figures again under the names that the usual exporters of Kafka give them (`ottla.metrics.kafka.names`).
 //! Shell: reads what is hosted, the image and the registry when a scrape asks; names are made from rows.
 //!
 //! Two spellings: that of the sample rules of the Prometheus JMX exporter (`kafka_server_…`), which Strimzi's and most

@@ -15,7 +15,7 @@ use ottla_env::{BoxFuture, Env};
 use crate::args::{Local, parse_override};
 use crate::ready::{self, NodeReady, ReadyTarget};
 use crate::serve::{ANSWERS_WAIT, start_logging};
-use crate::wiring::{self, Broker, StartOptions};
+use ottla_server::wiring::{self, Broker, StartOptions};
 
 const HOST: &str = "127.0.0.1";
 

@@ -2,24 +2,10 @@
 //! Shell.
 
 mod args;
-mod cleaner_metrics;
-mod client_figures;
-mod cluster_figures;
-mod controller_listeners;
-mod explain;
-mod figures;
-mod founding;
-mod kafka_names;
-mod listeners;
 mod local;
-mod quota_figures;
 mod ready;
-mod request_figures;
 mod serve;
-mod start_topics;
-mod tls;
 mod tls_dev;
-mod wiring;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -28,7 +14,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use ottla_config::{BrokerConfig, Machine, Warning};
 use ottla_env::real::RealDisk;
-use ottla_server::{adopt, rooms, settings};
+use ottla_server::{adopt, listeners, settings};
 
 use crate::args::{Adopt, Arguments, Command, Sources, parse_override};
 

@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{Serve, Sources, parse_feature};
 use crate::ready::{self, ReadyTarget};
-use crate::wiring::{self, Broker, StartOptions};
+use ottla_server::wiring::{self, Broker, StartOptions};
 
 /// How log lines are written: `json` or `text`.
 const LOG_FORMAT_VARIABLE: &str = "OTTLA_LOG_FORMAT";

@@ -5,8 +5,8 @@ use ottla_model::ErrorCode;
 use ottla_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use ottla_protocol::messages::{CreateTopicsRequest, StrBytes, TopicName};
 
+use crate::rooms::Rooms;
 use ottla_config::StartTopic;
-use ottla_server::rooms::Rooms;
 
 const TIMEOUT_MS: i32 = 30_000;
 

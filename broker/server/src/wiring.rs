@@ -12,6 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::identity;
+use crate::issuers::Issuers;
+use crate::membership::{Member, Membership};
 use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMetrics};
 use ottla_api::Authentication;
 use ottla_api::quotas::AddressRateListener;
@@ -22,9 +25,6 @@ use ottla_model::BrokerId;
 use ottla_network::{ListenerInfo, Listeners, NetworkMetrics, NetworkServer};
 use ottla_protocol::messages::AlterUserScramCredentialsRequest;
 use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
-use ottla_server::identity;
-use ottla_server::issuers::Issuers;
-use ottla_server::membership::{Member, Membership};
 use prometheus::Registry;
 
 use crate::cluster_figures::ClusterFigures;
@@ -258,6 +258,11 @@ impl Broker {
             None if listener.bound.ip().is_unspecified() => format!("localhost:{}", listener.bound.port()),
             None => listener.bound.to_string(),
         }
+    }
+
+    /// What is open here, for whoever looks from inside.
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
     }
 
     /// Whether it is more than a controller.

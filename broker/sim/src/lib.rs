@@ -12,6 +12,7 @@ pub mod metadata_history;
 pub mod rooms;
 pub mod share_history;
 pub mod transaction_history;
+pub mod whole;
 pub mod wire;
 
 /// The seeds a test runs: the one in `OTTLA_SEED`, or so many from 0 on (`OTTLA_SEEDS` of them

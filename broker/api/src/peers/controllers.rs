@@ -131,6 +131,7 @@ impl Controllers {
             }
             let again: Monotonic = deadline.min(now.after(RETRY_PAUSE));
             tokio::select! {
+                biased;
                 changed = changes.changed() => if changed.is_err() { return Err(OperationError::Stopping) },
                 () = clock.sleep_until(again) => {}
             }

@@ -42,6 +42,7 @@ impl<S: CoordinatorShard> CoordinatorRuntime<S> {
             let deadline = Monotonic(Duration::from_micros(next_us));
             if self.outside.clock.monotonic() < deadline {
                 tokio::select! {
+                    biased;
                     () = self.outside.clock.sleep_until(deadline) => {}
                     () = self.wake.notified() => continue,
                 }

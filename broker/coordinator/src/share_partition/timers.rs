@@ -36,6 +36,7 @@ impl SharePartitionManager {
             let deadline = Monotonic(Duration::from_micros(next_us));
             if self.clock.monotonic() < deadline {
                 tokio::select! {
+                    biased;
                     () = self.clock.sleep_until(deadline) => {}
                     () = self.wake.notified() => continue,
                 }

@@ -415,7 +415,8 @@ impl File for FaultyFile {
     fn write_vectored_all_at(&self, slices: &mut [IoSlice<'_>], position: u64) -> io::Result<()> {
         self.disk.change()?;
         let faults = self.faults()?;
-        let whole: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let mut whole = Vec::with_capacity(slices.iter().map(|slice| slice.len()).sum());
+        slices.iter().for_each(|slice| whole.extend_from_slice(slice));
         let (count, result) = if self.disk.rng.chance(faults.write_fails) {
             let count = self.disk.rng.below(whole.len() as u64 + 1) as usize;
             (count, Err(io::Error::other("injected write failure")))

@@ -6,6 +6,7 @@ mod disk;
 mod faulty;
 pub mod net;
 mod rng;
+pub mod sim;
 mod tasks;
 
 pub use clock::MemoryClock;

@@ -3,13 +3,10 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
-use std::thread::Thread;
 
 use crate::BoxFuture;
 use crate::net::{Acceptor, DialOptions, Net, SocketBuffers, Stream};
-use crate::tasks::{TaskHandle, Tasks, ThreadHandle};
+use crate::tasks::{TaskHandle, Tasks, ThreadHandle, block_on};
 
 /// Refuses every socket.
 pub struct NoNet;
@@ -36,26 +33,9 @@ impl Net for NoNet {
 /// Gives each task a thread of its own. A task can't be ended from outside: it ends by itself.
 pub struct ThreadTasks;
 
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 impl Tasks for ThreadTasks {
-    fn spawn(&self, name: &'static str, mut work: BoxFuture<'static, ()>) -> TaskHandle {
-        let thread = self.spawn_thread(
-            name,
-            Box::new(move || {
-                let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-                let mut context = Context::from_waker(&waker);
-                while work.as_mut().poll(&mut context).is_pending() {
-                    std::thread::park();
-                }
-            }),
-        );
+    fn spawn(&self, name: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle {
+        let thread = self.spawn_thread(name, Box::new(move || block_on(work)));
         TaskHandle::new(Box::new(|| {}), Box::pin(async move { thread.join() }))
     }
 

@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver as JobReceiver, Sender as JobSender, channel};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,7 +14,7 @@ use ottla_env::tasks::{TaskHandle, ThreadHandle};
 use ottla_model::{BrokerId, Offset};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -86,15 +85,15 @@ impl Threads {
         let ticks =
             env.tasks.spawn("raft-ticks", Box::pin(tick(env.clone(), inputs.clone(), quorum.events.clone())));
         let of_thread = inputs.clone();
-        let quorum = env.tasks.spawn_thread("raft", Box::new(move || quorum.run(&of_thread, receiver)));
+        let quorum = env.tasks.spawn_machine("raft", Box::pin(quorum.run(of_thread, receiver)));
         Threads { inputs, quorum, ticks }
     }
 
     /// What was promised is on the device before; nothing is promised behind this.
-    pub fn stop(self) {
+    pub async fn stop(self) {
         // A thread that has ended takes nothing.
-        drop(self.inputs.blocking_send(Input::Stop));
-        self.quorum.join();
+        drop(self.inputs.send(Input::Stop).await);
+        self.quorum.ended().await;
         drop(self.ticks);
     }
 }
@@ -113,14 +112,13 @@ async fn tick(env: Env, inputs: Sender<Input>, events: Sender<Event>) {
 }
 
 impl QuorumThread {
-    fn run(mut self, inputs: &Sender<Input>, mut receiver: Receiver<Input>) {
+    async fn run(mut self, inputs: Sender<Input>, mut receiver: Receiver<Input>) {
         let _guard = AbortOnPanic;
-        let (jobs, of_writer) = channel();
-        let (env, writer, answers) = (self.env.clone(), self.writer.clone(), inputs.clone());
-        let thread =
-            env.tasks.spawn_thread("metadata-writer", Box::new(move || write(writer, &of_writer, &answers)));
+        let (jobs, of_writer) = unbounded_channel();
+        let (env, writer) = (self.env.clone(), self.writer.clone());
+        let thread = env.tasks.spawn_machine("metadata-writer", Box::pin(write(writer, of_writer, inputs)));
         self.finish(&jobs);
-        while let Some(first) = receiver.blocking_recv() {
+        while let Some(first) = receiver.recv().await {
             let mut is_stopping = self.on_input(first);
             for _ in 1..ROUND_MAX {
                 let Ok(next) = receiver.try_recv() else { break };
@@ -134,7 +132,7 @@ impl QuorumThread {
         // The writer's answers find nobody from here on.
         receiver.close();
         drop(jobs.send(Job::Stop));
-        thread.join();
+        thread.ended().await;
     }
 
     fn on_input(&mut self, input: Input) -> bool {
@@ -143,7 +141,7 @@ impl QuorumThread {
         is_stopping
     }
 
-    fn finish(&mut self, jobs: &JobSender<Job>) {
+    fn finish(&mut self, jobs: &UnboundedSender<Job>) {
         let outputs = self.machine.take_outputs();
         for (to, frame) in outputs.frames {
             self.transport.send(to, frame);
@@ -173,10 +171,10 @@ impl QuorumThread {
 }
 
 /// The writer's life: takes what is there, brings it to the device together, and says so.
-fn write(mut writer: LogWriter, jobs: &JobReceiver<Job>, answers: &Sender<Input>) {
+async fn write(mut writer: LogWriter, mut jobs: UnboundedReceiver<Job>, answers: Sender<Input>) {
     let _guard = AbortOnPanic;
     loop {
-        let Ok(first) = jobs.recv() else { return };
+        let Some(first) = jobs.recv().await else { return };
         let (mut group, mut reads, mut is_stopping) = (Vec::new(), Vec::new(), false);
         let mut next = Some(first);
         while let Some(job) = next {
@@ -188,11 +186,11 @@ fn write(mut writer: LogWriter, jobs: &JobReceiver<Job>, answers: &Sender<Input>
             next = if group.len() < GROUP_MAX { jobs.try_recv().ok() } else { None };
         }
         if !group.is_empty() {
-            drop(answers.blocking_send(Input::Written(writer.write(group))));
+            drop(answers.send(Input::Written(writer.write(group))).await);
         }
         for read in reads {
             let part = writer.read_part(&read);
-            drop(answers.blocking_send(Input::Part(read, part)));
+            drop(answers.send(Input::Part(read, part)).await);
         }
         if is_stopping {
             return;

@@ -108,6 +108,7 @@ impl Peer {
                 }
                 let deadline = env.clock.sleep_until(env.clock.monotonic().after(settings.setup_timeout));
                 let opened = tokio::select! {
+                    biased;
                     opened = open(&env, &host, port, &settings) => opened,
                     () = deadline => Err(Failed::away(&"no answer came in time")),
                 };
