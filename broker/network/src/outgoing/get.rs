@@ -146,14 +146,15 @@ impl Exchange {
                 }
                 Ok(self.arrived[..length].to_vec())
             }
-            Framing::ToTheEnd => {
-                while self.read().await? > 0 {
-                    if self.arrived.len() > bytes_max {
-                        return Err(GetError::TooLong(bytes_max));
-                    }
+            Framing::ToTheEnd => loop {
+                // What came with the head counts too.
+                if self.arrived.len() > bytes_max {
+                    return Err(GetError::TooLong(bytes_max));
                 }
-                Ok(self.arrived.to_vec())
-            }
+                if self.read().await? == 0 {
+                    return Ok(self.arrived.to_vec());
+                }
+            },
             Framing::Chunks => self.chunks(bytes_max).await,
         }
     }
