@@ -118,12 +118,14 @@ impl ClientRow {
 }
 
 impl Prepared {
-    /// Its processes find the login in their environment.
-    pub fn with_login(mut self, login: Login) -> Prepared {
+    /// Its processes find the login in their environment, and who signed the certificate of a broker with TLS.
+    pub fn with_login(mut self, login: Login, authority: Option<&Path>) -> Prepared {
         let Login { mechanism, name, password } = login;
         let variables = [("MECHANISM", mechanism), ("USERNAME", name), ("PASSWORD", password)];
         let pairs = variables.map(|(key, value)| OsString::from(format!("SASL_{key}={value}")));
-        self.program.command.splice(0..0, std::iter::once(OsString::from("env")).chain(pairs));
+        let tls = authority.map(|path| OsString::from(format!("SASL_CA={}", path.display())));
+        let words = std::iter::once(OsString::from("env")).chain(pairs).chain(tls);
+        self.program.command.splice(0..0, words);
         self
     }
 

@@ -17,7 +17,7 @@ use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
 use ottla_compat::summary::Summary;
 use ottla_compat::{
-    adopt, cluster, eos, image, instructions, java, librdkafka, process, reference, tool_texts,
+    adopt, cluster, eos, image, instructions, java, librdkafka, process, reference, sasl, tool_texts,
 };
 
 /// Unmodified Kafka clients and tools against a broker.
@@ -176,6 +176,9 @@ struct ClusterArguments {
     /// How often every disturbance comes.
     #[arg(long, default_value_t = 1)]
     rounds: u32,
+    /// The nodes speak SASL_SSL among themselves, and strangers try to join them.
+    #[arg(long)]
+    secured: bool,
     /// A configuration line for every node.
     #[arg(long = "override", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
@@ -251,9 +254,11 @@ fn run(task: Task) -> Outcome<ExitCode> {
         }
         Task::Bench(arguments) => bench_brokers(arguments),
         Task::Crash(arguments) => crash_broker(arguments),
-        Task::Cluster(ClusterArguments { rounds, overrides }) => {
+        Task::Cluster(ClusterArguments { rounds, secured, overrides }) => {
             process::end_children_on_signal()?;
-            let clean = cluster::run(&cluster::Plan { rounds, ..cluster::Plan::whole(overrides) })?;
+            let plan =
+                if secured { cluster::Plan::secured(overrides) } else { cluster::Plan::whole(overrides) };
+            let clean = cluster::run(&cluster::Plan { rounds, ..plan })?;
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Task::Mixed => {
@@ -268,6 +273,8 @@ fn run(task: Task) -> Outcome<ExitCode> {
                 under_kills: eos::Plan::whole,
                 moves: adopt::Plan::whole,
                 cluster: cluster::Plan::whole,
+                logins: |against| sasl::run(against, &[]),
+                is_secured: true,
             };
             let images = selection.names.is_empty() && selection.against == Against::Ottla;
             let mut summary = run_clients(selection, Amounts::FULL, &more)?;
@@ -300,7 +307,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
         Task::Instructions { write, keep, names } => count_instructions(&names, keep.as_deref(), write),
         Task::Sasl { against, names } => {
             process::end_children_on_signal()?;
-            let clean = ottla_compat::sasl::run(against, &names)?;
+            let clean = sasl::run(against, &names)?;
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Task::List => {
@@ -314,6 +321,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
             println!("{:16} the container image under test environments' modules (`full`)", image::NAME);
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
             println!("{:16} a cluster of three nodes that are killed, stopped and paused", cluster::NAME);
+            println!("{:16} clients that log in, by each mechanism that they have", sasl::NAME);
             println!(
                 "{:16} brokers of Apache Kafka and of Ottla in one cluster (`full`)",
                 cluster::mixed::NAME
@@ -345,6 +353,8 @@ fn run_quick(selection: Selection) -> Outcome<ExitCode> {
         under_kills: eos::Plan::short,
         moves: adopt::Plan::short,
         cluster: cluster::Plan::quick,
+        logins: sasl::run_briefly,
+        is_secured: false,
     };
     let mut summary = run_clients(selection, Amounts::QUICK, &more)?;
     if benches {
@@ -370,6 +380,9 @@ struct More {
     under_kills: fn(Against, Vec<String>, u64) -> eos::Plan,
     moves: fn() -> adopt::Plan,
     cluster: fn(Vec<String>) -> cluster::Plan,
+    logins: fn(Against) -> Outcome<bool>,
+    /// Whether a cluster whose nodes speak SASL_SSL is disturbed too.
+    is_secured: bool,
 }
 
 fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<Summary> {
@@ -387,6 +400,7 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
     // On Apache Kafka it would start a JVM for each test.
     let java_wanted = take(java::NAME) && against == Against::Ottla;
     let cluster_wanted = take(cluster::NAME) && against == Against::Ottla;
+    let logins_wanted = take(sasl::NAME);
     let texts_wanted = take(tool_texts::NAME);
     let commands_wanted = take(tool_texts::OWN_NAME);
     let mut summary = Summary::default();
@@ -409,6 +423,13 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
     }
     if cluster_wanted {
         summary.section(cluster::NAME, || cluster::run(&(more.cluster)(overrides.clone())));
+        if more.is_secured {
+            let plan = cluster::Plan::secured(overrides.clone());
+            summary.section("cluster over SASL_SSL", || cluster::run(&plan));
+        }
+    }
+    if logins_wanted {
+        summary.section(sasl::NAME, || (more.logins)(against));
     }
     if suite_wanted {
         summary.section(librdkafka::NAME, || librdkafka::run(&(more.suite)(against, overrides)));

@@ -1,22 +1,28 @@
 //! Unmodified clients that log in: each on a listener with SASL, by each mechanism that it has, right and wrong.
 //! Shell: a broker, clients and Apache Kafka's command lines as child processes.
+//!
+//! The broker has two listeners for clients: one with logins, and one with TLS beneath them. An authorizer is there:
+//! alice is a super user, sam has what she gives him, and `first` is there from the first start and has nothing.
 #![allow(clippy::print_stdout, reason = "the table is this program's answer to a person")]
 
 use std::collections::VecDeque;
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::broker::{self, Against, BrokerOptions};
+use crate::broker::{self, Against, BrokerOptions, ottla_binary};
 use crate::clients::{CLIENTS, ClientRow};
 use crate::failure::{Outcome, fail};
 use crate::places::ScratchDir;
-use crate::process::capture;
+use crate::process::{capture, run as run_to_end};
 use crate::reference::java;
 use crate::runner::{Row, print_table};
 use crate::steps::{Amounts, Setting, Steps};
 
+pub const NAME: &str = "sasl";
 const PARALLEL_COUNT: usize = 4;
 const TOOL_LIMIT: Duration = Duration::from_secs(60);
 const TOOL_HEAP_MIB: u32 = 128;
@@ -25,10 +31,19 @@ const PLAIN: &str = "PLAIN";
 const SCRAM_256: &str = "SCRAM-SHA-256";
 const SCRAM_512: &str = "SCRAM-SHA-512";
 
-/// The user of PLAIN, who makes the one of SCRAM.
-pub const PLAIN_LOGIN: Login = Login { mechanism: PLAIN, name: "alice", password: "alice-secret" };
+const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
+const CONFIGS: &str = "kafka.admin.ConfigCommand";
+const TOKENS: &str = "org.apache.kafka.tools.DelegationTokenCommand";
+const ACLS: &str = "org.apache.kafka.tools.AclCommand";
+
+/// The user of PLAIN, a super user, who makes the one of SCRAM.
+const PLAIN_LOGIN: Login = Login { mechanism: PLAIN, name: "alice", password: "alice-secret" };
 const SCRAM_NAME: &str = "sam";
 const SCRAM_PASSWORD: &str = "sam-secret";
+/// Made with the cluster (`--add-scram`).
+const FIRST: Login = Login { mechanism: SCRAM_512, name: "first", password: "first-secret" };
+/// The password of the stores, which protects nothing.
+const STORES: &str = "changeit";
 
 /// Who logs in, and how.
 #[derive(Debug, Clone, Copy)]
@@ -38,52 +53,98 @@ pub struct Login {
     pub password: &'static str,
 }
 
-/// Which clients log in by which mechanisms; sarama has SCRAM only with a library beside it.
-const PAIRS: &[(&str, &[&str])] = &[
-    ("java-4.3.1", &[PLAIN, SCRAM_256, SCRAM_512]),
-    ("java-2.1.1", &[SCRAM_512]),
-    ("rdkafka", &[SCRAM_256]),
-    ("confluent-kafka", &[PLAIN, SCRAM_256, SCRAM_512]),
-    ("kafka-python", &[PLAIN, SCRAM_256, SCRAM_512]),
-    ("aiokafka", &[SCRAM_256]),
-    ("franz-go", &[PLAIN, SCRAM_256, SCRAM_512]),
-    ("sarama", &[PLAIN]),
-    ("kafkajs", &[PLAIN, SCRAM_256, SCRAM_512]),
+/// Which clients log in by which mechanisms, and by which over TLS. sarama has SCRAM only with a library beside it,
+/// librdkafka's crate only with OpenSSL; kafka-clients 2.1.1 reads no authority from PEM.
+type Pairs = (&'static str, &'static [&'static str], &'static [&'static str]);
+const PAIRS: &[Pairs] = &[
+    ("java-4.3.1", &[PLAIN, SCRAM_256, SCRAM_512], &[SCRAM_512]),
+    ("java-2.1.1", &[SCRAM_512], &[]),
+    ("rdkafka", &[PLAIN], &[]),
+    ("confluent-kafka", &[PLAIN, SCRAM_256, SCRAM_512], &[SCRAM_256]),
+    ("kafka-python", &[PLAIN, SCRAM_256, SCRAM_512], &[PLAIN]),
+    ("aiokafka", &[SCRAM_256], &[SCRAM_512]),
+    ("franz-go", &[PLAIN, SCRAM_256, SCRAM_512], &[SCRAM_256]),
+    ("sarama", &[PLAIN], &[PLAIN]),
+    ("kafkajs", &[PLAIN, SCRAM_256, SCRAM_512], &[SCRAM_512]),
 ];
 
-/// The listener keeps its name and gets another protocol, so that brokers start as for every other run.
-const SETTINGS: [&str; 8] = [
-    "listener.security.protocol.map=PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+/// Those of a short run: each mechanism once, Java and librdkafka, and one over TLS.
+const SHORT: &[(&str, &str, bool)] =
+    &[("java-4.3.1", SCRAM_512, true), ("confluent-kafka", SCRAM_256, false), ("franz-go", PLAIN, false)];
+
+/// One client that logs in.
+#[derive(Debug, Clone, Copy)]
+struct Pair {
+    client: ClientRow,
+    mechanism: &'static str,
+    has_tls: bool,
+}
+
+const COMMON: [&str; 10] = [
+    "delegation.token.secret.key=cluster-secret",
     "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512,SCRAM-SHA-256",
-    "listener.name.plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_alice=\"alice-secret\";",
-    "listener.name.plaintext.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;",
-    "listener.name.plaintext.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;",
+    "controller.listener.names=CONTROLLER",
+    "node.id=1",
+    "offsets.topic.replication.factor=1",
     "group.consumer.min.session.timeout.ms=6000",
     "group.consumer.session.timeout.ms=6000",
     // Clients log in again while they play: KafkaJS ten seconds before the end, the others later.
     "connections.max.reauth.ms=12000",
+    "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    // The node itself comes as nobody through its own controller's listener.
+    "super.users=User:alice;User:ANONYMOUS",
 ];
+
+/// What the clients reach.
+struct Stage {
+    common: Setting,
+    /// The listener with TLS, and who signed its certificate.
+    tls_bootstrap: String,
+    authority: PathBuf,
+}
 
 /// Plays all pairs, or those of the clients that are named; true when nothing failed.
 pub fn run(against: Against, names: &[String]) -> Outcome<bool> {
-    let pairs = select(names)?;
+    play_pairs(against, select(names)?, |tools, against, steps| tools.play(against, steps))
+}
+
+/// A few of them, as a part of `quick`.
+pub fn run_briefly(against: Against) -> Outcome<bool> {
+    let pairs = SHORT
+        .iter()
+        .map(|(name, mechanism, has_tls)| Ok(Pair { client: client(name)?, mechanism, has_tls: *has_tls }));
+    play_pairs(against, pairs.collect::<Outcome<_>>()?, |tools, against, steps| {
+        tools.play_briefly(against, steps)
+    })
+}
+
+/// What the command lines do before the clients come.
+type Play = fn(&Tools<'_>, Against, &mut Steps) -> Outcome<()>;
+
+fn play_pairs(against: Against, pairs: VecDeque<Pair>, tools: Play) -> Outcome<bool> {
     let begin = Instant::now();
     if against == Against::Ottla {
         println!("building ottla");
         broker::build_ottla()?;
     }
-    let mut broker = broker::start(against, &BrokerOptions::with(&SETTINGS))?;
-    println!("{against} serves on {} after {:.1} s", broker.bootstrap(), begin.elapsed().as_secs_f64());
     let mut work = ScratchDir::new("sasl")?;
-    let common = Setting {
-        bootstrap: broker.bootstrap().to_owned(),
-        log_dir: broker.log_dir().to_owned(),
-        namespace: "sasl".to_owned(),
-        work_dir: work.path().to_owned(),
-        amounts: Amounts::QUICK,
-        changes_at_once: against == Against::Ottla,
+    let [plain, tls, controller] = ports()?;
+    let options = options(against, work.path(), [plain, tls, controller])?;
+    let mut broker = broker::start(against, &options)?;
+    println!("{against} serves on {} after {:.1} s", broker.bootstrap(), begin.elapsed().as_secs_f64());
+    let stage = Stage {
+        common: Setting {
+            bootstrap: broker.bootstrap().to_owned(),
+            log_dir: broker.log_dir().to_owned(),
+            namespace: "sasl".to_owned(),
+            work_dir: work.path().to_owned(),
+            amounts: Amounts::QUICK,
+            changes_at_once: against == Against::Ottla,
+        },
+        tls_bootstrap: format!("localhost:{tls}"),
+        authority: work.path().join("stores/ca.pem"),
     };
-    let mut rows = vec![play_tools(&common)];
+    let mut rows = vec![play_tools(&stage, against, tools)];
     let queue = Mutex::new(pairs);
     let finished = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -91,8 +152,8 @@ pub fn run(against: Against, names: &[String]) -> Outcome<bool> {
             scope.spawn(|| {
                 loop {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                    let Some((client, mechanism)) = next else { return };
-                    let row = play(&client, mechanism, &common);
+                    let Some(pair) = next else { return };
+                    let row = play(&pair, &stage);
                     finished.lock().unwrap_or_else(PoisonError::into_inner).push(row);
                 }
             });
@@ -104,7 +165,8 @@ pub fn run(against: Against, names: &[String]) -> Outcome<bool> {
     broker.stop()?;
     let clean = print_table(&rows, begin.elapsed()) && alive;
     // Whatever was logged, no password was.
-    let told = [PLAIN_LOGIN.password, SCRAM_PASSWORD].iter().any(|password| said.contains(password));
+    let secrets = [PLAIN_LOGIN.password, SCRAM_PASSWORD, FIRST.password, "cluster-secret"];
+    let told = secrets.iter().any(|secret| said.contains(secret));
     if told && against == Against::Ottla {
         println!("a password is in the broker's log:\n{said}");
     }
@@ -115,14 +177,67 @@ pub fn run(against: Against, names: &[String]) -> Outcome<bool> {
     Ok(clean && !told)
 }
 
-fn select(names: &[String]) -> Outcome<VecDeque<(ClientRow, &'static str)>> {
-    let mut pairs = VecDeque::new();
-    for (name, mechanisms) in PAIRS {
-        let Some(client) = CLIENTS.iter().find(|client| client.name == *name) else {
-            return fail(format!("no client is called {name}"));
+/// Held until all are known, so that they differ.
+fn ports() -> Outcome<[u16; 3]> {
+    let bound = || TcpListener::bind("127.0.0.1:0");
+    let held = [bound()?, bound()?, bound()?];
+    Ok([held[0].local_addr()?.port(), held[1].local_addr()?.port(), held[2].local_addr()?.port()])
+}
+
+/// The stores are made by `ottla tls-dev`, for Apache Kafka too.
+fn options(against: Against, dir: &Path, [plain, tls, controller]: [u16; 3]) -> Outcome<BrokerOptions> {
+    let stores = dir.join("stores");
+    let mut command = Command::new(ottla_binary()?);
+    command.arg("tls-dev").arg(&stores);
+    run_to_end("tls-dev", &mut command, &dir.join("tls-dev.log"), TOOL_LIMIT)?;
+    let listeners = format!("PLAINTEXT://127.0.0.1:{plain},SECURE://localhost:{tls}");
+    let mut overrides = vec![
+        format!("listeners={listeners},CONTROLLER://127.0.0.1:{controller}"),
+        format!("advertised.listeners={listeners}"),
+        "listener.security.protocol.map=PLAINTEXT:SASL_PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT"
+            .to_owned(),
+        format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
+        format!("ssl.keystore.location={}", stores.join("server.p12").display()),
+        "ssl.keystore.type=PKCS12".to_owned(),
+        format!("ssl.keystore.password={STORES}"),
+    ];
+    for listener in ["plaintext", "secure"] {
+        let module = |mechanism: &str, module: &str, options: &str| {
+            format!(
+                "listener.name.{listener}.{mechanism}.sasl.jaas.config=org.apache.kafka.common.security.{module} \
+                 required{options};"
+            )
         };
+        let users = " username=\"alice\" password=\"alice-secret\" user_alice=\"alice-secret\"";
+        overrides.push(module("plain", "plain.PlainLoginModule", users));
+        overrides.push(module("scram-sha-256", "scram.ScramLoginModule", ""));
+        overrides.push(module("scram-sha-512", "scram.ScramLoginModule", ""));
+    }
+    if against == Against::Kafka {
+        overrides.push("inter.broker.listener.name=PLAINTEXT".to_owned());
+        overrides.push("sasl.mechanism.inter.broker.protocol=PLAIN".to_owned());
+    }
+    overrides.extend(COMMON.iter().map(|line| (*line).to_owned()));
+    let first = format!("{}=[name={},password=\"{}\"]", FIRST.mechanism, FIRST.name, FIRST.password);
+    let environment = vec![("OTTLA_ADD_SCRAM".to_owned(), first)];
+    Ok(BrokerOptions { overrides, environment, port: Some(plain), ..BrokerOptions::default() })
+}
+
+fn client(name: &str) -> Outcome<ClientRow> {
+    match CLIENTS.iter().find(|client| client.name == name) {
+        Some(client) => Ok(*client),
+        None => fail(format!("no client is called {name}")),
+    }
+}
+
+fn select(names: &[String]) -> Outcome<VecDeque<Pair>> {
+    let mut pairs = VecDeque::new();
+    for (name, mechanisms, over_tls) in PAIRS {
+        let client = client(name)?;
         if names.is_empty() || names.iter().any(|wanted| wanted == name) {
-            pairs.extend(mechanisms.iter().map(|mechanism| (*client, *mechanism)));
+            let pair = |has_tls| move |mechanism: &&'static str| Pair { client, mechanism, has_tls };
+            pairs.extend(mechanisms.iter().map(pair(false)));
+            pairs.extend(over_tls.iter().map(pair(true)));
         }
     }
     Ok(pairs)
@@ -135,87 +250,207 @@ fn login(mechanism: &'static str) -> Login {
     }
 }
 
-fn play(client: &ClientRow, mechanism: &'static str, common: &Setting) -> Row {
+fn play(pair: &Pair, stage: &Stage) -> Row {
+    let Pair { client, mechanism, has_tls } = *pair;
     let mut steps = Steps::default();
     let begin = Instant::now();
     let name = client.name;
     let say = |what: &str| println!("{name}: {what}");
-    let prepared = steps.step(mechanism, || client.prepare(&say));
+    let what = if has_tls { format!("{mechanism} over TLS") } else { mechanism.to_owned() };
+    let prepared = steps.step(&what, || client.prepare(&say));
     let prepared_in = begin.elapsed();
     let begin = Instant::now();
     if let Ok(prepared) = prepared {
-        let namespace = format!("sasl-{name}-{}", mechanism.to_lowercase());
-        let work_dir = common.work_dir.join(&namespace);
+        let protocol = if has_tls { "tls" } else { "plain" };
+        let namespace = format!("sasl-{name}-{}-{protocol}", mechanism.to_lowercase());
+        let work_dir = stage.common.work_dir.join(&namespace);
         let made = steps.step("folder", || Ok(fs::create_dir_all(&work_dir)?));
-        let setting = Setting { namespace, work_dir, ..common.clone() };
+        let bootstrap = if has_tls { &stage.tls_bootstrap } else { &stage.common.bootstrap };
+        let setting = Setting { namespace, work_dir, bootstrap: bootstrap.clone(), ..stage.common.clone() };
+        let prepared = prepared.with_login(login(mechanism), has_tls.then_some(stage.authority.as_path()));
         // A failure is in the steps.
-        let _played =
-            made.and_then(|()| prepared.with_login(login(mechanism)).play_briefly(&setting, &mut steps));
+        let _played = made.and_then(|()| prepared.play_briefly(&setting, &mut steps));
     }
     Row { name, prepared_in, played_in: begin.elapsed(), steps }
 }
 
-/// The command lines: they make the user of SCRAM, and are told why they are refused.
-fn play_tools(common: &Setting) -> Row {
+/// The command lines: they make the user of SCRAM, give him what he needs, and are told why they are refused.
+fn play_tools(stage: &Stage, against: Against, play: Play) -> Row {
     let mut steps = Steps::default();
     let begin = Instant::now();
     // A failure is in the steps.
-    let _played = tools(common, &mut steps);
+    let _played = play(&Tools { stage }, against, &mut steps);
     Row { name: "kafka-tools", prepared_in: Duration::ZERO, played_in: begin.elapsed(), steps }
 }
 
-fn tools(common: &Setting, steps: &mut Steps) -> Outcome<()> {
-    let tool = |name: &str, class: &str, login: Login, arguments: &[&str], input: Option<&Path>| {
-        let config = client_config(&common.work_dir, name, login)?;
-        let mut command = java(TOOL_HEAP_MIB)?;
-        command.arg(class).args(["--bootstrap-server", &common.bootstrap, "--command-config"]);
-        command.arg(config).args(arguments);
-        let printed = capture(name, &mut command, input, &common.work_dir, TOOL_LIMIT);
-        printed.map(|printed| printed.output)
-    };
-    const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
-    // Not both in one request, in which a user is named once.
-    for (name, credential) in [
-        ("add-256", format!("SCRAM-SHA-256=[password={SCRAM_PASSWORD}]")),
-        ("add-512", format!("SCRAM-SHA-512=[iterations=8192,password={SCRAM_PASSWORD}]")),
-    ] {
-        let add =
-            ["--alter", "--entity-type", "users", "--entity-name", SCRAM_NAME, "--add-config", &credential];
-        steps.step(name, || tool(name, "kafka.admin.ConfigCommand", PLAIN_LOGIN, &add, None))?;
-    }
-    steps.step("create", || {
-        tool("topics", TOPICS, login(SCRAM_256), &["--create", "--topic", "sasl-tools"], None)
-    })?;
-    steps.step("console", || {
-        let lines = common.work_dir.join("lines");
-        fs::write(&lines, "one\ntwo\n")?;
-        let producer = "org.apache.kafka.tools.ConsoleProducer";
-        tool("producer", producer, login(SCRAM_512), &["--topic", "sasl-tools"], Some(&lines))?;
-        let consumer = "org.apache.kafka.tools.consumer.ConsoleConsumer";
-        let arguments = ["--topic", "sasl-tools", "--from-beginning", "--max-messages", "2"];
-        let printed = tool("consumer", consumer, login(SCRAM_256), &arguments, None)?;
-        if printed.contains("one\ntwo\n") { Ok(()) } else { fail(printed) }
-    })?;
-    let refused = |name: &str, login: Login, words: &str| match tool(name, TOPICS, login, &["--list"], None) {
-        Ok(printed) => fail(format!("it was let in:\n{printed}")),
-        Err(failure) if failure.0.contains(words) => Ok(()),
-        Err(failure) => Err(failure),
-    };
-    let wrong = Login { password: "wrong", ..PLAIN_LOGIN };
-    steps.step("wrong-plain", || refused("wrong-plain", wrong, "Invalid username or password"))?;
-    let wrong = Login { password: "wrong", ..login(SCRAM_512) };
-    let words = "invalid credentials with SASL mechanism SCRAM-SHA-512";
-    steps.step("wrong-scram", || refused("wrong-scram", wrong, words))
+struct Tools<'a> {
+    stage: &'a Stage,
 }
 
-fn client_config(dir: &Path, name: &str, login: Login) -> Outcome<PathBuf> {
-    let Login { mechanism, name: user, password } = login;
-    let module = if mechanism == PLAIN { "plain.PlainLoginModule" } else { "scram.ScramLoginModule" };
-    let path = dir.join(format!("{name}.properties"));
-    let text = format!(
-        "security.protocol=SASL_PLAINTEXT\nsasl.mechanism={mechanism}\nsasl.jaas.config=org.apache.kafka.common.security.{module} \
-         required username=\"{user}\" password=\"{password}\";\n"
-    );
-    fs::write(&path, text)?;
-    Ok(path)
+impl Tools<'_> {
+    /// A user who is made, gets what he needs over TLS, and is told of a wrong password.
+    fn play_briefly(&self, _against: Against, steps: &mut Steps) -> Outcome<()> {
+        for (name, mechanism) in [("add-256", SCRAM_256), ("add-512", SCRAM_512)] {
+            let credential = format!("{mechanism}=[password={SCRAM_PASSWORD}]");
+            steps.step(name, || self.add_user(name, SCRAM_NAME, &credential))?;
+        }
+        steps.step("super-user", || self.grant())?;
+        self.wrong_password(steps)
+    }
+
+    fn play(&self, against: Against, steps: &mut Steps) -> Outcome<()> {
+        // Not both in one request, in which a user is named once.
+        for (name, mechanism, iterations) in
+            [("add-256", SCRAM_256, ""), ("add-512", SCRAM_512, "iterations=8192,")]
+        {
+            let credential = format!("{mechanism}=[{iterations}password={SCRAM_PASSWORD}]");
+            steps.step(name, || self.add_user(name, SCRAM_NAME, &credential))?;
+        }
+        if against == Against::Kafka {
+            let credential = format!("{SCRAM_512}=[password={}]", FIRST.password);
+            steps.step("add-first", || self.add_user("add-first", FIRST.name, &credential))?;
+        }
+        steps.step("first-user", || {
+            let printed = self.tool("first", TOPICS, FIRST, false, &["--list"], None)?;
+            if printed.trim().is_empty() { Ok(()) } else { fail(format!("he sees {printed}")) }
+        })?;
+        let create = ["--create", "--topic", "sasl-tools"];
+        steps.step("no-rights", || {
+            self.refused("no-rights", FIRST, &create, "TopicAuthorizationException")?;
+            self.refused("no-rights-yet", login(SCRAM_256), &create, "TopicAuthorizationException")
+        })?;
+        steps.step("super-user", || self.grant())?;
+        steps.step("create", || {
+            self.tool("topics", TOPICS, login(SCRAM_256), true, &create, None).map(drop)
+        })?;
+        steps.step("console", || self.console())?;
+        steps.step("token", || self.token())?;
+        let wrong = Login { password: "wrong", ..PLAIN_LOGIN };
+        let words = "Invalid username or password";
+        steps.step("wrong-plain", || self.refused("wrong-plain", wrong, &["--list"], words))?;
+        self.wrong_password(steps)
+    }
+
+    /// What the super user gives to sam.
+    fn grant(&self) -> Outcome<()> {
+        let sam = format!("User:{SCRAM_NAME}");
+        let may = ["--add", "--force", "--allow-principal", sam.as_str(), "--operation", "All"];
+        let on = ["--topic", "*", "--group", "*", "--cluster", "--transactional-id", "*"];
+        self.tool("acls", ACLS, PLAIN_LOGIN, true, &[&may[..], &on[..]].concat(), None).map(drop)
+    }
+
+    fn wrong_password(&self, steps: &mut Steps) -> Outcome<()> {
+        let wrong = Login { password: "wrong", ..login(SCRAM_512) };
+        let words = "invalid credentials with SASL mechanism SCRAM-SHA-512";
+        steps.step("wrong-scram", || self.refused("wrong-scram", wrong, &["--list"], words))
+    }
+
+    fn add_user(&self, name: &str, user: &str, credential: &str) -> Outcome<()> {
+        let add = ["--alter", "--entity-type", "users", "--entity-name", user, "--add-config", credential];
+        self.tool(name, CONFIGS, PLAIN_LOGIN, false, &add, None).map(drop)
+    }
+
+    fn console(&self) -> Outcome<()> {
+        let lines = self.stage.common.work_dir.join("lines");
+        fs::write(&lines, "one\ntwo\n")?;
+        let producer = "org.apache.kafka.tools.ConsoleProducer";
+        let to = ["--topic", "sasl-tools"];
+        self.tool("producer", producer, login(SCRAM_512), true, &to, Some(&lines))?;
+        let consumer = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+        let from = ["--topic", "sasl-tools", "--from-beginning", "--max-messages", "2"];
+        let printed = self.tool("consumer", consumer, login(SCRAM_256), false, &from, None)?;
+        if printed.contains("one\ntwo\n") { Ok(()) } else { fail(printed) }
+    }
+
+    /// A delegation token of sam's: made, seen by him alone, used, renewed by alice, ended.
+    fn token(&self) -> Outcome<()> {
+        let token = |name: &str, login: Login, arguments: &[&str]| {
+            self.tool(name, TOKENS, login, false, arguments, None)
+        };
+        let make = ["--create", "--max-life-time-period", "-1", "--renewer-principal", "User:alice"];
+        let made = token("token-create", login(SCRAM_512), &make)?;
+        let row = made.lines().skip_while(|line| !line.starts_with("TOKENID")).nth(1);
+        let mut words = row.into_iter().flat_map(str::split_whitespace);
+        let (Some(id), Some(hmac)) = (words.next(), words.next()) else { return fail(made) };
+        let seen = token("token-seen", login(SCRAM_256), &["--describe"])?;
+        let unseen = token("token-unseen", FIRST, &["--describe"])?;
+        if !seen.contains(hmac) || unseen.contains(id) {
+            return fail(format!("he sees {seen}\nand a stranger {unseen}"));
+        }
+        self.with_token("token-login", id, hmac, &["--list"])?;
+        token("token-renew", PLAIN_LOGIN, &["--renew", "--hmac", hmac, "--renew-time-period", "-1"])?;
+        let end = ["--expire", "--hmac", hmac, "--expiry-time-period", "-1"];
+        match token("token-stranger", FIRST, &end) {
+            Err(failure) if failure.0.contains("DelegationTokenOwnerMismatchException") => {}
+            Err(failure) => return Err(failure),
+            Ok(printed) => return fail(format!("a stranger ended it: {printed}")),
+        }
+        token("token-end", login(SCRAM_512), &end)?;
+        match self.with_token("token-gone", id, hmac, &["--list"]) {
+            Err(failure) if failure.0.contains("invalid credentials") => Ok(()),
+            Err(failure) => Err(failure),
+            Ok(printed) => fail(format!("a token that is gone lets in: {printed}")),
+        }
+    }
+
+    /// The topic command with a token in the place of a password.
+    fn with_token(&self, name: &str, id: &str, hmac: &str, arguments: &[&str]) -> Outcome<String> {
+        let Setting { work_dir, bootstrap, .. } = &self.stage.common;
+        let config = work_dir.join(format!("{name}.properties"));
+        let text = format!(
+            "security.protocol=SASL_PLAINTEXT\nsasl.mechanism={SCRAM_256}\n\
+             sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username=\"{id}\" \
+             password=\"{hmac}\" tokenauth=\"true\";\n"
+        );
+        fs::write(&config, text)?;
+        let mut command = java(TOOL_HEAP_MIB)?;
+        command.arg(TOPICS).args(["--bootstrap-server", bootstrap, "--command-config"]).arg(config);
+        command.args(arguments);
+        capture(name, &mut command, None, work_dir, TOOL_LIMIT).map(|printed| printed.output)
+    }
+
+    /// The topic command must be refused, in these words.
+    fn refused(&self, name: &str, login: Login, arguments: &[&str], words: &str) -> Outcome<()> {
+        match self.tool(name, TOPICS, login, false, arguments, None) {
+            Ok(printed) => fail(format!("it was let in:\n{printed}")),
+            Err(failure) if failure.0.contains(words) => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn tool(
+        &self,
+        name: &str,
+        class: &str,
+        login: Login,
+        has_tls: bool,
+        arguments: &[&str],
+        input: Option<&Path>,
+    ) -> Outcome<String> {
+        let Setting { work_dir, bootstrap, .. } = &self.stage.common;
+        let config = self.client_config(name, login, has_tls)?;
+        let bootstrap = if has_tls { &self.stage.tls_bootstrap } else { bootstrap };
+        let mut command = java(TOOL_HEAP_MIB)?;
+        command.arg(class).args(["--bootstrap-server", bootstrap, "--command-config"]);
+        command.arg(config).args(arguments);
+        capture(name, &mut command, input, work_dir, TOOL_LIMIT).map(|printed| printed.output)
+    }
+
+    fn client_config(&self, name: &str, login: Login, has_tls: bool) -> Outcome<PathBuf> {
+        let Login { mechanism, name: user, password } = login;
+        let module = if mechanism == PLAIN { "plain.PlainLoginModule" } else { "scram.ScramLoginModule" };
+        let path = self.stage.common.work_dir.join(format!("{name}.properties"));
+        let protocol = if has_tls { "SASL_SSL" } else { "SASL_PLAINTEXT" };
+        let mut text = format!(
+            "security.protocol={protocol}\nsasl.mechanism={mechanism}\n\
+             sasl.jaas.config=org.apache.kafka.common.security.{module} required username=\"{user}\" \
+             password=\"{password}\";\n"
+        );
+        if has_tls {
+            let authority = self.stage.authority.display();
+            text.push_str(&format!("ssl.truststore.type=PEM\nssl.truststore.location={authority}\n"));
+        }
+        fs::write(&path, text)?;
+        Ok(path)
+    }
 }

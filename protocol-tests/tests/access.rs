@@ -496,6 +496,18 @@ fn of_administration() -> Vec<Refusal> {
     ]
 }
 
+/// Of tokens nobody may ask who did not say who they are: 64 is DELEGATION_TOKEN_REQUEST_NOT_ALLOWED.
+fn of_tokens() -> Vec<Refusal> {
+    let refused = ("errorCode", Some(64));
+    let hmac = "hex:00";
+    vec![
+        refusal("CreateDelegationToken", &[(1, 3)], json!({"renewers": [], "maxLifetimeMs": -1}), refused),
+        refusal("RenewDelegationToken", &[(1, 2)], json!({"hmac": hmac, "renewPeriodMs": 1}), refused),
+        refusal("ExpireDelegationToken", &[(1, 2)], json!({"hmac": hmac, "expiryTimePeriodMs": 1}), refused),
+        refusal("DescribeDelegationToken", &[(1, 3)], json!({"owners": null}), refused),
+    ]
+}
+
 /// Every API that needs a permission, in every version by name (those by id are the oracle's).
 #[test]
 fn whoever_may_do_nothing_is_told_so_by_every_api() {
@@ -513,6 +525,7 @@ fn whoever_may_do_nothing_is_told_so_by_every_api() {
         of_streams_groups(),
         of_transactions(),
         of_administration(),
+        of_tokens(),
     ]
     .concat()
     {

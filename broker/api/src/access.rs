@@ -12,6 +12,7 @@ use ottla_security::{
 };
 
 use crate::context::Broker;
+use crate::operation_audit::{Asked, OperationAudit};
 use crate::request::Request;
 
 /// Operations a client may do where there is no authorizer: all of them, as a bit field of Kafka's
@@ -36,6 +37,10 @@ struct Limited {
     acls: Arc<Acls>,
     principal: KafkaPrincipal,
     host: IpAddr,
+    api: &'static str,
+    audit: Arc<OperationAudit>,
+    /// What is refused is only left out.
+    is_quiet: bool,
 }
 
 impl Limited {
@@ -44,7 +49,15 @@ impl Limited {
     }
 
     fn is_allowed(&self, operation: AclOperation, resource_type: ResourceType, name: &str) -> bool {
-        self.authorizer.is_allowed(&self.acls, self.asking(), operation, resource_type, name)
+        let is_allowed =
+            self.authorizer.is_allowed(&self.acls, self.asking(), operation, resource_type, name);
+        let Limited { principal, host, api, .. } = self;
+        let asked = Asked { principal, host: *host, api, operation, resource_type, name };
+        match self.is_quiet && !is_allowed {
+            true => self.audit.on_left_out(&asked),
+            false => self.audit.on_decision(&asked, is_allowed),
+        }
+        is_allowed
     }
 
     fn operations(&self, resource_type: ResourceType, name: &str) -> i32 {
@@ -59,6 +72,9 @@ impl Access {
             acls: broker.metadata.image().acls().clone(),
             principal: request.principal().clone(),
             host: request.connection.peer_addr.ip().to_canonical(),
+            api: request.key.name(),
+            audit: broker.audit.clone(),
+            is_quiet: false,
         }))
     }
 
@@ -70,7 +86,15 @@ impl Access {
             acls: broker.metadata.image().acls().clone(),
             principal: identity.as_deref().unwrap_or(Identity::anonymous()).principal.clone(),
             host: connection.peer_addr.ip().to_canonical(),
+            api: "a frame of nodes",
+            audit: broker.audit.clone(),
+            is_quiet: false,
         }))
+    }
+
+    /// For what sorts out, and for what is asked although another right will do: a refusal is none.
+    pub fn quietly(&self) -> Access {
+        Access(self.0.clone().map(|limited| Limited { is_quiet: true, ..limited }))
     }
 
     /// Whether anything can be refused at all: what only sorts out what is not allowed is left out
@@ -97,6 +121,15 @@ impl Access {
 
     pub fn transactional_id(&self, operation: AclOperation, id: &str) -> bool {
         self.is_allowed(operation, ResourceType::TransactionalId, id)
+    }
+
+    /// On a principal, by its text.
+    pub fn user(&self, operation: AclOperation, principal: &str) -> bool {
+        self.is_allowed(operation, ResourceType::User, principal)
+    }
+
+    pub fn delegation_token(&self, operation: AclOperation, id: &str) -> bool {
+        self.is_allowed(operation, ResourceType::DelegationToken, id)
     }
 
     pub fn cluster(&self, operation: AclOperation) -> bool {

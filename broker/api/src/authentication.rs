@@ -27,10 +27,11 @@ use ottla_protocol::messages::{
 };
 use ottla_protocol::{Decode, Encode, ErrorCodes, StrBytes, decode_request, versions};
 use ottla_security::sasl::{Expects, Facts, Outcome, RANDOM_BYTES, SaslServer, Session};
-use ottla_security::{Identity, ScramCredentials, Secret};
+use ottla_security::{Identity, ScramCredentials, Secret, TokenLogins};
 
 use crate::audit;
 use crate::context::Broker;
+use crate::delegation_tokens::Tokens;
 use crate::dispatch::{Dispatch, fenced};
 use crate::handlers::{api_versions, sasl_authenticate, sasl_handshake};
 use crate::metrics::Logins;
@@ -51,6 +52,8 @@ pub struct Authentication {
     behind: OnceLock<Behind>,
     servers: ArcSwap<SaslServers>,
     decoy_key: Secret,
+    /// Where there are delegation tokens.
+    tokens: Option<Tokens>,
     failure_delay: Duration,
 }
 
@@ -72,11 +75,17 @@ impl Authentication {
     pub fn early(env: Env, config: &BrokerConfig) -> Authentication {
         let mut decoy_key = vec![0; DECOY_KEY_BYTES];
         env.rng.fill(&mut decoy_key);
+        let tokens = config.token_secret_key.as_ref().map(|secret| {
+            let mut salt_key = vec![0; DECOY_KEY_BYTES];
+            env.rng.fill(&mut salt_key);
+            Tokens::new(Secret::new(secret.text()), Secret::new(salt_key))
+        });
         Authentication {
             env,
             behind: OnceLock::new(),
             servers: ArcSwap::default(),
             decoy_key: Secret::new(decoy_key),
+            tokens,
             failure_delay: Duration::from_millis(config.failed_authentication_delay_ms),
         }
     }
@@ -281,8 +290,10 @@ impl Authentication {
         let nobody = ScramCredentials::default();
         let mut random = [0; RANDOM_BYTES];
         env.rng.fill(&mut random);
+        let tokens = self.tokens.as_ref().zip(image.as_ref()).map(|(tokens, image)| tokens.of(image));
         let facts = Facts {
             server,
+            tokens: tokens.as_ref().map(|tokens| tokens as &dyn TokenLogins),
             scram: image.as_ref().map_or(&nobody, |image| image.scram_credentials()),
             decoy_key: &self.decoy_key,
             random,

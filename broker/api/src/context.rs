@@ -23,6 +23,7 @@ use crate::auto_create::AutoCreate;
 use crate::broker_connections::BrokerConnections;
 use crate::fetch_session::FetchSessions;
 use crate::metrics::ApiMetrics;
+use crate::operation_audit::OperationAudit;
 use crate::owned_tasks::OwnedTasks;
 use crate::peers::{Forward, Presence, Reached};
 use crate::producer_ids::ProducerIds;
@@ -72,6 +73,8 @@ pub struct Broker {
     pub quotas: Arc<ClientQuotas>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Arc<Authorizer>>,
+    /// Hears what ACLs decide.
+    pub audit: Arc<OperationAudit>,
 }
 
 /// The way to the other nodes of a cluster.
@@ -109,6 +112,7 @@ pub struct Rooms {
     pub quotas: Arc<ClientQuotas>,
     /// `None` lets everybody do everything.
     pub authorizer: Option<Authorizer>,
+    pub audit: Arc<OperationAudit>,
 }
 
 impl Broker {
@@ -130,6 +134,7 @@ impl Broker {
             metrics,
             quotas,
             authorizer,
+            audit,
         } = rooms;
         let node_id = BrokerId(dynamic_config.started_with().node_id);
         let config = dynamic_config.started_with().clone();
@@ -165,6 +170,7 @@ impl Broker {
             metrics,
             quotas,
             authorizer: authorizer.map(Arc::new),
+            audit,
         }
     }
 

@@ -15,6 +15,7 @@ use ottla_security::AclOperation;
 
 use crate::access::Access;
 use crate::context::{Broker, ClusterLinks};
+use crate::delegation_tokens::refused_here;
 use crate::fence::{Fence, log_panic};
 use crate::peers::ping::{self, PingFrame};
 use crate::peers::{Forward, Forwarded, envelope};
@@ -142,6 +143,9 @@ fn until_handed_over(broker: &Arc<Broker>, api: &'static Api, request: Request) 
 fn forwarded(broker: &Arc<Broker>, forward: &Arc<Forward>, api: &'static Api, request: Request) -> Handled {
     if forward.decides_here() {
         return (api.admit)(broker, request);
+    }
+    if let Some(refused) = refused_here(&request) {
+        return refused.map(Admitted::Ready);
     }
     let host = request.connection.peer_addr.ip().to_canonical();
     let envelope = envelope(&request.header, &request.body, request.principal(), host);

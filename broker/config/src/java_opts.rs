@@ -9,6 +9,7 @@ use crate::jaas;
 use crate::providers::Machine;
 use crate::sasl;
 use crate::settings::{BrokerConfig, Given, Origin};
+use crate::signed_tokens::{ALLOWED_FILES, ALLOWED_URLS};
 
 const VARIABLE: &str = "KAFKA_OPTS";
 const JAAS_FILE: &str = "-Djava.security.auth.login.config=";
@@ -47,6 +48,20 @@ pub(crate) fn jaas_lines(
         }
     }
     Ok(lines)
+}
+
+/// What tokens' keys may be read from, which Kafka is told as system properties.
+pub(crate) fn allowed_places(config: &BrokerConfig, env: &[(String, String)]) -> Vec<(String, Given)> {
+    let options = env.iter().find(|(name, _)| name == VARIABLE).map(|(_, text)| text.as_str());
+    let words = options.unwrap_or_default().split_whitespace();
+    let place = |word: &str| {
+        let (key, value) = word.strip_prefix("-D")?.split_once('=')?;
+        let is_meant = [ALLOWED_URLS, ALLOWED_FILES].contains(&key) && !config.given().contains_key(key);
+        let origin = Origin::Environment { variable: VARIABLE.to_owned() };
+        is_meant
+            .then(|| (key.to_owned(), Given { value: value.trim_matches(['"', '\'']).to_owned(), origin }))
+    };
+    words.filter_map(place).collect()
 }
 
 #[cfg(test)]

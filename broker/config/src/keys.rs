@@ -111,6 +111,31 @@ impl FromValue for String {
     }
 }
 
+/// The text of a password, which is not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HiddenText(String);
+
+impl HiddenText {
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for HiddenText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[hidden]")
+    }
+}
+
+impl FromValue for HiddenText {
+    fn from_value(value: ConfigValue) -> Option<HiddenText> {
+        match value {
+            ConfigValue::Password(text) => Some(HiddenText(text)),
+            _ => None,
+        }
+    }
+}
+
 impl FromValue for Vec<String> {
     fn from_value(value: ConfigValue) -> Option<Vec<String>> {
         match value {

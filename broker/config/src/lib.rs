@@ -35,6 +35,7 @@ mod quorum;
 mod row;
 mod sasl;
 mod settings;
+mod signed_tokens;
 mod start_topics;
 mod startup;
 mod topic_config;
@@ -56,6 +57,7 @@ pub use effect::{Effect, effect_of_broker_key, effect_of_group_key, effect_of_to
 pub use error::{ConfigError, ConfigErrorKind, Warning};
 pub use group::{ConsumerGroupConfig, ShareGroupConfig, StreamsGroupConfig};
 pub use group_config::{AutoOffsetReset, IsolationLevel, MigrationPolicy};
+pub use keys::HiddenText;
 pub use listener_keys::{ListenerKeys, keys_of_listeners};
 pub use listeners::Listener;
 pub use listing::render_config_listing;
@@ -65,11 +67,12 @@ pub use node_logins::NodeLogin;
 pub use providers::{Machine, NoFiles};
 pub use quorum::QuorumVoter;
 pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synonym, Validation, Visibility};
-pub use sasl::{SaslListener, SaslMechanism, UnsecuredTokens};
+pub use sasl::{SaslListener, SaslMechanism, TokenCheck, UnsecuredTokens};
 pub use settings::{
     AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, FailureDetection, Given, Origin,
     Reconfigurable, ReplicaSelector,
 };
+pub use signed_tokens::{EndpointTrust, KeysEndpoint, SignedTokens};
 pub use start_topics::StartTopic;
 pub use topic::TopicConfig;
 pub use topic_config::{CleanupPolicy, CompressionType, ConfigSources, TimestampType};

@@ -11,6 +11,7 @@ use crate::nearest::hint;
 use crate::properties;
 use crate::providers::{self, Machine, NoFiles};
 use crate::settings::{BrokerConfig, ConfigMap, Given, Origin};
+use crate::signed_tokens::{ALLOWED_FILES, ALLOWED_URLS};
 use crate::startup;
 use crate::value;
 
@@ -55,7 +56,8 @@ pub fn load_with(
     let cluster_id = cluster_id.filter(|id| !id.is_empty());
     let build = |given| BrokerConfig::build(given, cluster_id.clone(), ConfigMap::new(), ConfigMap::new());
     let mut config = build(given.clone())?;
-    let lines = java_opts::jaas_lines(&config, env, machine)?;
+    let mut lines = java_opts::jaas_lines(&config, env, machine)?;
+    lines.extend(java_opts::allowed_places(&config, env));
     if !lines.is_empty() {
         given.extend(lines);
         config = build(given)?;
@@ -115,7 +117,7 @@ fn is_for_a_plugin(name: &str) -> bool {
     ["config.providers.", "rsm.config.", "rlmm.config.", "metrics.context."]
         .iter()
         .any(|prefix| name.starts_with(prefix))
-        || [startup::SUPER_USERS, startup::ALLOW_EVERYONE].contains(&name)
+        || [startup::SUPER_USERS, startup::ALLOW_EVERYONE, ALLOWED_URLS, ALLOWED_FILES].contains(&name)
 }
 
 fn unknown(name: &str, entry: &Given) -> Warning {

@@ -8,6 +8,7 @@ use crate::error::{ConfigError, Warning};
 use crate::jaas::{self, JaasEntry};
 use crate::listeners::Listener;
 use crate::settings::BrokerSettings;
+use crate::signed_tokens::SignedTokens;
 
 const ENABLED: &str = "sasl.enabled.mechanisms";
 const JAAS: &str = "sasl.jaas.config";
@@ -24,6 +25,11 @@ const OAUTH_MODULE: &str = "org.apache.kafka.common.security.oauthbearer.OAuthBe
 const OAUTH: &str = "OAUTHBEARER";
 /// Checks no signature; Kafka's default where no class is named (CVE-2026-33557).
 const UNSECURED_HANDLER: &str = "org.apache.kafka.common.security.oauthbearer.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler";
+/// Checks signatures; by its name of today and that of before.
+const SECURED_HANDLERS: [&str; 2] = [
+    "org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler",
+    "org.apache.kafka.common.security.oauthbearer.secured.OAuthBearerValidatorCallbackHandler",
+];
 const UNSECURED: &str = "ottla.oauthbearer.unsecured";
 
 const SCRAM_HANDLER: &str = "org.apache.kafka.common.security.scram.internals.ScramServerCallbackHandler";
@@ -57,7 +63,15 @@ pub struct SaslMechanism {
     /// Users and passwords of PLAIN.
     pub users: BTreeMap<String, String>,
     /// How OAUTHBEARER checks tokens.
-    pub tokens: Option<UnsecuredTokens>,
+    pub tokens: Option<TokenCheck>,
+}
+
+/// Which tokens are accepted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TokenCheck {
+    /// Those that nobody signed, of anybody.
+    Unsecured(UnsecuredTokens),
+    Signed(SignedTokens),
 }
 
 /// The options of OAUTHBEARER where nobody checks a signature.
@@ -108,15 +122,19 @@ impl BrokerSettings {
                 (keys.text_of_mechanism(mechanism, key).map(str::to_owned), full)
             };
             let (class, class_name) = of_mechanism(HANDLER);
+            let is_secured_handler = class.as_deref().is_some_and(|class| SECURED_HANDLERS.contains(&class));
+            let is_signed = *mechanism == OAUTH
+                && (is_secured_handler || (class.is_none() && self.has_keys_endpoint(&keys)));
             let is_unsecured = class.as_deref() == Some(UNSECURED_HANDLER) || self.oauthbearer_unsecured;
-            if *mechanism == OAUTH && !is_unsecured {
+            if *mechanism == OAUTH && !is_signed && !is_unsecured {
                 let message = format!(
-                    "{name} is refused: OAUTHBEARER checks no signatures yet, and accepts tokens of anybody only \
-                     where {UNSECURED}=true or {class_name}={UNSECURED_HANDLER} says so"
+                    "{name} is refused: OAUTHBEARER needs sasl.oauthbearer.jwks.endpoint.url to check signatures, and \
+                     accepts tokens of anybody only where {UNSECURED}=true or {class_name}={UNSECURED_HANDLER} says so"
                 );
                 return Err(ConfigError::invalid_config(message).about(&name));
             }
-            if let Some(class) = class.filter(|class| class != handler) {
+            if let Some(class) = class.filter(|class| class != handler && !(is_signed && is_secured_handler))
+            {
                 let message = format!(
                     "{class_name}={class} is refused: a Java class cannot be run here; allowed: {handler}, or nothing"
                 );
@@ -128,7 +146,10 @@ impl BrokerSettings {
             let mut tokens = None;
             match *mechanism {
                 "PLAIN" => users = users_of(entry, &jaas_name)?,
-                OAUTH => tokens = Some(tokens_of(entry, &jaas_name)?),
+                OAUTH if is_signed => {
+                    tokens = Some(TokenCheck::Signed(self.signed_tokens(&keys, entry.as_ref())?));
+                }
+                OAUTH => tokens = Some(TokenCheck::Unsecured(tokens_of(entry, &jaas_name)?)),
                 _ => {}
             }
             let (reauth, reauth_name) = of_mechanism(REAUTH);
@@ -182,7 +203,27 @@ impl BrokerSettings {
                 );
                 warnings.push(warning(ENABLED, message));
             }
-            if enabled(OAUTH) {
+            let is_open =
+                |mechanism: &SaslMechanism| matches!(mechanism.tokens, Some(TokenCheck::Unsecured(_)));
+            let signed =
+                sasl.iter().flat_map(|sasl| &sasl.mechanisms).find_map(|mechanism| match &mechanism.tokens {
+                    Some(TokenCheck::Signed(signed)) => Some(signed),
+                    _ => None,
+                });
+            if let Some(signed) = signed {
+                let expected = [
+                    ("sasl.oauthbearer.expected.audience", signed.audience.is_empty()),
+                    ("sasl.oauthbearer.expected.issuer", signed.issuer.is_none()),
+                ];
+                for (key, _) in expected.iter().filter(|(_, is_missing)| *is_missing) {
+                    let message = format!(
+                        "listener {} accepts OAUTHBEARER tokens whatever they say of {key}, which is not set",
+                        listener.name
+                    );
+                    warnings.push(warning(key, message));
+                }
+            }
+            if sasl.iter().flat_map(|sasl| &sasl.mechanisms).any(is_open) {
                 let message = format!(
                     "listener {} accepts OAUTHBEARER tokens that nobody signed: anybody is let in",
                     listener.name
@@ -328,7 +369,7 @@ mod tests {
         ])
         .unwrap();
         let sasl = config.sasl_of(&config.listeners[0]).unwrap();
-        let tokens = sasl.mechanisms[0].tokens.clone().unwrap();
+        let Some(super::TokenCheck::Unsecured(tokens)) = sasl.mechanisms[0].tokens.clone() else { panic!() };
         assert_eq!((&*tokens.principal_claim, &*tokens.scope_claim), ("name", "scope"));
         assert_eq!(
             (tokens.required_scope, tokens.clock_skew_ms),

@@ -20,7 +20,6 @@ pub(crate) const CHECKED: &[&str] = &[
     "config.providers",
     "cordoned.log.dirs",
     "create.topic.policy.class.name",
-    "delegation.token.secret.key",
     "principal.builder.class",
     "remote.log.storage.system.enable",
     "security.inter.broker.protocol",
@@ -157,11 +156,6 @@ fn protection(config: &BrokerSettings) -> Result<(), ConfigError> {
         if wanted(key) {
             return Err(refuse(key, config, format!("{what}; allowed: nothing")));
         }
-    }
-    if !config.value("delegation.token.secret.key").is_null() {
-        // The value is a secret and stays out of the message.
-        let message = "delegation.token.secret.key is refused: delegation tokens are not there yet";
-        return Err(ConfigError::invalid_config(message).about("delegation.token.secret.key"));
     }
     for name in config.given.keys() {
         if matches!(name.as_str(), "quota.producer.default" | "quota.consumer.default") {

@@ -219,7 +219,7 @@ impl ActiveController {
         self.now = now;
     }
 
-    /// When `on_time` has something to do; never where this node is alone.
+    /// When `on_time` has something to do; on a node that is alone only where there are delegation tokens.
     pub fn next_deadline(&self) -> Option<Monotonic> {
         self.liveness.next_deadline().into_iter().chain(self.chores.next(&self.working.image)).min()
     }
@@ -242,6 +242,8 @@ impl ActiveController {
             self.apply(records, now);
         }
         let records = self.chores.take_due(&self.working.image, &self.rules, now.monotonic);
+        self.apply(records, now);
+        let records = self.chores.take_due_tokens(&self.working.image, &self.rules, now);
         self.apply(records, now);
         expired
     }

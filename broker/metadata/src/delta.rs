@@ -36,7 +36,7 @@ impl Delta {
             brokers_changed: !image.brokers.is_empty(),
             features_changed: !image.features.is_empty(),
             producer_ids_changed: image.producer_ids.is_some(),
-            others_changed: !(image.others.is_empty()
+            others_changed: !(image.tokens.is_empty()
                 && image.acls.is_empty()
                 && image.scram.is_empty()
                 && image.client_quotas.is_empty()),
@@ -58,7 +58,7 @@ impl Delta {
             brokers_changed: before.brokers != after.brokers || before.controllers != after.controllers,
             features_changed: before.features != after.features,
             producer_ids_changed: before.producer_ids != after.producer_ids,
-            others_changed: before.others != after.others
+            others_changed: before.tokens != after.tokens
                 || before.acls != after.acls
                 || before.scram != after.scram
                 || before.client_quotas != after.client_quotas,

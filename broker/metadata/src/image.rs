@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 use ottla_model::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName};
-use ottla_protocol::records::metadata::{MetadataRecord, RegisterBrokerRecord, RegisterControllerRecord};
+use ottla_protocol::records::metadata::{
+    DelegationTokenRecord, MetadataRecord, RegisterBrokerRecord, RegisterControllerRecord,
+};
 use ottla_security::{Acls, ScramCredentials};
 use smallvec::SmallVec;
 use uuid::Uuid;
@@ -86,9 +88,8 @@ pub struct Image {
     pub(crate) acls: Arc<Acls>,
     pub(crate) scram: ScramCredentials,
     pub(crate) client_quotas: ClientQuotas,
-    /// Delegation tokens: kept as they came for the room that will own their meaning, so that adopting Kafka's log
-    /// loses nothing.
-    pub(crate) others: OrdMap<Vec<u8>, Arc<MetadataRecord>>,
+    /// Delegation tokens by their ids. Without the cluster's secret nobody can use them.
+    pub(crate) tokens: OrdMap<String, Arc<DelegationTokenRecord>>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -182,7 +183,7 @@ impl Image {
             acls: Arc::default(),
             scram: ScramCredentials::default(),
             client_quotas: ClientQuotas::default(),
-            others: OrdMap::new(),
+            tokens: OrdMap::new(),
         }
     }
 
@@ -318,9 +319,13 @@ impl Image {
         &self.client_quotas
     }
 
-    /// What is kept and has no meaning here yet: delegation tokens.
-    pub fn others(&self) -> impl Iterator<Item = &MetadataRecord> {
-        self.others.values().map(|record| &**record)
+    /// Delegation tokens in the order of their ids, those that have ended too until they are removed.
+    pub fn tokens(&self) -> impl Iterator<Item = &DelegationTokenRecord> {
+        self.tokens.values().map(|token| &**token)
+    }
+
+    pub fn token(&self, id: &str) -> Option<&DelegationTokenRecord> {
+        self.tokens.get(id).map(|token| &**token)
     }
 
     /// Nodes that registered as controllers.

@@ -50,6 +50,7 @@ mod serve;
 mod serve_tests;
 mod snapshot;
 mod store;
+mod token_requests;
 mod upkeep;
 mod voter_changes;
 

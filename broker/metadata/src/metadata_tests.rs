@@ -461,7 +461,7 @@ fn the_log_of_apache_kafka_is_taken_over() {
     assert!(orders.partitions.iter().all(|partition| partition.leader == Some(BrokerId(1))));
     assert_eq!(orders.overrides.get("retention.ms").map(String::as_str), Some("5000"));
     assert_eq!(image.broker_dynamic(None).get("log.retention.ms").map(String::as_str), Some("7000"));
-    assert_eq!((image.client_quotas().count(), image.others.len()), (1, 0));
+    assert_eq!((image.client_quotas().count(), image.tokens.len()), (1, 0));
     assert!(image.next_producer_id() % 1000 == 0);
     // What Kafka had switched on and this release does not serve is off again.
     let finalized: Vec<(String, i16)> =

@@ -37,7 +37,7 @@ pub fn records_of_cluster(image: &Image) -> Vec<MetadataRecord> {
         acls,
         scram,
         client_quotas,
-        others,
+        tokens,
     } = image;
     let mut records = Vec::new();
     let feature = |(name, level): (&String, &i16)| -> MetadataRecord {
@@ -56,7 +56,7 @@ pub fn records_of_cluster(image: &Image) -> Vec<MetadataRecord> {
     records.extend(acls.iter().map(|(id, binding)| acls::record_of(id, binding).into()));
     records.extend(scram.iter().map(|(name, mechanism, it)| scram::record_of(name, mechanism, it).into()));
     records.extend(client_quotas.records().map(MetadataRecord::from));
-    records.extend(others.values().map(|record| (**record).clone()));
+    records.extend(tokens.values().map(|token| MetadataRecord::from((**token).clone())));
     records
 }
 

@@ -140,8 +140,13 @@ fn apply(image: &mut Image, delta: &mut Delta, record: MetadataRecord) {
             delta.others_changed = true;
             image.client_quotas.replay(&record);
         }
-        MetadataRecord::DelegationToken(_) | MetadataRecord::RemoveDelegationToken(_) => {
-            replay_other(image, delta, record);
+        MetadataRecord::DelegationToken(record) => {
+            delta.others_changed = true;
+            image.tokens.insert(record.token_id.to_string(), Arc::new(record));
+        }
+        MetadataRecord::RemoveDelegationToken(record) => {
+            delta.others_changed = true;
+            image.tokens.remove(record.token_id.as_str());
         }
         // Nothing of ZooKeeper's time is kept; transactions are the caller's.
         MetadataRecord::NoOp(_)
@@ -388,20 +393,4 @@ fn replay_broker_change(image: &mut Image, delta: &mut Delta, record: &BrokerReg
         broker.cordoned_log_dirs.clone_from(&record.cordoned_log_dirs);
     }
     delta.brokers_changed = true;
-}
-
-/// Delegation tokens are kept by their ids.
-fn replay_other(image: &mut Image, delta: &mut Delta, record: MetadataRecord) {
-    let (id, removed) = match &record {
-        MetadataRecord::DelegationToken(token) => (&token.token_id, false),
-        MetadataRecord::RemoveDelegationToken(token) => (&token.token_id, true),
-        _ => return,
-    };
-    let key = id.as_bytes().to_vec();
-    delta.others_changed = true;
-    if removed {
-        image.others.remove(&key);
-    } else {
-        image.others.insert(key, Arc::new(record));
-    }
 }

@@ -149,6 +149,38 @@ async fn thousands_that_say_nothing_are_in_nobodys_way_and_end() {
 }
 
 #[tokio::test]
+async fn ten_thousand_half_a_hello_hold_little_and_are_in_nobodys_way() {
+    const COUNT: usize = 10_000;
+    let house = serve(NetworkSettings::default());
+    // A record of 512 bytes is promised, 100 come.
+    let mut piece = vec![22, 3, 1, 2, 0, 1, 0, 1, 0xFC];
+    piece.resize(100, 0);
+    let half: Vec<MemoryStream> = (0..COUNT)
+        .map(|_client| {
+            let mut client = house.connect();
+            client.try_write(&piece).expect("room");
+            client
+        })
+        .collect();
+    for _round in 0..60 {
+        settle().await;
+    }
+    assert_eq!(house.server.connections_count(), COUNT);
+    let held = house.held_bytes();
+    assert!((COUNT * piece.len()..=COUNT * 1024).contains(&held), "{held} bytes");
+    let mut stream = house.dial().await.expect("connected");
+    assert_eq!(ask(&mut stream, 1).await, [1]);
+    house.clock.advance(Duration::from_millis(HANDSHAKE_MS_MAX as u64));
+    settle().await;
+    house.clock.advance(Duration::from_millis(100));
+    for _round in 0..60 {
+        settle().await;
+    }
+    assert_eq!((house.server.connections_count(), house.held_bytes()), (1, 0));
+    drop(half);
+}
+
+#[tokio::test]
 async fn a_failed_handshake_is_told_and_held_for_its_delay() {
     let house = serve(NetworkSettings::default());
     let mut plain = house.connect();

@@ -1,7 +1,7 @@
 //! Who is there and may do what: principals, logins, ACLs, the authorizer's rules, SCRAM credentials, and TLS.
 //! Core, but for `tls`. Knows no wire and no requests; the metadata room keeps what is stored here as records.
 //!
-//! Reading order: `principal`, `identity`, `acl`, `filter`, `acls`, `authorizer`, `secret`, `scram`, `sasl`; `tls`.
+//! Reading order: `principal`, `identity`, `acl`, `filter`, `acls`, `authorizer`, `secret`, `scram`, `tokens`, `sasl`; `tls`.
 
 mod acl;
 mod acls;
@@ -13,6 +13,7 @@ pub mod sasl;
 mod scram;
 mod secret;
 pub mod tls;
+mod tokens;
 
 pub use acl::{
     AclBinding, AclOperation, AclPermissionType, CLUSTER_NAME, PatternType, ResourceType, WILDCARD,
@@ -27,3 +28,4 @@ pub use scram::{
     salted_password,
 };
 pub use secret::Secret;
+pub use tokens::{TokenLogin, TokenLogins, token_credential, token_hmac};

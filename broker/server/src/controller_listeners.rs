@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::issuers::Issuers;
 use ottla_api::Authentication;
 use ottla_api::peers::{Inlet, Voices};
 use ottla_config::BrokerConfig;
@@ -21,6 +22,7 @@ pub struct ControllerListeners {
     network: Mutex<NetworkServer>,
     inlet: Arc<Inlet>,
     logins: Arc<Authentication>,
+    issuers: Arc<Issuers>,
     pub voices: Arc<Voices>,
 }
 
@@ -30,6 +32,7 @@ impl ControllerListeners {
         env: &Env,
         config: &BrokerConfig,
         tls: &ListenersTls,
+        issuers: &Arc<Issuers>,
         metrics: &Arc<NetworkMetrics>,
     ) -> Result<Option<ControllerListeners>, String> {
         let specs = listeners::controller_specs(config, tls);
@@ -42,22 +45,28 @@ impl ControllerListeners {
         let voices = Arc::<Voices>::default();
         let authorizer = settings::authorizer(config)?.map(Arc::new);
         let logins = Arc::new(Authentication::early(env.clone(), config));
-        logins.set_servers(settings::sasl_servers(config));
+        logins.set_servers(settings::sasl_servers(config, issuers));
         let inlet = Inlet::new(env.clone(), others, voices.clone(), authorizer, logins.clone());
         let inlet = Arc::new(inlet);
         // The limits of clients are not those of the nodes and of whoever repairs the cluster.
         let settings =
             NetworkSettings { limits: ConnectionLimits::default(), ..settings::network(env, config) };
         let network = bound.serve(inlet.clone(), settings, metrics.clone());
-        Ok(Some(ControllerListeners { network: Mutex::new(network), inlet, logins, voices }))
+        Ok(Some(ControllerListeners {
+            network: Mutex::new(network),
+            inlet,
+            logins,
+            issuers: issuers.clone(),
+            voices,
+        }))
     }
 
     /// Serves requests from here on.
     pub fn serve(&self, rooms: &Rooms) {
         self.voices.follow(Arc::new(Voting(rooms.metadata.clone())));
         self.inlet.serve(rooms.broker.clone());
-        let logins = self.logins.clone();
-        rooms.config.follow(move |config| logins.set_servers(settings::sasl_servers(config)));
+        let (logins, issuers) = (self.logins.clone(), self.issuers.clone());
+        rooms.config.follow(move |config| logins.set_servers(settings::sasl_servers(config, &issuers)));
     }
 
     pub async fn shutdown(self, answers_wait: Duration) {

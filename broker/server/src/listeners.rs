@@ -7,6 +7,7 @@ use ottla_config::{BrokerConfig, Listener};
 use ottla_env::net::SocketBuffers;
 use ottla_network::ListenerSpec;
 
+use crate::explain;
 use crate::tls::ListenersTls;
 
 /// The client listeners as the network binds them.
@@ -109,6 +110,18 @@ pub fn explain(config: &BrokerConfig) -> String {
             text,
             "{name}: clients log in, with security.protocol={protocol} and sasl.mechanism one of {mechanisms}."
         );
+    }
+    for listener in &config.listeners {
+        let weak = explain::weaknesses(config, listener);
+        if !weak.is_empty() {
+            let _written = writeln!(text, "{} is weak: {}.", listener.name, weak.join("; "));
+        }
+        let told =
+            advertised(config, listener).or_else(|| listener.host.clone().map(|host| (host, listener.port)));
+        let address =
+            told.map_or_else(|| format!("HOST:{}", listener.port), |(host, port)| format!("{host}:{port}"));
+        let lines = explain::client_lines(config, listener, &address);
+        let _written = write!(text, "{}: what clients are configured with:\n{lines}", listener.name);
     }
     for listener in &config.controller_listeners {
         let host = listener.host.as_deref().unwrap_or("every address of this machine");

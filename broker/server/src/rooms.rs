@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_api::metrics::ApiMetrics;
+use ottla_api::operation_audit::OperationAudit;
 use ottla_api::peers::ImageNodes;
 use ottla_api::quotas::QuotaListener;
 use ottla_api::{Broker, Rooms as ApiRooms};
@@ -209,6 +210,7 @@ impl Rooms {
             metrics: Arc::new(ApiMetrics::new(registry).map_err(failed)?),
             quotas: quotas.clone(),
             authorizer: settings::authorizer(config)?,
+            audit: Arc::new(OperationAudit::register(env.clock.clone(), registry).map_err(failed)?),
         }));
         Ok(Rooms {
             config: dynamic_config,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ottla_api::authentication::SaslServers;
 use ottla_config::{
     BrokerConfig, ConfigMap, Durability as ConfiguredDurability, ShareGroupConfig, StreamsGroupConfig,
-    consumer_assignor,
+    TokenCheck, consumer_assignor,
 };
 use ottla_coordinator::GroupSettings;
 use ottla_coordinator::assignor::ConsumerAssignor;
@@ -23,10 +23,13 @@ use ottla_quota::{ConnectionRateLimits, QuotaSettings, Windows};
 use ottla_records::{Codec, CompressionType};
 use ottla_replica::Durability;
 use ottla_replica::config::cleaner_settings;
-use ottla_security::sasl::{EnabledMechanism, SaslMechanism, SaslServer, TokenValidator, UnsecuredTokens};
+use ottla_security::sasl::{
+    EnabledMechanism, SaslMechanism, SaslServer, SignedRules, SignedTokens, TokenValidator, UnsecuredTokens,
+};
 use ottla_security::{Authorizer, Secret};
 
 use crate::identity::Identity;
+use crate::issuers::Issuers;
 
 pub fn log_manager(config: &BrokerConfig) -> LogManagerSettings {
     LogManagerSettings {
@@ -99,7 +102,7 @@ pub fn quotas(config: &BrokerConfig) -> QuotaSettings {
 }
 
 /// How clients log in on each SASL listener.
-pub fn sasl_servers(config: &BrokerConfig) -> SaslServers {
+pub fn sasl_servers(config: &BrokerConfig, issuers: &Issuers) -> SaslServers {
     let servers = config.sasl_listeners().filter_map(|listener| {
         // A start and a change refuse what cannot be read.
         let sasl = config.sasl_of(listener).ok()?;
@@ -111,17 +114,35 @@ pub fn sasl_servers(config: &BrokerConfig) -> SaslServers {
             let users = given.users.into_iter().map(|(name, password)| (name, Secret::new(password)));
             server.plain_users.extend(users);
             if let Some(tokens) = given.tokens {
-                server.tokens = Some(TokenValidator::Unsecured(UnsecuredTokens {
-                    principal_claim: tokens.principal_claim,
-                    scope_claim: tokens.scope_claim,
-                    required_scope: tokens.required_scope,
-                    clock_skew_ms: tokens.clock_skew_ms,
-                }));
+                server.tokens = Some(token_validator(tokens, issuers)?);
             }
         }
         Some((listener.name.clone(), Arc::new(server)))
     });
     servers.collect()
+}
+
+/// `None` for an issuer that was not there at the start, which a change cannot add.
+fn token_validator(tokens: TokenCheck, issuers: &Issuers) -> Option<TokenValidator> {
+    Some(match tokens {
+        TokenCheck::Unsecured(tokens) => TokenValidator::Unsecured(UnsecuredTokens {
+            principal_claim: tokens.principal_claim,
+            scope_claim: tokens.scope_claim,
+            required_scope: tokens.required_scope,
+            clock_skew_ms: tokens.clock_skew_ms,
+        }),
+        TokenCheck::Signed(tokens) => {
+            let keys = issuers.keys(&tokens)?;
+            let rules = SignedRules {
+                audience: tokens.audience,
+                issuer: tokens.issuer,
+                clock_skew_ms: tokens.clock_skew_ms,
+                scope_claim: tokens.scope_claim,
+                principal_claim: tokens.principal_claim,
+            };
+            TokenValidator::Signed(SignedTokens { rules, keys })
+        }
+    })
 }
 
 /// Who decides what clients may do; `None` where everybody may do everything.

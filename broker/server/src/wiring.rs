@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::identity;
+use crate::issuers::Issuers;
 use crate::membership::{Member, Membership};
 use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMetrics};
 use ottla_api::Authentication;
@@ -79,7 +80,8 @@ pub async fn start(
     let registry = Registry::new();
     let metrics = |error: prometheus::Error| format!("metrics: {error}");
     let network_metrics = NetworkMetrics::register(&registry).map_err(metrics)?;
-    let controller = ControllerListeners::open(&env, &config, &tls, &network_metrics)?;
+    let issuers = Arc::new(Issuers::open(&env, &machine_disk, &config).await?);
+    let controller = ControllerListeners::open(&env, &config, &tls, &issuers, &network_metrics)?;
     let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
     adopt::refuse_unfinished(&*env.disk, &dirs)?;
     let (logs, recovery) = LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config))
@@ -159,7 +161,7 @@ pub async fn start(
     let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));
     let authentication = Arc::new(Authentication::new(rooms.broker.clone()));
     let logins = authentication.clone();
-    rooms.config.follow(move |config| logins.set_servers(settings::sasl_servers(config)));
+    rooms.config.follow(move |config| logins.set_servers(settings::sasl_servers(config, &issuers)));
     let network = bound.serve(authentication, settings::network(&env, &config), network_metrics);
     let (set_limits, env_of_limits) = (network.limits_setter(), env.clone());
     rooms.config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));

@@ -85,7 +85,8 @@ impl LoginHistory {
     pub fn new(seed: u64) -> LoginHistory {
         let world = World::with_settings(seed, Arc::new(ThreadTasks), false, &SETTINGS);
         let door = Authentication::new(world.rooms().all.broker.clone());
-        door.set_servers(ottla_server::settings::sasl_servers(&world.config));
+        let issuers = ottla_server::issuers::Issuers::default();
+        door.set_servers(ottla_server::settings::sasl_servers(&world.config, &issuers));
         let clock = world.clock.clone();
         let rng = Arc::new(SeededRng::new(seed ^ 0x0010_61e5));
         let history = LoginHistory {

@@ -5,6 +5,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"hash/crc32"
 	"os"
@@ -30,6 +32,21 @@ func say(format string, args ...any) {
 	sayLock.Lock()
 	defer sayLock.Unlock()
 	fmt.Printf(format+"\n", args...)
+}
+
+// TLS with the authority of the environment, where the broker's listener has it.
+func secured() kgo.Opt {
+	path := os.Getenv("SASL_CA")
+	if path == "" {
+		return kgo.ClientID("kgo")
+	}
+	authority, err := os.ReadFile(path)
+	if err != nil {
+		panic(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority)
+	return kgo.DialTLSConfig(&tls.Config{RootCAs: roots})
 }
 
 // The login comes from the environment, where the broker asks for one.
@@ -76,7 +93,7 @@ func perform(ctx context.Context, words []string) error {
 	if verb, known := transactionVerbs[words[0]]; known {
 		return verb(ctx, words[1:])
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), login())
+	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), login(), secured())
 	if err != nil {
 		return err
 	}
@@ -161,7 +178,7 @@ func produce(ctx context.Context, topic, codec string, words []string) error {
 	timestamp, _ := strconv.ParseInt(words[3], 10, 64)
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(bootstrap),
-		login(),
+		login(), secured(),
 		kgo.ProducerBatchCompression(codecOf(codec)),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchMaxBytes(1_048_576),
@@ -238,7 +255,7 @@ func member(input *bufio.Scanner, topic, group string) error {
 	}
 	client, err := kgo.NewClient(append(protocol,
 		kgo.SeedBrokers(bootstrap),
-		login(),
+		login(), secured(),
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -304,7 +321,7 @@ func seek(ctx context.Context, topic string, timestamp int64) error {
 	}
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(bootstrap),
-		login(),
+		login(), secured(),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
 	)
 	if err != nil {

@@ -30,7 +30,7 @@ var transactionVerbs = map[string]func(context.Context, []string) error{
 func transactional(ctx context.Context, words []string) error {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(bootstrap),
-		login(),
+		login(), secured(),
 		kgo.TransactionalID(words[1]),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 	)
@@ -61,7 +61,7 @@ func copyRecords(ctx context.Context, words []string) error {
 	count, _ := strconv.Atoi(words[5])
 	session, err := kgo.NewGroupTransactSession(
 		kgo.SeedBrokers(bootstrap),
-		login(),
+		login(), secured(),
 		kgo.TransactionalID(id),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ConsumerGroup(group),
@@ -122,7 +122,7 @@ func read(ctx context.Context, words []string) error {
 	}
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(bootstrap),
-		login(),
+		login(), secured(),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
 		kgo.FetchIsolationLevel(level),
 		// The last record before an end may be a marker; it is how the end is recognised.

@@ -1,6 +1,7 @@
 // KafkaJS: its hand of the scenario told in compat/README.md.
 'use strict';
 
+const fs = require('node:fs');
 const readline = require('node:readline');
 const zlib = require('node:zlib');
 const { Kafka, CompressionCodecs, CompressionTypes, ConfigResourceTypes, logLevel } = require('kafkajs');
@@ -29,7 +30,8 @@ const CODECS = {
 // The login comes from the environment, where the broker asks for one.
 const mechanism = process.env.SASL_MECHANISM?.toLowerCase();
 const sasl = mechanism && { mechanism, username: process.env.SASL_USERNAME, password: process.env.SASL_PASSWORD };
-const kafka = new Kafka({ clientId: 'compat-kafkajs', brokers: [process.argv[2]], logLevel: logLevel.WARN, sasl });
+const ssl = process.env.SASL_CA && { ca: [fs.readFileSync(process.env.SASL_CA, 'utf-8')] };
+const kafka = new Kafka({ clientId: 'compat-kafkajs', brokers: [process.argv[2]], logLevel: logLevel.WARN, sasl, ssl });
 const say = (...words) => process.stdout.write(words.join(' ') + '\n');
 
 function keyOf(id) {

@@ -17,6 +17,10 @@ if "SASL_MECHANISM" in os.environ:
         "sasl_plain_username": os.environ["SASL_USERNAME"],
         "sasl_plain_password": os.environ["SASL_PASSWORD"],
     }
+# The authority that signed the broker's certificate, where its listener has TLS too.
+AUTHORITY = os.environ.get("SASL_CA")
+if AUTHORITY:
+    LOGIN["security_protocol"] = "SASL_SSL"
 
 
 def say(*words):

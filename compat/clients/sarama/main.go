@@ -5,6 +5,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -60,6 +62,16 @@ func newConfig() *sarama.Config {
 		config.Net.SASL.Enable = true
 		config.Net.SASL.Mechanism = sarama.SASLMechanism(mechanism)
 		config.Net.SASL.User, config.Net.SASL.Password = os.Getenv("SASL_USERNAME"), os.Getenv("SASL_PASSWORD")
+	}
+	if path := os.Getenv("SASL_CA"); path != "" {
+		authority, err := os.ReadFile(path)
+		if err != nil {
+			panic(err)
+		}
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(authority)
+		config.Net.TLS.Enable = true
+		config.Net.TLS.Config = &tls.Config{RootCAs: roots}
 	}
 	return config
 }

@@ -7,6 +7,7 @@ mod load;
 pub mod mixed;
 mod network;
 mod nodes;
+mod secured;
 mod share;
 
 use std::sync::atomic::Ordering;
@@ -16,6 +17,7 @@ use crate::broker;
 use crate::cluster::load::Stage;
 use crate::cluster::network::{Network, Opened};
 use crate::cluster::nodes::{Map, Nodes, map_of_any};
+use crate::cluster::secured::Secured;
 use crate::failure::{Failure, Outcome, fail};
 use crate::wire::Connection;
 
@@ -40,15 +42,22 @@ pub struct Plan {
     pub overrides: Vec<String>,
     /// All disturbances, and a share consumer; without, those that a quick look needs.
     pub is_whole: bool,
+    /// Whether the nodes speak SASL_SSL among themselves.
+    pub is_secured: bool,
 }
 
 impl Plan {
     pub fn whole(overrides: Vec<String>) -> Plan {
-        Plan { rounds: 1, overrides, is_whole: true }
+        Plan { rounds: 1, overrides, is_whole: true, is_secured: false }
     }
 
     pub fn quick(overrides: Vec<String>) -> Plan {
-        Plan { rounds: 1, overrides, is_whole: false }
+        Plan { rounds: 1, overrides, is_whole: false, is_secured: false }
+    }
+
+    /// The disturbances of a quick look over SASL_SSL, and strangers.
+    pub fn secured(overrides: Vec<String>) -> Plan {
+        Plan { is_secured: true, ..Plan::quick(overrides) }
     }
 }
 
@@ -118,16 +127,15 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     println!("building ottla");
     broker::build_ottla()?;
     let begin = Instant::now();
-    let network = match Network::open(NODES)? {
-        Opened::Network(network) => Some(network),
-        Opened::NotAllowed(why) => {
-            println!("  no node is cut off here, as this machine makes no network namespaces: {why}");
-            None
-        }
-    };
-    let mut nodes = Nodes::start(NODES, &plan.overrides, network)?;
+    let secured = plan.is_secured.then(Secured::make).transpose()?;
+    let mut overrides = secured.as_ref().map(Secured::overrides).unwrap_or_default();
+    overrides.extend_from_slice(&plan.overrides);
+    // Their certificates name this machine, not hosts of a network of their own.
+    let network = if plan.is_secured { None } else { network()? };
+    let inside = plan.is_secured.then_some("INSIDE");
+    let mut nodes = Nodes::start(NODES, inside, &overrides, network)?;
     println!("{NODES} nodes serve after {} ms", begin.elapsed().as_millis());
-    match under_load(plan, &mut nodes) {
+    match under_load(plan, &mut nodes, secured.as_ref()) {
         Ok(text) => {
             println!("cluster passed in {:.0} s: {text}", begin.elapsed().as_secs_f64());
             Ok(true)
@@ -140,7 +148,18 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     }
 }
 
-fn under_load(plan: &Plan, nodes: &mut Nodes) -> Outcome<String> {
+/// Hosts of their own, where this machine can make them.
+fn network() -> Outcome<Option<Network>> {
+    Ok(match Network::open(NODES)? {
+        Opened::Network(network) => Some(network),
+        Opened::NotAllowed(why) => {
+            println!("  no node is cut off here, as this machine makes no network namespaces: {why}");
+            None
+        }
+    })
+}
+
+fn under_load(plan: &Plan, nodes: &mut Nodes, secured: Option<&Secured>) -> Outcome<String> {
     let partitions = i32::try_from(PARTITIONS).unwrap_or(1);
     let mut open = Connection::open(&nodes.addresses[0], Duration::from_secs(10))?;
     open.create_replicated_topic(TOPIC, partitions, NODES as i16)?;
@@ -168,7 +187,11 @@ fn under_load(plan: &Plan, nodes: &mut Nodes) -> Outcome<String> {
     if plan.is_whole {
         println!("  share consumer, each node killed once: {}", share::under_kills(nodes)?);
     }
-    for id in 1..=NODES as i32 {
+    nodes.stop(NODES as i32)?;
+    if let Some(secured) = secured {
+        secured.check_strangers(nodes)?;
+    }
+    for id in 1..NODES as i32 {
         nodes.stop(id)?;
     }
     let bytes = audit::copies(&nodes.log_dirs(), TOPIC, PARTITIONS)?;

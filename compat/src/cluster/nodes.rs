@@ -25,10 +25,48 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 pub struct Nodes {
     servers: Vec<OttlaServer>,
+    layout: Layout,
     /// Where clients reach them, whether they run or not.
     pub addresses: Vec<String>,
     /// Where each node has a host of its own. Behind the servers, which end first.
     pub network: Option<Network>,
+}
+
+/// Where the nodes listen: three ports each, for clients, controllers, and for each other.
+struct Layout {
+    count: usize,
+    ports: Vec<u16>,
+    inside: Option<&'static str>,
+}
+
+impl Layout {
+    fn options(&self, index: usize, overrides: &[String], network: Option<&Network>) -> BrokerOptions {
+        let voter =
+            |index: usize| format!("{}@{}:{}", index + 1, host(network, index), self.ports[3 * index + 1]);
+        let voters: Vec<String> = (0..self.count).map(voter).collect();
+        let (client, controller, inner) =
+            (self.ports[3 * index], self.ports[3 * index + 1], self.ports[3 * index + 2]);
+        let host = host(network, index);
+        let mut listeners = format!("listeners=PLAINTEXT://{host}:{client},CONTROLLER://{host}:{controller}");
+        if let Some(name) = self.inside {
+            listeners.push_str(&format!(",{name}://{host}:{inner}"));
+        }
+        let mut all = vec![
+            format!("node.id={}", index + 1),
+            listeners,
+            "controller.listener.names=CONTROLLER".to_owned(),
+            // Leaders move when something is done to a node, and not otherwise.
+            "auto.leader.rebalance.enable=false".to_owned(),
+            format!("controller.quorum.voters={}", voters.join(",")),
+        ];
+        all.extend_from_slice(overrides);
+        let under = network.map_or_else(Vec::new, |network| network.under(index));
+        BrokerOptions { port: Some(client), overrides: all, under, ..BrokerOptions::default() }
+    }
+}
+
+fn host(network: Option<&Network>, index: usize) -> String {
+    network.map_or_else(|| Ipv4Addr::LOCALHOST.to_string(), |network| network.host(index))
 }
 
 /// A topic and the cluster around it, as one node sees them.
@@ -42,10 +80,15 @@ pub struct Map {
 }
 
 impl Nodes {
-    /// Starts them at once: none is ready before a majority is there. Each is on a host of its own where there is a
-    /// network.
-    pub fn start(count: usize, overrides: &[String], network: Option<Network>) -> Outcome<Self> {
-        let held = (0..2 * count)
+    /// Starts them at once: none is ready before a majority is there. `inside` is the name of a listener that the
+    /// nodes have for each other beside the one for clients. Each is on a host of its own where there is a network.
+    pub fn start(
+        count: usize,
+        inside: Option<&'static str>,
+        overrides: &[String],
+        network: Option<Network>,
+    ) -> Outcome<Self> {
+        let held = (0..3 * count)
             .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
             .collect::<std::io::Result<Vec<_>>>()?;
         let ports = held
@@ -53,26 +96,8 @@ impl Nodes {
             .map(|listener| Ok(listener.local_addr()?.port()))
             .collect::<std::io::Result<Vec<u16>>>()?;
         drop(held);
-        let host = |index| {
-            network.as_ref().map_or_else(|| Ipv4Addr::LOCALHOST.to_string(), |network| network.host(index))
-        };
-        let voters: Vec<String> = (0..count)
-            .map(|index| format!("{}@{}:{}", index + 1, host(index), ports[2 * index + 1]))
-            .collect();
-        let options = |index: usize| {
-            let (host, client, controller) = (host(index), ports[2 * index], ports[2 * index + 1]);
-            let mut all = vec![
-                format!("node.id={}", index + 1),
-                format!("listeners=PLAINTEXT://{host}:{client},CONTROLLER://{host}:{controller}"),
-                "controller.listener.names=CONTROLLER".to_owned(),
-                // Leaders move when something is done to a node, and not otherwise.
-                "auto.leader.rebalance.enable=false".to_owned(),
-                format!("controller.quorum.voters={}", voters.join(",")),
-            ];
-            all.extend_from_slice(overrides);
-            let under = network.as_ref().map_or_else(Vec::new, |network| network.under(index));
-            BrokerOptions { port: Some(client), overrides: all, under, ..BrokerOptions::default() }
-        };
+        let layout = Layout { count, ports, inside };
+        let options = |index: usize| layout.options(index, overrides, network.as_ref());
         let servers = std::thread::scope(|scope| {
             let starting: Vec<_> =
                 (0..count).map(|index| scope.spawn(move || OttlaServer::start(&options(index)))).collect();
@@ -81,8 +106,16 @@ impl Nodes {
                 .map(|one| one.join().unwrap_or_else(|_| fail("a thread that starts a node panicked")));
             joined.collect::<Outcome<Vec<_>>>()
         })?;
-        let addresses = (0..count).map(|index| format!("{}:{}", host(index), ports[2 * index])).collect();
-        Ok(Self { servers, addresses, network })
+        let addresses =
+            (0..count).map(|index| format!("{}:{}", host(network.as_ref(), index), layout.ports[3 * index]));
+        let addresses = addresses.collect();
+        Ok(Self { servers, layout, addresses, network })
+    }
+
+    /// Starts a process with nothing on its disk in the place of a node that does not run.
+    pub fn stand_in(&self, id: i32, overrides: &[String]) -> Outcome<OttlaServer> {
+        let place = usize::try_from(id - 1).map_err(|_| Failure(format!("there is no node {id}")))?;
+        OttlaServer::start(&self.layout.options(place, overrides, self.network.as_ref()))
     }
 
     fn server(&mut self, id: i32) -> Outcome<&mut OttlaServer> {

@@ -21,7 +21,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         }
         let mut state = broker.transactions.describe(id);
         if access.is_limited() {
-            state.topics.retain(|topic| access.topic(AclOperation::Describe, &topic.topic));
+            let quiet = access.quietly();
+            state.topics.retain(|topic| quiet.topic(AclOperation::Describe, &topic.topic));
         }
         state
     };

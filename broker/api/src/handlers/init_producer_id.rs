@@ -20,7 +20,9 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         if !access.transactional_id(AclOperation::Write, id) {
             return request.ready(&refused(ErrorCode::TransactionalIdAuthorizationFailed));
         }
-    } else if !access.cluster(AclOperation::IdempotentWrite) && !access.some_topic(AclOperation::Write) {
+    } else if !access.quietly().cluster(AclOperation::IdempotentWrite)
+        && !access.some_topic(AclOperation::Write)
+    {
         return request.ready(&refused(ErrorCode::ClusterAuthorizationFailed));
     }
     let known_id = body.producer_id.0 != -1;

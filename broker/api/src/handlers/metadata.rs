@@ -69,17 +69,18 @@ fn answer(broker: &Arc<Broker>, request: &Request, body: &MetadataRequest) -> An
         broker.config.auto_create_topics_enable && (body.allow_auto_topic_creation || version < 4);
     let view = View {
         cluster: &cluster,
-        may_create_anything: !access.is_limited() || access.cluster(AclOperation::Create),
+        may_create_anything: !access.is_limited() || access.quietly().cluster(AclOperation::Create),
         access: &access,
         broker,
         connection: request.connection.id,
         tells_operations: body.include_topic_authorized_operations,
         may_create_missing,
     };
+    let quiet = access.quietly();
     let topics = match asked {
         None => image
             .topics()
-            .filter(|topic| access.topic(AclOperation::Describe, topic.name.as_str()))
+            .filter(|topic| quiet.topic(AclOperation::Describe, topic.name.as_str()))
             .map(|topic| describe(&cluster, topic, view.operations(topic.name.as_str())))
             .collect(),
         Some(asked) => {

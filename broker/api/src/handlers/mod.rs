@@ -22,6 +22,7 @@ mod consumer_group_describe;
 mod consumer_group_heartbeat;
 mod controller_registration;
 mod create_acls;
+mod create_delegation_token;
 mod create_partitions;
 mod create_topics;
 mod delete_acls;
@@ -34,6 +35,7 @@ mod describe_acls;
 mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
+mod describe_delegation_token;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
@@ -45,6 +47,7 @@ mod describe_user_scram_credentials;
 mod elect_leaders;
 mod end_txn;
 mod envelope;
+mod expire_delegation_token;
 mod fetch;
 mod fetch_snapshot;
 mod find_coordinator;
@@ -71,6 +74,7 @@ mod push_telemetry;
 mod read_share_group_state;
 mod read_share_group_state_summary;
 mod remove_raft_voter;
+mod renew_delegation_token;
 pub(crate) mod sasl_authenticate;
 pub(crate) mod sasl_handshake;
 mod share_acknowledge;
@@ -129,6 +133,10 @@ rows! {
     describe_log_dirs
     sasl_authenticate
     create_partitions
+    create_delegation_token
+    renew_delegation_token
+    expire_delegation_token
+    describe_delegation_token
     delete_groups
     elect_leaders
     incremental_alter_configs

@@ -47,7 +47,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let reply = reply.map(move |mut response| {
         if response.error_code == 0 {
             if asks_all {
-                response.topics.retain(|topic| access.topic(AclOperation::Describe, &topic.name));
+                let quiet = access.quietly();
+                response.topics.retain(|topic| quiet.topic(AclOperation::Describe, &topic.name));
             }
             let refused = |topic| refuse_topic(topic, ErrorCode::TopicAuthorizationFailed);
             response.topics.extend(unauthorized.iter().flatten().map(refused));

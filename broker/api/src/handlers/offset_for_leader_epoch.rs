@@ -21,9 +21,10 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: OffsetForLeaderEpochRequest = request.decode()?;
     let hosted = broker.replicas.hosted();
     let access = Access::of(broker, &request);
+    let quiet = access.quietly();
     let may_see = |topic: &str| {
         !access.is_limited()
-            || access.cluster(AclOperation::ClusterAction)
+            || quiet.cluster(AclOperation::ClusterAction)
             || access.topic(AclOperation::Describe, topic)
     };
     let topics = body

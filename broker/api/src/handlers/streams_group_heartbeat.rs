@@ -260,7 +260,7 @@ fn create_missing(
         return;
     }
     let may_create = |name: &str| access.topic(AclOperation::Create, name);
-    let unauthorized: Vec<&str> = match access.cluster(AclOperation::Create) {
+    let unauthorized: Vec<&str> = match access.quietly().cluster(AclOperation::Create) {
         true => Vec::new(),
         false => missing.iter().map(|topic| topic.name.as_str()).filter(|name| !may_create(name)).collect(),
     };

@@ -23,7 +23,7 @@ pub const API: Api = Api { key: ApiKey::WriteTxnMarkers, min: 1, max: 2, admit }
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: WriteTxnMarkersRequest = request.decode()?;
     let access = Access::of(broker, &request);
-    if !access.cluster(AclOperation::Alter) && !access.cluster(AclOperation::ClusterAction) {
+    if !access.quietly().cluster(AclOperation::Alter) && !access.cluster(AclOperation::ClusterAction) {
         return request.ready(&refused(&body, ErrorCode::ClusterAuthorizationFailed));
     }
     let broker = broker.clone();

@@ -5,7 +5,7 @@
 use std::string::String as Text;
 
 use crate::group_config::MigrationPolicy;
-use crate::keys::keys;
+use crate::keys::{HiddenText, keys};
 use crate::row::ConfigType::*;
 use crate::row::DynamicMode::*;
 use crate::row::Importance::*;
@@ -76,6 +76,14 @@ keys! {
         .doc("A connection silent for this long is closed.");
     pub(crate) oauthbearer_unsecured: bool = row("ottla.oauthbearer.unsecured", Boolean, Some("false"), Any, ReadOnly, Medium)
         .doc("Whether OAUTHBEARER accepts tokens that nobody signed: for tests alone.");
+    pub token_expiry_check_interval_ms: i64 = row("delegation.token.expiry.check.interval.ms", Long, Some("3600000"), at_least(1), ReadOnly, Low)
+        .doc("How often expired delegation tokens are removed.");
+    pub token_renewal_ms: i64 = row("delegation.token.expiry.time.ms", Long, Some("86400000"), at_least(1), ReadOnly, Medium)
+        .doc("Life of a delegation token that is not renewed.");
+    pub token_lifetime_ms_max: i64 = row("delegation.token.max.lifetime.ms", Long, Some("604800000"), at_least(1), ReadOnly, Medium)
+        .doc("Longest life of a delegation token, renewed or not.");
+    pub token_secret_key: Option<HiddenText> = row("delegation.token.secret.key", Password, None, Any, ReadOnly, Medium)
+        .doc("Secret with which delegation tokens are made and checked, the same on every node; unset, there are none.");
     pub failed_authentication_delay_ms: u64 = row("connection.failed.authentication.delay.ms", Int, Some("100"), at_least(0), ReadOnly, Low)
         .doc("How long a connection that failed to authenticate is held before it is closed.");
     pub connections_max: usize = row("max.connections", Int, Some("2147483647"), at_least(0), ClusterWide, Medium)

@@ -70,8 +70,10 @@ pub fn alternates(name: &str) -> Vec<&str> {
         }
         _ => match listener_suffix(name) {
             Some(suffix) => {
-                let mechanism = LISTENER_MECHANISM_KEYS.iter().find(|key| suffix.ends_with(*key));
-                vec![name, mechanism.copied().unwrap_or(suffix)]
+                let mechanism = LISTENER_MECHANISM_KEYS.iter().find(|key| suffix.ends_with(*key)).copied();
+                let of_tokens =
+                    suffix.strip_prefix("oauthbearer.").filter(|key| key.starts_with("sasl.oauthbearer."));
+                vec![name, mechanism.or(of_tokens).unwrap_or(suffix)]
             }
             None => vec![name],
         },

@@ -5,20 +5,12 @@ use crate::row::ConfigType::*;
 use crate::row::DynamicMode::*;
 use crate::row::Importance::*;
 use crate::row::Validation::*;
-use crate::row::{ConfigRow, at_least, between, list, row};
+use crate::row::{ConfigRow, between, list, row};
 
 #[rustfmt::skip]
 pub(crate) static SECURITY: &[ConfigRow] = &[
     row("connections.max.reauth.ms", Long, Some("0"), Any, ReadOnly, Medium)
         .doc("Longest life of an authenticated session before it must authenticate again; 0 is no limit."),
-    row("delegation.token.expiry.check.interval.ms", Long, Some("3600000"), at_least(1), ReadOnly, Low)
-        .doc("How often expired delegation tokens are removed."),
-    row("delegation.token.expiry.time.ms", Long, Some("86400000"), at_least(1), ReadOnly, Medium)
-        .doc("Life of a delegation token that is not renewed."),
-    row("delegation.token.max.lifetime.ms", Long, Some("604800000"), at_least(1), ReadOnly, Medium)
-        .doc("Longest life of a delegation token, renewed or not."),
-    row("delegation.token.secret.key", Password, None, Any, ReadOnly, Medium)
-        .doc("Secret with which delegation tokens are made and checked."),
     row("principal.builder.class", Class, Some("org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder"), Any, PerBroker, Medium)
         .doc("Java class that makes a principal of a connection."),
     row("sasl.client.callback.handler.class", Class, None, Any, ReadOnly, Medium)

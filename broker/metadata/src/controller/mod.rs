@@ -13,6 +13,7 @@ mod broker_life_tests;
 pub mod client_quotas;
 pub mod configs;
 pub mod create_topics;
+pub mod delegation_tokens;
 pub mod delete_topics;
 pub mod election_log;
 pub mod elections;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use ottla_env::clock::Monotonic;
 use ottla_protocol::records::metadata::MetadataRecord;
 
-use crate::controller::Rules;
 use crate::controller::partition_change::{Candidates, Election, PartitionChange};
+use crate::controller::{Now, Rules, delegation_tokens};
 use crate::image::{Image, PartitionImage, TopicImage};
 
 /// Elections of one turn; what is left follows in the next (`QuorumController.MAX_ELECTIONS_PER_IMBALANCE`).
@@ -18,6 +18,7 @@ pub(crate) const ELECTIONS_PER_TURN_MAX: usize = 1_000;
 pub(crate) struct Chores {
     balance: Option<Monotonic>,
     unclean: Monotonic,
+    tokens: Monotonic,
 }
 
 impl Chores {
@@ -25,17 +26,35 @@ impl Chores {
         Chores {
             balance: rules.leader_balance_interval().map(|interval| now.after(interval)),
             unclean: now.after(rules.unclean_election_interval()),
+            tokens: now.after(rules.token_sweep_interval()),
         }
     }
 
     pub fn next(&self, image: &Image) -> Option<Monotonic> {
+        let tokens = (!image.tokens.is_empty()).then_some(self.tokens);
+        self.next_election(image).into_iter().chain(tokens).min()
+    }
+
+    fn next_election(&self, image: &Image) -> Option<Monotonic> {
         let has_several = image.brokers().nth(1).is_some();
         has_several.then(|| self.balance.map_or(self.unclean, |balance| balance.min(self.unclean)))
     }
 
+    /// Removes tokens that have ended, if that is due.
+    pub fn take_due_tokens(&mut self, image: &Image, rules: &Rules, now: Now) -> Vec<MetadataRecord> {
+        if image.tokens.is_empty() || self.tokens > now.monotonic {
+            return Vec::new();
+        }
+        let records = delegation_tokens::decide_sweep(image, now.wall_ms);
+        let is_all = records.len() < delegation_tokens::REMOVALS_PER_TURN_MAX;
+        let interval = if is_all { rules.token_sweep_interval() } else { Duration::ZERO };
+        self.tokens = now.monotonic.after(interval);
+        records
+    }
+
     /// Decides what is due. Where more is left than one turn may do, the next one is due at once.
     pub fn take_due(&mut self, image: &Image, rules: &Rules, now: Monotonic) -> Vec<MetadataRecord> {
-        if self.next(image).is_none() {
+        if self.next_election(image).is_none() {
             return Vec::new();
         }
         if self.unclean <= now {

@@ -12,8 +12,10 @@ use ottla_model::topic::{GROUP_METADATA_TOPIC, SHARE_GROUP_STATE_TOPIC, TRANSACT
 use ottla_model::{BrokerId, ErrorCode, TopicName};
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::create_topics_response::CreatableTopicConfigs;
+use ottla_security::Secret;
 
 use crate::controller::ApiError;
+use crate::controller::delegation_tokens::TokenRules;
 use crate::controller::features::Feature;
 use crate::image::{ConfigResource, Image, ResourceType, TopicImage};
 
@@ -93,6 +95,21 @@ impl Rules {
         given.map_or(self.config.unclean_leader_election_enable, |value| {
             value.trim().eq_ignore_ascii_case("true")
         })
+    }
+
+    /// What is said of delegation tokens; `None` where there are none.
+    pub fn tokens(&self) -> Option<TokenRules> {
+        let secret = self.config.token_secret_key.as_ref()?;
+        Some(TokenRules {
+            secret: Secret::new(secret.text()),
+            lifetime_max_ms: self.config.token_lifetime_ms_max,
+            renewal_ms: self.config.token_renewal_ms,
+        })
+    }
+
+    /// How often tokens that have ended are removed.
+    pub fn token_sweep_interval(&self) -> Duration {
+        Duration::from_millis(self.config.token_expiry_check_interval_ms.max(1) as u64)
     }
 
     pub fn delete_topic_enable(&self) -> bool {

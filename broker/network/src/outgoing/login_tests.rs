@@ -107,6 +107,7 @@ impl Other {
         let facts = Facts {
             server: &self.server,
             scram: &self.scram,
+            tokens: None,
             decoy_key: &self.decoy_key,
             random: [4; RANDOM_BYTES],
             now: Duration::ZERO,

@@ -3,7 +3,7 @@
 //! travel over it are its callers'.
 //!
 //! Reading order: `backoff` and `versions` (cores), `link` (one connection), `login`, `peer` (a node that is
-//! dialled again when it was lost).
+//! dialled again when it was lost); `get` (the keys of tokens, over HTTP).
 //!
 //! Invariants:
 //! - O1. Requests leave in the order in which they were sent, and answers are given in that order: an
@@ -13,6 +13,7 @@
 //!   whether it can be sent again.
 
 mod backoff;
+mod get;
 mod link;
 #[cfg(test)]
 mod link_tests;
@@ -32,6 +33,7 @@ use ottla_protocol::{ApiKey, EncodeError};
 use ottla_security::tls::ClientTls;
 
 pub use backoff::Backoff;
+pub use get::{GetError, Location, get};
 pub use link::Link;
 pub use login::PeerLogin;
 pub use nodes::Nodes;

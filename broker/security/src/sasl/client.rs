@@ -178,6 +178,7 @@ mod tests {
         let facts = Facts {
             server: &server,
             scram: &scram,
+            tokens: None,
             decoy_key: &decoy_key,
             random: [9; RANDOM_BYTES],
             now: Duration::ZERO,

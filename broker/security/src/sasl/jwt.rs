@@ -1,14 +1,19 @@
 //! Which tokens are accepted: the claims of a JWT, and who signed it.
 //! Core. A token without a signature is accepted only where the configuration says so in a word of its own.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
+
+use super::jwks::SignedTokens;
 
 /// How tokens are checked on a listener.
 #[derive(Debug)]
 pub enum TokenValidator {
     Unsecured(UnsecuredTokens),
+    Signed(SignedTokens),
 }
 
 /// Tokens that nobody signed (`OAuthBearerUnsecuredValidatorCallbackHandler`): for tests alone.
@@ -47,26 +52,23 @@ impl TokenError {
 }
 
 impl TokenValidator {
-    pub fn validate(&self, token: &str, now_ms: i64) -> Result<AcceptedToken, TokenError> {
+    /// `now` is on the steady clock, `wall_ms` since 1970.
+    pub fn validate(&self, token: &str, now: Duration, wall_ms: i64) -> Result<AcceptedToken, TokenError> {
         match self {
-            TokenValidator::Unsecured(tokens) => tokens.validate(token, now_ms),
+            TokenValidator::Unsecured(tokens) => tokens.validate(token, wall_ms),
+            TokenValidator::Signed(tokens) => tokens.validate(token, now, wall_ms),
         }
-    }
-
-    /// Kafka's unsecured handler takes any extension, the others none.
-    pub fn takes_extensions(&self) -> bool {
-        matches!(self, TokenValidator::Unsecured(_))
     }
 }
 
-type Object = Map<String, Value>;
+pub(super) type Object = Map<String, Value>;
 
-fn invalid<T>(why: &'static str) -> Result<T, TokenError> {
+pub(super) fn invalid<T>(why: &'static str) -> Result<T, TokenError> {
     Err(TokenError::Invalid(why))
 }
 
 /// The three parts of a compact token.
-fn parts(token: &str) -> Result<[&str; 3], TokenError> {
+pub(super) fn parts(token: &str) -> Result<[&str; 3], TokenError> {
     let parts: Vec<&str> = token.splitn(4, '.').collect();
     match parts[..] {
         [header, claims, signature] if !header.is_empty() && !claims.is_empty() => {
@@ -76,7 +78,7 @@ fn parts(token: &str) -> Result<[&str; 3], TokenError> {
     }
 }
 
-fn object(part: &str) -> Result<Object, TokenError> {
+pub(super) fn object(part: &str) -> Result<Object, TokenError> {
     let bytes = URL_SAFE_NO_PAD.decode(part.trim_end_matches('='));
     let value = bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     match value {
@@ -111,7 +113,7 @@ fn scope(claims: &Object, name: &str) -> Result<Vec<String>, TokenError> {
 }
 
 /// The claims that every token has: who it is for, from when and until when (OAuthBearerValidationUtils).
-fn common(
+pub(super) fn common(
     claims: &Object,
     principal_claim: &str,
     clock_skew_ms: u64,

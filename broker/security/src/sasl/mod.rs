@@ -1,7 +1,7 @@
 //! Logins by SASL: what a listener is set up with, and what every mechanism has in common.
 //! Core. Knows tokens and no frames: `api` takes them out of requests (`authentication.rs` there).
 //!
-//! Reading order: `plain`, `scram_messages`, `scram_server`, `jwt`, `oauthbearer`, `session`, `client`.
+//! Reading order: `plain`, `scram_messages`, `scram_server`, `jwt`, `jwks`, `oauthbearer`, `session`, `client`.
 //!
 //! Invariants:
 //! - S1. A login ends with a name or with a failure; nothing is known of a client before.
@@ -9,6 +9,7 @@
 //! - S3. No secret is in a failure: names and reasons only.
 
 mod client;
+mod jwks;
 mod jwt;
 mod oauthbearer;
 mod plain;
@@ -21,8 +22,10 @@ use std::time::Duration;
 
 use crate::scram::{ScramCredentials, ScramMechanism};
 use crate::secret::Secret;
+use crate::tokens::TokenLogins;
 
 pub use client::{ClientError, ClientStep, Credentials, SaslClient};
+pub use jwks::{IssuerKeys, KeySet, KeySetError, SignedRules, SignedTokens};
 pub use jwt::{AcceptedToken, TokenError, TokenValidator, UnsecuredTokens};
 pub use session::{Expects, Outcome, Session};
 
@@ -88,6 +91,8 @@ impl SaslServer {
 pub struct Facts<'a> {
     pub server: &'a SaslServer,
     pub scram: &'a ScramCredentials,
+    /// Where there are delegation tokens.
+    pub tokens: Option<&'a dyn TokenLogins>,
     /// Of this process; the answers to SCRAM names that nobody has are made of it.
     pub decoy_key: &'a Secret,
     /// Nobody has seen these bytes.

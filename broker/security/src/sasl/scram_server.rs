@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq;
 
 use super::scram_messages::{self as messages, ClientFinal, ClientFirst};
 use super::{FOREIGN_AUTHORIZATION_ID, Facts, Failure, Login, Step};
+use crate::principal::KafkaPrincipal;
 use crate::scram::{ScramCredential, ScramKeys, ScramMechanism};
 
 /// What credentials have that were made without saying how many.
@@ -26,6 +27,8 @@ pub(super) struct ScramServer {
 struct Challenged {
     /// `None` for a name that nobody has.
     credential: Option<Arc<ScramCredential>>,
+    /// Whom the token lets in, and until when, where the name is a token's.
+    token: Option<(KafkaPrincipal, i64)>,
     first: ClientFirst,
     server_first: String,
     nonce: String,
@@ -47,14 +50,22 @@ impl ScramServer {
         let Some(first) = ClientFirst::parse(message) else {
             return Err(Failure::hidden("the first message is none of SCRAM"));
         };
-        if first.is_token {
+        if first.is_token && facts.tokens.is_none() {
             return Err(Failure::hidden("there are no delegation tokens").of(&first.name));
         }
         if !(first.authorization_id.is_empty() || first.authorization_id == first.name) {
             return Err(Failure::told(FOREIGN_AUTHORIZATION_ID).of(&first.name));
         }
-        let mechanisms = facts.scram.of_user(&first.name);
-        let credential = mechanisms.and_then(|of_user| of_user.get(&self.mechanism)).cloned();
+        let (credential, token) = match facts.tokens.filter(|_| first.is_token) {
+            Some(tokens) => match tokens.find(&first.name, self.mechanism) {
+                Some(found) => (Some(found.credential), Some((found.owner, found.expires_wall_ms))),
+                None => (None, None),
+            },
+            None => {
+                let mechanisms = facts.scram.of_user(&first.name);
+                (mechanisms.and_then(|of_user| of_user.get(&self.mechanism)).cloned(), None)
+            }
+        };
         let nonce = format!("{}{}", first.nonce, messages::random_text(&facts.random));
         let server_first = match &credential {
             Some(known) if known.iterations < self.mechanism.iterations_min() => {
@@ -65,7 +76,7 @@ impl ScramServer {
             None => messages::server_first(&nonce, &self.decoy_salt(&first.name, facts), DECOY_ITERATIONS),
         };
         let answer = server_first.clone().into_bytes();
-        self.challenged = Some(Challenged { credential, first, server_first, nonce });
+        self.challenged = Some(Challenged { credential, token, first, server_first, nonce });
         Ok(answer)
     }
 
@@ -77,7 +88,7 @@ impl ScramServer {
     }
 
     fn verify(&self, message: &[u8], challenged: &Challenged) -> Result<Step, Failure> {
-        let Challenged { credential, first, server_first, nonce } = challenged;
+        let Challenged { credential, token: by_token, first, server_first, nonce } = challenged;
         let refuse = |why: &str| Err(Failure::hidden(why).of(&first.name));
         let Some(last) = ClientFinal::parse(message) else {
             return refuse("the last message is none of SCRAM");
@@ -105,7 +116,15 @@ impl ScramServer {
         }
         let signature = messages::hmac(self.mechanism, &keys.server_key, signed.as_bytes());
         let token = messages::server_final(&signature).into_bytes();
-        Ok(Step::Done { token, login: Login::of(first.name.clone()) })
+        let login = match by_token {
+            None => Login::of(first.name.clone()),
+            Some((owner, ends)) => Login {
+                name: owner.as_str().split_once(':').map_or(owner.as_str(), |(_, name)| name).to_owned(),
+                expires_wall_ms: Some(*ends),
+                is_by_delegation_token: true,
+            },
+        };
+        Ok(Step::Done { token, login })
     }
 }
 
@@ -127,7 +146,7 @@ mod tests {
 
     fn facts<'a>(server: &'a SaslServer, scram: &'a ScramCredentials, decoy_key: &'a Secret) -> Facts<'a> {
         let now = std::time::Duration::ZERO;
-        Facts { server, scram, decoy_key, random: [3; RANDOM_BYTES], now, wall_ms: 0 }
+        Facts { server, scram, tokens: None, decoy_key, random: [3; RANDOM_BYTES], now, wall_ms: 0 }
     }
 
     /// Exchanges as Kafka's own ScramFormatter makes them: with its nonce in place of ours, the challenge and

@@ -269,7 +269,7 @@ mod tests {
     impl World {
         fn facts(&self) -> Facts<'_> {
             let World { server, scram, decoy_key, now } = self;
-            Facts { server, scram, decoy_key, random: [5; RANDOM_BYTES], now: *now, wall_ms: 0 }
+            Facts { server, scram, tokens: None, decoy_key, random: [5; RANDOM_BYTES], now: *now, wall_ms: 0 }
         }
 
         fn plain(&self, session: &mut Session, name: &str) -> Outcome {

@@ -257,6 +257,25 @@ impl ClientTls {
         Ok(ClientTls { config: Arc::new(ArcSwap::from_pointee(config)) })
     }
 
+    /// Dials whomever an authority in PEM vouches for, or the roots of this machine; names are checked.
+    pub fn trusting(pem: Option<&str>, clock: &Arc<dyn Clock>) -> Result<ClientTls, String> {
+        let trusted = match pem {
+            Some(text) => super::pem::certificates(text).map_err(|bad| bad.to_string())?,
+            None => rustls_native_certs::load_native_certs().certs,
+        };
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let trust = Trust::new(trusted)?;
+        let verifier = ServerVerifier { trust, checks_name: true, provider: Arc::clone(&provider) };
+        let time = WallTime(Arc::clone(clock));
+        let config = ClientConfig::builder_with_details(provider, Arc::new(time))
+            .with_protocol_versions(&[&version::TLS13, &version::TLS12])
+            .map_err(|bad| bad.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        Ok(ClientTls { config: Arc::new(ArcSwap::from_pointee(config)) })
+    }
+
     /// Connections to come are dialled with `next`; those that exist stay.
     pub fn replace(&self, next: &ClientTls) {
         self.config.store(next.config.load_full());

@@ -115,7 +115,9 @@ fn told(source: &Source, served: impl Fn(&str) -> i16, what: &str) -> String {
     }
     match source.kept_tokens() {
         0 => {}
-        tokens => lines.push(format!("Kept but not in force here: {tokens} delegation tokens.")),
+        tokens => lines.push(format!(
+            "{tokens} delegation tokens come along: they are in force where delegation.token.secret.key is that of Kafka."
+        )),
     }
     lines.extend(source.left.iter().map(|left| format!("Left behind: {left}.")));
     lines.join("\n") + "\n"

@@ -18,7 +18,6 @@ use ottla_env::Disk;
 use ottla_log::{MetaProperties, checkpoint};
 use ottla_metadata::{FolderContents, Image, read_folder};
 use ottla_model::{BrokerId, TopicId, TopicPartition};
-use ottla_protocol::records::metadata::MetadataRecord;
 
 use super::cluster;
 use super::refusal::Refusal;
@@ -226,8 +225,7 @@ impl Source {
 
     /// How many delegation tokens are kept for a release that has them.
     pub fn kept_tokens(&self) -> usize {
-        let is_token = |record: &&MetadataRecord| matches!(record, MetadataRecord::DelegationToken(_));
-        self.image.others().filter(is_token).count()
+        self.image.tokens().count()
     }
 }
 

@@ -210,7 +210,7 @@ fn quotas_come_along_and_tokens_are_told() {
     records.push(DelegationTokenRecord::default().into());
     put(&disk, KAFKA, &files(&records));
     let told = run(&disk).expect("taken over");
-    assert!(told.contains("not in force here: 1 delegation tokens.") && !told.contains("quota"), "{told}");
+    assert!(told.contains("1 delegation tokens come along") && !told.contains("quota"), "{told}");
 }
 
 #[test]

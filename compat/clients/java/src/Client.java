@@ -268,7 +268,12 @@ public final class Client {
         String mechanism = System.getenv("SASL_MECHANISM");
         if (mechanism != null) {
             String module = mechanism.equals("PLAIN") ? "plain.PlainLoginModule" : "scram.ScramLoginModule";
-            properties.put("security.protocol", "SASL_PLAINTEXT");
+            String authority = System.getenv("SASL_CA");
+            properties.put("security.protocol", authority == null ? "SASL_PLAINTEXT" : "SASL_SSL");
+            if (authority != null) {
+                properties.put("ssl.truststore.type", "PEM");
+                properties.put("ssl.truststore.location", authority);
+            }
             properties.put("sasl.mechanism", mechanism);
             properties.put("sasl.jaas.config", "org.apache.kafka.common.security." + module + " required username=\""
                 + System.getenv("SASL_USERNAME") + "\" password=\"" + System.getenv("SASL_PASSWORD") + "\";");

@@ -2,6 +2,7 @@
 
 import asyncio
 import pathlib
+import ssl
 import sys
 
 # The folder of this file is called as the package is; only its parent may be searched.
@@ -15,6 +16,8 @@ from aiokafka.errors import KafkaError, for_code
 import contract
 
 BOOTSTRAP = sys.argv[1]
+if contract.AUTHORITY:
+    contract.LOGIN["ssl_context"] = ssl.create_default_context(cafile=contract.AUTHORITY)
 
 
 async def with_admin(action):

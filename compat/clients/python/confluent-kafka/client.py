@@ -25,6 +25,8 @@ if contract.LOGIN:
         "sasl.username": contract.LOGIN["sasl_plain_username"],
         "sasl.password": contract.LOGIN["sasl_plain_password"],
     }
+if contract.AUTHORITY:
+    SERVERS["ssl.ca.location"] = contract.AUTHORITY
 ADMIN = AdminClient({**SERVERS})
 
 

@@ -12,6 +12,8 @@ from kafka.errors import CommitFailedError, KafkaError
 import contract
 
 BOOTSTRAP = sys.argv[1]
+if contract.AUTHORITY:
+    contract.LOGIN["ssl_cafile"] = contract.AUTHORITY
 
 
 def with_admin(action):
