@@ -53,7 +53,7 @@ enum Phase {
     Start,
     Told,
     Tokens {
-        exchange: Exchange,
+        exchange: Box<Exchange>,
         enabled: EnabledMechanism,
         is_raw: bool,
     },
@@ -155,11 +155,11 @@ impl Session {
             self.phase = Phase::OtherMechanism { why };
             return;
         }
-        let exchange = match mechanism {
+        let exchange = Box::new(match mechanism {
             SaslMechanism::Plain => Exchange::Plain,
             SaslMechanism::Scram(mechanism) => Exchange::Scram(ScramServer::new(mechanism)),
             SaslMechanism::OauthBearer => Exchange::Oauth(OauthServer::default()),
-        };
+        });
         self.phase = Phase::Tokens { exchange, enabled, is_raw: version == 0 };
     }
 
@@ -174,7 +174,7 @@ impl Session {
                 unreachable!("a token comes when one is expected")
             }
         };
-        let step = match &mut exchange {
+        let step = match &mut *exchange {
             Exchange::Plain => plain::verify(&facts.server.plain_users, token)
                 .map(|login| Step::Done { token: Vec::new(), login }),
             Exchange::Scram(server) => server.step(token, facts),

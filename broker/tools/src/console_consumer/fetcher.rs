@@ -428,7 +428,7 @@ mod tests {
     #[test]
     fn records_before_the_position_and_a_cut_batch_are_left_out() {
         let whole = batch(0, None, &["a", "b", "c"]);
-        assert_eq!(seen(&[whole.clone()], &[], 1), (vec!["b".to_owned(), "c".to_owned()], 3));
+        assert_eq!(seen(std::slice::from_ref(&whole), &[], 1), (vec!["b".to_owned(), "c".to_owned()], 3));
         let next = batch(3, None, &["d"]);
         let cut = next.slice(..next.len() - 1);
         assert_eq!(seen(&[whole, cut], &[], 2), (vec!["c".to_owned()], 3));
