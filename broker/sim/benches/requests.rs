@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ottla_api::metrics::ApiMetrics;
+use ottla_api::operation_audit::OperationAudit;
 use ottla_api::{Broker, Dispatch};
 use ottla_config::DynamicBrokerConfig;
 use ottla_coordinator::transaction::{PartitionMarkers, TransactionCoordinator, TransactionSettings};
@@ -92,6 +93,7 @@ fn dispatch(world: &World) -> Dispatch {
     let quota_metrics = QuotaMetrics::register(&Registry::new()).expect("metrics");
     let quotas = Arc::new(ClientQuotas::new(settings, env.clock.clone(), quota_metrics));
     let metrics = Arc::new(ApiMetrics::new(&Registry::new()).expect("metrics"));
+    let audit = OperationAudit::register(env.clock.clone(), &Registry::new()).expect("metrics");
     let broker = Broker::new(ottla_api::Rooms {
         env,
         config,
@@ -109,6 +111,7 @@ fn dispatch(world: &World) -> Dispatch {
         metrics,
         quotas,
         authorizer: None,
+        audit: Arc::new(audit),
     });
     Dispatch::new(Arc::new(broker), ottla_api::Endpoint::Broker)
 }

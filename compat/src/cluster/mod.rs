@@ -5,6 +5,7 @@
 mod audit;
 mod load;
 pub mod mixed;
+mod moves;
 mod network;
 mod nodes;
 mod secured;
@@ -137,8 +138,9 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     println!("{NODES} nodes serve after {} ms", begin.elapsed().as_millis());
     match under_load(plan, &mut nodes, secured.as_ref()) {
         Ok(text) => {
+            drop(nodes);
             println!("cluster passed in {:.0} s: {text}", begin.elapsed().as_secs_f64());
-            Ok(true)
+            if plan.is_whole { run_moves(plan) } else { Ok(true) }
         }
         Err(failure) => {
             println!("{}", nodes.last_output(25));
@@ -157,6 +159,16 @@ fn network() -> Outcome<Option<Network>> {
             None
         }
     })
+}
+
+fn run_moves(plan: &Plan) -> Outcome<bool> {
+    let begin = Instant::now();
+    let moved = moves::run(&plan.overrides);
+    match &moved {
+        Ok(text) => println!("moves passed in {:.0} s: {text}", begin.elapsed().as_secs_f64()),
+        Err(failure) => println!("moves FAILED after {:.0} s: {failure}", begin.elapsed().as_secs_f64()),
+    }
+    Ok(moved.is_ok())
 }
 
 fn under_load(plan: &Plan, nodes: &mut Nodes, secured: Option<&Secured>) -> Outcome<String> {

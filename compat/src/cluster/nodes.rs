@@ -77,6 +77,7 @@ pub struct Map {
     pub leaders: Vec<i32>,
     pub epochs: Vec<i32>,
     pub isr: Vec<Vec<i32>>,
+    pub replicas: Vec<Vec<i32>>,
 }
 
 impl Nodes {
@@ -223,16 +224,18 @@ impl Connection {
         for _ in 0..answer.i32()? {
             let (_error, index, leader) = (answer.i16()?, answer.i32()?, answer.i32()?);
             let epoch = answer.i32()?;
-            let _replicas = ids(&mut answer)?;
+            let replicas = ids(&mut answer)?;
             let isr = ids(&mut answer)?;
             let _offline = ids(&mut answer)?;
-            partitions.insert(index, (leader, epoch, isr));
+            partitions.insert(index, (leader, epoch, isr, replicas));
         }
-        let mut map = Map { brokers, controller, leaders: Vec::new(), epochs: Vec::new(), isr: Vec::new() };
-        for (leader, epoch, isr) in partitions.into_values() {
+        let (leaders, epochs) = (Vec::new(), Vec::new());
+        let mut map = Map { brokers, controller, leaders, epochs, isr: Vec::new(), replicas: Vec::new() };
+        for (leader, epoch, isr, replicas) in partitions.into_values() {
             map.leaders.push(leader);
             map.epochs.push(epoch);
             map.isr.push(isr);
+            map.replicas.push(replicas);
         }
         Ok(map)
     }
