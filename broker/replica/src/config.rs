@@ -26,6 +26,25 @@ pub fn cleaner_settings(broker: &BrokerConfig) -> CleanerSettings {
     }
 }
 
+/// How fast records are copied, at most, by whom: bytes a second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CopyRates {
+    /// To followers of the replicas that are throttled.
+    pub leading: i64,
+    pub following: i64,
+    /// Between the log directories of this broker; `None`: as fast as they are.
+    pub between_dirs: Option<u64>,
+}
+
+pub fn copy_rates(broker: &BrokerConfig) -> CopyRates {
+    let between_dirs = broker.alter_log_dirs_bytes_per_second_max;
+    CopyRates {
+        leading: broker.leader_replication_throttled_rate,
+        following: broker.follower_replication_throttled_rate,
+        between_dirs: (between_dirs != i64::MAX).then_some(between_dirs.unsigned_abs()),
+    }
+}
+
 /// What a topic's replicas obey.
 pub struct TopicSettings {
     pub log: Arc<LogConfig>,

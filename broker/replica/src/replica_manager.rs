@@ -14,7 +14,7 @@ use ottla_quota::Windows;
 use parking_lot::Mutex;
 
 use crate::acknowledge::Durability;
-use crate::config::{cleaner_settings, topic_settings};
+use crate::config::{cleaner_settings, copy_rates, topic_settings};
 use crate::hand_over::HandOver;
 use crate::metrics::{ReplicaMetrics, TopicMetrics};
 use crate::partition::Partition;
@@ -264,9 +264,9 @@ impl ReplicaManager {
         let config = self.config.current();
         let windows =
             Windows::of_seconds(config.replication_quota_windows, config.replication_quota_window_seconds);
-        let throttles = &self.shared.throttles;
-        throttles.leading.set(config.leader_replication_throttled_rate, windows);
-        throttles.following.set(config.follower_replication_throttled_rate, windows);
+        let (throttles, rates) = (&self.shared.throttles, copy_rates(&config));
+        throttles.leading.set(rates.leading, windows);
+        throttles.following.set(rates.following, windows);
     }
 
     fn drop_topic(&self, topic: &HostedTopic) {
@@ -292,8 +292,7 @@ impl ImageListener for ReplicaManager {
         if brokers_changed {
             let config = self.config.current();
             self.logs().set_cleaner_settings(cleaner_settings(&config));
-            let max = config.alter_log_dirs_bytes_per_second_max;
-            self.logs().set_move_bytes_per_second_max((max != i64::MAX).then_some(max.unsigned_abs()));
+            self.logs().set_move_bytes_per_second_max(copy_rates(&config).between_dirs);
             self.set_throttles();
         }
         let mut hosted = Hosted::clone(&self.hosted.load());

@@ -176,6 +176,7 @@ mod tests {
         };
         let keys: Vec<String> = ids.iter().map(key).collect();
         let text = format!("{{\"keys\":[{}]}}", keys.join(","));
+        disk.create_dir_all(Path::new("/")).expect("made");
         disk.write_atomically(Path::new("/keys.json"), text.as_bytes()).expect("written");
     }
 

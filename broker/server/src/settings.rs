@@ -297,6 +297,8 @@ pub fn registration(env: &Env, config: &BrokerConfig, identity: &Identity) -> Re
 
 #[cfg(test)]
 mod tests {
+    use ottla_replica::config::copy_rates;
+
     use super::*;
     use ottla_config::{
         ConfigType, DynamicMode, Effect, broker, effect_of_broker_key, fields_in_force, group, topic,
@@ -331,7 +333,9 @@ mod tests {
         let net = std::sync::Arc::new(ottla_env::memory::net::MemoryNet::new());
         let env = Env { net, ..ottla_env::memory::env(1) };
         let started = BrokerConfig::defaults();
-        let obeyed = |config: &BrokerConfig| (connection_limits(&env, config), cleaner_settings(config));
+        let obeyed = |config: &BrokerConfig| {
+            (connection_limits(&env, config), cleaner_settings(config), copy_rates(config))
+        };
         let before = obeyed(&started);
         let is_inherited = |name: &str| {
             let rows = topic::rows().iter().chain(group::rows());
@@ -354,6 +358,6 @@ mod tests {
             assert_ne!(after, before, "{}", row.name);
             count += 1;
         }
-        assert_eq!(count, 10);
+        assert_eq!(count, 13);
     }
 }

@@ -29,7 +29,7 @@ fn placed_on(nodes: usize) -> Vec<Vec<i32>> {
 
 /// Five nodes run; three of them have the topic at first, then all, then the three again, and the others stop.
 pub fn run(overrides: &[String]) -> Outcome<String> {
-    let mut nodes = Nodes::start(NODES, overrides, None)?;
+    let mut nodes = Nodes::start(NODES, None, overrides, None)?;
     let result = under_load(&mut nodes);
     if result.is_err() {
         println!("{}", nodes.last_output(25));

@@ -45,7 +45,7 @@ struct World {
     /// Renames of files since their folder was synced, in order.
     renames: Vec<(PathBuf, PathBuf, Node)>,
     /// The same of folders.
-    folder_renames: Vec<(PathBuf, PathBuf)>,
+    folder_renames: Vec<FolderRename>,
     /// Counts power losses: files opened before one are dead.
     life: u64,
 }
@@ -83,13 +83,40 @@ impl Drop for Lock {
     }
 }
 
-fn rename_folder(names: &mut BTreeMap<PathBuf, Node>, from: &Path, to: &Path) {
-    let moved: Vec<PathBuf> = names.keys().filter(|path| path.starts_with(from)).cloned().collect();
-    for path in moved {
-        if let (Some(node), Ok(rest)) = (names.remove(&path), path.strip_prefix(from)) {
-            names.insert(if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) }, node);
+/// A folder that has another name, and may have its old one after a power loss.
+struct FolderRename {
+    from: PathBuf,
+    to: PathBuf,
+    /// What a power loss leaves in it for certain, by path within it.
+    held: Vec<(PathBuf, Node)>,
+}
+
+impl FolderRename {
+    /// Whether a sync of `folder` makes the new name durable: one of the folder that holds either name, or of
+    /// another that has the old name by now.
+    fn is_synced_by(&self, folder: &Path) -> bool {
+        self.from.parent() == Some(folder)
+            || self.to.parent() == Some(folder)
+            || folder.starts_with(&self.from)
+    }
+
+    fn put(self, names: &mut BTreeMap<PathBuf, Node>, is_done: bool) {
+        let folder = if is_done { &self.to } else { &self.from };
+        for (rest, node) in self.held {
+            names.insert(within(folder, &rest), node);
         }
     }
+}
+
+fn within(folder: &Path, rest: &Path) -> PathBuf {
+    if rest.as_os_str().is_empty() { folder.to_owned() } else { folder.join(rest) }
+}
+
+/// Takes a folder out, with what it holds.
+fn take_folder(names: &mut BTreeMap<PathBuf, Node>, folder: &Path) -> Vec<(PathBuf, Node)> {
+    let taken: Vec<PathBuf> = names.keys().filter(|path| path.starts_with(folder)).cloned().collect();
+    let take = |path: PathBuf| Some((path.strip_prefix(folder).ok()?.to_owned(), names.remove(&path)?));
+    taken.into_iter().filter_map(take).collect()
 }
 
 impl FaultyDisk {
@@ -136,12 +163,12 @@ impl FaultyDisk {
         let renames = std::mem::take(&mut world.renames);
         // A folder has its old name or its new one, and what it holds with it.
         let mut undone: Vec<(PathBuf, PathBuf)> = Vec::new();
-        for (from, to) in std::mem::take(&mut world.folder_renames) {
-            if undone.is_empty() && self.rng.chance(500) {
-                rename_folder(&mut after, &from, &to);
-            } else {
-                undone.push((from, to));
+        for one in std::mem::take(&mut world.folder_renames) {
+            let is_done = undone.is_empty() && self.rng.chance(500);
+            if !is_done {
+                undone.push((one.from.clone(), one.to.clone()));
             }
+            one.put(&mut after, is_done);
         }
         let is_undone =
             |path: &Path| undone.iter().any(|(from, to)| path.starts_with(from) || path.starts_with(to));
@@ -320,10 +347,18 @@ impl Disk for FaultyDisk {
         match world.names.get(from).cloned() {
             None => return Err(FaultyDisk::not_found(from)),
             // A folder takes along what it holds.
-            Some(Node::Folder) => world.folder_renames.push((from.to_owned(), to.to_owned())),
+            Some(Node::Folder) => {
+                for before in world.folder_renames.iter_mut().filter(|before| before.to == from) {
+                    before.to = to.to_owned();
+                }
+                let held = take_folder(&mut world.durable_names, from);
+                world.folder_renames.push(FolderRename { from: from.to_owned(), to: to.to_owned(), held });
+            }
             Some(node) => world.renames.push((from.to_owned(), to.to_owned(), node)),
         }
-        rename_folder(&mut world.names, from, to);
+        for (rest, node) in take_folder(&mut world.names, from) {
+            world.names.insert(within(to, &rest), node);
+        }
         Ok(())
     }
 
@@ -348,13 +383,11 @@ impl Disk for FaultyDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.change()?;
         let mut world = self.world.lock();
-        let is_here =
-            |(from, to): &(PathBuf, PathBuf)| from.parent() == Some(path) || to.parent() == Some(path);
         let (renamed, pending): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut world.folder_renames).into_iter().partition(is_here);
+            std::mem::take(&mut world.folder_renames).into_iter().partition(|one| one.is_synced_by(path));
         world.folder_renames = pending;
-        for (from, to) in &renamed {
-            rename_folder(&mut world.durable_names, from, to);
+        for one in renamed {
+            one.put(&mut world.durable_names, true);
         }
         let is_child = |child: &PathBuf| child.parent() == Some(path) || child == path;
         let now: Vec<(PathBuf, Node)> = world

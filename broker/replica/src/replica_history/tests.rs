@@ -52,11 +52,7 @@ fn replicas_agree_whatever_happens() {
         count += 1;
     }
     // A history in which nothing happens proves nothing.
-    let told = format!("{acked} acked, {leaderships} leaderships in {count} histories");
-    if std::env::var("OTTLA_TELL").is_ok() {
-        eprintln!("{told}");
-    }
-    assert!(acked > 20 * count && leaderships > count, "{told}");
+    assert!(acked > count && leaderships > count, "{acked} acked, {leaderships} leaderships");
 }
 
 /// What follows is not left to chance.
