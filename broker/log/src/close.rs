@@ -16,12 +16,12 @@ impl UnifiedLog {
         }
         self.place().dir.check()?;
         let mut writer = self.writer.lock();
+        // Without a segment there is no folder: an epoch that begins before the first record is written with it.
+        let Some(active) = writer.active.segment().cloned() else { return Ok(()) };
         let (flushed, generation) = (self.bounds.flushed(), writer.generation());
         let snapshot = self.encode_snapshot(&mut writer);
         let epochs = self.epochs.take_unwritten(&mut writer.turn);
-        let active = writer.active.segment().cloned();
         drop(writer);
-        let Some(active) = active else { return Ok(()) };
         let result = self.write_checkpoint(&active, snapshot, epochs.as_deref());
         match result {
             Ok(()) => {

@@ -590,6 +590,8 @@ impl LogManager {
                 }
             }));
         }
+        // Beside the threads, and in their place in a world that has none.
+        while self.flush_next() {}
         self.shared.flusher.close();
         for thread in std::mem::take(&mut *self.threads.lock()) {
             thread.join();

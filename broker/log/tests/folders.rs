@@ -144,3 +144,20 @@ impl Drop for Scratch {
         let _gone = std::fs::remove_dir_all(&self.0);
     }
 }
+
+#[test]
+fn an_epoch_that_began_before_the_first_record_is_there_after_a_clean_stop() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let manager = open(&disk, &["/data"]);
+    let led = log(&manager, "t-0", id(7)).expect("a log");
+    led.assign_epoch(LeaderEpoch(0));
+    // What a stop does to a log of which nothing is on the disk.
+    led.close().expect("closed");
+    append(&led);
+    let before = led.leader_epochs();
+    assert_eq!(before.len(), 1);
+    manager.clean_shutdown();
+    drop((led, manager));
+    let found = log(&open(&disk, &["/data"]), "t-0", id(7)).expect("its own");
+    assert_eq!(found.leader_epochs(), before);
+}
