@@ -18,6 +18,7 @@ pub mod kcat;
 pub mod ledger;
 pub mod librdkafka;
 pub mod places;
+pub mod ports;
 pub mod process;
 pub mod reference;
 pub mod requests;

@@ -2,7 +2,6 @@
 //! Shell: processes, files, the clock.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::broker::{Broker, BrokerOptions};
 use crate::failure::{Failure, Outcome, While, fail};
 use crate::places::{ScratchDir, cache_dir, compat_dir};
+use crate::ports::free_ports;
 use crate::process::{POLL_INTERVAL, Process, last_lines, run};
 use crate::wire::Connection;
 
@@ -123,7 +123,7 @@ impl KafkaServer {
 
     /// A broker that joins the controllers of another's cluster: `overrides` says who it is and where they are.
     pub fn join(options: &BrokerOptions, cluster_id: &str) -> Outcome<Self> {
-        let [free_port, _] = free_ports()?;
+        let [free_port] = free_ports()?;
         let port = options.port.unwrap_or(free_port);
         let text = |log_dir: &Path| {
             let mut text = format!(
@@ -243,13 +243,6 @@ fn properties(log_dir: &Path, broker_port: u16, controller_port: u16, overrides:
         text.push('\n');
     }
     text
-}
-
-/// Two ports that were free a moment ago; both are held until both are known, so that they differ.
-fn free_ports() -> Outcome<[u16; 2]> {
-    let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let second = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok([first.local_addr()?.port(), second.local_addr()?.port()])
 }
 
 impl Broker for KafkaServer {

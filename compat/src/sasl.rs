@@ -7,7 +7,6 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -17,6 +16,7 @@ use crate::broker::{self, Against, BrokerOptions, ottla_binary};
 use crate::clients::{CLIENTS, ClientRow};
 use crate::failure::{Outcome, fail};
 use crate::places::ScratchDir;
+use crate::ports::free_ports;
 use crate::process::{capture, run as run_to_end};
 use crate::reference::java;
 use crate::runner::{Row, print_table};
@@ -128,7 +128,7 @@ fn play_pairs(against: Against, pairs: VecDeque<Pair>, tools: Play) -> Outcome<b
         broker::build_ottla()?;
     }
     let mut work = ScratchDir::new("sasl")?;
-    let [plain, tls, controller] = ports()?;
+    let [plain, tls, controller] = free_ports()?;
     let options = options(against, work.path(), [plain, tls, controller])?;
     let mut broker = broker::start(against, &options)?;
     println!("{against} serves on {} after {:.1} s", broker.bootstrap(), begin.elapsed().as_secs_f64());
@@ -175,13 +175,6 @@ fn play_pairs(against: Against, pairs: VecDeque<Pair>, tools: Play) -> Outcome<b
         println!("what the clients logged is in {}", work.path().display());
     }
     Ok(clean && !told)
-}
-
-/// Held until all are known, so that they differ.
-fn ports() -> Outcome<[u16; 3]> {
-    let bound = || TcpListener::bind("127.0.0.1:0");
-    let held = [bound()?, bound()?, bound()?];
-    Ok([held[0].local_addr()?.port(), held[1].local_addr()?.port(), held[2].local_addr()?.port()])
 }
 
 /// The stores are made by `ottla tls-dev`, for Apache Kafka too.

@@ -5,13 +5,13 @@
 //! PEM (a PEM file, clients need none). An authorizer lets the client's certificate do everything and no other.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use crate::broker::{self, Against, Broker, BrokerOptions};
 use crate::failure::{Outcome, While, fail};
+use crate::ports::free_ports;
 use crate::process::{capture, require};
 use crate::reference::java;
 use crate::steps::{Setting, Steps};
@@ -83,15 +83,10 @@ fn make_stores(dir: &Path) -> Outcome<()> {
     capture("stores", &mut command, None, dir, LIMIT).map(drop)
 }
 
-/// A port that is free now.
-fn free_port() -> Outcome<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
 impl<'a> Tls<'a> {
     fn start(setting: &'a Setting) -> Outcome<Tls<'a>> {
         let against = if setting.changes_at_once { Against::Ottla } else { Against::Kafka };
-        let [plain, mutual, pem, controller] = [free_port()?, free_port()?, free_port()?, free_port()?];
+        let [plain, mutual, pem, controller] = free_ports()?;
         let listeners =
             format!("PLAINTEXT://127.0.0.1:{plain},MUTUAL://127.0.0.1:{mutual},PEM://127.0.0.1:{pem}");
         let file = |name: &str| setting.work_dir.join(name).display().to_string();

@@ -287,8 +287,7 @@ impl Relocation {
         for suffix in names::INDEX_SUFFIXES {
             let from = names::segment_file(&folder, segment.base_offset(), suffix);
             if disk.exists(&from) {
-                disk.copy_file(&from, &self.file_of(segment, suffix))
-                    .map_err(|error| self.write_failed(&error))?;
+                self.copy_whole(&from, &self.file_of(segment, suffix))?;
             }
         }
         let Some(copy) = self.copied.get_mut(&segment.base_offset()) else { return Ok(()) };
@@ -302,6 +301,17 @@ impl Relocation {
             self.progress.end.fetch_max(next.0, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Copies an index or a snapshot, synced. A file that can't be read is not the new directory's fault.
+    fn copy_whole(&self, from: &Path, to: &Path) -> Result<(), NotMoved> {
+        let disk = &*self.log.shared.env.disk;
+        let bytes = disk.read(from).map_err(|error| self.read_failed(&error))?;
+        let written = disk.open(to, OpenMode::Truncate).and_then(|file| {
+            file.write_all_at(&bytes, 0)?;
+            file.sync_data()
+        });
+        written.map_err(|error| self.write_failed(&error))
     }
 
     /// Brings what is copied of the active segment to the device, so that little is left for when the writer waits.
@@ -387,8 +397,7 @@ impl Relocation {
         write(names::LEADER_EPOCH_CHECKPOINT, epochs.as_bytes())?;
         let names_found = disk.read_names(&old).map_err(|error| self.read_failed(&error))?;
         for name in names_found.iter().filter(|name| name.text.ends_with(names::SNAPSHOT_SUFFIX)) {
-            let copied = disk.copy_file(&old.join(&name.text), &self.folder.join(&name.text));
-            copied.map_err(|error| self.write_failed(&error))?;
+            self.copy_whole(&old.join(&name.text), &self.folder.join(&name.text))?;
         }
         if let Some((offset, bytes)) = log.encode_snapshot(writer) {
             let path = names::segment_file(&self.folder, offset, names::SNAPSHOT_SUFFIX);

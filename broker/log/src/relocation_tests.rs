@@ -125,3 +125,21 @@ fn a_deleted_partition_ends_its_move() {
     let left = log.shared.env.disk.read_names(to.path()).expect("a directory");
     assert!(!left.iter().any(|name| name.text.starts_with("t-0")), "{left:?}");
 }
+
+#[test]
+fn a_file_that_can_not_be_read_is_not_the_new_directory_s_fault() {
+    let (_manager, log, to) = world();
+    append(&log, 0..100, "first");
+    let unreadable = names::segment_file(&log.place().folder, Offset(0), names::TXN_INDEX_SUFFIX);
+    log.shared.env.disk.create_dir_all(&unreadable).expect("made");
+    let mut moving = Relocation::begin(log.clone(), to.clone(), Arc::default()).expect("begun");
+    let failed = loop {
+        match moving.step() {
+            Ok(step) => assert_ne!(step, Step::CaughtUp, "the index is read before"),
+            Err(failed) => break failed,
+        }
+    };
+    let NotMoved::Storage(failure) = failed else { panic!("{failed:?}") };
+    assert_eq!((failure.dir, log.is_dir_offline()), (log.dir(), true));
+    assert!(to.poisoned().is_none());
+}

@@ -76,52 +76,41 @@ impl ActiveController {
     /// Begins with the committed facts, `committed`, under an epoch of its own.
     pub fn new(committed: &Working, epoch: LeaderEpoch, rules: Rules, is_kept: bool) -> ActiveController {
         assert!(epoch > committed.image.leader_epoch(), "a new controller has an epoch of its own");
-        let working = committed.without_delta();
-        let base = working.image.metadata_offset() + 1;
-        let now = Monotonic::default();
         let local = Some(rules.node_id);
-        let liveness = Liveness::of(&working.image, rules.broker_session_timeout(), local, now);
-        let (chores, growing, elections) = (Chores::begin(&rules, now), None, Vec::new());
-        let mut controller = ActiveController {
-            rules,
-            epoch,
-            working,
-            liveness,
-            chores,
-            local,
-            now,
-            is_kept,
-            growing,
-            base,
-            elections,
-        };
-        controller.rules.refresh(&controller.working.image);
-        controller
+        ActiveController::begin(committed, epoch, rules, local, Monotonic::default(), is_kept)
     }
 
     /// Begins with the committed facts, the last of which is the record that says that this node leads.
     pub fn elected(committed: &Working, rules: Rules, now: Now) -> ActiveController {
         assert!(committed.image.controller_id() == rules.node_id, "who leads has said so");
-        let (epoch, working) = (committed.image.leader_epoch(), committed.without_delta());
-        let base = working.image.metadata_offset() + 1;
-        let now = now.monotonic;
+        let epoch = committed.image.leader_epoch();
+        let mut controller = ActiveController::begin(committed, epoch, rules, None, now.monotonic, true);
         // Every broker gets a fresh session: what another controller heard is not known here.
-        let mut liveness = Liveness::of(&working.image, rules.broker_session_timeout(), None, now);
-        liveness.on_begin();
-        let chores = Chores::begin(&rules, now);
-        let (is_kept, growing, local, elections) = (true, None, None, Vec::new());
+        controller.liveness.on_begin();
+        controller
+    }
+
+    fn begin(
+        committed: &Working,
+        epoch: LeaderEpoch,
+        rules: Rules,
+        local: Option<BrokerId>,
+        now: Monotonic,
+        is_kept: bool,
+    ) -> ActiveController {
+        let working = committed.without_delta();
         let mut controller = ActiveController {
-            rules,
             epoch,
-            working,
-            liveness,
-            chores,
+            liveness: Liveness::of(&working.image, rules.broker_session_timeout(), local, now),
+            chores: Chores::begin(&rules, now),
             local,
             now,
             is_kept,
-            growing,
-            base,
-            elections,
+            growing: None,
+            base: working.image.metadata_offset() + 1,
+            elections: Vec::new(),
+            rules,
+            working,
         };
         controller.rules.refresh(&controller.working.image);
         controller

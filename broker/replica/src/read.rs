@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_env::Monotonic;
-use ottla_log::{AbortedTxn, ReadLimits, ReadSlice};
+use ottla_log::{AbortedTxn, ReadLimits, ReadSlice, UnifiedLog};
 use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset};
 
 use crate::error_codes;
@@ -235,17 +235,28 @@ fn read_one(
         return Ok(answer);
     }
     let limits = ReadLimits { max_bytes: limit, bound, min_one_batch: whole_batch };
-    let slice = log.read(from, limits).map_err(|error| error_codes::read_error(&error))?;
-    if is_committed_only && slice.bytes > 0 {
-        let aborted = log.aborted_transactions(from, slice.next_offset);
-        answer.aborted_transactions = Some(aborted.map_err(|error| error_codes::read_error(&error))?);
-    }
+    read_records(log, from, limits, &mut answer)?;
     if reader.is_follower() && led.has_ended() {
         // What was read may be another leader's already.
         return Err(ErrorCode::NotLeaderOrFollower);
     }
-    answer.data = Some(slice);
     Ok(answer)
+}
+
+/// Puts the records into the answer, and with them, where it has room for those, the aborted transactions.
+fn read_records(
+    log: &UnifiedLog,
+    from: Offset,
+    limits: ReadLimits,
+    answer: &mut PartitionRead,
+) -> Result<(), ErrorCode> {
+    let slice = log.read(from, limits).map_err(|error| error_codes::read_error(&error))?;
+    if answer.aborted_transactions.is_some() && slice.bytes > 0 {
+        let aborted = log.aborted_transactions(from, slice.next_offset);
+        answer.aborted_transactions = Some(aborted.map_err(|error| error_codes::read_error(&error))?);
+    }
+    answer.data = Some(slice);
+    Ok(())
 }
 
 /// What a follower has for a consumer: up to the high watermark that it knows. It may be behind of what its leader told
@@ -282,12 +293,7 @@ fn read_follower(
         return Ok(answer);
     }
     let limits = ReadLimits { max_bytes: limit, bound, min_one_batch: whole_batch };
-    let slice = log.read(from, limits).map_err(|error| error_codes::read_error(&error))?;
-    if is_committed_only && slice.bytes > 0 {
-        let aborted = log.aborted_transactions(from, slice.next_offset);
-        answer.aborted_transactions = Some(aborted.map_err(|error| error_codes::read_error(&error))?);
-    }
-    answer.data = Some(slice);
+    read_records(log, from, limits, &mut answer)?;
     Ok(answer)
 }
 

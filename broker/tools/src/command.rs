@@ -51,6 +51,19 @@ pub fn client(options: &Options, address: &str) -> Result<Client, Failure> {
     Ok(Client::new(options.get(address).unwrap_or_default(), settings)?)
 }
 
+/// The option that says where the cluster is, of the two that may; `missing` is the complaint where neither does.
+pub fn bootstrap(options: &Options, missing: &str) -> Result<&'static str, Failure> {
+    match (options.has("bootstrap-server"), options.has("bootstrap-controller")) {
+        (true, false) => Ok("bootstrap-server"),
+        (false, true) => Ok("bootstrap-controller"),
+        (true, true) => {
+            let message = "argument --bootstrap-controller: not allowed with argument --bootstrap-server";
+            Err(Failure::Usage(message.to_owned()))
+        }
+        (false, false) => Err(Failure::Usage(missing.to_owned())),
+    }
+}
+
 /// The settings of a client's properties file over those given.
 pub fn settings(file: Option<&str>, mut settings: ClientSettings) -> Result<ClientSettings, Failure> {
     let Some(path) = file else { return Ok(settings) };

@@ -7,8 +7,8 @@ use ottla_protocol::messages::update_features_request::FeatureUpdateKey;
 use ottla_protocol::messages::{ApiVersionsRequest, UpdateFeaturesRequest};
 
 use crate::admin::text;
-use crate::client::{Client, ClientSettings};
-use crate::command::{Action, Actions, settings};
+use crate::client::Client;
+use crate::command::{Action, Actions, bootstrap, client};
 use crate::error::{Exception, Failure};
 use crate::options::{Known, Options, flag, value};
 use crate::partitions_file::told_twice;
@@ -51,20 +51,8 @@ const SAFE_DOWNGRADE: i8 = 2;
 const UNSAFE_DOWNGRADE: i8 = 3;
 
 fn connect(options: &Options) -> Result<Client, Failure> {
-    let address = match (options.has("bootstrap-server"), options.has("bootstrap-controller")) {
-        (true, false) => "bootstrap-server",
-        (false, true) => "bootstrap-controller",
-        (true, true) => {
-            let message = "argument --bootstrap-controller: not allowed with argument --bootstrap-server";
-            return Err(Failure::Usage(message.to_owned()));
-        }
-        (false, false) => {
-            let message = "You must specify either --bootstrap-controller or --bootstrap-server.";
-            return Err(Failure::Usage(message.to_owned()));
-        }
-    };
-    let settings = settings(options.get("command-config"), ClientSettings::default())?;
-    Ok(Client::new(options.get(address).unwrap_or_default(), settings)?)
+    let missing = "You must specify either --bootstrap-controller or --bootstrap-server.";
+    client(options, bootstrap(options, missing)?)
 }
 
 /// A level as people know it.

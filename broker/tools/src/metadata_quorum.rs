@@ -8,8 +8,7 @@ use ottla_protocol::messages::describe_quorum_response::{Node, PartitionData, Re
 use ottla_protocol::messages::{DescribeClusterRequest, DescribeQuorumRequest};
 
 use crate::admin;
-use crate::client::{Client, ClientSettings};
-use crate::command::{Action, Actions, settings};
+use crate::command::{Action, Actions, bootstrap, client};
 use crate::error::{Exception, Failure};
 use crate::options::{Known, Options, flag, value};
 use crate::table;
@@ -44,18 +43,8 @@ fn refuse<T>(message: &str) -> Result<T, Failure> {
 }
 
 fn describe(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    let address = match (options.has("bootstrap-server"), options.has("bootstrap-controller")) {
-        (true, false) => "bootstrap-server",
-        (false, true) => "bootstrap-controller",
-        (true, true) => {
-            let message = "argument --bootstrap-controller: not allowed with argument --bootstrap-server";
-            return Err(Failure::Usage(message.to_owned()));
-        }
-        (false, false) => {
-            let message = "one of the arguments --bootstrap-server --bootstrap-controller is required";
-            return Err(Failure::Usage(message.to_owned()));
-        }
-    };
+    let missing = "one of the arguments --bootstrap-server --bootstrap-controller is required";
+    let address = bootstrap(options, missing)?;
     match (options.has("status"), options.has("replication")) {
         (true, true) => {
             return refuse(
@@ -74,8 +63,7 @@ fn describe(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failur
 }
 
 fn act(options: &Options, address: &str, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    let settings = settings(options.get("command-config"), ClientSettings::default())?;
-    let mut client = Client::new(options.get(address).unwrap_or_default(), settings)?;
+    let mut client = client(options, address)?;
     let topic = TopicData::default()
         .with_topic_name(admin::topic_name(TOPIC))
         .with_partitions(vec![Asked::default().with_partition_index(0)]);

@@ -3,7 +3,6 @@
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use crate::cluster::audit;
 use crate::cluster::load::{self, Stage};
 use crate::cluster::nodes::map_of_any;
 use crate::failure::{Failure, Outcome, fail};
+use crate::ports::free_ports;
 use crate::reference::{KafkaServer, java};
 use crate::wire::Connection;
 
@@ -56,14 +56,7 @@ struct Mixed {
 
 impl Mixed {
     fn start() -> Outcome<Self> {
-        let held = (0..4)
-            .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-            .collect::<std::io::Result<Vec<_>>>()?;
-        let ports = held
-            .iter()
-            .map(|listener| Ok(listener.local_addr()?.port()))
-            .collect::<std::io::Result<Vec<u16>>>()?;
-        drop(held);
+        let ports = free_ports::<4>()?;
         let of_controllers = ports[0];
         let controller = OttlaServer::start(&BrokerOptions {
             overrides: vec![

@@ -2,7 +2,7 @@
 //! Shell: processes, sockets, the clock.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::broker::{Broker as _, BrokerOptions, OttlaServer};
 use crate::cluster::network::Network;
 use crate::failure::{Failure, Outcome, fail};
+use crate::ports::free_port_list;
 use crate::wire::{Answer, Body, Connection};
 
 const METADATA: i16 = 3;
@@ -89,14 +90,7 @@ impl Nodes {
         overrides: &[String],
         network: Option<Network>,
     ) -> Outcome<Self> {
-        let held = (0..3 * count)
-            .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-            .collect::<std::io::Result<Vec<_>>>()?;
-        let ports = held
-            .iter()
-            .map(|listener| Ok(listener.local_addr()?.port()))
-            .collect::<std::io::Result<Vec<u16>>>()?;
-        drop(held);
+        let ports = free_port_list(3 * count)?;
         let layout = Layout { count, ports, inside };
         let options = |index: usize| layout.options(index, overrides, network.as_ref());
         let servers = std::thread::scope(|scope| {
