@@ -25,6 +25,7 @@ pub mod fence;
 pub mod fetch_session;
 mod fetch_session_cache;
 mod group_describe;
+mod group_offsets;
 pub mod groups;
 mod handlers;
 mod metadata_log;

@@ -38,6 +38,7 @@ pub use follow::CoordinatorListener;
 pub use load::LoadSummary;
 pub use loader::Loader;
 pub use log::CoordinatorLog;
+pub use offsets::{FetchedOffsets, WantedOffsets, WantedTopic};
 pub use partition_log::PartitionLog;
 pub use runtime::CoordinatorRuntime;
 pub(crate) use shard::{Shard, ShardGuard};

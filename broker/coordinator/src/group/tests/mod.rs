@@ -199,7 +199,7 @@ impl Lab {
             member_id,
             group_instance_id: None,
             generation_id: generation,
-            api_version: 9,
+            knows_member_epochs: true,
             retention_time_ms: -1,
         };
         let one = OffsetToCommit {
