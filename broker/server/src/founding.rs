@@ -54,8 +54,9 @@ pub async fn find(
     };
     let (node_id, voters) = (BrokerId(config.node_id), voters(config));
     let settings = NodeSettings::of(config, |listener| tls.dials(listener))?;
-    let transport: Arc<dyn RaftTransport> =
-        Arc::new(VoterTransport::new(env, node_id, &voters, &settings.controllers, &controller.voices));
+    let transport =
+        VoterTransport::new(&controller.env, node_id, &voters, &settings.controllers, &controller.voices);
+    let transport: Arc<dyn RaftTransport> = Arc::new(transport);
     let found = match known.cluster_id {
         Some(_) => None,
         None => {
