@@ -52,7 +52,6 @@ pub type Durable = Option<BoxFuture<'static, Result<(), ErrorCode>>>;
 /// Who asks.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
-    pub api_version: i16,
     pub client_id: String,
     /// The client's address as Kafka prints it: `/127.0.0.1`.
     pub client_host: String,

@@ -44,7 +44,7 @@ fn a_simple_consumer_commits_without_a_group() {
     assert_eq!(lab.commit("", -1, 42), ErrorCode::None);
     assert_eq!(fetched(&lab), (42, 0));
     assert_eq!(lab.state(), ClassicGroupState::Empty);
-    assert_eq!(lab.shard.describe(GROUP, 6).protocol_type.to_string(), "");
+    assert_eq!(lab.shard.describe(GROUP).protocol_type.to_string(), "");
     lab.assert_same_after_restart();
 }
 
@@ -156,9 +156,8 @@ fn a_group_goes_with_its_offsets_when_it_is_deleted() {
     assert_eq!(lab.perform(effects), Ok(()));
     assert!(lab.shard.classic_group(GROUP).is_none());
     assert_eq!(fetched(&lab), (-1, 0));
-    assert_eq!(lab.shard.describe(GROUP, 5).error_code, 0);
-    assert_eq!(lab.shard.describe(GROUP, 5).group_state.to_string(), "Dead");
-    assert_eq!(lab.shard.describe(GROUP, 6).error_code, code(ErrorCode::GroupIdNotFound));
+    assert_eq!(lab.shard.describe(GROUP).group_state.to_string(), "Dead");
+    assert_eq!(lab.shard.describe(GROUP).error_code, code(ErrorCode::GroupIdNotFound));
     lab.assert_same_after_restart();
 }
 

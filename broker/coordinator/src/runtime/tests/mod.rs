@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::*;
-use crate::group::{Committer, OffsetToCommit, WatchedOffset};
+use crate::group::{Committer, Joiner, OffsetToCommit, Protocol, WatchedOffset};
 use crate::record::codec::CoordinatorRecord;
 use crate::settings::GroupSettings;
 use crate::wire::*;
@@ -159,7 +159,7 @@ impl Lab {
     }
 
     fn join(&self, version: i16, member_id: &str) -> Parked<JoinGroupResponse> {
-        Parked(self.coordinator.join_group(&context(version), &join_request(member_id)).into_future())
+        Parked(self.coordinator.join_group("g", joiner(version, member_id)).into_future())
     }
 
     /// A lone member in a stable group of generation 1.
@@ -169,7 +169,7 @@ impl Lab {
         self.advance(0);
         assert_eq!(joined.now().generation_id, 1);
         let request = sync_request(&id, 1);
-        let mut synced = Parked(self.coordinator.sync_group(&context(5), &request).into_future());
+        let mut synced = Parked(self.coordinator.sync_group(&request).into_future());
         assert_eq!(&synced.now().assignment[..], b"all");
         id
     }
@@ -252,27 +252,22 @@ impl<T> Parked<T> {
     }
 }
 
-fn context(api_version: i16) -> RequestContext {
-    RequestContext {
-        api_version,
-        client_id: "c".to_owned(),
-        client_host: "/127.0.0.1".to_owned(),
+/// As a client of this version of JoinGroup.
+fn joiner(version: i16, member_id: &str) -> Joiner {
+    let subscription = Bytes::from_static(b"\0\0\0\0\0\x01\0\x01t\xff\xff\xff\xff");
+    Joiner {
+        member_id: member_id.into(),
+        group_instance_id: None,
+        client_id: Arc::from("c"),
+        client_host: Arc::from("/127.0.0.1"),
+        session_timeout_ms: 10_000,
+        rebalance_timeout_ms: 60_000,
+        protocol_type: Arc::from("consumer"),
+        protocols: vec![Protocol { name: Arc::from("range"), metadata: subscription }],
         first_rebalance_wait_ms: 0,
+        must_know_its_id: version >= 4,
+        may_skip_assignment: version >= 9,
     }
-}
-
-fn join_request(member_id: &str) -> JoinGroupRequest {
-    JoinGroupRequest::default()
-        .with_group_id(text("g").into())
-        .with_member_id(text(member_id))
-        .with_session_timeout_ms(10_000)
-        .with_rebalance_timeout_ms(60_000)
-        .with_protocol_type(text("consumer"))
-        .with_protocols(vec![
-            JoinGroupRequestProtocol::default()
-                .with_name(text("range"))
-                .with_metadata(Bytes::from_static(b"\0\0\0\0\0\x01\0\x01t\xff\xff\xff\xff")),
-        ])
 }
 
 fn sync_request(member_id: &str, generation: i32) -> SyncGroupRequest {
@@ -324,21 +319,17 @@ fn while_a_shard_is_read_heartbeats_are_fine_and_the_rest_must_wait() {
 #[test]
 fn bad_requests_are_refused_before_a_shard_is_looked_for() {
     let lab = Lab::new();
-    let join = |request: JoinGroupRequest| {
-        Parked(lab.coordinator.join_group(&context(9), &request).into_future()).now().error_code
+    let join = |group_id: &str, joiner: Joiner| {
+        Parked(lab.coordinator.join_group(group_id, joiner).into_future()).now().error_code
     };
-    let unnamed = join_request("").with_group_id(text("").into());
-    assert_eq!(join(unnamed), ErrorCode::InvalidGroupId.code());
+    assert_eq!(join("", joiner(9, "")), ErrorCode::InvalidGroupId.code());
     for session_timeout_ms in [5_999, 1_800_001] {
-        let request = join_request("").with_session_timeout_ms(session_timeout_ms);
-        assert_eq!(join(request), ErrorCode::InvalidSessionTimeout.code());
+        let joiner = Joiner { session_timeout_ms, ..joiner(9, "") };
+        assert_eq!(join("g", joiner), ErrorCode::InvalidSessionTimeout.code());
     }
-    let untyped = sync_request("m", 1).with_protocol_type(None);
-    let sync = |version| {
-        Parked(lab.coordinator.sync_group(&context(version), &untyped).into_future()).now().error_code
-    };
-    assert_eq!(sync(5), ErrorCode::InconsistentGroupProtocol.code());
-    assert_eq!(sync(4), ErrorCode::UnknownMemberId.code());
+    let request = sync_request("m", 1).with_group_id(text("").into());
+    let unnamed = Parked(lab.coordinator.sync_group(&request).into_future()).now();
+    assert_eq!(unnamed.error_code, ErrorCode::InvalidGroupId.code());
 }
 
 #[test]
@@ -494,7 +485,7 @@ async fn the_timer_task_ends_what_is_due() {
     let answer = lab.join(9, &id).0.await;
     assert_eq!(answer.generation_id, 1);
     let request = sync_request(&id, 1);
-    lab.coordinator.sync_group(&context(5), &request).into_future().await;
+    lab.coordinator.sync_group(&request).into_future().await;
     let groups =
         || lab.coordinator.list_groups(&ListGroupsRequest::default()).groups[0].group_state.to_string();
     assert_eq!(groups(), "Stable");

