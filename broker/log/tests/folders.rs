@@ -105,6 +105,39 @@ fn the_metadata_log_stays_in_its_directory_however_the_others_fill() {
 }
 
 #[test]
+fn a_cordoned_directory_gets_nothing_new_where_another_is_left() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let manager = open(&disk, &["/a", "/b"]);
+    let dir_of = |name: &str| log(&manager, name, id(7)).expect("a log").dir();
+    manager.set_cordoned([0].into());
+    for number in 0..4 {
+        assert_eq!(dir_of(&format!("t-{number}")), Path::new("/b"));
+    }
+    manager.set_cordoned([0, 1].into());
+    assert_eq!(dir_of("u-0"), Path::new("/a"), "it has to be somewhere");
+    manager.set_cordoned([].into());
+    assert_eq!(dir_of("u-1"), Path::new("/a"), "the one with fewest");
+}
+
+#[test]
+fn a_folder_that_was_set_aside_keeps_its_files_and_is_no_partitions_any_more() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let manager = open(&disk, &["/data"]);
+    append(&log(&manager, "t-0", id(7)).expect("a log"));
+    let partition = TopicPartition::parse("t-0").expect("a partition");
+    manager.set_aside(&partition).expect("renamed");
+    assert!(manager.get(&partition).is_none());
+    drop(manager);
+    let manager = open(&disk, &["/data"]);
+    assert!(manager.logs().is_empty());
+    assert_eq!(log(&manager, "t-0", id(8)).expect("another topic's").log_end_offset(), Offset(0));
+    let names = disk.read_names(Path::new("/data")).expect("readable");
+    let stray = names.iter().find(|name| name.text.ends_with("-stray")).expect("it is kept");
+    let files = disk.read_names(&Path::new("/data").join(&stray.text)).expect("readable");
+    assert!(files.iter().any(|file| file.text == "00000000000000000000.log"), "{files:?}");
+}
+
+#[test]
 fn a_closed_log_claims_no_more_room_than_its_bytes() {
     use std::os::unix::fs::MetadataExt;
 
