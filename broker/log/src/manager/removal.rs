@@ -40,11 +40,16 @@ impl LogManager {
         partition: &TopicPartition,
         name: fn(&TopicPartition, u128) -> String,
     ) -> Result<Option<PathBuf>, ChangeError> {
-        let Some(log) = self.logs.write().remove(partition) else { return Ok(None) };
+        let Some(log) = self.logs.write().remove(partition) else {
+            // Nothing was written to it, but it had its place elsewhere.
+            self.background.note_deleted();
+            return Ok(None);
+        };
         log.mark_deleted();
         // Who writes now is waited for; who comes later finds the mark.
         let _files = log.hold_files();
         let _writer = log.writer.lock();
+        self.background.note_deleted();
         for segment in log.segments.load().iter() {
             segment.retire_files();
         }
