@@ -28,7 +28,7 @@ fn day_number(text: &str) -> Option<i64> {
     const DAYS_PER_400_YEARS: i64 = 146_097;
     /// From 0000-03-01 to 1970-01-01.
     const DAYS_BEFORE_1970: i64 = 719_468;
-    let numbers: Vec<i64> = text.split('-').map(|part| digits(part)).collect::<Option<_>>()?;
+    let numbers: Vec<i64> = text.split('-').map(digits).collect::<Option<_>>()?;
     let [year, month, day] = numbers[..] else { return None };
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let month_days = match month {
