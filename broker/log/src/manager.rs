@@ -1,4 +1,4 @@
-//! All logs of this broker: its directories, their start and stop, and the work in the background.
+//! All logs of this broker: its directories, their start and stop.
 //! Shell.
 
 use std::any::Any;
@@ -6,20 +6,20 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use ottla_env::tasks::{TaskHandle, ThreadHandle, Worker};
-use ottla_env::{Clock, Env, Monotonic};
+use ottla_env::tasks::{ThreadHandle, Worker};
+use ottla_env::{Clock, Env};
 use ottla_model::{Offset, TopicId, TopicPartition};
 use parking_lot::{Mutex, RwLock};
 
+use crate::background::Background;
 use crate::checkpoint::{self, MetaProperties};
 use crate::cleaner::{self, CleanedStats, Cleaner, CleanerFigures};
 use crate::config::{CleanerSettings, LogConfig, LogManagerSettings};
 use crate::error::{ChangeError, LogError, OpenError, StorageFailure};
 use crate::flusher::Flusher;
 use crate::load_report::{DirRecovery, LoadReport, RecoveryReport};
-use crate::log_dir::{DirFailureListener, LogDir, WriteFailure};
+use crate::log_dir::{DirFailureListener, LogDir};
 use crate::mover::Moves;
 use crate::names;
 use crate::open_files::OpenFiles;
@@ -28,26 +28,18 @@ use crate::startup::{
 };
 use crate::unified_log::{Shared, SyncObserver, UnifiedLog};
 
-/// How often the background looks for work.
-const TICK: Duration = Duration::from_millis(1000);
-
 type Logs = BTreeMap<TopicPartition, Arc<UnifiedLog>>;
 
 pub struct LogManager {
-    shared: Arc<Shared>,
-    dirs: Vec<Arc<LogDir>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) dirs: Vec<Arc<LogDir>>,
     logs: RwLock<Logs>,
     locks: Mutex<Vec<Box<dyn Any + Send + Sync>>>,
     threads: Mutex<Vec<ThreadHandle>>,
-    background: Mutex<Option<TaskHandle>>,
-    /// Logs that were flushed and whose recovery point is to be written.
-    to_checkpoint: Mutex<Vec<Arc<UnifiedLog>>>,
-    last_checkpoint: Mutex<Monotonic>,
-    last_retention: Mutex<Monotonic>,
-    moves: Arc<Moves>,
+    pub(crate) background: Background,
+    pub(crate) moves: Arc<Moves>,
     mover: Mutex<Option<ThreadHandle>>,
-    is_ticking: AtomicBool,
-    is_closed: AtomicBool,
+    pub(crate) is_closed: AtomicBool,
     /// The broker epoch that the mark of a clean stop says; -1: none.
     broker_epoch: AtomicI64,
 }
@@ -131,13 +123,9 @@ impl LogManager {
             logs: RwLock::new(logs),
             locks: Mutex::new(locks),
             threads: Mutex::default(),
-            background: Mutex::default(),
-            to_checkpoint: Mutex::default(),
-            last_checkpoint: Mutex::new(now),
-            last_retention: Mutex::new(now),
+            background: Background::new(now),
             moves: Arc::default(),
             mover: Mutex::default(),
-            is_ticking: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             broker_epoch: AtomicI64::new(-1),
         });
@@ -162,23 +150,7 @@ impl LogManager {
             return;
         }
         self.start_cleaner_threads();
-        let clock = self.shared.env.clock.clone();
-        let manager = Arc::downgrade(self);
-        let task = self.shared.env.tasks.spawn(
-            "log-background",
-            Box::pin(async move {
-                loop {
-                    let deadline = clock.monotonic().after(TICK);
-                    clock.sleep_until(deadline).await;
-                    let Some(manager) = manager.upgrade() else { return };
-                    if manager.is_closed.load(Ordering::Acquire) {
-                        return;
-                    }
-                    manager.schedule_tick();
-                }
-            }),
-        );
-        *self.background.lock() = Some(task);
+        self.start_background();
     }
 
     fn start_cleaner_threads(&self) {
@@ -235,93 +207,6 @@ impl LogManager {
     /// For a world that has no such threads. May block.
     pub fn flush_next(&self) -> bool {
         self.shared.flusher.work_once()
-    }
-
-    /// Hands the background's work to a thread that may block, unless the last round still runs.
-    fn schedule_tick(self: &Arc<Self>) {
-        if self.is_ticking.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let manager = self.clone();
-        self.shared.flusher.run(Box::new(move || {
-            manager.tick();
-            manager.is_ticking.store(false, Ordering::Release);
-        }));
-    }
-
-    /// One round of the work in the background: flushes that are due, checkpoints, retention, idle
-    /// files. May block.
-    pub fn tick(&self) {
-        let settings = &self.shared.settings;
-        let now = self.shared.env.clock.monotonic();
-        self.flush_due(now);
-        self.shared.cleaner.tick(now);
-        self.moves.tick();
-        if is_due(&self.last_checkpoint, now, settings.checkpoint_interval_ms) {
-            self.checkpoint();
-            self.shared.files.close_idle();
-        }
-        if is_due(&self.last_retention, now, settings.retention_check_interval_ms) {
-            self.run_retention(self.shared.env.clock.wall_ms());
-        }
-    }
-
-    /// Flushes logs that have many or old unsynced bytes; those that are done go to the next
-    /// checkpoint.
-    fn flush_due(&self, now: Monotonic) {
-        let settings = &self.shared.settings;
-        let dirty = std::mem::take(&mut *self.shared.dirty.lock());
-        for log in dirty {
-            let (bytes, since) = {
-                let writer = log.writer.lock();
-                (writer.flush.bytes(), writer.flush.since())
-            };
-            let flush_ms = settings.background_flush_ms.min(log.config().flush_ms);
-            let is_due = bytes >= settings.background_flush_bytes || now >= since.after_ms(flush_ms);
-            if bytes > 0 && !is_due {
-                self.shared.dirty.lock().push(log);
-                continue;
-            }
-            if bytes > 0 {
-                log.enqueue_flush();
-            }
-            log.is_dirty.store(false, Ordering::Release);
-            self.to_checkpoint.lock().push(log);
-        }
-    }
-
-    /// Writes recovery points, leader epochs and producer snapshots of what was flushed since the
-    /// last time, so that a restart after a crash scans little. May block.
-    pub fn checkpoint(&self) {
-        let logs = std::mem::take(&mut *self.to_checkpoint.lock());
-        for log in logs {
-            if let Err(failure) = log.checkpoint() {
-                tracing::debug!(partition = %log.partition(), %failure, "not checkpointed");
-            }
-        }
-        for dir in &self.dirs {
-            if let Err(WriteFailure::NoSpace(text)) = dir.write_recovery_points() {
-                tracing::debug!(%text, "recovery points not written");
-            }
-        }
-    }
-
-    /// Removes what the topics' rules no longer keep, in all logs. May block. Returns how many
-    /// segments went.
-    pub fn run_retention(&self, now_ms: i64) -> usize {
-        let mut count = 0;
-        for log in self.logs().iter().filter(|log| log.is_claimed()) {
-            match log.run_retention(now_ms) {
-                Ok(removed) => count += removed,
-                Err(error) => tracing::debug!(partition = %log.partition(), %error, "retention passed over"),
-            }
-            if log.is_loaded() {
-                let expiration_ms = self.shared.settings.producer_id_expiration_ms;
-                let mut writer = log.writer.lock();
-                log.producers.change(&mut writer.turn, |state| state.remove_expired(now_ms, expiration_ms));
-            }
-        }
-        count
     }
 
     /// Cleans the compacted log that needs it most, on the caller's thread and unthrottled. `None`:
@@ -450,11 +335,16 @@ impl LogManager {
 
     /// Takes a partition away: at once for everybody who asks, its files later. May block.
     pub fn delete(&self, partition: &TopicPartition) -> Result<bool, ChangeError> {
-        let Some(log) = self.logs.write().remove(partition) else { return Ok(false) };
+        let Some(log) = self.logs.write().remove(partition) else {
+            // Nothing was written to it, but it had its place elsewhere.
+            self.background.note_deleted();
+            return Ok(false);
+        };
         log.mark_deleted();
         // Who writes now is waited for; who comes later finds the mark.
         let _files = log.hold_files();
         let _writer = log.writer.lock();
+        self.background.note_deleted();
         for segment in log.segments.load().iter() {
             segment.retire_files();
         }
@@ -575,9 +465,7 @@ impl LogManager {
         if self.is_closed.swap(true, Ordering::AcqRel) {
             return;
         }
-        if let Some(task) = self.background.lock().take() {
-            task.abort();
-        }
+        self.background.end();
         self.shared.cleaner.close();
         self.moves.close();
         if let Some(mover) = self.mover.lock().take() {
@@ -610,17 +498,6 @@ impl LogManager {
         }
         self.locks.lock().clear();
     }
-}
-
-/// Whether the interval has passed since the last time; the next one then begins. On the steady clock:
-/// a wall clock that is set back must not hold anything up.
-fn is_due(last: &Mutex<Monotonic>, now: Monotonic, interval_ms: i64) -> bool {
-    let mut last = last.lock();
-    let is_due = now >= last.after_ms(interval_ms);
-    if is_due {
-        *last = now;
-    }
-    is_due
 }
 
 impl Drop for LogManager {

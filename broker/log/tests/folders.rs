@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ottla_env::memory::{FaultyDisk, MemoryClock, MemoryDisk, NoNet, SeededRng, ThreadTasks};
-use ottla_env::{Disk, Env};
+use ottla_env::tasks::{TaskHandle, ThreadHandle};
+use ottla_env::{BoxFuture, Disk, Env, Tasks};
 use ottla_log::{AppendOrigin, LogConfig, LogError, LogManager, LogManagerSettings, UnifiedLog};
 use ottla_model::{LeaderEpoch, Offset, TopicId, TopicPartition};
 use ottla_records::BatchBuilder;
@@ -13,12 +15,16 @@ use ottla_records::BatchBuilder;
 const NOW: i64 = 1_700_000_000_000;
 
 fn open(disk: &Arc<dyn Disk>, dirs: &[&str]) -> Arc<LogManager> {
+    open_with(disk, dirs, Arc::new(ThreadTasks))
+}
+
+fn open_with(disk: &Arc<dyn Disk>, dirs: &[&str], tasks: Arc<dyn Tasks>) -> Arc<LogManager> {
     let env = Env {
         clock: Arc::new(MemoryClock::new(NOW)),
         disk: disk.clone(),
         net: Arc::new(NoNet),
         rng: Arc::new(SeededRng::new(1)),
-        tasks: Arc::new(ThreadTasks),
+        tasks,
     };
     let settings = LogManagerSettings {
         flusher_threads: 0,
@@ -160,4 +166,55 @@ fn an_epoch_that_began_before_the_first_record_is_there_after_a_clean_stop() {
     drop((led, manager));
     let found = log(&open(&disk, &["/data"]), "t-0", id(7)).expect("its own");
     assert_eq!(found.leader_epochs(), before);
+}
+
+/// Counts how often memory is given back.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+impl Tasks for Counting {
+    fn spawn(&self, name: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle {
+        ThreadTasks.spawn(name, work)
+    }
+
+    fn spawn_thread(&self, name: &'static str, work: Box<dyn FnOnce() + Send>) -> ThreadHandle {
+        ThreadTasks.spawn_thread(name, work)
+    }
+
+    fn give_back_memory(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The background has nothing to do with a log that is gone, whether it was to be flushed or checkpointed.
+#[test]
+fn nothing_is_kept_of_deleted_logs() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let tasks = Arc::new(Counting::default());
+    let manager = open_with(&disk, &["/data"], tasks.clone());
+    let given_back = || tasks.0.load(Ordering::Relaxed);
+    for is_flushed in [false, true] {
+        let deleted = log(&manager, "t-0", id(7)).expect("a log");
+        append(&deleted);
+        if is_flushed {
+            deleted.flush().expect("on the device");
+            manager.tick();
+        }
+        let kept = Arc::downgrade(&deleted);
+        let partition = deleted.partition().clone();
+        drop(deleted);
+        assert!(manager.delete(&partition).expect("deleted"));
+        assert!(kept.upgrade().is_some(), "the background has it on a list");
+        manager.tick();
+        assert!(kept.upgrade().is_none(), "flushed: {is_flushed}");
+    }
+    assert_eq!(given_back(), 1, "in the round that flushed the second log no other went");
+    manager.tick();
+    manager.tick();
+    assert_eq!(given_back(), 2, "once, when no more went");
+    let unwritten = TopicPartition::parse("u-0").expect("a partition");
+    assert!(!manager.delete(&unwritten).expect("deleted"), "there was none");
+    manager.tick();
+    manager.tick();
+    assert_eq!(given_back(), 3);
 }
