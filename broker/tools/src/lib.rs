@@ -25,19 +25,24 @@ mod delete_records;
 mod error;
 mod features;
 mod get_offsets;
+mod group_lists;
 mod groups;
 mod leader_election;
 mod log_dirs;
 mod login;
 mod metadata_quorum;
 mod moving;
+mod offset_reset;
 mod options;
 mod partitions_file;
 mod people;
 mod properties;
+mod share_groups;
 mod storage;
+mod streams_groups;
 mod table;
 mod terminal;
+mod times;
 mod topics;
 mod transactions;
 
@@ -73,7 +78,9 @@ const COMMANDS: &[Command] = &[
     Command { name: "kafka-leader-election", shape: Shape::Line(leader_election::LINE) },
     Command { name: "kafka-log-dirs", shape: Shape::Line(log_dirs::LINE) },
     Command { name: "kafka-metadata-quorum", shape: Shape::Actions(metadata_quorum::ACTIONS) },
+    Command { name: "kafka-share-groups", shape: Shape::Line(share_groups::LINE) },
     Command { name: "kafka-storage", shape: Shape::Actions(storage::ACTIONS) },
+    Command { name: "kafka-streams-groups", shape: Shape::Line(streams_groups::LINE) },
     Command { name: "kafka-topics", shape: Shape::Line(topics::LINE) },
     Command { name: "kafka-transactions", shape: Shape::Actions(transactions::ACTIONS) },
 ];
