@@ -124,21 +124,19 @@ fn fill(plan: &Plan, addresses: &[String]) -> Outcome<()> {
         (0..BULK_RECORDS).map(|record| vec![b'a' + record as u8; BULK_RECORD_BYTES]).collect();
     let origin = Origin { producer_id: -1, producer_epoch: -1, base_sequence: -1 };
     let bytes = &batch::write(&values, origin, now_ms());
-    std::thread::scope(|scope| {
-        let one = |partition: usize| {
-            let Some(address) = map.leader_address(partition) else {
-                return fail("a partition has no leader");
-            };
-            let mut open = Connection::open(address, Duration::from_secs(30))?;
-            for _ in 0..plan.batches_a_partition() {
-                let answer = open.produce(BULK, partition as i32, bytes)?;
-                if answer.error_code != NO_ERROR {
-                    return fail(format!("filling {BULK}-{partition}: error {}", answer.error_code));
-                }
+    let one = |partition: usize| {
+        let Some(address) = map.leader_address(partition) else { return fail("a partition has no leader") };
+        let mut open = Connection::open(address, Duration::from_secs(30))?;
+        for _ in 0..plan.batches_a_partition() {
+            let answer = open.produce(BULK, partition as i32, bytes)?;
+            if answer.error_code != NO_ERROR {
+                return fail(format!("filling {BULK}-{partition}: error {}", answer.error_code));
             }
-            Ok(())
-        };
-        let one = &one;
+        }
+        Ok(())
+    };
+    let one = &one;
+    std::thread::scope(|scope| {
         let filling: Vec<_> = (0..PARTITIONS).map(|partition| scope.spawn(move || one(partition))).collect();
         filling.into_iter().try_for_each(|one| joined(one.join()))
     })?;

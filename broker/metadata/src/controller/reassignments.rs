@@ -434,13 +434,14 @@ mod tests {
         cluster.apply(begun);
         assert_eq!(state(&cluster), (vec![3, 2, 1], vec![3], vec![1], vec![1, 2], 1));
         assert!(begin(&cluster, &[3, 2, 1], &[4, 2]).is_err(), "one is under way");
-        assert_eq!(go(&mut cluster, Some(&[4, 2])), 0);
         let back = |cluster: &Cluster| decide_cancel_move(cluster.image(), &cluster.rules, ("t", 0), &[3, 2]);
-        assert!(back(&cluster).is_err(), "a person chose another target");
-        assert_eq!(go(&mut cluster, Some(&[3, 2])), 0);
         let taken_back = back(&cluster).expect("its own").records;
         cluster.apply(taken_back);
-        assert_eq!(state(&cluster), (vec![1, 2], vec![], vec![], vec![1, 2], 1));
+        assert_eq!(state(&cluster), (vec![2, 1], vec![], vec![], vec![1, 2], 1));
+        assert_eq!(go(&mut cluster, Some(&[4, 2])), 0);
+        assert!(back(&cluster).is_err(), "a person chose another target");
+        assert_eq!(state(&cluster).0, [4, 2, 1], "it goes on");
+        assert_eq!(go(&mut cluster, None), 0);
         assert!(back(&cluster).is_err(), "it is over");
     }
 }
