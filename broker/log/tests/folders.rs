@@ -71,6 +71,19 @@ fn a_folder_whose_id_never_reached_the_device_is_nobodys() {
 }
 
 #[test]
+fn the_log_of_a_follower_that_begins_at_its_leaders_start_is_its_own_after_a_restart() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let manager = open(&disk, &["/data"]);
+    let first = log(&manager, "t-0", id(7)).expect("a log");
+    first.truncate_fully_and_start_at(Offset(33)).expect("begins there");
+    append(&first);
+    manager.clean_shutdown();
+    drop((first, manager));
+    let found = log(&open(&disk, &["/data"]), "t-0", id(7)).expect("its own");
+    assert_eq!((found.log_start_offset(), found.log_end_offset()), (Offset(33), Offset(34)));
+}
+
+#[test]
 fn a_promised_record_has_its_topics_id_beside_it_after_a_power_loss() {
     for seed in 0..50 {
         let faulty = FaultyDisk::new(seed);
