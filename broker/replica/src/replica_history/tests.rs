@@ -53,7 +53,7 @@ fn replicas_agree_whatever_happens() {
     }
     // A history in which nothing happens proves nothing.
     let told = format!("{acked} acked, {leaderships} leaderships in {count} histories");
-    assert!(acked > 20 * count && leaderships > count, "{told}");
+    assert!(acked > 10 * count && leaderships > count, "{told}");
 }
 
 /// What follows is not left to chance.
