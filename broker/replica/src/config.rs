@@ -9,6 +9,7 @@ use ottla_config::{
 use ottla_log::{CleanerSettings, CleanupPolicy, LogConfig, TopicCompression};
 use ottla_metadata::TopicImage;
 use ottla_model::BrokerId;
+use ottla_quota::Windows;
 use ottla_records::{Codec, TimestampType};
 
 use crate::throttle::{Throttled, ThrottledReplicas};
@@ -47,6 +48,15 @@ pub fn copy_rates(broker: &BrokerConfig) -> CopyRates {
         leading: rate(broker.leader_replication_throttled_rate),
         following: rate(broker.follower_replication_throttled_rate),
         between_dirs: (between_dirs != i64::MAX).then_some(between_dirs.unsigned_abs()),
+    }
+}
+
+/// Over how long a rate is measured. Kafka's windows let ten seconds' worth through at once, which clients would feel
+/// whenever the cluster moves something by itself.
+pub fn copy_windows(broker: &BrokerConfig, given: i64) -> Windows {
+    match given {
+        i64::MAX => Windows { count: 2, length_ms: 1000 },
+        _ => Windows::of_seconds(broker.replication_quota_windows, broker.replication_quota_window_seconds),
     }
 }
 

@@ -250,7 +250,10 @@ fn what_is_being_added_is_throttled_where_the_cluster_balances_itself_until_it_i
             let now = partition.topic.throttled();
             (now.leading.contains(0), now.following.contains(0), now.leading.contains(1))
         };
-        assert_eq!(partition.topic.shared.throttles.leading.is_limited(), is_throttled);
+        let quota = &partition.topic.shared.throttles.leading;
+        assert_eq!(quota.is_limited(), is_throttled);
+        quota.record(3 * 26_214_400, partition.topic.now());
+        assert_eq!(quota.is_exceeded(partition.topic.now()), is_throttled, "not ten seconds' worth at once");
         assert_eq!(throttled(), (false, false, false));
         hosts.publish([moved(Some(vec![3]), Some(vec![2]), &[3, 1, 2]).into()]);
         assert_eq!(throttled(), (is_throttled, false, false), "{balance}");

@@ -75,7 +75,10 @@ fn placed_on(nodes: usize) -> Vec<Vec<i32>> {
 
 /// Five nodes run; three of them have the topic at first, then all, then the three again, and the others stop.
 pub fn run(plan: &Plan) -> Outcome<String> {
-    let mut nodes = Nodes::start(NODES, None, &plan.overrides, None)?;
+    // By default the throttle lets ten seconds' worth through at once.
+    let mut overrides = vec!["replication.quota.window.num=2".to_owned()];
+    overrides.extend_from_slice(&plan.overrides);
+    let mut nodes = Nodes::start(NODES, None, &overrides, None)?;
     let result = under_load(plan, &mut nodes);
     if result.is_err() {
         println!("{}", nodes.last_output(25));
