@@ -79,7 +79,8 @@ impl Library {
         let is_wanted = |script: &Script| script.name.starts_with(prefix);
         let last = scripts.iter().rposition(is_wanted).map_or(0, |last| last + 1);
         scripts.truncate(last);
-        scripts.retain(|script| is_wanted(script) || script.settings.is_empty());
+        let is_shared = scripts.iter().any(|script| is_wanted(script) && script.settings.is_empty());
+        scripts.retain(|script| is_wanted(script) || is_shared && script.settings.is_empty());
         for script in scripts {
             let exchanges = runner::play(&brokers(&script.settings)?, &script.steps)
                 .map_err(|error| format!("{}: {error}", script.name))?;

@@ -18,7 +18,7 @@ fn answers_are_those_of_apache_kafka() {
 }
 
 /// The APIs that this broker promises to serve whole.
-const SERVED: [&str; 38] = [
+const SERVED: [&str; 42] = [
     "ApiVersions",
     "Metadata",
     "Produce",
@@ -57,6 +57,10 @@ const SERVED: [&str; 38] = [
     "DeleteAcls",
     "DescribeUserScramCredentials",
     "AlterUserScramCredentials",
+    "CreateDelegationToken",
+    "RenewDelegationToken",
+    "ExpireDelegationToken",
+    "DescribeDelegationToken",
 ];
 
 /// The record itself tells which versions were asked for: all of them, for every API.

@@ -1,8 +1,11 @@
 //! All logs of this broker: its directories, their start and stop.
 //! Shell.
 
+mod placement;
+mod removal;
+
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -23,9 +26,7 @@ use crate::log_dir::{DirFailureListener, LogDir};
 use crate::mover::Moves;
 use crate::names;
 use crate::open_files::OpenFiles;
-use crate::startup::{
-    Settled, find_partitions, open_dir, recover, remove_clean_marker, remove_folder, settle_moves, tell,
-};
+use crate::startup::{Settled, find_partitions, open_dir, recover, remove_clean_marker, settle_moves, tell};
 use crate::unified_log::{Shared, SyncObserver, UnifiedLog};
 
 type Logs = BTreeMap<TopicPartition, Arc<UnifiedLog>>;
@@ -42,6 +43,8 @@ pub struct LogManager {
     pub(crate) is_closed: AtomicBool,
     /// The broker epoch that the mark of a clean stop says; -1: none.
     broker_epoch: AtomicI64,
+    /// Directories that get no new partitions, by their places in `dirs`.
+    cordoned: RwLock<BTreeSet<usize>>,
 }
 
 /// What a thread of the flusher does.
@@ -128,6 +131,7 @@ impl LogManager {
             mover: Mutex::default(),
             is_closed: AtomicBool::new(false),
             broker_epoch: AtomicI64::new(-1),
+            cordoned: RwLock::default(),
         });
         manager.start_threads();
         manager.resume_moves(unfinished);
@@ -287,38 +291,6 @@ impl LogManager {
             .unwrap_or(TopicId::ZERO)
     }
 
-    /// Where a new partition goes. The metadata log stays where it is, and begins in the first directory.
-    fn dir_for(&self, partition: &TopicPartition, logs: &Logs) -> Result<Arc<LogDir>, StorageFailure> {
-        let folder = partition.to_string();
-        if folder != names::CLUSTER_METADATA_FOLDER {
-            let preferred = self.moves.take_preferred(partition).and_then(|path| self.dir_at(&path));
-            if let Some(dir) = preferred.filter(|dir| dir.poisoned().is_none()) {
-                return Ok(dir);
-            }
-            return self.choose_dir(logs);
-        }
-        let has_it = |dir: &&Arc<LogDir>| self.shared.env.disk.exists(&dir.path().join(&folder));
-        match self.dirs.iter().find(has_it).or(self.dirs.first()) {
-            Some(dir) => dir.check().map(|()| dir.clone()),
-            None => self.choose_dir(logs),
-        }
-    }
-
-    /// The directory with the fewest partitions, as Kafka chooses.
-    fn choose_dir(&self, logs: &Logs) -> Result<Arc<LogDir>, StorageFailure> {
-        let mut online = self.dirs.iter().filter(|dir| dir.poisoned().is_none());
-        let chosen = if self.dirs.len() == 1 {
-            online.next()
-        } else {
-            online.min_by_key(|dir| logs.values().filter(|log| Arc::ptr_eq(&log.place().dir, dir)).count())
-        };
-        match (chosen, self.dirs.first().and_then(|dir| dir.poisoned())) {
-            (Some(dir), _) => Ok(dir.clone()),
-            (None, Some(failure)) => Err(failure),
-            (None, None) => unreachable!("a manager has a directory, and it is online or not"),
-        }
-    }
-
     pub fn get(&self, partition: &TopicPartition) -> Option<Arc<UnifiedLog>> {
         self.logs.read().get(partition).cloned()
     }
@@ -331,44 +303,6 @@ impl LogManager {
     /// All logs, also those that a start found and no topic has claimed yet.
     pub fn logs(&self) -> Vec<Arc<UnifiedLog>> {
         self.logs.read().values().cloned().collect()
-    }
-
-    /// Takes a partition away: at once for everybody who asks, its files later. May block.
-    pub fn delete(&self, partition: &TopicPartition) -> Result<bool, ChangeError> {
-        let Some(log) = self.logs.write().remove(partition) else {
-            // Nothing was written to it, but it had its place elsewhere.
-            self.background.note_deleted();
-            return Ok(false);
-        };
-        log.mark_deleted();
-        // Who writes now is waited for; who comes later finds the mark.
-        let _files = log.hold_files();
-        let _writer = log.writer.lock();
-        self.background.note_deleted();
-        for segment in log.segments.load().iter() {
-            segment.retire_files();
-        }
-        log.place().dir.check()?;
-        log.place().dir.forget(partition)?;
-        let unique = u128::from_le_bytes(self.shared.env.rng.next_16());
-        let gone = log.place().dir.path().join(names::delete_folder(partition, unique));
-        match self.shared.env.disk.rename(&log.place().folder, &gone) {
-            Ok(()) => self.remove_later(gone),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => {
-                return Err(log
-                    .place()
-                    .dir
-                    .fail(&format!("renaming {}", log.place().folder.display()), &error)
-                    .into());
-            }
-        }
-        Ok(true)
-    }
-
-    fn remove_later(&self, folder: PathBuf) {
-        let disk = self.shared.env.disk.clone();
-        self.shared.flusher.run(Box::new(move || remove_folder(&*disk, &folder)));
     }
 
     /// Does work that waits for the disk on a thread that may, in the order in which it is given.
