@@ -14,7 +14,7 @@ use ottla_quota::Windows;
 use parking_lot::Mutex;
 
 use crate::acknowledge::Durability;
-use crate::config::{cleaner_settings, copy_rates, topic_settings};
+use crate::config::{cleaner_settings, copy_rates, throttled_now, topic_settings};
 use crate::hand_over::HandOver;
 use crate::metrics::{ReplicaMetrics, TopicMetrics};
 use crate::partition::Partition;
@@ -194,7 +194,13 @@ impl ReplicaManager {
     /// The topic as it is hosted from now on; `None` when none of it is.
     fn host(&self, topic: &TopicImage, known: Option<&Arc<HostedTopic>>) -> Option<Arc<HostedTopic>> {
         let logs = match known {
-            Some(known) => known.logs.clone(),
+            Some(known) => {
+                let was = Arc::clone(&known.logs.throttled());
+                if let Some(now) = throttled_now(&self.config.current(), topic, &was) {
+                    known.logs.set_throttled(now);
+                }
+                known.logs.clone()
+            }
             None => {
                 let settings = topic_settings(&self.config.current(), topic);
                 Arc::new(TopicLogs::new(self.shared.clone(), settings))
