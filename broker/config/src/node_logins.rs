@@ -29,13 +29,12 @@ impl std::fmt::Debug for NodeLogin {
 impl BrokerSettings {
     /// At the inter-broker listeners of other nodes; nothing where they have no logins.
     pub fn login_at_brokers(&self) -> Result<Option<NodeLogin>, ConfigError> {
-        self.login(self.inter_broker_listener(), AMONG_BROKERS)
+        self.login(self.dialled_broker_listener(), AMONG_BROKERS)
     }
 
     /// At the controllers' listeners of other nodes; nothing where they have no logins.
     pub fn login_at_controllers(&self) -> Result<Option<NodeLogin>, ConfigError> {
-        let listener = self.controller_listeners.first();
-        let login = self.login(listener, AMONG_CONTROLLERS)?;
+        let login = self.login(self.dialled_controller_listener(), AMONG_CONTROLLERS)?;
         let Some(scram) = login.as_ref().filter(|login| login.mechanism.starts_with("SCRAM")) else {
             return Ok(login);
         };
@@ -47,11 +46,15 @@ impl BrokerSettings {
         Err(ConfigError::invalid_config(message).about(AMONG_CONTROLLERS))
     }
 
-    fn login(&self, listener: Option<&Listener>, key: &str) -> Result<Option<NodeLogin>, ConfigError> {
+    fn login(&self, listener: Option<Listener>, key: &str) -> Result<Option<NodeLogin>, ConfigError> {
         let Some(listener) = listener.filter(|listener| listener.protocol.has_sasl()) else {
             return Ok(None);
         };
-        self.check_mechanism_of_nodes(listener, key)?;
+        // What a listener takes is its own node's to say.
+        let is_opened = |one: &Listener| one.name == listener.name;
+        if self.listeners.iter().chain(&self.controller_listeners).any(is_opened) {
+            self.check_mechanism_of_nodes(&listener, key)?;
+        }
         let keys = self.of_listener(&listener.name);
         let given = keys.text(key).unwrap_or_default();
         let lower = (listener.name.to_lowercase(), given.to_lowercase());
@@ -82,6 +85,8 @@ impl BrokerSettings {
 
 #[cfg(test)]
 mod tests {
+    use ottla_model::SecurityProtocol;
+
     use crate::settings::BrokerConfig;
 
     const BROKERS: &str = "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config";
@@ -123,6 +128,24 @@ mod tests {
         let login = config.login_at_brokers().expect("it is read").expect("there is one");
         assert_eq!((login.mechanism, &*login.name, &*login.password), ("SCRAM-SHA-512", "node", "hush"));
         assert_eq!(format!("{login:?}"), "NodeLogin(SCRAM-SHA-512, \"node\")");
+        let login = config.login_at_controllers().expect("it is read").expect("there is one");
+        assert_eq!((login.mechanism, &*login.name, &*login.password), ("PLAIN", "n", "p"));
+    }
+
+    #[test]
+    fn a_broker_without_a_vote_logs_in_at_controllers_though_it_opens_no_listener_for_them() {
+        let config = load(&[
+            ("process.roles", "broker"),
+            ("node.id", "3"),
+            ("listeners", "SASL_PLAINTEXT://127.0.0.1:9092"),
+            ("listener.name.controller.sasl.enabled.mechanisms", "unset"),
+        ])
+        .expect("it starts");
+        let dialled = config.dialled_controller_listener().expect("controllers are dialled");
+        assert_eq!(
+            (dialled.name.as_str(), dialled.protocol),
+            ("CONTROLLER", SecurityProtocol::SaslPlaintext)
+        );
         let login = config.login_at_controllers().expect("it is read").expect("there is one");
         assert_eq!((login.mechanism, &*login.name, &*login.password), ("PLAIN", "n", "p"));
     }

@@ -1,8 +1,6 @@
 //! The quorum of controllers as it is configured, and the addresses at which the other nodes reach this one.
 //! Core.
 
-use ottla_model::SecurityProtocol;
-
 use crate::error::ConfigError;
 use crate::listeners::{self, Listener};
 use crate::settings::BrokerSettings;
@@ -82,6 +80,26 @@ impl BrokerSettings {
         named.or(self.get_str("security.inter.broker.protocol")).unwrap_or("PLAINTEXT").to_uppercase()
     }
 
+    /// The listener at which other brokers are dialled. A controller without the role of a broker does not open it.
+    pub fn dialled_broker_listener(&self) -> Option<Listener> {
+        self.dialled(self.inter_broker_listener_name())
+    }
+
+    /// The listener at which controllers are dialled, the first of controller.listener.names. A broker without the role of
+    /// a controller does not open it.
+    pub fn dialled_controller_listener(&self) -> Option<Listener> {
+        self.dialled(self.controller_listener_names.iter().flatten().next()?.to_uppercase())
+    }
+
+    fn dialled(&self, name: String) -> Option<Listener> {
+        let opened = self.listeners.iter().chain(&self.controller_listeners).find(|one| one.name == name);
+        opened.cloned().or_else(|| {
+            let map = listeners::parse_protocol_map(&self.protocol_map_text).ok()?;
+            let protocol = *map.get(&name)?;
+            Some(Listener { name, protocol, host: None, port: 0 })
+        })
+    }
+
     /// The host and port at which others reach a listener of this node: what is advertised, or the listener's own
     /// host, or the host by which this node is named among the voters. `None` where nothing says it. Port 0 is the
     /// port that is picked.
@@ -151,7 +169,7 @@ pub(crate) fn check_roles(config: &BrokerSettings) -> Result<(), ConfigError> {
         }
         return match config.controller_listeners.is_empty() {
             true => Err(refuse(CONTROLLER_NAMES, config, "it must name a listener of a controller")),
-            false => check_other_role(config, &config.inter_broker_listener_name()),
+            false => Ok(()),
         };
     }
     if config.controller_addresses().is_empty() {
@@ -163,31 +181,15 @@ pub(crate) fn check_roles(config: &BrokerSettings) -> Result<(), ConfigError> {
         let why = format!("the node id {} must not be among controller.quorum.voters", config.node_id);
         return Err(refuse(ROLES, config, why));
     }
-    let Some(name) = config.controller_listener_names.iter().flatten().next() else {
+    if config.controller_listener_names.iter().flatten().next().is_none() {
         let why = "it must name a listener of the controllers, also on a broker";
         return Err(refuse(CONTROLLER_NAMES, config, why));
-    };
+    }
     if !config.controller_listeners.is_empty() {
         let why = "it must not name one of listeners when process.roles=broker";
         return Err(refuse(CONTROLLER_NAMES, config, why));
     }
-    check_other_role(config, name)
-}
-
-/// Nodes of the other role are dialled without a listener here that would say how.
-fn check_other_role(config: &BrokerSettings, listener: &str) -> Result<(), ConfigError> {
-    let map = listeners::parse_protocol_map(&config.protocol_map_text)?;
-    match map.get(&listener.to_uppercase()) {
-        Some(protocol) if *protocol != SecurityProtocol::Plaintext => {
-            let why = format!(
-                "listener {listener} of the other nodes is {}, and a node that is broker or controller alone speaks \
-                 PLAINTEXT to those of the other role",
-                protocol.name()
-            );
-            Err(refuse("listener.security.protocol.map", config, why))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// What this node registers is what other nodes and their clients dial.

@@ -68,7 +68,7 @@ impl NodeSettings {
         config: &BrokerConfig,
         tls: impl Fn(&str) -> Option<ClientTls>,
     ) -> Result<NodeSettings, String> {
-        let of = |listener: Option<&Listener>, login: Result<Option<NodeLogin>, ConfigError>| {
+        let of = |listener: Option<Listener>, login: Result<Option<NodeLogin>, ConfigError>| {
             let login = login.map_err(|error| error.to_string())?.map(|login| PeerLogin {
                 mechanism: mechanism(login.mechanism),
                 name: login.name,
@@ -79,8 +79,8 @@ impl NodeSettings {
             Ok::<_, String>(PeerSettings { login, tls, ..settings })
         };
         Ok(NodeSettings {
-            brokers: of(config.inter_broker_listener(), config.login_at_brokers())?,
-            controllers: of(config.controller_listeners.first(), config.login_at_controllers())?,
+            brokers: of(config.dialled_broker_listener(), config.login_at_brokers())?,
+            controllers: of(config.dialled_controller_listener(), config.login_at_controllers())?,
         })
     }
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use ottla_config::{BrokerConfig, Reconfigurable};
+use ottla_config::{BrokerConfig, Listener, Reconfigurable};
 use ottla_env::{Clock, Disk};
 use ottla_model::SecurityProtocol;
 use ottla_security::tls::{ClientTls, TlsContext, TlsError, TlsListener};
@@ -17,6 +17,8 @@ pub struct ListenersTls {
     disk: Arc<dyn Disk>,
     clock: Arc<dyn Clock>,
     listeners: Vec<One>,
+    /// With what nodes of another role are dialled, at a listener that this node does not open.
+    elsewhere: Vec<(String, ClientTls)>,
 }
 
 struct One {
@@ -34,10 +36,12 @@ impl ListenersTls {
         disk: &Arc<dyn Disk>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Arc<ListenersTls>, TlsError> {
-        let is_dialled = |name: &str| {
-            let of_nodes = [config.inter_broker_listener(), config.controller_listeners.first()];
-            config.has_peers() && of_nodes.iter().flatten().any(|listener| listener.name == name)
+        let of_nodes = [config.dialled_broker_listener(), config.dialled_controller_listener()];
+        let dialled: Vec<Listener> = match config.has_peers() {
+            true => of_nodes.into_iter().flatten().collect(),
+            false => Vec::new(),
         };
+        let is_dialled = |name: &str| dialled.iter().any(|listener| listener.name == name);
         let all = config.listeners.iter().chain(&config.controller_listeners);
         let with_tls = all.filter(|listener| listener.protocol.has_tls());
         let listeners = with_tls
@@ -49,8 +53,19 @@ impl ListenersTls {
                 Ok(One { name, protocol, tls: Arc::new(TlsListener::new(context)), dials })
             })
             .collect::<Result<Vec<_>, TlsError>>()?;
+        let is_elsewhere = |listener: &&Listener| {
+            listener.protocol.has_tls() && listeners.iter().all(|one| one.name != listener.name)
+        };
+        let elsewhere = dialled
+            .iter()
+            .filter(is_elsewhere)
+            .map(|listener| {
+                let dials = ClientTls::load(&config.of_listener(&listener.name), &**disk, clock)?;
+                Ok((listener.name.clone(), dials))
+            })
+            .collect::<Result<Vec<_>, TlsError>>()?;
         let (started_with, disk, clock) = (config.clone(), Arc::clone(disk), Arc::clone(clock));
-        Ok(Arc::new(ListenersTls { started_with, disk, clock, listeners }))
+        Ok(Arc::new(ListenersTls { started_with, disk, clock, listeners, elsewhere }))
     }
 
     /// The TLS of a listener; nothing where its protocol has none.
@@ -60,7 +75,10 @@ impl ListenersTls {
 
     /// With what nodes are dialled at a listener; nothing where its protocol has no TLS.
     pub fn dials(&self, name: &str) -> Option<ClientTls> {
-        self.listeners.iter().find(|one| one.name == name).and_then(|one| one.dials.clone())
+        let here = self.listeners.iter().find(|one| one.name == name).and_then(|one| one.dials.clone());
+        here.or_else(|| {
+            self.elsewhere.iter().find(|(named, _)| named == name).map(|(_, dials)| dials.clone())
+        })
     }
 
     /// Whether a changed configuration can be taken: a bad store leaves the one in force and fails the request.
@@ -82,20 +100,24 @@ impl ListenersTls {
                 Ok(Some(next)) => {
                     tracing::info!("listener {}: its stores were read anew", one.name);
                     one.tls.replace(next);
-                    self.dial_anew(one, &obeyed);
+                    if let Some(dials) = &one.dials {
+                        self.dial_anew(&one.name, dials, &obeyed);
+                    }
                 }
                 Err(error) => {
                     tracing::error!("listener {} keeps the stores it has: {error}", one.name);
                 }
             }
         }
+        for (name, dials) in &self.elsewhere {
+            self.dial_anew(name, dials, &obeyed);
+        }
     }
 
-    fn dial_anew(&self, one: &One, config: &BrokerConfig) {
-        let Some(dials) = &one.dials else { return };
-        match ClientTls::load(&config.of_listener(&one.name), &*self.disk, &self.clock) {
+    fn dial_anew(&self, listener: &str, dials: &ClientTls, config: &BrokerConfig) {
+        match ClientTls::load(&config.of_listener(listener), &*self.disk, &self.clock) {
             Ok(next) => dials.replace(&next),
-            Err(error) => tracing::error!("listener {}: nodes are dialled as before: {error}", one.name),
+            Err(error) => tracing::error!("listener {listener}: nodes are dialled as before: {error}"),
         }
     }
 
@@ -118,6 +140,12 @@ impl ListenersTls {
     pub fn none() -> ListenersTls {
         let disk = Arc::new(ottla_env::memory::MemoryDisk::new());
         let clock = Arc::new(ottla_env::memory::MemoryClock::new(0));
-        ListenersTls { started_with: BrokerConfig::defaults(), disk, clock, listeners: Vec::new() }
+        ListenersTls {
+            started_with: BrokerConfig::defaults(),
+            disk,
+            clock,
+            listeners: Vec::new(),
+            elsewhere: None,
+        }
     }
 }
