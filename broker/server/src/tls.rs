@@ -145,7 +145,7 @@ impl ListenersTls {
             disk,
             clock,
             listeners: Vec::new(),
-            elsewhere: None,
+            elsewhere: Vec::new(),
         }
     }
 }
