@@ -33,6 +33,8 @@ struct Wire {
 }
 
 impl RaftTransport for Wire {
+    fn learn(&self, _: &[Voter]) {}
+
     fn send(&self, to: BrokerId, frame: Bytes) {
         let room = self.wires.0.lock().get(&to).and_then(Weak::upgrade);
         if let Some(room) = room {
@@ -67,7 +69,10 @@ impl Cluster {
 
     fn start_with(&mut self, id: BrokerId, cluster_id: &str, transport: Arc<dyn RaftTransport>) {
         let env = &self.envs[&id];
-        let quorum = Quorum { voters: voters(), directory_id: Uuid::from_u128(id.0 as u128), transport };
+        let me = voters().into_iter().find(|voter| voter.id == id).expect("a voter");
+        let directory_id = Uuid::from_u128(id.0 as u128);
+        let listener = "CONTROLLER".to_owned();
+        let quorum = Quorum { voters: voters(), me, listener, directory_id, transport };
         let options = MetadataOptions {
             config: config_of(id),
             cluster_id: cluster_id.to_owned(),
@@ -211,6 +216,8 @@ struct Street {
 }
 
 impl RaftTransport for Street {
+    fn learn(&self, _: &[Voter]) {}
+
     fn send(&self, to: BrokerId, frame: Bytes) {
         let founding = self.streets.founding.lock().get(&to).cloned();
         match founding {
