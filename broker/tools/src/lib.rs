@@ -32,6 +32,7 @@ mod options;
 mod partitions_file;
 mod people;
 mod properties;
+mod quorum_voters;
 mod storage;
 mod table;
 mod terminal;
