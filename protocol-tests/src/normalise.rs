@@ -78,6 +78,7 @@ impl Normaliser {
             "clusterId" => return json!("<cluster>"),
             "logDir" => return json!("<directory>"),
             "documentation" => return json!("<text>"),
+            "tokenId" | "hmac" if !matches!(text, "" | "hex:") => return json!(self.number("token", text)),
             // Kafka prints the object of a request that is not authorized.
             "errorMessage" if text.starts_with("Request Request(") => {
                 return json!("Request <request> is not authorized.");

@@ -1,8 +1,9 @@
 //! The scripts of the repository, the recorded answers of Apache Kafka, and how a broker does against them.
 //! Shell: files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -12,7 +13,10 @@ use crate::runner::{self, Exchange};
 use crate::script::{self, Step};
 
 /// Where a script finds its broker: the address for given settings.
-pub type Brokers<'a> = dyn FnMut(&[String]) -> Outcome<String> + 'a;
+pub type Brokers<'a> = dyn FnMut(&[String]) -> Outcome<String> + Send + 'a;
+
+/// So many brokers play at a time: scripts wait more than they work, and what they wait for must not come late.
+pub const SIDE_BY_SIDE: usize = 3;
 
 #[derive(Debug)]
 pub struct Script {
@@ -66,13 +70,23 @@ impl Library {
         compare::parse_allowed(&self.read("scripts/allowed.txt")?)
     }
 
-    /// Writes down what `brokers` answer; the number of exchanges comes back.
+    /// Writes down what `brokers` answer; the number of exchanges comes back. The scripts of the shared broker that come
+    /// before the wanted ones are played as well, for they leave behind what the wanted ones find when all are checked.
     pub fn record(&self, brokers: &mut Brokers<'_>, prefix: &str) -> Outcome<usize> {
         std::fs::create_dir_all(self.dir.join("scripts/recorded")).map_err(|error| error.to_string())?;
         let mut count = 0;
-        for script in self.scripts(prefix)? {
+        let mut scripts = self.scripts("")?;
+        let is_wanted = |script: &Script| script.name.starts_with(prefix);
+        let last = scripts.iter().rposition(is_wanted).map_or(0, |last| last + 1);
+        scripts.truncate(last);
+        let is_shared = scripts.iter().any(|script| is_wanted(script) && script.settings.is_empty());
+        scripts.retain(|script| is_wanted(script) || is_shared && script.settings.is_empty());
+        for script in scripts {
             let exchanges = runner::play(&brokers(&script.settings)?, &script.steps)
                 .map_err(|error| format!("{}: {error}", script.name))?;
+            if !script.name.starts_with(prefix) {
+                continue;
+            }
             count += exchanges.len();
             let mut text = String::new();
             for exchange in exchanges {
@@ -97,16 +111,19 @@ impl Library {
             .collect()
     }
 
-    /// Plays the scripts against `brokers` and compares with the record.
-    pub fn check(&self, brokers: &mut Brokers<'_>, prefix: &str) -> Outcome<Report> {
+    /// Plays the scripts against `brokers`, so many of which play at a time, and compares with the record.
+    pub fn check(&self, brokers: &mut Brokers<'_>, side_by_side: usize, prefix: &str) -> Outcome<Report> {
         let rules = self.allowed()?;
         let mut report = Report::default();
         let mut used = BTreeSet::new();
-        for script in self.scripts(prefix)? {
+        let scripts = self.scripts(prefix)?;
+        let mut played = play_side_by_side(brokers, side_by_side, &scripts);
+        for script in scripts {
             let expected = self.recorded(&script.name)?;
-            let found = match runner::play(&brokers(&script.settings)?, &script.steps) {
-                Ok(found) => found,
-                Err(error) => {
+            let found = match played.remove(&script.name) {
+                Some(Ok(found)) => found,
+                other => {
+                    let error = other.and_then(Result::err).unwrap_or_else(|| "was not played".to_owned());
                     report.stopped.push(format!("{}: {error}", script.name));
                     continue;
                 }
@@ -125,6 +142,41 @@ impl Library {
             (0..rules.len()).filter(|rule| !used.contains(rule)).map(|rule| rules[rule].clone()).collect();
         Ok(report)
     }
+}
+
+/// Plays the scripts of the shared broker one after the other, and those with a broker of their own beside them.
+fn play_side_by_side(
+    brokers: &mut Brokers<'_>,
+    side_by_side: usize,
+    scripts: &[Script],
+) -> BTreeMap<String, Outcome<Vec<Exchange>>> {
+    let (shared, own): (Vec<&Script>, Vec<&Script>) =
+        scripts.iter().partition(|script| side_by_side == 1 || script.settings.is_empty());
+    let lanes: VecDeque<Vec<&Script>> =
+        std::iter::once(shared).chain(own.into_iter().map(|script| vec![script])).collect();
+    let (brokers, lanes, played) = (Mutex::new(brokers), Mutex::new(lanes), Mutex::new(BTreeMap::new()));
+    let play = |script: &Script| {
+        let address = (*brokers.lock().unwrap_or_else(PoisonError::into_inner))(&script.settings)?;
+        runner::play(&address, &script.steps)
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..side_by_side {
+            scope.spawn(|| {
+                loop {
+                    let lane = lanes.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let Some(lane) = lane else { break };
+                    for script in lane {
+                        let found = play(script);
+                        played
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .insert(script.name.clone(), found);
+                    }
+                }
+            });
+        }
+    });
+    played.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How a broker did.

@@ -4,13 +4,13 @@
 use ottla_protocol_tests::broker::Started;
 use ottla_protocol_tests::codec;
 use ottla_protocol_tests::golden;
-use ottla_protocol_tests::oracle::Library;
+use ottla_protocol_tests::oracle::{Library, SIDE_BY_SIDE};
 use ottla_protocol_tests::schema::Schemas;
 
 #[test]
 fn answers_are_those_of_apache_kafka() {
     let mut brokers = Started::default();
-    let report = Library::open().check(&mut |settings| brokers.address(settings), "");
+    let report = Library::open().check(&mut |settings| brokers.address(settings), SIDE_BY_SIDE, "");
     let report = report.expect("scripts and recorded answers");
     let text = report.lines().join("\n");
     assert!(report.is_clean(), "{text}\n\n{}", brokers.log());
@@ -18,7 +18,7 @@ fn answers_are_those_of_apache_kafka() {
 }
 
 /// The APIs that this broker promises to serve whole.
-const SERVED: [&str; 38] = [
+const SERVED: [&str; 42] = [
     "ApiVersions",
     "Metadata",
     "Produce",
@@ -57,6 +57,10 @@ const SERVED: [&str; 38] = [
     "DeleteAcls",
     "DescribeUserScramCredentials",
     "AlterUserScramCredentials",
+    "CreateDelegationToken",
+    "RenewDelegationToken",
+    "ExpireDelegationToken",
+    "DescribeDelegationToken",
 ];
 
 /// The record itself tells which versions were asked for: all of them, for every API.

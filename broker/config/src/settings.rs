@@ -310,6 +310,12 @@ impl BrokerSettings {
         }
     }
 
+    /// Whether the directory at this place takes no new replicas (KIP-1066); `*` is all of them.
+    pub fn is_cordoned(&self, dir_place: usize) -> bool {
+        let is_it = |dir: &String| dir == "*" || self.log_dirs.get(dir_place) == Some(dir);
+        self.cordoned_log_dirs.iter().any(is_it)
+    }
+
     /// A whole number key; asking for anything else is a mistake of the caller.
     pub(crate) fn get_i64(&self, name: &str) -> i64 {
         match self.value(name).as_i64() {
@@ -326,13 +332,6 @@ impl BrokerSettings {
         match self.value(name) {
             ConfigValue::String(text) | ConfigValue::Class(text) => Some(text),
             _ => None,
-        }
-    }
-
-    pub(crate) fn get_list(&self, name: &str) -> &[String] {
-        match self.value(name) {
-            ConfigValue::List(entries) => entries,
-            _ => &[],
         }
     }
 

@@ -18,7 +18,6 @@ pub(crate) const CHECKED: &[&str] = &[
     "alter.config.policy.class.name",
     "client.quota.callback.class",
     "config.providers",
-    "cordoned.log.dirs",
     "create.topic.policy.class.name",
     "principal.builder.class",
     "remote.log.storage.system.enable",
@@ -222,8 +221,8 @@ pub(crate) fn limits(config: &BrokerSettings) -> Result<(), ConfigError> {
         "offsets.topic.compression.codec",
         "offsets.topic.compression.codec must be 0 (none), 1 (gzip), 2 (snappy), 3 (lz4) or 4 (zstd)",
     )?;
-    let cordoned = config.get_list("cordoned.log.dirs");
-    let missing: Vec<&str> = cordoned
+    let missing: Vec<&str> = config
+        .cordoned_log_dirs
         .iter()
         .filter(|dir| *dir != "*" && !config.log_dirs.contains(dir))
         .map(String::as_str)

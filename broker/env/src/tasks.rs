@@ -39,6 +39,10 @@ pub trait Tasks: Send + Sync {
     fn pause(&self, wait: Duration) {
         std::thread::sleep(wait);
     }
+
+    /// Gives memory that the threads have freed back to the machine, also where it lies between what is in use. May
+    /// block for milliseconds, and who allocates meanwhile waits for a part of them. Nothing to do but on the machine.
+    fn give_back_memory(&self) {}
 }
 
 /// A queue of work, and how a thread works it off.

@@ -448,9 +448,15 @@ impl UnifiedLog {
         Ok(self.roll(writer, base_offset, roll.config, roll.now_ms)?)
     }
 
-    /// Makes the partition's folder, with the topic's id in it.
+    /// Makes the partition's folder for its first append.
     fn create_folder(&self, writer: &mut Writer) -> Result<(), AppendError> {
         self.place().dir.forget_stale_point(&self.partition)?;
+        Ok(self.make_folder(writer)?)
+    }
+
+    /// Makes the partition's folder, with the topic's id in it: a start takes one without for what is left of an earlier
+    /// topic.
+    pub(crate) fn make_folder(&self, writer: &mut Writer) -> Result<(), WriteFailure> {
         let disk = &self.shared.env.disk;
         let made = disk.create_dir_all(&self.place().folder);
         made.map_err(|error| {
@@ -460,7 +466,7 @@ impl UnifiedLog {
         self.write_topic_id(writer)
     }
 
-    pub(crate) fn write_topic_id(&self, writer: &mut Writer) -> Result<(), AppendError> {
+    fn write_topic_id(&self, writer: &mut Writer) -> Result<(), WriteFailure> {
         let topic_id = *self.topic_id.lock();
         if writer.is_topic_id_written() || topic_id.is_zero() {
             return Ok(());
@@ -486,6 +492,8 @@ impl UnifiedLog {
         config: &LogConfig,
         now_ms: i64,
     ) -> Result<Arc<Segment>, WriteFailure> {
+        // A folder that a start found may have had one that cannot be read.
+        self.write_topic_id(writer)?;
         let files = &self.shared.files;
         let old = writer.active.segment().cloned();
         if let Some(old) = old.as_ref().filter(|old| old.size_bytes() > 0) {

@@ -7,6 +7,7 @@
 
 mod active_segment;
 mod append;
+mod background;
 mod bounds;
 pub mod checkpoint;
 mod cleaner;

@@ -1,55 +1,50 @@
-//! All logs of this broker: its directories, their start and stop, and the work in the background.
+//! All logs of this broker: its directories, their start and stop.
 //! Shell.
 
+mod placement;
+mod removal;
+
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use ottla_env::tasks::{TaskHandle, ThreadHandle, Worker};
-use ottla_env::{Clock, Env, Monotonic};
+use ottla_env::tasks::{ThreadHandle, Worker};
+use ottla_env::{Clock, Env};
 use ottla_model::{Offset, TopicId, TopicPartition};
 use parking_lot::{Mutex, RwLock};
 
+use crate::background::Background;
 use crate::checkpoint::{self, MetaProperties};
 use crate::cleaner::{self, CleanedStats, Cleaner, CleanerFigures};
 use crate::config::{CleanerSettings, LogConfig, LogManagerSettings};
 use crate::error::{ChangeError, LogError, OpenError, StorageFailure};
 use crate::flusher::Flusher;
 use crate::load_report::{DirRecovery, LoadReport, RecoveryReport};
-use crate::log_dir::{DirFailureListener, LogDir, WriteFailure};
+use crate::log_dir::{DirFailureListener, LogDir};
 use crate::mover::Moves;
 use crate::names;
 use crate::open_files::OpenFiles;
-use crate::startup::{
-    Settled, find_partitions, open_dir, recover, remove_clean_marker, remove_folder, settle_moves, tell,
-};
+use crate::startup::{Settled, find_partitions, open_dir, recover, remove_clean_marker, settle_moves, tell};
 use crate::unified_log::{Shared, SyncObserver, UnifiedLog};
-
-/// How often the background looks for work.
-const TICK: Duration = Duration::from_millis(1000);
 
 type Logs = BTreeMap<TopicPartition, Arc<UnifiedLog>>;
 
 pub struct LogManager {
-    shared: Arc<Shared>,
-    dirs: Vec<Arc<LogDir>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) dirs: Vec<Arc<LogDir>>,
     logs: RwLock<Logs>,
     locks: Mutex<Vec<Box<dyn Any + Send + Sync>>>,
     threads: Mutex<Vec<ThreadHandle>>,
-    background: Mutex<Option<TaskHandle>>,
-    /// Logs that were flushed and whose recovery point is to be written.
-    to_checkpoint: Mutex<Vec<Arc<UnifiedLog>>>,
-    last_checkpoint: Mutex<Monotonic>,
-    last_retention: Mutex<Monotonic>,
-    moves: Arc<Moves>,
+    pub(crate) background: Background,
+    pub(crate) moves: Arc<Moves>,
     mover: Mutex<Option<ThreadHandle>>,
-    is_ticking: AtomicBool,
-    is_closed: AtomicBool,
+    pub(crate) is_closed: AtomicBool,
     /// The broker epoch that the mark of a clean stop says; -1: none.
     broker_epoch: AtomicI64,
+    /// Directories that get no new partitions, by their places in `dirs`.
+    cordoned: RwLock<BTreeSet<usize>>,
 }
 
 /// What a thread of the flusher does.
@@ -131,15 +126,12 @@ impl LogManager {
             logs: RwLock::new(logs),
             locks: Mutex::new(locks),
             threads: Mutex::default(),
-            background: Mutex::default(),
-            to_checkpoint: Mutex::default(),
-            last_checkpoint: Mutex::new(now),
-            last_retention: Mutex::new(now),
+            background: Background::new(now),
             moves: Arc::default(),
             mover: Mutex::default(),
-            is_ticking: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             broker_epoch: AtomicI64::new(-1),
+            cordoned: RwLock::default(),
         });
         manager.start_threads();
         manager.resume_moves(unfinished);
@@ -162,23 +154,7 @@ impl LogManager {
             return;
         }
         self.start_cleaner_threads();
-        let clock = self.shared.env.clock.clone();
-        let manager = Arc::downgrade(self);
-        let task = self.shared.env.tasks.spawn(
-            "log-background",
-            Box::pin(async move {
-                loop {
-                    let deadline = clock.monotonic().after(TICK);
-                    clock.sleep_until(deadline).await;
-                    let Some(manager) = manager.upgrade() else { return };
-                    if manager.is_closed.load(Ordering::Acquire) {
-                        return;
-                    }
-                    manager.schedule_tick();
-                }
-            }),
-        );
-        *self.background.lock() = Some(task);
+        self.start_background();
     }
 
     fn start_cleaner_threads(&self) {
@@ -235,93 +211,6 @@ impl LogManager {
     /// For a world that has no such threads. May block.
     pub fn flush_next(&self) -> bool {
         self.shared.flusher.work_once()
-    }
-
-    /// Hands the background's work to a thread that may block, unless the last round still runs.
-    fn schedule_tick(self: &Arc<Self>) {
-        if self.is_ticking.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let manager = self.clone();
-        self.shared.flusher.run(Box::new(move || {
-            manager.tick();
-            manager.is_ticking.store(false, Ordering::Release);
-        }));
-    }
-
-    /// One round of the work in the background: flushes that are due, checkpoints, retention, idle
-    /// files. May block.
-    pub fn tick(&self) {
-        let settings = &self.shared.settings;
-        let now = self.shared.env.clock.monotonic();
-        self.flush_due(now);
-        self.shared.cleaner.tick(now);
-        self.moves.tick();
-        if is_due(&self.last_checkpoint, now, settings.checkpoint_interval_ms) {
-            self.checkpoint();
-            self.shared.files.close_idle();
-        }
-        if is_due(&self.last_retention, now, settings.retention_check_interval_ms) {
-            self.run_retention(self.shared.env.clock.wall_ms());
-        }
-    }
-
-    /// Flushes logs that have many or old unsynced bytes; those that are done go to the next
-    /// checkpoint.
-    fn flush_due(&self, now: Monotonic) {
-        let settings = &self.shared.settings;
-        let dirty = std::mem::take(&mut *self.shared.dirty.lock());
-        for log in dirty {
-            let (bytes, since) = {
-                let writer = log.writer.lock();
-                (writer.flush.bytes(), writer.flush.since())
-            };
-            let flush_ms = settings.background_flush_ms.min(log.config().flush_ms);
-            let is_due = bytes >= settings.background_flush_bytes || now >= since.after_ms(flush_ms);
-            if bytes > 0 && !is_due {
-                self.shared.dirty.lock().push(log);
-                continue;
-            }
-            if bytes > 0 {
-                log.enqueue_flush();
-            }
-            log.is_dirty.store(false, Ordering::Release);
-            self.to_checkpoint.lock().push(log);
-        }
-    }
-
-    /// Writes recovery points, leader epochs and producer snapshots of what was flushed since the
-    /// last time, so that a restart after a crash scans little. May block.
-    pub fn checkpoint(&self) {
-        let logs = std::mem::take(&mut *self.to_checkpoint.lock());
-        for log in logs {
-            if let Err(failure) = log.checkpoint() {
-                tracing::debug!(partition = %log.partition(), %failure, "not checkpointed");
-            }
-        }
-        for dir in &self.dirs {
-            if let Err(WriteFailure::NoSpace(text)) = dir.write_recovery_points() {
-                tracing::debug!(%text, "recovery points not written");
-            }
-        }
-    }
-
-    /// Removes what the topics' rules no longer keep, in all logs. May block. Returns how many
-    /// segments went.
-    pub fn run_retention(&self, now_ms: i64) -> usize {
-        let mut count = 0;
-        for log in self.logs().iter().filter(|log| log.is_claimed()) {
-            match log.run_retention(now_ms) {
-                Ok(removed) => count += removed,
-                Err(error) => tracing::debug!(partition = %log.partition(), %error, "retention passed over"),
-            }
-            if log.is_loaded() {
-                let expiration_ms = self.shared.settings.producer_id_expiration_ms;
-                let mut writer = log.writer.lock();
-                log.producers.change(&mut writer.turn, |state| state.remove_expired(now_ms, expiration_ms));
-            }
-        }
-        count
     }
 
     /// Cleans the compacted log that needs it most, on the caller's thread and unthrottled. `None`:
@@ -402,38 +291,6 @@ impl LogManager {
             .unwrap_or(TopicId::ZERO)
     }
 
-    /// Where a new partition goes. The metadata log stays where it is, and begins in the first directory.
-    fn dir_for(&self, partition: &TopicPartition, logs: &Logs) -> Result<Arc<LogDir>, StorageFailure> {
-        let folder = partition.to_string();
-        if folder != names::CLUSTER_METADATA_FOLDER {
-            let preferred = self.moves.take_preferred(partition).and_then(|path| self.dir_at(&path));
-            if let Some(dir) = preferred.filter(|dir| dir.poisoned().is_none()) {
-                return Ok(dir);
-            }
-            return self.choose_dir(logs);
-        }
-        let has_it = |dir: &&Arc<LogDir>| self.shared.env.disk.exists(&dir.path().join(&folder));
-        match self.dirs.iter().find(has_it).or(self.dirs.first()) {
-            Some(dir) => dir.check().map(|()| dir.clone()),
-            None => self.choose_dir(logs),
-        }
-    }
-
-    /// The directory with the fewest partitions, as Kafka chooses.
-    fn choose_dir(&self, logs: &Logs) -> Result<Arc<LogDir>, StorageFailure> {
-        let mut online = self.dirs.iter().filter(|dir| dir.poisoned().is_none());
-        let chosen = if self.dirs.len() == 1 {
-            online.next()
-        } else {
-            online.min_by_key(|dir| logs.values().filter(|log| Arc::ptr_eq(&log.place().dir, dir)).count())
-        };
-        match (chosen, self.dirs.first().and_then(|dir| dir.poisoned())) {
-            (Some(dir), _) => Ok(dir.clone()),
-            (None, Some(failure)) => Err(failure),
-            (None, None) => unreachable!("a manager has a directory, and it is online or not"),
-        }
-    }
-
     pub fn get(&self, partition: &TopicPartition) -> Option<Arc<UnifiedLog>> {
         self.logs.read().get(partition).cloned()
     }
@@ -446,39 +303,6 @@ impl LogManager {
     /// All logs, also those that a start found and no topic has claimed yet.
     pub fn logs(&self) -> Vec<Arc<UnifiedLog>> {
         self.logs.read().values().cloned().collect()
-    }
-
-    /// Takes a partition away: at once for everybody who asks, its files later. May block.
-    pub fn delete(&self, partition: &TopicPartition) -> Result<bool, ChangeError> {
-        let Some(log) = self.logs.write().remove(partition) else { return Ok(false) };
-        log.mark_deleted();
-        // Who writes now is waited for; who comes later finds the mark.
-        let _files = log.hold_files();
-        let _writer = log.writer.lock();
-        for segment in log.segments.load().iter() {
-            segment.retire_files();
-        }
-        log.place().dir.check()?;
-        log.place().dir.forget(partition)?;
-        let unique = u128::from_le_bytes(self.shared.env.rng.next_16());
-        let gone = log.place().dir.path().join(names::delete_folder(partition, unique));
-        match self.shared.env.disk.rename(&log.place().folder, &gone) {
-            Ok(()) => self.remove_later(gone),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => {
-                return Err(log
-                    .place()
-                    .dir
-                    .fail(&format!("renaming {}", log.place().folder.display()), &error)
-                    .into());
-            }
-        }
-        Ok(true)
-    }
-
-    fn remove_later(&self, folder: PathBuf) {
-        let disk = self.shared.env.disk.clone();
-        self.shared.flusher.run(Box::new(move || remove_folder(&*disk, &folder)));
     }
 
     /// Does work that waits for the disk on a thread that may, in the order in which it is given.
@@ -575,9 +399,7 @@ impl LogManager {
         if self.is_closed.swap(true, Ordering::AcqRel) {
             return;
         }
-        if let Some(task) = self.background.lock().take() {
-            task.abort();
-        }
+        self.background.end();
         self.shared.cleaner.close();
         self.moves.close();
         if let Some(mover) = self.mover.lock().take() {
@@ -610,17 +432,6 @@ impl LogManager {
         }
         self.locks.lock().clear();
     }
-}
-
-/// Whether the interval has passed since the last time; the next one then begins. On the steady clock:
-/// a wall clock that is set back must not hold anything up.
-fn is_due(last: &Mutex<Monotonic>, now: Monotonic, interval_ms: i64) -> bool {
-    let mut last = last.lock();
-    let is_due = now >= last.after_ms(interval_ms);
-    if is_due {
-        *last = now;
-    }
-    is_due
 }
 
 impl Drop for LogManager {

@@ -14,6 +14,8 @@ pub const SNAPSHOT_SUFFIX: &str = ".snapshot";
 pub const STRAY_SUFFIXES: [&str; 3] = [".deleted", ".cleaned", ".tmp"];
 /// A folder about to be removed.
 pub const DELETE_DIR_SUFFIX: &str = "-delete";
+/// A folder of a partition that has no replica here any more.
+pub const STRAY_DIR_SUFFIX: &str = "-stray";
 /// A copy of a log that is to move to this directory.
 pub const FUTURE_DIR_SUFFIX: &str = "-future";
 /// Behind a partition's name: a file that says that its folder was moved here, and counts only where it is the
@@ -64,9 +66,19 @@ pub fn partition_of_future(name: &str) -> Option<TopicPartition> {
     TopicPartition::parse(partition)
 }
 
-/// The name a deleted partition's folder gets: at most 255 bytes, so a long topic is cut.
+/// The name a deleted partition's folder gets.
 pub fn delete_folder(partition: &TopicPartition, unique: u128) -> String {
-    let tail = format!("-{}.{unique:032x}{DELETE_DIR_SUFFIX}", partition.partition);
+    set_aside_folder(partition, unique, DELETE_DIR_SUFFIX)
+}
+
+/// The name that the folder of a partition gets that has no replica here any more.
+pub fn stray_folder(partition: &TopicPartition, unique: u128) -> String {
+    set_aside_folder(partition, unique, STRAY_DIR_SUFFIX)
+}
+
+/// At most 255 bytes, so a long topic is cut (`LocalLog.logDirNameWithSuffixCappedLength`).
+fn set_aside_folder(partition: &TopicPartition, unique: u128, suffix: &str) -> String {
+    let tail = format!("-{}.{unique:032x}{suffix}", partition.partition);
     let topic = partition.topic.as_str();
     let kept = topic.len().min(255 - tail.len());
     format!("{}{tail}", &topic[..kept])

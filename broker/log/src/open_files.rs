@@ -134,6 +134,13 @@ impl OpenFiles {
         }
     }
 
+    /// Forgets files whose segments are gone. A place here keeps its slot's memory until then.
+    pub fn forget_gone(&self) {
+        let mut opened = self.opened.lock();
+        opened.retain(|slot| slot.strong_count() > 0);
+        opened.shrink_to_fit();
+    }
+
     pub fn count(&self) -> usize {
         self.opened.lock().len()
     }
@@ -198,5 +205,17 @@ mod tests {
         files.close_idle();
         assert!(slots.iter().all(|slot| !is_open(slot)));
         assert_eq!(files.count(), 0);
+    }
+
+    #[test]
+    fn a_file_whose_segment_is_gone_is_forgotten() {
+        let files = OpenFiles::new(Arc::new(MemoryDisk::new()), 4);
+        let [stays, goes] = ["stays", "goes"].map(|name| FileSlot::new(PathBuf::from(name)));
+        for slot in [&stays, &goes] {
+            files.get(slot, OpenMode::Create).expect("memory");
+        }
+        drop(goes);
+        files.forget_gone();
+        assert_eq!((files.count(), is_open(&stays)), (1, true));
     }
 }

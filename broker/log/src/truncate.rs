@@ -144,15 +144,7 @@ impl UnifiedLog {
         self.drop_snapshots_above(&self.listing(), Offset(-1))
             .map_err(|error| self.truncation_failed(&error))?;
         if had_folder || offset.0 > 0 {
-            let disk = &self.shared.env.disk;
-            disk.create_dir_all(&self.place().folder).map_err(|error| {
-                ChangeError::from(
-                    self.place()
-                        .dir
-                        .write_failed(&format!("making {}", self.place().folder.display()), &error),
-                )
-            })?;
-            writer.flush.note_folder(self.place().dir.note_folder());
+            self.make_folder(writer)?;
             let config = self.config.load();
             self.roll(writer, offset, &config, self.shared.env.clock.wall_ms())?;
         }

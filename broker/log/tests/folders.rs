@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ottla_env::memory::{FaultyDisk, MemoryClock, MemoryDisk, NoNet, SeededRng, ThreadTasks};
-use ottla_env::{Disk, Env};
+use ottla_env::tasks::{TaskHandle, ThreadHandle};
+use ottla_env::{BoxFuture, Disk, Env, Tasks};
 use ottla_log::{AppendOrigin, LogConfig, LogError, LogManager, LogManagerSettings, UnifiedLog};
 use ottla_model::{LeaderEpoch, Offset, TopicId, TopicPartition};
 use ottla_records::BatchBuilder;
@@ -13,12 +15,16 @@ use ottla_records::BatchBuilder;
 const NOW: i64 = 1_700_000_000_000;
 
 fn open(disk: &Arc<dyn Disk>, dirs: &[&str]) -> Arc<LogManager> {
+    open_with(disk, dirs, Arc::new(ThreadTasks))
+}
+
+fn open_with(disk: &Arc<dyn Disk>, dirs: &[&str], tasks: Arc<dyn Tasks>) -> Arc<LogManager> {
     let env = Env {
         clock: Arc::new(MemoryClock::new(NOW)),
         disk: disk.clone(),
         net: Arc::new(NoNet),
         rng: Arc::new(SeededRng::new(1)),
-        tasks: Arc::new(ThreadTasks),
+        tasks,
     };
     let settings = LogManagerSettings {
         flusher_threads: 0,
@@ -65,6 +71,19 @@ fn a_folder_whose_id_never_reached_the_device_is_nobodys() {
 }
 
 #[test]
+fn the_log_of_a_follower_that_begins_at_its_leaders_start_is_its_own_after_a_restart() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let manager = open(&disk, &["/data"]);
+    let first = log(&manager, "t-0", id(7)).expect("a log");
+    first.truncate_fully_and_start_at(Offset(33)).expect("begins there");
+    append(&first);
+    manager.clean_shutdown();
+    drop((first, manager));
+    let found = log(&open(&disk, &["/data"]), "t-0", id(7)).expect("its own");
+    assert_eq!((found.log_start_offset(), found.log_end_offset()), (Offset(33), Offset(34)));
+}
+
+#[test]
 fn a_promised_record_has_its_topics_id_beside_it_after_a_power_loss() {
     for seed in 0..50 {
         let faulty = FaultyDisk::new(seed);
@@ -102,6 +121,39 @@ fn the_metadata_log_stays_in_its_directory_however_the_others_fill() {
         let again = log(&manager, "__cluster_metadata-0", TopicId::METADATA).expect("a log");
         assert_eq!((again.dir().as_path(), again.log_end_offset()), (Path::new("/a"), Offset(1)));
     }
+}
+
+#[test]
+fn a_cordoned_directory_gets_nothing_new_where_another_is_left() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let manager = open(&disk, &["/a", "/b"]);
+    let dir_of = |name: &str| log(&manager, name, id(7)).expect("a log").dir();
+    manager.set_cordoned([0].into());
+    for number in 0..4 {
+        assert_eq!(dir_of(&format!("t-{number}")), Path::new("/b"));
+    }
+    manager.set_cordoned([0, 1].into());
+    assert_eq!(dir_of("u-0"), Path::new("/a"), "it has to be somewhere");
+    manager.set_cordoned([].into());
+    assert_eq!(dir_of("u-1"), Path::new("/a"), "the one with fewest");
+}
+
+#[test]
+fn a_folder_that_was_set_aside_keeps_its_files_and_is_no_partitions_any_more() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let manager = open(&disk, &["/data"]);
+    append(&log(&manager, "t-0", id(7)).expect("a log"));
+    let partition = TopicPartition::parse("t-0").expect("a partition");
+    manager.set_aside(&partition).expect("renamed");
+    assert!(manager.get(&partition).is_none());
+    drop(manager);
+    let manager = open(&disk, &["/data"]);
+    assert!(manager.logs().is_empty());
+    assert_eq!(log(&manager, "t-0", id(8)).expect("another topic's").log_end_offset(), Offset(0));
+    let names = disk.read_names(Path::new("/data")).expect("readable");
+    let stray = names.iter().find(|name| name.text.ends_with("-stray")).expect("it is kept");
+    let files = disk.read_names(&Path::new("/data").join(&stray.text)).expect("readable");
+    assert!(files.iter().any(|file| file.text == "00000000000000000000.log"), "{files:?}");
 }
 
 #[test]
@@ -160,4 +212,55 @@ fn an_epoch_that_began_before_the_first_record_is_there_after_a_clean_stop() {
     drop((led, manager));
     let found = log(&open(&disk, &["/data"]), "t-0", id(7)).expect("its own");
     assert_eq!(found.leader_epochs(), before);
+}
+
+/// Counts how often memory is given back.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+impl Tasks for Counting {
+    fn spawn(&self, name: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle {
+        ThreadTasks.spawn(name, work)
+    }
+
+    fn spawn_thread(&self, name: &'static str, work: Box<dyn FnOnce() + Send>) -> ThreadHandle {
+        ThreadTasks.spawn_thread(name, work)
+    }
+
+    fn give_back_memory(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The background has nothing to do with a log that is gone, whether it was to be flushed or checkpointed.
+#[test]
+fn nothing_is_kept_of_deleted_logs() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let tasks = Arc::new(Counting::default());
+    let manager = open_with(&disk, &["/data"], tasks.clone());
+    let given_back = || tasks.0.load(Ordering::Relaxed);
+    for is_flushed in [false, true] {
+        let deleted = log(&manager, "t-0", id(7)).expect("a log");
+        append(&deleted);
+        if is_flushed {
+            deleted.flush().expect("on the device");
+            manager.tick();
+        }
+        let kept = Arc::downgrade(&deleted);
+        let partition = deleted.partition().clone();
+        drop(deleted);
+        assert!(manager.delete(&partition).expect("deleted"));
+        assert!(kept.upgrade().is_some(), "the background has it on a list");
+        manager.tick();
+        assert!(kept.upgrade().is_none(), "flushed: {is_flushed}");
+    }
+    assert_eq!(given_back(), 1, "in the round that flushed the second log no other went");
+    manager.tick();
+    manager.tick();
+    assert_eq!(given_back(), 2, "once, when no more went");
+    let unwritten = TopicPartition::parse("u-0").expect("a partition");
+    assert!(!manager.delete(&unwritten).expect("deleted"), "there was none");
+    manager.tick();
+    manager.tick();
+    assert_eq!(given_back(), 3);
 }

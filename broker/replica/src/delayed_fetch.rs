@@ -4,7 +4,7 @@
 use ottla_log::{Position, UnifiedLog};
 use ottla_model::{LeaderEpoch, Offset};
 
-use crate::read::{FetchIsolation, ReadRequest, Reader};
+use crate::read::{FetchIsolation, PartitionRead, ReadRequest, Reader, read};
 use crate::tail::Look;
 use crate::wake::LogPlace;
 
@@ -28,6 +28,15 @@ impl DelayedFetch {
     pub fn new(requests: &[ReadRequest], reader: Reader, min_bytes: usize) -> DelayedFetch {
         let starts = requests.iter().map(start_of).collect();
         DelayedFetch { reader, min_bytes: min_bytes as u64, starts }
+    }
+
+    /// What there is now, if it is enough. It is read after the look: what the fetch's first look read lacks whatever was
+    /// appended between the two.
+    pub fn found(&self, requests: &[ReadRequest], max_bytes: usize) -> Option<Vec<PartitionRead>> {
+        match self.look(requests) {
+            Look::Found(()) => Some(read(requests, self.reader.again(), max_bytes)),
+            Look::Any | Look::Places(_) => None,
+        }
     }
 
     /// `Found`: the fetch is to be answered with what can be read now, which may be an error.
@@ -188,6 +197,20 @@ mod tests {
         // Nothing at the end; what is not there is a reason to answer.
         assert!(enough(6, 1 << 20, 0) && !enough(6, 1 << 20, 1));
         assert!(enough(7, 1 << 20, 1) && enough(-1, 1 << 20, 1));
+    }
+
+    #[test]
+    fn what_came_after_the_first_look_is_in_the_answer() {
+        let world = World::new();
+        let partition = world.alone(Durability::Os);
+        let requests = [request(&partition, 0, 1 << 20)];
+        let first = read(&requests, CONSUMER, 1 << 20);
+        assert_eq!((first[0].record_bytes(), first[0].high_watermark), (0, 0));
+        let delayed = DelayedFetch::new(&requests, CONSUMER, 1);
+        assert!(delayed.found(&requests, 1 << 20).is_none());
+        append(&partition, 1, Acks::Leader).expect("stored");
+        let found = delayed.found(&requests, 1 << 20).expect("enough");
+        assert_eq!((found[0].record_bytes(), found[0].high_watermark), (batch(1).len(), 1));
     }
 
     struct Counter(AtomicUsize);

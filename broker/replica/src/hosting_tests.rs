@@ -1,15 +1,19 @@
 //! What is hosted of an image, and what is answered for the rest.
 //! Core, over logs in memory.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use ottla_config::DynamicBrokerConfig;
+use ottla_env::Disk;
+use ottla_log::AppendOrigin;
 use ottla_metadata::{Image, ImageListener, Working};
-use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, TopicId};
+use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, TopicId, TopicPartition};
 use ottla_protocol::StrBytes;
 use ottla_protocol::records::metadata::{
     MetadataRecord, PartitionChangeRecord, PartitionRecord, RemoveTopicRecord, TopicRecord,
 };
+use ottla_records::BatchBuilder;
 use prometheus::Registry;
 
 use crate::acknowledge::{Acks, Durability, NotAcknowledged};
@@ -17,7 +21,7 @@ use crate::metrics::ReplicaMetrics;
 use crate::partition::Unavailable;
 use crate::replica_manager::ReplicaManager;
 use crate::role::Role;
-use crate::test_world::{B, ID, ME, World, append, fetched, high_watermark, poll};
+use crate::test_world::{B, ID, ME, NOW, World, append, fetched, high_watermark, poll};
 
 struct Hosts {
     world: World,
@@ -188,4 +192,36 @@ fn a_deleted_topic_is_unknown_at_once() {
         assert_eq!(hosts.refusal(index), Some(ErrorCode::UnknownTopicOrPartition));
     }
     assert_eq!(hosts.replicas.hosted().not_hosted_by_id(ID, 0), ErrorCode::UnknownTopicId);
+}
+
+#[test]
+fn what_moved_away_while_this_node_was_down_is_set_aside_and_kept() {
+    let mut hosts = Hosts::new();
+    // As a start found them: t-0 and t-1 have moved, u is deleted.
+    for name in ["t-0", "t-1", "t-2", "u-0", "__cluster_metadata-0"] {
+        let name = TopicPartition::parse(name).expect("a partition");
+        let log = hosts.world.logs.get_or_create(&name, ID, Arc::default()).expect("a log");
+        let mut batch = BatchBuilder::new();
+        batch.append(NOW, None, Some(b"v"), &[]);
+        log.append(batch.build(), LeaderEpoch(0), AppendOrigin::Client, NOW).expect("stored");
+    }
+    hosts.create(&[(B, &[B]), (B, &[B]), (ME, &[ME, B])]);
+    hosts.replicas.set_strays_aside();
+    let names = hosts.world.disk.read_names(Path::new("/data")).expect("readable");
+    let folders: Vec<String> = names.into_iter().filter(|name| name.is_dir).map(|name| name.text).collect();
+    let stray = |partition: &str| {
+        let is_it = |name: &&String| name.starts_with(&format!("{partition}.")) && name.ends_with("-stray");
+        folders.iter().filter(is_it).count()
+    };
+    assert_eq!([stray("t-0"), stray("t-1"), stray("u-0")], [1, 1, 1], "{folders:?}");
+    assert!(folders.contains(&"t-2".to_owned()) && folders.contains(&"__cluster_metadata-0".to_owned()));
+    assert_eq!(folders.len(), 5, "{folders:?}");
+    // It comes back, and begins anew.
+    hosts.change(0, ME, &[ME]);
+    let back = hosts.replicas.partition("t", 0).expect("hosted");
+    assert_eq!(back.log().expect("a log").log_end_offset(), Offset(0));
+    assert_eq!(
+        hosts.replicas.partition("t", 2).expect("hosted").log().expect("its log").log_end_offset(),
+        Offset(1)
+    );
 }

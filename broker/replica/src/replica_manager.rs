@@ -121,6 +121,8 @@ pub struct ReplicaManager {
     pub(crate) shared: Arc<ReplicaShared>,
     pub(crate) config: Arc<DynamicBrokerConfig>,
     hosted: ArcSwap<Hosted>,
+    /// Held while what is hosted changes.
+    hosting: Mutex<()>,
     /// Set where there are other nodes.
     pub(crate) replication: OnceLock<Replication>,
     /// High watermarks as they were last written down.
@@ -144,12 +146,14 @@ impl ReplicaManager {
             shared: ReplicaShared::new(logs, durability),
             config,
             hosted,
+            hosting: Mutex::default(),
             replication: OnceLock::new(),
             checkpointed: Mutex::default(),
             metrics,
             hand_over: HandOver::default(),
         });
         replicas.set_throttles();
+        replicas.set_cordoned();
         let of_logs = Arc::downgrade(&replicas);
         replicas.logs().on_dir_failure(Arc::new(move |dir, _reason| {
             if let Some(replicas) = of_logs.upgrade() {
@@ -269,6 +273,28 @@ impl ReplicaManager {
         throttles.following.set(rates.following, windows);
     }
 
+    fn set_cordoned(&self) {
+        let config = self.config.current();
+        let places = 0..config.log_dirs.len();
+        self.logs().set_cordoned(places.filter(|place| config.is_cordoned(*place)).collect());
+    }
+
+    /// Sets aside the folders of partitions that have no replica here: they moved away, or their topic was deleted, while
+    /// this node was down. The image is the cluster's of now when this is called (`LogManager.isStrayReplica`). May block.
+    pub fn set_strays_aside(&self) {
+        let _nothing_comes = self.hosting.lock();
+        let hosted = self.hosted.load();
+        for log in self.logs().logs() {
+            let name = log.partition();
+            if hosted.partition(name.topic.as_str(), name.partition.0).is_ok() {
+                continue;
+            }
+            if let Err(error) = self.logs().set_aside(name) {
+                tracing::error!(partition = %name, %error, "the folder of a partition that is not here can't be set aside");
+            }
+        }
+    }
+
     fn drop_topic(&self, topic: &HostedTopic) {
         for partition in &topic.partitions {
             partition.mark_deleted();
@@ -294,7 +320,9 @@ impl ImageListener for ReplicaManager {
             self.logs().set_cleaner_settings(cleaner_settings(&config));
             self.logs().set_move_bytes_per_second_max(copy_rates(&config).between_dirs);
             self.set_throttles();
+            self.set_cordoned();
         }
+        let _hosting = self.hosting.lock();
         let mut hosted = Hosted::clone(&self.hosted.load());
         let is_alone = self.replication.get().is_none();
         let mut moved: Vec<Arc<Partition>> = Vec::new();

@@ -71,6 +71,12 @@ pub enum Command {
     TlsDev(TlsDev),
     /// Run a cluster of several nodes in this one process, for tests and for trying things.
     Local(Local),
+    /// Move all replicas away from a broker, and take it out of the cluster; or take that back.
+    #[command(disable_help_flag = true)]
+    Decommission(Short),
+    /// Show which replicas would have to move for the brokers of a cluster to be evenly used; or move them.
+    #[command(disable_help_flag = true)]
+    Balance(Short),
     /// List, describe, create, change and delete topics of a running cluster.
     #[command(disable_help_flag = true)]
     Topic(Short),

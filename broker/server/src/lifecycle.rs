@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_config::BrokerConfig;
+use ottla_config::{BrokerConfig, DynamicBrokerConfig};
 use ottla_env::clock::Monotonic;
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{BoxFuture, Env};
@@ -34,6 +34,8 @@ enum Phase {
 pub struct Joining<'a> {
     pub env: &'a Env,
     pub config: &'a BrokerConfig,
+    /// In force while this broker runs.
+    pub dynamic_config: &'a Arc<DynamicBrokerConfig>,
     pub cluster_id: &'a str,
     /// Its directories are in the order of `logs`.
     pub registration: &'a Registration,
@@ -77,6 +79,7 @@ impl Lifecycle {
             controller: joining.controller,
             logs: logs.clone(),
             log_dirs: registration.log_dirs.clone(),
+            config: joining.dynamic_config.clone(),
             broker_epoch: joining.broker_epoch.clone(),
             // Whoever does not answer must not cost the session (KAFKA-14392).
             request_timeout: ms(config.broker_session_timeout_ms / 2),
@@ -166,6 +169,7 @@ struct Turn {
     controller: Arc<dyn ControllerChannel>,
     logs: Arc<LogManager>,
     log_dirs: Vec<Uuid>,
+    config: Arc<DynamicBrokerConfig>,
     broker_epoch: BrokerEpoch,
     request_timeout: Duration,
     life: BrokerLifecycle,
@@ -191,7 +195,8 @@ impl Turn {
                         self.life.on_registration(now, answer.map(|answer| answer.broker_epoch));
                     }
                 }
-                Step::Heartbeat(request) => {
+                Step::Heartbeat(mut request) => {
+                    request.cordoned_log_dirs = Some(self.cordoned_log_dirs());
                     let answer = self.controller.heartbeat(*request);
                     if let Outcome::Answered(answer) = self.ask(answer, |answer| answer.error_code).await {
                         self.note("send a heartbeat", answer.as_ref().err().copied());
@@ -213,6 +218,13 @@ impl Turn {
 
     fn offline_log_dirs(&self) -> Vec<Uuid> {
         self.logs.offline_dirs().into_iter().filter_map(|place| self.log_dirs.get(place).copied()).collect()
+    }
+
+    /// Directories that take no new replicas (KIP-1066); `*` is all of them.
+    fn cordoned_log_dirs(&self) -> Vec<Uuid> {
+        let config = self.config.current();
+        let dirs = self.log_dirs.iter().enumerate();
+        dirs.filter(|(place, _)| config.is_cordoned(*place)).map(|(_, id)| *id).collect()
     }
 
     fn now(&self) -> Monotonic {
@@ -358,6 +370,7 @@ mod tests {
             Lifecycle::start(Joining {
                 env: &self.env,
                 config: &self.config,
+                dynamic_config: &Arc::new(DynamicBrokerConfig::new(self.config.clone())),
                 cluster_id: "cluster",
                 registration: &registration,
                 features: &self.features,

@@ -29,9 +29,14 @@ fn main() -> ExitCode {
         Some(Command::Adopt(asked)) => adopt_directories(asked),
         Some(Command::TlsDev(asked)) => make_tls_files(asked.clone()),
         Some(Command::Local(asked)) => local::run(asked),
-        Some(Command::Topic(_) | Command::Group(_) | Command::Produce(_) | Command::Consume(_)) => {
-            unreachable!("what begins so was run before the command line was read")
-        }
+        Some(
+            Command::Decommission(_)
+            | Command::Balance(_)
+            | Command::Topic(_)
+            | Command::Group(_)
+            | Command::Produce(_)
+            | Command::Consume(_),
+        ) => unreachable!("what begins so was run before the command line was read"),
         Some(Command::Commands) => {
             show(&ottla_tools::names().map(|name| format!("{name}\n")).collect::<String>())
         }

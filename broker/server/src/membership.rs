@@ -76,6 +76,7 @@ impl Membership {
         let joining = || Joining {
             env,
             config,
+            dynamic_config: &rooms.config,
             cluster_id,
             registration,
             features,

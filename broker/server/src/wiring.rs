@@ -186,6 +186,10 @@ pub async fn start(
             why = rooms.metadata.failed() => return Err(why),
         }
     }
+    if config.is_broker() {
+        // The image is the cluster's of now: what it does not place here went while this node was down.
+        rooms.replicas.set_strays_aside();
+    }
     start_topics::make(&rooms, &config.start_topics).await?;
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use ottla_protocol::messages::delete_topics_request::DeleteTopicState;
 use ottla_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use ottla_protocol::messages::describe_configs_response::DescribeConfigsResult;
 use ottla_protocol::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
 use ottla_protocol::messages::describe_topic_partitions_response::DescribeTopicPartitionsResponseTopic;
 use ottla_protocol::messages::list_partition_reassignments_response::OngoingPartitionReassignment;
 use ottla_protocol::messages::{
-    DescribeConfigsRequest, DescribeTopicPartitionsRequest, ListPartitionReassignmentsRequest, StrBytes,
-    TopicName,
+    DeleteTopicsRequest, DescribeConfigsRequest, DescribeTopicPartitionsRequest,
+    ListPartitionReassignmentsRequest, StrBytes, TopicName,
 };
 use regex::Regex;
 
@@ -84,6 +85,21 @@ pub fn describe_topics(
             Cursor::default().with_topic_name(next.topic_name).with_partition_index(next.partition_index),
         );
     }
+}
+
+/// Deletes topics; the first that is refused is an exception.
+pub fn delete_topics(
+    client: &mut Client,
+    terminal: &mut Terminal<'_>,
+    names: &[String],
+) -> Result<(), Exception> {
+    let topics = names.iter().map(|name| DeleteTopicState::default().with_name(Some(topic_name(name))));
+    let request = DeleteTopicsRequest::default().with_topics(topics.collect()).with_timeout_ms(30_000);
+    let response = client.any(terminal, "deleteTopics", &request)?;
+    for result in &response.responses {
+        Exception::check(result.error_code, result.error_message.as_deref())?;
+    }
+    Ok(())
 }
 
 /// The configs of resources of one type.

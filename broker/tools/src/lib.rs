@@ -10,6 +10,7 @@
 
 mod acls;
 mod admin;
+mod balance;
 mod broker_api_versions;
 mod client;
 mod cluster;
@@ -19,23 +20,30 @@ mod connection;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
+mod decommission;
 mod delete_records;
 mod error;
 mod features;
 mod get_offsets;
+mod group_lists;
 mod groups;
 mod leader_election;
 mod log_dirs;
 mod login;
 mod metadata_quorum;
+mod moving;
+mod offset_reset;
 mod options;
 mod partitions_file;
 mod people;
 mod properties;
 mod quorum_voters;
+mod share_groups;
 mod storage;
+mod streams_groups;
 mod table;
 mod terminal;
+mod times;
 mod topics;
 mod transactions;
 
@@ -71,9 +79,17 @@ const COMMANDS: &[Command] = &[
     Command { name: "kafka-leader-election", shape: Shape::Line(leader_election::LINE) },
     Command { name: "kafka-log-dirs", shape: Shape::Line(log_dirs::LINE) },
     Command { name: "kafka-metadata-quorum", shape: Shape::Actions(metadata_quorum::ACTIONS) },
+    Command { name: "kafka-share-groups", shape: Shape::Line(share_groups::LINE) },
     Command { name: "kafka-storage", shape: Shape::Actions(storage::ACTIONS) },
+    Command { name: "kafka-streams-groups", shape: Shape::Line(streams_groups::LINE) },
     Command { name: "kafka-topics", shape: Shape::Line(topics::LINE) },
     Command { name: "kafka-transactions", shape: Shape::Actions(transactions::ACTIONS) },
+];
+
+/// What Kafka has no command for: `ottla decommission` and `ottla balance`.
+const OWN: &[Command] = &[
+    Command { name: "balance", shape: Shape::Line(balance::LINE) },
+    Command { name: "decommission", shape: Shape::Line(decommission::LINE) },
 ];
 
 /// The names of all commands that are made.
@@ -81,11 +97,14 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     COMMANDS.iter().map(|command| command.name)
 }
 
-/// Runs `ottla topic`, `group`, `produce` or `consume`, if the first word is one of them.
+/// Runs `ottla topic`, `group`, `produce`, `consume`, `balance` or `decommission`, if the first word is one of them.
 pub fn run_short(words: &[String]) -> Option<ExitCode> {
     let (name, arguments) = words.split_first()?;
-    let short = people::SHORTS.iter().find(|short| short.name == name)?;
     let brokers = std::env::var("OTTLA_BROKERS").ok();
+    if let Some(own) = OWN.iter().find(|own| own.name == name) {
+        return Some(own.run(&people::with_brokers(arguments, brokers.as_deref())));
+    }
+    let short = people::SHORTS.iter().find(|short| short.name == name)?;
     match short.meant(arguments, brokers.as_deref()) {
         people::Meant::Line(command, line) => Some(find(command)?.run(&line)),
         people::Meant::Text(text, is_asked) => {
@@ -239,7 +258,10 @@ mod tests {
         let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut terminal = Terminal { out: &mut out, err: &mut err };
-        let code = find(name).expect("a command").run_on(&arguments, &mut terminal);
+        let code = find(name)
+            .or(OWN.iter().find(|own| own.name == name))
+            .expect("a command")
+            .run_on(&arguments, &mut terminal);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
         (code, text(out), text(err))
     }

@@ -87,6 +87,21 @@ pub enum Meant {
     Text(String, bool),
 }
 
+/// The line of a command of ours that names its brokers as Kafka's do; where it names none, those of the environment.
+pub fn with_brokers(arguments: &[String], brokers: Option<&str>) -> Vec<String> {
+    let is_named = |word: &String| {
+        ["bootstrap-server", "help", "version"]
+            .iter()
+            .any(|name| word.trim_start_matches('-').starts_with(name))
+    };
+    let mut line = arguments.to_vec();
+    if !arguments.iter().any(is_named) {
+        let brokers = brokers.unwrap_or("localhost:9092");
+        line.extend(["--bootstrap-server".to_owned(), brokers.to_owned()]);
+    }
+    line
+}
+
 impl Short {
     fn help(&self) -> String {
         format!("{}\n\n{}", self.forms, usage(self.options))
@@ -271,5 +286,16 @@ mod tests {
             assert_eq!(meant(bad), Err(false), "{bad}");
         }
         assert_eq!(meant("consume --help"), Err(true));
+    }
+
+    #[test]
+    fn a_command_of_ours_is_told_where_the_brokers_are_once() {
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let line = |text: &str, brokers| with_brokers(&words(text), brokers).join(" ");
+        assert_eq!(line("4 --undo", None), "4 --undo --bootstrap-server localhost:9092");
+        assert_eq!(line("", Some("b:1")), "--bootstrap-server b:1");
+        for own in ["4 --bootstrap-server c:2", "--bootstrap-server=c:2", "--help", "--version"] {
+            assert_eq!(line(own, Some("b:1")), own);
+        }
     }
 }

@@ -10,13 +10,12 @@ use ottla_protocol::messages::create_partitions_request::{
 use ottla_protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
 };
-use ottla_protocol::messages::delete_topics_request::DeleteTopicState;
 use ottla_protocol::messages::describe_configs_response::DescribeConfigsResult;
 use ottla_protocol::messages::describe_topic_partitions_response::{
     DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
 use ottla_protocol::messages::list_partition_reassignments_response::OngoingPartitionReassignment;
-use ottla_protocol::messages::{BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest};
+use ottla_protocol::messages::{BrokerId, CreatePartitionsRequest, CreateTopicsRequest};
 
 use crate::admin;
 use crate::client::Client;
@@ -285,14 +284,7 @@ fn delete(client: &mut Client, options: &Options, terminal: &mut Terminal<'_>) -
     if names.is_empty() {
         return Ok(());
     }
-    let topics =
-        names.iter().map(|name| DeleteTopicState::default().with_name(Some(admin::topic_name(name))));
-    let request = DeleteTopicsRequest::default().with_topics(topics.collect()).with_timeout_ms(30_000);
-    let response = client.any(terminal, "deleteTopics", &request)?;
-    for result in &response.responses {
-        Exception::check(result.error_code, result.error_message.as_deref())?;
-    }
-    Ok(())
+    Ok(admin::delete_topics(client, terminal, &names)?)
 }
 
 fn describe(client: &mut Client, options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use ottla_compat::broker::{Broker as _, BrokerOptions};
 use ottla_compat::reference::{KafkaServer, libs_dir};
 use ottla_protocol_tests::Outcome;
 use ottla_protocol_tests::broker::{SETTINGS, Started};
-use ottla_protocol_tests::oracle::{Library, Report};
+use ottla_protocol_tests::oracle::{Library, Report, SIDE_BY_SIDE};
 use ottla_protocol_tests::{runner, schema_source};
 
 /// The same raw requests to two brokers, the answers compared field by field.
@@ -84,11 +84,14 @@ fn run(task: Task) -> Outcome<bool> {
             let mut ottla = Started::default();
             let mut servers = KafkaServers { given: against, ..KafkaServers::default() };
             let is_other = live_kafka || servers.given.is_some();
+            // One broker for all scripts plays them in their order.
+            let side_by_side = if servers.given.is_some() { 1 } else { SIDE_BY_SIDE };
             let report = library.check(
                 &mut |settings| match is_other {
                     true => servers.address(settings),
                     false => ottla.address(settings),
                 },
+                side_by_side,
                 &prefix,
             )?;
             print_report(&report);

@@ -4,6 +4,7 @@
 //! - v2: flexible.
 //! - v3 (KIP-373): a token for another owner, and who asked for it.
 
+use ottla_metadata::controller::delegation_tokens::{USER, owner_of};
 use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::CreateDelegationTokenRequest;
@@ -20,11 +21,14 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         return request.ready(&creation_refused(&body, &request, error));
     }
     let requester = request.principal().clone();
-    let owner = ottla_metadata::controller::delegation_tokens::owner_of(&body, &requester);
+    let owner = owner_of(&body, &requester);
     let is_own = owner == requester;
     if !is_own && !Access::of(broker, &request).user(AclOperation::CreateTokens, owner.as_str()) {
         let error = ErrorCode::DelegationTokenAuthorizationFailed;
         return request.ready(&creation_refused(&body, &request, error));
+    }
+    if body.renewers.iter().any(|renewer| renewer.principal_type.as_str() != USER) {
+        return request.ready(&creation_refused(&body, &request, ErrorCode::InvalidPrincipalType));
     }
     let (broker, wanted, version) = (broker.clone(), body.clone(), request.version());
     let decision = async move {

@@ -32,12 +32,15 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             })
             .collect()
     });
-    let dirs = broker.replicas.logs().dirs();
+    let (dirs, config) = (broker.replicas.logs().dirs(), broker.dynamic_config.current());
     let (hosted, moves) = (broker.replicas.hosted(), broker.replicas.logs().moves_under_way());
     let results = dirs
         .iter()
         .enumerate()
-        .map(|(place, dir)| answer(dir, place == 0, &hosted, &moves, asked.as_ref()))
+        .map(|(place, dir)| DescribeLogDirsResult {
+            is_cordoned: dir.offline.is_none() && config.is_cordoned(place),
+            ..answer(dir, place == 0, &hosted, &moves, asked.as_ref())
+        })
         .collect();
     request.ready(&DescribeLogDirsResponse { results, ..Default::default() })
 }

@@ -124,11 +124,11 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     if plan.max_wait.is_zero() || is_enough(&plan, &first) {
         return Ok(ottla_network::Admitted::Ready(respond(broker, &request, context, plan, first)));
     }
-    let delayed = DelayedFetch::new(&plan.reads, plan.reader, plan.min_bytes);
-    if let Look::Found(()) = delayed.look(&plan.reads) {
-        return Ok(ottla_network::Admitted::Ready(respond(broker, &request, context, plan, first)));
-    }
     drop(first);
+    let delayed = DelayedFetch::new(&plan.reads, plan.reader, plan.min_bytes);
+    if let Some(found) = delayed.found(&plan.reads, plan.max_bytes) {
+        return Ok(ottla_network::Admitted::Ready(respond(broker, &request, context, plan, found)));
+    }
     let deadline = broker.env.clock.sleep_until(now.after(plan.max_wait));
     let broker = broker.clone();
     park(async move {

@@ -148,6 +148,8 @@ keys! {
         .doc("How often a broker tells the controller that it lives.");
     pub initial_broker_registration_timeout_ms: i64 = row("initial.broker.registration.timeout.ms", Int, Some("60000"), Any, ReadOnly, Medium)
         .doc("How long a broker tries to register at its start before it gives up.");
+    pub cordoned_log_dirs: Vec<Text> = row("cordoned.log.dirs", List, Some(""), list(&[], true), PerBroker, Medium)
+        .doc("Log directories that get no new partitions.");
     pub auto_leader_rebalance_enable: bool = row("auto.leader.rebalance.enable", Boolean, Some("true"), Any, ReadOnly, High)
         .doc("Whether leadership is moved back to preferred replicas in the background.");
     pub leader_imbalance_check_interval_seconds: i64 = row("leader.imbalance.check.interval.seconds", Long, Some("300"), at_least(1), ReadOnly, High)

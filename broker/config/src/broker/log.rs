@@ -18,8 +18,6 @@ pub(crate) static LOG: &[ConfigRow] = &[
         .doc("Codec in which topics are stored; producer keeps what the producer chose."),
     row("compression.zstd.level", Int, Some("3"), between(-131072, 22), ClusterWide, Medium)
         .doc("Level used when a topic is stored as zstd."),
-    row("cordoned.log.dirs", List, Some(""), list(&[], true), PerBroker, Medium)
-        .doc("Log directories that get no new partitions."),
     row("follower.fetch.last.tiered.offset.enable", Boolean, Some("false"), Any, ClusterWide, Medium)
         .doc("Whether an empty follower starts at the last tiered offset."),
     row("log.cleaner.delete.retention.ms", Long, Some("86400000"), at_least(0), ClusterWide, Medium)

@@ -2,63 +2,57 @@
 //! Shell.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{BoxFuture, Tasks};
 use parking_lot::Mutex;
 
-/// Knows every task that it began until the task has ended, and ends what is left when it is closed. How many there
-/// can be is for its owner to say.
-pub(crate) struct TaskSet {
+/// Knows every task that it began until the task has ended, and ends what is left when it is closed. There is one task
+/// a key at a time: as many as there are different things to do, however often each is asked for.
+pub(crate) struct TaskSet<K: Hash + Eq> {
     tasks: Arc<dyn Tasks>,
-    running: Arc<Mutex<Running>>,
+    running: Arc<Mutex<Running<K>>>,
 }
 
-#[derive(Default)]
-struct Running {
-    next: u64,
+struct Running<K> {
     is_closed: bool,
     /// `None` while the task is being begun.
-    handles: HashMap<u64, Option<TaskHandle>>,
+    handles: HashMap<K, Option<TaskHandle>>,
 }
 
-impl TaskSet {
-    pub fn new(tasks: Arc<dyn Tasks>) -> TaskSet {
-        TaskSet { tasks, running: Arc::default() }
+impl<K: Hash + Eq + Clone + Send + 'static> TaskSet<K> {
+    pub fn new(tasks: Arc<dyn Tasks>) -> TaskSet<K> {
+        let running = Running { is_closed: false, handles: HashMap::new() };
+        TaskSet { tasks, running: Arc::new(Mutex::new(running)) }
     }
 
-    /// Does nothing once the set is closed.
-    pub fn spawn(&self, name: &'static str, work: BoxFuture<'static, ()>) {
-        let id = {
+    /// Does nothing where the same is under way, and once the set is closed.
+    pub fn spawn(&self, key: K, name: &'static str, work: BoxFuture<'static, ()>) {
+        {
             let mut running = self.running.lock();
-            if running.is_closed {
+            if running.is_closed || running.handles.contains_key(&key) {
                 return;
             }
-            running.next += 1;
-            let id = running.next;
-            running.handles.insert(id, None);
-            id
+            running.handles.insert(key.clone(), None);
+        }
+        let end = End { running: Arc::clone(&self.running), key: key.clone() };
+        let owned = async move {
+            let _end = end;
+            work.await;
         };
-        let ends = Arc::clone(&self.running);
-        let handle = self.tasks.spawn(
-            name,
-            Box::pin(async move {
-                work.await;
-                let handle = ends.lock().handles.remove(&id).flatten();
-                // It is this task's own, which has nothing left to do.
-                if let Some(handle) = handle {
-                    handle.detach();
-                }
-            }),
-        );
+        // Without the lock: a task may run, and end, inside `spawn`.
+        let handle = self.tasks.spawn(name, Box::pin(owned));
         let mut running = self.running.lock();
         let is_closed = running.is_closed;
-        match running.handles.get_mut(&id) {
+        match running.handles.get_mut(&key) {
             Some(slot) => *slot = Some(handle),
-            None if is_closed => drop(handle),
-            // It has ended already.
-            None => handle.detach(),
+            None => {
+                drop(running);
+                // Unless it was cut off before it was known, it has ended already.
+                if is_closed { drop(handle) } else { handle.detach() }
+            }
         }
     }
 
@@ -69,6 +63,92 @@ impl TaskSet {
             running.is_closed = true;
             std::mem::take(&mut running.handles)
         };
+        // Without the lock: each takes itself off the list.
         drop(handles);
+    }
+
+    #[cfg(test)]
+    pub fn count(&self) -> usize {
+        self.running.lock().handles.len()
+    }
+}
+
+/// Takes the task off the list when it ends, also by a panic or because it is cut off.
+struct End<K: Hash + Eq> {
+    running: Arc<Mutex<Running<K>>>,
+    key: K,
+}
+
+impl<K: Hash + Eq> Drop for End<K> {
+    fn drop(&mut self) {
+        let handle = self.running.lock().handles.remove(&self.key).flatten();
+        // It is this task's own, which has nothing left to do.
+        if let Some(handle) = handle {
+            handle.detach();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use ottla_env::tasks::ThreadHandle;
+
+    use super::*;
+
+    /// Keeps what it is to run.
+    #[derive(Default)]
+    struct Held(Mutex<Vec<BoxFuture<'static, ()>>>);
+
+    impl Tasks for Held {
+        fn spawn(&self, _name: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle {
+            self.0.lock().push(work);
+            TaskHandle::new(Box::new(|| {}), Box::pin(async {}))
+        }
+
+        fn spawn_thread(&self, _name: &'static str, _work: Box<dyn FnOnce() + Send>) -> ThreadHandle {
+            unreachable!("a set of tasks needs no thread")
+        }
+    }
+
+    impl Held {
+        fn count(&self) -> usize {
+            self.0.lock().len()
+        }
+
+        fn poll_all(&self) {
+            let mut works = std::mem::take(&mut *self.0.lock());
+            let mut context = Context::from_waker(Waker::noop());
+            works.retain_mut(|work| work.as_mut().poll(&mut context).is_pending());
+            self.0.lock().extend(works);
+        }
+    }
+
+    #[test]
+    fn the_same_is_done_once_at_a_time() {
+        let held = Arc::new(Held::default());
+        let set = TaskSet::<&str>::new(held.clone());
+        let (go, gone) = tokio::sync::oneshot::channel::<()>();
+        let waits = async move {
+            let _sent = gone.await;
+        };
+        set.spawn("a", "test", Box::pin(waits));
+        for _again in 0..3 {
+            set.spawn("a", "test", Box::pin(async { panic!("it is under way") }));
+        }
+        set.spawn("b", "test", Box::pin(std::future::pending()));
+        held.poll_all();
+        assert_eq!((set.count(), held.count()), (2, 2));
+        go.send(()).expect("it waits");
+        held.poll_all();
+        assert_eq!(set.count(), 1, "what has ended is forgotten");
+        set.spawn("a", "test", Box::pin(std::future::pending()));
+        assert_eq!((set.count(), held.count()), (2, 2), "and may begin anew");
+        held.0.lock().clear();
+        assert_eq!(set.count(), 0, "what is cut off is forgotten, too");
+        set.close();
+        set.spawn("c", "test", Box::pin(std::future::pending()));
+        assert_eq!((set.count(), held.count()), (0, 0));
     }
 }

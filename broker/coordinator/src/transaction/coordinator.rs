@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ottla_env::{BoxFuture, Clock, Tasks};
-use ottla_model::{ErrorCode, Offset, ProducerEpoch, ProducerId};
+use ottla_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 
 use super::codec::TransactionRecord;
 use super::decide::{self, Decided, Decision, Ending};
@@ -55,13 +55,24 @@ impl Step {
     }
 }
 
+/// What a task does.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Errand {
+    /// Brings the transaction whose end was decided at this offset of a partition, under this leader epoch, to its end.
+    /// Its id takes no other decision before.
+    Finish { partition: i32, epoch: LeaderEpoch, decided_at: Offset },
+    /// Gets a producer id to abort a transaction with that is open for too long. However long that takes, the rounds that
+    /// find the transaction late do not add to it.
+    TimeOut { transactional_id: Box<str> },
+}
+
 pub struct TransactionCoordinator {
     pub runtime: Arc<CoordinatorRuntime<TransactionShard>>,
     pub(super) settings: Arc<TransactionSettings>,
     pub(super) markers: Arc<dyn MarkerChannel>,
     pub(super) clock: Arc<dyn Clock>,
-    /// What outlives its request: one a transaction that comes to its end.
-    pub(super) tasks: TaskSet,
+    /// What outlives its request: at most two a transactional id.
+    pub(super) tasks: TaskSet<Errand>,
     pub(super) ids: Arc<dyn ProducerIdSource>,
 }
 

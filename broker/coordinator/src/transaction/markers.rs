@@ -12,7 +12,7 @@ use ottla_model::{BrokerId, ErrorCode, Offset, ProducerEpoch, ProducerId, TopicP
 use ottla_records::EndTxnMarker;
 use tokio::sync::oneshot;
 
-use super::coordinator::{Shard, Step, TransactionCoordinator};
+use super::coordinator::{Errand, Shard, Step, TransactionCoordinator};
 use super::decide;
 use super::metadata::{PartitionSet, TransactionMetadata, TransactionState};
 
@@ -60,6 +60,7 @@ impl TransactionCoordinator {
         prepared: &TransactionMetadata,
         offset: Offset,
     ) -> Completion {
+        let errand = Errand::Finish { partition: shard.partition, epoch: shard.epoch, decided_at: offset };
         let (coordinator, shard) = (Arc::clone(self), Arc::clone(shard));
         let (id, prepared) = (Box::from(transactional_id), prepared.clone());
         let (done, completion) = oneshot::channel();
@@ -67,7 +68,7 @@ impl TransactionCoordinator {
             coordinator.run_to_completion(&shard, id, &prepared, offset).await;
             drop(done);
         };
-        self.tasks.spawn("transaction markers", Box::pin(work));
+        self.tasks.spawn(errand, "transaction markers", Box::pin(work));
         completion
     }
 
@@ -179,6 +180,7 @@ impl TransactionCoordinator {
     pub(super) fn time_out(self: &Arc<Self>, shard: &Arc<Shard>, id: Box<str>) {
         let aborted = self.step(shard, &id, |present, wall_ms| decide::time_out(present, None, wall_ms));
         if matches!(aborted, Ok(Step::NeedsProducerId)) {
+            let errand = Errand::TimeOut { transactional_id: id.clone() };
             let (coordinator, shard) = (Arc::clone(self), Arc::clone(shard));
             let work = async move {
                 // A refusal is met again at the next tick.
@@ -186,7 +188,7 @@ impl TransactionCoordinator {
                 let late = |present: Option<&_>, wall_ms| decide::time_out(present, Some(spare), wall_ms);
                 report_late(&id, &coordinator.step(&shard, &id, late));
             };
-            self.tasks.spawn("transaction timeout", Box::pin(work));
+            self.tasks.spawn(errand, "transaction timeout", Box::pin(work));
             return;
         }
         report_late(&id, &aborted);

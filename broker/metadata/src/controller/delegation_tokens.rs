@@ -19,7 +19,7 @@ use crate::image::Image;
 
 /// The metadata version 3.6-IV2, with which tokens came.
 const METADATA_VERSION_MIN: i16 = 14;
-const USER: &str = "User";
+pub const USER: &str = "User";
 /// Tokens that one turn removes (`MAX_RECORDS_PER_EXPIRATION`).
 pub(crate) const REMOVALS_PER_TURN_MAX: usize = 1_000;
 

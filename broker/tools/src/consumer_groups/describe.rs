@@ -15,11 +15,9 @@ use super::table::{self, NOTHING};
 use crate::admin;
 use crate::client::Client;
 use crate::error::{Exception, Failure};
-use crate::get_offsets;
+use crate::offset_reset;
 use crate::options::Options;
 use crate::terminal::Terminal;
-
-const LATEST: i64 = -1;
 
 /// Partitions by topic.
 pub type Partitions = BTreeMap<String, Vec<i32>>;
@@ -247,28 +245,6 @@ fn topic_names(
     Ok(named.collect())
 }
 
-/// The end of each partition; of one that cannot be asked, nothing.
-pub fn ends(
-    client: &mut Client,
-    terminal: &mut Terminal<'_>,
-    wanted: &BTreeSet<(String, i32)>,
-    time: i64,
-) -> Result<BTreeMap<(String, i32), i64>, Exception> {
-    let response = client.metadata(terminal, "listTopics", None)?;
-    let mut leaders = BTreeMap::new();
-    for topic in &response.topics {
-        let Some(name) = &topic.name else { continue };
-        for partition in &topic.partitions {
-            let key = (name.to_string(), partition.partition_index);
-            if wanted.contains(&key) {
-                leaders.insert(key, partition.leader_id.0);
-            }
-        }
-    }
-    let offsets = get_offsets::offsets(client, terminal, &leaders, time)?;
-    Ok(offsets.into_iter().filter_map(|(key, offset)| Some((key, offset.ok()?))).collect())
-}
-
 fn offset_rows(
     client: &mut Client,
     terminal: &mut Terminal<'_>,
@@ -282,7 +258,7 @@ fn offset_rows(
             .flat_map(|(topic, numbers)| numbers.iter().map(|number| (topic.clone(), *number)))
     });
     let wanted: BTreeSet<(String, i32)> = assigned.chain(committed.keys().cloned()).collect();
-    let ends = ends(client, terminal, &wanted, LATEST)?;
+    let ends = offset_reset::bounds(client, terminal, &wanted, offset_reset::LATEST)?;
     Ok(rows(group, &committed, &ends))
 }
 

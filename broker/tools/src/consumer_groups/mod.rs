@@ -1,8 +1,8 @@
 //! `kafka-consumer-groups`: lists, describes and deletes consumer groups, moves and deletes their offsets.
 //! Shell over the client; `describe` collects, `table` draws, `reset` moves.
 
-mod describe;
-mod reset;
+pub mod describe;
+pub mod reset;
 mod table;
 
 use std::collections::BTreeMap;
@@ -47,6 +47,9 @@ pub const OPTIONS: &[Known] = &[
     flag("to-current", "Stay at the offset."),
     value("to-offset", "Move to an offset."),
     value("shift-by", "Move by a number of records."),
+    value("to-datetime", "Move to the first record since then: YYYY-MM-DDThh:mm:ss.sss."),
+    value("by-duration", "Move to the first record of the last PnDTnHnMnS."),
+    value("from-file", "Move to what a CSV file says."),
     flag("help", "Show this."),
     flag("version", "Show the version."),
 ];
@@ -208,7 +211,7 @@ fn meant(
 const GROUP_KEY: i8 = 0;
 
 /// The broker that coordinates a group.
-fn coordinator(client: &mut Client, terminal: &mut Terminal<'_>, group: &str) -> Result<i32, Exception> {
+pub fn coordinator(client: &mut Client, terminal: &mut Terminal<'_>, group: &str) -> Result<i32, Exception> {
     let request = FindCoordinatorRequest::default()
         .with_key_type(GROUP_KEY)
         .with_coordinator_keys(vec![admin::text(group)]);

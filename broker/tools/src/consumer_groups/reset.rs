@@ -1,5 +1,5 @@
 //! `--reset-offsets`: where a group goes on.
-//! Shell over the client; the new offsets are decided by plain functions.
+//! Shell over the client; `offset_reset` decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,24 +8,28 @@ use ottla_protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
 
-use super::describe::{self, Committed};
+use super::describe;
 use crate::admin;
 use crate::client::Client;
 use crate::error::{Exception, Failure};
+use crate::offset_reset::{self, Offsets, Target};
 use crate::options::Options;
 use crate::terminal::Terminal;
 
-const LATEST: i64 = -1;
-const EARLIEST: i64 = -2;
-/// `to-datetime`, `by-duration` and `from-file` are Kafka's too; nobody has asked for them here.
-const SCENARIOS: [&str; 5] = ["to-earliest", "to-current", "to-latest", "shift-by", "to-offset"];
+const SCENARIOS: [&str; 8] = [
+    "to-earliest",
+    "to-current",
+    "to-latest",
+    "shift-by",
+    "to-offset",
+    "to-datetime",
+    "by-duration",
+    "from-file",
+];
 const NO_EXECUTE: &str = "WARN: No action will be performed as the --execute option is missing. In version 5.0, this \
                           command will require either --dry-run or --execute to be specified. You should add the \
                           --dry-run option explicitly if you are scripting this command and want to keep the current \
                           default behavior without prompting.";
-const UTILS: &str = "org.apache.kafka.tools.OffsetsUtils";
-
-type Offsets = BTreeMap<(String, i32), i64>;
 
 pub fn run(client: &mut Client, options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     if !options.has("execute") && !options.has("dry-run") {
@@ -33,8 +37,17 @@ pub fn run(client: &mut Client, options: &Options, terminal: &mut Terminal<'_>) 
         writeln!(terminal.err, "{NO_EXECUTE}")?;
     }
     check(options)?;
+    let Some(target) = Target::of(options)? else { return Ok(()) };
+    let mut groups = BTreeMap::new();
     for group in super::meant(client, options, terminal)? {
-        reset(client, options, terminal, &group)?;
+        let offsets = reset(client, options, terminal, &group, &target)?;
+        groups.insert(group, offsets);
+    }
+    if options.has("export") {
+        return Ok(terminal.say(&offset_reset::csv(&groups, options.all("group").count() != 1))?);
+    }
+    for line in offset_reset::lines(&groups) {
+        terminal.say(&line)?;
     }
     Ok(())
 }
@@ -44,7 +57,7 @@ fn check(options: &Options) -> Result<(), Failure> {
         let message = "Option [reset-offsets] takes one of these options: [group], [all-groups]";
         return Err(Failure::Usage(message.to_owned()));
     }
-    if !options.has("topic") && !options.has("all-topics") {
+    if ["topic", "all-topics", "from-file"].iter().all(|scope| !options.has(scope)) {
         let message = "One of the reset scopes should be defined: --all-topics, --topic.";
         return Err(Failure::Usage(message.to_owned()));
     }
@@ -64,37 +77,23 @@ fn reset(
     options: &Options,
     terminal: &mut Terminal<'_>,
     group: &str,
-) -> Result<(), Failure> {
+    target: &Target,
+) -> Result<Offsets, Failure> {
     refuse_active(client, terminal, group)?;
-    let committed = describe::committed(client, terminal, group)?;
+    let committed: Offsets = describe::committed(client, terminal, group)?
+        .into_iter()
+        .map(|(key, committed)| (key, committed.offset))
+        .collect();
     let wanted: BTreeSet<(String, i32)> = if options.has("all-topics") {
         committed.keys().cloned().collect()
     } else {
-        let named = super::named_partitions(client, options, terminal)?;
-        named
-            .iter()
-            .flat_map(|(topic, numbers)| numbers.iter().map(|number| (topic.clone(), *number)))
-            .collect()
+        offset_reset::named_partitions(client, terminal, options.all("topic"))?
     };
-    let begins = describe::ends(client, terminal, &wanted, EARLIEST)?;
-    let ends = describe::ends(client, terminal, &wanted, LATEST)?;
-    let target = Target::of(options)?;
-    let mut offsets = Offsets::new();
-    for key in wanted {
-        let (begin, end) = (begins.get(&key).copied().unwrap_or(0), ends.get(&key).copied().unwrap_or(0));
-        let (offset, remark) = target.decide(&key, committed.get(&key).copied(), begin, end)?;
-        if let Some(remark) = remark {
-            terminal.log("WARN", &remark, UTILS)?;
-        }
-        offsets.insert(key, offset);
-    }
+    let offsets = offset_reset::decide(client, terminal, group, target, &wanted, &committed)?;
     if options.has("execute") {
         commit(client, terminal, group, &offsets)?;
     }
-    for line in lines(group, &offsets, options.has("export")) {
-        terminal.say(&line)?;
-    }
-    Ok(())
+    Ok(offsets)
 }
 
 /// Members would go on from where they are, and commit that.
@@ -114,78 +113,8 @@ fn refuse_active(client: &mut Client, terminal: &mut Terminal<'_>, group: &str) 
     Err(Failure::Exit(0))
 }
 
-/// Where to.
-#[derive(Clone, Copy, Debug)]
-enum Target {
-    Earliest,
-    Latest,
-    Current,
-    Shift(i64),
-    Offset(i64),
-}
-
-impl Target {
-    fn of(options: &Options) -> Result<Target, Failure> {
-        let number = |name: &str| {
-            let text = options.get(name).unwrap_or_default();
-            text.parse()
-                .map_err(|_| Failure::Usage(format!("Cannot parse argument '{text}' of option {name}")))
-        };
-        Ok(if options.has("to-earliest") {
-            Target::Earliest
-        } else if options.has("to-latest") {
-            Target::Latest
-        } else if options.has("shift-by") {
-            Target::Shift(number("shift-by")?)
-        } else if options.has("to-offset") {
-            Target::Offset(number("to-offset")?)
-        } else {
-            Target::Current
-        })
-    }
-
-    /// The new offset, and what is said when it had to be moved into the log.
-    fn decide(
-        self,
-        key: &(String, i32),
-        committed: Option<Committed>,
-        begin: i64,
-        end: i64,
-    ) -> Result<(i64, Option<String>), Exception> {
-        let wanted = match self {
-            Target::Earliest => begin,
-            Target::Latest => end,
-            Target::Offset(offset) => offset,
-            Target::Current => committed.map_or(end, |committed| committed.offset),
-            Target::Shift(by) => match committed {
-                Some(committed) => committed.offset.saturating_add(by),
-                None => {
-                    let (topic, partition) = key;
-                    return Err(Exception::illegal_argument(format!(
-                        "Cannot shift offset for partition {topic}-{partition} since there is no current committed \
-                         offset"
-                    )));
-                }
-            },
-        };
-        let (topic, partition) = key;
-        let moved = |side: &str, to: i64| {
-            format!(
-                "New offset ({wanted}) is {side} offset for topic partition {topic}-{partition}. Value will be set \
-                 to {to}"
-            )
-        };
-        Ok(if wanted > end {
-            (end, Some(moved("higher than latest", end)))
-        } else if wanted < begin {
-            (begin, Some(moved("lower than earliest", begin)))
-        } else {
-            (wanted, None)
-        })
-    }
-}
-
-fn commit(
+/// Commits in the place of a group without members.
+pub fn commit(
     client: &mut Client,
     terminal: &mut Terminal<'_>,
     group: &str,
@@ -226,51 +155,4 @@ fn commit(
         Exception::check(partition.error_code, None)?;
     }
     Ok(())
-}
-
-fn lines(group: &str, offsets: &Offsets, is_export: bool) -> Vec<String> {
-    if is_export {
-        let rows = offsets.iter().map(|((topic, partition), offset)| format!("{topic},{partition},{offset}"));
-        return rows.chain(std::iter::once(String::new())).collect();
-    }
-    let line = |group: &str, topic: &str, partition: &str, offset: &str| {
-        format!("{group:<15} {topic:<15} {partition:<10} {offset}")
-    };
-    let head = format!("\n{}", line("GROUP", "TOPIC", "PARTITION", "NEW-OFFSET"));
-    let rows = offsets
-        .iter()
-        .map(|((topic, partition), offset)| line(group, topic, &partition.to_string(), &offset.to_string()));
-    std::iter::once(head).chain(rows).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_offset_stays_inside_of_the_log() {
-        let key = ("t".to_owned(), 0);
-        let at = |offset| Some(Committed { offset, leader_epoch: None });
-        let decided =
-            |target: Target, committed| target.decide(&key, committed, 2, 9).map(|(offset, _)| offset);
-        assert_eq!(decided(Target::Earliest, None), Ok(2));
-        assert_eq!(decided(Target::Latest, None), Ok(9));
-        assert_eq!(decided(Target::Current, at(5)), Ok(5));
-        assert_eq!(decided(Target::Current, None), Ok(9));
-        assert_eq!(decided(Target::Shift(-1), at(5)), Ok(4));
-        assert_eq!(decided(Target::Shift(9), at(5)), Ok(9));
-        assert_eq!(decided(Target::Offset(1), at(5)), Ok(2));
-        assert!(decided(Target::Shift(1), None).is_err());
-        let (_, remark) = Target::Offset(100).decide(&key, None, 2, 9).expect("an offset");
-        let said =
-            "New offset (100) is higher than latest offset for topic partition t-0. Value will be set to 9";
-        assert_eq!(remark.as_deref(), Some(said));
-    }
-
-    #[test]
-    fn new_offsets_are_a_table_or_csv() {
-        let offsets = Offsets::from([(("texts".to_owned(), 0), 1)]);
-        assert_eq!(lines("g", &offsets, true), ["texts,0,1", ""]);
-        assert_eq!(lines("g-read", &offsets, false)[1], "g-read          texts           0          1");
-    }
 }
