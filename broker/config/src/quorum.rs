@@ -62,12 +62,16 @@ impl BrokerSettings {
     /// Whether `controller.quorum.bootstrap.servers` of a controller names others: it belongs to a quorum whose log says who
     /// votes. One address that is this node's own names nobody.
     pub fn names_other_controllers(&self) -> bool {
+        // A broker with a vote whose only address has its own port, and whose listener has no host, is taken to be alone.
+        let is_one = self.is_broker() && self.quorum_bootstrap_given.len() == 1;
+        let is_everywhere = |host: &str| matches!(host, "" | "0.0.0.0" | "::");
         let own = |(host, port): &(String, u16)| {
             self.controller_listeners.iter().any(|listener| {
                 let told = self.reachable_at(listener).map(|(host, _)| host);
                 let is_here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1");
-                listener.port == *port
-                    && (is_here || told.as_ref() == Some(host) || listener.host.as_ref() == Some(host))
+                let has_no_host = listener.host.as_deref().is_none_or(is_everywhere);
+                let is_named = told.as_ref() == Some(host) || listener.host.as_ref() == Some(host);
+                listener.port == *port && (is_here || is_named || (is_one && has_no_host))
             })
         };
         let mut named = self.quorum_bootstrap_given.iter().filter_map(|entry| host_and_port(entry));

@@ -201,6 +201,7 @@ fn a_quorum_grows_lets_its_leader_go_and_knows_its_voters_after_a_restart() {
     });
     cluster.start(BrokerId(4));
     let add = AddRaftVoterRequest {
+        cluster_id: None,
         timeout_ms: 5_000,
         voter_id: 4,
         voter_directory_id: directory(4),

@@ -144,6 +144,7 @@ pub fn add_controller(options: &Options, terminal: &mut Terminal<'_>) -> Result<
             ..Listener::default()
         };
         let request = AddRaftVoterRequest {
+            cluster_id: None,
             timeout_ms: TIMEOUT_MS,
             voter_id: id,
             voter_directory_id: directory_id.0,

@@ -73,7 +73,7 @@ impl QuorumView {
 }
 
 enum Job {
-    Write(Write),
+    Write(Box<Write>),
     Read(PartRequest),
     Stop,
 }
@@ -168,7 +168,7 @@ impl QuorumThread {
             self.transport.send(to, frame);
         }
         for write in outputs.writes {
-            drop(jobs.send(Job::Write(write)));
+            drop(jobs.send(Job::Write(Box::new(write))));
         }
         for read in outputs.reads {
             drop(jobs.send(Job::Read(read)));
@@ -204,7 +204,7 @@ async fn write(mut writer: LogWriter, mut jobs: UnboundedReceiver<Job>, answers:
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
-                Job::Write(write) => group.push(write),
+                Job::Write(write) => group.push(*write),
                 Job::Read(read) => reads.push(read),
                 Job::Stop => is_stopping = true,
             }

@@ -88,7 +88,7 @@ impl VoterHistory {
     /// What is before a snapshot is not asked for any more.
     pub fn compact(&mut self, snapshot: SnapshotId) {
         let covered = self.changes.partition_point(|change| change.offset < snapshot.end_offset);
-        if let Some(last) = self.changes.drain(..covered).last() {
+        if let Some(last) = self.changes.drain(..covered).next_back() {
             self.base = last.voters;
         }
     }
@@ -103,7 +103,7 @@ impl VoterHistory {
     pub fn to_snapshot(&self, id: SnapshotId) -> Bytes {
         let voters = self.at(id.end_offset);
         match voters.is_dynamic {
-            true => voters.set.to_record().encoded(0).expect("version 0 holds every field").into(),
+            true => voters.set.to_record().encoded(0).expect("version 0 holds every field"),
             false => Bytes::new(),
         }
     }
