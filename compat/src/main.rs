@@ -50,6 +50,8 @@ enum Task {
     Crash(CrashArguments),
     /// Kill, stop, pause and cut off the nodes of a cluster of three under load; count every record, compare the copies.
     Cluster(ClusterArguments),
+    /// Let three nodes become five and three again under load, and see what clients feel of it.
+    Moves(MovesArguments),
     /// A broker of Apache Kafka beside two of Ottla under one controller of Ottla, each killed under load.
     Mixed,
     /// Kill the broker under a Kafka Streams application and under transactional copiers; count every record.
@@ -185,6 +187,19 @@ struct ClusterArguments {
 }
 
 #[derive(clap::Args)]
+struct MovesArguments {
+    /// That are copied to other nodes; 10,000, or what the disk has room for.
+    #[arg(long)]
+    megabytes: Option<u64>,
+    /// That a node may copy a second.
+    #[arg(long, default_value_t = 25)]
+    throttle_megabytes: u64,
+    /// A configuration line for every node.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+#[derive(clap::Args)]
 struct EosArguments {
     /// The broker under test.
     #[arg(long, value_enum, default_value_t = Against::Ottla)]
@@ -260,6 +275,13 @@ fn run(task: Task) -> Outcome<ExitCode> {
                 if secured { cluster::Plan::secured(overrides) } else { cluster::Plan::whole(overrides) };
             let clean = cluster::run(&cluster::Plan { rounds, ..plan })?;
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Task::Moves(MovesArguments { megabytes, throttle_megabytes, overrides }) => {
+            process::end_children_on_signal()?;
+            let mut plan = cluster::moves::Plan::whole(overrides)?;
+            plan.megabytes = megabytes.unwrap_or(plan.megabytes);
+            plan.throttle_megabytes = throttle_megabytes;
+            Ok(if cluster::run_moves_alone(&plan)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Task::Mixed => {
             process::end_children_on_signal()?;

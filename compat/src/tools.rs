@@ -8,6 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::adopt::dump;
 use crate::failure::{Outcome, While, fail};
 use crate::process::{POLL_INTERVAL, Process, capture};
 use crate::reference::java;
@@ -349,8 +350,11 @@ impl Tools<'_> {
             .filter(|path| [".log", ".index", ".timeindex"].iter().any(|end| path.ends_with(end)))
             .collect();
         files.sort();
-        let text =
-            self.run(DUMP_LOG, &["--files", &files.join(","), "--print-data-log", "--deep-iteration"], None)?;
+        let (way, joined) = (["--print-data-log", "--deep-iteration"], files.join(","));
+        let text = self.run(DUMP_LOG, &[&["--files", &joined], &way[..]].concat(), None)?;
+        if self.setting.changes_at_once {
+            dump::same_without_jvm("dump-log", &way, &joined, (&text, ""), &self.setting.work_dir)?;
+        }
         expect(&text, &["starting offset: 0", "compresscodec: zstd", "isvalid: true"])?;
         // What the tool says when an index does not fit its log.
         if ["Mismatches in", "mismatch", "out of order"].iter().any(|complaint| text.contains(complaint)) {

@@ -21,7 +21,6 @@ pub fn context(request: &Request) -> RequestContext {
     let software = request.connection.software.get();
     RequestContext {
         first_rebalance_wait_ms: software.map_or(0, |(name, _)| first_rebalance_wait_ms(name)),
-        api_version: request.version(),
         client_id: request.client_id(),
         // As Java prints an address: "/" and no name before it.
         client_host: format!("/{}", request.connection.peer_addr.ip().to_canonical()),

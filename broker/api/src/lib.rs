@@ -25,6 +25,8 @@ pub mod fence;
 pub mod fetch_session;
 mod fetch_session_cache;
 mod group_describe;
+pub mod group_membership;
+pub mod group_offsets;
 pub mod groups;
 mod handlers;
 mod metadata_log;

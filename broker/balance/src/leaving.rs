@@ -102,7 +102,7 @@ mod tests {
     fn only_the_replica_that_goes_is_replaced_where_it_stood_and_evenly() {
         let (leaving, taking) = (3, brokers(&[(1, ""), (2, ""), (4, "")]));
         let found = targets(&[&[3, 1], &[1, 2], &[2, 3], &[1, 3], &[3, 2]], leaving, &taking);
-        let wanted = vec![(0, vec![4, 1]), (2, vec![2, 4]), (3, vec![1, 4]), (4, vec![4, 2])];
+        let wanted = [(0, vec![4, 1]), (2, vec![2, 4]), (3, vec![1, 4]), (4, vec![4, 2])];
         assert_eq!(found.len(), wanted.len());
         for (index, target) in &found {
             assert!(!target.contains(&3) && target.len() == 2 && target[0] != target[1], "{index}");

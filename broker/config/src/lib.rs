@@ -69,8 +69,8 @@ pub use quorum::QuorumVoter;
 pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synonym, Validation, Visibility};
 pub use sasl::{SaslListener, SaslMechanism, TokenCheck, UnsecuredTokens};
 pub use settings::{
-    AuthorizerSettings, BrokerConfig, BrokerSettings, ConfigMap, Durability, FailureDetection, Given, Origin,
-    Reconfigurable, ReplicaSelector,
+    AuthorizerSettings, Balance, BrokerConfig, BrokerSettings, ConfigMap, Durability, FailureDetection,
+    Given, Origin, Reconfigurable, ReplicaSelector,
 };
 pub use signed_tokens::{EndpointTrust, KeysEndpoint, SignedTokens};
 pub use start_topics::StartTopic;

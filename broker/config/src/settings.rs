@@ -97,6 +97,25 @@ impl FromValue for FailureDetection {
     }
 }
 
+/// What a cluster does about replicas that are not evenly spread (`ottla.balance`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Balance {
+    Off,
+    Propose,
+    Auto,
+}
+
+impl FromValue for Balance {
+    fn from_value(value: ConfigValue) -> Option<Balance> {
+        match value.text()?.as_str() {
+            "off" => Some(Balance::Off),
+            "propose" => Some(Balance::Propose),
+            "auto" => Some(Balance::Auto),
+            _ => None,
+        }
+    }
+}
+
 /// Which replica consumers read from (`replica.selector.class`, KIP-392).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplicaSelector {

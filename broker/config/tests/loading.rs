@@ -349,7 +349,7 @@ fn the_listing_names_every_key_and_hides_secrets() {
     assert!(text.contains("only checked: a start refuses what is not there yet"));
     assert!(text.contains("Topic keys that are accepted and have no effect:\n"));
     assert!(!text.contains("\n  consumer.session.timeout.ms: "), "it has an effect");
-    assert!(text.starts_with("ottla.durability = survive-one\n"));
+    assert!(text.starts_with("ottla.balance = propose\n"));
     for ours in OTTLA_DEFAULTS {
         assert!(text.contains(ours.reason));
     }

@@ -71,11 +71,10 @@ pub trait CoordinatorShard: Sized + Send + 'static {
     fn on_tick(&mut self, now: Monotonic, wall_ms: i64) -> Option<Effects<Self>>;
 }
 
-/// A parked request: who waits, and the version its answer is written in.
+/// A parked request: who waits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Waiter {
     pub token: u64,
-    pub api_version: i16,
 }
 
 /// The answer to a parked request.

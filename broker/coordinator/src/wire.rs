@@ -7,34 +7,15 @@ pub use ottla_protocol::messages::describe_groups_response::{DescribedGroup, Des
 pub use ottla_protocol::messages::join_group_response::JoinGroupResponseMember;
 pub use ottla_protocol::messages::leave_group_response::MemberResponse;
 pub use ottla_protocol::messages::list_groups_response::ListedGroup;
-pub use ottla_protocol::messages::offset_commit_request::{
-    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-};
-pub use ottla_protocol::messages::offset_commit_response::{
-    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
-};
-pub use ottla_protocol::messages::offset_delete_response::{
-    OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
-};
-pub use ottla_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
-pub use ottla_protocol::messages::offset_fetch_response::{
-    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
-    OffsetFetchResponseTopic, OffsetFetchResponseTopics,
-};
 pub use ottla_protocol::messages::{
     DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
-    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
-    LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, OffsetCommitRequest, OffsetCommitResponse,
-    OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, SyncGroupRequest,
-    SyncGroupResponse,
+    HeartbeatRequest, HeartbeatResponse, JoinGroupResponse, LeaveGroupResponse, ListGroupsRequest,
+    ListGroupsResponse, SyncGroupRequest, SyncGroupResponse,
 };
 
 #[cfg(test)]
 pub use ottla_protocol::messages::{
-    join_group_request::JoinGroupRequestProtocol,
-    leave_group_request::MemberIdentity,
-    offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic},
-    offset_fetch_request::OffsetFetchRequestTopic,
+    join_group_request::JoinGroupRequestProtocol, leave_group_request::MemberIdentity,
     sync_group_request::SyncGroupRequestAssignment,
 };
 

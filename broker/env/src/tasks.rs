@@ -20,6 +20,12 @@ pub trait Tasks: Send + Sync {
         self.spawn(name, work)
     }
 
+    /// Tasks that share one such thread, for as long as somebody has them. `None` where there is no such thing: in a
+    /// simulated world all tasks are alike.
+    fn apart(&self, _name: &'static str) -> Option<Arc<dyn Tasks>> {
+        None
+    }
+
     /// Runs a function that may block on a thread of its own.
     fn spawn_thread(&self, name: &'static str, work: Box<dyn FnOnce() + Send>) -> ThreadHandle;
 

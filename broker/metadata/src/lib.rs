@@ -9,6 +9,7 @@
 //! `quorum_start`, `quorum_loop`.
 
 mod active_controller;
+mod balance_moves;
 mod batch;
 mod broker_epoch;
 mod broker_lifecycle;
@@ -59,6 +60,7 @@ pub use broker_epoch::BrokerEpoch;
 pub use broker_lifecycle::{BrokerLifecycle, Step};
 pub use controller::ApiError;
 pub use controller::features::Feature;
+pub use controller::placement::takes_replicas;
 pub use controller::producer_ids::{PRODUCER_IDS_PER_BLOCK, ProducerIdBlock};
 pub use controller::registration::Registration;
 pub use controller_channel::{ControllerChannel, Reached};

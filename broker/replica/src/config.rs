@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use ottla_config::{
-    BrokerConfig, CompressionType, ConfigSources, TimestampType as ConfigTimestampType, TopicConfig,
+    Balance, BrokerConfig, CompressionType, ConfigSources, TimestampType as ConfigTimestampType, TopicConfig,
 };
 use ottla_log::{CleanerSettings, CleanupPolicy, LogConfig, TopicCompression};
 use ottla_metadata::TopicImage;
 use ottla_model::BrokerId;
+use ottla_quota::Windows;
 use ottla_records::{Codec, TimestampType};
 
 use crate::throttle::{Throttled, ThrottledReplicas};
@@ -38,10 +39,24 @@ pub struct CopyRates {
 
 pub fn copy_rates(broker: &BrokerConfig) -> CopyRates {
     let between_dirs = broker.alter_log_dirs_bytes_per_second_max;
+    // What a person set holds for what the cluster moves by itself, too.
+    let rate = |given: i64| match given {
+        i64::MAX if broker.balance == Balance::Auto => broker.balance_bytes_per_second,
+        given => given,
+    };
     CopyRates {
-        leading: broker.leader_replication_throttled_rate,
-        following: broker.follower_replication_throttled_rate,
+        leading: rate(broker.leader_replication_throttled_rate),
+        following: rate(broker.follower_replication_throttled_rate),
         between_dirs: (between_dirs != i64::MAX).then_some(between_dirs.unsigned_abs()),
+    }
+}
+
+/// Over how long a rate is measured. Kafka's windows let ten seconds' worth through at once, which clients would feel
+/// whenever the cluster moves something by itself.
+pub fn copy_windows(broker: &BrokerConfig, given: i64) -> Windows {
+    match given {
+        i64::MAX => Windows { count: 2, length_ms: 1000 },
+        _ => Windows::of_seconds(broker.replication_quota_windows, broker.replication_quota_window_seconds),
     }
 }
 
@@ -54,17 +69,42 @@ pub struct TopicSettings {
 
 /// A topic's overrides over the broker's values.
 pub fn topic_settings(broker: &BrokerConfig, topic: &TopicImage) -> TopicSettings {
-    let topic = TopicConfig::effective(&ConfigSources { broker, overrides: &topic.overrides });
-    let node = BrokerId(broker.node_id);
-    let throttled = |entries: &[String]| ThrottledReplicas::of(entries, node);
+    let config = TopicConfig::effective(&ConfigSources { broker, overrides: &topic.overrides });
     TopicSettings {
-        min_insync_replicas: topic.min_insync_replicas,
-        throttled: Throttled {
-            leading: throttled(&topic.leader_replication_throttled_replicas),
-            following: throttled(&topic.follower_replication_throttled_replicas),
-        },
-        log: Arc::new(log_config(&topic)),
+        min_insync_replicas: config.min_insync_replicas,
+        throttled: throttled(broker, &config, topic),
+        log: Arc::new(log_config(&config)),
     }
+}
+
+/// Which replicas are throttled: those that a person named, and where the cluster moves replicas by itself those that are
+/// being added (docs/decisions/0043).
+fn throttled(broker: &BrokerConfig, config: &TopicConfig, topic: &TopicImage) -> Throttled {
+    let node = BrokerId(broker.node_id);
+    let mut throttled = Throttled {
+        leading: ThrottledReplicas::of(&config.leader_replication_throttled_replicas, node),
+        following: ThrottledReplicas::of(&config.follower_replication_throttled_replicas, node),
+    };
+    if broker.balance == Balance::Auto {
+        for (index, partition) in (0..).zip(&topic.partitions) {
+            let adding = partition.adding_replicas();
+            if !adding.is_empty() {
+                throttled.leading.insert(index);
+            }
+            if adding.contains(&node) {
+                throttled.following.insert(index);
+            }
+        }
+    }
+    throttled
+}
+
+/// What is throttled once partitions of the topic have changed; `None` where that is what it was.
+pub fn throttled_now(broker: &BrokerConfig, topic: &TopicImage, was: &Throttled) -> Option<Throttled> {
+    let is_concerned = broker.balance == Balance::Auto
+        && (*was != Throttled::default()
+            || topic.partitions.iter().any(|partition| !partition.adding_replicas().is_empty()));
+    is_concerned.then(|| topic_settings(broker, topic).throttled).filter(|now| now != was)
 }
 
 fn log_config(topic: &TopicConfig) -> LogConfig {

@@ -83,10 +83,11 @@ struct Followed {
 }
 
 impl Followed {
-    /// Whether it has all that its leader knows to be committed (`ReplicaState.isReplicaInSync` of the fetcher).
-    fn is_in_sync(&self) -> bool {
+    /// Whether it is known to lack what its leader knows to be committed. Kafka's fetcher takes one for behind of which it
+    /// knows nothing yet (`ReplicaState.isReplicaInSync`), and so lets a new leader wait for its in-sync replicas.
+    fn is_behind(&self) -> bool {
         match (self.leaders_high_watermark, self.position) {
-            (Some(leaders), Some(position)) => position.log_end >= leaders,
+            (Some(leaders), Some(position)) => position.log_end < leaders,
             _ => false,
         }
     }
@@ -243,7 +244,7 @@ impl FetchPlan {
         }
         let is_held = |followed: &Followed| {
             followed.state == State::Fetching
-                && !followed.is_in_sync()
+                && followed.is_behind()
                 && followed.partition.is_throttled_follower()
         };
         let held: Vec<Key> =

@@ -29,9 +29,10 @@ struct Hosts {
     working: Working,
 }
 
-fn config() -> Arc<DynamicBrokerConfig> {
+fn config(more: &[(&str, &str)]) -> Arc<DynamicBrokerConfig> {
     let given = [("node.id", "1"), ("log.dirs", "/data")];
-    let given: Vec<_> = given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let given: Vec<_> =
+        given.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     Arc::new(DynamicBrokerConfig::new(
         ottla_config::load(None, &[], &given).expect("a valid configuration").0,
     ))
@@ -39,9 +40,13 @@ fn config() -> Arc<DynamicBrokerConfig> {
 
 impl Hosts {
     fn new() -> Hosts {
+        Hosts::configured(&[])
+    }
+
+    fn configured(more: &[(&str, &str)]) -> Hosts {
         let world = World::new();
         let metrics = Arc::new(ReplicaMetrics::new(&Registry::new()).expect("metrics"));
-        let replicas = ReplicaManager::new(world.logs.clone(), config(), Durability::SurviveOne, metrics);
+        let replicas = ReplicaManager::new(world.logs.clone(), config(more), Durability::SurviveOne, metrics);
         Hosts { world, replicas, working: Working::new(Image::empty("cluster", ME)) }
     }
 
@@ -224,4 +229,37 @@ fn what_moved_away_while_this_node_was_down_is_set_aside_and_kept() {
         hosts.replicas.partition("t", 2).expect("hosted").log().expect("its log").log_end_offset(),
         Offset(1)
     );
+}
+
+#[test]
+fn what_is_being_added_is_throttled_where_the_cluster_balances_itself_until_it_is_there() {
+    let moved =
+        |adding: Option<Vec<i32>>, removing: Option<Vec<i32>>, replicas: &[i32]| PartitionChangeRecord {
+            partition_id: 0,
+            topic_id: ID.0,
+            replicas: Some(replicas.to_vec()),
+            adding_replicas: adding,
+            removing_replicas: removing,
+            ..Default::default()
+        };
+    for (balance, is_throttled) in [("propose", false), ("auto", true)] {
+        let mut hosts = Hosts::configured(&[("ottla.balance", balance)]);
+        hosts.create(&[(ME, &[ME, B]), (ME, &[ME, B])]);
+        let partition = hosts.replicas.partition("t", 0).expect("hosted");
+        let throttled = || {
+            let now = partition.topic.throttled();
+            (now.leading.contains(0), now.following.contains(0), now.leading.contains(1))
+        };
+        let quota = &partition.topic.shared.throttles.leading;
+        assert_eq!(quota.is_limited(), is_throttled);
+        quota.record(3 * 26_214_400, partition.topic.now());
+        assert_eq!(quota.is_exceeded(partition.topic.now()), is_throttled, "not ten seconds' worth at once");
+        assert_eq!(throttled(), (false, false, false));
+        hosts.publish([moved(Some(vec![3]), Some(vec![2]), &[3, 1, 2]).into()]);
+        assert_eq!(throttled(), (is_throttled, false, false), "{balance}");
+        hosts.publish([moved(Some(vec![1]), Some(vec![]), &[1, 2]).into()]);
+        assert_eq!(throttled(), (is_throttled, is_throttled, false), "{balance}");
+        hosts.publish([moved(Some(vec![]), Some(vec![]), &[1, 2]).into()]);
+        assert_eq!(throttled(), (false, false, false), "{balance}");
+    }
 }

@@ -10,11 +10,10 @@ use ottla_config::DynamicBrokerConfig;
 use ottla_log::{LogConfig, LogError, LogManager};
 use ottla_metadata::{Delta, Image, ImageListener, ResourceType, TopicImage};
 use ottla_model::{BrokerId, ErrorCode, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
-use ottla_quota::Windows;
 use parking_lot::Mutex;
 
 use crate::acknowledge::Durability;
-use crate::config::{cleaner_settings, copy_rates, topic_settings};
+use crate::config::{cleaner_settings, copy_rates, copy_windows, throttled_now, topic_settings};
 use crate::hand_over::HandOver;
 use crate::metrics::{ReplicaMetrics, TopicMetrics};
 use crate::partition::Partition;
@@ -194,7 +193,13 @@ impl ReplicaManager {
     /// The topic as it is hosted from now on; `None` when none of it is.
     fn host(&self, topic: &TopicImage, known: Option<&Arc<HostedTopic>>) -> Option<Arc<HostedTopic>> {
         let logs = match known {
-            Some(known) => known.logs.clone(),
+            Some(known) => {
+                let was = Arc::clone(&known.logs.throttled());
+                if let Some(now) = throttled_now(&self.config.current(), topic, &was) {
+                    known.logs.set_throttled(now);
+                }
+                known.logs.clone()
+            }
             None => {
                 let settings = topic_settings(&self.config.current(), topic);
                 Arc::new(TopicLogs::new(self.shared.clone(), settings))
@@ -266,11 +271,11 @@ impl ReplicaManager {
     /// The rates of the configuration are in force.
     fn set_throttles(&self) {
         let config = self.config.current();
-        let windows =
-            Windows::of_seconds(config.replication_quota_windows, config.replication_quota_window_seconds);
         let (throttles, rates) = (&self.shared.throttles, copy_rates(&config));
-        throttles.leading.set(rates.leading, windows);
-        throttles.following.set(rates.following, windows);
+        throttles.leading.set(rates.leading, copy_windows(&config, config.leader_replication_throttled_rate));
+        throttles
+            .following
+            .set(rates.following, copy_windows(&config, config.follower_replication_throttled_rate));
     }
 
     fn set_cordoned(&self) {

@@ -43,6 +43,18 @@ impl ThrottledReplicas {
         }
     }
 
+    pub fn insert(&mut self, partition: i32) {
+        match self {
+            ThrottledReplicas::None => *self = ThrottledReplicas::Partitions(vec![partition]),
+            ThrottledReplicas::All => {}
+            ThrottledReplicas::Partitions(partitions) => {
+                if let Err(place) = partitions.binary_search(&partition) {
+                    partitions.insert(place, partition);
+                }
+            }
+        }
+    }
+
     pub fn contains(&self, partition: i32) -> bool {
         match self {
             ThrottledReplicas::None => false,
@@ -196,6 +208,15 @@ mod tests {
         assert_eq!(of("7:2, 0:1,3:2"), ThrottledReplicas::Partitions(vec![3, 7]));
         assert!(of("7:2,3:2").contains(3) && !of("7:2").contains(2) && of("*").contains(9));
         assert!(!of("").contains(0));
+        let with = |text: &str, partition| {
+            let mut all = of(text);
+            all.insert(partition);
+            all
+        };
+        assert_eq!(with("", 4), ThrottledReplicas::Partitions(vec![4]));
+        assert_eq!(with("3:2,7:2", 4), ThrottledReplicas::Partitions(vec![3, 4, 7]));
+        assert_eq!(with("4:2", 4), ThrottledReplicas::Partitions(vec![4]));
+        assert_eq!(with("*", 4), ThrottledReplicas::All);
     }
 
     #[test]

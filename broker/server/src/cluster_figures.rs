@@ -10,11 +10,14 @@ use ottla_metadata::{Image, Metadata};
 use ottla_model::BrokerId;
 use ottla_replica::{LeaderFacts, ReplicaManager};
 
+use crate::balancing::BalanceFigures;
+
 pub struct ClusterFigures {
     pub node_id: BrokerId,
     pub metadata: Arc<Metadata>,
     pub replicas: Arc<ReplicaManager>,
     pub presence: Arc<Presence>,
+    pub balance: Arc<BalanceFigures>,
 }
 
 impl ClusterFigures {
@@ -38,6 +41,7 @@ impl ClusterFigures {
             let label = broker.to_string();
             text.sample(SUSPECTED, &[("broker", &label)], u64::from(suspects.contains(&broker)));
         }
+        self.balance.write(text);
         const ELECTIONS: &str = "ottla_leader_elections_total";
         text.metric(
             ELECTIONS,
@@ -116,6 +120,7 @@ impl ClusterFigures {
         for (reason, count) in self.metadata.election_counts() {
             let _written = writeln!(text, "Elected here as controller: {count} leaders ({reason})");
         }
+        text.push_str(&self.balance.describe());
         text
     }
 }

@@ -66,8 +66,9 @@ pub async fn find(
         }
         found = Some(cluster_id);
     }
-    let transport: Arc<dyn RaftTransport> =
-        Arc::new(VoterTransport::new(env, node_id, &voters, &settings.controllers, &controller.voices));
+    let transport =
+        VoterTransport::new(&controller.env, node_id, &voters, &settings.controllers, &controller.voices);
+    let transport: Arc<dyn RaftTransport> = Arc::new(transport);
     let found = match known.cluster_id {
         _ if found.is_some() => found,
         Some(_) => None,

@@ -15,6 +15,7 @@ use ottla_replica::ReplicaManager;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
+use crate::balancing::{BalanceFigures, Balancing};
 use crate::detection::{self, CloseClients, Events};
 use crate::lifecycle::{Joining, Lifecycle};
 use crate::rooms::Rooms;
@@ -44,12 +45,14 @@ pub struct Member<'a> {
     pub features: &'a [Feature],
     pub logs: &'a Arc<LogManager>,
     pub rooms: &'a Rooms,
+    /// Where the controller says what would move.
+    pub balance: &'a Arc<BalanceFigures>,
 }
 
 impl Membership {
     /// Begins to register. The listeners are there: whoever is told of this broker finds it.
     pub fn begin(member: &Member<'_>, close_clients: CloseClients) -> Membership {
-        let Member { env, config, cluster_id, registration, features, logs, rooms } = *member;
+        let Member { env, config, cluster_id, registration, features, logs, rooms, balance } = *member;
         let links = rooms.broker.cluster.as_ref().zip(rooms.nodes.as_ref());
         let Some((links, nodes)) = links else { unreachable!("a node of several has ways to the others") };
         let (tell, closed) = mpsc::channel(CLOSED_QUEUED_MAX);
@@ -72,6 +75,15 @@ impl Membership {
         if config.is_controller() {
             let (incarnation_id, controller) = (registration.incarnation_id, rooms.controller.clone());
             tasks.push(controller_registration::start(env, config, features, incarnation_id, controller));
+            let balancing = Balancing {
+                env: env.clone(),
+                node_id,
+                config: rooms.config.clone(),
+                metadata: rooms.metadata.clone(),
+                nodes: nodes.clone(),
+                figures: balance.clone(),
+            };
+            tasks.push(balancing.start());
         }
         let joining = || Joining {
             env,

@@ -27,6 +27,7 @@ use ottla_protocol::messages::AlterUserScramCredentialsRequest;
 use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
 use prometheus::Registry;
 
+use crate::balancing::BalanceFigures;
 use crate::cluster_figures::ClusterFigures;
 use crate::controller_listeners::ControllerListeners;
 use crate::figures::Figures;
@@ -113,12 +114,14 @@ pub async fn start(
     rooms.loader.until_idle().await;
     rooms.transactions.start_timers(&*env.tasks);
     crate::cleaner_metrics::register(&registry, logs.clone()).map_err(metrics)?;
+    let balance = Arc::new(BalanceFigures::default());
     let cluster_figures = rooms.broker.cluster.as_ref().map(|links| {
         Arc::new(ClusterFigures {
             node_id: BrokerId(config.node_id),
             metadata: rooms.metadata.clone(),
             replicas: rooms.replicas.clone(),
             presence: links.presence.clone(),
+            balance: balance.clone(),
         })
     });
     let names = config.metrics_kafka_names.then(|| KafkaNames {
@@ -177,6 +180,7 @@ pub async fn start(
             features: &features,
             logs: &logs,
             rooms: &rooms,
+            balance: &balance,
         };
         Membership::begin(&member, Box::new(network.closer()))
     });

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use ottla_api::{group_membership, group_offsets};
+use ottla_coordinator::group::{Committer, Joiner, Leaver, OffsetToCommit};
 use ottla_coordinator::{Reply, RequestContext};
 use ottla_env::memory::Faults;
 use ottla_model::ErrorCode;
@@ -94,9 +96,8 @@ fn now<T: Send + 'static>(reply: Reply<T>) -> T {
     poll(&mut reply.into_future()).expect("nothing but the disk is waited for")
 }
 
-fn context(api_version: i16) -> RequestContext {
+fn context() -> RequestContext {
     RequestContext {
-        api_version,
         client_id: "c".to_owned(),
         client_host: "/127.0.0.1".to_owned(),
         first_rebalance_wait_ms: 0,
@@ -259,7 +260,8 @@ impl GroupHistory {
             .with_protocols(vec![protocol]);
         let group = member.group;
         let groups = self.world.rooms().groups.clone();
-        member.waits = Waits::Join(groups.join_group(&context(9), &request).into_future());
+        let join = |group_id: &str, joiner: Joiner| groups.join_group(group_id, joiner);
+        member.waits = Waits::Join(group_membership::join(&context(), 9, &request, join).into_future());
         self.deleted.retain(|deleted| *deleted != group);
         self.note(format!("member {index} joins {group}"));
     }
@@ -280,7 +282,7 @@ impl GroupHistory {
             .with_protocol_name(Some(wire("range")))
             .with_assignments(if member.is_leader { assignments.collect() } else { Vec::new() });
         let groups = self.world.rooms().groups.clone();
-        member.waits = Waits::Sync(groups.sync_group(&context(5), &request).into_future());
+        member.waits = Waits::Sync(groups.sync_group(&request).into_future());
     }
 
     /// Hands out the answers that are there.
@@ -369,7 +371,9 @@ impl GroupHistory {
         let request = LeaveGroupRequest::default()
             .with_group_id(wire(member.group).into())
             .with_members(vec![identity]);
-        let answer = now(self.world.rooms().groups.leave_group(&context(5), &request));
+        let groups = &self.world.rooms().groups;
+        let leave = |group_id: &str, leavers: Vec<Leaver>| groups.leave_group(group_id, leavers);
+        let answer = now(group_membership::leave(5, &request, leave));
         member.id.clear();
         member.waits = Waits::Nothing;
         self.note(format!("member {index} leaves: {}", answer.error_code));
@@ -422,7 +426,11 @@ impl GroupHistory {
             ..Default::default()
         };
         let topics = self.world.topics();
-        let reply = self.world.rooms().groups.commit_offsets(&context(9), &request, &topics);
+        let groups = &self.world.rooms().groups;
+        let ask = |committer: &Committer<'_>, offsets: &[OffsetToCommit<'_>]| {
+            groups.commit_offsets(committer, offsets)
+        };
+        let reply = group_offsets::commit(9, &request, &topics, ask);
         let allowed = self.offsets.entry(key).or_insert_with(Allowed::new);
         let is_heard = self.world.rng.chance(700);
         if !is_heard && let Reply::Later(answer) = reply {
@@ -456,7 +464,10 @@ impl GroupHistory {
         let request =
             OffsetDeleteRequest::default().with_group_id(wire(key.0).into()).with_topics(vec![topic]);
         let topics = self.world.topics();
-        let answer = now(self.world.rooms().groups.delete_offsets(&request, &topics));
+        let groups = &self.world.rooms().groups;
+        let answer = now(group_offsets::delete(&request, &topics, |group, wanted| {
+            groups.delete_offsets(group, wanted)
+        }));
         let code = match answer.error_code {
             0 => answer.topics[0].partitions[0].error_code,
             code => code,
@@ -535,7 +546,7 @@ impl GroupHistory {
         }
         for group in self.deleted.clone() {
             let request = DescribeGroupsRequest::default().with_groups(vec![wire(group).into()]);
-            let answer = now(self.world.rooms().groups.describe_groups(&context(5), &request));
+            let answer = now(self.world.rooms().groups.describe_groups(&request));
             assert_eq!(&*answer.groups[0].group_state, "Dead", "a deleted group is back: {group}");
         }
         // Anything since what was acknowledged may be there.
@@ -575,7 +586,8 @@ impl GroupHistory {
         };
         let request = OffsetFetchRequest { groups: vec![group], ..Default::default() };
         let topics = self.world.topics();
-        let answer = now(self.world.rooms().groups.fetch_offsets(&context(8), &request, &topics));
+        let groups = &self.world.rooms().groups;
+        let answer = now(group_offsets::fetch(8, &request, &topics, |wanted| groups.fetch_offsets(wanted)));
         let group = &answer.groups[0];
         let failed = group.error_code != 0 || group.topics[0].partitions[0].error_code != 0;
         if failed {

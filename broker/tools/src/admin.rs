@@ -8,10 +8,11 @@ use ottla_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use ottla_protocol::messages::describe_configs_response::DescribeConfigsResult;
 use ottla_protocol::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
 use ottla_protocol::messages::describe_topic_partitions_response::DescribeTopicPartitionsResponseTopic;
+use ottla_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use ottla_protocol::messages::list_partition_reassignments_response::OngoingPartitionReassignment;
 use ottla_protocol::messages::{
     DeleteTopicsRequest, DescribeConfigsRequest, DescribeTopicPartitionsRequest,
-    ListPartitionReassignmentsRequest, StrBytes, TopicName,
+    IncrementalAlterConfigsRequest, ListPartitionReassignmentsRequest, StrBytes, TopicName,
 };
 use regex::Regex;
 
@@ -132,6 +133,42 @@ pub fn describe_configs(
         Exception::check(result.error_code, result.error_message.as_deref())?;
     }
     Ok(response.results)
+}
+
+/// Kafka's operations on a config.
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+
+/// Sets and deletes configs of one resource.
+pub fn alter_configs(
+    client: &mut Client,
+    terminal: &mut Terminal<'_>,
+    kind: i8,
+    name: &str,
+    added: &[(String, String)],
+    deleted: &[String],
+) -> Result<(), Exception> {
+    let config = |key: &str, operation: i8, value: Option<&String>| {
+        AlterableConfig::default()
+            .with_name(text(key))
+            .with_config_operation(operation)
+            .with_value(value.map(|value| text(value)))
+    };
+    let added = added.iter().map(|(key, value)| config(key, SET, Some(value)));
+    let configs = added.chain(deleted.iter().map(|key| config(key, DELETE, None))).collect();
+    let altered = AlterConfigsResource::default()
+        .with_resource_type(kind)
+        .with_resource_name(text(name))
+        .with_configs(configs);
+    let request = IncrementalAlterConfigsRequest::default().with_resources(vec![altered]);
+    let response = match name.parse().ok().filter(|_| kind == BROKER) {
+        Some(broker) => client.node(terminal, "incrementalAlterConfigs", broker, &request)?,
+        None => client.any(terminal, "incrementalAlterConfigs", &request)?,
+    };
+    for result in &response.responses {
+        Exception::check(result.error_code, result.error_message.as_deref())?;
+    }
+    Ok(())
 }
 
 /// The partitions whose replicas are on the move.

@@ -8,6 +8,7 @@ use ottla_protocol::messages::{
 use crate::client::{Client, ClientSettings};
 use crate::command::{Action, Actions, settings};
 use crate::error::{Exception, Failure};
+use crate::offset_reset::{execution, trace};
 use crate::options::{Known, Options, flag, value};
 use crate::terminal::Terminal;
 
@@ -104,7 +105,12 @@ fn unregister(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Fail
     let (mut client, _) = connect(options)?;
     let request = UnregisterBrokerRequest::default().with_broker_id(BrokerId(id));
     let response = client.any(terminal, "unregisterBroker", &request)?;
-    Exception::check(response.error_code, response.error_message.as_deref())?;
+    // Kafka's tool prints the error, and then its trace.
+    let told = |error| {
+        let error = execution(error);
+        Failure::Sentence(format!("{}\n{}\n", error.message, trace(&error)), 1)
+    };
+    Exception::check(response.error_code, response.error_message.as_deref()).map_err(told)?;
     Ok(terminal.say(&format!("Broker {id} is no longer registered."))?)
 }
 

@@ -22,6 +22,7 @@ mod console_producer;
 mod consumer_groups;
 mod decommission;
 mod delete_records;
+mod dump_log;
 mod error;
 mod features;
 mod get_offsets;
@@ -38,6 +39,7 @@ mod partitions_file;
 mod people;
 mod properties;
 mod quorum_voters;
+mod reassign;
 mod share_groups;
 mod storage;
 mod streams_groups;
@@ -73,12 +75,14 @@ const COMMANDS: &[Command] = &[
     Command { name: "kafka-console-producer", shape: Shape::Line(console_producer::LINE) },
     Command { name: "kafka-consumer-groups", shape: Shape::Line(consumer_groups::LINE) },
     Command { name: "kafka-delete-records", shape: Shape::Line(delete_records::LINE) },
+    Command { name: "kafka-dump-log", shape: Shape::Line(dump_log::LINE) },
     Command { name: "kafka-features", shape: Shape::Actions(features::ACTIONS) },
     Command { name: "kafka-get-offsets", shape: Shape::Line(get_offsets::LINE) },
     Command { name: "kafka-groups", shape: Shape::Line(groups::LINE) },
     Command { name: "kafka-leader-election", shape: Shape::Line(leader_election::LINE) },
     Command { name: "kafka-log-dirs", shape: Shape::Line(log_dirs::LINE) },
     Command { name: "kafka-metadata-quorum", shape: Shape::Actions(metadata_quorum::ACTIONS) },
+    Command { name: "kafka-reassign-partitions", shape: Shape::Line(reassign::LINE) },
     Command { name: "kafka-share-groups", shape: Shape::Line(share_groups::LINE) },
     Command { name: "kafka-storage", shape: Shape::Actions(storage::ACTIONS) },
     Command { name: "kafka-streams-groups", shape: Shape::Line(streams_groups::LINE) },

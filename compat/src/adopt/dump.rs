@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
+use crate::broker;
 use crate::failure::{Outcome, While, fail};
 use crate::process::{capture, last_lines_of};
 use crate::reference::java;
@@ -44,6 +46,9 @@ pub(super) fn all(data_dir: &Path, work_dir: &Path) -> Outcome<()> {
         if let Some(line) = complaint(&text) {
             return fail(format!("{name}: the tool complains: {line}\n{}", last_lines_of(&text, 10)));
         }
+        if !way.iter().any(|option| option.ends_with("-decoder")) {
+            same_without_jvm(name, way, &paths.join(","), (&printed.output, &printed.errors), work_dir)?;
+        }
         match signs.iter().find(|sign| !text.contains(*sign)) {
             None => Ok(()),
             Some(sign) => fail(format!("{name}: \"{sign}\" was expected\n{}", last_lines_of(&text, 10))),
@@ -77,6 +82,36 @@ pub(super) fn all(data_dir: &Path, work_dir: &Path) -> Outcome<()> {
         &[r#"{"type":"0","data":{"transactionalId":"open-to-commit""#],
     )?;
     run("metadata", &["--cluster-metadata-decoder"], &files.metadata, &["TOPIC_RECORD", "LeaderChange"])
+}
+
+/// Ottla's own command prints the same, line by line; what is wrong with files stands in no order.
+pub(crate) fn same_without_jvm(
+    name: &str,
+    way: &[&str],
+    files: &str,
+    (output, errors): (&str, &str),
+    work_dir: &Path,
+) -> Outcome<()> {
+    let mut command = Command::new(broker::ottla_binary()?);
+    command.arg("kafka-dump-log").args(way).args(["--files", files]);
+    let printed = capture(&format!("own-{name}"), &mut command, None, work_dir, LIMIT)?;
+    let unlike = output.lines().zip(printed.output.lines()).find(|(theirs, ours)| theirs != ours);
+    if let Some((theirs, ours)) = unlike {
+        return fail(format!("{name}: Kafka's tool prints\n{theirs}\nand Ottla's\n{ours}"));
+    }
+    let counts = [output, &printed.output].map(|text| text.lines().count());
+    if counts[0] != counts[1] {
+        return fail(format!("{name}: Kafka's tool prints {} lines, Ottla's {}", counts[0], counts[1]));
+    }
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    if sorted(errors) == sorted(&printed.errors) {
+        return Ok(());
+    }
+    fail(format!("{name}: Kafka's tool finds\n{errors}\nand Ottla's\n{}", printed.errors))
 }
 
 /// The first line that says that something is wrong.

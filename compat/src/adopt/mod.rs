@@ -2,7 +2,7 @@
 //! Shell: brokers, client processes, files, the clock. All that a client can see is compared before and after.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
-mod dump;
+pub(crate) mod dump;
 mod folders;
 mod hand;
 mod state;

@@ -19,6 +19,7 @@ pub mod machine;
 pub mod parked;
 pub mod rows;
 pub mod scene;
+pub mod scrape;
 pub mod table;
 mod transactions;
 pub mod workloads;

@@ -101,6 +101,8 @@ pub const ROWS: &[Row] = &[
     row("idle-memory", "at most 20 MiB", &[]),
     row("connections-5000", "per s at least 3, at most 16 KiB each", &[]),
     row("churn-100000", "memory at most +2 MiB", &[]),
+    row("metrics-10000-groups", "time at most 100 ms, p99 at most that of the row below + 10 ms", &[]),
+    row("metrics-10000-groups-quiet", "", &[]),
     row("memory-budget", "below the budget, 64 KiB a connection and the idle memory: 290 MiB", &[]),
     row("growth-1-partition", "", PRODUCE),
     row("growth-10000-partitions", "CPU s/GB within 15 % of the row above", PRODUCE),

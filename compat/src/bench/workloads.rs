@@ -12,7 +12,7 @@ use super::scene::{
 };
 use super::table::Measured;
 use super::transactions::{self, Library};
-use super::{churn, cleaner, consumer_groups, foreign, groups, growth, lifecycle, parked};
+use super::{churn, cleaner, consumer_groups, foreign, groups, growth, lifecycle, parked, scrape};
 use crate::broker::{Against, Broker};
 use crate::failure::{Outcome, fail};
 use crate::wire::{Answer, Body, Connection};
@@ -128,6 +128,7 @@ pub const WORKLOADS: &[Workload] = &[
     event("kill-11000-partitions", Once, Rounds, lifecycle::kill_with_partitions),
     event("idle-memory", Once, Rounds, lifecycle::idle_memory),
     event("churn-100000", Never, Once, churn::run),
+    event("metrics-10000-groups", Never, Rounds, scrape::run),
     event("connections-5000", Rounds, Rounds, lifecycle::connections),
 ];
 

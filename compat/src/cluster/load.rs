@@ -2,6 +2,7 @@
 //! Shell: threads, sockets, the clock.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::cluster::nodes::{PATIENCE, map_within};
@@ -35,6 +36,8 @@ pub struct Stage {
     pub commits: AtomicU64,
     /// The longest time between two acknowledgements of one partition since it was last taken, in microseconds.
     longest_gap_us: AtomicU64,
+    /// How long each batch took, retries included, in microseconds.
+    took_us: Mutex<Vec<u64>>,
 }
 
 impl Stage {
@@ -47,11 +50,25 @@ impl Stage {
             acknowledged: AtomicU64::new(0),
             commits: AtomicU64::new(0),
             longest_gap_us: AtomicU64::new(0),
+            took_us: Mutex::default(),
         }
     }
 
     pub fn take_longest_gap(&self) -> Duration {
         Duration::from_micros(self.longest_gap_us.swap(0, Ordering::SeqCst))
+    }
+
+    /// What 99 of 100 batches took at most since this was last asked, and how many there were.
+    pub fn take_p99(&self) -> (Duration, usize) {
+        let mut took = std::mem::take(&mut *self.took_us.lock().unwrap_or_else(PoisonError::into_inner));
+        took.sort_unstable();
+        let p99 = took.get(took.len() * 99 / 100).copied().unwrap_or(0);
+        (Duration::from_micros(p99), took.len())
+    }
+
+    fn note_took(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.took_us.lock().unwrap_or_else(PoisonError::into_inner).push(us);
     }
 
     fn note_gap(&self, gap: Duration) {
@@ -78,6 +95,7 @@ pub fn produce(stage: &Stage, partition: usize) -> Outcome<u64> {
         let base_sequence = i32::try_from(acknowledged).unwrap_or(i32::MAX);
         let origin = Origin { producer_id, producer_epoch, base_sequence };
         let bytes = batch::write(&values, origin, now_ms());
+        let begin = Instant::now();
         loop {
             if stage.settle.load(Ordering::SeqCst)
                 && settling.get_or_insert_with(Instant::now).elapsed() > SETTLE_LIMIT
@@ -106,6 +124,7 @@ pub fn produce(stage: &Stage, partition: usize) -> Outcome<u64> {
             leader = None;
             std::thread::sleep(RETRY_PAUSE);
         }
+        stage.note_took(begin.elapsed());
         stage.note_gap(last_answer.elapsed());
         last_answer = Instant::now();
         acknowledged += BATCH_RECORDS;

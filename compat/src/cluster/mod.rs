@@ -5,7 +5,7 @@
 mod audit;
 mod load;
 pub mod mixed;
-mod moves;
+pub mod moves;
 mod network;
 mod nodes;
 mod secured;
@@ -140,7 +140,7 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
         Ok(text) => {
             drop(nodes);
             println!("cluster passed in {:.0} s: {text}", begin.elapsed().as_secs_f64());
-            if plan.is_whole { run_moves(plan) } else { Ok(true) }
+            if plan.is_whole { run_moves(&moves::Plan::whole(plan.overrides.clone())?) } else { Ok(true) }
         }
         Err(failure) => {
             println!("{}", nodes.last_output(25));
@@ -161,9 +161,16 @@ fn network() -> Outcome<Option<Network>> {
     })
 }
 
-fn run_moves(plan: &Plan) -> Outcome<bool> {
+/// Builds the program and lets replicas move.
+pub fn run_moves_alone(plan: &moves::Plan) -> Outcome<bool> {
+    println!("building ottla");
+    broker::build_ottla()?;
+    run_moves(plan)
+}
+
+fn run_moves(plan: &moves::Plan) -> Outcome<bool> {
     let begin = Instant::now();
-    let moved = moves::run(&plan.overrides);
+    let moved = moves::run(plan);
     match &moved {
         Ok(text) => println!("moves passed in {:.0} s: {text}", begin.elapsed().as_secs_f64()),
         Err(failure) => println!("moves FAILED after {:.0} s: {failure}", begin.elapsed().as_secs_f64()),

@@ -1,4 +1,5 @@
-//! Three nodes under load become five, and three again: replicas move, nothing is lost and no error reaches a client.
+//! Three nodes under load become five, and three again: replicas move, nothing is lost, no error reaches a client, and what a
+//! client waits for its answers stays near what it was.
 //! Shell: processes, threads, the clock.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
@@ -8,18 +9,63 @@ use std::time::{Duration, Instant};
 use crate::cluster::load::{self, Stage};
 use crate::cluster::nodes::{Nodes, PATIENCE, map_of_any};
 use crate::cluster::{audit, calm, joined};
+use crate::crash::batch::{self, Origin};
 use crate::failure::{Outcome, fail};
+use crate::places::now_ms;
+use crate::requests::NO_ERROR;
 use crate::wire::{Answer, Body, Connection};
 
 const CREATE_TOPICS: i16 = 19;
+const INCREMENTAL_ALTER_CONFIGS: i16 = 44;
 const ALTER_PARTITION_REASSIGNMENTS: i16 = 45;
 const TOPIC: &str = "cluster-moves";
+/// Nobody writes to it while it moves.
+const BULK: &str = "cluster-moves-bulk";
 const GROUP: &str = "cluster-moves-group";
 const NODES: usize = 5;
 const PARTITIONS: usize = 6;
 const REPLICAS: usize = 3;
-const MOVED_LIMIT: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// Load before anything moves: what a client waits on a quiet cluster.
+const QUIET: Duration = Duration::from_secs(10);
+/// What a batch of the bulk has in it.
+const BULK_RECORDS: usize = 10;
+const BULK_RECORD_BYTES: usize = 100_000;
+/// A client may wait so many times longer while replicas move.
+const SLOWER_MAX: u32 = 3;
+/// What nobody notices, whatever it was before.
+const UNNOTICED: Duration = Duration::from_millis(20);
+
+/// How much moves, and how fast it may.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// That are copied to other nodes, both ways together.
+    pub megabytes: u64,
+    /// That a node may copy a second.
+    pub throttle_megabytes: u64,
+    pub overrides: Vec<String>,
+}
+
+impl Plan {
+    /// 10 GB, where the disk has room for the copies of it; else what a fifth of its room allows.
+    pub fn whole(overrides: Vec<String>) -> Outcome<Plan> {
+        let space = rustix::fs::statvfs(std::env::temp_dir()).map_err(std::io::Error::from)?;
+        let free_megabytes = space.f_bavail * space.f_frsize / 1_000_000;
+        Ok(Plan { megabytes: 10_000.min(free_megabytes / 5), throttle_megabytes: 25, overrides })
+    }
+
+    /// Of three replicas on three nodes two fifths go to others when there are five, and come back.
+    fn batches_a_partition(&self) -> u64 {
+        let copied_of_each = 2.0 * 3.0 * 0.4;
+        let bytes = self.megabytes as f64 * 1e6 / copied_of_each / PARTITIONS as f64;
+        (bytes / (BULK_RECORDS * BULK_RECORD_BYTES) as f64).ceil() as u64
+    }
+
+    /// A megabyte a second is slower than anything that works.
+    fn limit(&self) -> Duration {
+        Duration::from_secs(60 + self.megabytes)
+    }
+}
 
 /// Where the replicas of each partition are when so many nodes share them; the first one leads.
 fn placed_on(nodes: usize) -> Vec<Vec<i32>> {
@@ -28,26 +74,32 @@ fn placed_on(nodes: usize) -> Vec<Vec<i32>> {
 }
 
 /// Five nodes run; three of them have the topic at first, then all, then the three again, and the others stop.
-pub fn run(overrides: &[String]) -> Outcome<String> {
-    let mut nodes = Nodes::start(NODES, None, overrides, None)?;
-    let result = under_load(&mut nodes);
+pub fn run(plan: &Plan) -> Outcome<String> {
+    // By default the throttle lets ten seconds' worth through at once.
+    let mut overrides = vec!["replication.quota.window.num=2".to_owned()];
+    overrides.extend_from_slice(&plan.overrides);
+    let mut nodes = Nodes::start(NODES, None, &overrides, None)?;
+    let result = under_load(plan, &mut nodes);
     if result.is_err() {
         println!("{}", nodes.last_output(25));
     }
     result
 }
 
-fn under_load(nodes: &mut Nodes) -> Outcome<String> {
+fn under_load(plan: &Plan, nodes: &mut Nodes) -> Outcome<String> {
     let mut open = Connection::open(&nodes.addresses[0], Duration::from_secs(10))?;
-    open.create_assigned_topic(TOPIC, &placed_on(REPLICAS))?;
-    wait_until_on(&nodes.addresses, &placed_on(REPLICAS))?;
+    for topic in [TOPIC, BULK] {
+        open.create_assigned_topic(topic, &placed_on(REPLICAS))?;
+        wait_until_on(plan, &nodes.addresses, topic, &placed_on(REPLICAS))?;
+    }
+    fill(plan, &nodes.addresses)?;
     let stage = Stage::new(nodes.addresses.clone(), TOPIC, GROUP);
     let (moved, acknowledged, committed) = std::thread::scope(|scope| {
         let stage = &stage;
         let producers: Vec<_> =
             (0..PARTITIONS).map(|partition| scope.spawn(move || load::produce(stage, partition))).collect();
         let group = scope.spawn(move || load::commit(stage));
-        let moved = grow_and_shrink(nodes, stage);
+        let moved = grow_and_shrink(plan, nodes, stage);
         stage.settle.store(true, Ordering::SeqCst);
         let acknowledged: Outcome<Vec<u64>> = producers.into_iter().map(|one| joined(one.join())).collect();
         (moved, acknowledged, joined(group.join()))
@@ -58,7 +110,8 @@ fn under_load(nodes: &mut Nodes) -> Outcome<String> {
     for id in 1..=REPLICAS as i32 {
         nodes.stop(id)?;
     }
-    let bytes = audit::copies(&nodes.log_dirs()[..REPLICAS], TOPIC, PARTITIONS)?;
+    let log_dirs = &nodes.log_dirs()[..REPLICAS];
+    let bytes = audit::copies(log_dirs, TOPIC, PARTITIONS)? + audit::copies(log_dirs, BULK, PARTITIONS)?;
     Ok(format!(
         "{} records acknowledged and {committed} commits while replicas moved to {NODES} nodes and back ({gaps}); each \
          record is there once and in order, and the {bytes} bytes of every copy are equal",
@@ -66,22 +119,71 @@ fn under_load(nodes: &mut Nodes) -> Outcome<String> {
     ))
 }
 
-fn grow_and_shrink(nodes: &mut Nodes, stage: &Stage) -> Outcome<String> {
+/// Writes what is to be moved.
+fn fill(plan: &Plan, addresses: &[String]) -> Outcome<()> {
+    let begin = Instant::now();
+    let map = map_of_any(addresses, BULK)?;
+    let values: Vec<Vec<u8>> =
+        (0..BULK_RECORDS).map(|record| vec![b'a' + record as u8; BULK_RECORD_BYTES]).collect();
+    let origin = Origin { producer_id: -1, producer_epoch: -1, base_sequence: -1 };
+    let bytes = &batch::write(&values, origin, now_ms());
+    let one = |partition: usize| {
+        let Some(address) = map.leader_address(partition) else { return fail("a partition has no leader") };
+        let mut open = Connection::open(address, Duration::from_secs(30))?;
+        for _ in 0..plan.batches_a_partition() {
+            let answer = open.produce(BULK, partition as i32, bytes)?;
+            if answer.error_code != NO_ERROR {
+                return fail(format!("filling {BULK}-{partition}: error {}", answer.error_code));
+            }
+        }
+        Ok(())
+    };
+    let one = &one;
+    std::thread::scope(|scope| {
+        let filling: Vec<_> = (0..PARTITIONS).map(|partition| scope.spawn(move || one(partition))).collect();
+        filling.into_iter().try_for_each(|one| joined(one.join()))
+    })?;
+    let megabytes = plan.batches_a_partition() * PARTITIONS as u64;
+    println!(
+        "  {megabytes} MB of {BULK}, three times each, are there after {:.0} s",
+        begin.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+fn grow_and_shrink(plan: &Plan, nodes: &mut Nodes, stage: &Stage) -> Outcome<String> {
     calm(stage)?;
-    let mut gaps = Vec::new();
+    let _warming_up = stage.take_p99();
+    std::thread::sleep(QUIET);
+    let (quiet, batches) = stage.take_p99();
+    let mut told = vec![format!("p99 of {batches} batches was {} ms before", quiet.as_millis())];
+    set_throttles(plan, nodes, true)?;
     for shared_by in [NODES, REPLICAS] {
-        let _before = stage.take_longest_gap();
+        let (_before, _batches) = (stage.take_longest_gap(), stage.take_p99());
         let targets = placed_on(shared_by);
         let begin = Instant::now();
-        Connection::open(&nodes.addresses[0], PATIENCE)?.reassign(TOPIC, &targets)?;
-        wait_until_on(&nodes.addresses, &targets)?;
-        let took = begin.elapsed().as_millis();
+        let mut open = Connection::open(&nodes.addresses[0], PATIENCE)?;
+        for topic in [TOPIC, BULK] {
+            open.reassign(topic, &targets)?;
+        }
+        for topic in [TOPIC, BULK] {
+            wait_until_on(plan, &nodes.addresses, topic, &targets)?;
+        }
+        let took = begin.elapsed();
+        let (p99, batches) = stage.take_p99();
         calm(stage)?;
-        gaps.push(format!(
-            "on {shared_by} after {took} ms, longest gap of a partition {} ms",
+        told.push(format!(
+            "on {shared_by} after {:.1} s, p99 of {batches} batches {} ms, longest gap of a partition {} ms",
+            took.as_secs_f64(),
+            p99.as_millis(),
             stage.take_longest_gap().as_millis()
         ));
+        println!("  {}", told.last().map_or("", String::as_str));
+        if p99 > (quiet * SLOWER_MAX).max(UNNOTICED) {
+            return fail(format!("clients waited more than {SLOWER_MAX} times longer: {}", told.join("; ")));
+        }
     }
+    set_throttles(plan, nodes, false)?;
     // Nobody needs them any more; what they had of the topic is gone from their disks.
     for id in REPLICAS + 1..=NODES {
         let left: Vec<String> = std::fs::read_dir(&nodes.log_dirs()[id - 1])?
@@ -94,16 +196,33 @@ fn grow_and_shrink(nodes: &mut Nodes, stage: &Stage) -> Outcome<String> {
         nodes.stop(id as i32)?;
     }
     calm(stage)?;
-    Ok(gaps.join("; "))
+    Ok(told.join("; "))
+}
+
+/// Bounds what replicas copy that are not in sync yet, as `kafka-reassign-partitions --throttle` does; or takes that away.
+fn set_throttles(plan: &Plan, nodes: &Nodes, is_on: bool) -> Outcome<()> {
+    let rate = (plan.throttle_megabytes * 1_000_000).to_string();
+    let mut open = Connection::open(&nodes.addresses[0], PATIENCE)?;
+    for side in ["leader", "follower"] {
+        let rate_key = format!("{side}.replication.throttled.rate");
+        for id in 1..=NODES {
+            open.set_config((4, &id.to_string()), &rate_key, is_on.then_some(&*rate))?;
+        }
+        for topic in [TOPIC, BULK] {
+            let key = format!("{side}.replication.throttled.replicas");
+            open.set_config((2, topic), &key, is_on.then_some("*"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until each partition is in sync on these nodes and no others.
-fn wait_until_on(addresses: &[String], targets: &[Vec<i32>]) -> Outcome<()> {
+fn wait_until_on(plan: &Plan, addresses: &[String], topic: &str, targets: &[Vec<i32>]) -> Outcome<()> {
     let begin = Instant::now();
     let wanted: Vec<Vec<i32>> = targets.iter().map(|ids| sorted(ids)).collect();
     let mut last = String::new();
-    while begin.elapsed() < MOVED_LIMIT {
-        match map_of_any(addresses, TOPIC) {
+    while begin.elapsed() < plan.limit() {
+        match map_of_any(addresses, topic) {
             Ok(map) => {
                 let isr: Vec<Vec<i32>> = map.isr.iter().map(|ids| sorted(ids)).collect();
                 let replicas: Vec<Vec<i32>> = map.replicas.iter().map(|ids| sorted(ids)).collect();
@@ -116,7 +235,7 @@ fn wait_until_on(addresses: &[String], targets: &[Vec<i32>]) -> Outcome<()> {
         }
         std::thread::sleep(LOOK_AGAIN);
     }
-    fail(format!("{TOPIC} is not where it ought to be after {MOVED_LIMIT:?}: {last}"))
+    fail(format!("{topic} is not where it ought to be after {:?}: {last}", plan.limit()))
 }
 
 fn sorted(ids: &[i32]) -> Vec<i32> {
@@ -147,6 +266,22 @@ impl Connection {
         match answer.i16()? {
             0 => Ok(()),
             code => fail(format!("creating {topic}: error {code}")),
+        }
+    }
+
+    /// IncrementalAlterConfigs v0: sets a key of a resource, or takes it away.
+    fn set_config(&mut self, (kind, name): (i8, &str), key: &str, value: Option<&str>) -> Outcome<()> {
+        let body = Body::default().i32(1).i8(kind).string(name).i32(1).string(key);
+        let body = match value {
+            Some(value) => body.i8(0).string(value),
+            None => body.i8(1).null_string(),
+        };
+        let answer = self.ask(INCREMENTAL_ALTER_CONFIGS, 0, body.i8(0))?;
+        let mut answer = Answer(&answer);
+        let (_throttle_ms, _count) = (answer.i32()?, answer.i32()?);
+        match answer.i16()? {
+            0 => Ok(()),
+            code => fail(format!("setting {key} of {name}: error {code}")),
         }
     }
 

@@ -9,7 +9,7 @@ use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 
 use super::prelude::*;
-use crate::groups;
+use crate::{group_membership, groups};
 
 pub const API: Api = Api { key: ApiKey::JoinGroup, min: 0, max: 9, admit };
 
@@ -18,7 +18,10 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     if !Access::of(broker, &request).group(AclOperation::Read, &body.group_id) {
         return request.ready(&refused(request.version(), ErrorCode::GroupAuthorizationFailed));
     }
-    let reply = broker.groups.join_group(&groups::context(&request), &body);
+    let context = groups::context(&request);
+    let reply = group_membership::join(&context, request.version(), &body, |group_id, joiner| {
+        broker.groups.join_group(group_id, joiner)
+    });
     groups::relay(request, reply)
 }
 

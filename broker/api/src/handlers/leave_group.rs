@@ -9,7 +9,7 @@ use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
 
 use super::prelude::*;
-use crate::groups;
+use crate::{group_membership, groups};
 
 pub const API: Api = Api { key: ApiKey::LeaveGroup, min: 0, max: 5, admit };
 
@@ -19,6 +19,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         let error = ErrorCode::GroupAuthorizationFailed.code();
         return request.ready(&LeaveGroupResponse::default().with_error_code(error));
     }
-    let reply = broker.groups.leave_group(&groups::context(&request), &body);
+    let reply = group_membership::leave(request.version(), &body, |group_id, leavers| {
+        broker.groups.leave_group(group_id, leavers)
+    });
     groups::relay(request, reply)
 }

@@ -13,7 +13,7 @@ use ottla_protocol::messages::offset_commit_response::{
 use ottla_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 
 use super::prelude::*;
-use crate::groups;
+use crate::{group_offsets, groups};
 
 pub const API: Api = Api { key: ApiKey::OffsetCommit, min: 2, max: 10, admit };
 
@@ -38,7 +38,10 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     if body.topics.is_empty() && !refused.is_empty() {
         return request.ready(&OffsetCommitResponse { topics: refused, ..Default::default() });
     }
-    let reply = broker.groups.commit_offsets(&groups::context(&request), &body, &groups::Topics(image));
+    let topics = groups::Topics(image);
+    let reply = group_offsets::commit(request.version(), &body, &topics, |committer, offsets| {
+        broker.groups.commit_offsets(committer, offsets)
+    });
     if refused.is_empty() {
         return groups::relay(request, reply);
     }

@@ -12,7 +12,7 @@ use ottla_protocol::messages::offset_delete_response::{
 use ottla_protocol::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
 
 use super::prelude::*;
-use crate::groups;
+use crate::{group_offsets, groups};
 
 pub const API: Api = Api { key: ApiKey::OffsetDelete, min: 0, max: 0, admit };
 
@@ -25,7 +25,10 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     }
     let unauthorized =
         access.take_refused(&mut body.topics, |topic| access.topic(AclOperation::Read, &topic.name));
-    let reply = broker.groups.delete_offsets(&body, &groups::Topics(broker.image()));
+    let topics = groups::Topics(broker.image());
+    let reply = group_offsets::delete(&body, &topics, |group_id, wanted| {
+        broker.groups.delete_offsets(group_id, wanted)
+    });
     if unauthorized.is_empty() {
         return groups::relay(request, reply);
     }

@@ -15,7 +15,7 @@ use ottla_protocol::messages::offset_fetch_response::{
 use ottla_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse};
 
 use super::prelude::*;
-use crate::groups;
+use crate::{group_offsets, groups};
 
 pub const API: Api = Api { key: ApiKey::OffsetFetch, min: 1, max: 10, admit };
 
@@ -23,16 +23,18 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: OffsetFetchRequest = request.decode()?;
     let access = Access::of(broker, &request);
     let image = broker.image();
-    let context = groups::context(&request);
+    let fetch = |body: &OffsetFetchRequest, image: &Arc<Image>| {
+        let topics = groups::Topics(image.clone());
+        group_offsets::fetch(request.version(), body, &topics, |wanted| broker.groups.fetch_offsets(wanted))
+    };
     if !access.is_limited() {
-        let reply = broker.groups.fetch_offsets(&context, &body, &groups::Topics(image));
+        let reply = fetch(&body, &image);
         return groups::relay(request, reply);
     }
     if request.version() >= 8 {
         let seen = Seen { access, image, by_id: request.version() >= 10 };
         let refused = seen.take_groups(&mut body);
-        let reply = broker.groups.fetch_offsets(&context, &body, &groups::Topics(seen.image.clone()));
-        let reply = reply.map(move |response| seen.complete(response, refused));
+        let reply = fetch(&body, &seen.image).map(move |response| seen.complete(response, refused));
         return groups::relay(request, reply);
     }
     if !access.group(AclOperation::Describe, &body.group_id) {
@@ -43,8 +45,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         .topics
         .as_mut()
         .map(|topics| access.take_refused(topics, |topic| access.topic(AclOperation::Describe, &topic.name)));
-    let reply = broker.groups.fetch_offsets(&context, &body, &groups::Topics(image));
-    let reply = reply.map(move |mut response| {
+    let reply = fetch(&body, &image).map(move |mut response| {
         if response.error_code == 0 {
             if asks_all {
                 let quiet = access.quietly();

@@ -8,18 +8,18 @@ use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 
 use super::prelude::*;
-use crate::groups;
+use crate::{group_membership, groups};
 
 pub const API: Api = Api { key: ApiKey::SyncGroup, min: 0, max: 5, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: SyncGroupRequest = request.decode()?;
-    // A request without its protocol is refused for that first, by the coordinator.
-    let is_whole = request.version() < 5 || (body.protocol_type.is_some() && body.protocol_name.is_some());
+    // A request without its protocol is refused for that first.
+    let is_whole = group_membership::names_its_protocol(request.version(), &body);
     if is_whole && !Access::of(broker, &request).group(AclOperation::Read, &body.group_id) {
         let error = ErrorCode::GroupAuthorizationFailed.code();
         return request.ready(&SyncGroupResponse::default().with_error_code(error));
     }
-    let reply = broker.groups.sync_group(&groups::context(&request), &body);
+    let reply = group_membership::sync(request.version(), &body, |body| broker.groups.sync_group(body));
     groups::relay(request, reply)
 }

@@ -16,9 +16,9 @@ use ottla_protocol::messages::txn_offset_commit_response::{
 use ottla_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
 use super::prelude::*;
-use crate::groups;
 use crate::transaction_joining::{add_or_verify, retriable};
 use crate::transactions::{Telling, offsets_partition, write_error};
+use crate::{group_offsets, groups};
 
 pub const API: Api = Api { key: ApiKey::TxnOffsetCommit, min: 0, max: 5, admit };
 
@@ -94,7 +94,10 @@ async fn commit(broker: &Broker, body: &TxnOffsetCommitRequest, version: i16) ->
         }
     }
     let topics = groups::Topics(broker.image());
-    broker.groups.commit_transactional_offsets(version, body, &topics, verification)
+    group_offsets::commit_in_transaction(body, &topics, |committer, offsets| {
+        let producer = (producer_id, producer_epoch);
+        broker.groups.commit_transactional_offsets(committer, offsets, producer, verification)
+    })
 }
 
 fn respond(

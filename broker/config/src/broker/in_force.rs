@@ -11,7 +11,7 @@ use crate::row::DynamicMode::*;
 use crate::row::Importance::*;
 use crate::row::Validation::*;
 use crate::row::{at_least, between, list, row};
-use crate::settings::{Durability, FailureDetection, ReplicaSelector};
+use crate::settings::{Balance, Durability, FailureDetection, ReplicaSelector};
 use crate::start_topics;
 use crate::validators;
 
@@ -38,6 +38,12 @@ keys! {
         .doc("Where metrics and health are served over HTTP, as host:port; port 0 is a free port, empty switches it off. When it is not set and its port is taken, a free one serves.");
     pub failure_detection: FailureDetection = row("ottla.failure.detection", String, Some("pings"), OneOf(&["pings", "kafka"]), ReadOnly, Medium)
         .doc("How the nodes of a cluster find out that one is cut off or stands still: pings takes half a second; kafka waits for the session of its broker to end, and no node stops by itself. Give all nodes the same.");
+    pub balance: Balance = row("ottla.balance", String, Some("propose"), OneOf(&["off", "propose", "auto"]), ClusterWide, Medium)
+        .doc("What a cluster does about replicas and leaders that are not evenly spread over its brokers: propose shows what would have to move; auto moves it, one partition after the other.");
+    pub balance_bytes_per_second: i64 = row("ottla.balance.bytes.per.second", Long, Some("26214400"), at_least(1), ClusterWide, Medium)
+        .doc("Bytes a second that a broker may copy to replicas that are being added, and send to them, while ottla.balance is auto.");
+    pub balance_disk_max_percent: u64 = row("ottla.balance.disk.max.percent", Int, Some("80"), between(1, 100), ClusterWide, Low)
+        .doc("How full the disks of a broker may be before replicas are to move away from it.");
     pub memory_budget_bytes: u64 = row("ottla.memory.budget.bytes", Long, Some("268435456"), at_least(16_777_216), ReadOnly, Medium)
         .doc("Bytes that requests and answers in flight may hold over all connections; beyond it sockets are not read.");
     pub metrics_series_max: usize = row("ottla.metrics.series.max", Int, Some("10000"), at_least(0), ReadOnly, Medium)

@@ -18,8 +18,9 @@ pub struct Committer<'a> {
     pub group_instance_id: Option<&'a str>,
     /// -1 from outside the group's protocol.
     pub generation_id: i32,
-    pub api_version: i16,
-    /// From OffsetCommit v2 to v4; -1 leaves it to the broker.
+    /// The request may name a member epoch, and be told that a group is not there (KIP-848).
+    pub knows_member_epochs: bool,
+    /// What old clients ask for; -1 leaves it to the broker.
     pub retention_time_ms: i64,
 }
 
@@ -166,7 +167,7 @@ impl GroupShard {
             Some(Group::Streams(group)) => group.validate_offset_commit(committer, offsets)?,
             // The first commit of a simple consumer makes its group, by the replay of its record.
             None if committer.generation_id < 0 => {}
-            None if committer.api_version >= 9 => return Err(ErrorCode::GroupIdNotFound),
+            None if committer.knows_member_epochs => return Err(ErrorCode::GroupIdNotFound),
             None => return Err(ErrorCode::IllegalGeneration),
         }
         let mut effects = turn.effects;

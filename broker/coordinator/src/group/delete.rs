@@ -10,7 +10,6 @@ use super::classic::ClassicGroupState;
 use super::shard::GroupShard;
 use super::turn::Effects;
 use crate::record::Record;
-use crate::wire::{OffsetDeleteResponse, OffsetDeleteResponsePartition, OffsetDeleteResponseTopic, text};
 
 /// Partitions of one topic whose offsets shall go.
 pub struct OffsetDeletePartitions {
@@ -45,12 +44,12 @@ impl GroupShard {
         Ok(effects)
     }
 
-    /// Deletes single offsets; those of topics that a member reads stay.
+    /// Deletes single offsets; those of topics that a member reads stay. The errors are those of the topics.
     pub fn on_offset_delete(
         &mut self,
         group_id: &str,
         topics: &[OffsetDeletePartitions],
-    ) -> Result<(Effects, OffsetDeleteResponse), ErrorCode> {
+    ) -> Result<(Effects, Vec<ErrorCode>), ErrorCode> {
         let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
         match group {
             Group::Consumer(_) | Group::Streams(_) => {}
@@ -63,10 +62,10 @@ impl GroupShard {
             },
         }
         let mut effects = Effects::default();
-        let mut answers = Vec::with_capacity(topics.len());
+        let mut errors = Vec::with_capacity(topics.len());
         for topic in topics {
             let is_subscribed = group.is_subscribed_to_topic(topic.name.as_str());
-            let error = if is_subscribed { ErrorCode::GroupSubscribedToTopic } else { ErrorCode::None };
+            errors.push(if is_subscribed { ErrorCode::GroupSubscribedToTopic } else { ErrorCode::None });
             let mut partitions = BTreeMap::new();
             for &partition in &topic.partitions {
                 if partitions.insert(partition, ()).is_none()
@@ -81,20 +80,8 @@ impl GroupShard {
                     });
                 }
             }
-            let mut answer = OffsetDeleteResponseTopic::default();
-            answer.name = text(topic.name.as_str()).into();
-            answer.partitions = topic
-                .partitions
-                .iter()
-                .map(|&partition| {
-                    OffsetDeleteResponsePartition::default()
-                        .with_partition_index(partition)
-                        .with_error_code(error.code())
-                })
-                .collect();
-            answers.push(answer);
         }
-        Ok((effects, OffsetDeleteResponse::default().with_topics(answers)))
+        Ok((effects, errors))
     }
 
     /// The offsets of deleted topics go with them. A topic that was made again under the same name has

@@ -37,7 +37,8 @@ impl ClassicGroup {
 }
 
 impl GroupShard {
-    pub fn describe(&self, group_id: &str, api_version: i16) -> DescribedGroup {
+    /// One that is not there is dead, and an error.
+    pub fn describe(&self, group_id: &str) -> DescribedGroup {
         match self.groups.get(group_id) {
             Some(Group::Classic(group)) => group.describe(),
             absent => {
@@ -45,13 +46,11 @@ impl GroupShard {
                     Some(_) => format!("Group {group_id} is not a classic group."),
                     None => format!("Group {group_id} not found."),
                 };
-                let absent = DescribedGroup::default()
+                DescribedGroup::default()
                     .with_group_id(text(group_id).into())
-                    .with_group_state(text(ClassicGroupState::Dead.name()));
-                if api_version < 6 {
-                    return absent;
-                }
-                absent.with_error_code(ErrorCode::GroupIdNotFound.code()).with_error_message(Some(text(&why)))
+                    .with_group_state(text(ClassicGroupState::Dead.name()))
+                    .with_error_code(ErrorCode::GroupIdNotFound.code())
+                    .with_error_message(Some(text(&why)))
             }
         }
     }

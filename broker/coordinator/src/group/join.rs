@@ -25,6 +25,11 @@ pub struct Joiner {
     pub protocols: Vec<Protocol>,
     /// How long its software wants the first rebalance held (`client_quirks`).
     pub first_rebalance_wait_ms: i64,
+    /// A dynamic member comes back with the id that it is given, so that one whose first answer is lost leaves no ghost
+    /// behind (KIP-394).
+    pub must_know_its_id: bool,
+    /// It can be told that it leads and has nothing to assign (KIP-814).
+    pub may_skip_assignment: bool,
 }
 
 /// What is needed to put a static member's predecessor back when the replacement cannot be stored.
@@ -37,6 +42,7 @@ pub struct Replaced {
     old_rebalance_timeout_ms: i32,
     old_session_timeout_ms: i32,
     old_leader: Option<MemberId>,
+    may_skip_assignment: bool,
     waiter: Waiter,
 }
 
@@ -86,9 +92,7 @@ impl ClassicGroup {
                 Some(old) => self.replace_static_member(turn, joiner, old, new_member_id, waiter),
                 None => self.add_member(turn, joiner, new_member_id, waiter),
             },
-            // From v4 a dynamic member comes back with the id it is given, so that one whose first
-            // answer is lost leaves no ghost behind (KIP-394).
-            None if waiter.api_version >= 4 => {
+            None if joiner.must_know_its_id => {
                 let key = TimerKey::Member(self.group_id.clone(), new_member_id.clone());
                 let timer =
                     turn.timers.schedule(turn.now.after_ms(i64::from(joiner.session_timeout_ms)), key);
@@ -224,6 +228,7 @@ impl ClassicGroup {
             old_rebalance_timeout_ms: before.rebalance_timeout_ms,
             old_session_timeout_ms: before.session_timeout_ms,
             old_leader,
+            may_skip_assignment: joiner.may_skip_assignment,
             waiter,
         };
         self.reschedule_heartbeat(turn, new.as_str());
@@ -297,7 +302,7 @@ impl ClassicGroup {
         let new = replaced.new_member_id.as_str();
         let Err(error) = outcome else {
             let mut response = self.join_response(new);
-            if replaced.waiter.api_version >= 9 {
+            if replaced.may_skip_assignment {
                 response.skip_assignment = self.is_leader(new);
             } else {
                 // Older clients would assign anew if they were told that they lead (KIP-345); they are

@@ -11,7 +11,7 @@ use super::member::Protocol;
 use super::shard::GroupShard;
 use crate::settings::GroupSettings;
 use crate::timers::Timers;
-use crate::wire::{JoinGroupResponse, StrBytes, SyncGroupResponse};
+use crate::wire::{JoinGroupResponse, SyncGroupResponse};
 
 pub use crate::shard::Waiter;
 
@@ -88,14 +88,8 @@ pub struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Answers a JoinGroup; the protocol name has another "none" in each version.
-    pub fn answer_join(&mut self, waiter: Waiter, mut response: JoinGroupResponse) {
-        if waiter.api_version < 7 && response.protocol_name.is_none() {
-            response.protocol_name = Some(StrBytes::default());
-        }
-        if waiter.api_version >= 7 && response.protocol_name.as_ref().is_some_and(|name| name.is_empty()) {
-            response.protocol_name = None;
-        }
+    /// Answers a JoinGroup.
+    pub fn answer_join(&mut self, waiter: Waiter, response: JoinGroupResponse) {
         self.effects.answers.push(Answer { waiter, response: Response::Join(response) });
     }
 

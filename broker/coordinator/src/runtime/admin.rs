@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use ottla_model::ErrorCode;
 
+use super::Reply;
 use super::coordinator::GroupCoordinator;
 use super::shard::CommitWait;
-use super::{Reply, RequestContext};
 use crate::group::GroupShard;
 use crate::wire::{
     DeletableGroupResult, DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest,
@@ -15,17 +15,13 @@ use crate::wire::{
 };
 
 impl GroupCoordinator {
-    pub fn describe_groups(
-        &self,
-        context: &RequestContext,
-        request: &DescribeGroupsRequest,
-    ) -> Reply<DescribeGroupsResponse> {
+    pub fn describe_groups(&self, request: &DescribeGroupsRequest) -> Reply<DescribeGroupsResponse> {
         let mut groups = Vec::with_capacity(request.groups.len());
         for group_id in &request.groups {
             let described = self.runtime.shard_for(group_id).and_then(|shard| {
                 let (group, after) = self.runtime.turn(&shard, |guard| {
                     let core = guard.core();
-                    (core.describe(group_id, context.api_version), core.last_record_offset(group_id))
+                    (core.describe(group_id), core.last_record_offset(group_id))
                 })?;
                 Ok((group, self.runtime.commit_wait(&shard, after)))
             });

@@ -38,6 +38,7 @@ pub use follow::CoordinatorListener;
 pub use load::LoadSummary;
 pub use loader::Loader;
 pub use log::CoordinatorLog;
+pub use offsets::{FetchedOffsets, WantedOffsets, WantedTopic};
 pub use partition_log::PartitionLog;
 pub use runtime::CoordinatorRuntime;
 pub(crate) use shard::{Shard, ShardGuard};
@@ -51,7 +52,6 @@ pub type Durable = Option<BoxFuture<'static, Result<(), ErrorCode>>>;
 /// Who asks.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
-    pub api_version: i16,
     pub client_id: String,
     /// The client's address as Kafka prints it: `/127.0.0.1`.
     pub client_host: String,

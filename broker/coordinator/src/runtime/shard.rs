@@ -166,17 +166,13 @@ impl<S: CoordinatorShard> ShardGuard<'_, S> {
     }
 
     /// Keeps a request until a turn answers it; `key` is what it is about.
-    pub fn park(
-        &mut self,
-        key: &str,
-        api_version: i16,
-    ) -> (Waiter, oneshot::Receiver<ParkedAnswer<S::Response>>) {
+    pub fn park(&mut self, key: &str) -> (Waiter, oneshot::Receiver<ParkedAnswer<S::Response>>) {
         let (sender, receiver) = oneshot::channel();
         let token = self.state.next_token;
         self.state.next_token += 1;
         let before = self.state.parked.insert(token, ParkedRequest { key: key.into(), sender });
         assert!(before.is_none(), "a token names one request");
-        (Waiter { token, api_version }, receiver)
+        (Waiter { token }, receiver)
     }
 
     /// Does what a turn wants done. An error means that the turn's own records were refused, as the

@@ -2,14 +2,13 @@
 //! Shell.
 
 use ottla_log::verification::{FirstBatch, Verification};
-use ottla_model::{ErrorCode, ProducerEpoch, ProducerId, Sequence, TopicName};
-use ottla_protocol::messages::TxnOffsetCommitRequest;
+use ottla_model::{ErrorCode, ProducerEpoch, ProducerId, Sequence};
 use ottla_records::EndTxnMarker;
 
+use super::Durable;
 use super::coordinator::GroupCoordinator;
 use super::log::response_error;
 use super::shard::Outside;
-use super::{Durable, TopicLookup};
 use crate::group::{Committer, OffsetToCommit};
 
 impl GroupCoordinator {
@@ -28,57 +27,24 @@ impl GroupCoordinator {
         log.begin_verification(shard.partition, &first, clock.wall_ms()).map_err(response_error)
     }
 
-    /// Stores offsets that count once the transaction commits. The errors are those of the request's
-    /// partitions, in their order; an error for all is the outer one. `verification` is what the group's partition
+    /// Stores offsets that count once the transaction commits. The errors are those of the offsets, in their order; an
+    /// error for all is the outer one. `verification` is what the group's partition
     /// of `__consumer_offsets` gave before the transaction coordinator was asked.
     pub fn commit_transactional_offsets(
         &self,
-        api_version: i16,
-        request: &TxnOffsetCommitRequest,
-        topics: &dyn TopicLookup,
+        committer: &Committer<'_>,
+        offsets: &[OffsetToCommit<'_>],
+        producer: (ProducerId, ProducerEpoch),
         verification: Verification,
     ) -> Result<(Vec<ErrorCode>, Durable), ErrorCode> {
-        let committer = Committer {
-            group_id: &request.group_id,
-            member_id: &request.member_id,
-            group_instance_id: request.group_instance_id.as_deref(),
-            generation_id: request.generation_id,
-            api_version,
-            retention_time_ms: -1,
-        };
-        let names: Vec<TopicName> = request.topics.iter().map(|topic| TopicName::new(&topic.name)).collect();
-        let (mut errors, mut offsets) = (Vec::new(), Vec::new());
-        for (name, topic) in names.iter().zip(&request.topics) {
-            for partition in &topic.partitions {
-                match topics.topic_id(name.as_str()) {
-                    Some(topic_id) if topics.has_partition(name.as_str(), partition.partition_index) => {
-                        errors.push(None);
-                        offsets.push(OffsetToCommit {
-                            topic: name,
-                            topic_id,
-                            partition: partition.partition_index,
-                            offset: partition.committed_offset,
-                            leader_epoch: partition.committed_leader_epoch,
-                            metadata: partition.committed_metadata.as_deref().unwrap_or(""),
-                        });
-                    }
-                    _ => errors.push(Some(ErrorCode::UnknownTopicOrPartition)),
-                }
-            }
-        }
-        let shard = self.runtime.shard_for(&request.group_id)?;
-        let producer = (ProducerId(request.producer_id.0), ProducerEpoch(request.producer_epoch));
-        let (decided, last) = self.runtime.turn(&shard, |guard| {
+        let shard = self.runtime.shard_for(committer.group_id)?;
+        let (errors, last) = self.runtime.turn(&shard, |guard| {
             let wall_ms = guard.wall_ms;
-            let (records, decided) = guard.core().on_transactional_commit(&committer, &offsets, wall_ms)?;
+            let (records, errors) = guard.core().on_transactional_commit(committer, offsets, wall_ms)?;
             let last = guard.append_transactional(producer.0, producer.1, verification, records)?;
-            Ok((decided, last))
+            Ok::<_, ErrorCode>((errors, last))
         })??;
-        let mut decided = decided.into_iter();
-        let errors = errors
-            .into_iter()
-            .map(|refused| refused.or_else(|| decided.next()).unwrap_or(ErrorCode::UnknownServerError));
-        Ok((errors.collect(), self.runtime.durable(&shard, last)))
+        Ok((errors, self.runtime.durable(&shard, last)))
     }
 
     /// Appends a marker to a partition of `__consumer_offsets`, and lets its offsets count or forgets them.

@@ -1,7 +1,9 @@
 //! Tasks on tokio's runtime and threads of the machine.
 //! Shell.
 
-use tokio::runtime::{Builder, Handle};
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 use crate::BoxFuture;
@@ -33,9 +35,7 @@ impl Tasks for TokioTasks {
         let (stop, stopped) = oneshot::channel::<()>();
         let (end, ended) = oneshot::channel::<()>();
         let run = move || {
-            let runtime = Builder::new_current_thread().enable_io().enable_time().build();
-            let runtime = runtime.unwrap_or_else(|error| panic!("no runtime for {name}: {error}"));
-            runtime.block_on(async {
+            runtime_for(name).block_on(async {
                 let stop = async {
                     // Dropped without a word: it has no owner, or one that waits for its end.
                     if stopped.await.is_err() {
@@ -63,6 +63,20 @@ impl Tasks for TokioTasks {
         )
     }
 
+    fn apart(&self, name: &'static str) -> Option<Arc<dyn Tasks>> {
+        let runtime = runtime_for(name);
+        let tasks = TokioTasks(runtime.handle().clone());
+        let (gone, is_gone) = oneshot::channel::<()>();
+        let run = move || {
+            // The sender is only ever dropped.
+            let _gone = runtime.block_on(is_gone);
+            // A name that is looked up meanwhile is not waited for.
+            runtime.shutdown_background();
+        };
+        self.spawn_thread(name, Box::new(run));
+        Some(Arc::new(ApartTasks { tasks, _ends_with: gone }))
+    }
+
     fn spawn_thread(&self, name: &'static str, work: Box<dyn FnOnce() + Send>) -> ThreadHandle {
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
@@ -80,5 +94,83 @@ impl Tasks for TokioTasks {
         // SAFETY: the call is given no memory, and takes none that is in use. By itself the allocator gives back only
         // what lies at the end of a heap.
         let _was_there_any = unsafe { libc::malloc_trim(0) };
+    }
+}
+
+/// Tasks that share a thread, which ends with them.
+struct ApartTasks {
+    tasks: TokioTasks,
+    _ends_with: oneshot::Sender<()>,
+}
+
+impl Tasks for ApartTasks {
+    fn spawn(&self, name: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle {
+        self.tasks.spawn(name, work)
+    }
+
+    fn spawn_apart(&self, name: &'static str, work: BoxFuture<'static, ()>) -> TaskHandle {
+        self.tasks.spawn_apart(name, work)
+    }
+
+    fn apart(&self, name: &'static str) -> Option<Arc<dyn Tasks>> {
+        self.tasks.apart(name)
+    }
+
+    fn spawn_thread(&self, name: &'static str, work: Box<dyn FnOnce() + Send>) -> ThreadHandle {
+        self.tasks.spawn_thread(name, work)
+    }
+
+    fn give_back_memory(&self) {
+        self.tasks.give_back_memory();
+    }
+}
+
+/// A runtime that one thread drives.
+fn runtime_for(name: &str) -> Runtime {
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build();
+    runtime.unwrap_or_else(|error| panic!("no runtime for {name}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use crate::real;
+
+    #[tokio::test]
+    async fn what_is_apart_goes_on_while_all_other_tasks_are_held_up() {
+        let env = real::env();
+        let apart = env.tasks.apart("test").expect("a machine has threads");
+        let (sender, done) = mpsc::channel();
+        let (net, clock) = (env.net.clone(), env.clock.clone());
+        let work = async move {
+            let address = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0));
+            let mut acceptor = net.bind(address, Default::default()).expect("a socket");
+            let port = acceptor.local_addr().port();
+            let dialled = net.dial("127.0.0.1", port, Default::default()).await.expect("it listens");
+            let accepted = std::future::poll_fn(|context| acceptor.poll_accept(context)).await;
+            let is_same = accepted.expect("a connection").peer_addr() == dialled.local_addr();
+            clock.sleep_until(clock.monotonic().after_ms(1)).await;
+            sender
+                .send((is_same, std::thread::current().name().map(str::to_owned)))
+                .expect("it is waited for");
+        };
+        let _task = apart.spawn("test", Box::pin(work));
+        // The one thread that all other tasks have waits here.
+        let heard = done.recv_timeout(std::time::Duration::from_secs(60));
+        assert_eq!(heard, Ok((true, Some("test".to_owned()))));
+    }
+
+    #[tokio::test]
+    async fn the_thread_ends_with_those_who_have_its_tasks() {
+        let apart = real::env().tasks.apart("test").expect("a machine has threads");
+        let (held, gone) = mpsc::channel::<()>();
+        let waits = async move {
+            let _held = held;
+            std::future::pending::<()>().await;
+        };
+        apart.spawn("test", Box::pin(waits)).detach();
+        drop(apart);
+        assert!(gone.recv().is_err(), "the task is gone, and what it held");
     }
 }

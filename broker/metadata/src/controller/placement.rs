@@ -43,14 +43,19 @@ pub(crate) fn place(
     Ok(place_striped(&usable, high ^ low ^ first_partition as u64, partition_count, factor))
 }
 
-/// Brokers that take new replicas: not those that are about to stop, or whose directories are all cordoned (KIP-1066).
+/// Whether a broker takes new replicas: not one that is about to stop, or whose directories are all cordoned (KIP-1066).
+fn is_usable(broker: &RegisterBrokerRecord) -> bool {
+    let cordoned = broker.cordoned_log_dirs.as_deref().unwrap_or_default();
+    let is_stopping = broker.in_controlled_shutdown && !broker.fenced;
+    !is_stopping && (broker.log_dirs.is_empty() || broker.log_dirs.iter().any(|dir| !cordoned.contains(dir)))
+}
+
+/// Whether it does so, and lives.
+pub fn takes_replicas(broker: &RegisterBrokerRecord) -> bool {
+    !broker.fenced && is_usable(broker)
+}
+
 fn usable_brokers(image: &Image) -> Vec<UsableBroker> {
-    let is_usable = |broker: &RegisterBrokerRecord| {
-        let cordoned = broker.cordoned_log_dirs.as_deref().unwrap_or_default();
-        let is_stopping = broker.in_controlled_shutdown && !broker.fenced;
-        !is_stopping
-            && (broker.log_dirs.is_empty() || broker.log_dirs.iter().any(|dir| !cordoned.contains(dir)))
-    };
     let usable = |(id, broker): (BrokerId, &Arc<RegisterBrokerRecord>)| UsableBroker {
         id,
         rack: broker.rack.as_ref().map(|rack| rack.as_str().to_owned()),

@@ -63,12 +63,8 @@ fn decide_partition(
     asked: &ReassignablePartition,
     may_change_factor: bool,
 ) -> Result<Option<PartitionChangeRecord>, ApiError> {
-    let unknown = |text: String| ApiError::new(ErrorCode::UnknownTopicOrPartition, text);
     let index = asked.partition_index;
-    let topic = image.topic(name).ok_or_else(|| unknown(format!("Unable to find a topic named {name}.")))?;
-    let partition = topic
-        .partition(PartitionIndex(index))
-        .ok_or_else(|| unknown(format!("Unable to find partition {name}:{index}.")))?;
+    let (topic, partition) = find(image, name, index)?;
     let change = PartitionChange::of(Candidates::of(image), rules, topic, index as usize);
     match &asked.replicas {
         None => cancel(rules, topic, (index, partition), change),
@@ -83,6 +79,59 @@ fn decide_partition(
             Ok(reassign(partition, &target, change))
         }
     }
+}
+
+/// A move of the balancer, where the partition is still as the balancer saw it: what a person began is never changed.
+pub fn decide_begin_move(
+    image: &Image,
+    rules: &Rules,
+    (name, index): (&str, i32),
+    before: &[i32],
+    target: &[i32],
+) -> Result<Decision<()>, ApiError> {
+    let (topic, partition) = find(image, name, index)?;
+    if is_under_way(partition) || !partition.replicas.iter().map(|id| id.0).eq(before.iter().copied()) {
+        return Err(has_changed());
+    }
+    let target: Vec<BrokerId> = target.iter().copied().map(BrokerId).collect();
+    validate_manual(image, &target, None)?;
+    let change = PartitionChange::of(Candidates::of(image), rules, topic, index as usize);
+    let record = reassign(partition, &target, change);
+    Ok(Decision { records: record.map(MetadataRecord::from).into_iter().collect(), response: () })
+}
+
+/// Takes it back, where it still leads to this target.
+pub fn decide_cancel_move(
+    image: &Image,
+    rules: &Rules,
+    (name, index): (&str, i32),
+    target: &[i32],
+) -> Result<Decision<()>, ApiError> {
+    let (topic, partition) = find(image, name, index)?;
+    let stays = |id: &&BrokerId| !partition.removing_replicas().contains(id);
+    if !partition.replicas.iter().filter(stays).map(|id| id.0).eq(target.iter().copied()) {
+        return Err(has_changed());
+    }
+    let change = PartitionChange::of(Candidates::of(image), rules, topic, index as usize);
+    let record = cancel(rules, topic, (index, partition), change)?;
+    Ok(Decision { records: record.map(MetadataRecord::from).into_iter().collect(), response: () })
+}
+
+fn has_changed() -> ApiError {
+    ApiError::new(ErrorCode::InvalidReplicaAssignment, "The partition is not as it was any more.")
+}
+
+fn find<'a>(
+    image: &'a Image,
+    name: &str,
+    index: i32,
+) -> Result<(&'a TopicImage, &'a PartitionImage), ApiError> {
+    let unknown = |text: String| ApiError::new(ErrorCode::UnknownTopicOrPartition, text);
+    let topic = image.topic(name).ok_or_else(|| unknown(format!("Unable to find a topic named {name}.")))?;
+    let partition = topic
+        .partition(PartitionIndex(index))
+        .ok_or_else(|| unknown(format!("Unable to find partition {name}:{index}.")))?;
+    Ok((topic, partition))
 }
 
 fn is_under_way(partition: &PartitionImage) -> bool {
@@ -370,5 +419,29 @@ mod tests {
         assert_eq!(go(&mut cluster, Some(&[1])), 0);
         assert_eq!(state(&cluster), (vec![1], vec![], vec![], vec![1], 1));
         assert_eq!(cluster.partition("t", 0).elr(), []);
+    }
+
+    #[test]
+    fn a_move_of_the_balancer_changes_nothing_that_a_person_began() {
+        let mut cluster = Cluster::of(&[1, 2, 3, 4]);
+        placed(&mut cluster, &[1, 2]);
+        let begin = |cluster: &Cluster, before: &[i32], target: &[i32]| {
+            decide_begin_move(cluster.image(), &cluster.rules, ("t", 0), before, target)
+        };
+        assert!(begin(&cluster, &[2, 1], &[3, 1]).is_err(), "another order");
+        assert!(begin(&cluster, &[1, 2], &[9, 2]).is_err(), "no such broker");
+        let begun = begin(&cluster, &[1, 2], &[3, 2]).expect("as it was").records;
+        cluster.apply(begun);
+        assert_eq!(state(&cluster), (vec![3, 2, 1], vec![3], vec![1], vec![1, 2], 1));
+        assert!(begin(&cluster, &[3, 2, 1], &[4, 2]).is_err(), "one is under way");
+        let back = |cluster: &Cluster| decide_cancel_move(cluster.image(), &cluster.rules, ("t", 0), &[3, 2]);
+        let taken_back = back(&cluster).expect("its own").records;
+        cluster.apply(taken_back);
+        assert_eq!(state(&cluster), (vec![2, 1], vec![], vec![], vec![1, 2], 1));
+        assert_eq!(go(&mut cluster, Some(&[4, 2])), 0);
+        assert!(back(&cluster).is_err(), "a person chose another target");
+        assert_eq!(state(&cluster).0, [4, 2, 1], "it goes on");
+        assert_eq!(go(&mut cluster, None), 0);
+        assert!(back(&cluster).is_err(), "it is over");
     }
 }

@@ -129,7 +129,8 @@ impl History {
         let node = self.below(3);
         match self.rng.below(100) {
             0..20 => self.produce(node),
-            20..40 => self.fetch(node),
+            20..38 => self.fetch(node),
+            38..40 => self.flow(),
             40..68 => self.deliver(),
             68..76 => {
                 let count = 1 + self.below(3);
@@ -276,6 +277,14 @@ impl History {
         }
     }
 
+    /// A fetch that nobody has got has its end in time, too.
+    fn give_up_what_was_lost(&mut self, node: usize) {
+        assert!(self.messages.is_empty(), "what is on its way is not lost");
+        for _leader in REPLICAS {
+            self.give_up(node);
+        }
+    }
+
     fn deliver(&mut self) {
         if self.messages.is_empty() {
             return;
@@ -337,6 +346,28 @@ impl History {
             let life = self.nodes[node].life;
             self.altering.insert(node);
             self.messages.push(Message::Alter { from: node, life, sent });
+        }
+    }
+
+    /// For a moment everything arrives, so that there is something to lose in what comes next.
+    fn flow(&mut self) {
+        for _round in 0..1 + self.below(5) {
+            self.clock.advance(Duration::from_millis(self.rng.below(40)));
+            for (node, replica) in REPLICAS.into_iter().enumerate() {
+                self.hear(node, usize::MAX);
+                if self.nodes[node].broker_epoch == Some(self.controller.broker_epoch(replica)) {
+                    self.controller.unfence(replica);
+                }
+                self.nodes[node].work();
+                self.produce(node);
+                self.fetch(node);
+                self.propose(node);
+            }
+            while !self.messages.is_empty() {
+                self.deliver();
+            }
+            self.settle();
+            self.check();
         }
     }
 
@@ -428,6 +459,12 @@ impl History {
             if self.nodes[node].alive.is_none() {
                 self.start(node);
             }
+        }
+        while !self.messages.is_empty() {
+            self.deliver();
+        }
+        for node in 0..3 {
+            self.give_up_what_was_lost(node);
         }
         for _round in 0..400 {
             self.clock.advance(Duration::from_millis(50));

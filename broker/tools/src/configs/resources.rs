@@ -4,10 +4,7 @@
 use ottla_protocol::messages::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResult,
 };
-use ottla_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
-use ottla_protocol::messages::{
-    IncrementalAlterConfigsRequest, ListConfigResourcesRequest, ListGroupsRequest,
-};
+use ottla_protocol::messages::{ListConfigResourcesRequest, ListGroupsRequest};
 
 use super::changes::Changes;
 use super::entities::{Entity, Kind};
@@ -15,9 +12,6 @@ use crate::admin;
 use crate::client::Client;
 use crate::error::{Exception, Failure};
 use crate::terminal::Terminal;
-
-const SET: i8 = 0;
-const DELETE: i8 = 1;
 
 pub fn alter(
     client: &mut Client,
@@ -27,27 +21,7 @@ pub fn alter(
     changes: &Changes,
 ) -> Result<(), Exception> {
     let name = entity.name.clone().unwrap_or_default();
-    let config = |key: &str, operation: i8, value: Option<&String>| {
-        AlterableConfig::default()
-            .with_name(admin::text(key))
-            .with_config_operation(operation)
-            .with_value(value.map(|value| admin::text(value)))
-    };
-    let added = changes.added.iter().map(|(key, value)| config(key, SET, Some(value)));
-    let configs = added.chain(changes.deleted.iter().map(|key| config(key, DELETE, None))).collect();
-    let altered = AlterConfigsResource::default()
-        .with_resource_type(resource)
-        .with_resource_name(admin::text(&name))
-        .with_configs(configs);
-    let request = IncrementalAlterConfigsRequest::default().with_resources(vec![altered]);
-    let response = match name.parse().ok().filter(|_| resource == admin::BROKER) {
-        Some(broker) => client.node(terminal, "incrementalAlterConfigs", broker, &request)?,
-        None => client.any(terminal, "incrementalAlterConfigs", &request)?,
-    };
-    for result in &response.responses {
-        Exception::check(result.error_code, result.error_message.as_deref())?;
-    }
-    Ok(())
+    admin::alter_configs(client, terminal, resource, &name, &changes.added, &changes.deleted)
 }
 
 pub fn describe(

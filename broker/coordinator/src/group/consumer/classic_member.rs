@@ -24,9 +24,6 @@ use crate::topic_lookup::TopicLookup;
 use crate::wire::{JoinGroupResponse, LeaveGroupResponse, SyncGroupRequest, SyncGroupResponse, text};
 
 const PROTOCOL_TYPE: &str = "consumer";
-/// From this version on a dynamic member comes back with the id that it is given.
-const KNOWN_ID_VERSION_MIN: i16 = 4;
-
 fn refused(code: ErrorCode) -> GroupError {
     GroupError::new(code, code.message())
 }
@@ -85,7 +82,7 @@ impl ConsumerGroup {
         if !self.supports_classic(joiner) {
             return Err(refused(ErrorCode::InconsistentGroupProtocol));
         }
-        if is_new && joiner.group_instance_id.is_none() && waiter.api_version >= KNOWN_ID_VERSION_MIN {
+        if is_new && joiner.group_instance_id.is_none() && joiner.must_know_its_id {
             turn.answer_join_error(waiter, member_id, ErrorCode::MemberIdRequired);
             return Ok(());
         }

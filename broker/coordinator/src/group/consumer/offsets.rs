@@ -7,9 +7,6 @@ use super::{ConsumerGroup, ConsumerMember};
 use crate::group::commit::{Committer, OffsetToCommit, is_metadata_too_large};
 use crate::settings::GroupSettings;
 
-/// From this version on OffsetCommit carries a member's epoch.
-const MEMBER_EPOCH_VERSION_MIN: i16 = 9;
-
 /// What is still to be looked at for each partition.
 pub(in crate::group) enum CommitCheck<'a> {
     All,
@@ -66,8 +63,7 @@ impl ConsumerGroup {
             return Ok(CommitCheck::All);
         }
         let member = self.members().get(committer.member_id).ok_or(ErrorCode::UnknownMemberId)?;
-        let is_too_old = committer.api_version < MEMBER_EPOCH_VERSION_MIN;
-        if !is_transactional && !member.uses_classic_protocol() && is_too_old {
+        if !is_transactional && !member.uses_classic_protocol() && !committer.knows_member_epochs {
             return Err(ErrorCode::UnsupportedVersion);
         }
         match theirs.cmp(&member.member_epoch) {

@@ -6,9 +6,6 @@ use ottla_model::ErrorCode;
 use super::{StreamsGroup, StreamsMember};
 use crate::group::{Committer, OffsetToCommit};
 
-/// The first OffsetCommit that knows errors about member epochs.
-const MEMBER_EPOCH_VERSION_MIN: i16 = 9;
-
 impl StreamsGroup {
     /// Whether the member may commit these offsets now: all of them or none.
     pub(in crate::group) fn validate_offset_commit(
@@ -21,7 +18,7 @@ impl StreamsGroup {
             return Ok(());
         }
         let member = self.members().get(committer.member_id).ok_or(ErrorCode::UnknownMemberId)?;
-        if committer.api_version < MEMBER_EPOCH_VERSION_MIN {
+        if !committer.knows_member_epochs {
             return Err(ErrorCode::UnsupportedVersion);
         }
         self.validate_epoch(member, committer.generation_id, offsets)

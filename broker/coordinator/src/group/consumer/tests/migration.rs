@@ -20,7 +20,7 @@ fn named(partitions: &[i32]) -> NamedPartitions {
 impl Lab {
     fn classic_join(&mut self, joiner: Joiner) -> Option<JoinGroupResponse> {
         let random = [self.log.len() as u8 + 1; 16];
-        let waiter = Waiter { token: self.answers.len() as u64 + 1_000, api_version: 9 };
+        let waiter = Waiter { token: self.answers.len() as u64 + 1_000 };
         let room = self.shard.make_room_for_classic(GROUP);
         self.perform(room);
         let effects = self.shard.on_join(GROUP, joiner, waiter, self.now, self.wall_ms, random);
@@ -53,7 +53,7 @@ impl Lab {
             .with_protocol_type(Some(text("consumer")))
             .with_protocol_name(Some(text("range")))
             .with_assignments(assignments.collect());
-        let waiter = Waiter { token: self.answers.len() as u64 + 5_000, api_version: 5 };
+        let waiter = Waiter { token: self.answers.len() as u64 + 5_000 };
         let effects = self.shard.on_sync(&request, waiter, self.now, self.wall_ms);
         self.perform(effects);
         let found = self.answers.iter().rev().find(|answer| answer.waiter == waiter).expect("an answer");

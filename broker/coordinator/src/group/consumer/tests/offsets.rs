@@ -26,7 +26,7 @@ impl Lab {
             member_id: member,
             group_instance_id: None,
             generation_id: epoch,
-            api_version,
+            knows_member_epochs: api_version >= 9,
             retention_time_ms: -1,
         };
         let (effects, errors) = self.shard.on_offset_commit(&committer, &[offset], self.now, self.wall_ms)?;

@@ -184,7 +184,7 @@ impl Lab {
             member_id,
             group_instance_id: None,
             generation_id: epoch,
-            api_version: 9,
+            knows_member_epochs: true,
             retention_time_ms: -1,
         };
         let topic = TopicName::new("in");

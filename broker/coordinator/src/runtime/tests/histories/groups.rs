@@ -5,17 +5,15 @@ use std::sync::Arc;
 
 use ottla_env::memory::{MemoryClock, SeededRng};
 use ottla_env::{BoxFuture, Tasks};
-use ottla_model::ErrorCode;
+use ottla_model::{ErrorCode, TopicName};
 
-use super::super::{Topics, context, join_request};
+use super::super::{TOPIC_ID, joiner, settled};
 use super::{Subject, play};
-use crate::group::GroupShard;
-use crate::runtime::{CoordinatorLog, CoordinatorRuntime, GroupCoordinator, Loader};
-use crate::settings::GroupSettings;
-use crate::wire::{
-    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetFetchRequest,
-    OffsetFetchRequestTopic, text,
+use crate::group::{Committer, GroupShard, OffsetToCommit};
+use crate::runtime::{
+    CoordinatorLog, CoordinatorRuntime, GroupCoordinator, Loader, WantedOffsets, WantedTopic,
 };
+use crate::settings::GroupSettings;
 
 fn outcome(code: i16, number: i64) -> Result<i64, ErrorCode> {
     match ErrorCode::from_code(code).expect("a known error") {
@@ -42,45 +40,43 @@ impl Subject for Arc<GroupCoordinator> {
     }
 
     fn write(&self, number: i64) -> BoxFuture<'static, Result<i64, ErrorCode>> {
-        let partition = OffsetCommitRequestPartition {
-            partition_index: 0,
-            committed_offset: number,
-            committed_leader_epoch: -1,
-            ..Default::default()
+        let topic = TopicName::new("t");
+        let committer = Committer {
+            group_id: "g",
+            member_id: "",
+            group_instance_id: None,
+            generation_id: -1,
+            knows_member_epochs: true,
+            retention_time_ms: -1,
         };
-        let topic =
-            OffsetCommitRequestTopic { name: text("t"), partitions: vec![partition], ..Default::default() };
-        let request = OffsetCommitRequest {
-            group_id: text("g"),
-            generation_id_or_member_epoch: -1,
-            topics: vec![topic],
-            ..Default::default()
+        let offset = OffsetToCommit {
+            topic: &topic,
+            topic_id: TOPIC_ID,
+            partition: 0,
+            offset: number,
+            leader_epoch: -1,
+            metadata: "",
         };
-        let reply = self.commit_offsets(&context(9), &request, &Topics).into_future();
-        Box::pin(async move { outcome(reply.await.topics[0].partitions[0].error_code, number) })
+        let committed = settled(self.commit_offsets(&committer, &[offset]));
+        Box::pin(async move { committed.await.map(|_| number) })
     }
 
     fn read(&self) -> BoxFuture<'static, Result<i64, ErrorCode>> {
-        let topic =
-            OffsetFetchRequestTopic { name: text("t"), partition_indexes: vec![0], ..Default::default() };
-        let request =
-            OffsetFetchRequest { group_id: text("g"), topics: Some(vec![topic]), ..Default::default() };
-        let reply = self.fetch_offsets(&context(7), &request, &Topics).into_future();
-        Box::pin(async move {
-            let response = reply.await;
-            let offset = response
-                .topics
-                .first()
-                .and_then(|topic| topic.partitions.first())
-                .map_or(-1, |partition| partition.committed_offset);
-            outcome(response.error_code, offset)
-        })
+        let topic = WantedTopic { name: TopicName::new("t"), id: TOPIC_ID, partitions: &[0] };
+        let wanted = WantedOffsets {
+            group_id: "g",
+            member_id: None,
+            member_epoch: -1,
+            require_stable: false,
+            topics: Some(vec![topic]),
+        };
+        let fetched = settled(self.fetch_offsets(&wanted));
+        Box::pin(async move { fetched.await.map(|topics| topics[0].1[0].offset) })
     }
 
     /// A new member: it waits until the others have joined again, or their time is over.
     fn other(&self) -> Option<BoxFuture<'static, Result<i64, ErrorCode>>> {
-        let request = join_request("").with_group_id(text("joined").into());
-        let reply = self.join_group(&context(3), &request).into_future();
+        let reply = self.join_group("joined", joiner(3, "")).into_future();
         Some(Box::pin(async move { outcome(reply.await.error_code, 0) }))
     }
 }

@@ -1,0 +1,116 @@
+//! What a version of the APIs of classic groups means, and that its answers can be written.
+//! Core.
+
+use ottla_protocol::Encode;
+use ottla_protocol::messages::describe_groups_response::DescribedGroup;
+use ottla_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use ottla_protocol::messages::leave_group_request::MemberIdentity;
+use ottla_protocol::messages::leave_group_response::MemberResponse;
+
+use super::*;
+
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+fn now<T>(reply: Reply<T>) -> T {
+    match reply {
+        Reply::Now(answer) => answer,
+        Reply::Later(_) => panic!("the answer is not there"),
+    }
+}
+
+#[test]
+fn every_version_of_join_group_has_its_shape() {
+    let context = RequestContext {
+        client_id: "c".to_owned(),
+        client_host: "/127.0.0.1".to_owned(),
+        first_rebalance_wait_ms: 5,
+    };
+    let protocol = |metadata: &'static [u8]| {
+        JoinGroupRequestProtocol::default()
+            .with_name(text("range"))
+            .with_metadata(Bytes::from_static(metadata))
+    };
+    let request = JoinGroupRequest::default()
+        .with_group_id(text("g").into())
+        .with_session_timeout_ms(10_000)
+        .with_rebalance_timeout_ms(60_000)
+        .with_protocols(vec![protocol(b"first"), protocol(b"second")]);
+    for version in 0..=9 {
+        let answer = |name: Option<&str>| {
+            let reply = join(&context, version, &request, |group_id, joiner| {
+                assert_eq!((group_id, &*joiner.client_id, joiner.first_rebalance_wait_ms), ("g", "c", 5));
+                assert_eq!(joiner.rebalance_timeout_ms, if version == 0 { 10_000 } else { 60_000 });
+                assert_eq!(
+                    (joiner.must_know_its_id, joiner.may_skip_assignment),
+                    (version >= 4, version >= 9)
+                );
+                assert_eq!(joiner.protocols.len(), 1, "the first of a name counts");
+                assert_eq!(&joiner.protocols[0].metadata[..], b"first");
+                Reply::Now(JoinGroupResponse::default().with_protocol_name(name.map(text)))
+            });
+            let response = now(reply);
+            assert!(response.encoded(version).is_ok(), "JoinGroup v{version}: {response:?}");
+            response.protocol_name.map(|name| name.to_string())
+        };
+        let none = (version < 7).then(String::new);
+        assert_eq!((answer(None), answer(Some(""))), (none.clone(), none));
+        assert_eq!(answer(Some("range")), Some("range".to_owned()));
+    }
+}
+
+#[test]
+fn a_sync_group_of_v5_names_its_protocol() {
+    let request = SyncGroupRequest::default();
+    let ask = |_: &SyncGroupRequest| Reply::Now(SyncGroupResponse::default());
+    assert_eq!(now(sync(4, &request, ask)).error_code, 0);
+    assert_eq!(now(sync(5, &request, ask)).error_code, ErrorCode::InconsistentGroupProtocol.code());
+    let named = request.with_protocol_type(Some(text("consumer"))).with_protocol_name(Some(text("range")));
+    assert_eq!(now(sync(5, &named, ask)).error_code, 0);
+}
+
+#[test]
+fn every_version_of_leave_group_has_its_shape() {
+    let unknown = ErrorCode::UnknownMemberId.code();
+    let member = |id: &str| MemberIdentity::default().with_member_id(text(id));
+    for version in 0..=5 {
+        let mut request = LeaveGroupRequest::default().with_group_id(text("g").into());
+        match version {
+            3.. => request.members = vec![member("a"), member("b")],
+            _ => request.member_id = text("a"),
+        }
+        let response = now(leave(version, &request, |group_id, leavers| {
+            let ids: Vec<_> = leavers.iter().map(|leaver| leaver.member_id.to_string()).collect();
+            assert_eq!((group_id, ids.first().map(String::as_str)), ("g", Some("a")));
+            let answer = |leaver: Leaver| {
+                MemberResponse::default().with_member_id(leaver.member_id).with_error_code(unknown)
+            };
+            Reply::Now(LeaveGroupResponse::default().with_members(leavers.into_iter().map(answer).collect()))
+        }));
+        assert!(response.encoded(version).is_ok(), "LeaveGroup v{version}");
+        match version {
+            3.. => assert_eq!((response.error_code, response.members.len()), (0, 2)),
+            _ => assert_eq!((response.error_code, response.members.len()), (unknown, 0)),
+        }
+    }
+}
+
+#[test]
+fn every_version_of_describe_groups_has_its_shape() {
+    let absent = ErrorCode::GroupIdNotFound.code();
+    for version in 0..=6 {
+        let response = now(describe(version, &DescribeGroupsRequest::default(), |_| {
+            let group = DescribedGroup::default()
+                .with_group_id(text("g").into())
+                .with_group_state(text("Dead"))
+                .with_error_code(absent)
+                .with_error_message(Some(text("Group g not found.")));
+            let away = DescribedGroup::default().with_error_code(ErrorCode::NotCoordinator.code());
+            Reply::Now(DescribeGroupsResponse::default().with_groups(vec![group, away]))
+        }));
+        assert!(response.encoded(version).is_ok(), "DescribeGroups v{version}");
+        assert_eq!(response.groups[0].error_code, if version >= 6 { absent } else { 0 });
+        assert_eq!(response.groups[1].error_code, ErrorCode::NotCoordinator.code());
+    }
+}
