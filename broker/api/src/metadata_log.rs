@@ -27,8 +27,12 @@ pub fn fetch(broker: &Arc<Broker>, request: Request) -> Handled {
 
 /// Every controller of the quorum; this one is where the client has reached it, if it is alone.
 pub fn controllers(broker: &Broker, request: &Request) -> Vec<Voter> {
-    let named = broker.config.quorum_voters.iter();
     if broker.config.has_peers() {
+        let voters = broker.metadata.quorum_voters();
+        if !voters.is_empty() {
+            return voters;
+        }
+        let named = broker.config.quorum_voters.iter();
         let voter = |one: &ottla_config::QuorumVoter| Voter {
             id: ottla_model::BrokerId(one.id),
             host: one.host.clone(),

@@ -52,7 +52,28 @@ impl BrokerSettings {
     /// Whether this node shares its cluster with others. One that is broker and controller, and the only voter, is
     /// alone.
     pub fn has_peers(&self) -> bool {
-        self.quorum_voters.len() > 1 || !(self.is_broker() && self.is_controller())
+        self.quorum_voters.len() > 1
+            || !(self.is_broker() && self.is_controller())
+            || self.names_other_controllers()
+    }
+
+    /// Whether `controller.quorum.bootstrap.servers` of a controller names others: it belongs to a quorum whose log says who
+    /// votes. One address that is this node's own names nobody.
+    pub fn names_other_controllers(&self) -> bool {
+        // A broker with a vote whose only address has its own port, and whose listener has no host, is taken to be alone.
+        let is_one = self.is_broker() && self.quorum_bootstrap_given.len() == 1;
+        let is_everywhere = |host: &str| matches!(host, "" | "0.0.0.0" | "::");
+        let own = |(host, port): &(String, u16)| {
+            self.controller_listeners.iter().any(|listener| {
+                let told = self.reachable_at(listener).map(|(host, _)| host);
+                let is_here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1");
+                let has_no_host = listener.host.as_deref().is_none_or(is_everywhere);
+                let is_named = told.as_ref() == Some(host) || listener.host.as_ref() == Some(host);
+                listener.port == *port && (is_here || is_named || (is_one && has_no_host))
+            })
+        };
+        let mut named = self.quorum_bootstrap_given.iter().filter_map(|entry| host_and_port(entry));
+        self.is_controller() && named.any(|address| !own(&address))
     }
 
     /// Where controllers listen.
@@ -65,6 +86,13 @@ impl BrokerSettings {
     /// This node among the voters.
     pub fn this_voter(&self) -> Option<&QuorumVoter> {
         self.quorum_voters.iter().find(|voter| voter.id == self.node_id)
+    }
+
+    /// The listener by which controllers reach each other, as a broker alone names it too.
+    pub fn controller_listener_name(&self) -> String {
+        let own = self.controller_listeners.first().map(|listener| listener.name.clone());
+        let named = || self.controller_listener_names.iter().flatten().next().cloned();
+        own.or_else(named).unwrap_or_default()
     }
 
     /// The listener through which brokers reach each other: the one that is named, or the one that is called as
@@ -120,6 +148,8 @@ pub(crate) fn check(config: &BrokerSettings) -> Result<(), ConfigError> {
         _ if !config.is_controller() => return check_between_nodes(config),
         ([], _) => return Ok(()),
         (_, Some(this)) => this,
+        // The log says who votes.
+        (_, None) if config.names_other_controllers() => return check_between_nodes(config),
         (_, None) => {
             let why = format!("this node must be a voter, and node.id is {}", config.node_id);
             return Err(refuse(VOTERS, config, why));

@@ -354,3 +354,25 @@ fn the_listing_names_every_key_and_hides_secrets() {
         assert!(text.contains(ours.reason));
     }
 }
+
+#[test]
+fn a_controller_joins_others_where_bootstrap_servers_names_them() {
+    let of = |roles: &str, listeners: &str, servers: &str| {
+        let names =
+            "controller.listener.names=C\nlistener.security.protocol.map=PLAINTEXT:PLAINTEXT,C:PLAINTEXT\n";
+        let text = format!(
+            "{names}process.roles={roles}\nlisteners={listeners}\ncontroller.quorum.bootstrap.servers={servers}"
+        );
+        let (config, _) = file(&text).expect("a valid configuration");
+        (config.names_other_controllers(), config.has_peers())
+    };
+    let both = |listeners: &str, servers: &str| of("broker,controller", listeners, servers);
+    // As in the properties that Kafka brings along for one node.
+    assert_eq!(both("PLAINTEXT://:9092,C://:9093", "localhost:9093"), (false, false));
+    assert_eq!(both("PLAINTEXT://:9092,C://:9093", "a.example:9093"), (false, false));
+    assert_eq!(both("PLAINTEXT://d:9092,C://d:9093", "d:9093"), (false, false));
+    assert_eq!(both("PLAINTEXT://d:9092,C://d:9093", "a:9093"), (true, true));
+    assert_eq!(both("PLAINTEXT://:9092,C://:9093", "a:9093,b:9093"), (true, true));
+    assert_eq!(of("controller", "C://:9093", "a:9093"), (true, true));
+    assert_eq!(of("controller", "C://d:9093", "d:9093"), (false, true));
+}

@@ -16,7 +16,7 @@ use ottla_protocol::records::metadata::{AbortTransactionRecord, MetadataRecord};
 use ottla_records::ControlRecordType;
 use std::sync::Arc;
 
-use crate::batch::{Batch, BatchEncoder, encode_control};
+use crate::batch::{Batch, BatchEncoder, encode_control, encode_voters};
 use crate::controller::election_log::Elections;
 use crate::controller::features::{ELIGIBLE_LEADER_REPLICAS, one_min_isr};
 use crate::controller::fencing::fence;
@@ -29,6 +29,7 @@ use crate::delta::Delta;
 use crate::image::{Image, ResourceType};
 use crate::metadata_log::CommitError;
 use crate::replay::Working;
+use crate::voter_set::VoterSet;
 
 /// Sends what was decided, or why it could not be committed.
 pub(crate) type Answer = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
@@ -171,6 +172,24 @@ impl ActiveController {
         self.base = base + 1;
         let batch = Batch { base, next: base + 1, bytes };
         Proposal { batch, image: Arc::new(self.working.image.clone()), delta: Delta::default() }
+    }
+
+    /// The facts that decisions rest on.
+    pub fn image(&self) -> &Image {
+        &self.working.image
+    }
+
+    /// Who votes from here on, as a batch of its own. What was decided before was proposed.
+    pub fn change_voters(&mut self, voters: VoterSet, kraft_version: Option<i16>, now: Now) -> Proposal {
+        assert!(self.growing.is_none() && self.base == self.next_offset(), "a batch of its own");
+        let batch = encode_voters(&voters, kraft_version, self.base, self.epoch, now.wall_ms);
+        if let Some(level) = kraft_version {
+            self.working.replay_kraft_version(level, self.base, self.epoch);
+        }
+        self.working.replay_voters(voters, batch.next + -1, self.epoch);
+        self.base = batch.next;
+        let delta = std::mem::take(&mut self.working.delta);
+        Proposal { batch, image: Arc::new(self.working.image.clone()), delta }
     }
 
     /// The records that a new epoch begins with, in the parts that are appended together, and whether a

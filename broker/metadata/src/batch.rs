@@ -10,10 +10,12 @@
 use bytes::{Bytes, BytesMut};
 use ottla_model::{BrokerId, LeaderEpoch, Offset};
 use ottla_protocol::codec::{Decode, Encode};
-use ottla_protocol::records::control::LeaderChangeMessage;
+use ottla_protocol::records::control::{KRaftVersionRecord, LeaderChangeMessage, VotersRecord};
 use ottla_protocol::records::metadata::MetadataRecord;
 use ottla_protocol::records::{RecordSet, decode_framed, encode_framed};
 use ottla_records::{BatchBuilder, BatchView, ControlRecordType};
+
+use crate::voter_set::VoterSet;
 
 /// What stands at one offset of the log.
 #[derive(Debug, PartialEq)]
@@ -22,6 +24,10 @@ pub enum Entry {
     Record(MetadataRecord),
     /// A new leader of the quorum.
     LeaderChange(BrokerId),
+    /// Who votes from here on.
+    Voters(VotersRecord),
+    /// The level of kraft.version from here on.
+    KraftVersion(i16),
     /// Any other control record.
     Control(ControlRecordType),
 }
@@ -101,13 +107,45 @@ pub fn encode_control<M: Encode>(
     builder.build()
 }
 
-fn control_entry(kind: ControlRecordType, value: &[u8]) -> Result<Entry, String> {
-    if kind != ControlRecordType::LeaderChange {
-        return Ok(Entry::Control(kind));
+/// A batch that says who votes, and at which level of kraft.version where that is new.
+pub fn encode_voters(
+    voters: &VoterSet,
+    kraft_version: Option<i16>,
+    base: Offset,
+    epoch: LeaderEpoch,
+    now_ms: i64,
+) -> Batch {
+    let mut builder = BatchBuilder::new().control().base_offset(base).leader_epoch(epoch);
+    append_voters(&mut builder, voters, kraft_version, now_ms);
+    let next = base + i64::from(builder.count());
+    Batch { base, next, bytes: builder.build() }
+}
+
+/// The control records that say who votes.
+pub fn append_voters(builder: &mut BatchBuilder, voters: &VoterSet, kraft_version: Option<i16>, now_ms: i64) {
+    if let Some(level) = kraft_version {
+        let record = KRaftVersionRecord { k_raft_version: level, ..KRaftVersionRecord::default() };
+        let value = record.encoded(0).expect("version 0 holds every field");
+        builder.append(now_ms, Some(&ControlRecordType::KraftVersion.key()), Some(&value), &[]);
     }
+    let value = voters.to_record().encoded(0).expect("version 0 holds every field");
+    builder.append(now_ms, Some(&ControlRecordType::KraftVoters.key()), Some(&value), &[]);
+}
+
+fn control_entry(kind: ControlRecordType, value: &[u8]) -> Result<Entry, String> {
     let mut value = Bytes::copy_from_slice(value);
-    let message = LeaderChangeMessage::decode(&mut value, 0).map_err(|error| error.to_string())?;
-    Ok(Entry::LeaderChange(BrokerId(message.leader_id)))
+    let why = |error: ottla_protocol::codec::DecodeError| error.to_string();
+    Ok(match kind {
+        ControlRecordType::LeaderChange => {
+            let message = LeaderChangeMessage::decode(&mut value, 0).map_err(why)?;
+            Entry::LeaderChange(BrokerId(message.leader_id))
+        }
+        ControlRecordType::KraftVoters => Entry::Voters(VotersRecord::decode(&mut value, 0).map_err(why)?),
+        ControlRecordType::KraftVersion => {
+            Entry::KraftVersion(KRaftVersionRecord::decode(&mut value, 0).map_err(why)?.k_raft_version)
+        }
+        _ => Entry::Control(kind),
+    })
 }
 
 /// The entries of a batch whose checksum is right, in order.

@@ -133,7 +133,7 @@ impl Behind {
             self.records += 1;
             match entry {
                 Entry::LeaderChange(_) => self.has_leader_change = true,
-                Entry::Control(_) => {}
+                Entry::Control(_) | Entry::Voters(_) | Entry::KraftVersion(_) => {}
                 Entry::Record(
                     MetadataRecord::FeatureLevel(_)
                     | MetadataRecord::RegisterBroker(_)

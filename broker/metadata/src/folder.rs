@@ -133,7 +133,9 @@ impl Reading {
                     _ if offset < *next => {}
                     Entry::Record(record) => self.replay(path, record, offset, epoch)?,
                     Entry::LeaderChange(leader) => self.working.replay_leader_change(leader, offset, epoch),
-                    Entry::Control(_) => self.working.replay_control(offset, epoch),
+                    Entry::Control(_) | Entry::Voters(_) | Entry::KraftVersion(_) => {
+                        self.working.replay_control(offset, epoch);
+                    }
                 }
             }
             *next = (*next).max(header.next_offset());
@@ -159,9 +161,7 @@ impl Reading {
                 Entry::LeaderChange(_) => {
                     leader_change_voters(value).map(|voters| self.leader_change_voters = voters)
                 }
-                Entry::Control(ControlRecordType::KraftVoters) => {
-                    record_voters(value).map(|voters| self.record_voters = voters)
-                }
+                Entry::Voters(_) => record_voters(value).map(|voters| self.record_voters = voters),
                 Entry::Control(ControlRecordType::Unknown(id)) => {
                     let what = format!("the control type {id}");
                     return Err(unknown(path, "control record", *offset, what));

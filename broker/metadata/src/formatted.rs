@@ -1,19 +1,21 @@
-//! The voters that `kafka-storage format` wrote into a new directory (`--standalone`, `--initial-controllers`, KIP-853).
-//! Shell: it reads a file. The file is the first snapshot of the metadata log; it says nothing but who votes.
+//! The voters that a directory knows before its log is opened: those that `kafka-storage format` wrote into a new one
+//! (`--standalone`, `--initial-controllers`, KIP-853), and those that the log says.
+//! Shell: it reads files. What was formatted is the first snapshot of the metadata log; it says nothing but who votes.
 
 use std::io;
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use ottla_env::Disk;
-use ottla_model::{BrokerId, LeaderEpoch, Offset};
-use ottla_protocol::codec::Decode;
+use ottla_model::{LeaderEpoch, Offset};
 use ottla_protocol::records::control::VotersRecord;
-use ottla_records::{ControlRecordType, batches};
+use ottla_records::batches;
 
+use crate::batch::{Entry, decode_batch};
+use crate::folder;
 use crate::metadata_log::metadata_partition;
 use crate::quorum::Voter;
-use crate::snapshot::SnapshotId;
+use crate::snapshot::{self, SnapshotId};
+use crate::voter_set::VoterSet;
 
 /// The voters, in the order of their ids, each at its listener of this name; none where no directory was formatted so.
 pub fn formatted_voters(disk: &dyn Disk, dirs: &[PathBuf], listener: &str) -> io::Result<Vec<Voter>> {
@@ -30,39 +32,59 @@ pub fn formatted_voters(disk: &dyn Disk, dirs: &[PathBuf], listener: &str) -> io
     Ok(Vec::new())
 }
 
-fn read(bytes: &[u8], listener: &str) -> Result<Vec<Voter>, String> {
-    let mut voters = Vec::new();
-    for view in batches(bytes) {
-        let view = view.map_err(|error| error.to_string())?;
-        view.verify_checksum().map_err(|error| error.to_string())?;
-        if !view.header().attributes.is_control() {
+/// The last voters that a directory knows: those of its log, of its newest snapshot, or those that it was formatted with.
+/// They say where others are found; who counts is read when the log is opened.
+pub fn logged_voters(disk: &dyn Disk, dirs: &[PathBuf], listener: &str) -> io::Result<Vec<Voter>> {
+    let mut voters = formatted_voters(disk, dirs, listener)?;
+    for folder in dirs.iter().map(|dir| dir.join(metadata_partition().to_string())) {
+        if !disk.exists(&folder) {
             continue;
         }
-        let mut scratch = Vec::new();
-        for record in view.records(&mut scratch).map_err(|error| error.to_string())? {
-            let record = record.map_err(|error| error.to_string())?;
-            let kind = record.key.and_then(ControlRecordType::parse_key);
-            if kind == Some(ControlRecordType::KraftVoters) {
-                let mut value = Bytes::copy_from_slice(record.value.unwrap_or_default());
-                let set = VotersRecord::decode(&mut value, 0).map_err(|error| error.to_string())?;
-                voters = set.voters;
+        let snapshot = snapshot::list(disk, &folder)?.first().map(|id| folder.join(id.file_name()));
+        let segments = folder::segments(disk, &folder)?.into_iter().map(|(_, path)| path);
+        for path in snapshot.into_iter().chain(segments) {
+            // A torn end is looked at when the log is opened.
+            let found = last_set(&disk.read(&path)?).0;
+            if let Some(set) = found {
+                voters = VoterSet::of_record(&set).at(listener);
             }
         }
     }
-    let mut voters = voters
-        .into_iter()
-        .map(|voter| {
-            let named = voter.endpoints.iter().find(|one| one.name.eq_ignore_ascii_case(listener));
-            let endpoint = named.or(voter.endpoints.first());
-            let endpoint = endpoint.ok_or_else(|| format!("voter {} has no endpoint", voter.voter_id))?;
-            let (host, port) = (endpoint.host.to_string(), endpoint.port);
-            Ok(Voter { id: BrokerId(voter.voter_id), host, port })
-        })
-        .collect::<Result<Vec<Voter>, String>>()?;
-    voters.sort_by_key(|voter| voter.id);
     Ok(voters)
 }
 
+/// The last set in these bytes, and where they can't be read why.
+fn last_set(bytes: &[u8]) -> (Option<VotersRecord>, Result<(), String>) {
+    let mut found = None;
+    let mut read = || -> Result<(), String> {
+        for view in batches(bytes) {
+            let view = view.map_err(|error| error.to_string())?;
+            if !view.header().attributes.is_control() {
+                continue;
+            }
+            view.verify_checksum().map_err(|error| error.to_string())?;
+            let mut on_entry = |entry: Entry, _: Offset, _: LeaderEpoch| {
+                if let Entry::Voters(record) = entry {
+                    found = Some(record);
+                }
+            };
+            decode_batch(&view, &mut on_entry).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    };
+    let result = read();
+    (found, result)
+}
+
+fn read(bytes: &[u8], listener: &str) -> Result<Vec<Voter>, String> {
+    let (set, result) = last_set(bytes);
+    result?;
+    let set = set.map(|record| VoterSet::of_record(&record)).unwrap_or_default();
+    if let Some(voter) = set.iter().find(|voter| voter.endpoints.is_empty()) {
+        return Err(format!("voter {} has no endpoint", voter.id));
+    }
+    Ok(set.at(listener))
+}
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -71,6 +93,7 @@ mod tests {
     use ottla_protocol::StrBytes;
     use ottla_protocol::records::control::voters_record::{Endpoint, Voter as VoterRecord};
     use ottla_protocol::records::control::{SnapshotFooterRecord, SnapshotHeaderRecord};
+    use ottla_records::ControlRecordType;
 
     use super::*;
     use crate::batch::encode_control;

@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::client_quotas::ClientQuotas;
+use crate::voter_set::VoterSet;
 
 /// Broker ids of a partition's replicas; up to four need no allocation.
 pub type Replicas = SmallVec<[BrokerId; 4]>;
@@ -90,6 +91,23 @@ pub struct Image {
     pub(crate) client_quotas: ClientQuotas,
     /// Delegation tokens by their ids. Without the cluster's secret nobody can use them.
     pub(crate) tokens: OrdMap<String, Arc<DelegationTokenRecord>>,
+    /// Who votes, where the log says it (kraft.version 1).
+    pub(crate) voters: Option<LoggedVoters>,
+}
+
+/// A set of voters with the place of its record.
+#[derive(Clone, Debug)]
+pub struct LoggedVoters {
+    pub set: Arc<VoterSet>,
+    /// Below 0 where no record says it but the snapshot that a directory was formatted with. A snapshot keeps the set and
+    /// not its place.
+    pub offset: Offset,
+}
+
+impl PartialEq for LoggedVoters {
+    fn eq(&self, other: &LoggedVoters) -> bool {
+        self.set == other.set
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -184,7 +202,13 @@ impl Image {
             scram: ScramCredentials::default(),
             client_quotas: ClientQuotas::default(),
             tokens: OrdMap::new(),
+            voters: None,
         }
+    }
+
+    /// Who votes, where the log says it and not the configuration.
+    pub fn voters(&self) -> Option<&LoggedVoters> {
+        self.voters.as_ref()
     }
 
     /// The offset of the last record this image holds; -1 when there is none.

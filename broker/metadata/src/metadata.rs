@@ -142,6 +142,7 @@ struct QuorumHandle {
     inputs: mpsc::Sender<Input>,
     view: Arc<ArcSwap<QuorumView>>,
     voters: Vec<Voter>,
+    listener: String,
 }
 
 impl Metadata {
@@ -165,13 +166,19 @@ impl Metadata {
                 (Driver::Lone(Box::new(metadata_loop), told), shared, leadership, None, served)
             }
             Some(quorum) => {
-                let voters = quorum.voters.clone();
+                let (voters, listener) = (quorum.voters.clone(), quorum.listener.clone());
                 let (inputs, receiver) = mpsc::channel(INPUTS_QUEUED_MAX);
                 let OpenQuorum { quorum_loop, shared, leadership, view, served, failure: failures } =
                     QuorumLoop::open(env, options, quorum, inputs.clone())?;
                 failure = Some(failures);
                 let driver = Driver::Voter(Box::new(quorum_loop), receiver);
-                (driver, shared, leadership, Some(QuorumHandle { inputs, view, voters }), Some(served))
+                (
+                    driver,
+                    shared,
+                    leadership,
+                    Some(QuorumHandle { inputs, view, voters, listener }),
+                    Some(served),
+                )
             }
         };
         let (events, receiver) = mpsc::channel(METADATA_EVENTS_QUEUED_MAX);
@@ -303,6 +310,10 @@ impl Metadata {
         }
         // No listener is called any more; some of them hold what holds this.
         drop(std::mem::take(&mut *self.shared.listeners.lock()));
+    }
+
+    pub(crate) async fn send(&self, event: Event) -> Result<(), OperationError> {
+        self.events.send(event).await.map_err(|_| OperationError::Stopping)
     }
 
     /// Queues a decision and waits for its answer.
@@ -499,6 +510,7 @@ impl Metadata {
         request: UpdateFeaturesRequest,
         version: i16,
     ) -> Result<UpdateFeaturesResponse, OperationError> {
+        self.upgrade_kraft_version(&request).await?;
         self.decide(move |Deciding { image, rules, .. }| {
             Ok(decide_update_features(image, rules, &request, version))
         })
@@ -586,14 +598,30 @@ impl Metadata {
             Some(handle) => quorum::Described::of_view(&handle.view.load(), self.quorum_voters(), now_ms),
         };
         if let Some(served) = &self.served {
-            described.observers = served.observers(self.leadership().epoch, now_ms);
+            described.observers.extend(served.observers(self.leadership().epoch, now_ms));
         }
         quorum::describe_quorum(&described, request, version)
     }
 
-    /// Where the voters listen, as they were configured.
-    fn quorum_voters(&self) -> &[Voter] {
-        self.quorum.as_ref().map_or(&[], |quorum| &quorum.voters)
+    /// Where the voters listen: as the log says, or as they were configured.
+    pub fn quorum_voters(&self) -> Vec<Voter> {
+        let Some(quorum) = &self.quorum else { return Vec::new() };
+        match self.image().voters() {
+            Some(logged) => logged.set.at(&quorum.listener),
+            None => quorum.voters.clone(),
+        }
+    }
+
+    pub(crate) fn has_quorum(&self) -> bool {
+        self.quorum.is_some()
+    }
+
+    /// The listener by which controllers reach each other.
+    pub(crate) fn controller_listener(&self) -> &str {
+        match &self.quorum {
+            Some(quorum) => &quorum.listener,
+            None => self.config.controller_listeners.first().map_or("CONTROLLER", |listener| &listener.name),
+        }
     }
 }
 

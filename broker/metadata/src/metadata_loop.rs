@@ -28,6 +28,7 @@ use crate::quorum_state::{self, QuorumState};
 use crate::recovery::{Recovered, recover};
 use crate::serve::ServedLog;
 use crate::upkeep::Upkeep;
+use crate::voter_changes::{ChangeVoters, refuse_alone};
 
 pub(crate) enum Event {
     Decide(Decide),
@@ -35,6 +36,8 @@ pub(crate) enum Event {
     Heard,
     /// An observer has found something out.
     Observed(Finding),
+    /// Who votes is to change.
+    ChangeVoters(ChangeVoters),
     Stop,
 }
 
@@ -219,6 +222,10 @@ impl MetadataLoop {
                 (Event::Decide(decide), None) => answers.push(decide(None).answer),
                 // A lone node has nobody to hear from.
                 (Event::Heard | Event::Observed(_), _) => {}
+                (Event::ChangeVoters(asked), _) => {
+                    // Who asks may be gone.
+                    drop(asked.answer.send(refuse_alone(&self.shared.image.load(), &asked.change)));
+                }
             }
         }
         self.finish(answers);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ottla_model::{BrokerId, LeaderEpoch, Offset};
+use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset};
 use ottla_records::BatchView;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
@@ -46,6 +46,10 @@ impl ObserverLoop {
                 Event::Stop => return,
                 Event::Heard => {}
                 Event::Decide(decide) => (decide(None).answer)(Ok(())),
+                // Who asks may be gone.
+                Event::ChangeVoters(asked) => {
+                    drop(asked.answer.send(Err((ErrorCode::NotLeaderOrFollower, None))));
+                }
                 Event::Observed(finding) => self.on_finding(finding),
             }
         }

@@ -22,6 +22,7 @@ use crate::controller::liveness::Contacts;
 use crate::delta::{Delta, ImageListener};
 use crate::image::Image;
 use crate::replay::Working;
+use crate::voter_set::VoterSet;
 
 /// What readers and the publisher share.
 pub(crate) struct Shared {
@@ -71,6 +72,10 @@ impl Publisher {
         match entry {
             Entry::Record(record) => self.committed.replay(record, offset, epoch),
             Entry::LeaderChange(leader) => self.committed.replay_leader_change(leader, offset, epoch),
+            Entry::Voters(record) => {
+                self.committed.replay_voters(VoterSet::of_record(&record), offset, epoch);
+            }
+            Entry::KraftVersion(level) => self.committed.replay_kraft_version(level, offset, epoch),
             Entry::Control(_) => self.committed.replay_control(offset, epoch),
         }
     }

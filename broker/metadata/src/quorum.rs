@@ -18,8 +18,12 @@ pub struct Voter {
 /// The quorum that a node belongs to. A node that is alone has none: it leads itself and sends nothing.
 #[derive(Clone)]
 pub struct Quorum {
-    /// In the order of their ids, this node among them.
+    /// Those that count where the log says nothing, in the order of their ids. Where this node is not among them it joins
+    /// a quorum that runs.
     pub voters: Vec<Voter>,
+    /// This node at its controller's listener, with the name of that.
+    pub me: Voter,
+    pub listener: String,
     /// The id of the directory that holds this node's metadata log.
     pub directory_id: Uuid,
     pub transport: Arc<dyn RaftTransport>,
@@ -30,6 +34,9 @@ pub struct Quorum {
 pub trait RaftTransport: Send + Sync {
     /// Sends a frame to a voter, or drops it. Never waits.
     fn send(&self, to: BrokerId, frame: Bytes);
+
+    /// Where others are. One that is known elsewhere is dialled anew.
+    fn learn(&self, others: &[Voter]);
 }
 
 /// What the leader knows of a voter.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ottla_env::Env;
 use ottla_model::limits::{METADATA_COMMIT_BYTES, METADATA_EVENTS_PER_COMMIT_MAX};
-use ottla_model::{BrokerId, Offset, TopicId};
+use ottla_model::{BrokerId, ErrorCode, Offset, TopicId};
 use ottla_records::BatchView;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::watch;
@@ -23,13 +23,14 @@ use tokio::sync::watch;
 use crate::active_controller::{ActiveController, Answer, Proposal};
 use crate::batch::{Entry, decode_batch};
 use crate::controller::election_log::Elections;
+use crate::controller::features::KRAFT_VERSION;
 use crate::controller::{Now, Rules};
 use crate::image::Image;
 use crate::metadata::{MetadataOptions, OpenError};
 use crate::metadata_log::CommitError;
 use crate::metadata_loop::{AbortOnPanic, Event};
 use crate::publisher::{Publisher, Shared};
-use crate::quorum::{Leadership, Quorum, RaftTransport};
+use crate::quorum::{Leadership, Quorum, RaftTransport, Voter};
 use crate::quorum_start::{QuorumStart, start};
 use crate::raft::log_store::StoredBatch;
 use crate::raft::machine::{Heard, Input, RaftMachine};
@@ -38,6 +39,8 @@ use crate::raft::writer::LogWriter;
 use crate::serve::ServedLog;
 use crate::snapshot::{self, SnapshotId};
 use crate::upkeep::{Keeping, Upkeep};
+use crate::voter_changes::{ChangeVoters, Changing, changed, decide_voters};
+use crate::voter_set::VoterSet;
 
 /// What a voter that stops waits for another to lead.
 const HAND_OVER_MAX: Duration = Duration::from_millis(250);
@@ -59,6 +62,9 @@ struct Pending {
 pub(crate) struct QuorumLoop {
     env: Env,
     node_id: BrokerId,
+    /// The voters of the configuration, and the listener by which controllers reach each other.
+    configured: Vec<Voter>,
+    listener: String,
     cluster_id: String,
     folder: PathBuf,
     shared: Arc<Shared>,
@@ -139,13 +145,14 @@ impl QuorumLoop {
         let (failure, failures) = watch::channel(None);
         let (told, changes) = watch::channel(leadership);
         let view = Arc::new(ArcSwap::from_pointee(QuorumView {
-            leadership,
             committed: commit_offset,
-            voters: Vec::new(),
+            ..QuorumView::of(&machine)
         }));
         let quorum_loop = QuorumLoop {
             env: env.clone(),
             node_id: BrokerId(options.config.node_id),
+            configured: quorum.voters,
+            listener: quorum.listener,
             cluster_id: options.cluster_id,
             folder,
             shared: shared.clone(),
@@ -171,6 +178,12 @@ impl QuorumLoop {
     #[cfg(test)]
     pub fn set_upkeep_thresholds(&mut self, snapshot_bytes: u64) {
         self.upkeep.set_thresholds(snapshot_bytes, u64::MAX);
+    }
+
+    /// For tests, which have no thread that does it.
+    #[cfg(test)]
+    pub fn set_view(&self, view: QuorumView) {
+        self.view.store(Arc::new(view));
     }
 
     /// For tests, which drive them themselves.
@@ -238,6 +251,10 @@ impl QuorumLoop {
             match (event, &mut self.controller) {
                 (Event::Stop, _) => is_stopping = true,
                 (Event::Heard | Event::Observed(_), _) => {}
+                (Event::ChangeVoters(asked), _) => {
+                    self.propose(std::mem::take(&mut answers));
+                    self.change_voters(asked, now);
+                }
                 (Event::Decide(decide), Some(controller)) => {
                     answers.push(controller.decide(decide, now, &mut topic_ids));
                     if controller.proposed_bytes() >= METADATA_COMMIT_BYTES {
@@ -251,6 +268,55 @@ impl QuorumLoop {
         self.propose(answers);
         self.tell_elections(&elections);
         is_stopping
+    }
+
+    /// Decides who votes next. What was decided before was proposed.
+    fn change_voters(&mut self, asked: ChangeVoters, now: Now) {
+        let ChangeVoters { change, waits, answer } = asked;
+        let decided = match &self.controller {
+            None => {
+                let text =
+                    "Request timed out waiting for leader to establish HWM and fence previous voter changes";
+                Err(match self.leadership.leader == Some(self.node_id) {
+                    true => (ErrorCode::RequestTimedOut, Some(text.to_owned())),
+                    false => (ErrorCode::NotLeaderOrFollower, None),
+                })
+            }
+            Some(controller) => {
+                let changing = Changing {
+                    image: controller.image(),
+                    committed: self.kept.commit_offset,
+                    view: &self.view.load(),
+                    configured: &self.configured,
+                    listener: &self.listener,
+                    now_ms: now.wall_ms,
+                };
+                decide_voters(&changing, change)
+            }
+        };
+        let (set, level) = match decided {
+            Ok(Some(next)) => next,
+            // Who asks may be gone.
+            Ok(None) => return drop(answer.send(Ok(()))),
+            Err(refused) => return drop(answer.send(Err(refused))),
+        };
+        tracing::info!("the controllers that vote are to be {}", set.keys());
+        let mut answers: Vec<Answer> = Vec::new();
+        match waits {
+            true => answers.push(Box::new(move |committed| drop(answer.send(changed(committed))))),
+            false => drop(answer.send(Ok(()))),
+        }
+        self.propose_voters(set, level, answers, now);
+    }
+
+    fn propose_voters(&mut self, set: VoterSet, level: Option<i16>, answers: Vec<Answer>, now: Now) {
+        let controller = self.controller.as_mut().expect("who decides leads");
+        let proposal = controller.change_voters(set, level, now);
+        let batch =
+            StoredBatch::parse(proposal.batch.bytes.clone()).expect("the controller makes whole batches");
+        self.pending.push_back(Pending { proposal, answers });
+        // Where the quorum's thread has ended nobody is answered any more.
+        drop(self.inputs.blocking_send(Input::Propose(batch)));
     }
 
     /// One line a decision, however many leaders it elects.
@@ -407,7 +473,14 @@ impl QuorumLoop {
             self.propose(Vec::new());
             controller = self.controller.take().expect("put there");
         }
+        let formatted = controller.image().voters().filter(|voters| voters.offset < Offset::ZERO);
+        let formatted = formatted.map(|voters| (*voters.set).clone());
+        let level = controller.image().feature_level(KRAFT_VERSION);
         self.controller = Some(controller);
+        if let Some(set) = formatted {
+            // The log itself is to say what the directories were formatted with (`LeaderState`): who joins reads it.
+            self.propose_voters(set, Some(level), Vec::new(), now);
+        }
     }
 
     fn on_installed(&mut self, id: SnapshotId) {

@@ -10,6 +10,7 @@ use ottla_env::Env;
 use ottla_log::UnifiedLog;
 use ottla_model::{BrokerId, LeaderEpoch, Offset};
 
+use crate::batch::Entry;
 use crate::image::Image;
 use crate::inspect::{Start, inspect};
 use crate::metadata::{MetadataOptions, OpenError};
@@ -21,10 +22,12 @@ use crate::raft::log_store::LogStore;
 use crate::raft::machine::RaftMachine;
 use crate::raft::node::RaftNode;
 use crate::raft::peers::Peers;
+use crate::raft::voter_history::{Change, VoterHistory, Voters};
 use crate::raft::writer::LogWriter;
 use crate::snapshot::{self, SnapshotId};
 use crate::store::Touched;
 use crate::upkeep::Upkeep;
+use crate::voter_set::{VoterNode, VoterSet};
 
 pub(crate) struct QuorumStart {
     pub machine: RaftMachine,
@@ -55,7 +58,14 @@ pub(crate) fn start(env: &Env, options: &MetadataOptions, quorum: &Quorum) -> Re
     let unified = log.unified().expect("a log on a disk").clone();
     cut_what_a_snapshot_replaced(&unified, snapshot)?;
     let mut epochs: Vec<(Offset, LeaderEpoch)> = Vec::new();
-    let mut on_entry = |_, offset: Offset, epoch: LeaderEpoch| {
+    let configured: Vec<BrokerId> = quorum.voters.iter().map(|voter| voter.id).collect();
+    let logged = image.voters().map(|voters| voters.set.clone());
+    let mut history = VoterHistory::new(VoterSet::of_ids(&configured), !configured.contains(&me), logged);
+    let mut on_entry = |entry: Entry, offset: Offset, epoch: LeaderEpoch| {
+        if let Entry::Voters(record) = entry {
+            let voters = Voters { set: Arc::new(VoterSet::of_record(&record)), is_dynamic: true };
+            history.append(Change { offset, epoch, voters });
+        }
         if epochs.last().is_none_or(|(_, last)| *last < epoch) {
             epochs.push((offset, epoch));
         }
@@ -64,16 +74,30 @@ pub(crate) fn start(env: &Env, options: &MetadataOptions, quorum: &Quorum) -> Re
         tracing::warn!("{line}");
     }
     let store = LogStore::new(unified.clone(), snapshot, log.end_offset(), epochs);
-    let state = promised(state, &store, me, quorum)?;
+    let voters = history.latest().set.ids().collect();
+    let is_new = state.is_none();
+    let state = promised(state, &store, (me, voters), quorum)?;
     let upkeep = Upkeep::new(env, folder.clone(), Touched::Everything, 0);
-    let voters: Vec<BrokerId> = state.voters.clone();
-    let peers =
-        Peers::new((me, quorum.directory_id), &voters, options.cluster_id.clone(), state.directories.clone());
+    let directory_id = quorum.directory_id;
+    let peers = Peers::new((me, directory_id), options.cluster_id.clone(), state.directories.clone());
     let (epoch, voted) = (state.leader_epoch, state.voted);
     let committed = snapshot.end_offset;
-    let node = RaftNode::new(NodeStart { me, voters, epoch, voted, store, committed, rng: env.rng.clone() });
+    let rng = env.rng.clone();
+    let node = RaftNode::new(NodeStart {
+        me,
+        directory_id,
+        is_new,
+        voters: history,
+        epoch,
+        voted,
+        store,
+        committed,
+        rng,
+    });
     let state = QuorumState { directories: peers.directories().clone(), ..state };
-    let machine = RaftMachine::new(node, peers, options.cluster_id.clone(), state);
+    let this = VoterNode::configured(&quorum.me, &quorum.listener, directory_id);
+    let this = (this, quorum.listener.clone());
+    let machine = RaftMachine::new(node, peers, options.cluster_id.clone(), state, this);
     let writer = LogWriter::new(env.clone(), unified.clone(), folder.clone());
     Ok(QuorumStart { machine, writer, image, log: unified, folder, upkeep })
 }
@@ -87,11 +111,9 @@ fn lost(what: String) -> OpenError {
 fn promised(
     state: Option<QuorumState>,
     store: &LogStore,
-    me: BrokerId,
+    (me, voters): (BrokerId, Vec<BrokerId>),
     quorum: &Quorum,
 ) -> Result<QuorumState, OpenError> {
-    let mut voters: Vec<BrokerId> = quorum.voters.iter().map(|voter| voter.id).collect();
-    voters.sort();
     let Some(state) = state else {
         if store.end() > Offset::ZERO {
             return Err(lost("quorum-state is missing, and there are records".to_owned()));

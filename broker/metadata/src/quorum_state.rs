@@ -7,7 +7,7 @@
 //!  "currentVoters":[{"voterId":1}],"data_version":0,"crc32c":305419896}
 //! a voter of several:
 //! {"clusterId":"","leaderId":-1,"leaderEpoch":4,"votedId":2,"appliedOffset":0,"currentVoters":[{"voterId":1},
-//!  {"voterId":2}],"data_version":0,"voterId":1,"voterDirectories":{"1":"UUID","2":"UUID"},"crc32c":305419896}
+//!  {"voterId":2}],"data_version":0,"voterId":1,"votedDirectoryId":"UUID","voterDirectories":{"1":"UUID","2":"UUID"},"crc32c":305419896}
 //! ```
 //!
 //! A Kafka broker passes over the fields it does not know. On one node the log itself says the last epoch as well, so a
@@ -33,6 +33,8 @@ pub struct QuorumState {
     pub leader_epoch: LeaderEpoch,
     /// Whom this node voted for in the epoch.
     pub voted: Option<BrokerId>,
+    /// The directory of the node that was voted for, where that is known.
+    pub voted_directory: Option<Uuid>,
     /// `None` on a lone node.
     pub voter: Option<BrokerId>,
     pub voters: Vec<BrokerId>,
@@ -47,15 +49,11 @@ impl QuorumState {
             leader_id,
             leader_epoch,
             voted: None,
+            voted_directory: None,
             voter: None,
             voters: vec![leader_id],
             directories: BTreeMap::new(),
         }
-    }
-
-    /// The voter that wrote it.
-    pub fn me(&self) -> BrokerId {
-        self.voter.expect("a voter's own state")
     }
 }
 
@@ -64,6 +62,9 @@ fn checksum(state: &QuorumState) -> u32 {
     if let Some(voter) = state.voter {
         let voted = state.voted.map_or(-1, |id| id.0);
         text += &format!(":{voter}:{voted}:{:?}:{:?}", state.voters, state.directories);
+        if let Some(directory) = state.voted_directory {
+            text += &format!(":{directory}");
+        }
     }
     crc32c::crc32c(text.as_bytes())
 }
@@ -82,6 +83,10 @@ pub fn read(disk: &dyn Disk, folder: &Path) -> Result<Option<QuorumState>, Strin
         leader_id: BrokerId(number("leaderId").unwrap_or(-1)),
         leader_epoch: LeaderEpoch(number("leaderEpoch").ok_or("no leaderEpoch")?),
         voted: id("votedId"),
+        voted_directory: json
+            .get("votedDirectoryId")
+            .and_then(Value::as_str)
+            .and_then(|text| Uuid::parse_str(text).ok()),
         voter: id("voterId"),
         voters: voters_of(&json),
         directories: directories_of(&json)?,
@@ -135,6 +140,9 @@ pub fn write(disk: &dyn Disk, folder: &Path, state: &QuorumState) -> std::io::Re
         let directories =
             state.directories.iter().map(|(id, directory)| (id.to_string(), json!(directory.to_string())));
         file["voterId"] = json!(voter.0);
+        if let Some(directory) = state.voted_directory {
+            file["votedDirectoryId"] = json!(directory.to_string());
+        }
         file["voterDirectories"] = Value::Object(directories.collect());
     }
     disk.write_atomically(&folder.join(FILE_NAME), file.to_string().as_bytes())
@@ -154,6 +162,7 @@ mod tests {
             leader_id: BrokerId(-1),
             leader_epoch: LeaderEpoch(7),
             voted: Some(BrokerId(0)),
+            voted_directory: Some(Uuid::from_u128(6)),
             voter: Some(BrokerId(2)),
             voters: vec![BrokerId(0), BrokerId(2)],
             directories: BTreeMap::from([(BrokerId(2), Uuid::from_u128(5))]),

@@ -11,12 +11,19 @@ use bytes::Bytes;
 use ottla_env::Env;
 use ottla_env::memory::{self, MemoryClock, MemoryDisk};
 use ottla_model::{BrokerId, ErrorCode};
-use ottla_protocol::messages::DescribeQuorumRequest;
+use ottla_protocol::messages::add_raft_voter_request::Listener;
+use ottla_protocol::messages::controller_registration_request::Feature;
 use ottla_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
+use ottla_protocol::messages::update_features_request::FeatureUpdateKey;
+use ottla_protocol::messages::{
+    AddRaftVoterRequest, ControllerRegistrationRequest, DescribeQuorumRequest, RemoveRaftVoterRequest,
+    UpdateFeaturesRequest,
+};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::controller::testing::config_of;
+use crate::controller_channel::ControllerChannel;
 use crate::metadata_tests::{logs, options, run, world};
 use crate::{
     ApiError, Metadata, MetadataOptions, OperationError, Quorum, RaftTransport, Registration, Voter,
@@ -33,6 +40,8 @@ struct Wire {
 }
 
 impl RaftTransport for Wire {
+    fn learn(&self, _: &[Voter]) {}
+
     fn send(&self, to: BrokerId, frame: Bytes) {
         let room = self.wires.0.lock().get(&to).and_then(Weak::upgrade);
         if let Some(room) = room {
@@ -41,8 +50,12 @@ impl RaftTransport for Wire {
     }
 }
 
+fn voter(id: BrokerId) -> Voter {
+    Voter { id, host: format!("host{id}"), port: 9093 }
+}
+
 fn voters() -> Vec<Voter> {
-    (1..=3).map(|id| Voter { id: BrokerId(id), host: format!("host{id}"), port: 9093 }).collect()
+    (1..=3).map(|id| voter(BrokerId(id))).collect()
 }
 
 struct Cluster {
@@ -56,7 +69,7 @@ impl Cluster {
     fn new() -> Cluster {
         let clock = MemoryClock::new(1_700_000_000_000);
         let env = |id: u64| Env { clock: Arc::new(clock.clone()), ..world(id, Arc::new(MemoryDisk::new())) };
-        let envs = (1..=3).map(|id| (BrokerId(id), env(id as u64))).collect();
+        let envs = (1..=4).map(|id| (BrokerId(id), env(id as u64))).collect();
         Cluster { clock, envs, wires: Arc::default(), rooms: BTreeMap::new() }
     }
 
@@ -67,7 +80,10 @@ impl Cluster {
 
     fn start_with(&mut self, id: BrokerId, cluster_id: &str, transport: Arc<dyn RaftTransport>) {
         let env = &self.envs[&id];
-        let quorum = Quorum { voters: voters(), directory_id: Uuid::from_u128(id.0 as u128), transport };
+        let me = voter(id);
+        let directory_id = Uuid::from_u128(id.0 as u128);
+        let listener = "CONTROLLER".to_owned();
+        let quorum = Quorum { voters: voters(), me, listener, directory_id, transport };
         let options = MetadataOptions {
             config: config_of(id),
             cluster_id: cluster_id.to_owned(),
@@ -163,6 +179,91 @@ fn three_voters_elect_decide_and_publish_and_go_on_without_their_leader() {
     assert_ne!(ids[0], ids[1], "a block is given out once");
 }
 
+/// Kafka's requests all the way: kraft.version 1, a fourth voter, the leader removed, all stopped and started anew.
+#[test]
+fn a_quorum_grows_lets_its_leader_go_and_knows_its_voters_after_a_restart() {
+    let mut cluster = Cluster::new();
+    (1..=3).for_each(|id| cluster.start(BrokerId(id)));
+    let directory = |id: i32| Uuid::from_u128(id as u128);
+    cluster.until("all controllers are registered", |cluster| {
+        let leader = &cluster.rooms[&cluster.leader()];
+        (1..=3).all(|id| register(cluster, leader, id)).then_some(())
+    });
+    let upgrade = FeatureUpdateKey::default()
+        .with_feature(ottla_protocol::StrBytes::from_static_str("kraft.version"))
+        .with_max_version_level(1)
+        .with_upgrade_type(1);
+    let upgrade = UpdateFeaturesRequest::default().with_feature_updates(vec![upgrade]);
+    cluster.until("the log says who votes", |cluster| {
+        let leader = &cluster.rooms[&cluster.leader()];
+        let answer = run_stepped(cluster, leader.update_features(upgrade.clone(), 2)).ok()?;
+        (answer.error_code == 0).then_some(())
+    });
+    cluster.start(BrokerId(4));
+    let add = AddRaftVoterRequest {
+        cluster_id: None,
+        timeout_ms: 5_000,
+        voter_id: 4,
+        voter_directory_id: directory(4),
+        listeners: vec![Listener {
+            name: ottla_protocol::StrBytes::from_static_str("CONTROLLER"),
+            host: ottla_protocol::StrBytes::from_static_str("host4"),
+            port: 9093,
+            ..Listener::default()
+        }],
+        ack_when_committed: true,
+        ..AddRaftVoterRequest::default()
+    };
+    let done = [ErrorCode::None.code(), ErrorCode::DuplicateVoter.code()];
+    cluster.until("the fourth votes", |cluster| {
+        let leader = &cluster.rooms[&cluster.leader()];
+        let answer = run_stepped(cluster, leader.add_voter(&add));
+        done.contains(&answer.error_code).then_some(())
+    });
+    let removed = cluster.leader();
+    let remove = RemoveRaftVoterRequest::default()
+        .with_cluster_id(None)
+        .with_voter_id(removed.0)
+        .with_voter_directory_id(directory(removed.0));
+    let done = [ErrorCode::None.code(), ErrorCode::VoterNotFound.code()];
+    cluster.until("a leader is removed", |cluster| {
+        let leader = &cluster.rooms[&cluster.leader()];
+        let answer = run_stepped(cluster, leader.remove_voter(&remove));
+        done.contains(&answer.error_code).then_some(())
+    });
+    cluster.until("another leads", |cluster| (cluster.leader() != removed).then_some(()));
+    let rest: Vec<BrokerId> = (1..=4).map(BrokerId).filter(|id| *id != removed).collect();
+    for id in (1..=4).map(BrokerId) {
+        cluster.stop(id);
+    }
+    // One of three is away: two of them are a majority of what the log says, and of nothing else.
+    rest[..2].iter().for_each(|id| cluster.start(*id));
+    let block = cluster.until("two of three decide", |cluster| {
+        run_stepped(cluster, cluster.rooms[&cluster.leader()].allocate_producer_ids()).ok()
+    });
+    cluster.until("both know the voters", |cluster| {
+        let knows = |room: &Arc<Metadata>| {
+            let image = room.image();
+            let voters: Option<Vec<BrokerId>> = image.voters().map(|voters| voters.set.ids().collect());
+            image.next_producer_id() > block.first.0 && voters.as_ref() == Some(&rest)
+        };
+        cluster.rooms.values().all(knows).then_some(())
+    });
+}
+
+/// Registers a controller as one that serves kraft.version 1.
+fn register(cluster: &Cluster, leader: &Arc<Metadata>, id: i32) -> bool {
+    let feature = Feature::default()
+        .with_name(ottla_protocol::StrBytes::from_static_str("kraft.version"))
+        .with_max_supported_version(1);
+    let request = ControllerRegistrationRequest::default()
+        .with_controller_id(id)
+        .with_incarnation_id(Uuid::from_u128(100 + id as u128))
+        .with_features(vec![feature]);
+    let answer = run_stepped(cluster, ControllerChannel::register_controller(&**leader, request));
+    answer.is_ok_and(|answer| answer.error_code == 0)
+}
+
 /// Awaits while time passes.
 fn run_stepped<T>(cluster: &Cluster, future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
@@ -211,6 +312,8 @@ struct Street {
 }
 
 impl RaftTransport for Street {
+    fn learn(&self, _: &[Voter]) {}
+
     fn send(&self, to: BrokerId, frame: Bytes) {
         let founding = self.streets.founding.lock().get(&to).cloned();
         match founding {

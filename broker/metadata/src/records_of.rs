@@ -7,7 +7,7 @@ use ottla_protocol::records::metadata::{
     ConfigRecord, FeatureLevelRecord, MetadataRecord, PartitionRecord, TopicRecord,
 };
 
-use crate::controller::features::METADATA_VERSION;
+use crate::controller::features::{KRAFT_VERSION, METADATA_VERSION};
 use crate::controller::{acls, scram};
 use crate::image::{
     ConfigResource, Image, Overrides, PartitionImage, RarePartitionFacts, ResourceType, TopicImage,
@@ -38,6 +38,8 @@ pub fn records_of_cluster(image: &Image) -> Vec<MetadataRecord> {
         scram,
         client_quotas,
         tokens,
+        // Control records, which are no records of the image.
+        voters: _,
     } = image;
     let mut records = Vec::new();
     let feature = |(name, level): (&String, &i16)| -> MetadataRecord {
@@ -46,7 +48,7 @@ pub fn records_of_cluster(image: &Image) -> Vec<MetadataRecord> {
     };
     let is_first = |(name, _): &(&String, &i16)| *name == METADATA_VERSION;
     records.extend(features.iter().filter(is_first).map(feature));
-    records.extend(features.iter().filter(|entry| !is_first(entry)).map(feature));
+    records.extend(features.iter().filter(|entry| !is_first(entry) && entry.0 != KRAFT_VERSION).map(feature));
     records.extend(controllers.values().map(|controller| MetadataRecord::from((**controller).clone())));
     records.extend(brokers.values().map(|broker| MetadataRecord::from((**broker).clone())));
     for (resource, overrides) in configs {

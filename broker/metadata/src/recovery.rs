@@ -9,6 +9,7 @@ use ottla_log::LogManager;
 use ottla_model::LeaderEpoch;
 use ottla_model::limits::METADATA_LONG_REPLAY_BYTES;
 
+use crate::controller::features::KRAFT_VERSION;
 use crate::image::Image;
 use crate::inspect::{Start, inspect};
 use crate::metadata::{MetadataOptions, OpenError};
@@ -73,7 +74,13 @@ fn recover_from_disk(
     let mut bytes_to_store = tail_bytes;
     if tail_bytes >= METADATA_LONG_REPLAY_BYTES && env.disk.exists(&store::path(folder)) {
         match store::load(env, folder, empty.clone()) {
-            Ok(stored) if stored.metadata_offset() >= image.metadata_offset() => {
+            Ok(mut stored) if stored.metadata_offset() >= image.metadata_offset() => {
+                // A lone node never writes who votes.
+                stored.voters = image.voters.clone();
+                let level = image.feature_level(KRAFT_VERSION);
+                if level > 0 {
+                    stored.features.insert(KRAFT_VERSION.to_owned(), level);
+                }
                 image = stored;
                 touched = Touched::Topics(Default::default());
                 bytes_to_store = 0;

@@ -11,12 +11,14 @@ use ottla_protocol::records::metadata::{
 use ottla_security::ScramMechanism;
 use smallvec::SmallVec;
 
+use crate::controller::features::KRAFT_VERSION;
 use crate::controller::{acls, scram};
 use crate::delta::Delta;
 use crate::image::{
-    ConfigResource, Image, Overrides, PartitionImage, RarePartitionFacts, Replicas, ResourceType, TopicImage,
-    collision_name,
+    ConfigResource, Image, LoggedVoters, Overrides, PartitionImage, RarePartitionFacts, Replicas,
+    ResourceType, TopicImage, collision_name,
 };
+use crate::voter_set::VoterSet;
 
 /// `PartitionChangeRecord.leader` when it stays.
 pub(crate) const NO_LEADER_CHANGE: i32 = -2;
@@ -63,6 +65,22 @@ impl Working {
     pub fn replay_leader_change(&mut self, leader: BrokerId, offset: Offset, epoch: LeaderEpoch) {
         self.advance(offset, epoch);
         self.image.controller_id = leader;
+    }
+
+    /// Who votes from here on.
+    pub fn replay_voters(&mut self, voters: VoterSet, offset: Offset, epoch: LeaderEpoch) {
+        self.advance(offset, epoch);
+        self.image.voters = Some(LoggedVoters { set: Arc::new(voters), offset });
+    }
+
+    /// The level of kraft.version from here on. It is shown as the other features are, and never written as they are.
+    pub fn replay_kraft_version(&mut self, level: i16, offset: Offset, epoch: LeaderEpoch) {
+        self.advance(offset, epoch);
+        self.delta.features_changed = true;
+        match level {
+            ..=0 => drop(self.image.features.remove(KRAFT_VERSION)),
+            1.. => drop(self.image.features.insert(KRAFT_VERSION.to_owned(), level)),
+        }
     }
 
     /// Any other control record was written: it moves the offset and says whose epoch it is.

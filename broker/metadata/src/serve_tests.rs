@@ -11,12 +11,12 @@ use ottla_env::Env;
 use ottla_env::memory::{MemoryClock, MemoryDisk};
 use ottla_model::{BrokerId, ErrorCode};
 use ottla_protocol::StrBytes;
-use ottla_protocol::messages::describe_quorum_request;
 use ottla_protocol::messages::fetch_response::PartitionData;
 use ottla_protocol::messages::{
     AddRaftVoterRequest, DescribeQuorumRequest, FetchRequest, FetchResponse, RemoveRaftVoterRequest,
     UpdateRaftVoterRequest,
 };
+use ottla_protocol::messages::{add_raft_voter_request, describe_quorum_request, update_raft_voter_request};
 use uuid::Uuid;
 
 use crate::metadata_tests::{DIR, create, facts, logs, options, run, world};
@@ -196,15 +196,18 @@ fn a_fetch_at_the_end_waits_for_records_for_a_high_watermark_or_for_its_time() {
 fn voters_that_are_configured_do_not_change() {
     let env = world(5, Arc::new(MemoryDisk::new()));
     let controller = controller(&env, u64::MAX);
+    let name = || StrBytes::from_string(controller.controller_listener().to_owned());
+    let listener = add_raft_voter_request::Listener { name: name(), ..Default::default() };
     let add = |voter, directory, listeners: usize| {
         let request = AddRaftVoterRequest {
             cluster_id: None,
             voter_id: voter,
             voter_directory_id: Uuid::from_u128(directory),
-            listeners: vec![Default::default(); listeners],
+            listeners: vec![listener.clone(); listeners],
+            timeout_ms: 30_000,
             ..AddRaftVoterRequest::default()
         };
-        let answer = controller.add_voter(&request);
+        let answer = run(controller.add_voter(&request));
         (answer.error_code, answer.error_message.map(|text| text.to_string()))
     };
     let invalid = ErrorCode::InvalidRequest.code();
@@ -216,7 +219,7 @@ fn voters_that_are_configured_do_not_change() {
             .with_cluster_id(cluster.map(|id| StrBytes::from_string(id.to_owned())))
             .with_voter_id(1)
             .with_voter_directory_id(Uuid::from_u128(directory));
-        controller.remove_voter(&request).error_code
+        run(controller.remove_voter(&request)).error_code
     };
     assert_eq!(remove(None, 3), ErrorCode::UnsupportedVersion.code());
     assert_eq!(remove(None, 0), invalid);
@@ -228,8 +231,11 @@ fn voters_that_are_configured_do_not_change() {
             .with_current_leader_epoch(epoch)
             .with_voter_id(voter)
             .with_voter_directory_id(DIRECTORY)
-            .with_listeners(vec![Default::default(); listeners]);
-        let answer = controller.update_voter(&request, &nodes());
+            .with_listeners(vec![
+                update_raft_voter_request::Listener::default().with_name(name());
+                listeners
+            ]);
+        let answer = run(controller.update_voter(&request, &nodes()));
         assert_eq!((*answer.current_leader.leader_id, &*answer.current_leader.host), (1, "h"));
         answer.error_code
     };

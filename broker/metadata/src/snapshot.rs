@@ -4,7 +4,7 @@
 //! ```text
 //! file: <end offset %020d>-<epoch %010d>.checkpoint     end offset: the first not contained
 //! batches, offsets from 0, epoch of the snapshot:
-//!   control SnapshotHeader (last contained time) | records ... | control SnapshotFooter
+//!   control SnapshotHeader (last contained time), where the log says who votes KRaftVersion and Voters | records ... | control SnapshotFooter
 //! ```
 
 use std::io;
@@ -13,14 +13,17 @@ use std::path::Path;
 use bytes::Bytes;
 use ottla_env::{Disk, OpenMode};
 use ottla_model::{LeaderEpoch, Offset};
+use ottla_protocol::codec::Encode;
 use ottla_protocol::records::control::{SnapshotFooterRecord, SnapshotHeaderRecord};
 use ottla_protocol::records::metadata::MetadataRecord;
-use ottla_records::{ControlRecordType, batches};
+use ottla_records::{BatchBuilder, ControlRecordType, batches};
 
-use crate::batch::{Entry, decode_batch, encode_batch, encode_control};
+use crate::batch::{Entry, append_voters, decode_batch, encode_batch, encode_control};
+use crate::controller::features::KRAFT_VERSION;
 use crate::image::Image;
 use crate::records_of::{records_of_cluster, records_of_topic};
 use crate::replay::Working;
+use crate::voter_set::VoterSet;
 
 /// Records one batch of a snapshot gathers before it is closed.
 const RECORDS_PER_BATCH: usize = 1000;
@@ -86,8 +89,15 @@ pub fn write(disk: &dyn Disk, folder: &Path, image: &Image, now_ms: i64) -> io::
     };
     let header =
         SnapshotHeaderRecord { last_contained_log_timestamp: now_ms, ..SnapshotHeaderRecord::default() };
-    put(encode_control(ControlRecordType::SnapshotHeader, &header, Offset::ZERO, id.epoch, now_ms))?;
-    let mut next = Offset(1);
+    let mut head = BatchBuilder::new().control().base_offset(Offset::ZERO).leader_epoch(id.epoch);
+    let value = header.encoded(0).expect("version 0 holds every field");
+    head.append(now_ms, Some(&ControlRecordType::SnapshotHeader.key()), Some(&value), &[]);
+    if let Some(voters) = &image.voters {
+        let level = image.feature_level(KRAFT_VERSION);
+        append_voters(&mut head, &voters.set, Some(level), now_ms);
+    }
+    let mut next = Offset(i64::from(head.count()));
+    put(head.build())?;
     let mut pending: Vec<MetadataRecord> = records_of_cluster(image);
     let mut flush = |pending: &mut Vec<MetadataRecord>, next: &mut Offset| -> io::Result<()> {
         if !pending.is_empty() {
@@ -146,6 +156,8 @@ pub fn replay(bytes: &[u8], id: SnapshotId, empty: Image) -> io::Result<Image> {
         let mut on_entry = |entry: Entry, offset: Offset, epoch: LeaderEpoch| match entry {
             Entry::Record(record) => working.replay(record, offset, epoch),
             Entry::LeaderChange(_) => is_whole = false,
+            Entry::Voters(record) => working.replay_voters(VoterSet::of_record(&record), offset, epoch),
+            Entry::KraftVersion(level) => working.replay_kraft_version(level, offset, epoch),
             Entry::Control(kind) => is_whole = kind == ControlRecordType::SnapshotFooter,
         };
         decode_batch(&view, &mut on_entry).map_err(|error| damaged(error.to_string()))?;
@@ -154,5 +166,8 @@ pub fn replay(bytes: &[u8], id: SnapshotId, empty: Image) -> io::Result<Image> {
         return Err(damaged("the footer is missing".to_owned()));
     }
     working.replay_control(Offset(id.end_offset.0 - 1), id.epoch);
+    if let Some(voters) = &mut working.image.voters {
+        voters.offset = Offset(id.end_offset.0 - 1);
+    }
     Ok(working.image)
 }

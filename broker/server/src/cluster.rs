@@ -10,7 +10,7 @@ use ottla_api::peers::{
 use ottla_config::{BrokerConfig, ConfigError, Listener, NodeLogin};
 use ottla_env::Env;
 use ottla_env::tasks::TaskHandle;
-use ottla_metadata::{ControllerChannel, Metadata, Observer, Quorum, Voter};
+use ottla_metadata::{ControllerChannel, Delta, Image, ImageListener, Metadata, Observer, Quorum, Voter};
 use ottla_model::BrokerId;
 use ottla_model::limits::METADATA_ANSWERS_PARKED_MAX;
 use ottla_network::outgoing::{PeerLogin, PeerSettings};
@@ -92,6 +92,20 @@ fn mechanism(name: &str) -> SaslMechanism {
     }
 }
 
+/// Keeps in mind where the voters are that the log names.
+struct FollowVoters {
+    others: Arc<ControllerNodes>,
+    listener: String,
+}
+
+impl ImageListener for FollowVoters {
+    fn on_image(&self, _: &Delta, image: &Arc<Image>) {
+        if let Some(voters) = image.voters() {
+            self.others.learn(&voters.set.at(&self.listener));
+        }
+    }
+}
+
 pub struct Links {
     /// The active controller; on a node that is alone, its own.
     pub controller: Arc<dyn ControllerChannel>,
@@ -116,6 +130,13 @@ pub fn links(
     };
     let node_id = BrokerId(config.node_id);
     let others = Arc::new(ControllerNodes::new(env.clone(), node_id, &voters(config), &settings.controllers));
+    if let Part::Voter(quorum) = &part {
+        others.learn(&quorum.voters);
+    }
+    metadata.subscribe(Arc::new(FollowVoters {
+        others: others.clone(),
+        listener: config.controller_listener_name(),
+    }));
     let controllers = Arc::new(Controllers::new(env.clone(), node_id, metadata.clone(), others.clone()));
     let observing = match part {
         Part::Voter(_) => None,

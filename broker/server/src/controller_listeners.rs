@@ -43,13 +43,12 @@ impl ControllerListeners {
         }
         let env = &quorum_env(env, config);
         let bound = Listeners::bind(env, &specs).map_err(|error| error.to_string())?;
-        let ids = config.quorum_voters.iter().map(|voter| BrokerId(voter.id));
-        let others = ids.filter(|id| id.0 != config.node_id).collect();
         let voices = Arc::<Voices>::default();
         let authorizer = settings::authorizer(config)?.map(Arc::new);
         let logins = Arc::new(Authentication::early(env.clone(), config));
         logins.set_servers(settings::sasl_servers(config, issuers));
-        let inlet = Inlet::new(env.clone(), others, voices.clone(), authorizer, logins.clone());
+        let inlet =
+            Inlet::new(env.clone(), BrokerId(config.node_id), voices.clone(), authorizer, logins.clone());
         let inlet = Arc::new(inlet);
         // The limits of clients are not those of the nodes and of whoever repairs the cluster.
         let settings =

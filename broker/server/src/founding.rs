@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ottla_api::peers::{VoterEvents, VoterTransport, observe};
 use ottla_config::BrokerConfig;
 use ottla_env::Env;
-use ottla_metadata::{Metadata, Quorum, RaftTransport, found_cluster};
+use ottla_metadata::{Metadata, Quorum, RaftTransport, Voter, found_cluster};
 use ottla_model::BrokerId;
 use tokio::sync::mpsc;
 
@@ -44,20 +44,33 @@ pub async fn find(
         let part = Part::Observer { directory_id };
         return Ok((identity, Some(ClusterOpening { part, settings })));
     }
-    if config.has_peers() && config.this_voter().is_none() {
-        return Err("nothing says which controllers vote: set controller.quorum.voters, or format the directory with \
-                    kafka-storage format --initial-controllers; a controller can't join a running quorum yet"
+    if config.has_peers() && config.this_voter().is_none() && !config.names_other_controllers() {
+        return Err("nothing says which controllers vote: set controller.quorum.voters, format the directory with \
+                    kafka-storage format --initial-controllers, or name the controllers of a quorum that this one is to \
+                    join by controller.quorum.bootstrap.servers"
             .to_owned());
     }
     let Some(controller) = controller.filter(|_| config.has_peers()) else {
         return Ok((known.keep(env, None)?, None));
     };
-    let (node_id, voters) = (BrokerId(config.node_id), voters(config));
+    let (node_id, mut voters) = (BrokerId(config.node_id), voters(config));
     let settings = NodeSettings::of(config, |listener| tls.dials(listener))?;
+    let me = this_controller(config)?;
+    // One that joins a quorum is told by it which it is.
+    let mut found = None;
+    if config.this_voter().is_none() && (voters.is_empty() || known.cluster_id.is_none()) {
+        let named = observe::peers_at(env, &config.controller_addresses(), &settings.controllers);
+        let (cluster_id, controllers) = observe::cluster_of(env, &named).await;
+        if voters.is_empty() {
+            voters = controllers;
+        }
+        found = Some(cluster_id);
+    }
     let transport =
         VoterTransport::new(&controller.env, node_id, &voters, &settings.controllers, &controller.voices);
     let transport: Arc<dyn RaftTransport> = Arc::new(transport);
     let found = match known.cluster_id {
+        _ if found.is_some() => found,
         Some(_) => None,
         None => {
             let (sender, mut frames) = mpsc::channel(FRAMES_MAX);
@@ -67,8 +80,26 @@ pub async fn find(
     };
     let identity = known.keep(env, found)?;
     let directory_id = identity.directory_ids[0].0;
-    let part = Part::Voter(Quorum { voters, directory_id, transport });
+    let listener = config.controller_listener_name();
+    let part = Part::Voter(Quorum { voters, me, listener, directory_id, transport });
     Ok((identity, Some(ClusterOpening { part, settings })))
+}
+
+/// Where the other controllers reach this one.
+fn this_controller(config: &BrokerConfig) -> Result<Voter, String> {
+    let id = BrokerId(config.node_id);
+    if let Some(this) = config.this_voter() {
+        return Ok(Voter { id, host: this.host.clone(), port: this.port });
+    }
+    let listener = config.controller_listeners.first();
+    let is_everywhere = |host: &str| matches!(host, "0.0.0.0" | "::");
+    let told = listener.and_then(|listener| config.reachable_at(listener));
+    match told.filter(|(host, _)| !is_everywhere(host)) {
+        Some((host, port)) => Ok(Voter { id, host, port }),
+        None => Err("listeners names no host for the controller's listener, so that the quorum that this node joins can't \
+                     dial it: advertised.listeners must say one"
+            .to_owned()),
+    }
 }
 
 /// Hears voters before there is a quorum.

@@ -10,7 +10,7 @@ use ottla_config::{BrokerConfig, Warning};
 use ottla_env::Env;
 use ottla_env::memory::MemoryDisk;
 use ottla_env::real::{self, RealDisk, StopSignals};
-use ottla_metadata::formatted_voters;
+use ottla_metadata::{formatted_voters, logged_voters};
 use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
 use ottla_server::scram_users;
 use tracing_subscriber::EnvFilter;
@@ -43,9 +43,13 @@ fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), String> {
     }
     let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
     let listener = config.controller_listeners.first().map(|listener| listener.name.clone());
-    let voters = formatted_voters(&RealDisk, &dirs, &listener.unwrap_or_default())
-        .map_err(|error| error.to_string())?;
-    let is_alone = voters.len() < 2 && config.is_broker();
+    let joins = config.names_other_controllers();
+    let voters = match joins {
+        true => logged_voters(&RealDisk, &dirs, &listener.unwrap_or_default()),
+        false => formatted_voters(&RealDisk, &dirs, &listener.unwrap_or_default()),
+    };
+    let voters = voters.map_err(|error| error.to_string())?;
+    let is_alone = voters.len() < 2 && config.is_broker() && !joins;
     if voters.is_empty() || is_alone {
         return Ok((config, warnings));
     }

@@ -224,6 +224,8 @@ pub fn transactions(config: &BrokerConfig) -> TransactionSettings {
 pub fn features() -> Vec<Feature> {
     vec![
         Feature { name: METADATA_VERSION.to_owned(), min: 7, max: 30, finalized: 30 },
+        // Raised by the operator alone: the log says from then on who votes.
+        Feature { name: "kraft.version".to_owned(), min: 0, max: 1, finalized: 0 },
         Feature { name: "transaction.version".to_owned(), min: 0, max: 2, finalized: 2 },
         Feature { name: "group.version".to_owned(), min: 0, max: 1, finalized: 1 },
         Feature { name: ELIGIBLE_LEADER_REPLICAS.to_owned(), min: 0, max: 1, finalized: 0 },
@@ -272,6 +274,13 @@ pub fn features_at(config: &BrokerConfig, levels: &[(String, i16)]) -> Result<Ve
         if !(feature.min..=feature.max).contains(level) {
             let (min, max) = (feature.min, feature.max);
             return Err(format!("--feature {name}={level}: this broker serves the levels {min} to {max}"));
+        }
+        // kafka-storage says this as well: voters need directories and endpoints.
+        if name == "kraft.version" && *level > 0 {
+            return Err(format!(
+                "--feature {name}={level}: a new cluster begins at level 0, or at that with which kafka-storage \
+                 formatted its directories; raise it later with kafka-features upgrade"
+            ));
         }
         feature.finalized = *level;
     }

@@ -38,6 +38,7 @@ mod options;
 mod partitions_file;
 mod people;
 mod properties;
+mod quorum_voters;
 mod reassign;
 mod share_groups;
 mod storage;

@@ -1,4 +1,4 @@
-//! `kafka-metadata-quorum`: who leads the controllers and how far the others are.
+//! `kafka-metadata-quorum`: who leads the controllers and how far the others are (`quorum_voters.rs`: who votes).
 //! Shell over the client and the clock; the lines it prints are made by plain functions.
 
 use ottla_env::Clock;
@@ -8,9 +8,10 @@ use ottla_protocol::messages::describe_quorum_response::{Node, PartitionData, Re
 use ottla_protocol::messages::{DescribeClusterRequest, DescribeQuorumRequest};
 
 use crate::admin;
-use crate::command::{Action, Actions, bootstrap, client};
+use crate::command::{Action, Actions, bootstrap};
 use crate::error::{Exception, Failure};
 use crate::options::{Known, Options, flag, value};
+use crate::quorum_voters::{add_controller, of_quorum, remove_controller};
 use crate::table;
 use crate::terminal::Terminal;
 
@@ -24,16 +25,36 @@ pub const ACTIONS: Actions = Actions {
     name: "kafka-metadata-quorum",
     globals: GLOBALS,
     is_terse: false,
-    actions: &[Action {
-        name: "describe",
-        options: &[
-            flag("status", "A short summary of the quorum."),
-            flag("replication", "How far each controller and broker is."),
-            flag("human-readable", "With --replication: times as spans."),
-            flag("help", "Show this.").or('h'),
-        ],
-        run: describe,
-    }],
+    actions: &[
+        Action {
+            name: "describe",
+            options: &[
+                flag("status", "A short summary of the quorum."),
+                flag("replication", "How far each controller and broker is."),
+                flag("human-readable", "With --replication: times as spans."),
+                flag("help", "Show this.").or('h'),
+            ],
+            run: describe,
+        },
+        Action {
+            name: "add-controller",
+            options: &[
+                flag("dry-run", "Print what would be done, and do nothing."),
+                flag("help", "Show this.").or('h'),
+            ],
+            run: add_controller,
+        },
+        Action {
+            name: "remove-controller",
+            options: &[
+                value("controller-id", "The id of the controller to remove.").or('i'),
+                value("controller-directory-id", "The directory id of the controller to remove.").or('d'),
+                flag("dry-run", "Print what would be done, and do nothing."),
+                flag("help", "Show this.").or('h'),
+            ],
+            run: remove_controller,
+        },
+    ],
 };
 
 const TOPIC: &str = "__cluster_metadata";
@@ -44,7 +65,7 @@ fn refuse<T>(message: &str) -> Result<T, Failure> {
 
 fn describe(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     let missing = "one of the arguments --bootstrap-server --bootstrap-controller is required";
-    let address = bootstrap(options, missing)?;
+    bootstrap(options, missing)?;
     match (options.has("status"), options.has("replication")) {
         (true, true) => {
             return refuse(
@@ -56,14 +77,14 @@ fn describe(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failur
         }
         _ => {}
     }
-    match act(options, address, terminal) {
+    match act(options, terminal) {
         Err(Failure::Kafka(exception)) => refuse(&exception.to_string()),
         other => other,
     }
 }
 
-fn act(options: &Options, address: &str, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    let mut client = client(options, address)?;
+fn act(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let mut client = of_quorum(options, terminal)?;
     let topic = TopicData::default()
         .with_topic_name(admin::topic_name(TOPIC))
         .with_partitions(vec![Asked::default().with_partition_index(0)]);
@@ -81,7 +102,7 @@ fn act(options: &Options, address: &str, terminal: &mut Terminal<'_>) -> Result<
         }
         return Ok(());
     }
-    let kind = if address == "bootstrap-server" { 1 } else { 2 };
+    let kind = if options.has("bootstrap-server") { 1 } else { 2 };
     let request = DescribeClusterRequest::default().with_endpoint_type(kind);
     let cluster = client.any(terminal, "describeCluster", &request)?;
     Exception::check(cluster.error_code, cluster.error_message.as_deref())?;

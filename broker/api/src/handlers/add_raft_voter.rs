@@ -1,5 +1,5 @@
 //! AddRaftVoter (key 80), versions 0-1: a controller is to vote (KIP-853).
-//! Core: the rules are `metadata`'s (`voter_changes.rs`).
+//! Shell: the rules are `metadata`'s (`voter_changes.rs`).
 //!
 //! - v1: whether the answer waits for the commit (KIP-1186).
 
@@ -9,6 +9,7 @@ use ottla_protocol::messages::{AddRaftVoterRequest, AddRaftVoterResponse};
 
 use super::prelude::*;
 use crate::access::text_of;
+use crate::request::park;
 
 pub const API: Api = Api { key: ApiKey::AddRaftVoter, min: 0, max: 1, admit };
 
@@ -24,5 +25,9 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         };
         return request.ready(&refused);
     }
-    request.ready(&broker.metadata.add_voter(&body))
+    let broker = broker.clone();
+    park(async move {
+        let response = broker.metadata.add_voter(&body).await;
+        request.answer(&response)
+    })
 }

@@ -1,5 +1,5 @@
 //! RemoveRaftVoter (key 81), versions 0-0: a controller is to vote no more (KIP-853).
-//! Core: the rules are `metadata`'s (`voter_changes.rs`).
+//! Shell: the rules are `metadata`'s (`voter_changes.rs`).
 
 use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;
@@ -7,6 +7,7 @@ use ottla_protocol::messages::{RemoveRaftVoterRequest, RemoveRaftVoterResponse};
 
 use super::prelude::*;
 use crate::access::text_of;
+use crate::request::park;
 
 pub const API: Api = Api { key: ApiKey::RemoveRaftVoter, min: 0, max: 0, admit };
 
@@ -19,5 +20,9 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             .with_error_message(message(text_of(error)));
         return request.ready(&refused);
     }
-    request.ready(&broker.metadata.remove_voter(&body))
+    let broker = broker.clone();
+    park(async move {
+        let response = broker.metadata.remove_voter(&body).await;
+        request.answer(&response)
+    })
 }

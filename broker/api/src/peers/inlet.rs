@@ -56,7 +56,7 @@ impl Voices {
 /// The handler of a controller's listener.
 pub struct Inlet {
     env: Env,
-    voters: Vec<BrokerId>,
+    node_id: BrokerId,
     voices: Arc<Voices>,
     authorizer: Option<Arc<Authorizer>>,
     /// Where ACLs are, once they are read.
@@ -68,17 +68,17 @@ pub struct Inlet {
 }
 
 impl Inlet {
-    /// `voters`: those whose frames are taken, without this node.
+    /// Which controllers are heard is the quorum's to say; none has this node's id.
     pub fn new(
         env: Env,
-        voters: Vec<BrokerId>,
+        node_id: BrokerId,
         voices: Arc<Voices>,
         authorizer: Option<Arc<Authorizer>>,
         behind: Arc<Authentication>,
     ) -> Inlet {
         Inlet {
             env,
-            voters,
+            node_id,
             voices,
             authorizer,
             metadata: OnceLock::new(),
@@ -102,8 +102,8 @@ impl Inlet {
             Ok(frame) => frame,
             Err(error) => return refused(&error.to_string()),
         };
-        if !self.voters.contains(&frame.from) {
-            return refused("it comes from no other voter");
+        if frame.from == self.node_id {
+            return refused("it comes from no other node");
         }
         if self.has_ended(connection) {
             // The voter comes again, and logs in.

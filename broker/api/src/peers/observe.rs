@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use ottla_env::Env;
 use ottla_env::tasks::TaskHandle;
-use ottla_metadata::{Ask, Metadata, Observer, Outcome};
+use ottla_metadata::{Ask, Metadata, Observer, Outcome, Voter};
+use ottla_model::BrokerId;
 use ottla_network::outgoing::{CallError, Peer, PeerSettings};
 use ottla_protocol::messages::DescribeClusterRequest;
+use ottla_protocol::messages::describe_cluster_response::DescribeClusterBroker;
 
 use super::controllers::ControllerNodes;
 
@@ -95,13 +97,22 @@ fn vain() -> Outcome {
 
 /// The id of the cluster to which the controllers belong. Waits as long as it takes for one of them.
 pub async fn cluster_id_of(env: &Env, controllers: &[Peer]) -> String {
+    cluster_of(env, controllers).await.0
+}
+
+/// The same with the controllers that one of them knows, at their addresses.
+pub async fn cluster_of(env: &Env, controllers: &[Peer]) -> (String, Vec<Voter>) {
     let request = DescribeClusterRequest::default().with_endpoint_type(CONTROLLERS);
     let begun = env.clock.monotonic();
     let mut next_line = begun.after(TELL_EVERY);
     for peer in controllers.iter().cycle() {
         match peer.call(&request).await {
             Ok(answer) if answer.error_code == 0 && !answer.cluster_id.is_empty() => {
-                return answer.cluster_id.to_string();
+                let voter = |one: &DescribeClusterBroker| {
+                    let (id, port) = (BrokerId(*one.broker_id), u16::try_from(one.port).ok()?);
+                    Some(Voter { id, host: one.host.to_string(), port })
+                };
+                return (answer.cluster_id.to_string(), answer.brokers.iter().filter_map(voter).collect());
             }
             Ok(answer) => tracing::debug!(answer.error_code, "a controller does not say its cluster's id"),
             Err(error) => tracing::debug!(%error, "a controller does not say its cluster's id"),

@@ -53,13 +53,13 @@ fn voters() -> Vec<Voter> {
     vec![voter(1), voter(2)]
 }
 
-/// The listener of voter 2, which takes frames of `from`.
-fn listen(env: &Env, from: BrokerId, voices: &Arc<Voices>) -> NetworkServer {
-    listen_with(env, from, voices, SecurityProtocol::Plaintext)
+/// The listener of the controller `me`, which takes frames of others.
+fn listen(env: &Env, me: BrokerId, voices: &Arc<Voices>) -> NetworkServer {
+    listen_with(env, me, voices, SecurityProtocol::Plaintext)
 }
 
 /// Where it has logins, voter 1 is `node` with the password `secret`.
-fn listen_with(env: &Env, from: BrokerId, voices: &Arc<Voices>, protocol: SecurityProtocol) -> NetworkServer {
+fn listen_with(env: &Env, me: BrokerId, voices: &Arc<Voices>, protocol: SecurityProtocol) -> NetworkServer {
     let spec = ListenerSpec {
         name: "CONTROLLER".to_owned(),
         protocol,
@@ -75,7 +75,7 @@ fn listen_with(env: &Env, from: BrokerId, voices: &Arc<Voices>, protocol: Securi
     let plain_users = [("node".to_owned(), Secret::new("secret"))].into();
     let server = SaslServer { enabled, plain_users, ..SaslServer::default() };
     logins.set_servers([("CONTROLLER".to_owned(), Arc::new(server))].into());
-    let inlet = Inlet::new(env.clone(), vec![from], voices.clone(), None, logins);
+    let inlet = Inlet::new(env.clone(), me, voices.clone(), None, logins);
     let metrics = NetworkMetrics::register(&Registry::new()).expect("names are free");
     let bound = Listeners::bind(env, &[spec]).expect("the port is free");
     bound.serve(Arc::new(inlet), NetworkSettings::default(), metrics)
@@ -105,7 +105,7 @@ fn voters_log_in_while_there_is_no_broker_and_nobody_else_is_heard() {
         let env = env();
         let (out, back) = (Arc::<Voices>::default(), Arc::<Voices>::default());
         let (mut sender, mut receiver) = (ear(&out), ear(&back));
-        let _network = listen_with(&env, BrokerId(1), &back, SecurityProtocol::SaslPlaintext);
+        let _network = listen_with(&env, BrokerId(2), &back, SecurityProtocol::SaslPlaintext);
         let frame = Bytes::from_static(b"frame");
         let plain = VoterTransport::new(&env, BrokerId(1), &voters(), &settings("1".to_owned()), &out);
         plain.send(BrokerId(2), frame.clone());
@@ -137,7 +137,7 @@ fn frames_arrive_in_order_and_the_end_of_a_connection_is_heard_on_both_sides() {
         transport.send(BrokerId(2), Bytes::copy_from_slice(&0_u32.to_be_bytes()));
         transport.send(BrokerId(9), Bytes::from_static(b"no voter"));
         tokio::task::yield_now().await;
-        let network = listen(&env, BrokerId(1), &back);
+        let network = listen(&env, BrokerId(2), &back);
         let mut sent: u32 = 1;
         let first = loop {
             transport.send(BrokerId(2), Bytes::copy_from_slice(&sent.to_be_bytes()));
@@ -170,7 +170,7 @@ fn a_frame_of_nobody_known_closes_its_connection_and_is_not_heard() {
         let env = env();
         let (out, back) = (Arc::<Voices>::default(), Arc::<Voices>::default());
         let (mut sender, mut receiver) = (ear(&out), ear(&back));
-        let network = listen(&env, BrokerId(7), &back);
+        let network = listen(&env, BrokerId(1), &back);
         let transport = VoterTransport::new(&env, BrokerId(1), &voters(), &settings("1".to_owned()), &out);
         transport.send(BrokerId(2), Bytes::from_static(b"vote for me"));
         assert_eq!(sender.recv().await, Some(Heard::Gone(BrokerId(2))));

@@ -11,7 +11,7 @@ use ottla_env::tasks::TaskHandle;
 use ottla_metadata::{RaftTransport, Voter};
 use ottla_model::BrokerId;
 use ottla_network::outgoing::{CallError, Link, Peer, PeerSettings};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::mpsc;
 
 use super::frame;
@@ -21,14 +21,21 @@ use super::inlet::Voices;
 const FRAMES_QUEUED_MAX: usize = 256;
 /// The same in bytes, and what was sent and not answered is bounded by the connection's own limit.
 const BYTES_QUEUED_MAX: usize = frame::BYTES_MAX;
+/// Other controllers that frames are sent to.
+const OUTLETS_MAX: usize = 1024;
 /// Connections in a row that a voter has closed without an answer, before this is told.
 const SILENT_ENDS_MAX: u32 = 20;
 
 pub struct VoterTransport {
-    outlets: BTreeMap<BrokerId, Outlet>,
+    env: Env,
+    node_id: BrokerId,
+    settings: PeerSettings,
+    voices: Arc<Voices>,
+    outlets: RwLock<BTreeMap<BrokerId, Outlet>>,
 }
 
 struct Outlet {
+    address: Voter,
     queue: mpsc::Sender<Bytes>,
     queued_bytes: Arc<AtomicUsize>,
     /// Ends with the transport. The lock makes it something that threads may share.
@@ -45,43 +52,57 @@ impl VoterTransport {
         voices: &Arc<Voices>,
     ) -> VoterTransport {
         let settings = PeerSettings { agrees_on_versions: false, ..settings.clone() };
-        let others = voters.iter().filter(|voter| voter.id != node_id);
-        let outlets = others.map(|voter| {
-            let (queue, frames) = mpsc::channel(FRAMES_QUEUED_MAX);
-            let queued_bytes = Arc::new(AtomicUsize::new(0));
-            let sending = Sending {
-                from: node_id,
-                to: voter.id,
-                peer: Peer::new(env.clone(), voter.host.clone(), voter.port, settings.clone()),
-                link: None,
-                silent_ends: 0,
-                frames,
-                queued_bytes: queued_bytes.clone(),
-                voices: voices.clone(),
-            };
-            let task = env.tasks.spawn("voter", Box::pin(sending.run()));
-            (voter.id, Outlet { queue, queued_bytes, _task: Mutex::new(task) })
-        });
-        VoterTransport { outlets: outlets.collect() }
+        let (env, voices) = (env.clone(), voices.clone());
+        let transport = VoterTransport { env, node_id, settings, voices, outlets: RwLock::default() };
+        transport.learn(voters);
+        transport
+    }
+
+    fn outlet(&self, voter: &Voter) -> Outlet {
+        let (queue, frames) = mpsc::channel(FRAMES_QUEUED_MAX);
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
+        let sending = Sending {
+            from: self.node_id,
+            to: voter.id,
+            peer: Peer::new(self.env.clone(), voter.host.clone(), voter.port, self.settings.clone()),
+            link: None,
+            silent_ends: 0,
+            frames,
+            queued_bytes: queued_bytes.clone(),
+            voices: self.voices.clone(),
+        };
+        let task = self.env.tasks.spawn("voter", Box::pin(sending.run()));
+        Outlet { address: voter.clone(), queue, queued_bytes, _task: Mutex::new(task) }
     }
 }
 
 #[cfg(test)]
 impl VoterTransport {
     pub fn queued_bytes(&self, to: BrokerId) -> usize {
-        self.outlets[&to].queued_bytes.load(Ordering::Acquire)
+        self.outlets.read()[&to].queued_bytes.load(Ordering::Acquire)
     }
 }
 
 impl RaftTransport for VoterTransport {
     fn send(&self, to: BrokerId, frame: Bytes) {
-        let Some(outlet) = self.outlets.get(&to) else { return };
+        let outlets = self.outlets.read();
+        let Some(outlet) = outlets.get(&to) else { return };
         let bytes = frame.len();
         if outlet.queued_bytes.fetch_add(bytes, Ordering::AcqRel) + bytes > BYTES_QUEUED_MAX
             || outlet.queue.try_send(frame).is_err()
         {
             outlet.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
             tracing::debug!(to = to.0, bytes, "a frame to a voter is dropped: too many wait");
+        }
+    }
+
+    fn learn(&self, others: &[Voter]) {
+        let mut outlets = self.outlets.write();
+        for voter in others.iter().filter(|voter| voter.id != self.node_id) {
+            let is_known = outlets.get(&voter.id).is_some_and(|outlet| outlet.address == *voter);
+            if !is_known && (outlets.contains_key(&voter.id) || outlets.len() < OUTLETS_MAX) {
+                outlets.insert(voter.id, self.outlet(voter));
+            }
         }
     }
 }

@@ -118,11 +118,14 @@ impl Watch {
     /// Pings whoever is to be pinged, where it listens now.
     fn follow_image(&self, pingers: &mut BTreeMap<BrokerId, Pinger>) {
         let nodes: BTreeSet<BrokerId> = self.metadata.image().brokers().map(|(id, _)| id).collect();
-        let voters = self.voters.iter().map(|voter| voter.id).collect();
+        // Those of the configuration, where the log does not say who votes.
+        let known = self.metadata.quorum_voters();
+        let known = if known.is_empty() { &self.voters } else { &known };
+        let voters = known.iter().map(|voter| voter.id).collect();
         let targets = self.presence.set_nodes(&nodes, &voters);
         pingers.retain(|id, _| targets.contains(id));
         for id in targets {
-            let of_voter = || self.voters.iter().find(|voter| voter.id == id);
+            let of_voter = || known.iter().find(|voter| voter.id == id);
             let of_voter = || of_voter().map(|voter| (voter.host.clone(), voter.port));
             let Some(address) = self.nodes.address(id).or_else(of_voter) else { continue };
             if pingers.get(&id).is_none_or(|pinger| pinger.address != address) {

@@ -147,8 +147,17 @@ fn decide_feature(
         return Err(ApiError::new(ErrorCode::InvalidUpdateVersion, text));
     }
     if name == KRAFT_VERSION {
-        // The quorum's version is not a record of this log: one static voter stays at what it is.
-        return if level == current { Ok(None) } else { refuse("The quorum has a static set of voters.") };
+        // The quorum's version is no record of the image. The quorum has raised it before this (`voter_changes.rs`).
+        return match level {
+            _ if level == current || (level > current && !rules.is_alone()) => Ok(None),
+            _ if level < current => {
+                let text = format!(
+                    "Invalid upgrade of {name} from version {current} to {level} because the new version is a downgrade"
+                );
+                Err(ApiError::new(ErrorCode::InvalidUpdateVersion, text))
+            }
+            _ => refuse("The quorum has a static set of voters."),
+        };
     }
     let record = FeatureLevelRecord {
         name: StrBytes::from_string(name.to_owned()),

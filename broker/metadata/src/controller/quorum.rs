@@ -18,7 +18,7 @@ const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";
 const CONTROLLER_LISTENER: &str = "CONTROLLER";
 
 /// What is described.
-pub(crate) struct Described<'a> {
+pub(crate) struct Described {
     leadership: Leadership,
     /// Whether this node leads; another doesn't know.
     leads: bool,
@@ -26,12 +26,12 @@ pub(crate) struct Described<'a> {
     voters: Vec<(BrokerId, Option<Uuid>, VoterState)>,
     /// Who reads the leader's log without a vote.
     pub observers: Vec<(BrokerId, Uuid, VoterState)>,
-    endpoints: &'a [Voter],
+    endpoints: Vec<Voter>,
 }
 
-impl<'a> Described<'a> {
+impl Described {
     /// The node is its own leader and only voter: all that is in the image is committed.
-    pub fn of_lone(image: &Image, now_ms: i64) -> Described<'static> {
+    pub fn of_lone(image: &Image, now_ms: i64) -> Described {
         let (me, end) = (image.controller_id(), image.metadata_offset() + 1);
         let state = VoterState { log_end_offset: end, last_fetch_ms: now_ms, last_caught_up_ms: now_ms };
         Described {
@@ -40,17 +40,17 @@ impl<'a> Described<'a> {
             high_watermark: end,
             voters: vec![(me, None, state)],
             observers: Vec::new(),
-            endpoints: &[],
+            endpoints: Vec::new(),
         }
     }
 
     /// A broker without a vote knows who leads, and no more.
-    pub fn of_observer(leadership: Leadership) -> Described<'static> {
+    pub fn of_observer(leadership: Leadership) -> Described {
         let (voters, observers, high_watermark) = (Vec::new(), Vec::new(), Offset(-1));
-        Described { leadership, leads: false, high_watermark, voters, observers, endpoints: &[] }
+        Described { leadership, leads: false, high_watermark, voters, observers, endpoints: Vec::new() }
     }
 
-    pub fn of_view(view: &QuorumView, endpoints: &'a [Voter], now_ms: i64) -> Described<'a> {
+    pub fn of_view(view: &QuorumView, endpoints: Vec<Voter>, now_ms: i64) -> Described {
         let leader = view.leadership.leader;
         let mut voters = view.voters.clone();
         for (id, _, state) in &mut voters {
@@ -60,12 +60,14 @@ impl<'a> Described<'a> {
         }
         let leads = !voters.is_empty();
         let (leadership, high_watermark) = (view.leadership, view.committed);
-        Described { leadership, leads, high_watermark, voters, observers: Vec::new(), endpoints }
+        let observers =
+            view.observers.iter().map(|(node, state)| (node.id, node.directory_id, *state)).collect();
+        Described { leadership, leads, high_watermark, voters, observers, endpoints }
     }
 }
 
 pub(crate) fn describe_quorum(
-    described: &Described<'_>,
+    described: &Described,
     request: &DescribeQuorumRequest,
     version: i16,
 ) -> DescribeQuorumResponse {
@@ -92,7 +94,7 @@ pub(crate) fn describe_quorum(
     response
 }
 
-fn describe_partition(described: &Described<'_>, partition: PartitionData, version: i16) -> PartitionData {
+fn describe_partition(described: &Described, partition: PartitionData, version: i16) -> PartitionData {
     let leader = described.leadership.leader.unwrap_or(BrokerId(-1));
     let partition = partition.with_leader_id(leader.0.into()).with_leader_epoch(described.leadership.epoch.0);
     if !described.leads {
@@ -124,7 +126,7 @@ fn describe_partition(described: &Described<'_>, partition: PartitionData, versi
         .with_observers(observers.collect())
 }
 
-fn nodes(described: &Described<'_>) -> Vec<Node> {
+fn nodes(described: &Described) -> Vec<Node> {
     if described.endpoints.is_empty() {
         // The controller has no listener of its own: on one node it is in the broker's process.
         let leader = described.leadership.leader.unwrap_or(BrokerId(-1));

@@ -145,7 +145,7 @@ fn check_features(image: &Image, features: &[RequestedFeature]) -> Result<(), Ap
     }
     image
         .finalized_features()
-        .filter(|(name, level)| *level != 0 && !is_named(name))
+        .filter(|(name, level)| *level != 0 && *name != KRAFT_VERSION && !is_named(name))
         .try_for_each(|(name, level)| check(name, level, 0, 0))
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn feature_changes(image: &Image, features: &[Feature]) -> Vec<Metada
         return bootstrap_records(features);
     }
     let mut records = Vec::new();
-    for (name, level) in image.finalized_features() {
+    for (name, level) in image.finalized_features().filter(|(name, _)| *name != KRAFT_VERSION) {
         let served = features.iter().find(|feature| feature.name == name).map_or(0, |feature| feature.max);
         if level > served {
             let name = StrBytes::from_string(name.to_owned());

@@ -35,6 +35,7 @@ pub fn features() -> Vec<Feature> {
     let feature = |name: &str, min, max, finalized| Feature { name: name.to_owned(), min, max, finalized };
     vec![
         feature("metadata.version", 7, 30, 30),
+        feature("kraft.version", 0, 1, 0),
         feature("transaction.version", 0, 2, 0),
         feature("group.version", 0, 1, 0),
         feature(ELIGIBLE_LEADER_REPLICAS, 0, 1, 0),

@@ -5,20 +5,28 @@
 //! - One vote: a voter grants one candidate in an epoch, across all its lives.
 //! - Leader completeness: who is elected has all that is committed.
 //! - Log matching: what is committed at an offset is the same bytes at every voter, for ever, and in order.
+//! - Voters: the committed sets follow each other by one voter.
 //! - Terms: a voter's epoch never goes back behind what it promised, across its lives.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use ottla_model::{BrokerId, LeaderEpoch, Offset};
+use uuid::Uuid;
 
 use super::log_store::StoredBatch;
+use super::voter_history::{Voters, change_of};
 use super::wire::{Body, Frame, MessageKind};
 use crate::quorum::Leadership;
 
 #[derive(Default)]
 pub(crate) struct Checks {
     leaders: BTreeMap<LeaderEpoch, BrokerId>,
+    /// The node and the directory that led.
+    led: BTreeMap<LeaderEpoch, (usize, Uuid)>,
+    /// The last committed set of voters, and how many there were.
+    voters: Option<Voters>,
+    pub sets: usize,
     /// By voter and epoch.
     votes: BTreeMap<(usize, u64), usize>,
     committed: BTreeMap<Offset, StoredBatch>,
@@ -71,13 +79,16 @@ impl Checks {
         *promised = (*promised).max(message.term);
     }
 
-    pub fn on_leadership(&mut self, node: usize, id: BrokerId, leadership: Leadership, end: Offset) {
+    pub fn on_leadership(&mut self, me: (usize, BrokerId, Uuid), leadership: Leadership, end: Offset) {
+        let (node, id, directory_id) = me;
         let known = self.known.insert(node, leadership.epoch);
         assert!(known.is_none_or(|known| known <= leadership.epoch), "the epoch of voter {node} went back");
         let Some(leader) = leadership.leader else { return };
         let first = *self.leaders.entry(leadership.epoch).or_insert(leader);
         assert!(first == leader, "epoch {} has two leaders: {first} and {leader}", leadership.epoch);
         if leader == id {
+            let first = *self.led.entry(leadership.epoch).or_insert((node, directory_id));
+            assert!(first == (node, directory_id), "epoch {} is led by two nodes", leadership.epoch);
             assert!(
                 end >= self.committed_end,
                 "voter {node} leads with a log that ends at {end}; {} is committed",
@@ -99,6 +110,19 @@ impl Checks {
         }
     }
 
+    fn on_set(&mut self, batch: &StoredBatch) {
+        let Some(change) = change_of(batch) else { return };
+        if let Some(before) = self.voters.replace(change.voters.clone()) {
+            assert!(
+                before.set.is_one_step_to(&change.voters.set),
+                "{:?} to {:?}",
+                before.set,
+                change.voters.set
+            );
+        }
+        self.sets += 1;
+    }
+
     pub fn on_committed(&mut self, node: usize, batches: &[StoredBatch]) {
         for batch in batches {
             match self.committed.get(&batch.base) {
@@ -115,6 +139,7 @@ impl Checks {
                         self.committed_end
                     );
                     self.committed_end = batch.next;
+                    self.on_set(batch);
                     self.committed.insert(batch.base, batch.clone());
                 }
             }

@@ -5,16 +5,22 @@ use std::sync::Arc;
 
 use ottla_env::Rng;
 use ottla_model::{BrokerId, LeaderEpoch, Offset};
+use uuid::Uuid;
 
 use super::log_store::{LogStore, StoredBatch};
+use super::voter_history::VoterHistory;
 use super::wire::PeerMessage;
 use crate::snapshot::SnapshotId;
 
 /// What a start knows.
 pub(crate) struct NodeStart {
     pub me: BrokerId,
-    /// In the order of their ids, this node among them.
-    pub voters: Vec<BrokerId>,
+    /// The directory that holds this node's log and votes.
+    pub directory_id: Uuid,
+    /// It has promised nothing yet, to nobody.
+    pub is_new: bool,
+    /// Who votes, as the log or the configuration says.
+    pub voters: VoterHistory,
     /// The last epoch that was heard of, and whom this node voted for in it.
     pub epoch: LeaderEpoch,
     pub voted: Option<BrokerId>,

@@ -86,7 +86,9 @@ pub async fn found_cluster(
     frames: &mut Receiver<(BrokerId, Bytes)>,
 ) -> String {
     let mut founding = Founding::new(node_id, voters);
-    let frame = |body| Frame { cluster_id: String::new(), directory_id: Uuid::nil(), body }.encode();
+    let frame = |body| {
+        Frame { cluster_id: String::new(), directory_id: Uuid::nil(), is_logged: false, body }.encode()
+    };
     let begun = env.clock.monotonic();
     let (mut next_ask, mut next_line) = (begun, begun.after(TELL_EVERY));
     let mut verdict = founding.verdict();
@@ -125,7 +127,12 @@ pub async fn found_cluster(
             }
             Body::ClusterId => verdict = founding.on_answer(from, heard.cluster_id),
             // Of a quorum that this node does not take part in yet.
-            Body::Message(_) | Body::FetchSnapshot { .. } | Body::SnapshotPart { .. } | Body::Refused(_) => {}
+            Body::Message(_)
+            | Body::FetchSnapshot { .. }
+            | Body::SnapshotPart { .. }
+            | Body::Refused(_)
+            | Body::Observe(_)
+            | Body::Leader(_) => {}
         }
     }
 }

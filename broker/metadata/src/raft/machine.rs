@@ -2,10 +2,11 @@
 //! Core: inputs go in, and `Outputs` say what to send, to write and to tell. `quorum_thread` drives it on a thread, the
 //! tests in a simulated world.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_model::{BrokerId, Offset};
+use ottla_model::{BrokerId, LeaderEpoch, Offset};
 use uuid::Uuid;
 
 use super::effects::{Effects, LostLog, VoterProgress};
@@ -13,12 +14,14 @@ use super::log_store::StoredBatch;
 use super::node::RaftNode;
 use super::peers::{Admission, Peers};
 use super::snapshot_fetch::{FetchTick, SnapshotFetch};
+use super::voter_history::Voters;
 use super::wire::{Body, Frame, MessageKind, PeerMessage};
 use super::writer::{Part, PartRequest, Write};
 use crate::metadata_log::CommitError;
-use crate::quorum::{Leadership, VoterState};
+use crate::quorum::{Leadership, Voter, VoterState};
 use crate::quorum_state::QuorumState;
 use crate::snapshot::SnapshotId;
+use crate::voter_set::{VoterNode, VoterSet};
 
 /// Frames that wait until a directory is remembered.
 const HELD_MAX: usize = 256;
@@ -26,6 +29,11 @@ const HELD_MAX: usize = 256;
 /// what is lost then is the one message that announced the snapshot, which nobody repeats.
 const SNAPSHOT_TICKS: u64 = 100;
 const ANNOUNCED_TICKS: u64 = 15;
+/// Ticks after which a node without a vote that is silent is sent nothing any more, and between which one asks.
+const OBSERVER_TICKS: u64 = 250;
+const ASK_TICKS: u64 = 25;
+/// Nodes without a vote that one leader sends its log to.
+const OBSERVERS_MAX: usize = 64;
 
 /// What happens to a voter.
 #[derive(Debug)]
@@ -66,6 +74,8 @@ pub(crate) struct Outputs {
     pub writes: Vec<Write>,
     pub reads: Vec<PartRequest>,
     pub heard: Vec<Heard>,
+    /// Where other controllers are, as far as that is new.
+    pub others: Vec<Voter>,
 }
 
 pub(crate) struct RaftMachine {
@@ -73,13 +83,25 @@ pub(crate) struct RaftMachine {
     peers: Peers,
     cluster_id: String,
     directory_id: Uuid,
+    /// This node, as it would vote.
+    me: VoterNode,
+    /// The listener by which controllers reach each other.
+    listener: String,
+    /// Who is sent this leader's log without a vote: what it says of itself, and when it was heard last.
+    observers: BTreeMap<BrokerId, (VoterNode, u64)>,
+    /// Who asked for this node's vote under an id: the first directory in an epoch, and no other in it.
+    stood: BTreeMap<BrokerId, (u64, Uuid)>,
+    /// The set that the last outputs rest on.
+    known: Option<Arc<VoterSet>>,
+    /// Who leads, as a node without a vote was told.
+    told_leader: Option<BrokerId>,
     /// What the last write that was given out says.
     state: QuorumState,
     next_write: u64,
     /// Writes that are not on the device: their number, and that of the node's own write in it.
     outstanding: VecDeque<(u64, Option<u64>)>,
     /// Frames of voters whose directory is not remembered yet, with the write that does it.
-    held: VecDeque<(u64, BrokerId, Body)>,
+    held: VecDeque<(u64, BrokerId, Uuid, Body)>,
     fetch: Option<SnapshotFetch>,
     /// The write that ends the fetch.
     last_part: Option<u64>,
@@ -97,14 +119,31 @@ pub(crate) struct RaftMachine {
 }
 
 impl RaftMachine {
-    pub fn new(node: RaftNode, peers: Peers, cluster_id: String, state: QuorumState) -> RaftMachine {
-        let directory_id = peers.directory(state.me()).expect("this node knows its own directory");
+    /// `me`: this node, with the listener by which controllers reach each other.
+    pub fn new(
+        node: RaftNode,
+        peers: Peers,
+        cluster_id: String,
+        state: QuorumState,
+        me: (VoterNode, String),
+    ) -> RaftMachine {
+        let (me, listener) = me;
+        let directory_id = me.directory_id;
         let leadership = node.leadership();
+        let voted = state.voted.zip(state.voted_directory);
+        let term = u64::try_from(state.leader_epoch.0).expect("epochs are not negative");
+        let stood = voted.map(|(id, directory)| (id, (term, directory))).into_iter().collect();
         let mut machine = RaftMachine {
             node,
             peers,
             cluster_id,
             directory_id,
+            me,
+            listener,
+            observers: BTreeMap::new(),
+            stood,
+            known: None,
+            told_leader: None,
             state,
             next_write: 1,
             outstanding: VecDeque::new(),
@@ -121,12 +160,17 @@ impl RaftMachine {
             out: Outputs::default(),
         };
         // Before anything is promised: a later start without this file knows that something was lost.
+        machine.follow_voters();
         machine.write_state();
         machine
     }
 
     pub fn leadership(&self) -> Leadership {
         self.leadership
+    }
+
+    pub fn leads(&self) -> bool {
+        self.node.leads()
     }
 
     pub fn committed(&self) -> Offset {
@@ -143,9 +187,132 @@ impl RaftMachine {
         let of = |progress: VoterProgress| {
             let known = self.voter_states.get(&progress.id).copied().unwrap_or_default();
             let state = VoterState { log_end_offset: progress.end, ..known };
-            (progress.id, self.peers.directory(progress.id), state)
+            (progress.id, self.directory(progress.id), state)
         };
         self.node.progress().into_iter().map(of).collect()
+    }
+
+    /// The same of those that are sent its log without a vote.
+    pub fn observer_states(&self) -> Vec<(VoterNode, VoterState)> {
+        let of = |progress: VoterProgress| {
+            let (node, _) = self.observers.get(&progress.id)?;
+            let known = self.voter_states.get(&progress.id).copied().unwrap_or_default();
+            Some((node.clone(), VoterState { log_end_offset: progress.end, ..known }))
+        };
+        self.node.observed().into_iter().filter_map(of).collect()
+    }
+
+    /// Who votes by the log, committed or not.
+    pub fn voters(&self) -> &Voters {
+        self.node.history().latest()
+    }
+
+    fn directory(&self, id: BrokerId) -> Option<Uuid> {
+        let voters = self.voters();
+        let voter = voters.set.get(id).filter(|_| voters.is_dynamic);
+        voter.map(|voter| voter.directory_id).or_else(|| self.peers.directory(id))
+    }
+
+    /// The last set in the log is another than before.
+    fn follow_voters(&mut self) {
+        let voters = self.voters().clone();
+        if self.known.as_ref().is_some_and(|known| **known == *voters.set) {
+            return;
+        }
+        let before = self.known.replace(voters.set.clone());
+        self.state.voters = voters.set.ids().collect();
+        if !voters.is_dynamic {
+            return;
+        }
+        self.out.others.extend(voters.set.at(&self.listener).into_iter().filter(|one| one.id != self.me.id));
+        tracing::info!("the controllers that vote are {}", voters.set.keys());
+        // A node that was removed is to read of it.
+        let gone = before.iter().flat_map(|before| before.iter());
+        for voter in gone.filter(|voter| voters.set.get(voter.id).is_none() && voter.id != self.me.id) {
+            self.observers.insert(voter.id, (voter.clone(), self.ticks));
+        }
+        for id in voters.set.ids() {
+            self.observers.remove(&id);
+        }
+    }
+
+    /// Notes who speaks without a vote, so that it is sent the log. False: another of this id is sent it.
+    fn note_guest(&mut self, from: BrokerId, directory_id: Uuid, body: &Body) -> bool {
+        let voters = self.voters();
+        if !voters.is_dynamic || voters.set.get(from).is_some() {
+            return true;
+        }
+        if !self.node.leads() {
+            let stands =
+                |message: &PeerMessage| matches!(message.kind, MessageKind::Vote | MessageKind::PreVote);
+            if matches!(body, Body::Message(message) if stands(message)) {
+                // One that has not read that it does not vote any more.
+                self.tell_leader(from, &VoterNode::unknown(from));
+            }
+            return true;
+        }
+        let asked = match body {
+            Body::Observe(node) if node.id == from && node.directory_id == directory_id => Some(node.clone()),
+            Body::Observe(_) => return false,
+            _ => None,
+        };
+        if let Some((node, heard)) = self.observers.get_mut(&from)
+            && node.directory_id == directory_id
+        {
+            *heard = self.ticks;
+            if let Some(asked) = asked {
+                self.out.others.extend(
+                    asked.at(&self.listener).filter(|new| Some(new) != node.at(&self.listener).as_ref()),
+                );
+                *node = asked;
+            }
+            self.node.add_observer(from);
+            return true;
+        }
+        let since = self.ticks.saturating_sub(ASK_TICKS);
+        if self.observers.get(&from).is_some_and(|(_, heard)| *heard > since) && asked.is_none() {
+            return false;
+        }
+        if self.observers.len() >= OBSERVERS_MAX {
+            return true;
+        }
+        let node = asked.unwrap_or_else(|| VoterNode { directory_id, ..VoterNode::unknown(from) });
+        self.out.others.extend(node.at(&self.listener));
+        self.node.remove_observer(from);
+        self.voter_states.remove(&from);
+        self.observers.insert(from, (node, self.ticks));
+        self.node.add_observer(from);
+        true
+    }
+
+    /// A node without a vote that asks for the log is told who leads, if it is not this node.
+    fn tell_leader(&mut self, to: BrokerId, node: &VoterNode) {
+        let leader = self.leadership.leader.filter(|leader| *leader != self.me.id && *leader != to);
+        let Some(leader) = leader.and_then(|id| self.voters().set.get(id)).cloned() else { return };
+        self.out.others.extend(node.at(&self.listener).filter(|_| node.id == to));
+        self.send(to, Body::Leader(leader));
+    }
+
+    /// Who is silent is sent nothing any more; and a node without a vote asks to be sent the log.
+    fn tend_observers(&mut self) {
+        let since = self.ticks.saturating_sub(OBSERVER_TICKS);
+        let silent: Vec<BrokerId> =
+            self.observers.iter().filter(|(_, (_, heard))| *heard < since).map(|(id, _)| *id).collect();
+        for id in silent {
+            self.observers.remove(&id);
+            self.node.remove_observer(id);
+        }
+        if self.ticks.is_multiple_of(ASK_TICKS) {
+            let mut others = BTreeSet::new();
+            if !self.node.votes() {
+                others.extend(self.voters().set.ids());
+            }
+            if self.leadership.leader.is_none() || !self.node.votes() {
+                others.extend(self.told_leader);
+            }
+            others.remove(&self.me.id);
+            others.into_iter().for_each(|id| self.send(id, Body::Observe(self.me.clone())));
+        }
     }
 
     pub fn take_outputs(&mut self) -> Outputs {
@@ -194,6 +361,7 @@ impl RaftMachine {
                 FetchTick::GiveUp => self.fetch = None,
             }
         }
+        self.tend_observers();
         let fetching = self.node.fetching();
         self.served.retain(|id, _| fetching.contains(id));
         for id in fetching {
@@ -215,21 +383,31 @@ impl RaftMachine {
             self.send(from, Body::ClusterId);
             return;
         }
-        let (admission, line) = self.peers.admit(from, &frame.cluster_id, frame.directory_id);
+        let (admission, line) = self.peers.admit(from, frame.head(), self.node.history().latest());
         if let Some(line) = line {
             tracing::error!("{line}");
         }
+        if frame.is_logged && self.node.is_blank() && names_a_commit(&frame.body) {
+            // It speaks to the node that had this id before, and whose place in the set this one does not have.
+            return;
+        }
         match admission {
             Admission::Refuse => self.on_refused_sender(from, &frame),
-            Admission::Hear => match self.held.iter().rev().find(|(_, id, _)| *id == from) {
-                Some(&(write, ..)) => self.hold(write, from, frame.body),
-                None => self.on_body(from, frame.body, now_ms),
+            Admission::HearNoAnswer => {
+                let is_answer = matches!(&frame.body, Body::Message(message) if message.kind.is_answer());
+                if !is_answer {
+                    self.on_body(from, frame.directory_id, frame.body, now_ms);
+                }
+            }
+            Admission::Hear => match self.held.iter().rev().find(|(_, id, ..)| *id == from) {
+                Some(&(write, ..)) => self.hold(write, from, frame),
+                None => self.on_body(from, frame.directory_id, frame.body, now_ms),
             },
             Admission::Remember => {
                 self.peers.remember(from, frame.directory_id);
                 self.state.directories = self.peers.directories().clone();
                 let write = self.write_state();
-                self.hold(write, from, frame.body);
+                self.hold(write, from, frame);
             }
         }
     }
@@ -239,23 +417,35 @@ impl RaftMachine {
         if matches!(frame.body, Body::Refused(_)) {
             return;
         }
-        let known = self.peers.directory(from).filter(|known| *known != frame.directory_id);
+        let known = self.directory(from).filter(|known| *known != frame.directory_id);
         if let Some(known) = known.filter(|_| frame.cluster_id == self.cluster_id) {
             self.send(from, Body::Refused(known));
         }
     }
 
-    fn hold(&mut self, write: u64, from: BrokerId, body: Body) {
+    fn hold(&mut self, write: u64, from: BrokerId, frame: Frame) {
         // What is dropped here is sent again, as after any loss.
         if self.held.len() < HELD_MAX {
-            self.held.push_back((write, from, body));
+            self.held.push_back((write, from, frame.directory_id, frame.body));
         }
     }
 
-    fn on_body(&mut self, from: BrokerId, body: Body, now_ms: i64) {
+    fn on_body(&mut self, from: BrokerId, directory_id: Uuid, body: Body, now_ms: i64) {
+        if !self.note_guest(from, directory_id, &body) {
+            return;
+        }
         match body {
             Body::AskClusterId | Body::ClusterId => {}
-            Body::Message(message) => self.on_message(from, message, now_ms),
+            Body::Observe(node) => self.tell_leader(from, &node),
+            Body::Leader(node) => {
+                self.out.others.extend(node.at(&self.listener));
+                self.told_leader = Some(node.id);
+            }
+            Body::Message(message) => {
+                if self.may_stand(from, directory_id, &message) {
+                    self.on_message(from, message, now_ms);
+                }
+            }
             Body::Refused(known) if !self.is_refused => {
                 self.is_refused = true;
                 tracing::error!(
@@ -276,6 +466,23 @@ impl RaftMachine {
                 self.on_part(from, id, position, file_bytes, bytes);
             }
         }
+    }
+
+    /// Two directories may not have this node's vote under one id in one epoch.
+    fn may_stand(&mut self, from: BrokerId, directory_id: Uuid, message: &PeerMessage) -> bool {
+        if message.kind != MessageKind::Vote {
+            return true;
+        }
+        let stands = (message.term, directory_id);
+        if self.stood.get(&from).is_some_and(|(term, first)| *term == message.term && *first != directory_id)
+        {
+            return false;
+        }
+        if self.stood.len() >= OBSERVERS_MAX {
+            self.stood.retain(|_, (term, _)| *term >= message.term);
+        }
+        self.stood.insert(from, stands);
+        true
     }
 
     fn on_message(&mut self, from: BrokerId, message: PeerMessage, now_ms: i64) {
@@ -367,17 +574,19 @@ impl RaftMachine {
             }
         }
         while self.held.front().is_some_and(|(write, ..)| *write <= number) {
-            let (_, from, body) = self.held.pop_front().expect("looked at");
-            self.on_body(from, body, now_ms);
+            let (_, from, directory_id, body) = self.held.pop_front().expect("looked at");
+            self.on_body(from, directory_id, body, now_ms);
         }
     }
 
     fn take_effects(&mut self) {
         let Effects { messages, writes, committed } = self.node.take_effects();
+        self.follow_voters();
         let mut installed = None;
         for write in writes {
             if let Some((epoch, voted)) = write.state {
                 (self.state.leader_epoch, self.state.voted) = (epoch, voted);
+                self.state.voted_directory = voted.and_then(|id| self.directory_voted_for(id, epoch));
             }
             installed = write.install.or(installed);
             let state = write.state.map(|_| self.state.clone());
@@ -399,9 +608,18 @@ impl RaftMachine {
         }
     }
 
+    fn directory_voted_for(&self, id: BrokerId, epoch: LeaderEpoch) -> Option<Uuid> {
+        if id == self.me.id {
+            return Some(self.directory_id);
+        }
+        let (term, directory) = self.stood.get(&id)?;
+        (i64::try_from(*term) == Ok(i64::from(epoch.0))).then_some(*directory)
+    }
+
     fn on_leadership(&mut self, leadership: Leadership) {
         self.leadership = leadership;
         self.voter_states.clear();
+        self.observers.clear();
         if self.fetch.as_ref().is_some_and(|fetch| Some(fetch.from) != leadership.leader) {
             (self.fetch, self.last_part, self.part_write) = (None, None, None);
         }
@@ -423,7 +641,8 @@ impl RaftMachine {
 
     fn send(&mut self, to: BrokerId, body: Body) {
         let (cluster_id, directory_id) = (self.cluster_id.clone(), self.directory_id);
-        self.out.frames.push((to, Frame { cluster_id, directory_id, body }.encode()));
+        let is_logged = self.voters().is_dynamic;
+        self.out.frames.push((to, Frame { cluster_id, directory_id, is_logged, body }.encode()));
     }
 
     fn fail(&mut self, why: String) {
@@ -433,4 +652,9 @@ impl RaftMachine {
         self.out.heard.push(Heard::Leadership(leadership));
         self.out.heard.push(Heard::Failed(why));
     }
+}
+
+/// A heartbeat for a voter that has acknowledged something.
+fn names_a_commit(body: &Body) -> bool {
+    matches!(body, Body::Message(message) if message.kind == MessageKind::Heartbeat && message.commit > 0)
 }

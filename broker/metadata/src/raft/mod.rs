@@ -20,7 +20,12 @@ mod sim;
 mod sim_observers;
 #[cfg(test)]
 mod sim_tests;
+#[cfg(test)]
+mod sim_voters;
 mod snapshot_fetch;
 pub(crate) mod threads;
+pub(crate) mod voter_history;
+#[cfg(test)]
+mod voter_tests;
 pub mod wire;
 pub(crate) mod writer;

@@ -10,6 +10,9 @@
 //! - I3. What this voter promises (a vote, an acknowledgement) leaves when all writes before it are on the device.
 //!   Heartbeats and pre-votes promise nothing and leave at once.
 //! - I4. The library draws no random number that matters: elections are begun here, by a timeout drawn from `env.rng`.
+//! - I5. The last set of voters in the log counts (`voter_history`). The library is told of it when its record is appended,
+//!   and again when it is cut: its own entries for changes are not used. This node is always known to it, as a learner
+//!   where it does not vote.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -19,18 +22,21 @@ use ottla_model::{BrokerId, Offset};
 use ottla_protocol::records::control::LeaderChangeMessage;
 use ottla_protocol::records::control::leader_change_message::Voter as LeaderChangeVoter;
 use ottla_records::ControlRecordType;
-use raft::eraftpb::{ConfState, Entry, HardState, Message, MessageType};
-use raft::{Config, NO_LIMIT, ProgressState, RawNode, Ready, SnapshotStatus, StateRole};
+use raft::eraftpb::{ConfChange, ConfChangeType, ConfState, Entry, HardState, Message, MessageType};
+use raft::{Config, NO_LIMIT, ProgressState, RaftLog, RawNode, Ready, SnapshotStatus, StateRole};
+use uuid::Uuid;
 
 use super::effects::{Effects, LostLog, NodeStart, NodeWrite, VoterProgress};
 use super::library::{
     StoreView, batch_of, end_of, epoch, index, node_id, of_peer, push_entries, raft_id, term, to_peer,
 };
 use super::log_store::StoredBatch;
+use super::voter_history::{Change, VoterHistory, Voters, change_of};
 use super::wire::{MessageKind, PeerMessage};
 use crate::batch::encode_control;
 use crate::quorum::Leadership;
 use crate::snapshot::SnapshotId;
+use crate::voter_set::VoterNode;
 
 /// A follower that has heard nothing for so many ticks begins an election, earliest and latest.
 pub(crate) const ELECTION_TICKS_MIN: usize = 15;
@@ -45,13 +51,22 @@ const RANK_TICKS: usize = 3;
 const FIRST_TRIES: usize = 50;
 /// The library's own timeout: never.
 const NEVER_TICKS: usize = usize::MAX / 4;
+/// A voter that is nowhere.
+const NOBODY: BrokerId = BrokerId(i32::MAX - 1);
 /// Messages to a follower that are on their way.
 const INFLIGHT_MAX: usize = 64;
 
 pub(crate) struct RaftNode {
     raw: RawNode<StoreView>,
     me: BrokerId,
+    directory_id: Uuid,
+    /// This node began with an empty directory.
+    is_new: bool,
+    history: VoterHistory,
+    /// Those that the library has, in the order of their ids.
     voters: Vec<BrokerId>,
+    /// Who is sent this leader's log without a vote.
+    observers: BTreeSet<BrokerId>,
     rng: Arc<dyn Rng>,
     /// Ticks of silence after which this node begins an election.
     timeout: usize,
@@ -76,7 +91,18 @@ pub(crate) struct RaftNode {
 
 impl RaftNode {
     pub fn new(start: NodeStart) -> RaftNode {
-        let NodeStart { me, voters, epoch: known, voted, store, committed, rng } = start;
+        let NodeStart {
+            me,
+            directory_id,
+            is_new,
+            voters: history,
+            epoch: known,
+            voted,
+            store,
+            committed,
+            rng,
+        } = start;
+        let voters = counted(me, directory_id, history.latest());
         assert!(
             store.snapshot().end_offset <= committed && committed <= store.end(),
             "what is known is there"
@@ -86,8 +112,7 @@ impl RaftNode {
             if store.last_epoch() > known { (store.last_epoch(), None) } else { (known, voted) };
         let hard_state =
             HardState { term: term(known), vote: voted.map_or(0, raft_id), commit: index(committed) };
-        let conf_state =
-            ConfState { voters: voters.iter().copied().map(raft_id).collect(), ..ConfState::default() };
+        let conf_state = conf_state_of(me, &voters);
         let config = Config {
             id: raft_id(me),
             election_tick: ELECTION_TICKS_MIN,
@@ -110,7 +135,11 @@ impl RaftNode {
         let mut node = RaftNode {
             raw,
             me,
+            directory_id,
+            is_new,
+            history,
             voters,
+            observers: BTreeSet::new(),
             rng,
             timeout: 0,
             first_tries: FIRST_TRIES,
@@ -186,6 +215,84 @@ impl RaftNode {
         self.voters.iter().map(of).collect()
     }
 
+    /// The last set in the log, with its place there.
+    pub fn history(&self) -> &VoterHistory {
+        &self.history
+    }
+
+    /// Whether the last set in the log has this node, with this directory.
+    pub fn votes(&self) -> bool {
+        self.voters.contains(&self.me)
+    }
+
+    /// What those have that are sent this leader's log without a vote.
+    pub fn observed(&self) -> Vec<VoterProgress> {
+        let of = |id: &BrokerId| {
+            let matched = self.raw.raft.prs().get(raft_id(*id)).map_or(0, |progress| progress.matched);
+            VoterProgress { id: *id, end: end_of(matched) }
+        };
+        self.observers.iter().map(of).collect()
+    }
+
+    /// Sends this leader's log to a node without a vote. It counts for nothing.
+    pub fn add_observer(&mut self, id: BrokerId) {
+        if self.leads() && id != self.me && !self.voters.contains(&id) && self.observers.insert(id) {
+            self.reconfigure(ConfChangeType::AddLearnerNode, id);
+        }
+    }
+
+    pub fn remove_observer(&mut self, id: BrokerId) {
+        if self.observers.remove(&id) {
+            self.reconfigure(ConfChangeType::RemoveNode, id);
+        }
+    }
+
+    fn reconfigure(&mut self, change_type: ConfChangeType, id: BrokerId) {
+        let change = ConfChange { change_type, node_id: raft_id(id), ..ConfChange::default() };
+        let conf_state = self.raw.apply_conf_change(&change).expect("one node comes or goes");
+        self.raw.mut_store().conf_state = conf_state;
+    }
+
+    /// Makes the library count those who count by the log.
+    fn follow_voters(&mut self) {
+        let log = &self.raw.raft.raft_log;
+        let covered = self.raw.store().log.snapshot().end_offset;
+        self.history.cut(|change| change.offset < covered || stands(log, change));
+        let wanted = counted(self.me, self.directory_id, self.history.latest());
+        if wanted != self.voters {
+            let before = std::mem::replace(&mut self.voters, wanted);
+            for id in self.voters.clone() {
+                if !before.contains(&id) {
+                    self.observers.remove(&id);
+                    self.reconfigure(ConfChangeType::AddNode, id);
+                }
+            }
+            for id in before.into_iter().filter(|id| !self.voters.contains(id)).collect::<Vec<_>>() {
+                // Who leads goes on sending to whom it has removed, so that this is heard there.
+                let is_kept = id == self.me || self.leads();
+                if id != self.me && is_kept {
+                    self.observers.insert(id);
+                }
+                let change_type =
+                    if is_kept { ConfChangeType::AddLearnerNode } else { ConfChangeType::RemoveNode };
+                self.reconfigure(change_type, id);
+            }
+        }
+        if !self.leads() {
+            for id in std::mem::take(&mut self.observers) {
+                self.reconfigure(ConfChangeType::RemoveNode, id);
+            }
+        }
+    }
+
+    /// A leader that has removed itself lets another lead when that is committed.
+    fn leave_if_removed(&mut self, now_ms: i64) {
+        let is_committed = self.history.last_change().is_none_or(|change| change.offset < self.committed());
+        if self.leads() && !self.votes() && is_committed && self.raw.raft.lead_transferee.is_none() {
+            self.hand_over(now_ms);
+        }
+    }
+
     /// 20 ms have passed.
     pub fn tick(&mut self, now_ms: i64) {
         self.raw.tick();
@@ -198,6 +305,7 @@ impl RaftNode {
             drop(self.raw.campaign());
             self.draw_timeout();
         }
+        self.leave_if_removed(now_ms);
         self.after(now_ms);
     }
 
@@ -249,13 +357,15 @@ impl RaftNode {
             let progress = self.raw.raft.prs().get(raft_id(*id));
             self.leads() && progress.is_some_and(|progress| progress.state == ProgressState::Snapshot)
         };
-        self.voters.iter().copied().filter(is_fetching).collect()
+        self.voters.iter().chain(&self.observers).copied().filter(is_fetching).collect()
+    }
+
+    /// Whether this node has nothing, and never had under its directory.
+    pub fn is_blank(&self) -> bool {
+        self.is_new && self.end() == Offset::ZERO
     }
 
     pub fn step(&mut self, from: BrokerId, message: PeerMessage, now_ms: i64) -> Result<(), LostLog> {
-        if !self.voters.contains(&from) {
-            return Ok(());
-        }
         let raft = &self.raw.raft;
         if message.kind == MessageKind::Heartbeat
             && message.term >= raft.term
@@ -277,11 +387,46 @@ impl RaftNode {
         if message.kind == MessageKind::TimeoutNow && self.installing.is_some() {
             return Ok(());
         }
-        let message = of_peer(self.me, from, message, &self.raw.store().conf_state);
+        let changes: Vec<Change> = message.entries.batches.iter().filter_map(change_of).collect();
+        let snapshot = message.snapshot.map(|id| (id, self.history.of_snapshot(&message.context)));
+        let conf_state = match &snapshot {
+            Some((_, voters)) => conf_state_of(self.me, &counted(self.me, self.directory_id, voters)),
+            None => ConfState::default(),
+        };
+        let message = of_peer(self.me, from, message, &conf_state);
         // A message that comes too late is refused, and that is all.
         drop(self.raw.step(message));
+        if let Some((id, voters)) = snapshot {
+            self.take_voters_of(id, voters);
+        }
+        self.take_changes(changes);
         self.after(now_ms);
         Ok(())
+    }
+
+    /// A snapshot took the place of the log, if it is the one that the library now waits for.
+    fn take_voters_of(&mut self, id: SnapshotId, voters: Voters) {
+        let pending = self.raw.raft.raft_log.unstable.snapshot.as_ref();
+        if pending.is_some_and(|snapshot| snapshot.get_metadata().index == index(id.end_offset)) {
+            self.voters = counted(self.me, self.directory_id, &voters);
+            self.raw.mut_store().conf_state = conf_state_of(self.me, &self.voters);
+            self.observers.clear();
+            self.history.install(voters);
+        }
+    }
+
+    fn take_changes(&mut self, changes: Vec<Change>) {
+        if changes.is_empty() {
+            return;
+        }
+        let log = &self.raw.raft.raft_log;
+        let covered = self.raw.store().log.snapshot().end_offset;
+        self.history.cut(|change| change.offset < covered || stands(log, change));
+        for change in changes.into_iter().filter(|change| change.offset >= covered) {
+            if stands(log, &change) {
+                self.history.append(change);
+            }
+        }
     }
 
     /// The leader's records behind those that are there. False: this node does not lead under `epoch`, or they do not
@@ -300,9 +445,33 @@ impl RaftNode {
             entries,
             ..Message::default()
         };
+        let change = change_of(batch);
+        if let Some(change) = &change {
+            self.check_change(change);
+        }
         let is_taken = self.raw.step(message).is_ok();
+        if is_taken {
+            self.take_changes(change.into_iter().collect());
+        }
         self.after(now_ms);
         is_taken
+    }
+
+    /// I2 of `voter_history`.
+    fn check_change(&self, change: &Change) {
+        let (now, next) = (self.history.latest(), &change.voters.set);
+        let is_step = match now.is_dynamic {
+            true => now.set.is_one_step_to(next),
+            false => now.set.ids().eq(next.ids()),
+        };
+        assert!(is_step && !next.is_empty(), "one voter comes or goes: {:?} to {next:?}", now.set);
+        let committed = self.committed();
+        assert!(
+            self.history.last_change().is_none_or(|last| last.offset < committed),
+            "one set after the other"
+        );
+        let of_epoch = self.raw.raft.raft_log.term(index(committed));
+        assert!(of_epoch.is_ok_and(|term| term == self.raw.raft.term), "the leader's own epoch is committed");
     }
 
     /// All writes up to this one are on the device.
@@ -324,6 +493,7 @@ impl RaftNode {
     /// This node's own snapshot is on the device.
     pub fn on_snapshot(&mut self, snapshot: SnapshotId) {
         self.raw.mut_store().log.compact(snapshot);
+        self.history.compact(snapshot);
     }
 
     /// After each call into the library.
@@ -334,6 +504,16 @@ impl RaftNode {
         if self.drawn_in != (self.raw.raft.state, self.raw.raft.term) {
             self.draw_timeout();
         }
+        self.follow_voters();
+    }
+
+    /// A message as it leaves. A snapshot says who votes.
+    fn to_peer(&self, message: Message) -> Option<(BrokerId, PeerMessage)> {
+        let (to, mut message) = to_peer(message)?;
+        if let (MessageKind::Snapshot, Some(id)) = (message.kind, message.snapshot) {
+            message.context = self.history.to_snapshot(id);
+        }
+        Some((to, message))
     }
 
     /// Puts the control batch into the library's empty entry, also where that is on its way.
@@ -373,7 +553,7 @@ impl RaftNode {
             let number = ready.number();
             self.last_ready = number;
             for message in ready.take_messages() {
-                effects.messages.extend(to_peer(message));
+                effects.messages.extend(self.to_peer(message));
             }
             effects.committed.extend(ready.take_committed_entries().into_iter().filter_map(batch_of));
             self.take_write(&mut ready, &mut effects);
@@ -428,7 +608,7 @@ impl RaftNode {
             if waits && self.written < self.issued {
                 promises.push(message);
             } else {
-                effects.messages.extend(to_peer(message));
+                effects.messages.extend(self.to_peer(message));
             }
         }
         if !promises.is_empty() {
@@ -440,8 +620,29 @@ impl RaftNode {
         while self.held.front().is_some_and(|(number, _)| *number <= self.written) {
             let (_, messages) = self.held.pop_front().expect("looked at");
             for message in messages {
-                effects.messages.extend(to_peer(message));
+                effects.messages.extend(self.to_peer(message));
             }
         }
     }
+}
+
+/// Whether a change is in the log.
+fn stands(log: &RaftLog<StoreView>, change: &Change) -> bool {
+    log.term(index(change.offset) + 1).is_ok_and(|found| found == term(change.epoch))
+}
+
+/// The voters of a set as this node's library counts them. Another directory under this node's id is another voter, which
+/// has no place beside this node; so it is left out, and this node does not stand.
+fn counted(me: BrokerId, directory_id: Uuid, voters: &Voters) -> Vec<BrokerId> {
+    let is_other =
+        |voter: &VoterNode| voters.is_dynamic && voter.id == me && voter.directory_id != directory_id;
+    let ids: Vec<BrokerId> =
+        voters.set.iter().filter(|voter| !is_other(voter)).map(|voter| voter.id).collect();
+    // The library knows no empty set.
+    if ids.is_empty() { vec![NOBODY] } else { ids }
+}
+
+fn conf_state_of(me: BrokerId, voters: &[BrokerId]) -> ConfState {
+    let learners = if voters.contains(&me) { Vec::new() } else { vec![raft_id(me)] };
+    ConfState { voters: voters.iter().copied().map(raft_id).collect(), learners, ..ConfState::default() }
 }

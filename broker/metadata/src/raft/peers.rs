@@ -5,11 +5,16 @@
 //! - I1. A voter is a node id with the directory that holds its log and its votes. The directory is remembered when it
 //!   is first heard of, and counts when that is on the device. Another directory under the same id has forgotten what
 //!   the first promised: nothing it says is heard.
+//! - I2. Where the log says who votes (kraft.version 1), it says the directories as well, and nothing is remembered. Nodes that
+//!   it does not name are heard too: one that was added may be elected by those that have not read of it yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ottla_model::BrokerId;
 use uuid::Uuid;
+
+use super::voter_history::Voters;
+use crate::voter_set::VoterNode;
 
 /// What becomes of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,12 +22,14 @@ pub(crate) enum Admission {
     Hear,
     /// The sender's directory is to be remembered first.
     Remember,
+    /// A leader or a candidate may be heard. What it answers does not count: it may be another directory than the one that
+    /// votes.
+    HearNoAnswer,
     Refuse,
 }
 
 pub(crate) struct Peers {
     me: BrokerId,
-    voters: BTreeSet<BrokerId>,
     cluster_id: String,
     directories: BTreeMap<BrokerId, Uuid>,
     /// Of whom a line was written already.
@@ -31,15 +38,9 @@ pub(crate) struct Peers {
 
 impl Peers {
     /// `directories` is what the disk remembers; this node's own is added.
-    pub fn new(
-        me: (BrokerId, Uuid),
-        voters: &[BrokerId],
-        cluster_id: String,
-        mut directories: BTreeMap<BrokerId, Uuid>,
-    ) -> Peers {
+    pub fn new(me: (BrokerId, Uuid), cluster_id: String, mut directories: BTreeMap<BrokerId, Uuid>) -> Peers {
         directories.insert(me.0, me.1);
-        let voters = voters.iter().copied().collect();
-        Peers { me: me.0, voters, cluster_id, directories, told: BTreeSet::new() }
+        Peers { me: me.0, cluster_id, directories, told: BTreeSet::new() }
     }
 
     pub fn directories(&self) -> &BTreeMap<BrokerId, Uuid> {
@@ -54,10 +55,11 @@ impl Peers {
     pub fn admit(
         &mut self,
         from: BrokerId,
-        cluster_id: &str,
-        directory_id: Uuid,
+        (cluster_id, directory_id, is_logged): (&str, Uuid, bool),
+        voters: &Voters,
     ) -> (Admission, Option<String>) {
-        if from == self.me || !self.voters.contains(&from) {
+        let voter = voters.set.get(from);
+        if from == self.me || (voter.is_none() && !voters.is_dynamic && !is_logged) {
             let line = format!(
                 "node {from} sends as a controller that votes, and controller.quorum.voters has none of this id: it is refused"
             );
@@ -75,6 +77,23 @@ impl Peers {
             );
             return self.refuse(from, line);
         }
+        if voters.is_dynamic {
+            // A node that joins knows the ids before it has read the log.
+            let is_other =
+                |voter: &&VoterNode| !voter.directory_id.is_nil() && voter.directory_id != directory_id;
+            return match voter.filter(is_other) {
+                None => (Admission::Hear, None),
+                Some(voter) => {
+                    let line = format!(
+                        "controller {from} comes with another directory ({directory_id}) than the voter of this id has \
+                         ({}): it is refused. Remove that voter (kafka-metadata-quorum remove-controller), then add \
+                         this one",
+                        voter.directory_id
+                    );
+                    self.refuse(from, line)
+                }
+            };
+        }
         match self.directories.get(&from) {
             Some(known) if *known == directory_id => (Admission::Hear, None),
             Some(known) => {
@@ -85,6 +104,8 @@ impl Peers {
                 );
                 self.refuse(from, line)
             }
+            // This node's log is behind the record that says who votes.
+            None if is_logged => (Admission::HearNoAnswer, None),
             None => (Admission::Remember, None),
         }
     }
@@ -102,34 +123,73 @@ impl Peers {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::voter_set::VoterSet;
 
     const CLUSTER: &str = "c";
 
     fn peers() -> Peers {
-        let voters: Vec<BrokerId> = (1..=3).map(BrokerId).collect();
-        Peers::new((BrokerId(1), Uuid::from_u128(1)), &voters, CLUSTER.to_owned(), BTreeMap::new())
+        Peers::new((BrokerId(1), Uuid::from_u128(1)), CLUSTER.to_owned(), BTreeMap::new())
+    }
+
+    fn voters() -> Voters {
+        let ids: Vec<BrokerId> = (1..=3).map(BrokerId).collect();
+        Voters { set: Arc::new(VoterSet::of_ids(&ids)), is_dynamic: false }
+    }
+
+    #[test]
+    fn a_set_of_the_log_says_the_directories_and_others_are_heard() {
+        let named = |id: u128| VoterNode {
+            id: BrokerId(id as i32),
+            directory_id: Uuid::from_u128(id),
+            endpoints: Vec::new(),
+            kraft_versions: (0, 1),
+        };
+        let voters = Voters { set: Arc::new(VoterSet::new([named(1), named(2)])), is_dynamic: true };
+        let mut peers = peers();
+        let mut admit = |from, directory| {
+            peers.admit(BrokerId(from), (CLUSTER, Uuid::from_u128(directory), true), &voters).0
+        };
+        assert_eq!(admit(2, 2), Admission::Hear);
+        assert_eq!(admit(2, 9), Admission::Refuse);
+        assert_eq!(admit(4, 9), Admission::Hear);
     }
 
     #[test]
     fn a_voter_with_another_directory_is_refused_with_one_line() {
         let mut peers = peers();
         let (first, second) = (Uuid::from_u128(2), Uuid::from_u128(9));
-        assert_eq!(peers.admit(BrokerId(2), CLUSTER, first), (Admission::Remember, None));
+        assert_eq!(peers.admit(BrokerId(2), (CLUSTER, first, false), &voters()), (Admission::Remember, None));
         peers.remember(BrokerId(2), first);
-        assert_eq!(peers.admit(BrokerId(2), CLUSTER, first), (Admission::Hear, None));
-        let (admission, line) = peers.admit(BrokerId(2), CLUSTER, second);
+        assert_eq!(peers.admit(BrokerId(2), (CLUSTER, first, false), &voters()), (Admission::Hear, None));
+        let (admission, line) = peers.admit(BrokerId(2), (CLUSTER, second, false), &voters());
         assert_eq!(admission, Admission::Refuse);
         let line = line.expect("a line");
         assert!(line.starts_with("controller 2 comes with another directory"), "{line}");
-        assert_eq!(peers.admit(BrokerId(2), CLUSTER, second), (Admission::Refuse, None));
-        assert_eq!(peers.admit(BrokerId(2), CLUSTER, first), (Admission::Hear, None));
+        assert_eq!(peers.admit(BrokerId(2), (CLUSTER, second, false), &voters()), (Admission::Refuse, None));
+        assert_eq!(peers.admit(BrokerId(2), (CLUSTER, first, false), &voters()), (Admission::Hear, None));
+    }
+
+    /// A node that was away when the log began to say who votes.
+    #[test]
+    fn who_knows_more_is_heard_and_does_not_count() {
+        let mut peers = peers();
+        let known = Uuid::from_u128(2);
+        peers.remember(BrokerId(2), known);
+        let mut admit =
+            |from, directory| peers.admit(BrokerId(from), (CLUSTER, directory, true), &voters()).0;
+        assert_eq!(admit(2, known), Admission::Hear);
+        assert_eq!(admit(2, Uuid::from_u128(9)), Admission::Refuse);
+        assert_eq!((admit(3, known), admit(4, known)), (Admission::HearNoAnswer, Admission::HearNoAnswer));
     }
 
     #[test]
     fn strangers_other_clusters_and_this_node_itself_are_refused() {
         for (from, cluster) in [(4, CLUSTER), (1, CLUSTER), (2, "other")] {
-            let (admission, line) = peers().admit(BrokerId(from), cluster, Uuid::from_u128(5));
+            let (admission, line) =
+                peers().admit(BrokerId(from), (cluster, Uuid::from_u128(5), false), &voters());
             assert_eq!(admission, Admission::Refuse, "{from} of {cluster}");
             assert!(line.is_some());
         }
@@ -137,6 +197,9 @@ mod tests {
 
     #[test]
     fn a_voter_that_founds_a_cluster_is_refused_without_a_line() {
-        assert_eq!(peers().admit(BrokerId(2), "", Uuid::from_u128(5)), (Admission::Refuse, None));
+        assert_eq!(
+            peers().admit(BrokerId(2), ("", Uuid::from_u128(5), false), &voters()),
+            (Admission::Refuse, None)
+        );
     }
 }

@@ -15,6 +15,7 @@ use ottla_protocol::StrBytes;
 use ottla_protocol::records::metadata::{ConfigRecord, MetadataRecord};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::{Receiver, channel};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::checks::Checks;
@@ -30,6 +31,7 @@ use crate::publisher::Shared;
 use crate::quorum::{Quorum, RaftTransport, Voter};
 use crate::quorum_loop::{OpenQuorum, QuorumLoop};
 use crate::serve::ServedLog;
+use crate::voter_changes::{Changed, VoterChange};
 
 const DIR: &str = "/data";
 pub(super) const CLUSTER: &str = "AAAAAAAAAAAAAAAAAAAAAQ";
@@ -44,6 +46,8 @@ impl RaftTransport for NoTransport {
     fn send(&self, _: BrokerId, _: Bytes) {
         unreachable!("the world takes a voter's outputs");
     }
+
+    fn learn(&self, _: &[Voter]) {}
 }
 
 /// What links do to frames.
@@ -89,7 +93,7 @@ pub(super) struct Life {
     writes: Vec<Write>,
     reads: Vec<PartRequest>,
     is_writing: bool,
-    room: QuorumLoop,
+    pub(super) room: QuorumLoop,
     shared: Arc<Shared>,
     pub(super) served: Arc<ServedLog>,
     inputs: Receiver<Input>,
@@ -124,6 +128,10 @@ pub(crate) struct World {
     /// What was asked for, by number: who was answered, and how.
     pub answers: Arc<Mutex<BTreeMap<u64, Result<(), String>>>>,
     pub next_op: u64,
+    /// The nodes that the configuration names: the first of them.
+    pub(super) configured: usize,
+    /// Changes of voters that were asked for.
+    pub(super) changes: Vec<(VoterChange, oneshot::Receiver<Changed>)>,
     pub trace: Vec<String>,
     snapshot_bytes: u64,
 }
@@ -159,24 +167,29 @@ impl World {
             checks: Checks::default(),
             answers: Arc::default(),
             next_op: 0,
+            configured: voters,
+            changes: Vec::new(),
             trace: Vec::new(),
             snapshot_bytes: u64::MAX,
         };
-        for number in 0..voters {
-            let disk = world.new_disk();
-            let directory_id = Uuid::from_bytes(world.rng.next_16());
-            world.nodes.push(Node {
-                id: BrokerId(number as i32 + 1),
-                disk,
-                directory_id,
-                life: None,
-                lives: 0,
-                is_paused: false,
-                late: Vec::new(),
-                failed: None,
-            });
-        }
+        (0..voters).for_each(|_| world.add_node());
         world
+    }
+
+    /// A node with an empty disk.
+    pub fn add_node(&mut self) {
+        let disk = self.new_disk();
+        let directory_id = Uuid::from_bytes(self.rng.next_16());
+        self.nodes.push(Node {
+            id: BrokerId(self.nodes.len() as i32 + 1),
+            disk,
+            directory_id,
+            life: None,
+            lives: 0,
+            is_paused: false,
+            late: Vec::new(),
+            failed: None,
+        });
     }
 
     /// Logs are cut behind a snapshot of about this size.
@@ -234,7 +247,9 @@ impl World {
         let (logs, recovery) = opened.expect("a disk that works");
         let voter = |node: &Node| Voter { id: node.id, host: "h".to_owned(), port: 1 };
         let quorum = Quorum {
-            voters: self.nodes.iter().map(voter).collect(),
+            voters: self.nodes[..self.configured].iter().map(voter).collect(),
+            me: voter(node),
+            listener: "CONTROLLER".to_owned(),
             directory_id: node.directory_id,
             transport: Arc::new(NoTransport),
         };
@@ -279,7 +294,7 @@ impl World {
         Ok(())
     }
 
-    fn life(&mut self, number: usize) -> &mut Life {
+    pub(super) fn life(&mut self, number: usize) -> &mut Life {
         self.nodes[number].life.as_mut().expect("it lives")
     }
 
@@ -454,7 +469,8 @@ impl World {
             Heard::Leadership(leadership) => {
                 let id = self.nodes[number].id;
                 let end = self.life(number).machine.end();
-                self.checks.on_leadership(number, id, *leadership, end);
+                let me = (number, id, self.nodes[number].directory_id);
+                self.checks.on_leadership(me, *leadership, end);
                 self.note(format!("{number} knows {:?} of epoch {}", leadership.leader, leadership.epoch));
             }
             Heard::Committed(batches) => {
@@ -508,7 +524,7 @@ impl World {
         op
     }
 
-    fn drain_inputs(&mut self, number: usize) {
+    pub(super) fn drain_inputs(&mut self, number: usize) {
         let now_ms = 1_700_000_000_000 + self.now_ms as i64;
         let life = self.life(number);
         while let Ok(input) = life.inputs.try_recv() {
@@ -531,8 +547,8 @@ impl World {
                 *votes.entry((leadership.epoch, leader)).or_default() += 1;
             }
         }
-        let majority = self.nodes.len() / 2 + 1;
-        let (_, leader) = votes.into_iter().find(|(_, count)| *count >= majority)?.0;
+        let majority = self.configured / 2 + 1;
+        let (_, leader) = votes.into_iter().rev().find(|(_, count)| *count >= majority)?.0;
         let number = leader.0 as usize - 1;
         self.lives(number).then_some(number)
     }

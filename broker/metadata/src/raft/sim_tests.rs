@@ -12,7 +12,7 @@ use super::sim::{Weather, World};
 use crate::metadata::OpenError;
 
 /// After faults have ended a leader is there within so many virtual milliseconds, and a change is committed.
-const HEALED_MS: u64 = 3_000;
+pub(super) const HEALED_MS: u64 = 3_000;
 
 fn seeds(count: u64) -> Vec<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
@@ -23,7 +23,7 @@ fn seeds(count: u64) -> Vec<u64> {
 }
 
 /// Plays each seed, and says which one failed.
-fn play(name: &str, count: u64, history: impl Fn(u64)) {
+pub(super) fn play(name: &str, count: u64, history: impl Fn(u64)) {
     for seed in seeds(count) {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| history(seed)));
         if let Err(panic) = result {
@@ -34,7 +34,7 @@ fn play(name: &str, count: u64, history: impl Fn(u64)) {
 }
 
 /// Something goes wrong somewhere, or is repaired.
-fn disturb(world: &mut World) {
+pub(super) fn disturb(world: &mut World) {
     let count = world.nodes.len();
     let node = world.rng.below(count as u64) as usize;
     let other = (node + 1 + world.rng.below(count as u64 - 1) as usize) % count;
@@ -76,7 +76,7 @@ fn start_again(world: &mut World, node: usize) {
     }
 }
 
-fn heal(world: &mut World) {
+pub(super) fn heal(world: &mut World) {
     world.cut.clear();
     world.weather = Weather::default();
     for node in 0..world.nodes.len() {

@@ -19,9 +19,11 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::machine::{Heard, Input, RaftMachine};
+use super::voter_history::Voters;
 use super::writer::{GROUP_MAX, LogWriter, PartRequest, Write};
 use crate::metadata_loop::{AbortOnPanic, Event};
 use crate::quorum::{Leadership, RaftTransport, VoterState};
+use crate::voter_set::VoterNode;
 
 const TICK: Duration = Duration::from_millis(20);
 /// Ticks after which the room looks at what time brings.
@@ -52,10 +54,26 @@ pub(crate) struct QuorumView {
     pub committed: Offset,
     /// Empty where another node leads.
     pub voters: Vec<(BrokerId, Option<Uuid>, VoterState)>,
+    /// Controllers that are sent the leader's log without a vote; empty where another node leads.
+    pub observers: Vec<(VoterNode, VoterState)>,
+    /// Who votes by the log or the configuration.
+    pub set: Voters,
+}
+
+impl QuorumView {
+    pub fn of(machine: &RaftMachine) -> QuorumView {
+        QuorumView {
+            leadership: machine.leadership(),
+            committed: machine.committed(),
+            voters: machine.voter_states(),
+            observers: machine.observer_states(),
+            set: machine.voters().clone(),
+        }
+    }
 }
 
 enum Job {
-    Write(Write),
+    Write(Box<Write>),
     Read(PartRequest),
     Stop,
 }
@@ -143,20 +161,27 @@ impl QuorumThread {
 
     fn finish(&mut self, jobs: &UnboundedSender<Job>) {
         let outputs = self.machine.take_outputs();
+        if !outputs.others.is_empty() {
+            self.transport.learn(&outputs.others);
+        }
         for (to, frame) in outputs.frames {
             self.transport.send(to, frame);
         }
         for write in outputs.writes {
-            drop(jobs.send(Job::Write(write)));
+            drop(jobs.send(Job::Write(Box::new(write))));
         }
         for read in outputs.reads {
             drop(jobs.send(Job::Read(read)));
         }
-        let (leadership, committed) = (self.machine.leadership(), self.machine.committed());
-        let voters = self.machine.voter_states();
-        if !voters.is_empty() || self.view.load().leadership != leadership {
-            self.view.store(Arc::new(QuorumView { leadership, committed, voters }));
+        let leadership = self.machine.leadership();
+        let known = self.view.load();
+        if self.machine.leads()
+            || known.leadership != leadership
+            || !Arc::ptr_eq(&known.set.set, &self.machine.voters().set)
+        {
+            self.view.store(Arc::new(QuorumView::of(&self.machine)));
         }
+        drop(known);
         self.leadership.send_if_modified(|known| {
             let is_changed = *known != leadership;
             *known = leadership;
@@ -179,7 +204,7 @@ async fn write(mut writer: LogWriter, mut jobs: UnboundedReceiver<Job>, answers:
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
-                Job::Write(write) => group.push(write),
+                Job::Write(write) => group.push(*write),
                 Job::Read(read) => reads.push(read),
                 Job::Stop => is_stopping = true,
             }

@@ -2,7 +2,7 @@
 //! Core.
 //!
 //! ```text
-//! frame: version u8 (1) | kind u8 | cluster id: length u8, text (empty: none yet) | directory id, 16 bytes | body
+//! frame: version u8 (1; 2 where the sender's log says who votes) | kind u8 | cluster id: length u8, text (empty: none yet) | directory id, 16 bytes | body
 //! kind 1, asks for the cluster's id: no body        kind 2, answers it: no body
 //! kind 3, a message of the quorum: message kind u8 | flags u8 (1: rejects, 2: names a snapshot) | term u64 |
 //!         log term u64 | index u64 | commit u64 | commit term u64 | reject hint u64 | request snapshot u64 |
@@ -10,23 +10,31 @@
 //!         records of an earlier batch u32, their term u64 | record batches, to the end
 //! kind 4, asks for a part of a snapshot: end offset i64 | epoch i32 | position u64
 //! kind 6, refuses the receiver, of whom another directory is known: that directory's id, 16 bytes
+//! kind 7, a node without a vote asks to be sent the log: a VotersRecord with this node alone
+//! kind 8, answers kind 7 where another leads: a VotersRecord with the leader alone
 //! kind 5, a part of a snapshot: end offset i64 | epoch i32 | position u64 | length of the file u64 | bytes, to the end
 //! ```
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use ottla_model::{LeaderEpoch, Offset};
+use ottla_protocol::codec::{Decode, Encode};
+use ottla_protocol::records::control::VotersRecord;
 use uuid::Uuid;
 
 use super::log_store::StoredBatch;
 use crate::snapshot::SnapshotId;
+use crate::voter_set::{VoterNode, VoterSet};
 
 const VERSION: u8 = 1;
+const VERSION_LOGGED: u8 = 2;
 const ASK: u8 = 1;
 const ANSWER: u8 = 2;
 const MESSAGE: u8 = 3;
 const FETCH_SNAPSHOT: u8 = 4;
 const SNAPSHOT_PART: u8 = 5;
 const REFUSED: u8 = 6;
+const OBSERVE: u8 = 7;
+const LEADER: u8 = 8;
 /// Records that the rest of a batch has at most.
 const REST_MAX: u32 = 1 << 22;
 const REJECTS: u8 = 1;
@@ -39,6 +47,8 @@ pub struct Frame {
     pub cluster_id: String,
     /// The directory that holds the sender's log and vote; nil where it has none yet.
     pub directory_id: Uuid,
+    /// Whether the sender knows by its log who votes (kraft.version 1), and not by its configuration.
+    pub is_logged: bool,
     pub body: Body,
 }
 
@@ -62,6 +72,10 @@ pub enum Body {
     },
     /// The receiver voted with this directory before, and comes with another.
     Refused(Uuid),
+    /// The sender has no vote and asks to be sent the log.
+    Observe(VoterNode),
+    /// Who leads, for a node that asked another.
+    Leader(VoterNode),
 }
 
 /// What a message of the quorum is about.
@@ -117,9 +131,14 @@ impl From<bytes::TryGetError> for MalformedFrame {
 }
 
 impl Frame {
+    /// By what it is judged whether it is heard.
+    pub(super) fn head(&self) -> (&str, Uuid, bool) {
+        (&self.cluster_id, self.directory_id, self.is_logged)
+    }
+
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();
-        out.put_u8(VERSION);
+        out.put_u8(if self.is_logged { VERSION_LOGGED } else { VERSION });
         out.put_u8(match &self.body {
             Body::AskClusterId => ASK,
             Body::ClusterId => ANSWER,
@@ -127,6 +146,8 @@ impl Frame {
             Body::FetchSnapshot { .. } => FETCH_SNAPSHOT,
             Body::SnapshotPart { .. } => SNAPSHOT_PART,
             Body::Refused(_) => REFUSED,
+            Body::Observe(_) => OBSERVE,
+            Body::Leader(_) => LEADER,
         });
         let length = u8::try_from(self.cluster_id.len()).expect("an id of a cluster is short");
         out.put_u8(length);
@@ -136,6 +157,10 @@ impl Frame {
             Body::AskClusterId | Body::ClusterId => {}
             Body::Message(message) => message.encode(&mut out),
             Body::Refused(directory_id) => out.put_slice(directory_id.as_bytes()),
+            Body::Observe(node) | Body::Leader(node) => {
+                let record = VoterSet::new([node.clone()]).to_record();
+                out.put_slice(&record.encoded(0).expect("version 0 holds every field"));
+            }
             Body::FetchSnapshot { id, position } => {
                 put_snapshot(&mut out, *id);
                 out.put_u64(*position);
@@ -151,9 +176,11 @@ impl Frame {
     }
 
     pub fn decode(mut bytes: Bytes) -> Result<Frame, MalformedFrame> {
-        if bytes.try_get_u8()? != VERSION {
-            return Err(MalformedFrame);
-        }
+        let is_logged = match bytes.try_get_u8()? {
+            VERSION => false,
+            VERSION_LOGGED => true,
+            _ => return Err(MalformedFrame),
+        };
         let kind = bytes.try_get_u8()?;
         let length = usize::from(bytes.try_get_u8()?);
         let cluster_id = take(&mut bytes, length)?;
@@ -173,6 +200,8 @@ impl Frame {
                 file_bytes: bytes.try_get_u64()?,
                 bytes: std::mem::take(&mut bytes),
             },
+            OBSERVE => Body::Observe(get_node(&mut bytes)?),
+            LEADER => Body::Leader(get_node(&mut bytes)?),
             REFUSED => {
                 let directory_id = take(&mut bytes, 16)?;
                 Body::Refused(Uuid::from_slice(&directory_id).map_err(|_| MalformedFrame)?)
@@ -182,11 +211,17 @@ impl Frame {
         if bytes.has_remaining() {
             return Err(MalformedFrame);
         }
-        Ok(Frame { cluster_id, directory_id, body })
+        Ok(Frame { cluster_id, directory_id, is_logged, body })
     }
 }
 
 impl MessageKind {
+    /// Whether a voter says by it that it follows, or whom it votes for.
+    pub(super) fn is_answer(self) -> bool {
+        use MessageKind::*;
+        matches!(self, AppendResponse | VoteResponse | PreVoteResponse | HeartbeatResponse)
+    }
+
     fn of(code: u8) -> Option<MessageKind> {
         use MessageKind::*;
         let kinds = [
@@ -277,6 +312,12 @@ fn put_snapshot(out: &mut BytesMut, id: SnapshotId) {
     out.put_i32(id.epoch.0);
 }
 
+fn get_node(bytes: &mut Bytes) -> Result<VoterNode, MalformedFrame> {
+    let record = VotersRecord::decode(bytes, 0).map_err(|_| MalformedFrame)?;
+    let mut nodes = VoterSet::of_record(&record).iter().cloned().collect::<Vec<_>>();
+    nodes.pop().filter(|_| nodes.is_empty()).ok_or(MalformedFrame)
+}
+
 fn get_snapshot(bytes: &mut Bytes) -> Result<SnapshotId, MalformedFrame> {
     let (end_offset, epoch) = (Offset(bytes.try_get_i64()?), LeaderEpoch(bytes.try_get_i32()?));
     if end_offset.0 <= 0 || epoch.0 < 0 {
@@ -332,9 +373,16 @@ mod tests {
             Body::Message(message()),
             Body::FetchSnapshot { id, position: 77 },
             Body::Refused(Uuid::from_u128(8)),
+            Body::Observe(VoterNode {
+                id: ottla_model::BrokerId(4),
+                directory_id: Uuid::from_u128(7),
+                endpoints: Vec::new(),
+                kraft_versions: (0, 1),
+            }),
         ] {
             let cluster_id = "AAAAAAAAAAAAAAAAAAAAAQ".to_owned();
-            let frame = Frame { cluster_id, directory_id: Uuid::from_u128(7), body };
+            let is_logged = matches!(body, Body::Observe(_));
+            let frame = Frame { cluster_id, directory_id: Uuid::from_u128(7), is_logged, body };
             let bytes = frame.encode();
             let batches_at = match &frame.body {
                 Body::Message(message) => bytes.len() - message.entries.batches[0].bytes.len(),
@@ -347,7 +395,8 @@ mod tests {
         }
         let bytes = Bytes::from_static(b"part");
         let body = Body::SnapshotPart { id, position: 5, file_bytes: 9, bytes };
-        let frame = Frame { cluster_id: String::new(), directory_id: Uuid::nil(), body };
+        let (cluster_id, is_logged) = (String::new(), true);
+        let frame = Frame { cluster_id, directory_id: Uuid::nil(), is_logged, body };
         assert_eq!(Frame::decode(frame.encode()), Ok(frame));
     }
 
@@ -356,6 +405,7 @@ mod tests {
         let frame = |message| Frame {
             cluster_id: String::new(),
             directory_id: Uuid::nil(),
+            is_logged: false,
             body: Body::Message(message),
         };
         let moved = PeerMessage { index: 8, ..message() };
