@@ -342,8 +342,12 @@ mod tests {
         let net = std::sync::Arc::new(ottla_env::memory::net::MemoryNet::new());
         let env = Env { net, ..ottla_env::memory::env(1) };
         let started = BrokerConfig::defaults();
+        // The balancer looks at each turn.
+        let balancing = |config: &BrokerConfig| {
+            (config.balance, config.balance_bytes_per_second, config.balance_disk_max_percent)
+        };
         let obeyed = |config: &BrokerConfig| {
-            (connection_limits(&env, config), cleaner_settings(config), copy_rates(config))
+            (connection_limits(&env, config), cleaner_settings(config), copy_rates(config), balancing(config))
         };
         let before = obeyed(&started);
         let is_inherited = |name: &str| {
@@ -358,6 +362,7 @@ mod tests {
         let mut count = 0;
         for row in changing {
             let value = match row.kind {
+                ConfigType::String if row.name == "ottla.balance" => "auto",
                 ConfigType::String => "127.0.0.9:7",
                 ConfigType::Double => "0.7",
                 _ => "7",
@@ -367,6 +372,6 @@ mod tests {
             assert_ne!(after, before, "{}", row.name);
             count += 1;
         }
-        assert_eq!(count, 13);
+        assert_eq!(count, 16);
     }
 }
