@@ -244,7 +244,8 @@ fn levels_of_features_stay_as_the_operator_left_them() {
     let env = world(11, Arc::new(FaultyDisk::new(11)));
     let on = |env: &Env| {
         let mut options = options(Some(logs(env, Path::new(DIR))));
-        options.features[1].finalized = 2;
+        let of_transactions = options.features.iter_mut().find(|one| one.name == "transaction.version");
+        of_transactions.expect("it is served").finalized = 2;
         let metadata = Metadata::open(env, options).expect("it opens");
         metadata.start(&Registration::default()).expect("it starts");
         metadata
