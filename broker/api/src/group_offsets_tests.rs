@@ -1,5 +1,5 @@
-//! Every version of the APIs of committed offsets: what is asked of the coordinator, what is answered, and that it can
-//! be written. Core.
+//! Every version of the APIs of committed offsets.
+//! Core: what is asked of the coordinator, what is answered, and that it can be written.
 
 use std::task::{Context, Poll, Waker};
 

@@ -1,6 +1,8 @@
-//! The voters that a directory knows before its log is opened: those that `kafka-storage format` wrote into a new one
-//! (`--standalone`, `--initial-controllers`, KIP-853), and those that the log says.
-//! Shell: it reads files. What was formatted is the first snapshot of the metadata log; it says nothing but who votes.
+//! The voters that a directory knows before its log is opened.
+//! Shell: it reads files.
+//!
+//! They are those that `kafka-storage format` wrote into a new one (`--standalone`, `--initial-controllers`, KIP-853), and
+//! those that the log says. What was formatted is the first snapshot of the metadata log; it says nothing but who votes.
 
 use std::io;
 use std::path::PathBuf;

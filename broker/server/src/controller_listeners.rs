@@ -47,8 +47,8 @@ impl ControllerListeners {
         let authorizer = settings::authorizer(config)?.map(Arc::new);
         let logins = Arc::new(Authentication::early(env.clone(), config));
         logins.set_servers(settings::sasl_servers(config, issuers));
-        let inlet =
-            Inlet::new(env.clone(), BrokerId(config.node_id), voices.clone(), authorizer, logins.clone());
+        let me = (BrokerId(config.node_id), config.has_peers());
+        let inlet = Inlet::new(env.clone(), me, voices.clone(), authorizer, logins.clone());
         let inlet = Arc::new(inlet);
         // The limits of clients are not those of the nodes and of whoever repairs the cluster.
         let settings =

@@ -342,12 +342,13 @@ mod tests {
         let net = std::sync::Arc::new(ottla_env::memory::net::MemoryNet::new());
         let env = Env { net, ..ottla_env::memory::env(1) };
         let started = BrokerConfig::defaults();
-        // The balancer looks at each turn.
-        let balancing = |config: &BrokerConfig| {
-            (config.balance, config.balance_bytes_per_second, config.balance_disk_max_percent)
+        // The balancer and the heartbeats look at each turn.
+        let looked_at = |config: &BrokerConfig| {
+            let balance = (config.balance, config.balance_bytes_per_second, config.balance_disk_max_percent);
+            (balance, config.is_cordoned(0))
         };
         let obeyed = |config: &BrokerConfig| {
-            (connection_limits(&env, config), cleaner_settings(config), copy_rates(config), balancing(config))
+            (connection_limits(&env, config), cleaner_settings(config), copy_rates(config), looked_at(config))
         };
         let before = obeyed(&started);
         let is_inherited = |name: &str| {
@@ -363,6 +364,7 @@ mod tests {
         for row in changing {
             let value = match row.kind {
                 ConfigType::String if row.name == "ottla.balance" => "auto",
+                _ if row.name == "cordoned.log.dirs" => "*",
                 ConfigType::String => "127.0.0.9:7",
                 ConfigType::Double => "0.7",
                 _ => "7",
@@ -372,6 +374,6 @@ mod tests {
             assert_ne!(after, before, "{}", row.name);
             count += 1;
         }
-        assert_eq!(count, 16);
+        assert_eq!(count, 17);
     }
 }

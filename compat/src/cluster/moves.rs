@@ -1,6 +1,7 @@
-//! Three nodes under load become five, and three again: replicas move, nothing is lost, no error reaches a client, and what a
-//! client waits for its answers stays near what it was.
+//! Three nodes under load become five, and three again.
 //! Shell: processes, threads, the clock.
+//!
+//! Replicas move, nothing is lost, no error reaches a client, and what a client waits for its answers stays near what it was.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
 use std::sync::atomic::Ordering;

@@ -57,6 +57,8 @@ impl Voices {
 pub struct Inlet {
     env: Env,
     node_id: BrokerId,
+    /// There is a quorum to be heard in.
+    has_peers: bool,
     voices: Arc<Voices>,
     authorizer: Option<Arc<Authorizer>>,
     /// Where ACLs are, once they are read.
@@ -68,10 +70,10 @@ pub struct Inlet {
 }
 
 impl Inlet {
-    /// Which controllers are heard is the quorum's to say; none has this node's id.
+    /// Which controllers are heard is the quorum's to say; none has this node's id, and a node without peers has none.
     pub fn new(
         env: Env,
-        node_id: BrokerId,
+        (node_id, has_peers): (BrokerId, bool),
         voices: Arc<Voices>,
         authorizer: Option<Arc<Authorizer>>,
         behind: Arc<Authentication>,
@@ -79,6 +81,7 @@ impl Inlet {
         Inlet {
             env,
             node_id,
+            has_peers,
             voices,
             authorizer,
             metadata: OnceLock::new(),
@@ -102,7 +105,7 @@ impl Inlet {
             Ok(frame) => frame,
             Err(error) => return refused(&error.to_string()),
         };
-        if frame.from == self.node_id {
+        if frame.from == self.node_id || !self.has_peers {
             return refused("it comes from no other node");
         }
         if self.has_ended(connection) {

@@ -75,7 +75,7 @@ fn listen_with(env: &Env, me: BrokerId, voices: &Arc<Voices>, protocol: Security
     let plain_users = [("node".to_owned(), Secret::new("secret"))].into();
     let server = SaslServer { enabled, plain_users, ..SaslServer::default() };
     logins.set_servers([("CONTROLLER".to_owned(), Arc::new(server))].into());
-    let inlet = Inlet::new(env.clone(), me, voices.clone(), None, logins);
+    let inlet = Inlet::new(env.clone(), (me, true), voices.clone(), None, logins);
     let metrics = NetworkMetrics::register(&Registry::new()).expect("names are free");
     let bound = Listeners::bind(env, &[spec]).expect("the port is free");
     bound.serve(Arc::new(inlet), NetworkSettings::default(), metrics)

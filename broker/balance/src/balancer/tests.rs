@@ -1,6 +1,5 @@
-//! A balancer over clusters that come from seeds: brokers join, stop and are cordoned, replicas fall out of sync, and people
-//! reassign.
-//! Core.
+//! A balancer over clusters that come from seeds.
+//! Core: brokers join, stop and are cordoned, replicas fall out of sync, and people reassign.
 
 use ottla_env::memory::SeededRng;
 

@@ -1,6 +1,6 @@
-//! Where `--generate` proposes to put replicas (`AdminUtils.assignReplicasToBrokers`): leaders in turn, the replicas of
-//! one leader spread over the others, no rack twice before all have one.
-//! Core; where it begins is an argument.
+//! Where `--generate` proposes to put replicas (`AdminUtils.assignReplicasToBrokers`).
+//! Core: leaders in turn, the replicas of one leader spread over the others, no rack twice before all have one. Where it
+//! begins is an argument.
 
 use std::collections::{BTreeMap, BTreeSet};
 
