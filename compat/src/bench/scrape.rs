@@ -67,8 +67,9 @@ fn paced(broker: &dyn Broker, scale: &Scale) -> Outcome<Load> {
 fn scrapes_until(is_over: &AtomicBool, address: &str) -> Outcome<Histogram<u64>> {
     let mut took = Histogram::new(3).while_doing(|| "making a histogram".to_owned())?;
     while !is_over.load(Ordering::Acquire) {
-        let nanos = scrape(address)?.as_nanos();
-        took.saturating_record(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let nanos = u64::try_from(scrape(address)?.as_nanos()).unwrap_or(u64::MAX);
+        // Not `saturating_record`, which does not let the histogram grow.
+        took.record(nanos).while_doing(|| format!("noting a scrape of {nanos} ns"))?;
         std::thread::sleep(SCRAPE_INTERVAL);
     }
     Ok(took)
