@@ -1,13 +1,14 @@
 //! What would make the brokers of a cluster evenly used, and the steps of getting there.
 //! Core.
 //!
-//! Reading order: `plan` (a cluster as it is gives moves with reasons), `leaving` (where the replicas of a broker go that is to
+//! Reading order: `sizes` (what brokers say they have), `plan` (a cluster as it is gives moves with reasons), `leaving` (where the replicas of a broker go that is to
 //! have none), `balancer` (one move after the other, and never against a person). The active controller of a cluster uses
 //! them, and so do `ottla balance` and `ottla decommission`: a plan is the same whoever asks for it.
 
 pub mod balancer;
 pub mod leaving;
 pub mod plan;
+pub mod sizes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -138,6 +138,8 @@ mod tests {
             ("process.roles", "broker"),
             ("node.id", "3"),
             ("listeners", "SASL_PLAINTEXT://127.0.0.1:9092"),
+            // Names of listeners are in upper case, however they are written.
+            ("controller.listener.names", "controller"),
             ("listener.name.controller.sasl.enabled.mechanisms", "unset"),
         ])
         .expect("it starts");

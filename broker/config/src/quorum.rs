@@ -91,7 +91,7 @@ impl BrokerSettings {
     /// The listener by which controllers reach each other, as a broker alone names it too.
     pub fn controller_listener_name(&self) -> String {
         let own = self.controller_listeners.first().map(|listener| listener.name.clone());
-        let named = || self.controller_listener_names.iter().flatten().next().cloned();
+        let named = || self.controller_listener_names.iter().flatten().next().map(|name| name.to_uppercase());
         own.or_else(named).unwrap_or_default()
     }
 
@@ -113,10 +113,9 @@ impl BrokerSettings {
         self.dialled(self.inter_broker_listener_name())
     }
 
-    /// The listener at which controllers are dialled, the first of controller.listener.names. A broker without the role of
-    /// a controller does not open it.
+    /// The listener at which controllers are dialled. A broker without the role of a controller does not open it.
     pub fn dialled_controller_listener(&self) -> Option<Listener> {
-        self.dialled(self.controller_listener_names.iter().flatten().next()?.to_uppercase())
+        self.dialled(self.controller_listener_name())
     }
 
     fn dialled(&self, name: String) -> Option<Listener> {

@@ -454,8 +454,7 @@ impl UnifiedLog {
         Ok(self.make_folder(writer)?)
     }
 
-    /// Makes the partition's folder, with the topic's id in it: a start takes one without for what is left of an earlier
-    /// topic.
+    /// Makes the partition's folder; the first segment brings the topic's id.
     pub(crate) fn make_folder(&self, writer: &mut Writer) -> Result<(), WriteFailure> {
         let disk = &self.shared.env.disk;
         let made = disk.create_dir_all(&self.place().folder);
@@ -463,7 +462,7 @@ impl UnifiedLog {
             self.place().dir.write_failed(&format!("making {}", self.place().folder.display()), &error)
         })?;
         writer.flush.note_folder(self.place().dir.note_folder());
-        self.write_topic_id(writer)
+        Ok(())
     }
 
     fn write_topic_id(&self, writer: &mut Writer) -> Result<(), WriteFailure> {
@@ -492,7 +491,7 @@ impl UnifiedLog {
         config: &LogConfig,
         now_ms: i64,
     ) -> Result<Arc<Segment>, WriteFailure> {
-        // A folder that a start found may have had one that cannot be read.
+        // A start takes a folder without one for what is left of an earlier topic.
         self.write_topic_id(writer)?;
         let files = &self.shared.files;
         let old = writer.active.segment().cloned();

@@ -1,7 +1,6 @@
 //! Lets the active controller of a cluster propose moves of replicas, or make them (`ottla.balance`).
 //! Shell: one task on each controller of several; what it does is decided by the balance room.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +9,8 @@ use ottla_admin::MetricsText;
 use ottla_api::peers::ImageNodes;
 use ottla_balance::balancer::{Balancer, Done, Mode, PLANNED_MAX, State, Step, View};
 use ottla_balance::plan::{Limits, propose};
-use ottla_balance::{Broker, Disk, Load, Loads, Move, Partition};
+use ottla_balance::sizes::take_in;
+use ottla_balance::{Broker, Loads, Move, Partition};
 use ottla_config::{Balance, DynamicBrokerConfig};
 use ottla_env::Env;
 use ottla_env::clock::Monotonic;
@@ -18,7 +18,7 @@ use ottla_env::tasks::TaskHandle;
 use ottla_metadata::{Image, Metadata, PartitionImage, takes_replicas};
 use ottla_model::{BrokerId, PartitionIndex};
 use ottla_network::outgoing::Nodes;
-use ottla_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
+use ottla_protocol::messages::DescribeLogDirsRequest;
 use ottla_protocol::records::metadata::RegisterBrokerRecord;
 use parking_lot::Mutex;
 
@@ -58,7 +58,7 @@ pub struct Balancing {
 #[derive(Default)]
 struct Measured {
     at: Option<Monotonic>,
-    bytes: BTreeMap<(Arc<str>, i32), u64>,
+    loads: Loads,
 }
 
 impl Balancing {
@@ -126,7 +126,7 @@ impl Balancing {
     /// What would make the cluster even, by what its brokers say they have.
     async fn look(&self, image: &Image, measured: &mut Measured) -> Vec<Move> {
         let mut brokers: Vec<Broker> = image.brokers().map(|(id, broker)| standing(id, broker)).collect();
-        let mut bytes = BTreeMap::new();
+        let mut loads = Loads::new();
         for broker in brokers.iter_mut().filter(|broker| broker.is_taking) {
             let request = DescribeLogDirsRequest { topics: None, ..DescribeLogDirsRequest::default() };
             let answer = match self.nodes.peer(BrokerId(broker.id)) {
@@ -134,12 +134,12 @@ impl Balancing {
                 None => None,
             };
             match answer {
-                Some(answer) => broker.disk = add_bytes(&answer, &mut bytes),
+                Some(answer) => broker.disk = take_in(&answer, &mut loads),
                 // Who does not say what it has is left alone.
                 None => broker.is_taking = false,
             }
         }
-        let loads = measured.take(self.env.clock.monotonic(), bytes);
+        let loads = measured.take(self.env.clock.monotonic(), loads);
         let limits = Limits {
             moves_max: PLANNED_MAX,
             disk_max_percent: self.config.current().balance_disk_max_percent,
@@ -149,16 +149,14 @@ impl Balancing {
 }
 
 impl Measured {
-    /// The loads by what was measured now and before.
-    fn take(&mut self, now: Monotonic, bytes: BTreeMap<(Arc<str>, i32), u64>) -> Loads {
+    /// The loads with what has grown since the last look.
+    fn take(&mut self, now: Monotonic, mut loads: Loads) -> Loads {
         let seconds = self.at.map_or(0, |at| at.until(now).as_secs());
-        let load = |(key, bytes): (&(Arc<str>, i32), &u64)| {
-            let grown = self.bytes.get(key).map_or(0, |before| bytes.saturating_sub(*before));
-            let bytes_in_per_second = grown.checked_div(seconds).unwrap_or(0);
-            (key.clone(), Load { bytes: *bytes, bytes_in_per_second })
-        };
-        let loads = bytes.iter().map(load).collect();
-        (self.at, self.bytes) = (Some(now), bytes);
+        for (key, load) in &mut loads {
+            let grown = self.loads.get(key).map_or(0, |before| load.bytes.saturating_sub(before.bytes));
+            load.bytes_in_per_second = grown.checked_div(seconds).unwrap_or(0);
+        }
+        (self.at, self.loads) = (Some(now), loads.clone());
         loads
     }
 }
@@ -174,23 +172,6 @@ fn mode(balance: Balance) -> Mode {
 fn standing(id: BrokerId, broker: &RegisterBrokerRecord) -> Broker {
     let rack = broker.rack.as_ref().map(|rack| rack.as_str().to_owned());
     Broker { id: id.0, rack, is_taking: takes_replicas(broker), disk: None }
-}
-
-/// The largest of a partition's replicas counts; that is its leader's. Says what the directories hold together.
-fn add_bytes(answer: &DescribeLogDirsResponse, bytes: &mut BTreeMap<(Arc<str>, i32), u64>) -> Option<Disk> {
-    let mut disk = Disk { total_bytes: 0, usable_bytes: 0 };
-    for dir in answer.results.iter().filter(|dir| dir.error_code == 0) {
-        disk.total_bytes += u64::try_from(dir.total_bytes).unwrap_or(0);
-        disk.usable_bytes += u64::try_from(dir.usable_bytes).unwrap_or(0);
-        for topic in &dir.topics {
-            let name: Arc<str> = topic.name.as_str().into();
-            for partition in topic.partitions.iter().filter(|partition| !partition.is_future_key) {
-                let known = bytes.entry((name.clone(), partition.partition_index)).or_default();
-                *known = (*known).max(u64::try_from(partition.partition_size).unwrap_or(0));
-            }
-        }
-    }
-    (disk.total_bytes > 0).then_some(disk)
 }
 
 fn ids(replicas: &[BrokerId]) -> Vec<i32> {
@@ -292,6 +273,8 @@ impl BalanceFigures {
 
 #[cfg(test)]
 mod tests {
+    use ottla_balance::Load;
+
     use super::*;
 
     #[test]
@@ -300,7 +283,8 @@ mod tests {
         let mut measured = Measured::default();
         let at = |seconds| Monotonic(Duration::from_secs(seconds));
         let mut look = |seconds, bytes| {
-            let loads = measured.take(at(seconds), [(key.clone(), bytes)].into());
+            let load = Load { bytes, ..Load::default() };
+            let loads = measured.take(at(seconds), [(key.clone(), load)].into());
             loads[&key]
         };
         assert_eq!(look(10, 500), Load { bytes: 500, bytes_in_per_second: 0 }, "nothing is known of before");

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest first, as ARCHITECTURE.md lists them.
-const ROOMS: [&str; 17] = [
+const ROOMS: [&str; 18] = [
     "model",
     "env",
     "records",
     "protocol",
+    "balance",
     "config",
     "log",
     "security",

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ottla_balance::plan::{Limits, propose};
-use ottla_balance::{Broker, Disk, Load, Loads, MOVING_MAX, Move};
-use ottla_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
+use ottla_balance::sizes::take_in;
+use ottla_balance::{Broker, Loads, MOVING_MAX, Move};
+use ottla_protocol::messages::DescribeLogDirsRequest;
 
 use crate::admin;
 use crate::client::Client;
@@ -82,7 +83,7 @@ fn look(client: &mut Client, terminal: &mut Terminal<'_>) -> Result<(Vec<Broker>
     for broker in brokers.iter_mut().filter(|broker| broker.is_taking) {
         let request = DescribeLogDirsRequest { topics: None, ..DescribeLogDirsRequest::default() };
         let response = client.node(terminal, "describeLogDirs", broker.id, &request)?;
-        broker.disk = add_loads(&response, &mut loads);
+        broker.disk = take_in(&response, &mut loads);
     }
     let moving = admin::reassignments(client, terminal)?;
     let partitions = moving::partitions(client, terminal)?;
@@ -91,25 +92,6 @@ fn look(client: &mut Client, terminal: &mut Terminal<'_>) -> Result<(Vec<Broker>
     let is_still = |one: &Move| !moving.contains_key(&(one.topic.to_string(), one.index));
     brokers.retain(|broker| broker.is_taking);
     Ok((brokers, planned.into_iter().filter(is_still).collect()))
-}
-
-/// Takes in what a broker has; says what its directories hold together.
-fn add_loads(response: &DescribeLogDirsResponse, loads: &mut Loads) -> Option<Disk> {
-    let mut disk = Disk { total_bytes: 0, usable_bytes: 0 };
-    for dir in response.results.iter().filter(|dir| dir.error_code == 0) {
-        disk.total_bytes += u64::try_from(dir.total_bytes).unwrap_or(0);
-        disk.usable_bytes += u64::try_from(dir.usable_bytes).unwrap_or(0);
-        for topic in &dir.topics {
-            for partition in topic.partitions.iter().filter(|partition| !partition.is_future_key) {
-                let bytes = u64::try_from(partition.partition_size).unwrap_or(0);
-                let known: &mut Load =
-                    loads.entry((topic.name.as_str().into(), partition.partition_index)).or_default();
-                // The leader's is the largest.
-                known.bytes = known.bytes.max(bytes);
-            }
-        }
-    }
-    (disk.total_bytes > 0).then_some(disk)
 }
 
 fn set_throttles(

@@ -567,9 +567,14 @@ impl World {
 
     /// Asks whoever leads until something is answered.
     pub fn commit(&mut self, ms_max: u64) -> Option<u64> {
+        self.commit_by(ms_max, |world, ms_max| Some(world.run_until_leader(ms_max)?.0))
+    }
+
+    /// Asks the node that `find` gives until something is answered.
+    pub fn commit_by(&mut self, ms_max: u64, find: impl Fn(&mut World, u64) -> Option<usize>) -> Option<u64> {
         let until = self.now_ms + ms_max;
         while self.now_ms < until {
-            let Some((leader, _)) = self.run_until_leader(until - self.now_ms) else { break };
+            let Some(leader) = find(self, until - self.now_ms) else { break };
             let records = 1 + self.rng.below(5);
             let op = self.ask(leader, records);
             for _ in 0..10 {
@@ -580,6 +585,14 @@ impl World {
             }
         }
         None
+    }
+
+    /// What was answered as done is in the image.
+    pub fn check_answered(&self, image: &Image) {
+        let settings = format!("{:?}", image.configs);
+        for (op, _) in self.answers.lock().iter().filter(|(_, answer)| answer.is_ok()) {
+            assert!(settings.contains(&format!("\"op-{op}\"")), "the answered change {op} is lost");
+        }
     }
 
     pub fn image(&self, number: usize) -> Arc<Image> {

@@ -102,10 +102,7 @@ fn check_agreement(world: &mut World) {
         assert_eq!(settings(&image), settings(&first), "voter {node} has another image");
         assert_eq!(image.controller_id(), first.controller_id(), "voter {node} knows another controller");
     }
-    let answers = world.answers.lock().clone();
-    for op in answers.iter().filter(|(_, answer)| answer.is_ok()).map(|(op, _)| op) {
-        assert!(settings(&first).contains(&format!("\"op-{op}\"")), "the answered change {op} is lost");
-    }
+    world.check_answered(&first);
 }
 
 fn history(seed: u64, voters: usize, steps: usize) -> Vec<String> {

@@ -132,19 +132,7 @@ impl World {
 
     /// Commits records under whoever leads.
     pub fn commit_by_active(&mut self, ms_max: u64) -> Option<u64> {
-        let until = self.now_ms + ms_max;
-        while self.now_ms < until {
-            let Some(active) = self.run_until_active(until - self.now_ms) else { break };
-            let records = 1 + self.rng.below(5);
-            let op = self.ask(active, records);
-            for _ in 0..10 {
-                self.run(20);
-                if self.is_answered(op) {
-                    return Some(op);
-                }
-            }
-        }
-        None
+        self.commit_by(ms_max, World::run_until_active)
     }
 
     /// The ids and directories of the voters, as a node's log says.

@@ -38,10 +38,7 @@ fn check_all_agree(world: &mut World) {
         assert_eq!(image.voters(), first.voters(), "node {node} has other voters");
         assert_eq!(world.voters_at(node), voters, "node {node} counts other voters");
     }
-    let answers = world.answers.lock().clone();
-    for op in answers.iter().filter(|(_, answer)| answer.is_ok()).map(|(op, _)| op) {
-        assert!(settings(&first).contains(&format!("\"op-{op}\"")), "the answered change {op} is lost");
-    }
+    world.check_answered(&first);
 }
 
 fn ids(world: &mut World, number: usize) -> Vec<i32> {

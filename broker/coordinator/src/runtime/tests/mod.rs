@@ -17,7 +17,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::*;
-use crate::group::{Committer, Joiner, OffsetToCommit, Protocol, WatchedOffset};
+use crate::group::tests::protocols;
+use crate::group::{Committer, Joiner, OffsetToCommit, WatchedOffset};
 use crate::record::codec::CoordinatorRecord;
 use crate::settings::GroupSettings;
 use crate::wire::*;
@@ -254,19 +255,11 @@ impl<T> Parked<T> {
 
 /// As a client of this version of JoinGroup.
 fn joiner(version: i16, member_id: &str) -> Joiner {
-    let subscription = Bytes::from_static(b"\0\0\0\0\0\x01\0\x01t\xff\xff\xff\xff");
     Joiner {
-        member_id: member_id.into(),
-        group_instance_id: None,
-        client_id: Arc::from("c"),
-        client_host: Arc::from("/127.0.0.1"),
-        session_timeout_ms: 10_000,
-        rebalance_timeout_ms: 60_000,
-        protocol_type: Arc::from("consumer"),
-        protocols: vec![Protocol { name: Arc::from("range"), metadata: subscription }],
-        first_rebalance_wait_ms: 0,
+        protocols: protocols(&["range"]),
         must_know_its_id: version >= 4,
         may_skip_assignment: version >= 9,
+        ..crate::group::tests::joiner(member_id)
     }
 }
 
