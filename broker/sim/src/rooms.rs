@@ -29,6 +29,7 @@ pub const OFFSETS_RETENTION_MS: u64 = 60 * 60_000;
 /// Transactions are looked after by calls of `tick`, not by time.
 const TRANSACTION_SETTINGS: TransactionSettings = TransactionSettings {
     timeout_max_ms: 900_000,
+    allows_two_phase: false,
     id_expiration_ms: 1 << 40,
     abort_interval_ms: 1_000,
     expiration_interval_ms: 3_600_000,

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use ottla_model::ErrorCode;
+use ottla_model::topic::GROUP_METADATA_TOPIC;
 
 use super::Reply;
 use super::coordinator::GroupCoordinator;
 use super::shard::CommitWait;
 use crate::group::modern::GroupError;
 use crate::group::{ClassicDescription, GroupShard, ListedGroup};
+use crate::java_hash::order_as_in_concurrent_map;
 
 /// A group that was asked for, and what there is to say of it.
 type Described = (String, Result<ClassicDescription, GroupError>);
@@ -32,17 +34,19 @@ impl GroupCoordinator {
     }
 
     /// Every group of this broker that is in one of the states and of one of the types; no names let all through. Of
-    /// what is not loaded yet the answer is an error, as it is not known.
+    /// what is not loaded yet the answer is an error, as it is not known. They come in Kafka's order: by the partitions
+    /// that hold them, then by the slots of a table that grew to them.
     pub fn list_groups(&self, states: &[&str], types: &[&str]) -> Result<Vec<ListedGroup>, ErrorCode> {
         let mut groups = Vec::new();
-        for shard in self.runtime.all_shards() {
+        let mut shards = self.runtime.all_shards();
+        order_as_in_concurrent_map(&mut shards, GROUP_METADATA_TOPIC, |shard| shard.partition);
+        for shard in shards {
             match self.runtime.turn(&shard, |guard| guard.core().list(states, types)) {
                 Ok(mut listed) => groups.append(&mut listed),
                 Err(ErrorCode::NotCoordinator) => {}
                 Err(error) => return Err(error),
             }
         }
-        groups.sort_by(|a, b| a.group_id.cmp(&b.group_id));
         Ok(groups)
     }
 

@@ -24,7 +24,7 @@ pub mod shard;
 #[cfg(test)]
 mod tests;
 
-pub use coordinator::{ProducerIdSource, TransactionCoordinator, TransactionSettings};
+pub use coordinator::{ProducerIdSource, TransactionCoordinator, TransactionSettings, TwoPhaseWish};
 pub use decide::Ending;
 pub use markers::{MarkerChannel, MarkerOutcomes, TransactionMarker};
 pub use metadata::{PartitionSet, TransactionMetadata, TransactionState, TransactionVersion};
