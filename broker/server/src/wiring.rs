@@ -17,6 +17,7 @@ use crate::issuers::Issuers;
 use crate::membership::{Member, Membership};
 use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMetrics};
 use ottla_api::Authentication;
+use ottla_api::loggers::Loggers;
 use ottla_api::quotas::AddressRateListener;
 use ottla_config::BrokerConfig;
 use ottla_env::{Disk, Env};
@@ -66,6 +67,8 @@ pub struct StartOptions {
     pub features: Vec<(String, i16)>,
     /// Users of a new cluster.
     pub scram_users: Vec<ScramCredentialUpsertion>,
+    /// Those of the process; `None` where nothing is logged.
+    pub loggers: Option<Arc<Loggers>>,
 }
 
 pub async fn start(
@@ -74,7 +77,7 @@ pub async fn start(
     config: BrokerConfig,
     options: StartOptions,
 ) -> Result<Broker, String> {
-    let StartOptions { ephemeral, accept_metadata_loss, features, scram_users } = options;
+    let StartOptions { ephemeral, accept_metadata_loss, features, scram_users, loggers } = options;
     let features = settings::features_at(&config, &features)?;
     let tls = ListenersTls::load(&config, &machine_disk, &env.clock).map_err(|error| error.to_string())?;
     let config = config.with_reconfigurable(Arc::clone(&tls).check());
@@ -103,6 +106,7 @@ pub async fn start(
         accept_metadata_loss,
         features: features.clone(),
         registry: &registry,
+        loggers: loggers.unwrap_or_else(|| Arc::new(Loggers::none())),
     })?;
     if let Some(controller) = &controller {
         controller.serve(&rooms);

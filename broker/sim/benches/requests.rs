@@ -113,6 +113,7 @@ fn dispatch(world: &World) -> Dispatch {
         quotas,
         authorizer: None,
         audit: Arc::new(audit),
+        loggers: Arc::new(ottla_api::loggers::Loggers::none()),
     });
     Dispatch::new(Arc::new(broker), ottla_api::Endpoint::Broker)
 }

@@ -9,6 +9,7 @@ use std::thread::Thread;
 
 use ottla_api::Dispatch;
 use ottla_api::groups::Topics;
+use ottla_api::loggers::Loggers;
 use ottla_config::BrokerConfig;
 use ottla_coordinator::transaction::{ProducerIdSource, TransactionCoordinator, TransactionSettings};
 use ottla_coordinator::{GroupCoordinator, ShareCoordinator, SharePartitionManager};
@@ -177,6 +178,7 @@ impl World {
             accept_metadata_loss: false,
             features: server_settings::features(),
             registry: &Registry::new(),
+            loggers: Arc::new(Loggers::none()),
         })
         .expect("the rooms open");
         wait(rooms.loader.until_idle());
