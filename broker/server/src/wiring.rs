@@ -32,6 +32,7 @@ use crate::balancing::BalanceFigures;
 use crate::cluster_figures::ClusterFigures;
 use crate::controller_listeners::ControllerListeners;
 use crate::figures::Figures;
+use crate::group_figures::Coordinators;
 use crate::kafka_names::KafkaNames;
 use crate::rooms::{Opening, Rooms};
 use crate::start_topics;
@@ -132,13 +133,12 @@ pub async fn start(
         node_id: BrokerId(config.node_id),
         metadata: rooms.metadata.clone(),
         replicas: rooms.replicas.clone(),
-        groups: rooms.groups.clone(),
         registry: registry.clone(),
         series_max: config.metrics_series_max,
     });
     let figures = Figures::new(
         rooms.replicas.clone(),
-        rooms.groups.clone(),
+        Coordinators { groups: rooms.groups.clone(), transactions: rooms.transactions.clone() },
         rooms.telemetry.clone(),
         rooms.quotas.clone(),
         env.clone(),

@@ -44,9 +44,9 @@ impl GroupShard {
         Err(GroupError::new(ErrorCode::GroupIdNotFound, why))
     }
 
-    /// Kafka's names of the states that the groups are in.
-    pub fn states(&self) -> impl Iterator<Item = &'static str> {
-        self.groups.values().map(Group::state_name)
+    /// Kafka's names of the protocols that run the groups, each with that of the state it is in.
+    pub fn states(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.groups.values().map(|group| (group.type_name(), group.state_name()))
     }
 
     /// The groups in one of the states and of one of the types, as Kafka's `TimelineHashMap` lists them; empty filters let

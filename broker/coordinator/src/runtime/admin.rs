@@ -9,6 +9,7 @@ use ottla_model::topic::GROUP_METADATA_TOPIC;
 use super::Reply;
 use super::coordinator::GroupCoordinator;
 use super::shard::CommitWait;
+use crate::group::counts::Rebalances;
 use crate::group::modern::GroupError;
 use crate::group::{ClassicDescription, GroupShard, ListedGroup};
 use crate::java_hash::order_as_in_concurrent_map;
@@ -50,14 +51,19 @@ impl GroupCoordinator {
         Ok(groups)
     }
 
-    /// How many groups are in each state, by Kafka's names of them; for metrics.
-    pub fn count_groups(&self) -> BTreeMap<&'static str, usize> {
+    /// How often groups were rebalanced since the start.
+    pub fn rebalances(&self) -> Rebalances {
+        self.runtime.settings.counts.rebalances()
+    }
+
+    /// How many groups there are of each protocol in each state, by Kafka's names of them; for metrics.
+    pub fn count_groups(&self) -> BTreeMap<(&'static str, &'static str), usize> {
         let mut counts = BTreeMap::new();
         for shard in self.runtime.all_shards() {
             // A shard that is not loaded has no groups to count.
             let _ = self.runtime.turn(&shard, |guard| {
-                for state in guard.core().states() {
-                    *counts.entry(state).or_default() += 1;
+                for kind in guard.core().states() {
+                    *counts.entry(kind).or_default() += 1;
                 }
             });
         }

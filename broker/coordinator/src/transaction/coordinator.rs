@@ -2,6 +2,7 @@
 //! Shell.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use ottla_env::{BoxFuture, Clock, Tasks};
 use ottla_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId};
@@ -84,6 +85,8 @@ pub struct TransactionCoordinator {
     /// What outlives its request: at most two a transactional id.
     pub(super) tasks: TaskSet<Errand>,
     pub(super) ids: Arc<dyn ProducerIdSource>,
+    /// Transactions that were aborted for their age.
+    pub(super) timed_out: AtomicU64,
 }
 
 impl TransactionCoordinator {
@@ -107,7 +110,8 @@ impl TransactionCoordinator {
             let runtime = CoordinatorRuntime::new(settings, log, clock.clone(), loader, perform);
             let settings = Arc::clone(&runtime.settings);
             let tasks = TaskSet::new(tasks);
-            TransactionCoordinator { runtime, settings, markers, clock, tasks, ids }
+            let timed_out = AtomicU64::new(0);
+            TransactionCoordinator { runtime, settings, markers, clock, tasks, ids, timed_out }
         })
     }
 
