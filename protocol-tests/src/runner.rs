@@ -349,11 +349,11 @@ impl Player {
                 Check::Keep { path, field, prefix } => {
                     keep_only(&mut outcome, path, field, &self.text(prefix))
                 }
-                Check::Until { .. } | Check::Timed => {}
+                Check::Until { .. } | Check::Timed | Check::Ordered => {}
             }
         }
         let now = SystemTime::UNIX_EPOCH.elapsed().map_err(|error| error.to_string())?;
-        let keeps_order = ask.starts_with("Fetch ");
+        let keeps_order = ask.starts_with("Fetch ") || step.checks.contains(&Check::Ordered);
         let outcome = self.normaliser.answer(&outcome, keeps_order, now.as_millis() as i64);
         self.exchanges.push(Exchange { ask, outcome });
         Ok(())

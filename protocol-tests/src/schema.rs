@@ -155,6 +155,8 @@ pub struct Api {
     pub name: String,
     pub key: i16,
     pub versions: Versions,
+    /// The next one, which a broker serves only where it is told to.
+    pub unstable: Option<i16>,
     pub flexible: Versions,
     pub request: Vec<Field>,
     pub response: Vec<Field>,
@@ -162,14 +164,18 @@ pub struct Api {
 
 impl Api {
     pub fn to_json(&self) -> Value {
-        json!({
+        let mut value = json!({
             "name": self.name,
             "key": self.key,
             "versions": self.versions.text(),
             "flexible": self.flexible.text(),
             "request": self.request.iter().map(Field::to_json).collect::<Vec<_>>(),
             "response": self.response.iter().map(Field::to_json).collect::<Vec<_>>(),
-        })
+        });
+        if let Some(version) = self.unstable {
+            value["unstable"] = version.into();
+        }
+        value
     }
 
     fn from_json(value: &Value) -> Outcome<Self> {
@@ -178,6 +184,7 @@ impl Api {
             name: text("name").to_owned(),
             key: value["key"].as_i64().and_then(|key| i16::try_from(key).ok()).ok_or("an API without key")?,
             versions: Versions::parse(text("versions"))?,
+            unstable: value["unstable"].as_i64().and_then(|version| i16::try_from(version).ok()),
             flexible: Versions::parse(text("flexible"))?,
             request: fields_from_json(&value["request"])?,
             response: fields_from_json(&value["response"])?,
@@ -186,7 +193,7 @@ impl Api {
 
     /// The version whose layout a body takes when a script asks for one that does not exist.
     pub fn nearest_version(&self, version: i16) -> i16 {
-        version.clamp(self.versions.first, self.versions.last)
+        version.clamp(self.versions.first, self.unstable.unwrap_or(self.versions.last))
     }
 }
 

@@ -31,13 +31,16 @@ fn api(request: &Value, response: &Value) -> Outcome<Api> {
     let text = |name: &str| request[name].as_str().unwrap_or_default();
     let name = text("name").strip_suffix("Request").ok_or("a request that is not called so")?;
     let mut versions = Versions::parse(text("validVersions"))?;
-    if request["latestVersionUnstable"] == true {
+    let is_unstable = request["latestVersionUnstable"] == true;
+    let unstable = is_unstable.then_some(versions.last);
+    if is_unstable {
         versions.last -= 1;
     }
     Ok(Api {
         name: name.to_owned(),
         key: request["apiKey"].as_i64().and_then(|key| i16::try_from(key).ok()).ok_or("no API key")?,
         versions,
+        unstable,
         flexible: Versions::parse(text("flexibleVersions"))?,
         request: message_fields(request)?,
         response: message_fields(response)?,

@@ -24,6 +24,7 @@
 //! > save name = path                             remembers a part of the answer just read
 //! > until path == value                          asks again until it is so, for ten seconds at most
 //! > keep path field prefix                       of that list, compares only elements whose field begins so
+//! > ordered                                      the lists of the answer are compared in the order they have
 //! > timed                                        notes whether the answer came `now` or only after it `waits`: before or
 //!                                                after half of the request's own maxWaitMs
 //! ```
@@ -52,6 +53,7 @@ pub enum Check {
     Until { path: String, value: Value },
     Keep { path: String, field: String, prefix: String },
     Timed,
+    Ordered,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -232,6 +234,9 @@ fn parse_request(text: &str) -> Outcome<(String, VersionList, Value)> {
 fn parse_check(text: &str) -> Outcome<Check> {
     if text == "timed" {
         return Ok(Check::Timed);
+    }
+    if text == "ordered" {
+        return Ok(Check::Ordered);
     }
     let (word, tail) = text.split_once(' ').ok_or("a check has two words at least")?;
     match word {

@@ -19,6 +19,7 @@ pub struct ProcessMetrics {
     resident_bytes: IntGauge,
     virtual_bytes: IntGauge,
     open_fds: IntGauge,
+    max_fds: IntGauge,
     threads: IntGauge,
 }
 
@@ -56,6 +57,7 @@ impl ProcessMetrics {
             resident_bytes: gauge("process_resident_memory_bytes", "Resident memory in bytes.")?,
             virtual_bytes: gauge("process_virtual_memory_bytes", "Virtual memory in bytes.")?,
             open_fds: gauge("process_open_fds", "Open file descriptors.")?,
+            max_fds: gauge("process_max_fds", "Most file descriptors that may be open.")?,
             threads: gauge("process_threads", "Threads of the process.")?,
         })
     }
@@ -75,6 +77,9 @@ impl ProcessMetrics {
         if let Ok(entries) = self.disk.read_dir(Path::new("/proc/self/fd")) {
             self.open_fds.set(entries.len() as i64);
         }
+        if let Some(max) = max_fds(&self.read("/proc/self/limits")) {
+            self.max_fds.set(max);
+        }
     }
 
     /// A file of `/proc`: it has no length to ask for.
@@ -85,6 +90,12 @@ impl ProcessMetrics {
         bytes.truncate(read.unwrap_or(0));
         String::from_utf8_lossy(&bytes).into_owned()
     }
+}
+
+/// The soft limit; one that is `unlimited` is none.
+fn max_fds(limits: &str) -> Option<i64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 fn parse(stat: &str, status: &str) -> Option<Figures> {
@@ -118,6 +129,8 @@ mod tests {
         assert_eq!(parse(stat, status), Some(figures));
         assert_eq!(parse("", status), None);
         assert_eq!(parse(stat, "VmRSS:\tmany kB\n"), None);
+        let limits = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 4096                 files\n";
+        assert_eq!((max_fds(limits), max_fds("Max open files unlimited")), (Some(1024), None));
     }
 
     #[test]
@@ -128,5 +141,6 @@ mod tests {
         assert!(metrics.resident_bytes.get() > 0);
         assert!(metrics.threads.get() > 0);
         assert!(metrics.open_fds.get() > 2);
+        assert!(metrics.max_fds.get() >= metrics.open_fds.get());
     }
 }

@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use crate::auto_create::AutoCreate;
 use crate::broker_connections::BrokerConnections;
 use crate::fetch_session::FetchSessions;
+use crate::loggers::Loggers;
 use crate::metrics::ApiMetrics;
 use crate::operation_audit::OperationAudit;
 use crate::owned_tasks::OwnedTasks;
@@ -75,6 +76,8 @@ pub struct Broker {
     pub authorizer: Option<Arc<Authorizer>>,
     /// Hears what ACLs decide.
     pub audit: Arc<OperationAudit>,
+    /// What is logged of which room.
+    pub loggers: Arc<Loggers>,
 }
 
 /// The way to the other nodes of a cluster.
@@ -113,6 +116,7 @@ pub struct Rooms {
     /// `None` lets everybody do everything.
     pub authorizer: Option<Authorizer>,
     pub audit: Arc<OperationAudit>,
+    pub loggers: Arc<Loggers>,
 }
 
 impl Broker {
@@ -135,6 +139,7 @@ impl Broker {
             quotas,
             authorizer,
             audit,
+            loggers,
         } = rooms;
         let node_id = BrokerId(dynamic_config.started_with().node_id);
         let config = dynamic_config.started_with().clone();
@@ -171,6 +176,7 @@ impl Broker {
             quotas,
             authorizer: authorizer.map(Arc::new),
             audit,
+            loggers,
         }
     }
 

@@ -56,7 +56,8 @@ impl Dispatch {
             return refuse("this API is not served");
         };
         let from_the_future = api.key == ApiKey::ApiVersions && header.api_version > api.max;
-        if !(api.min..=api.max).contains(&header.api_version) && !from_the_future {
+        let version_max = table::version_max(api, self.broker.config.unstable_api_versions);
+        if !(api.min..=version_max).contains(&header.api_version) && !from_the_future {
             return refuse("this version is not served");
         }
         let broker = &self.broker;

@@ -31,6 +31,7 @@ pub mod group_membership;
 pub mod group_offsets;
 pub mod groups;
 mod handlers;
+pub mod loggers;
 mod metadata_log;
 pub mod metrics;
 pub mod missing_answers;

@@ -28,6 +28,11 @@ impl Api {
     }
 }
 
+/// The last version that is served; `unstable` serves what is not released, too (`unstable.api.versions.enable`).
+pub fn version_max(api: &Api, unstable: bool) -> i16 {
+    versions::of(api.key).unstable.filter(|_| unstable).unwrap_or(api.max)
+}
+
 /// What kind of listener a request came through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Endpoint {
@@ -128,6 +133,9 @@ mod tests {
             let kafka = served.expect("a key of some listener");
             assert_eq!(api.advertised_min(), kafka.min, "{:?}", api.key);
             assert_eq!(api.max, kafka.max, "{:?}", api.key);
+            assert_eq!(version_max(api, false), kafka.max, "{:?}", api.key);
+            let last = of.decodable.map_or(kafka.max, |range| range.max);
+            assert_eq!(version_max(api, true), last, "{:?}", api.key);
             let decodable = versions::of(api.key).decodable.expect("a key with messages");
             assert_eq!(api.min, decodable.min.max(kafka.min), "{:?}", api.key);
             if let (Some(broker), Some(controller)) = (of.broker, of.controller) {

@@ -71,8 +71,18 @@ fn bucket(hash: i32, capacity: usize) -> usize {
 
 /// `TopicPartition.hashCode`.
 fn partition_hash(partition: &TopicPartition) -> i32 {
-    let first = 31i32.wrapping_add(partition.partition.0);
-    first.wrapping_mul(31).wrapping_add(string_hash(partition.topic.as_str()))
+    partition_hash_of(partition.topic.as_str(), partition.partition.0)
+}
+
+fn partition_hash_of(topic: &str, index: i32) -> i32 {
+    31i32.wrapping_add(index).wrapping_mul(31).wrapping_add(string_hash(topic))
+}
+
+/// Orders as a `ConcurrentHashMap` by partitions of the topic, which grew by these, lists them. It grows one entry before
+/// a `HashMap` does.
+pub fn order_as_in_concurrent_map<T>(items: &mut [T], topic: &str, index: impl Fn(&T) -> i32) {
+    let capacity = grown_capacity(DEFAULT_CAPACITY, items.len() + 1);
+    order_as_listed(items, capacity, |item| partition_hash_of(topic, index(item)));
 }
 
 /// Orders as Kafka's `TimelineHashMap` lists what was put in it in the order in which it is here: of those that share a
@@ -157,6 +167,35 @@ mod tests {
         assert_eq!(partition_for("polygenelubricants", 50), 0);
         // A negative hash, seen in a directory of Apache Kafka's.
         assert_eq!(partition_for("closed", 5), 2);
+    }
+
+    #[test]
+    fn a_concurrent_map_lists_its_partitions_as_java_s_does() {
+        let listed = |count: i32| {
+            let mut indexes: Vec<i32> = (0..count).collect();
+            order_as_in_concurrent_map(&mut indexes, "__consumer_offsets", |index| *index);
+            indexes
+        };
+        // Printed by a Java program that puts `TopicPartition`s of Kafka 4.3.1 into one.
+        assert_eq!(listed(5), [0, 3, 4, 1, 2]);
+        assert_eq!(listed(11), [0, 9, 10, 7, 8, 5, 6, 3, 4, 1, 2]);
+        assert_eq!(listed(12), [11, 9, 10, 0, 7, 8, 5, 6, 3, 4, 1, 2]);
+        assert_eq!(listed(24)[..8], [15, 13, 11, 9, 23, 21, 19, 17]);
+        assert_eq!(listed(50)[..12], [13, 46, 9, 42, 21, 17, 30, 26, 5, 38, 1, 34]);
+        assert_eq!(listed(100)[..8], [79, 13, 46, 87, 21, 54, 63, 96]);
+    }
+
+    #[test]
+    fn groups_of_a_shard_are_listed_as_a_timeline_map_of_kafka_lists_them() {
+        let listed = |count: usize| {
+            let mut numbers: Vec<usize> = (0..count).collect();
+            order_as_in_timeline(&mut numbers, |number| string_hash(&format!("group-{number}")));
+            numbers
+        };
+        // Printed by a Java program that puts these names into Kafka's own class.
+        assert_eq!(listed(2), [1, 0]);
+        assert_eq!(listed(5), [3, 1, 0, 2, 4]);
+        assert_eq!(listed(12), [1, 6, 3, 8, 0, 5, 11, 2, 7, 4, 10, 9]);
     }
 
     #[test]

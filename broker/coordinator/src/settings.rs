@@ -10,6 +10,7 @@ pub use ottla_config::{
 };
 
 use crate::assignor::ConsumerAssignor;
+use crate::group::counts::GroupCounts;
 use crate::topic_lookup::CurrentTopics;
 
 /// Settings of the group coordinator; the defaults are Kafka's, but for the initial delay.
@@ -52,6 +53,8 @@ pub struct GroupSettings {
     pub streams_session_timeout_ms: i32,
     /// `group.streams.max.size`.
     pub streams_members_max: i32,
+    /// No setting: where what happens to groups is counted.
+    pub counts: Arc<GroupCounts>,
 }
 
 impl Default for GroupSettings {
@@ -76,6 +79,7 @@ impl Default for GroupSettings {
             topics: CurrentTopics::default(),
             streams_session_timeout_ms: 45_000,
             streams_members_max: i32::MAX,
+            counts: Arc::default(),
         }
     }
 }

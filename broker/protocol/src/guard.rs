@@ -330,7 +330,7 @@ mod tests {
     fn a_version_without_messages_is_refused() {
         for (key, version) in [
             (ApiKey::Produce, 2),
-            (ApiKey::InitProducerId, 6),
+            (ApiKey::InitProducerId, 7),
             (ApiKey::LeaderAndIsr, 0),
             (ApiKey::Metadata, -1),
         ] {

@@ -29,6 +29,8 @@ pub struct ApiRow {
     pub controller: Option<VersionRange>,
     /// The versions that have messages: those that can be decoded. Produce starts at 3.
     pub decodable: Option<VersionRange>,
+    /// The version that is not released yet: served with `unstable.api.versions.enable` alone.
+    pub unstable: Option<i16>,
     /// The first version with compact lengths and tagged fields.
     pub flexible_from: Option<i16>,
 }
@@ -90,7 +92,11 @@ mod tests {
     fn the_rows_that_are_exceptions_are_right() {
         assert_eq!(of(ApiKey::Produce).broker, range(0, 13));
         assert_eq!(of(ApiKey::Produce).decodable, range(3, 13));
+        // Two-phase commit is not released (KIP-939).
+        let unstable = |row: &ApiRow| Some((row.key, row.unstable?));
+        assert_eq!(all().iter().filter_map(unstable).collect::<Vec<_>>(), [(ApiKey::InitProducerId, 6)]);
         assert_eq!(of(ApiKey::InitProducerId).broker, range(0, 5));
+        assert_eq!(of(ApiKey::InitProducerId).decodable, range(0, 6));
         assert_eq!(of(ApiKey::LeaderAndIsr).decodable, None);
         assert_eq!(of(ApiKey::PushTelemetry).broker, None);
         assert_eq!(of(ApiKey::PushTelemetry).decodable, range(0, 0));

@@ -8,7 +8,6 @@
 use std::sync::Arc;
 
 use ottla_admin::MetricsText;
-use ottla_coordinator::GroupCoordinator;
 use ottla_coordinator::group::WatchedOffset;
 use ottla_env::Env;
 use ottla_log::{ReadData, ReadLimits, UnifiedLog};
@@ -20,6 +19,7 @@ use ottla_replica::{HostedTopic, ReplicaManager};
 use ottla_telemetry::ClientTelemetry;
 
 use crate::cluster_figures::ClusterFigures;
+use crate::group_figures::Coordinators;
 use crate::kafka_names::KafkaNames;
 use crate::{client_figures, quota_figures};
 
@@ -27,7 +27,7 @@ const OMITTED: &str = "ottla_metrics_omitted_series";
 
 pub struct Figures {
     replicas: Arc<ReplicaManager>,
-    groups: Arc<GroupCoordinator>,
+    coordinators: Coordinators,
     telemetry: Arc<ClientTelemetry>,
     quotas: Arc<ClientQuotas>,
     env: Env,
@@ -76,14 +76,14 @@ pub struct Lag {
 impl Figures {
     pub fn new(
         replicas: Arc<ReplicaManager>,
-        groups: Arc<GroupCoordinator>,
+        coordinators: Coordinators,
         telemetry: Arc<ClientTelemetry>,
         quotas: Arc<ClientQuotas>,
         env: Env,
         series_max: usize,
         names: Option<KafkaNames>,
     ) -> Figures {
-        Figures { replicas, groups, telemetry, quotas, env, series_max, cluster: None, names }
+        Figures { replicas, coordinators, telemetry, quotas, env, series_max, cluster: None, names }
     }
 
     /// The same with those of the cluster.
@@ -101,8 +101,11 @@ impl Figures {
             omitted.push(("ottla_replica_lag_records", cluster.write(self.series_max, text)));
         }
         self.write_log_sizes(&topics, text, &mut omitted);
+        let of_groups = self.coordinators.figures();
+        of_groups.write(text);
         if let Some(names) = &self.names {
             names.write(&topics, text, &mut omitted);
+            of_groups.write_kafka_names(text);
         }
         drop(topics);
         self.write_lag(text, &mut omitted);
@@ -183,7 +186,7 @@ impl Figures {
     fn write_lag(&self, text: &mut MetricsText<'_>, omitted: &mut Omitted) {
         const RECORDS: &str = "ottla_group_lag_records";
         const SECONDS: &str = "ottla_group_lag_seconds";
-        let (watched, count) = self.groups.watch_offsets(self.series_max);
+        let (watched, count) = self.coordinators.groups.watch_offsets(self.series_max);
         let left_out = count.saturating_sub(watched.len());
         let now_ms = self.env.clock.wall_ms();
         let lags: Vec<Lag> = watched

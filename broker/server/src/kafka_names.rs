@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ottla_admin::MetricsText;
-use ottla_coordinator::GroupCoordinator;
 use ottla_log::UnifiedLog;
 use ottla_metadata::{Image, Metadata, PartitionImage};
 use ottla_model::BrokerId;
@@ -29,7 +28,6 @@ pub struct KafkaNames {
     pub node_id: BrokerId,
     pub metadata: Arc<Metadata>,
     pub replicas: Arc<ReplicaManager>,
-    pub groups: Arc<GroupCoordinator>,
     pub registry: Registry,
     pub series_max: usize,
 }
@@ -104,7 +102,6 @@ impl KafkaNames {
         self.write_controller(&image, text);
         self.write_partitions(topics, &image, text, omitted);
         self.write_exporter(&image, text);
-        self.write_groups(text);
         request_figures::write(&self.registry.gather(), !has_peers(&image, self.node_id), text);
     }
 
@@ -246,21 +243,6 @@ impl KafkaNames {
         text.metric(NAME, "gauge", "Partitions of a topic.");
         for topic in image.topics().take(self.series_max) {
             text.sample(NAME, &[("topic", topic.name.as_str())], topic.partitions.len());
-        }
-    }
-
-    fn write_groups(&self, text: &mut MetricsText<'_>) {
-        const PREFIX: &str = "kafka_coordinator_group_groupmetadatamanager_numgroups";
-        let counts: BTreeMap<String, usize> = self
-            .groups
-            .count_groups()
-            .into_iter()
-            .map(|(state, count)| (state.to_lowercase(), count))
-            .collect();
-        gauge(text, PREFIX, "Groups that are coordinated here.", counts.values().sum::<usize>());
-        for state in ["stable", "empty", "dead", "preparingrebalance", "completingrebalance"] {
-            let count = counts.get(state).copied().unwrap_or(0);
-            gauge(text, &format!("{PREFIX}{state}"), "Those in this state.", count);
         }
     }
 

@@ -13,6 +13,7 @@ pub mod detection;
 pub mod explain;
 pub mod figures;
 pub mod founding;
+pub mod group_figures;
 pub mod identity;
 pub mod issuers;
 pub mod kafka_names;

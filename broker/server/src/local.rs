@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ottla_api::loggers::Loggers;
 use ottla_api::transactions::all;
 use ottla_config::BrokerConfig;
 use ottla_env::memory::MemoryDisk;
@@ -24,11 +25,11 @@ pub fn run(arguments: &Local) -> Result<(), String> {
     if !(1..=99).contains(&arguments.nodes) {
         return Err(format!("--nodes {}: from 1 to 99", arguments.nodes));
     }
-    start_logging();
-    real::run(None, serve(arguments.clone())).map_err(|error| error.to_string())?
+    let loggers = start_logging();
+    real::run(None, serve(arguments.clone(), loggers)).map_err(|error| error.to_string())?
 }
 
-async fn serve(arguments: Local) -> Result<(), String> {
+async fn serve(arguments: Local, loggers: Arc<Loggers>) -> Result<(), String> {
     let mut signals = StopSignals::listen().map_err(|error| error.to_string())?;
     let machine = real::env();
     let ports = ports(&machine, &arguments)?;
@@ -40,7 +41,11 @@ async fn serve(arguments: Local) -> Result<(), String> {
             true => Env { disk: Arc::new(MemoryDisk::new()), ..machine.clone() },
             false => machine.clone(),
         };
-        let options = StartOptions { ephemeral: arguments.ephemeral, ..StartOptions::default() };
+        let options = StartOptions {
+            ephemeral: arguments.ephemeral,
+            loggers: Some(loggers.clone()),
+            ..StartOptions::default()
+        };
         starting.push(Box::pin(wiring::start(env, disk_of_machine, config, options)));
     }
     let started = tokio::select! {

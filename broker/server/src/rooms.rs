@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ottla_api::loggers::Loggers;
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::operation_audit::OperationAudit;
 use ottla_api::peers::ImageNodes;
@@ -57,6 +58,7 @@ pub struct Opening<'a> {
     /// What this broker serves of features, with the levels of a new cluster.
     pub features: Vec<Feature>,
     pub registry: &'a Registry,
+    pub loggers: Arc<Loggers>,
 }
 
 /// The rooms of a broker that is ready for requests once `loader` is idle.
@@ -211,6 +213,7 @@ impl Rooms {
             quotas: quotas.clone(),
             authorizer: settings::authorizer(config)?,
             audit: Arc::new(OperationAudit::register(env.clock.clone(), registry).map_err(failed)?),
+            loggers: opening.loggers,
         }));
         Ok(Rooms {
             config: dynamic_config,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ottla_api::loggers::Loggers;
 use ottla_config::{BrokerConfig, Warning};
 use ottla_env::Env;
 use ottla_env::memory::MemoryDisk;
@@ -19,6 +20,26 @@ use crate::args::{Serve, Sources, parse_feature};
 use crate::ready::{self, ReadyTarget};
 use ottla_server::wiring::{self, Broker, StartOptions};
 
+/// What is logged at first, as directives of tracing's filter.
+const LOG_VARIABLE: &str = "OTTLA_LOG";
+const LOG_DEFAULT: &str = "info,sled=warn";
+
+/// The loggers that are always there: the process, the rooms that write log lines, and what logs under Kafka's names.
+const LOGGERS: [&str; 12] = [
+    "kafka.authentication",
+    "kafka.authorizer.logger",
+    "ottla",
+    "ottla_admin",
+    "ottla_api",
+    "ottla_coordinator",
+    "ottla_log",
+    "ottla_metadata",
+    "ottla_network",
+    "ottla_replica",
+    "ottla_security",
+    "ottla_server",
+];
+
 /// How log lines are written: `json` or `text`.
 const LOG_FORMAT_VARIABLE: &str = "OTTLA_LOG_FORMAT";
 
@@ -31,8 +52,8 @@ pub(crate) const ANSWERS_WAIT: Duration = Duration::from_millis(50);
 /// Runs until a signal asks to stop.
 pub fn run(arguments: &Serve) -> Result<(), String> {
     let (config, warnings) = load(&arguments.sources)?;
-    start_logging();
-    real::run(None, serve(arguments.clone(), config, warnings)).map_err(|error| error.to_string())?
+    let loggers = start_logging();
+    real::run(None, serve(arguments.clone(), config, warnings, loggers)).map_err(|error| error.to_string())?
 }
 
 /// The configuration, with the voters that the directory was formatted with where it names none itself.
@@ -60,24 +81,42 @@ fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), String> {
     crate::load(&sources)
 }
 
-pub(crate) fn start_logging() {
-    let filter = EnvFilter::try_from_env("OTTLA_LOG").unwrap_or_else(|_| EnvFilter::new("info,sled=warn"));
+/// Begins to log; the loggers change what is logged from then on.
+pub(crate) fn start_logging() -> Arc<Loggers> {
+    let given = std::env::var(LOG_VARIABLE).ok();
+    let is_valid = |given: &String| given.parse::<EnvFilter>().is_ok();
+    let directives = given.filter(is_valid).unwrap_or_else(|| LOG_DEFAULT.to_owned());
+    let format = std::env::var(LOG_FORMAT_VARIABLE);
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(EnvFilter::new(&directives))
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    match std::env::var(LOG_FORMAT_VARIABLE).as_deref() {
-        Ok("json") => lines.json().flatten_event(true).with_ansi(false).init(),
-        Ok("text") | Err(_) => lines.init(),
-        Ok(other) => {
-            lines.init();
-            tracing::warn!("{LOG_FORMAT_VARIABLE}={other} is not known: json or text");
-        }
+    let obey: Box<dyn Fn(&str) + Send + Sync> = if format.as_deref() == Ok("json") {
+        let lines = lines.json().flatten_event(true).with_ansi(false).with_filter_reloading();
+        let handle = lines.reload_handle();
+        lines.init();
+        // It fails where the subscriber is gone, which lives as long as the process.
+        Box::new(move |directives| drop(handle.reload(EnvFilter::new(directives))))
+    } else {
+        let lines = lines.with_filter_reloading();
+        let handle = lines.reload_handle();
+        lines.init();
+        Box::new(move |directives| drop(handle.reload(EnvFilter::new(directives))))
+    };
+    match format.as_deref() {
+        Ok("json" | "text") | Err(_) => {}
+        Ok(other) => tracing::warn!("{LOG_FORMAT_VARIABLE}={other} is not known: json or text"),
     }
+    Arc::new(Loggers::new(&LOGGERS, &directives, obey))
 }
 
-async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -> Result<(), String> {
+async fn serve(
+    arguments: Serve,
+    config: BrokerConfig,
+    warnings: Vec<Warning>,
+    loggers: Arc<Loggers>,
+) -> Result<(), String> {
     let mut signals = StopSignals::listen().map_err(|error| error.to_string())?;
     for warning in warnings {
         tracing::warn!("{warning}");
@@ -91,6 +130,7 @@ async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -
         accept_metadata_loss: arguments.accept_metadata_loss,
         features: arguments.features.iter().map(|text| parse_feature(text)).collect::<Result<_, _>>()?,
         scram_users: scram_users(&env, &arguments.scram_users)?,
+        loggers: Some(loggers),
     };
     // A node that waits for the others of its cluster is stopped as any other.
     let broker = tokio::select! {

@@ -213,6 +213,7 @@ pub fn share_coordinator(config: &BrokerConfig) -> ShareCoordinatorSettings {
 pub fn transactions(config: &BrokerConfig) -> TransactionSettings {
     TransactionSettings {
         timeout_max_ms: config.transaction_timeout_ms_max,
+        allows_two_phase: config.transaction_two_phase_commit,
         id_expiration_ms: i64::from(config.transactional_id_expiration_ms),
         abort_interval_ms: i64::from(config.transaction_abort_interval_ms),
         expiration_interval_ms: i64::from(config.transaction_expiration_interval_ms),

@@ -17,6 +17,7 @@ use crate::issuers::Issuers;
 use crate::membership::{Member, Membership};
 use ottla_admin::{About, AdminServer, AdminSources, BoundAdminServer, ProcessMetrics};
 use ottla_api::Authentication;
+use ottla_api::loggers::Loggers;
 use ottla_api::quotas::AddressRateListener;
 use ottla_config::BrokerConfig;
 use ottla_env::{Disk, Env};
@@ -31,6 +32,7 @@ use crate::balancing::BalanceFigures;
 use crate::cluster_figures::ClusterFigures;
 use crate::controller_listeners::ControllerListeners;
 use crate::figures::Figures;
+use crate::group_figures::Coordinators;
 use crate::kafka_names::KafkaNames;
 use crate::rooms::{Opening, Rooms};
 use crate::start_topics;
@@ -66,6 +68,8 @@ pub struct StartOptions {
     pub features: Vec<(String, i16)>,
     /// Users of a new cluster.
     pub scram_users: Vec<ScramCredentialUpsertion>,
+    /// Those of the process; `None` where nothing is logged.
+    pub loggers: Option<Arc<Loggers>>,
 }
 
 pub async fn start(
@@ -74,7 +78,7 @@ pub async fn start(
     config: BrokerConfig,
     options: StartOptions,
 ) -> Result<Broker, String> {
-    let StartOptions { ephemeral, accept_metadata_loss, features, scram_users } = options;
+    let StartOptions { ephemeral, accept_metadata_loss, features, scram_users, loggers } = options;
     let features = settings::features_at(&config, &features)?;
     let tls = ListenersTls::load(&config, &machine_disk, &env.clock).map_err(|error| error.to_string())?;
     let config = config.with_reconfigurable(Arc::clone(&tls).check());
@@ -103,6 +107,7 @@ pub async fn start(
         accept_metadata_loss,
         features: features.clone(),
         registry: &registry,
+        loggers: loggers.unwrap_or_else(|| Arc::new(Loggers::none())),
     })?;
     if let Some(controller) = &controller {
         controller.serve(&rooms);
@@ -128,13 +133,12 @@ pub async fn start(
         node_id: BrokerId(config.node_id),
         metadata: rooms.metadata.clone(),
         replicas: rooms.replicas.clone(),
-        groups: rooms.groups.clone(),
         registry: registry.clone(),
         series_max: config.metrics_series_max,
     });
     let figures = Figures::new(
         rooms.replicas.clone(),
-        rooms.groups.clone(),
+        Coordinators { groups: rooms.groups.clone(), transactions: rooms.transactions.clone() },
         rooms.telemetry.clone(),
         rooms.quotas.clone(),
         env.clone(),

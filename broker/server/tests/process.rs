@@ -260,6 +260,52 @@ fn it_serves_when_the_ready_line_is_there_and_stops_quickly_when_asked() {
     assert!(log.contains("stopped cleanly"), "{log}");
 }
 
+/// `kafka-configs` of the loggers of broker 1: what it prints on either channel.
+fn loggers(running: &Running, words: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
+    command.args(["kafka-configs", "--bootstrap-server", running.address("bootstrap")]);
+    command.args(["--entity-type", "broker-loggers", "--entity-name", "1"]).args(words);
+    let output = command.output().expect("it runs");
+    [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
+}
+
+#[test]
+fn what_is_logged_changes_with_the_levels_of_loggers() {
+    const DONE: &str = "Completed updating config for broker-logger 1.\n";
+    let silent = |folder: &Folder| {
+        let mut command = ottla();
+        command.env("OTTLA_LOG", "off,ottla_log=warn");
+        start_command(command, folder, &[])
+    };
+    let folder = Folder::new();
+    let running = silent(&folder);
+    let shown = loggers(&running, &["--describe"]);
+    assert!(shown.starts_with("Dynamic configs for broker-logger 1 are:\n"), "{shown}");
+    for line in ["ottla=FATAL", "ottla_log=WARN", "root=FATAL"] {
+        assert!(shown.contains(&format!("  {line} sensitive=false synonyms={{}}\n")), "{shown}");
+    }
+    assert_eq!(loggers(&running, &["--alter", "--add-config", "ottla=INFO,ottla_log=DEBUG"]), DONE);
+    let shown = loggers(&running, &["--describe"]);
+    assert!(shown.contains("  ottla=INFO ") && shown.contains("  ottla_log=DEBUG "), "{shown}");
+    for bad in
+        [["--add-config", "ottla_nothing=INFO"], ["--add-config", "ottla=LOUD"], ["--delete-config", "root"]]
+    {
+        let refused = loggers(&running, &["--alter", bad[0], bad[1]]);
+        assert!(
+            refused.contains("InvalidConfigurationException") || refused.contains("InvalidRequest"),
+            "{refused}"
+        );
+    }
+    let (_, log) = running.stop();
+    assert!(log.contains("stopped cleanly") && !log.contains("serves Kafka"), "{log}");
+    // The next start has what the environment says, and a level that is taken away is the parent's again.
+    let running = silent(&folder);
+    assert_eq!(loggers(&running, &["--alter", "--add-config", "ottla=INFO"]), DONE);
+    assert_eq!(loggers(&running, &["--alter", "--delete-config", "ottla"]), DONE);
+    let (_, log) = running.stop();
+    assert!(!log.contains("stopped cleanly"), "{log}");
+}
+
 #[test]
 fn after_a_clean_stop_there_is_nothing_to_recover_and_after_a_kill_it_starts_by_itself() {
     let folder = Folder::new();

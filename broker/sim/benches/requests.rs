@@ -51,6 +51,7 @@ fn dispatch(world: &World) -> Dispatch {
     let loader = Loader::new(env.tasks.clone());
     let settings = TransactionSettings {
         timeout_max_ms: 900_000,
+        allows_two_phase: false,
         id_expiration_ms: 604_800_000,
         abort_interval_ms: 10_000,
         expiration_interval_ms: 3_600_000,
@@ -112,6 +113,7 @@ fn dispatch(world: &World) -> Dispatch {
         quotas,
         authorizer: None,
         audit: Arc::new(audit),
+        loggers: Arc::new(ottla_api::loggers::Loggers::none()),
     });
     Dispatch::new(Arc::new(broker), ottla_api::Endpoint::Broker)
 }

@@ -9,6 +9,7 @@ use std::thread::Thread;
 
 use ottla_api::Dispatch;
 use ottla_api::groups::Topics;
+use ottla_api::loggers::Loggers;
 use ottla_config::BrokerConfig;
 use ottla_coordinator::transaction::{ProducerIdSource, TransactionCoordinator, TransactionSettings};
 use ottla_coordinator::{GroupCoordinator, ShareCoordinator, SharePartitionManager};
@@ -29,6 +30,7 @@ pub const OFFSETS_RETENTION_MS: u64 = 60 * 60_000;
 /// Transactions are looked after by calls of `tick`, not by time.
 const TRANSACTION_SETTINGS: TransactionSettings = TransactionSettings {
     timeout_max_ms: 900_000,
+    allows_two_phase: false,
     id_expiration_ms: 1 << 40,
     abort_interval_ms: 1_000,
     expiration_interval_ms: 3_600_000,
@@ -176,6 +178,7 @@ impl World {
             accept_metadata_loss: false,
             features: server_settings::features(),
             registry: &Registry::new(),
+            loggers: Arc::new(Loggers::none()),
         })
         .expect("the rooms open");
         wait(rooms.loader.until_idle());

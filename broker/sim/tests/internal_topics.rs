@@ -89,12 +89,14 @@ impl Lab {
     }
 
     fn init(&self, id: &str) -> (i64, i16) {
-        let request = InitProducerIdRequest::default()
-            .with_transactional_id(Some(text(id).into()))
-            .with_transaction_timeout_ms(900_000);
+        let request = InitProducerIdRequest {
+            transactional_id: Some(text(id)),
+            transaction_timeout_ms: 900_000,
+            ..InitProducerIdRequest::default()
+        };
         let answer: InitProducerIdResponse = self.ask(ApiKey::InitProducerId, 5, &request);
         assert_eq!(answer.error_code, 0);
-        (answer.producer_id.0, answer.producer_epoch)
+        (answer.producer_id, answer.producer_epoch)
     }
 
     /// One transaction of the second generation that commits an offset, or takes it back.

@@ -23,6 +23,7 @@ use crate::terminal::Terminal;
 /// Kafka's types of config resources.
 pub const TOPIC: i8 = 2;
 pub const BROKER: i8 = 4;
+pub const BROKER_LOGGER: i8 = 8;
 pub const CLIENT_METRICS: i8 = 16;
 pub const GROUP: i8 = 32;
 
@@ -32,6 +33,7 @@ pub const BROKER_SOURCE: i8 = 2;
 pub const DEFAULT_BROKER_SOURCE: i8 = 3;
 pub const STATIC_SOURCE: i8 = 4;
 pub const DEFAULT_SOURCE: i8 = 5;
+pub const LOGGER_SOURCE: i8 = 6;
 pub const CLIENT_METRICS_SOURCE: i8 = 7;
 pub const GROUP_SOURCE: i8 = 8;
 
@@ -103,6 +105,10 @@ pub fn delete_topics(
     Ok(())
 }
 
+fn is_of_a_broker(kind: i8) -> bool {
+    matches!(kind, BROKER | BROKER_LOGGER)
+}
+
 /// The configs of resources of one type.
 pub fn describe_configs(
     client: &mut Client,
@@ -123,8 +129,8 @@ pub fn describe_configs(
     let request = DescribeConfigsRequest::default()
         .with_resources(names.iter().map(resource).collect())
         .with_include_synonyms(with_synonyms);
-    // Only the broker itself knows its whole configuration.
-    let node = if kind == BROKER { names[0].parse().ok() } else { None };
+    // Only the broker itself knows its whole configuration, and its loggers.
+    let node = names[0].parse().ok().filter(|_| is_of_a_broker(kind));
     let response = match node {
         Some(node) => client.node(terminal, "describeConfigs", node, &request)?,
         None => client.any(terminal, "describeConfigs", &request)?,
@@ -161,7 +167,7 @@ pub fn alter_configs(
         .with_resource_name(text(name))
         .with_configs(configs);
     let request = IncrementalAlterConfigsRequest::default().with_resources(vec![altered]);
-    let response = match name.parse().ok().filter(|_| kind == BROKER) {
+    let response = match name.parse().ok().filter(|_| is_of_a_broker(kind)) {
         Some(broker) => client.node(terminal, "incrementalAlterConfigs", broker, &request)?,
         None => client.any(terminal, "incrementalAlterConfigs", &request)?,
     };

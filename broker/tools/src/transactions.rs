@@ -493,11 +493,11 @@ fn force_terminate(options: &Options, terminal: &mut Terminal<'_>) -> Result<(),
     let mut client = connect(options)?;
     let what = format!("Failed to force terminate transactionalId `{id}`");
     let node = coordinator(&mut client, terminal, id).map_err(failed(&what))?;
-    let request = InitProducerIdRequest::default()
-        .with_transactional_id(Some(TransactionalId(admin::text(id))))
-        .with_transaction_timeout_ms(i32::try_from(MINUTE_MS).unwrap_or(i32::MAX))
-        .with_producer_id(ProducerId(-1))
-        .with_producer_epoch(-1);
+    let request = InitProducerIdRequest {
+        transactional_id: Some(admin::text(id)),
+        transaction_timeout_ms: i32::try_from(MINUTE_MS).unwrap_or(i32::MAX),
+        ..InitProducerIdRequest::default()
+    };
     let response =
         client.node(terminal, "forceTerminateTransaction", node, &request).map_err(failed(&what))?;
     Exception::check(response.error_code, None).map_err(failed(&what))

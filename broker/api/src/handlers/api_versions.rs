@@ -42,8 +42,9 @@ pub(crate) fn answer(broker: &Arc<Broker>, request: &Request) -> Result<(Answer,
         }
     }
     let image = broker.image();
+    let unstable = broker.config.unstable_api_versions;
     let api_keys = table::rows(request.endpoint)
-        .map(|api| row(api.key.to_i16(), api.advertised_min(), api.max))
+        .map(|api| row(api.key.to_i16(), api.advertised_min(), table::version_max(api, unstable)))
         .collect();
     let supported = broker
         .features

@@ -3,7 +3,7 @@
 //!
 //! - v1: synonyms (KIP-226). v3: types and documentation (KIP-569). v4: flexible.
 //!
-//! Broker loggers (resource type 8) are not served: docs/exceptions/broker-loggers.md.
+//! Loggers (resource type 8) are those of this process, and no facts of the cluster (KIP-412).
 
 use ottla_config::{
     BrokerConfig, ConfigEntry, ConfigSources, describe_broker, describe_client_metrics,
@@ -21,10 +21,14 @@ use ottla_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use super::prelude::*;
 use crate::access::text_of;
 use crate::config_access;
+use crate::loggers::LogLevel;
 
 pub const API: Api = Api { key: ApiKey::DescribeConfigs, min: 1, max: 4, admit };
 
-type Described = Result<Vec<ConfigEntry>, (ErrorCode, String)>;
+type Described<Entry = ConfigEntry> = Result<Vec<Entry>, (ErrorCode, String)>;
+
+/// `ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG`.
+const LOGGER_SOURCE: i8 = 6;
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: DescribeConfigsRequest = request.decode()?;
@@ -36,24 +40,50 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         .iter()
         .map(|resource| {
             let (kind, name) = (resource.resource_type, &resource.resource_name);
+            let wire = |entry| wire_entry(entry, body.include_synonyms, body.include_documentation);
             let described = config_access::check(&access, AclOperation::DescribeConfigs, kind, name)
                 .map_err(|error| (error, text_of(error).to_owned()))
-                .and_then(|()| describe(broker, &image, &config, resource));
+                .and_then(|()| match ResourceType::from_code(kind) {
+                    Some(ResourceType::BrokerLogger) => describe_loggers(broker, resource),
+                    _ => Ok(describe(broker, &image, &config, resource)?.into_iter().map(wire).collect()),
+                });
             let result = DescribeConfigsResult::default()
                 .with_resource_type(resource.resource_type)
                 .with_resource_name(resource.resource_name.clone());
             match described {
-                Ok(entries) => result.with_error_message(message("")).with_configs(
-                    entries
-                        .into_iter()
-                        .map(|entry| wire_entry(entry, body.include_synonyms, body.include_documentation))
-                        .collect(),
-                ),
+                Ok(entries) => result.with_error_message(message("")).with_configs(entries),
                 Err((error, why)) => result.with_error_code(error.code()).with_error_message(message(why)),
             }
         })
         .collect();
     request.ready(&DescribeConfigsResponse::default().with_results(results))
+}
+
+fn describe_loggers(
+    broker: &Broker,
+    resource: &DescribeConfigsResource,
+) -> Described<DescribeConfigsResourceResult> {
+    let (name, ours) = (resource.resource_name.as_str(), broker.node_id.0);
+    let invalid = |why: String| Err((ErrorCode::InvalidRequest, why));
+    if name.is_empty() {
+        return invalid("Broker id must not be empty".to_owned());
+    }
+    match name.parse::<i32>() {
+        Ok(id) if id == ours => {}
+        Ok(_) => return invalid(format!("Unexpected broker id, expected {ours} but received {name}")),
+        Err(_) => return invalid(format!("Broker id must be an integer, but it is: {name}")),
+    }
+    let keys = resource.configuration_keys.as_deref().filter(|keys| !keys.is_empty());
+    let is_wanted = |name: &str| keys.is_none_or(|keys| keys.iter().any(|key| key.as_str() == name));
+    let loggers = broker.loggers.describe().into_iter().filter(|(name, _)| is_wanted(name));
+    let entry = |(name, level): (String, LogLevel)| {
+        DescribeConfigsResourceResult::default()
+            .with_name(StrBytes::from_string(name))
+            .with_value(Some(text(level.name())))
+            .with_config_source(LOGGER_SOURCE)
+            .with_documentation(None)
+    };
+    Ok(loggers.map(entry).collect())
 }
 
 fn describe(

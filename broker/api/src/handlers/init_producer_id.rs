@@ -1,12 +1,13 @@
-//! InitProducerId (key 22), versions 0-5: an id for an idempotent or transactional producer (KIP-98).
+//! InitProducerId (key 22), versions 0-5 (6 is not released): an id for an idempotent or transactional producer (KIP-98).
 //! Shell (a new block of ids is a record in the metadata log).
 //!
-//! - v2: flexible. v3: the caller's id and epoch (KIP-360). v4: PRODUCER_FENCED. v5: KIP-890.
+//! - v2: flexible. v3: the caller's id and epoch (KIP-360). v4: PRODUCER_FENCED. v5: KIP-890. v6: two-phase commit (KIP-939).
 
+use ottla_coordinator::transaction::TwoPhaseWish;
 use ottla_model::ErrorCode;
 use ottla_network::Admitted;
 use ottla_protocol::api_key::ApiKey;
-use ottla_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};
+use ottla_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
 
 use super::prelude::*;
 use crate::transactions::fenced_for;
@@ -17,7 +18,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: InitProducerIdRequest = request.decode()?;
     let access = Access::of(broker, &request);
     if let Some(id) = &body.transactional_id {
-        if !access.transactional_id(AclOperation::Write, id) {
+        let may_prepare = || access.transactional_id(AclOperation::TwoPhaseCommit, id);
+        if !access.transactional_id(AclOperation::Write, id) || (body.enable2_pc && !may_prepare()) {
             return request.ready(&refused(ErrorCode::TransactionalIdAuthorizationFailed));
         }
     } else if !access.quietly().cluster(AclOperation::IdempotentWrite)
@@ -25,22 +27,23 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     {
         return request.ready(&refused(ErrorCode::ClusterAuthorizationFailed));
     }
-    let known_id = body.producer_id.0 != -1;
+    let known_id = body.producer_id != -1;
     let known_epoch = body.producer_epoch != -1;
     if known_id != known_epoch {
         return request.ready(&refused(ErrorCode::InvalidRequest));
     }
     if let Some(transactional_id) = body.transactional_id {
-        let (id, epoch) = (body.producer_id.0, body.producer_epoch);
+        let (id, epoch) = (body.producer_id, body.producer_epoch);
         let expected = known_id.then_some((ottla_model::ProducerId(id), ottla_model::ProducerEpoch(epoch)));
         let broker = broker.clone();
         return park(async move {
             let timeout_ms = body.transaction_timeout_ms;
-            let response =
-                match broker.transactions.init_producer_id(&transactional_id, timeout_ms, expected).await {
-                    Ok((id, epoch)) => granted(id).with_producer_epoch(epoch.0),
-                    Err(error) => refused(fenced_for(error, request.version() >= 4)),
-                };
+            let wish = TwoPhaseWish { enables: body.enable2_pc, keeps_prepared: body.keep_prepared_txn };
+            let id = &transactional_id;
+            let response = match broker.transactions.init_two_phase(id, wish, timeout_ms, expected).await {
+                Ok((id, epoch)) => InitProducerIdResponse { producer_epoch: epoch.0, ..granted(id) },
+                Err(error) => refused(fenced_for(error, request.version() >= 4)),
+            };
             request.answer(&response)
         });
     }
@@ -57,12 +60,10 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
 }
 
 fn granted(id: ottla_model::ProducerId) -> InitProducerIdResponse {
-    InitProducerIdResponse::default().with_producer_id(ProducerId(id.0)).with_producer_epoch(0)
+    InitProducerIdResponse { producer_id: id.0, producer_epoch: 0, ..Default::default() }
 }
 
 fn refused(error: ErrorCode) -> InitProducerIdResponse {
-    InitProducerIdResponse::default()
-        .with_error_code(error.code())
-        .with_producer_id(ProducerId(-1))
-        .with_producer_epoch(-1)
+    let error_code = error.code();
+    InitProducerIdResponse { error_code, producer_id: -1, producer_epoch: -1, ..Default::default() }
 }

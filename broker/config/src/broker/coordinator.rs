@@ -127,6 +127,4 @@ pub(crate) static COORDINATOR: &[ConfigRow] = &[
         .doc("Whether a partition checks with the coordinator that it belongs to the transaction."),
     row("transaction.state.log.load.buffer.size", Int, Some("5242880"), at_least(1), ReadOnly, High)
         .doc("Batch size for loading transaction state."),
-    row("transaction.two.phase.commit.enable", Boolean, Some("false"), Any, ReadOnly, Low)
-        .doc("Whether clients may take part in two-phase commit."),
 ];

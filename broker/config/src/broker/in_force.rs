@@ -130,6 +130,8 @@ keys! {
         .doc("Partitions of a topic that is created without saying how many.");
     pub default_replication_factor: i16 = row("default.replication.factor", Int, Some("1"), Any, ReadOnly, Medium)
         .doc("Replicas of a topic that is created without saying how many.");
+    pub unstable_api_versions: bool = row("unstable.api.versions.enable", Boolean, Some("false"), Any, ReadOnly, High).internal()
+        .doc("Whether unreleased API versions are served.");
     pub unstable_feature_versions: bool = row("unstable.feature.versions.enable", Boolean, Some("false"), Any, ReadOnly, High).internal()
         .doc("Whether unreleased feature versions are allowed.");
     pub auto_create_topics_enable: bool = row("auto.create.topics.enable", Boolean, Some("true"), Any, ReadOnly, High)
@@ -195,6 +197,8 @@ keys! {
         .doc("How long an idle producer's sequence numbers are remembered.");
     pub transaction_timeout_ms_max: i32 = row("transaction.max.timeout.ms", Int, Some("900000"), at_least(1), ReadOnly, High)
         .doc("Longest transaction timeout a client may ask for.");
+    pub transaction_two_phase_commit: bool = row("transaction.two.phase.commit.enable", Boolean, Some("false"), Any, ReadOnly, Low)
+        .doc("Whether clients may take part in two-phase commit.");
     pub transaction_abort_interval_ms: i32 = row("transaction.abort.timed.out.transaction.cleanup.interval.ms", Int, Some("10000"), at_least(1), ReadOnly, Low)
         .doc("How often timed-out transactions are aborted.");
     pub transaction_expiration_interval_ms: i32 = row("transaction.remove.expired.transaction.cleanup.interval.ms", Int, Some("3600000"), at_least(1), ReadOnly, Low)

@@ -119,6 +119,4 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("First time allowed to set up a connection to another broker."),
     row("socket.listen.backlog.size", Int, Some("50"), at_least(1), ReadOnly, Medium)
         .doc("Connections the system queues before they are accepted."),
-    row("unstable.api.versions.enable", Boolean, Some("false"), Any, ReadOnly, High).internal()
-        .doc("Whether unreleased API versions are served."),
 ];

@@ -1,13 +1,14 @@
 //! DescribeGroups and ListGroups: what can be seen of a group.
 //! Core.
 
-use ottla_model::ErrorCode;
+use ottla_model::{ErrorCode, GroupId};
 
 use super::Group;
 use super::answers::{ClassicDescription, ClassicMemberDescription, ListedGroup};
 use super::classic::{ClassicGroup, ClassicGroupState};
 use super::modern::GroupError;
 use super::shard::GroupShard;
+use crate::java_hash;
 
 impl ClassicGroup {
     pub fn describe(&self) -> ClassicDescription {
@@ -43,18 +44,22 @@ impl GroupShard {
         Err(GroupError::new(ErrorCode::GroupIdNotFound, why))
     }
 
-    /// Kafka's names of the states that the groups are in.
-    pub fn states(&self) -> impl Iterator<Item = &'static str> {
-        self.groups.values().map(Group::state_name)
+    /// Kafka's names of the protocols that run the groups, each with that of the state it is in.
+    pub fn states(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.groups.values().map(|group| (group.type_name(), group.state_name()))
     }
 
-    /// The groups in one of the states and of one of the types; empty filters let all through.
+    /// The groups in one of the states and of one of the types, as Kafka's `TimelineHashMap` lists them; empty filters let
+    /// all through.
     pub fn list(&self, states: &[&str], types: &[&str]) -> Vec<ListedGroup> {
         let wanted_types: Vec<String> = types.iter().map(|name| name.trim().to_lowercase()).collect();
         let wanted_states: Vec<String> = states.iter().map(|name| name.trim().to_lowercase()).collect();
-        self.groups
-            .values()
-            .map(Group::list)
+        // Of those that share a slot Kafka lists the youngest first; here their names decide.
+        let mut groups: Vec<(&GroupId, &Group)> = self.groups.iter().rev().collect();
+        java_hash::order_as_in_timeline(&mut groups, |(id, _)| java_hash::string_hash(id.as_str()));
+        groups
+            .into_iter()
+            .map(|(_, group)| group.list())
             .filter(|listed| {
                 let is_in = |wanted: &[String], is: &str| {
                     // Kafka asks for "not_ready" where it answers "NotReady"; its own tool asks for what it is answered.

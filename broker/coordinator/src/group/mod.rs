@@ -12,6 +12,7 @@ pub mod answers;
 pub mod classic;
 mod commit;
 pub mod consumer;
+pub mod counts;
 mod delete;
 mod describe;
 mod fetch;
@@ -113,6 +114,26 @@ impl Group {
             Group::Share(group) => group.state_name(),
             Group::Consumer(group) => group.state_name(),
             Group::Streams(group) => group.state_name(),
+        }
+    }
+
+    /// Kafka's name of the protocol that runs it.
+    fn type_name(&self) -> &'static str {
+        match self {
+            Group::Classic(_) => "classic",
+            Group::Share(_) => "share",
+            Group::Consumer(_) => "consumer",
+            Group::Streams(_) => "streams",
+        }
+    }
+
+    /// A classic group has none.
+    fn epoch(&self) -> i32 {
+        match self {
+            Group::Classic(_) => 0,
+            Group::Share(group) => group.epoch(),
+            Group::Consumer(group) => group.epoch(),
+            Group::Streams(group) => group.epoch(),
         }
     }
 

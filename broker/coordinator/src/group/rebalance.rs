@@ -45,6 +45,7 @@ impl ClassicGroup {
             self.schedule_initial_rebalance(turn);
         }
         self.transition_to(ClassicGroupState::PreparingRebalance, turn.wall_ms);
+        turn.settings.counts.on_classic_begun(reason);
         tracing::debug!(group = %self.group_id, generation = self.generation_id, reason, "preparing to rebalance");
         if !is_initial {
             self.maybe_complete_join_else_schedule(turn);

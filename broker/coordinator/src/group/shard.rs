@@ -238,6 +238,7 @@ impl GroupShard {
     /// a transaction.
     pub fn replay(&mut self, offset: Offset, producer_id: Option<i64>, record: Record) {
         let group_id = record.group().clone();
+        let epoch = self.groups.get(&group_id).map_or(0, Group::epoch);
         match record {
             Record::GroupMetadata { group, value } => self.replay_group_metadata(group, value),
             Record::OffsetCommit { group, topic, partition, value } => {
@@ -254,6 +255,10 @@ impl GroupShard {
         self.last_replayed_offset = Some(offset);
         if let Some(group) = self.groups.get_mut(&group_id) {
             group.set_last_record_offset(offset);
+            // One step: a group that becomes one of another protocol brings its epoch along.
+            if self.is_loaded && group.epoch() == epoch + 1 {
+                self.settings.counts.on_epoch(group);
+            }
         }
     }
 

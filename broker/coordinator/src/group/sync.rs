@@ -113,6 +113,7 @@ impl ClassicGroup {
         }
         self.propagate_assignment(turn, None);
         self.transition_to(ClassicGroupState::Stable, turn.wall_ms);
+        turn.settings.counts.on_classic_completed();
     }
 
     pub(super) fn reset_and_propagate_assignment_with_error(

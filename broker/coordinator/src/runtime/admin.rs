@@ -4,12 +4,15 @@
 use std::collections::{BTreeMap, HashSet};
 
 use ottla_model::ErrorCode;
+use ottla_model::topic::GROUP_METADATA_TOPIC;
 
 use super::Reply;
 use super::coordinator::GroupCoordinator;
 use super::shard::CommitWait;
+use crate::group::counts::Rebalances;
 use crate::group::modern::GroupError;
 use crate::group::{ClassicDescription, GroupShard, ListedGroup};
+use crate::java_hash::order_as_in_concurrent_map;
 
 /// A group that was asked for, and what there is to say of it.
 type Described = (String, Result<ClassicDescription, GroupError>);
@@ -32,28 +35,35 @@ impl GroupCoordinator {
     }
 
     /// Every group of this broker that is in one of the states and of one of the types; no names let all through. Of
-    /// what is not loaded yet the answer is an error, as it is not known.
+    /// what is not loaded yet the answer is an error, as it is not known. They come in Kafka's order: by the partitions
+    /// that hold them, then by the slots of a table that grew to them.
     pub fn list_groups(&self, states: &[&str], types: &[&str]) -> Result<Vec<ListedGroup>, ErrorCode> {
         let mut groups = Vec::new();
-        for shard in self.runtime.all_shards() {
+        let mut shards = self.runtime.all_shards();
+        order_as_in_concurrent_map(&mut shards, GROUP_METADATA_TOPIC, |shard| shard.partition);
+        for shard in shards {
             match self.runtime.turn(&shard, |guard| guard.core().list(states, types)) {
                 Ok(mut listed) => groups.append(&mut listed),
                 Err(ErrorCode::NotCoordinator) => {}
                 Err(error) => return Err(error),
             }
         }
-        groups.sort_by(|a, b| a.group_id.cmp(&b.group_id));
         Ok(groups)
     }
 
-    /// How many groups are in each state, by Kafka's names of them; for metrics.
-    pub fn count_groups(&self) -> BTreeMap<&'static str, usize> {
+    /// How often groups were rebalanced since the start.
+    pub fn rebalances(&self) -> Rebalances {
+        self.runtime.settings.counts.rebalances()
+    }
+
+    /// How many groups there are of each protocol in each state, by Kafka's names of them; for metrics.
+    pub fn count_groups(&self) -> BTreeMap<(&'static str, &'static str), usize> {
         let mut counts = BTreeMap::new();
         for shard in self.runtime.all_shards() {
             // A shard that is not loaded has no groups to count.
             let _ = self.runtime.turn(&shard, |guard| {
-                for state in guard.core().states() {
-                    *counts.entry(state).or_default() += 1;
+                for kind in guard.core().states() {
+                    *counts.entry(kind).or_default() += 1;
                 }
             });
         }

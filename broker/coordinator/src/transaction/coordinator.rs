@@ -2,6 +2,7 @@
 //! Shell.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use ottla_env::{BoxFuture, Clock, Tasks};
 use ottla_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId};
@@ -21,12 +22,22 @@ pub(super) type Shard = crate::runtime::Shard<TransactionShard>;
 pub struct TransactionSettings {
     /// `transaction.max.timeout.ms`.
     pub timeout_max_ms: i32,
+    /// `transaction.two.phase.commit.enable`.
+    pub allows_two_phase: bool,
     /// `transactional.id.expiration.ms`.
     pub id_expiration_ms: i64,
     /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`.
     pub abort_interval_ms: i64,
     /// `transaction.remove.expired.transaction.cleanup.interval.ms`.
     pub expiration_interval_ms: i64,
+}
+
+/// What a producer wants of two-phase commit (KIP-939).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TwoPhaseWish {
+    pub enables: bool,
+    /// The transaction that is open is to stay.
+    pub keeps_prepared: bool,
 }
 
 /// Where new producer ids come from.
@@ -74,6 +85,8 @@ pub struct TransactionCoordinator {
     /// What outlives its request: at most two a transactional id.
     pub(super) tasks: TaskSet<Errand>,
     pub(super) ids: Arc<dyn ProducerIdSource>,
+    /// Transactions that were aborted for their age.
+    pub(super) timed_out: AtomicU64,
 }
 
 impl TransactionCoordinator {
@@ -97,7 +110,8 @@ impl TransactionCoordinator {
             let runtime = CoordinatorRuntime::new(settings, log, clock.clone(), loader, perform);
             let settings = Arc::clone(&runtime.settings);
             let tasks = TaskSet::new(tasks);
-            TransactionCoordinator { runtime, settings, markers, clock, tasks, ids }
+            let timed_out = AtomicU64::new(0);
+            TransactionCoordinator { runtime, settings, markers, clock, tasks, ids, timed_out }
         })
     }
 
@@ -202,6 +216,39 @@ impl TransactionCoordinator {
         if timeout_ms <= 0 || timeout_ms > self.settings.timeout_max_ms {
             return Err(ErrorCode::InvalidTransactionTimeout);
         }
+        self.init(transactional_id, timeout_ms, expected).await
+    }
+
+    /// The same of a producer that knows of two-phase commit (KIP-939). It says itself how long its transactions may take.
+    pub async fn init_two_phase(
+        self: &Arc<Self>,
+        transactional_id: &str,
+        wish: TwoPhaseWish,
+        timeout_ms: i32,
+        expected: Option<(ProducerId, ProducerEpoch)>,
+    ) -> Result<(ProducerId, ProducerEpoch), ErrorCode> {
+        if transactional_id.is_empty() {
+            return Err(ErrorCode::InvalidRequest);
+        }
+        if wish.enables && !self.settings.allows_two_phase {
+            return Err(ErrorCode::TransactionalIdAuthorizationFailed);
+        }
+        if wish.keeps_prepared {
+            // As Kafka 4.3.1, which has the field and not the deed.
+            return Err(ErrorCode::UnsupportedVersion);
+        }
+        match wish.enables {
+            true => self.init(transactional_id, decide::TWO_PHASE_TIMEOUT_MS, expected).await,
+            false => self.init_producer_id(transactional_id, timeout_ms, expected).await,
+        }
+    }
+
+    async fn init(
+        self: &Arc<Self>,
+        transactional_id: &str,
+        timeout_ms: i32,
+        expected: Option<(ProducerId, ProducerEpoch)>,
+    ) -> Result<(ProducerId, ProducerEpoch), ErrorCode> {
         let mut spare = None;
         loop {
             let shard = self.runtime.shard_for(transactional_id)?;

@@ -344,8 +344,14 @@ pub fn complete(present: &TransactionMetadata, wall_ms: i64) -> TransactionMetad
     next
 }
 
+/// The timeout of a producer of two-phase commit (KIP-939): whoever prepared its transaction says how it ends.
+pub const TWO_PHASE_TIMEOUT_MS: i32 = i32::MAX;
+
 /// Whether a transaction is open for too long.
 pub fn is_late(present: &TransactionMetadata, wall_ms: i64) -> bool {
+    if present.timeout_ms == TWO_PHASE_TIMEOUT_MS {
+        return false;
+    }
     let deadline = present.start_timestamp_ms.saturating_add(i64::from(present.timeout_ms));
     present.state == TransactionState::Ongoing && deadline < wall_ms
 }

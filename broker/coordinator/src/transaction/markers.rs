@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -186,12 +187,19 @@ impl TransactionCoordinator {
                 // A refusal is met again at the next tick.
                 let Ok(spare) = coordinator.ids.next().await else { return };
                 let late = |present: Option<&_>, wall_ms| decide::time_out(present, Some(spare), wall_ms);
-                report_late(&id, &coordinator.step(&shard, &id, late));
+                coordinator.on_late(&id, &coordinator.step(&shard, &id, late));
             };
             self.tasks.spawn(errand, "transaction timeout", Box::pin(work));
             return;
         }
-        report_late(&id, &aborted);
+        self.on_late(&id, &aborted);
+    }
+
+    fn on_late(&self, id: &str, outcome: &Result<Step, ErrorCode>) {
+        if matches!(outcome, Ok(Step::Next(..))) {
+            self.timed_out.fetch_add(1, Ordering::Relaxed);
+        }
+        report_late(id, outcome);
     }
 }
 

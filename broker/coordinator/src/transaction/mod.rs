@@ -24,10 +24,10 @@ pub mod shard;
 #[cfg(test)]
 mod tests;
 
-pub use coordinator::{ProducerIdSource, TransactionCoordinator, TransactionSettings};
+pub use coordinator::{ProducerIdSource, TransactionCoordinator, TransactionSettings, TwoPhaseWish};
 pub use decide::Ending;
 pub use markers::{MarkerChannel, MarkerOutcomes, TransactionMarker};
 pub use metadata::{PartitionSet, TransactionMetadata, TransactionState, TransactionVersion};
 pub use partition_markers::PartitionMarkers;
 pub use produce::{Joining, Verified};
-pub use reads::{ListedTransaction, TransactionDescription, WantedTransactions};
+pub use reads::{ListedTransaction, TransactionDescription, TransactionFigures, WantedTransactions};

@@ -1,6 +1,9 @@
 //! DescribeTransactions and ListTransactions.
 //! Shell.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
 use ottla_model::{ErrorCode, ProducerEpoch, ProducerId, TopicName};
 
 use super::coordinator::TransactionCoordinator;
@@ -41,7 +44,36 @@ pub struct ListedTransaction {
     pub state: TransactionState,
 }
 
+/// How the transactional ids of this coordinator are; for metrics.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct TransactionFigures {
+    /// By Kafka's names of the states.
+    pub states: BTreeMap<&'static str, usize>,
+    pub longest_open_ms: i64,
+    /// Since the start.
+    pub timed_out: u64,
+}
+
 impl TransactionCoordinator {
+    pub fn figures(&self) -> TransactionFigures {
+        let mut figures =
+            TransactionFigures { timed_out: self.timed_out.load(Ordering::Relaxed), ..Default::default() };
+        let wall_ms = self.clock.wall_ms();
+        for shard in self.runtime.all_shards() {
+            // A shard that is not loaded has nothing to count.
+            let _ = self.runtime.turn(&shard, |guard| {
+                for (_, value) in guard.core().iter() {
+                    *figures.states.entry(value.state.name()).or_default() += 1;
+                    if value.state == TransactionState::Ongoing {
+                        let open_ms = wall_ms.saturating_sub(value.start_timestamp_ms);
+                        figures.longest_open_ms = figures.longest_open_ms.max(open_ms);
+                    }
+                }
+            });
+        }
+        figures
+    }
+
     pub fn describe(&self, transactional_id: &str) -> Result<TransactionDescription, ErrorCode> {
         if transactional_id.is_empty() {
             return Err(ErrorCode::InvalidRequest);

@@ -50,7 +50,7 @@ fn rows(kind: &str, clients: &[Message], table: &mut Table) -> Result<String, St
     let mut rows = String::new();
     for message in messages {
         let mut indexes = Vec::new();
-        let versions = served(message);
+        let versions = message.valid;
         for version in versions.low..=versions.high {
             let program = struct_program(message, &message.structs[0], version, table)?;
             indexes.push(table.intern(program).to_string());

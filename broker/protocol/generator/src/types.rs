@@ -9,10 +9,11 @@ use crate::schema::{Field, Message, Struct, Type, Versions};
 use crate::versions::name;
 
 /// The APIs whose 4.3.1 versions the kafka-protocol crate lacks: these types are ours.
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
     "ListOffsets",
     "OffsetCommit",
     "OffsetFetch",
+    "InitProducerId",
     "WriteTxnMarkers",
     "DescribeLogDirs",
     "BrokerHeartbeat",

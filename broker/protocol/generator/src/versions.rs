@@ -47,7 +47,7 @@ pub fn name(message: &Message) -> &str {
     name.strip_suffix("Request").or_else(|| name.strip_suffix("Response")).unwrap_or(name)
 }
 
-/// The versions a released broker serves: an unstable latest version is left out.
+/// The versions a released broker serves unasked: an unstable latest version is left out.
 pub fn served(message: &Message) -> Versions {
     let mut versions = message.valid;
     if message.latest_version_unstable && !versions.is_empty() {
@@ -70,11 +70,15 @@ fn row(key: i16, message: &Message) -> String {
     } else {
         format!("Some({})", message.flexible.low)
     };
+    let unstable = match message.latest_version_unstable {
+        true => format!("Some({})", message.valid.high),
+        false => "None".to_owned(),
+    };
     format!(
-        "ApiRow {{ key: ApiKey::{name}, name: \"{name}\", broker: {}, controller: {}, decodable: {}, flexible_from: {flexible} }},\n",
+        "ApiRow {{ key: ApiKey::{name}, name: \"{name}\", broker: {}, controller: {}, decodable: {}, unstable: {unstable}, flexible_from: {flexible} }},\n",
         listener("broker"),
         listener("controller"),
-        range((!served.is_empty()).then_some(served)),
+        range((!message.valid.is_empty()).then_some(message.valid)),
         name = name(message),
     )
 }

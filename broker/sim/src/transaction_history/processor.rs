@@ -128,12 +128,13 @@ impl Processor {
             self.client.forget_abandoned();
         }
         let version = if self.generation == Generation::First { 4 } else { 5 };
-        let mut request = InitProducerIdRequest::default()
-            .with_transactional_id(Some(wire(&self.name()).into()))
-            .with_transaction_timeout_ms(TIMEOUT_MS);
+        let mut request = InitProducerIdRequest {
+            transactional_id: Some(wire(&self.name())),
+            transaction_timeout_ms: TIMEOUT_MS,
+            ..InitProducerIdRequest::default()
+        };
         if let Some(present) = present {
-            request =
-                request.with_producer_id(messages::ProducerId(present.id)).with_producer_epoch(present.epoch);
+            (request.producer_id, request.producer_epoch) = (present.id, present.epoch);
         }
         for _ in 0..20 {
             let answer: Result<InitProducerIdResponse, _> =
@@ -142,7 +143,7 @@ impl Processor {
                 && judge(code(answer.error_code))?
             {
                 self.sequences.clear();
-                let producer = Producer { id: answer.producer_id.0, epoch: answer.producer_epoch };
+                let producer = Producer { id: answer.producer_id, epoch: answer.producer_epoch };
                 if producer.epoch == 0 {
                     self.book.new_producer(producer.id);
                 }

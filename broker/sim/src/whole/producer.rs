@@ -51,12 +51,14 @@ impl Producer {
     async fn init(&mut self) -> (ProducerId, ProducerEpoch) {
         loop {
             let node = self.client.any_node();
-            let request = InitProducerIdRequest::default()
-                .with_transactional_id(None)
-                .with_transaction_timeout_ms(i32::MAX);
+            let request = InitProducerIdRequest {
+                transactional_id: None,
+                transaction_timeout_ms: i32::MAX,
+                ..InitProducerIdRequest::default()
+            };
             match self.client.call(node, &request).await {
                 Ok(answer) if answer.error_code == 0 => {
-                    return (ProducerId(answer.producer_id.0), ProducerEpoch(answer.producer_epoch));
+                    return (ProducerId(answer.producer_id), ProducerEpoch(answer.producer_epoch));
                 }
                 Ok(answer) => {
                     let code = code(answer.error_code);

@@ -14,9 +14,10 @@ pub enum Kind {
     Ips,
     ClientMetrics,
     Groups,
+    BrokerLoggers,
 }
 
-const KINDS: [(Kind, &str, &str); 7] = [
+const KINDS: [(Kind, &str, &str); 8] = [
     (Kind::Topics, "topics", "topic"),
     (Kind::Clients, "clients", "client"),
     (Kind::Users, "users", "user"),
@@ -24,6 +25,7 @@ const KINDS: [(Kind, &str, &str); 7] = [
     (Kind::Ips, "ips", "ip"),
     (Kind::ClientMetrics, "client-metrics", "client-metric"),
     (Kind::Groups, "groups", "group"),
+    (Kind::BrokerLoggers, "broker-loggers", "broker-logger"),
 ];
 
 impl Kind {
@@ -42,6 +44,7 @@ impl Kind {
             Kind::Brokers => Some(admin::BROKER),
             Kind::ClientMetrics => Some(admin::CLIENT_METRICS),
             Kind::Groups => Some(admin::GROUP),
+            Kind::BrokerLoggers => Some(admin::BROKER_LOGGER),
             Kind::Clients | Kind::Users | Kind::Ips => None,
         }
     }
@@ -64,7 +67,7 @@ pub struct Entity {
 }
 
 /// Options that say kind and name at once, and those that say the default of a kind.
-const NAMED: [(&str, Kind); 7] = [
+const NAMED: [(&str, Kind); 8] = [
     ("topic", Kind::Topics),
     ("client", Kind::Clients),
     ("user", Kind::Users),
@@ -72,6 +75,7 @@ const NAMED: [(&str, Kind); 7] = [
     ("ip", Kind::Ips),
     ("client-metrics", Kind::ClientMetrics),
     ("group", Kind::Groups),
+    ("broker-logger", Kind::BrokerLoggers),
 ];
 const DEFAULTS: [(&str, Kind); 4] = [
     ("client-defaults", Kind::Clients),

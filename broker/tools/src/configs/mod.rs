@@ -22,7 +22,7 @@ const OPTIONS: &[Known] = &[
     flag("alter", "Change the configs of an entity."),
     value(
         "entity-type",
-        "topics, clients, users, brokers, ips, client-metrics or groups. Users may go with clients.",
+        "topics, clients, users, brokers, ips, client-metrics, groups or broker-loggers. Users may go with clients.",
     ),
     value("entity-name", "The name of the entity."),
     flag("entity-default", "The default of the type."),
@@ -37,6 +37,7 @@ const OPTIONS: &[Known] = &[
     flag("ip-defaults", "The default of addresses."),
     value("group", "The group."),
     value("client-metrics", "The subscription of client metrics."),
+    value("broker-logger", "The id of the broker whose loggers are meant."),
     value("add-config", "k1=v1,k2=[v1,v2],k3=v3"),
     value("add-config-file", "A properties file with what --add-config would say."),
     value("delete-config", "k1,k2"),
@@ -122,12 +123,13 @@ fn check(options: &Options) -> Result<Vec<Entity>, Failure> {
             "The entity name for ips must be a valid IP or resolvable host, but it is: {name}"
         ));
     }
-    if first.kind == Kind::Brokers
+    if matches!(first.kind, Kind::Brokers | Kind::BrokerLoggers)
         && let Some(name) = first.name.as_ref().filter(|name| !name.is_empty())
         && name.parse::<i32>().is_err()
     {
         return refuse(format!(
-            "The entity name for brokers must be a valid integer broker id, but it is: {name}"
+            "The entity name for {} must be a valid integer broker id, but it is: {name}",
+            first.kind.plural()
         ));
     }
     if options.has("alter") {
@@ -154,7 +156,7 @@ fn source_name(source: i8) -> &'static str {
         admin::DEFAULT_BROKER_SOURCE => "DYNAMIC_DEFAULT_BROKER_CONFIG",
         admin::STATIC_SOURCE => "STATIC_BROKER_CONFIG",
         admin::DEFAULT_SOURCE => "DEFAULT_CONFIG",
-        6 => "DYNAMIC_BROKER_LOGGER_CONFIG",
+        admin::LOGGER_SOURCE => "DYNAMIC_BROKER_LOGGER_CONFIG",
         admin::CLIENT_METRICS_SOURCE => "DYNAMIC_CLIENT_METRICS_CONFIG",
         admin::GROUP_SOURCE => "DYNAMIC_GROUP_CONFIG",
         _ => "UNKNOWN",
@@ -180,6 +182,7 @@ mod tests {
             "--bootstrap-server b:1 --alter --entity-type topics --add-config a=b",
             "--bootstrap-server b:1 --describe --topic t --user u",
             "--bootstrap-server b:1 --describe --broker one",
+            "--bootstrap-server b:1 --describe --entity-type broker-loggers --entity-name one",
             "--bootstrap-server b:1 --describe --entity-type shoes",
         ] {
             assert!(checked(bad).is_err(), "{bad}");

@@ -1,4 +1,4 @@
-//! The configs of topics, brokers, groups and client metrics.
+//! The configs of topics, brokers, groups and client metrics, and the levels of loggers.
 //! Shell over the client.
 
 use ottla_protocol::messages::describe_configs_response::{
@@ -21,7 +21,31 @@ pub fn alter(
     changes: &Changes,
 ) -> Result<(), Exception> {
     let name = entity.name.clone().unwrap_or_default();
+    if entity.kind == Kind::BrokerLoggers {
+        check_loggers(client, terminal, &name, changes)?;
+    }
     admin::alter_configs(client, terminal, resource, &name, &changes.added, &changes.deleted)
+}
+
+/// The tool says itself what is no logger.
+fn check_loggers(
+    client: &mut Client,
+    terminal: &mut Terminal<'_>,
+    broker: &str,
+    changes: &Changes,
+) -> Result<(), Exception> {
+    let brokers = [broker.to_owned()];
+    let results = admin::describe_configs(client, terminal, admin::BROKER_LOGGER, &brokers, false)?;
+    let is_known = |name: &str| {
+        results.iter().flat_map(|result| &result.configs).any(|config| config.name.as_str() == name)
+    };
+    let named = changes.deleted.iter().chain(changes.added.iter().map(|(name, _)| name));
+    let unknown: Vec<&str> = named.map(String::as_str).filter(|name| !is_known(name)).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let message = format!("Invalid broker logger(s): {}", unknown.join(","));
+    Err(Exception::kafka("InvalidConfigurationException", message))
 }
 
 pub fn describe(
@@ -34,7 +58,7 @@ pub fn describe(
     let known = names(client, terminal, entity.kind)?;
     let singular = entity.kind.singular();
     let names = match &entity.name {
-        Some(name) if entity.kind != Kind::Brokers && !known.contains(name) => {
+        Some(name) if !is_of_brokers(entity.kind) && !known.contains(name) => {
             let line = format!("The {singular} '{name}' doesn't exist and doesn't have dynamic config.");
             return Ok(terminal.say(&line)?);
         }
@@ -49,12 +73,17 @@ pub fn describe(
             (false, false) => format!("Dynamic configs for {singular} {name} are:"),
         };
         terminal.say(&head)?;
-        let source = if all { None } else { Some(dynamic_source(entity.kind, &name)) };
+        let is_whole = all || entity.kind == Kind::BrokerLoggers;
+        let source = if is_whole { None } else { Some(dynamic_source(entity.kind, &name)) };
         for line in results.iter().flat_map(|result| lines(result, source)) {
             terminal.say(&line)?;
         }
     }
     Ok(())
+}
+
+fn is_of_brokers(kind: Kind) -> bool {
+    matches!(kind, Kind::Brokers | Kind::BrokerLoggers)
 }
 
 /// Where values stand that were set for the entity itself.
@@ -98,7 +127,7 @@ fn line(config: &DescribeConfigsResourceResult) -> String {
 fn names(client: &mut Client, terminal: &mut Terminal<'_>, kind: Kind) -> Result<Vec<String>, Exception> {
     match kind {
         Kind::Topics => Ok(admin::list_topics(client, terminal)?.into_keys().collect()),
-        Kind::Brokers => {
+        Kind::Brokers | Kind::BrokerLoggers => {
             client.metadata(terminal, "describeCluster", Some(Vec::new()))?;
             let ids = client.nodes().map(|node| node.id.to_string());
             Ok(ids.chain(std::iter::once(String::new())).collect())

@@ -194,12 +194,14 @@ impl Sender {
         let producer = match self.producer {
             Some(producer) => producer,
             None => {
-                let request = InitProducerIdRequest::default()
-                    .with_transactional_id(None)
-                    .with_transaction_timeout_ms(i32::MAX);
+                let request = InitProducerIdRequest {
+                    transactional_id: None,
+                    transaction_timeout_ms: i32::MAX,
+                    ..InitProducerIdRequest::default()
+                };
                 let response = self.client.any(terminal, "initProducerId", &request)?;
                 Exception::check(response.error_code, None)?;
-                let producer = Producer { id: response.producer_id.0, epoch: response.producer_epoch };
+                let producer = Producer { id: response.producer_id, epoch: response.producer_epoch };
                 *self.producer.insert(producer)
             }
         };

@@ -250,3 +250,18 @@ fn a_crowd_that_comes_at_once_rebalances_a_few_times_only() {
     }
     assert_eq!(lab.group().member_ids().count(), 501);
 }
+
+#[test]
+fn rebalances_are_counted_by_their_reasons() {
+    let mut lab = Lab::new(GroupSettings::default());
+    let ids = lab.stable(2);
+    let counted = |lab: &Lab| lab.settings.counts.rebalances();
+    let before = counted(&lab);
+    assert_eq!((before.classic_completed, before.classic.get("a member left")), (1, None));
+    assert!(before.classic.contains_key("a new member"), "{before:?}");
+    lab.leave(&ids[1], None);
+    let after = counted(&lab);
+    assert_eq!((after.classic_completed, after.classic.get("a member left")), (1, Some(&1)));
+    let restarted = lab.restarted();
+    assert_eq!(counted(&restarted), after, "what a start reads has happened before");
+}

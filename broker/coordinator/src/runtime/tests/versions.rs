@@ -60,7 +60,7 @@ fn groups_are_described_listed_and_deleted() {
         lab.coordinator.list_groups(states, types).expect("it is loaded").len()
     };
     assert_eq!(list(&[], &[]), 1);
-    assert_eq!(lab.coordinator.count_groups().into_iter().collect::<Vec<_>>(), [("Stable", 1)]);
+    assert_eq!(lab.coordinator.count_groups().into_iter().collect::<Vec<_>>(), [(("classic", "Stable"), 1)]);
     assert_eq!(list(&["stable", "Empty"], &["CLASSIC"]), 1);
     assert_eq!(list(&["Empty"], &[]), 0);
     assert_eq!(list(&[], &["consumer"]), 0);

@@ -258,6 +258,7 @@ fn coordinator(world: &Arc<World>, clock: &Arc<MemoryClock>) -> Arc<TransactionC
     let outside = || Arc::new(Outside(world.clone()));
     let settings = TransactionSettings {
         timeout_max_ms: 900_000,
+        allows_two_phase: false,
         id_expiration_ms: 1 << 40,
         abort_interval_ms: 100,
         expiration_interval_ms: 3_600_000,

@@ -132,6 +132,7 @@ impl Lab {
         let outside = || Arc::new(Outside(world.clone()));
         let settings = TransactionSettings {
             timeout_max_ms: 900_000,
+            allows_two_phase: true,
             id_expiration_ms: 60_000,
             abort_interval_ms: 10_000,
             expiration_interval_ms: 30_000,
@@ -172,6 +173,10 @@ impl Lab {
 
     async fn begin(&self, timeout_ms: i32) -> (ProducerId, ProducerEpoch) {
         let producer = self.coordinator.init_producer_id(ID, timeout_ms, None).await.expect("a producer");
+        self.write_as(producer).await
+    }
+
+    async fn write_as(&self, producer: (ProducerId, ProducerEpoch)) -> (ProducerId, ProducerEpoch) {
         let partitions = PartitionSet::from([place(0), place(1)]);
         let (id, epoch) = producer;
         let added = self.coordinator.add_partitions(ID, id, epoch, &partitions, TransactionVersion::V0).await;
@@ -215,6 +220,26 @@ async fn the_timer_task_aborts_what_is_late_and_forgets_ids_that_nobody_uses() {
     let clock = lab.clock.wall_ms();
     let lab = lab.restarted();
     assert_eq!((lab.state().as_str(), lab.clock.wall_ms()), ("TransactionalIdNotFound", clock));
+}
+
+#[tokio::test]
+async fn a_transaction_of_two_phase_commit_is_never_late() {
+    let lab = Lab::new();
+    lab.coordinator.start_timers(&Outside(lab.world.clone()));
+    lab.run_tasks();
+    let wish = TwoPhaseWish { enables: true, keeps_prepared: false };
+    let producer = lab.coordinator.init_two_phase(ID, wish, 1, None).await.expect("a producer");
+    lab.write_as(producer).await;
+    assert_eq!(lab.coordinator.describe(ID).map(|of| of.timeout_ms), Ok(i32::MAX));
+    // Sixty days are more than the timeout's number of milliseconds.
+    lab.clock.advance(Duration::from_secs(60 * 24 * 3600));
+    lab.pass(10_000);
+    assert_eq!(lab.state(), "Ongoing");
+    // The next producer of the id ends it, as it asks for no prepared transaction.
+    let asked = lab.coordinator.init_two_phase(ID, TwoPhaseWish::default(), 15_000, None).await;
+    assert_eq!(asked, Err(ErrorCode::ConcurrentTransactions));
+    lab.run_tasks();
+    assert_eq!(lab.state(), "CompleteAbort");
 }
 
 #[tokio::test]

@@ -179,3 +179,16 @@ fn what_was_computed_outside_counts_only_while_the_group_is_as_it_was() {
     let outcome = turn(&mut lab, Assigning::Here);
     assert!(matches!(outcome, ConsumerHeartbeatTurn::Done(..)));
 }
+
+#[test]
+fn each_new_epoch_is_counted_once_and_not_again_at_a_start() {
+    let mut lab = Lab::new(&[("t", 2)]);
+    let counted = |lab: &Lab| lab.shard.settings.counts.rebalances().consumer;
+    lab.join("a", &["t"]);
+    assert_eq!((lab.group().epoch(), counted(&lab)), (1, 1));
+    lab.join("b", &["t"]);
+    lab.leave("b");
+    assert_eq!((lab.group().epoch(), counted(&lab)), (3, 3));
+    lab.restart();
+    assert_eq!(counted(&lab), 3);
+}

@@ -24,6 +24,7 @@ use crate::transaction::{
 const ID: &str = "id";
 const SETTINGS: TransactionSettings = TransactionSettings {
     timeout_max_ms: i32::MAX,
+    allows_two_phase: false,
     id_expiration_ms: 1 << 40,
     abort_interval_ms: 10_000,
     expiration_interval_ms: 100_000,
