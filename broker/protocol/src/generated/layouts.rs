@@ -2269,7 +2269,7 @@ pub(crate) static REQUESTS: [Layouts; 89] = [
     Layouts { key: ApiKey::CreateTopics, min_version: 2, programs: &[113, 113, 113, 116, 116, 116] },
     Layouts { key: ApiKey::DeleteTopics, min_version: 1, programs: &[117, 117, 117, 118, 118, 120] },
     Layouts { key: ApiKey::DeleteRecords, min_version: 0, programs: &[121, 121, 124] },
-    Layouts { key: ApiKey::InitProducerId, min_version: 0, programs: &[125, 125, 126, 127, 127, 127] },
+    Layouts { key: ApiKey::InitProducerId, min_version: 0, programs: &[125, 125, 126, 127, 127, 127, 119] },
     Layouts { key: ApiKey::OffsetForLeaderEpoch, min_version: 2, programs: &[128, 41, 129] },
     Layouts { key: ApiKey::AddPartitionsToTxn, min_version: 0, programs: &[130, 130, 130, 131, 133, 133] },
     Layouts { key: ApiKey::AddOffsetsToTxn, min_version: 0, programs: &[134, 134, 134, 135, 135] },

@@ -110,6 +110,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 13 }),
         controller: None,
         decodable: Some(VersionRange { min: 3, max: 13 }),
+        unstable: None,
         flexible_from: Some(9),
     },
     ApiRow {
@@ -118,6 +119,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 4, max: 18 }),
         controller: Some(VersionRange { min: 4, max: 18 }),
         decodable: Some(VersionRange { min: 4, max: 18 }),
+        unstable: None,
         flexible_from: Some(12),
     },
     ApiRow {
@@ -126,6 +128,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 11 }),
         controller: None,
         decodable: Some(VersionRange { min: 1, max: 11 }),
+        unstable: None,
         flexible_from: Some(6),
     },
     ApiRow {
@@ -134,6 +137,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 13 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 13 }),
+        unstable: None,
         flexible_from: Some(9),
     },
     ApiRow {
@@ -142,6 +146,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: None,
         decodable: None,
+        unstable: None,
         flexible_from: None,
     },
     ApiRow {
@@ -150,6 +155,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: None,
         decodable: None,
+        unstable: None,
         flexible_from: None,
     },
     ApiRow {
@@ -158,6 +164,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: None,
         decodable: None,
+        unstable: None,
         flexible_from: None,
     },
     ApiRow {
@@ -166,6 +173,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: None,
         decodable: None,
+        unstable: None,
         flexible_from: None,
     },
     ApiRow {
@@ -174,6 +182,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 2, max: 10 }),
         controller: None,
         decodable: Some(VersionRange { min: 2, max: 10 }),
+        unstable: None,
         flexible_from: Some(8),
     },
     ApiRow {
@@ -182,6 +191,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 10 }),
         controller: None,
         decodable: Some(VersionRange { min: 1, max: 10 }),
+        unstable: None,
         flexible_from: Some(6),
     },
     ApiRow {
@@ -190,6 +200,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 6 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 6 }),
+        unstable: None,
         flexible_from: Some(3),
     },
     ApiRow {
@@ -198,6 +209,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 9 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 9 }),
+        unstable: None,
         flexible_from: Some(6),
     },
     ApiRow {
@@ -206,6 +218,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 4 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 4 }),
+        unstable: None,
         flexible_from: Some(4),
     },
     ApiRow {
@@ -214,6 +227,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 5 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 5 }),
+        unstable: None,
         flexible_from: Some(4),
     },
     ApiRow {
@@ -222,6 +236,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 5 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 5 }),
+        unstable: None,
         flexible_from: Some(4),
     },
     ApiRow {
@@ -230,6 +245,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 6 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 6 }),
+        unstable: None,
         flexible_from: Some(5),
     },
     ApiRow {
@@ -238,6 +254,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 5 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 5 }),
+        unstable: None,
         flexible_from: Some(3),
     },
     ApiRow {
@@ -246,6 +263,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 1 }),
         controller: Some(VersionRange { min: 0, max: 1 }),
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: None,
     },
     ApiRow {
@@ -254,6 +272,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 4 }),
         controller: Some(VersionRange { min: 0, max: 4 }),
         decodable: Some(VersionRange { min: 0, max: 4 }),
+        unstable: None,
         flexible_from: Some(3),
     },
     ApiRow {
@@ -262,6 +281,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 2, max: 7 }),
         controller: Some(VersionRange { min: 2, max: 7 }),
         decodable: Some(VersionRange { min: 2, max: 7 }),
+        unstable: None,
         flexible_from: Some(5),
     },
     ApiRow {
@@ -270,6 +290,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 6 }),
         controller: Some(VersionRange { min: 1, max: 6 }),
         decodable: Some(VersionRange { min: 1, max: 6 }),
+        unstable: None,
         flexible_from: Some(4),
     },
     ApiRow {
@@ -278,6 +299,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 2 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 2 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -285,7 +307,8 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         name: "InitProducerId",
         broker: Some(VersionRange { min: 0, max: 5 }),
         controller: None,
-        decodable: Some(VersionRange { min: 0, max: 5 }),
+        decodable: Some(VersionRange { min: 0, max: 6 }),
+        unstable: Some(6),
         flexible_from: Some(2),
     },
     ApiRow {
@@ -294,6 +317,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 2, max: 4 }),
         controller: None,
         decodable: Some(VersionRange { min: 2, max: 4 }),
+        unstable: None,
         flexible_from: Some(4),
     },
     ApiRow {
@@ -302,6 +326,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 5 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 5 }),
+        unstable: None,
         flexible_from: Some(3),
     },
     ApiRow {
@@ -310,6 +335,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 4 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 4 }),
+        unstable: None,
         flexible_from: Some(3),
     },
     ApiRow {
@@ -318,6 +344,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 5 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 5 }),
+        unstable: None,
         flexible_from: Some(3),
     },
     ApiRow {
@@ -326,6 +353,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 2 }),
         controller: None,
         decodable: Some(VersionRange { min: 1, max: 2 }),
+        unstable: None,
         flexible_from: Some(1),
     },
     ApiRow {
@@ -334,6 +362,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 5 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 5 }),
+        unstable: None,
         flexible_from: Some(3),
     },
     ApiRow {
@@ -342,6 +371,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 3 }),
         controller: Some(VersionRange { min: 1, max: 3 }),
         decodable: Some(VersionRange { min: 1, max: 3 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -350,6 +380,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 3 }),
         controller: Some(VersionRange { min: 1, max: 3 }),
         decodable: Some(VersionRange { min: 1, max: 3 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -358,6 +389,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 3 }),
         controller: Some(VersionRange { min: 1, max: 3 }),
         decodable: Some(VersionRange { min: 1, max: 3 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -366,6 +398,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 4 }),
         controller: Some(VersionRange { min: 1, max: 4 }),
         decodable: Some(VersionRange { min: 1, max: 4 }),
+        unstable: None,
         flexible_from: Some(4),
     },
     ApiRow {
@@ -374,6 +407,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 2 }),
         controller: Some(VersionRange { min: 0, max: 2 }),
         decodable: Some(VersionRange { min: 0, max: 2 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -382,6 +416,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 2 }),
         controller: None,
         decodable: Some(VersionRange { min: 1, max: 2 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -390,6 +425,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 5 }),
         controller: None,
         decodable: Some(VersionRange { min: 1, max: 5 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -398,6 +434,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 2 }),
         controller: Some(VersionRange { min: 0, max: 2 }),
         decodable: Some(VersionRange { min: 0, max: 2 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -406,6 +443,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 3 }),
         controller: Some(VersionRange { min: 0, max: 3 }),
         decodable: Some(VersionRange { min: 0, max: 3 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -414,6 +452,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 3 }),
         controller: Some(VersionRange { min: 1, max: 3 }),
         decodable: Some(VersionRange { min: 1, max: 3 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -422,6 +461,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 2 }),
         controller: Some(VersionRange { min: 1, max: 2 }),
         decodable: Some(VersionRange { min: 1, max: 2 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -430,6 +470,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 2 }),
         controller: Some(VersionRange { min: 1, max: 2 }),
         decodable: Some(VersionRange { min: 1, max: 2 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -438,6 +479,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 3 }),
         controller: Some(VersionRange { min: 1, max: 3 }),
         decodable: Some(VersionRange { min: 1, max: 3 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -446,6 +488,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 2 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 2 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -454,6 +497,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 2 }),
         controller: Some(VersionRange { min: 0, max: 2 }),
         decodable: Some(VersionRange { min: 0, max: 2 }),
+        unstable: None,
         flexible_from: Some(2),
     },
     ApiRow {
@@ -462,6 +506,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 1 }),
         controller: Some(VersionRange { min: 0, max: 1 }),
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: Some(1),
     },
     ApiRow {
@@ -470,6 +515,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 1 }),
         controller: Some(VersionRange { min: 0, max: 1 }),
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -478,6 +524,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: Some(VersionRange { min: 0, max: 0 }),
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -486,6 +533,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: None,
     },
     ApiRow {
@@ -494,6 +542,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 1 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: Some(1),
     },
     ApiRow {
@@ -502,6 +551,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 1 }),
         controller: Some(VersionRange { min: 0, max: 1 }),
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: Some(1),
     },
     ApiRow {
@@ -510,6 +560,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: Some(VersionRange { min: 0, max: 0 }),
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -518,6 +569,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: Some(VersionRange { min: 0, max: 0 }),
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -526,6 +578,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: Some(VersionRange { min: 0, max: 2 }),
         decodable: Some(VersionRange { min: 0, max: 2 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -534,6 +587,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: Some(VersionRange { min: 0, max: 1 }),
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: Some(1),
     },
     ApiRow {
@@ -542,6 +596,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: Some(VersionRange { min: 0, max: 1 }),
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: Some(1),
     },
     ApiRow {
@@ -550,6 +605,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 2 }),
         controller: Some(VersionRange { min: 0, max: 2 }),
         decodable: Some(VersionRange { min: 0, max: 2 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -558,6 +614,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: Some(VersionRange { min: 2, max: 3 }),
         decodable: Some(VersionRange { min: 2, max: 3 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -566,6 +623,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 2 }),
         controller: Some(VersionRange { min: 0, max: 2 }),
         decodable: Some(VersionRange { min: 0, max: 2 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -574,6 +632,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: Some(VersionRange { min: 0, max: 0 }),
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -582,6 +641,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: Some(VersionRange { min: 0, max: 1 }),
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -590,6 +650,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 2 }),
         controller: Some(VersionRange { min: 0, max: 2 }),
         decodable: Some(VersionRange { min: 0, max: 2 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -598,6 +659,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -606,6 +668,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: Some(VersionRange { min: 0, max: 4 }),
         decodable: Some(VersionRange { min: 0, max: 4 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -614,6 +677,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: Some(VersionRange { min: 0, max: 2 }),
         decodable: Some(VersionRange { min: 0, max: 2 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -622,6 +686,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: Some(VersionRange { min: 0, max: 0 }),
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -630,6 +695,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -638,6 +704,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 2 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 2 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -646,6 +713,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: Some(VersionRange { min: 0, max: 0 }),
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -654,6 +722,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 1 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -662,6 +731,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 1 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -670,6 +740,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: Some(VersionRange { min: 0, max: 0 }),
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -678,6 +749,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -686,6 +758,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -694,6 +767,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: Some(VersionRange { min: 0, max: 0 }),
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -702,6 +776,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 1 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -710,6 +785,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -718,6 +794,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 1 }),
         controller: None,
         decodable: Some(VersionRange { min: 1, max: 1 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -726,6 +803,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 1 }),
         controller: None,
         decodable: Some(VersionRange { min: 1, max: 1 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -734,6 +812,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 2 }),
         controller: None,
         decodable: Some(VersionRange { min: 1, max: 2 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -742,6 +821,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 1, max: 2 }),
         controller: None,
         decodable: Some(VersionRange { min: 1, max: 2 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -750,6 +830,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 1 }),
         controller: Some(VersionRange { min: 0, max: 1 }),
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -758,6 +839,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: Some(VersionRange { min: 0, max: 0 }),
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -766,6 +848,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: None,
         controller: Some(VersionRange { min: 0, max: 0 }),
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -774,6 +857,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -782,6 +866,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -790,6 +875,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 1 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -798,6 +884,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -806,6 +893,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 1 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -814,6 +902,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -822,6 +911,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -830,6 +920,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 1 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 1 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -838,6 +929,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
     ApiRow {
@@ -846,6 +938,7 @@ pub(crate) static ROWS: [ApiRow; 93] = [
         broker: Some(VersionRange { min: 0, max: 0 }),
         controller: None,
         decodable: Some(VersionRange { min: 0, max: 0 }),
+        unstable: None,
         flexible_from: Some(0),
     },
 ];

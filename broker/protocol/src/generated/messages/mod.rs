@@ -9,6 +9,8 @@ pub mod describe_log_dirs_request;
 pub mod describe_log_dirs_response;
 pub mod describe_share_group_offsets_request;
 pub mod describe_share_group_offsets_response;
+pub mod init_producer_id_request;
+pub mod init_producer_id_response;
 pub mod list_offsets_request;
 pub mod list_offsets_response;
 pub mod offset_commit_request;
@@ -38,6 +40,8 @@ pub use describe_log_dirs_request::DescribeLogDirsRequest;
 pub use describe_log_dirs_response::DescribeLogDirsResponse;
 pub use describe_share_group_offsets_request::DescribeShareGroupOffsetsRequest;
 pub use describe_share_group_offsets_response::DescribeShareGroupOffsetsResponse;
+pub use init_producer_id_request::InitProducerIdRequest;
+pub use init_producer_id_response::InitProducerIdResponse;
 pub use kafka_protocol::messages::add_offsets_to_txn_request::{self, AddOffsetsToTxnRequest};
 pub use kafka_protocol::messages::add_offsets_to_txn_response::{self, AddOffsetsToTxnResponse};
 pub use kafka_protocol::messages::add_partitions_to_txn_request::{self, AddPartitionsToTxnRequest};
@@ -164,8 +168,6 @@ pub use kafka_protocol::messages::incremental_alter_configs_request::{self, Incr
 pub use kafka_protocol::messages::incremental_alter_configs_response::{
     self, IncrementalAlterConfigsResponse,
 };
-pub use kafka_protocol::messages::init_producer_id_request::{self, InitProducerIdRequest};
-pub use kafka_protocol::messages::init_producer_id_response::{self, InitProducerIdResponse};
 pub use kafka_protocol::messages::initialize_share_group_state_request::{
     self, InitializeShareGroupStateRequest,
 };
