@@ -97,12 +97,16 @@ pub(crate) fn start_logging() -> Arc<Loggers> {
         let handle = lines.reload_handle();
         lines.init();
         // It fails where the subscriber is gone, which lives as long as the process.
-        Box::new(move |directives| drop(handle.reload(EnvFilter::new(directives))))
+        Box::new(move |directives| {
+            let _gone = handle.reload(EnvFilter::new(directives));
+        })
     } else {
         let lines = lines.with_filter_reloading();
         let handle = lines.reload_handle();
         lines.init();
-        Box::new(move |directives| drop(handle.reload(EnvFilter::new(directives))))
+        Box::new(move |directives| {
+            let _gone = handle.reload(EnvFilter::new(directives));
+        })
     };
     match format.as_deref() {
         Ok("json" | "text") | Err(_) => {}
