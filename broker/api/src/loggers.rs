@@ -79,11 +79,15 @@ impl LogLevels {
             for one in directives.split(',').map(str::trim).filter(|one| !one.is_empty()) {
                 match (one.split_once('='), LogLevel::from_directive(one)) {
                     (Some((target, level)), _) => match LogLevel::from_directive(level) {
-                        Some(level) => drop(own.insert(target.to_owned(), level)),
+                        Some(level) => {
+                            own.insert(target.to_owned(), level);
+                        }
                         None => others.push(one.to_owned()),
                     },
                     (None, Some(level)) => root = Some(level),
-                    (None, None) => drop(own.insert(one.to_owned(), LogLevel::Trace)),
+                    (None, None) => {
+                        own.insert(one.to_owned(), LogLevel::Trace);
+                    }
                 }
             }
         }
@@ -160,8 +164,12 @@ impl Loggers {
             let level = self.check(&levels, change)?;
             match level {
                 Some(level) if change.name == ROOT => next.root = level,
-                Some(level) => drop(next.own.insert(change.name.to_owned(), level)),
-                None => drop(next.own.remove(change.name)),
+                Some(level) => {
+                    next.own.insert(change.name.to_owned(), level);
+                }
+                None => {
+                    next.own.remove(change.name);
+                }
             }
         }
         if validate_only || changes.is_empty() {

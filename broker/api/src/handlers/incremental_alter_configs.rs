@@ -77,7 +77,7 @@ fn alter_loggers(
             Ok(()) => (ErrorCode::None, None),
             Err((error, why)) => (error, why),
         };
-        answer(resource.resource_type, resource.resource_name, error, why.and_then(|why| message(why)))
+        answer(resource.resource_type, resource.resource_name, error, why.and_then(message))
     });
     altered.collect()
 }
