@@ -12,11 +12,11 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use crate::eos::dumped::{Dumped, Value};
-use crate::eos::stage::Worker;
+use crate::eos::stage::{Look, Worker};
 use crate::failure::{Outcome, While, fail};
 use crate::frameworks::connect::ConnectWorker;
 use crate::frameworks::postgres::Postgres;
-use crate::frameworks::scene::{LEAVE_LIMIT, Scene, prepare};
+use crate::frameworks::scene::{LEAVE_LIMIT, Scene, prepare, wait_for_folder};
 use crate::frameworks::{EXACT, Job, rest};
 use crate::process::Process;
 use crate::steps::Steps;
@@ -32,6 +32,7 @@ const RECORDS_PER_TURN: u64 = CHANGES_PER_TURN + 1;
 const SCHEMA_TURN: usize = 60;
 /// Rows that are there before the connector is, and come by its snapshot.
 const SNAPSHOT_TURNS: usize = 4;
+const SNAPSHOT_RECORDS: u64 = (SNAPSHOT_TURNS * (ROWS_PER_TURN - 1)) as u64;
 const PROGRESS_PER_ROUND: u64 = 2_000;
 const REST_LIMIT: Duration = Duration::from_secs(120);
 
@@ -162,6 +163,8 @@ fn play(scene: &mut Scene<'_>, steps: &mut Steps) -> Outcome<String> {
         let worker = ConnectWorker::start(scene, &program, 0, None)?;
         let path = "/connectors/lines/config";
         rest::insist(worker.port(), "PUT", path, Some(&connector(postgres.port())), REST_LIMIT)?;
+        let mut look = scene.stage.look()?;
+        wait_for_snapshot(scene, &mut look)?;
         let worker = CdcWorker {
             worker,
             log_dir: scene.stage.broker.log_dir().to_owned(),
@@ -179,8 +182,7 @@ fn play(scene: &mut Scene<'_>, steps: &mut Steps) -> Outcome<String> {
     let [mut worker] = workers;
     steps.step("fed", || changes.leave())?;
     let turns = changes.progress();
-    let snapshot = (SNAPSHOT_TURNS * (ROWS_PER_TURN - 1)) as u64;
-    let due = snapshot + turns * RECORDS_PER_TURN;
+    let due = SNAPSHOT_RECORDS + turns * RECORDS_PER_TURN;
     let mut look = scene.stage.look()?;
     steps.step("settle", || {
         scene.settle(due, || {
@@ -200,6 +202,12 @@ fn play(scene: &mut Scene<'_>, steps: &mut Steps) -> Outcome<String> {
         "{due} records of a snapshot and {turns} turns of changes make the table again, each change once, under {kills} \
          kills of the broker ({deaths})"
     ))
+}
+
+/// What changes before is a part of the snapshot, and no change that could be counted.
+fn wait_for_snapshot(scene: &Scene<'_>, look: &mut Look) -> Outcome<()> {
+    wait_for_folder(scene.stage.broker, TOPIC)?;
+    scene.settle(SNAPSHOT_RECORDS, || Ok(look.dump(TOPIC, Value::Text)?.record_count() as u64))
 }
 
 fn connector(port: u16) -> Json {

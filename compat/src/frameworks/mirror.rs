@@ -10,7 +10,7 @@ use crate::eos::dumped::Value;
 use crate::eos::hand::Hand;
 use crate::eos::stage::{Look, Worker};
 use crate::failure::{Outcome, fail};
-use crate::frameworks::scene::{LEAVE_LIMIT, PARTITION_COUNT, Scene, prepare, start};
+use crate::frameworks::scene::{LEAVE_LIMIT, PARTITION_COUNT, Scene, prepare, start, wait_for_folder};
 use crate::frameworks::{EXACT, Job};
 use crate::ports::free_ports;
 use crate::process::Process;
@@ -26,7 +26,6 @@ const GROUP: &str = "readers";
 const EAST_PER_SECOND: usize = 1_000;
 const WEST_PER_SECOND: usize = 200;
 const PROGRESS_PER_ROUND: u64 = 2_000;
-const APPEAR_LIMIT: Duration = Duration::from_secs(120);
 const TRANSLATE_LIMIT: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(250);
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
@@ -180,18 +179,6 @@ fn play(scene: &mut Scene<'_>, steps: &mut Steps) -> Outcome<String> {
         "{east} records from A to B and {west} from B to A, once and in order, under {kills} kills of A ({deaths}, B \
          with each); a group's offsets moved without a gap"
     ))
-}
-
-fn wait_for_folder(broker: &dyn Broker, topic: &str) -> Outcome<()> {
-    let path = broker.log_dir().join(format!("{topic}-0"));
-    let deadline = Instant::now() + APPEAR_LIMIT;
-    while !path.exists() {
-        if Instant::now() > deadline {
-            return fail(format!("{topic} was not made within {APPEAR_LIMIT:?}"));
-        }
-        std::thread::sleep(PAUSE);
-    }
-    Ok(())
 }
 
 /// A group that has read all of A's records gets offsets at B that leave none of B's copies out, and most of them behind.

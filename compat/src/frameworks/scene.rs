@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::bench::gauge::memory_mib;
-use crate::broker::Against;
+use crate::broker::{Against, Broker};
 use crate::clients::JavaProgram;
 use crate::contract::Program;
 use crate::eos::hand::Hand;
@@ -25,6 +25,7 @@ pub(crate) const PARTITION_COUNT: usize = 3;
 const SILENCE: Duration = Duration::from_secs(40);
 /// The same where a broker lies and something is meant to be missing.
 const SILENCE_OF_A_LIAR: Duration = Duration::from_secs(15);
+const APPEAR_LIMIT: Duration = Duration::from_secs(120);
 const SETTLE_LIMIT: Duration = Duration::from_secs(300);
 const SETTLE_PAUSE: Duration = Duration::from_millis(250);
 pub(crate) const LEAVE_LIMIT: Duration = Duration::from_secs(90);
@@ -90,6 +91,19 @@ impl<'a> Scene<'a> {
         let mib = memory_mib(pid, "VmHWM").unwrap_or(0.0).round();
         self.peak_mib = self.peak_mib.max(mib as u64);
     }
+}
+
+/// Until somebody has made the topic and written to it.
+pub(crate) fn wait_for_folder(broker: &dyn Broker, topic: &str) -> Outcome<()> {
+    let path = broker.log_dir().join(format!("{topic}-0"));
+    let deadline = Instant::now() + APPEAR_LIMIT;
+    while !path.exists() {
+        if Instant::now() > deadline {
+            return fail(format!("{topic} was not made within {APPEAR_LIMIT:?}"));
+        }
+        std::thread::sleep(SETTLE_PAUSE);
+    }
+    Ok(())
 }
 
 /// A program of ours under `frameworks/NAME`, with the libraries of its pom; `jvm` are further arguments for the JVM.
