@@ -6,6 +6,7 @@ pub mod answers;
 pub mod churn;
 pub mod cleaner;
 mod clients;
+mod cluster;
 mod consumer_groups;
 pub mod foreign;
 pub mod frames;
