@@ -159,7 +159,16 @@ fn is_whole(map: &Map) -> bool {
 /// A topic with all its replicas in sync; where each of its partitions is led.
 fn create(address: &str, topic: &str, partitions: i32) -> Outcome<Vec<String>> {
     Connection::open(address, PATIENCE)?.create_replicated_topic(topic, partitions, REPLICAS)?;
-    leaders(&wait_for(address, topic, is_whole)?)
+    let leaders = leaders(&wait_for(address, topic, is_whole)?)?;
+    // A leader that Metadata names may need another moment.
+    for (partition, leader) in (0..).zip(&leaders) {
+        load::until_answered(
+            leader,
+            &frames::produce(topic, partition, -1, &frames::batch(1, 100)),
+            PATIENCE,
+        )?;
+    }
+    Ok(leaders)
 }
 
 fn leaders(map: &Map) -> Outcome<Vec<String>> {
