@@ -58,7 +58,7 @@ pub struct Broker {
 }
 
 /// What the command line says beside the configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct StartOptions {
     /// Everything is kept in memory.
     pub ephemeral: bool,
