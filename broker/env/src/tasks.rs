@@ -46,8 +46,9 @@ pub trait Tasks: Send + Sync {
         std::thread::sleep(wait);
     }
 
-    /// Gives memory that the threads have freed back to the machine, also where it lies between what is in use. May
-    /// block for milliseconds, and who allocates meanwhile waits for a part of them. Nothing to do but on the machine.
+    /// Gives memory that the threads have freed back to the machine, also where it lies between what is in use; the
+    /// first time also the pages of the program that its start ran through. May block for milliseconds, and who
+    /// allocates meanwhile waits for a part of them. Nothing to do but on the machine.
     fn give_back_memory(&self) {}
 }
 

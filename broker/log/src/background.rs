@@ -22,7 +22,7 @@ pub(crate) struct Background {
     to_checkpoint: Mutex<Vec<Arc<UnifiedLog>>>,
     /// A log was deleted that may still be on a list here.
     has_deleted: AtomicBool,
-    /// Memory of deleted logs has not been given back yet.
+    /// Memory of deleted logs, or of the start, has not been given back yet.
     owes_memory: AtomicBool,
     last_checkpoint: Mutex<Monotonic>,
     last_retention: Mutex<Monotonic>,
@@ -35,7 +35,7 @@ impl Background {
             task: Mutex::default(),
             to_checkpoint: Mutex::default(),
             has_deleted: AtomicBool::new(false),
-            owes_memory: AtomicBool::new(false),
+            owes_memory: AtomicBool::new(true),
             last_checkpoint: Mutex::new(now),
             last_retention: Mutex::new(now),
             is_ticking: AtomicBool::new(false),
@@ -122,7 +122,7 @@ impl LogManager {
     }
 
     /// What deleted logs took lies in pages between those in use. They go back together, in the first round in
-    /// which no more logs went.
+    /// which no more logs went. The first round of all gives back what the start took.
     fn give_back_memory(&self, have_gone: bool) {
         let is_owed = self.background.owes_memory.swap(have_gone, Ordering::AcqRel);
         if is_owed && !have_gone {

@@ -147,7 +147,7 @@ impl World {
     fn open(&mut self) {
         let env = Env {
             clock: Arc::new(self.clock.clone()),
-            disk: Arc::new(self.disk.clone()),
+            disk: Arc::new(self.disk.of_process()),
             net: Arc::new(NoNet),
             rng: Arc::new(SeededRng::new(self.rng.below(u64::MAX))),
             tasks: self.tasks.clone(),

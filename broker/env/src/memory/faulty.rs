@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::rng::SeededRng;
 use crate::disk::{Disk, Entry, File, OpenMode, Space};
@@ -31,6 +31,8 @@ pub struct Faults {
 pub struct FaultyDisk {
     world: Arc<Mutex<World>>,
     rng: Arc<SeededRng>,
+    /// The process that this handle was given to; without one it is the machine's.
+    life: Option<u64>,
 }
 
 struct World {
@@ -46,8 +48,36 @@ struct World {
     renames: Vec<(PathBuf, PathBuf, Node)>,
     /// The same of folders.
     folder_renames: Vec<FolderRename>,
-    /// Counts power losses: files opened before one are dead.
+    /// Counts processes: files that an earlier one opened are dead.
     life: u64,
+}
+
+impl World {
+    /// The process ends: no file of it is open, no lock held.
+    fn end_process(&mut self) {
+        self.life += 1;
+        self.changes_left = None;
+        self.locks.clear();
+    }
+
+    fn check_life(&self, life: Option<u64>) -> io::Result<()> {
+        if life.is_some_and(|life| life != self.life) {
+            return Err(io::Error::other("the process that opened this file is gone"));
+        }
+        Ok(())
+    }
+
+    /// Before each change of names or bytes.
+    fn begin_change(&mut self) -> io::Result<()> {
+        match &mut self.changes_left {
+            Some(0) => Err(io::Error::other("the process is dying")),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -133,7 +163,14 @@ impl FaultyDisk {
                 life: 0,
             })),
             rng: Arc::new(SeededRng::new(seed)),
+            life: None,
         }
+    }
+
+    /// The disk as the process sees it that begins now. What still runs of it after its end changes nothing:
+    /// neither a byte nor a name.
+    pub fn of_process(&self) -> FaultyDisk {
+        FaultyDisk { life: Some(self.world.lock().life), ..self.clone() }
     }
 
     pub fn set_faults(&self, faults: Faults) {
@@ -148,17 +185,14 @@ impl FaultyDisk {
 
     /// The process dies (`kill -9`): nothing written is lost, every open file and lock is gone.
     pub fn kill(&self) {
-        let mut world = self.world.lock();
-        world.life += 1;
-        world.changes_left = None;
-        world.locks.clear();
+        self.world.lock().end_process();
     }
 
     /// The machine dies: what was not synced is lost, kept in part, or torn.
     pub fn lose_power(&self) {
-        self.kill();
-        assert!(self.world.lock().locks.is_empty(), "a dead process holds no lock");
+        // At one moment: nothing of the process comes between its end and the loss.
         let mut world = self.world.lock();
+        world.end_process();
         let mut after = world.durable_names.clone();
         let renames = std::mem::take(&mut world.renames);
         // A folder has its old name or its new one, and what it holds with it.
@@ -259,16 +293,12 @@ impl FaultyDisk {
         }
     }
 
-    /// Before each change of names or bytes.
-    fn change(&self) -> io::Result<()> {
-        match &mut self.world.lock().changes_left {
-            Some(0) => Err(io::Error::other("the process is dying")),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-            None => Ok(()),
-        }
+    /// The world for one change, which nothing else comes in between of.
+    fn change(&self) -> io::Result<MutexGuard<'_, World>> {
+        let mut world = self.world.lock();
+        world.check_life(self.life)?;
+        world.begin_change()?;
+        Ok(world)
     }
 
     fn not_found(path: &Path) -> io::Error {
@@ -278,10 +308,11 @@ impl FaultyDisk {
 
 impl Disk for FaultyDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
-        if mode == OpenMode::Truncate || (mode == OpenMode::Create && !self.exists(path)) {
-            self.change()?;
-        }
         let mut world = self.world.lock();
+        world.check_life(self.life)?;
+        if mode == OpenMode::Truncate || (mode == OpenMode::Create && !world.names.contains_key(path)) {
+            world.begin_change()?;
+        }
         let life = world.life;
         let contents = match (world.names.get(path), mode) {
             (Some(Node::File(contents)), _) => contents.clone(),
@@ -310,8 +341,7 @@ impl Disk for FaultyDisk {
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.change()?;
-        let mut world = self.world.lock();
+        let mut world = self.change()?;
         for folder in path.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
             if let Node::File(_) = world.names.entry(folder.to_owned()).or_insert(Node::Folder) {
                 return Err(io::ErrorKind::NotADirectory.into());
@@ -342,8 +372,7 @@ impl Disk for FaultyDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.change()?;
-        let mut world = self.world.lock();
+        let mut world = self.change()?;
         match world.names.get(from).cloned() {
             None => return Err(FaultyDisk::not_found(from)),
             // A folder takes along what it holds.
@@ -363,16 +392,14 @@ impl Disk for FaultyDisk {
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.change()?;
-        match self.world.lock().names.remove(path) {
+        match self.change()?.names.remove(path) {
             Some(_) => Ok(()),
             None => Err(FaultyDisk::not_found(path)),
         }
     }
 
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.change()?;
-        let mut world = self.world.lock();
+        let mut world = self.change()?;
         if !world.names.contains_key(path) {
             return Err(FaultyDisk::not_found(path));
         }
@@ -381,8 +408,7 @@ impl Disk for FaultyDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.change()?;
-        let mut world = self.world.lock();
+        let mut world = self.change()?;
         let (renamed, pending): (Vec<_>, Vec<_>) =
             std::mem::take(&mut world.folder_renames).into_iter().partition(|one| one.is_synced_by(path));
         world.folder_renames = pending;
@@ -418,6 +444,7 @@ impl Disk for FaultyDisk {
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send + Sync>> {
         let mut world = self.world.lock();
+        world.check_life(self.life)?;
         if world.locks.iter().any(|locked| locked == path) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -427,12 +454,11 @@ impl Disk for FaultyDisk {
 }
 
 impl FaultyFile {
-    fn faults(&self) -> io::Result<Faults> {
-        let world = self.disk.world.lock();
-        if world.life != self.life {
-            return Err(io::Error::other("the process that opened this file is gone"));
-        }
-        Ok(world.faults)
+    fn change(&self) -> io::Result<MutexGuard<'_, World>> {
+        let mut world = self.disk.world.lock();
+        world.check_life(Some(self.life))?;
+        world.begin_change()?;
+        Ok(world)
     }
 }
 
@@ -446,8 +472,8 @@ impl File for FaultyFile {
     }
 
     fn write_vectored_all_at(&self, slices: &mut [IoSlice<'_>], position: u64) -> io::Result<()> {
-        self.disk.change()?;
-        let faults = self.faults()?;
+        let world = self.change()?;
+        let faults = world.faults;
         let mut whole = Vec::with_capacity(slices.iter().map(|slice| slice.len()).sum());
         slices.iter().for_each(|slice| whole.extend_from_slice(slice));
         let (count, result) = if self.disk.rng.chance(faults.write_fails) {
@@ -473,16 +499,14 @@ impl File for FaultyFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.disk.change()?;
-        self.faults()?;
+        let _world = self.change()?;
         self.contents.lock().bytes.resize(len as usize, 0);
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.disk.change()?;
-        let faults = self.faults()?;
-        if self.disk.rng.chance(faults.sync_fails) {
+        let world = self.change()?;
+        if self.disk.rng.chance(world.faults.sync_fails) {
             return Err(io::Error::other("injected sync failure"));
         }
         let mut contents = self.contents.lock();
@@ -520,6 +544,28 @@ mod tests {
             let bytes = disk.read(path).expect("its name was synced");
             assert!(bytes.starts_with(b"synced") && bytes.len() <= 9, "seed {seed}");
             assert!(file.write_all_at(b"x", 0).is_err(), "a dead process writes no more");
+        }
+    }
+
+    #[test]
+    fn what_still_runs_of_a_process_that_ended_changes_neither_bytes_nor_names() {
+        for end in [FaultyDisk::kill, FaultyDisk::lose_power] {
+            let machine = FaultyDisk::new(2);
+            let (ended, path) = (machine.of_process(), Path::new("f"));
+            let file = ended.open(path, OpenMode::Create).expect("memory");
+            file.write_all_at(b"kept", 0).expect("memory");
+            file.sync_data().expect("memory");
+            ended.sync_dir(Path::new("")).expect("memory");
+            end(&machine);
+            assert!(file.write_all_at(b"late", 0).is_err() && file.set_len(0).is_err());
+            assert!(ended.write_atomically(path, b"late").is_err());
+            assert!(ended.rename(path, Path::new("g")).is_err() && ended.remove_file(path).is_err());
+            assert!(ended.create_dir_all(Path::new("d")).is_err() && ended.sync_dir(Path::new("")).is_err());
+            assert!(ended.lock(Path::new(".lock")).is_err());
+            let next = machine.of_process();
+            assert_eq!(next.read(path).expect("kept"), b"kept");
+            assert!(!next.exists(Path::new("f.tmp")) && !next.exists(Path::new("d")));
+            next.write_atomically(path, b"next").expect("the next process writes");
         }
     }
 

@@ -26,6 +26,8 @@ pub mod partitions;
 pub mod placement;
 pub mod producer_ids;
 pub mod quorum;
+#[cfg(test)]
+mod reassignment_history_tests;
 pub mod reassignments;
 pub(crate) mod rebalance;
 pub(crate) mod register_broker;

@@ -143,21 +143,38 @@ fn replication_factor(partition: &PartitionImage) -> usize {
     partition.replicas.iter().filter(|id| !partition.removing_replicas().contains(id)).count()
 }
 
-/// Towards `target`. Whoever was being added and is wanted still is not counted as there before it is in sync, so that a
-/// cancellation leads back to what was before it came.
+/// Towards `target`, from what was there before the first target: whoever only an earlier target added, and this one does
+/// not want, leaves at once.
 fn reassign(
     partition: &PartitionImage,
     target: &[BrokerId],
     change: PartitionChange<'_>,
 ) -> Option<PartitionChangeRecord> {
-    let is_new = |id: &BrokerId| !partition.replicas.contains(id) || partition.adding_replicas().contains(id);
-    let mut adding: Vec<BrokerId> = target.iter().copied().filter(is_new).collect();
-    let mut removing: Vec<BrokerId> =
-        partition.replicas.iter().copied().filter(|id| !target.contains(id)).collect();
+    let sole = sole_holders(partition, target);
+    let was_before = |id: &BrokerId| {
+        partition.replicas.contains(id) && (!partition.adding_replicas().contains(id) || sole.contains(id))
+    };
+    let mut adding: Vec<BrokerId> = target.iter().copied().filter(|id| !was_before(id)).collect();
+    let goes = |id: &BrokerId| was_before(id) && !target.contains(id);
+    let mut removing: Vec<BrokerId> = partition.replicas.iter().copied().filter(goes).collect();
     adding.sort_unstable();
     removing.sort_unstable();
     let replicas: Replicas = target.iter().chain(&removing).copied().collect();
-    change.replicas(replicas, adding, removing).build()
+    let isr: Replicas = partition.isr.iter().filter(|id| replicas.contains(id)).copied().collect();
+    change.isr(isr).replicas(replicas, adding, removing).build()
+}
+
+/// Who has all that was acknowledged: whoever is in sync, and where nobody is, whoever is eligible.
+fn complete(partition: &PartitionImage) -> &[BrokerId] {
+    if partition.isr.is_empty() { partition.elr() } else { &partition.isr }
+}
+
+/// Those that an earlier target added, where they alone have all that was acknowledged and `target` wants none of them:
+/// they go when others have it too, and not before.
+fn sole_holders<'a>(partition: &'a PartitionImage, target: &[BrokerId]) -> &'a [BrokerId] {
+    let complete = complete(partition);
+    let is_new = |id: &BrokerId| partition.adding_replicas().contains(id) && !target.contains(id);
+    if complete.iter().all(is_new) { complete } else { &[] }
 }
 
 /// Back to what was before. Where only those are in sync that leave again, somebody who may lack records must lead, which
@@ -174,8 +191,9 @@ fn cancel(
     let stays = |id: &&BrokerId| !partition.adding_replicas().contains(id);
     let replicas: Replicas = partition.replicas.iter().filter(stays).copied().collect();
     let mut isr: Replicas = partition.isr.iter().filter(stays).copied().collect();
-    // Where nobody was in sync before, nobody is after: whoever is eligible still is.
-    if isr.is_empty() && !partition.isr.is_empty() {
+    // Where nobody was in sync before, nobody is after, as long as somebody is eligible who was.
+    let had_all = complete(partition);
+    if !had_all.is_empty() && !had_all.iter().any(|id| replicas.contains(id)) {
         if !rules.may_elect_unclean(topic) {
             let text = format!(
                 "Unable to revert partition assignment for {}:{index} because it would require an unclean leader \
@@ -368,9 +386,12 @@ mod tests {
         // Asked again, nothing is forgotten.
         assert_eq!(go(&mut cluster, Some(&[1, 3])), 0);
         assert_eq!(state(&cluster), (vec![1, 3, 2], vec![3], vec![2], vec![1, 2], 1));
+        let epoch = cluster.partition("t", 0).leader_epoch;
         assert_eq!(go(&mut cluster, Some(&[1, 4])), 0);
-        assert_eq!(state(&cluster), (vec![1, 4, 2, 3], vec![4], vec![2, 3], vec![1, 2], 1));
-        assert_eq!(in_sync(&mut cluster, &[1, 2, 3]), 0);
+        assert_eq!(state(&cluster), (vec![1, 4, 2], vec![4], vec![2], vec![1, 2], 1), "3 was never there");
+        assert!(cluster.partition("t", 0).leader_epoch > epoch, "it follows this epoch no more");
+        assert_eq!(go(&mut cluster, Some(&[3, 1])), 0);
+        assert_eq!(in_sync(&mut cluster, &[1, 2]), 0);
         let epoch = cluster.partition("t", 0).leader_epoch;
         assert_eq!(go(&mut cluster, Some(&[1, 2])), 0);
         assert_eq!(state(&cluster), (vec![1, 2], vec![], vec![], vec![1, 2], 1), "back where it was");
@@ -382,20 +403,76 @@ mod tests {
     }
 
     #[test]
+    fn a_cancellation_leads_back_to_what_was_before_the_first_target() {
+        let mut cluster = Cluster::of(&[1, 2, 3, 4]);
+        placed(&mut cluster, &[1, 2]);
+        assert_eq!(go(&mut cluster, Some(&[3, 4, 1])), 0);
+        assert_eq!(in_sync(&mut cluster, &[1, 3]), 0);
+        assert_eq!(go(&mut cluster, Some(&[4, 1])), 0);
+        assert_eq!(state(&cluster), (vec![4, 1, 2], vec![4], vec![2], vec![1], 1));
+        assert_eq!(go(&mut cluster, None), 0);
+        assert_eq!(state(&cluster), (vec![1, 2], vec![], vec![], vec![1], 1));
+    }
+
+    /// 1 and 2 are gone, and only 3, which is being added, has what was acknowledged.
+    fn with_a_sole_holder(cluster: &mut Cluster) {
+        placed(cluster, &[1, 2]);
+        assert_eq!(go(cluster, Some(&[3, 4])), 0);
+        assert_eq!(in_sync(cluster, &[1, 2, 3]), 0);
+        [1, 2].into_iter().for_each(|gone| fenced(cluster, gone));
+        assert_eq!(state(cluster), (vec![3, 4, 1, 2], vec![3, 4], vec![1, 2], vec![3], 3));
+    }
+
+    fn fenced(cluster: &mut Cluster, id: i32) {
+        let mut records = Vec::new();
+        crate::controller::fencing::fence(cluster.image(), &cluster.rules, BrokerId(id), &mut records);
+        cluster.apply(records);
+    }
+
+    #[test]
+    fn who_alone_has_what_was_acknowledged_goes_when_others_have_it() {
+        let mut cluster = Cluster::of(&[1, 2, 3, 4, 5]);
+        with_a_sole_holder(&mut cluster);
+        assert_eq!(go(&mut cluster, Some(&[4, 5])), 0);
+        assert_eq!(state(&cluster), (vec![4, 5, 1, 2, 3], vec![4, 5], vec![1, 2, 3], vec![3], 3));
+        assert_eq!(in_sync(&mut cluster, &[3, 4, 5]), ErrorCode::NewLeaderElected.code());
+        assert_eq!(state(&cluster), (vec![4, 5], vec![], vec![], vec![4, 5], 4));
+    }
+
+    #[test]
+    fn the_only_eligible_replica_is_not_cancelled_away() {
+        let mut cluster = Cluster::configured(&[1, 2, 3, 4, 5], &[("min.insync.replicas", "2")]);
+        cluster.finalize("metadata.version", 30);
+        cluster.finalize(ELIGIBLE_LEADER_REPLICAS, 1);
+        placed(&mut cluster, &[1]);
+        assert_eq!(go(&mut cluster, Some(&[2, 3])), 0);
+        assert_eq!(in_sync(&mut cluster, &[1, 2]), 0);
+        // The log of 1 may have lost its end, and 2, which has all of it, is away.
+        fenced(&mut cluster, 2);
+        fenced(&mut cluster, 1);
+        let partition = cluster.partition("t", 0);
+        assert_eq!((partition.isr.len(), partition.elr()), (0, &[BrokerId(1), BrokerId(2)][..]));
+        let mut records = Vec::new();
+        crate::controller::fencing::replace_incarnation(
+            cluster.image(),
+            &cluster.rules,
+            BrokerId(1),
+            false,
+            &mut records,
+        );
+        cluster.apply(records);
+        assert_eq!(cluster.partition("t", 0).elr(), [BrokerId(2)]);
+        assert_eq!(go(&mut cluster, None), ASSIGNMENT);
+        assert_eq!(go(&mut cluster, Some(&[3, 4])), 0);
+        assert_eq!(cluster.partition("t", 0).elr(), [BrokerId(2)], "nobody else has it yet");
+    }
+
+    #[test]
     fn what_only_the_added_have_is_given_up_only_where_the_topic_allows_it() {
         for is_allowed in ["false", "true"] {
             let mut cluster =
                 Cluster::configured(&[1, 2, 3, 4], &[("unclean.leader.election.enable", is_allowed)]);
-            placed(&mut cluster, &[1, 2]);
-            assert_eq!(go(&mut cluster, Some(&[3, 4])), 0);
-            assert_eq!(in_sync(&mut cluster, &[1, 2, 3]), 0);
-            for gone in [1, 2] {
-                let mut records = Vec::new();
-                let (image, rules) = (cluster.image(), &cluster.rules);
-                crate::controller::fencing::fence(image, rules, BrokerId(gone), &mut records);
-                cluster.apply(records);
-            }
-            assert_eq!(state(&cluster), (vec![3, 4, 1, 2], vec![3, 4], vec![1, 2], vec![3], 3));
+            with_a_sole_holder(&mut cluster);
             let (code, text) = ask(&mut cluster, "t", 0, None);
             if is_allowed == "true" {
                 assert_eq!((code, state(&cluster)), (0, (vec![1, 2], vec![], vec![], vec![1], -1)));

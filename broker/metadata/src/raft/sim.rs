@@ -231,7 +231,7 @@ impl World {
         node.disk.kill();
         let env = Env {
             clock: Arc::new(self.clock.clone()),
-            disk: Arc::new(node.disk.clone()),
+            disk: Arc::new(node.disk.of_process()),
             net: Arc::new(NoNet),
             rng: Arc::new(SeededRng::new(self.rng.next_u64())),
             tasks: Arc::new(ThreadTasks),

@@ -81,7 +81,7 @@ impl Node {
     pub fn start(&mut self) {
         let env = Env {
             clock: Arc::new(self.clock.clone()),
-            disk: Arc::new(self.disk.clone()),
+            disk: Arc::new(self.disk.of_process()),
             net: Arc::new(NoNet),
             rng: Arc::new(SeededRng::new(self.life)),
             tasks: Arc::new(NoTasks),

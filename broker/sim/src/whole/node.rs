@@ -78,7 +78,7 @@ impl Node {
         self.life += 1;
         self.world.power_on(self.host);
         let seed = self.seed.wrapping_add(self.life.wrapping_mul(0x9e37_79b9));
-        let env = self.world.env(self.host, Arc::new(self.disk.clone()), seed);
+        let env = self.world.env(self.host, Arc::new(self.disk.of_process()), seed);
         let process = Arc::new(Mutex::new(Process::Starting));
         let (of_task, config) = (process.clone(), self.config.clone());
         let tasks = env.tasks.clone();
@@ -103,7 +103,7 @@ impl Node {
             return self.end(End::Kill);
         };
         let of_task = process.clone();
-        let env = self.world.env(self.host, Arc::new(self.disk.clone()), 0);
+        let env = self.world.env(self.host, Arc::new(self.disk.of_process()), 0);
         let stop = async move {
             broker.stop(ANSWERS_WAIT).await;
             *of_task.lock() = Process::Ended(Ok(()));
