@@ -17,6 +17,7 @@ pub mod group_figures;
 pub mod identity;
 pub mod issuers;
 pub mod kafka_names;
+pub mod lab;
 pub mod lifecycle;
 pub mod listeners;
 pub mod membership;

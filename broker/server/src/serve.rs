@@ -135,6 +135,7 @@ async fn serve(
         features: arguments.features.iter().map(|text| parse_feature(text)).collect::<Result<_, _>>()?,
         scram_users: scram_users(&env, &arguments.scram_users)?,
         loggers: Some(loggers),
+        lab: None,
     };
     // A node that waits for the others of its cluster is stopped as any other.
     let broker = tokio::select! {

@@ -54,8 +54,8 @@ impl GroupShard {
     pub fn list(&self, states: &[&str], types: &[&str]) -> Vec<ListedGroup> {
         let wanted_types: Vec<String> = types.iter().map(|name| name.trim().to_lowercase()).collect();
         let wanted_states: Vec<String> = states.iter().map(|name| name.trim().to_lowercase()).collect();
-        // Of those that share a slot Kafka lists the youngest first; here their names decide.
-        let mut groups: Vec<(&GroupId, &Group)> = self.groups.iter().rev().collect();
+        // Of those that share a slot Kafka lists the youngest first, which often has the last name.
+        let mut groups: Vec<(&GroupId, &Group)> = self.groups.iter().collect();
         java_hash::order_as_in_timeline(&mut groups, |(id, _)| java_hash::string_hash(id.as_str()));
         groups
             .into_iter()
