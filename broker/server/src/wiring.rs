@@ -181,6 +181,7 @@ pub async fn start(
             logs: &logs,
             rooms: &rooms,
             balance: &balance,
+            directory_id: identity.directory_ids[0].0,
         };
         Membership::begin(&member, Box::new(network.closer()))
     });
