@@ -433,19 +433,29 @@ fn prepare_npm(name: &str, folder: &Path, about: &str, say: &dyn Fn(&str)) -> Ou
 }
 
 fn prepare_go(folder: &str, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    let sources = compat_dir().join("clients").join(folder);
+    Ok(vec![build_go(folder, &sources, ".", &format!("{folder} as a Go module"), say)?.into()])
+}
+
+/// Helm itself, and the program that reads what it renders.
+pub(crate) fn prepare_chart(say: &dyn Fn(&str)) -> Outcome<[PathBuf; 2]> {
+    let sources = compat_dir().join("chart");
+    Ok([
+        build_go("helm", &sources, "helm.sh/helm/v3/cmd/helm", "helm as a Go module", say)?,
+        build_go("chart", &sources, ".", "a reader of Kubernetes' resources as a Go module", say)?,
+    ])
+}
+
+fn build_go(name: &str, sources: &Path, package: &str, what: &str, say: &dyn Fn(&str)) -> Outcome<PathBuf> {
     require("go", "Go 1.24 or newer")?;
-    let binary = cache_dir()?.join(format!("go/{folder}"));
+    let binary = cache_dir()?.join(format!("go/{name}"));
     if !binary.exists() {
-        say(&format!("{folder} as a Go module"));
+        say(what);
     }
     let mut build = Command::new("go");
-    build
-        .args(["build", "-mod=readonly", "-o"])
-        .arg(&binary)
-        .arg(".")
-        .current_dir(compat_dir().join("clients").join(folder));
-    prepare(&format!("{folder}-go"), &mut build)?;
-    Ok(vec![binary.into()])
+    build.args(["build", "-mod=readonly", "-o"]).arg(&binary).arg(package).current_dir(sources);
+    prepare(&format!("{name}-go"), &mut build)?;
+    Ok(binary)
 }
 
 fn prepare_tools(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {

@@ -5,6 +5,7 @@ pub mod absent;
 pub mod adopt;
 pub mod bench;
 pub mod broker;
+pub mod chart;
 pub mod clients;
 pub mod cluster;
 pub mod contract;

@@ -17,7 +17,7 @@ use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
 use ottla_compat::summary::Summary;
 use ottla_compat::{
-    adopt, cluster, eos, image, instructions, java, librdkafka, process, reference, sasl, tool_texts,
+    adopt, chart, cluster, eos, image, instructions, java, librdkafka, process, reference, sasl, tool_texts,
 };
 
 /// Unmodified Kafka clients and tools against a broker.
@@ -72,6 +72,8 @@ enum Task {
     },
     /// Build the container image and start it with the modules and scripts of test environments (podman and runc).
     Image,
+    /// Render the Helm chart, read it as Kubernetes reads it, and start the nodes of one rendering.
+    Chart,
     /// Run librdkafka's own test suite, unmodified.
     Librdkafka(LibrdkafkaArguments),
     /// Run Apache Kafka's own Java tests, as published, against brokers in processes of their own.
@@ -302,6 +304,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
             let mut summary = run_clients(selection, Amounts::FULL, &more)?;
             if images {
                 summary.section(image::NAME, image::run);
+                summary.section(chart::NAME, chart::run);
                 summary.section(cluster::mixed::NAME, cluster::mixed::run);
             }
             Ok(end_with_summary(summary))
@@ -323,6 +326,12 @@ fn run(task: Task) -> Outcome<ExitCode> {
             summary.section(image::NAME, image::run);
             Ok(end_with_summary(summary))
         }
+        Task::Chart => {
+            process::end_children_on_signal()?;
+            let mut summary = Summary::default();
+            summary.section(chart::NAME, chart::run);
+            Ok(end_with_summary(summary))
+        }
         Task::Eos(arguments) => run_eos(arguments),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
         Task::Java(arguments) => run_java(arguments),
@@ -341,6 +350,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
             println!("{:16} what Apache Kafka's command lines print", tool_texts::NAME);
             println!("{:16} the same with Ottla's own commands", tool_texts::OWN_NAME);
             println!("{:16} the container image under test environments' modules (`full`)", image::NAME);
+            println!("{:16} the Helm chart (`full`)", chart::NAME);
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
             println!("{:16} a cluster of three nodes that are killed, stopped and paused", cluster::NAME);
             println!("{:16} clients that log in, by each mechanism that they have", sasl::NAME);

@@ -22,7 +22,7 @@ const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginMod
 
 const PLAIN_HANDLER: &str = "org.apache.kafka.common.security.plain.internals.PlainServerCallbackHandler";
 const OAUTH_MODULE: &str = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule";
-const OAUTH: &str = "OAUTHBEARER";
+pub(crate) const OAUTH: &str = "OAUTHBEARER";
 /// Checks no signature; Kafka's default where no class is named (CVE-2026-33557).
 const UNSECURED_HANDLER: &str = "org.apache.kafka.common.security.oauthbearer.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler";
 /// Checks signatures; by its name of today and that of before.
@@ -442,5 +442,30 @@ mod tests {
         assert!(load(&[enabled("PLAIN"), PLAIN]).is_ok());
         assert!(load(&[enabled("OAUTHBEARER"), ("ottla.oauthbearer.unsecured", "true")]).is_ok());
         assert!(load(&[enabled("SCRAM-SHA-256")]).is_ok());
+    }
+
+    /// CVE-2023-25194, CVE-2025-27818, CVE-2025-27819: a request that may change configs runs no class by it.
+    #[test]
+    fn no_request_names_another_login_module() {
+        let config = load(&[("sasl.enabled.mechanisms", "PLAIN"), PLAIN]).unwrap();
+        let change = |key: &str, text: &str| {
+            let values = crate::ConfigMap::from([(key.to_owned(), text.to_owned())]);
+            crate::validate_broker_change(&config, true, &values)
+        };
+        assert!(change(PLAIN.0, PLAIN.1).is_ok());
+        let modules = [
+            "com.sun.security.auth.module.JndiLoginModule",
+            "com.sun.security.auth.module.LdapLoginModule",
+            "com.sun.security.auth.module.Krb5LoginModule",
+            "org.apache.kafka.common.security.scram.ScramLoginModule",
+            "x",
+        ];
+        for module in modules {
+            let line = format!("{module} required user.provider.url=\"ldap://elsewhere\" user_a=\"hush\";");
+            let told = format!("{:?}", change(PLAIN.0, &line).unwrap_err());
+            assert!(told.contains("a Java class cannot be run here") && !told.contains("hush"), "{told}");
+        }
+        let handler = "listener.name.sasl_plaintext.plain.sasl.server.callback.handler.class";
+        assert!(change(handler, "my.Own").is_err() && change("sasl.login.class", "my.Own").is_err());
     }
 }

@@ -8,6 +8,8 @@
 //! `detector` (who is heard). A broker without a vote: `observer`, `observer_loop`. One voter of several: `quorum`, `raft`,
 //! `quorum_start`, `quorum_loop`.
 
+#[cfg(test)]
+mod acl_tests;
 mod active_controller;
 mod balance_moves;
 mod batch;

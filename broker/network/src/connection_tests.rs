@@ -12,7 +12,7 @@ use ottla_env::real::RealDisk;
 
 use crate::handler::Answer;
 use crate::metrics::CloseReason;
-use crate::response::Chunk;
+use crate::response::{Chunk, Response, ResponseBuilder};
 use crate::settings::{CONNECTION_FREE_BYTES, NetworkSettings};
 use crate::test_world::{Polled, World, answer, correlation_ids, muting, request, request_of_len};
 
@@ -429,6 +429,61 @@ fn draining_answers_what_was_admitted_and_takes_no_more() {
     assert_eq!(busy.receive_ids(), [1]);
     assert!(busy.is_closed());
     assert_eq!(closed(&world, CloseReason::Shutdown), 2);
+}
+
+/// The body of an answer that is no other's.
+fn pattern(id: i32) -> Vec<u8> {
+    (0..4_000 + 37 * id).map(|place| (place * 31 + id * 7) as u8).collect()
+}
+
+fn with_pattern(id: i32) -> Response {
+    let body = pattern(id);
+    let mut builder = ResponseBuilder::with_capacity(4 + body.len());
+    builder.buffer.extend_from_slice(&id.to_be_bytes());
+    builder.buffer.extend_from_slice(&body);
+    builder.finish().expect("it fits a frame")
+}
+
+/// CVE-2026-35554: a buffer that is half sent is nobody else's, while connections end, rest and time out beside it.
+#[test]
+fn an_answer_that_is_half_sent_is_what_it_was() {
+    let settings = NetworkSettings { connections_idle_ms_max: 100, ..NetworkSettings::default() };
+    let world = World::with_pipe_bytes(settings, 1_000);
+    let (mut reader, mut leaver, mut idle) = (world.connect(), world.connect(), world.connect());
+    let ids = 0..40;
+    reader.send(&ids.clone().flat_map(|id| request(id, b'P', 0)).collect::<Vec<u8>>());
+    leaver.send(&ids.clone().flat_map(|id| request(100 + id, b'P', 0)).collect::<Vec<u8>>());
+    idle.send(&request(200, b'P', 0));
+    for id in ids.clone().rev() {
+        world.script.answer(100 + id, Answer::Respond(with_pattern(100 + id)));
+        world.script.answer(id, Answer::Respond(with_pattern(id)));
+        leaver.run();
+    }
+    world.script.answer(200, muting(with_pattern(200), 50));
+    idle.run();
+    reader.run();
+    // Each has a first piece in its pipe.
+    let mut received = reader.client.try_read().expect("a piece").to_vec();
+    drop(leaver);
+    for _tick in 0..30 {
+        world.clock.advance(Duration::from_millis(10));
+        world.shared.on_tick();
+        idle.run();
+        reader.run();
+        received.extend_from_slice(&reader.client.try_read().expect("a piece"));
+        // Whoever comes meanwhile gets buffers of its own.
+        let mut other = world.connect();
+        other.send(&request(300, b'R', 2_000));
+        assert_eq!(other.receive_ids(), [300]);
+    }
+    received.extend_from_slice(&reader.receive());
+    let expected: Vec<u8> = ids
+        .flat_map(|id| {
+            let body = pattern(id);
+            [&(4 + body.len() as i32).to_be_bytes()[..], &id.to_be_bytes(), &body].concat()
+        })
+        .collect();
+    assert!(received == expected, "{} bytes of {} came", received.len(), expected.len());
 }
 
 /// A small generator of numbers, so that a failing history can be repeated.

@@ -351,4 +351,37 @@ mod tests {
             Err(WalkError::Codec(CodecError::TooLarge))
         ));
     }
+
+    /// CVE-2023-34455: what a batch says of its own length reserves nothing, whatever it was written with.
+    #[test]
+    fn no_codec_takes_memory_for_a_mere_claim() {
+        // One value of 1 GiB is promised, and the first 8 MiB of it are there, in a few kilobytes.
+        let mut record = Vec::new();
+        crate::varint::write_varint(&mut record, i32::MAX);
+        record.extend_from_slice(&[0, 0, 0, 1]);
+        crate::varint::write_varint(&mut record, 1 << 30);
+        record.resize(record.len() + (8 << 20), 0);
+        for codec in CODECS {
+            let mut bomb = Vec::new();
+            compress_onto(codec, &record, &mut bomb);
+            assert!(bomb.len() < record.len() / 15, "{codec:?}: {} bytes", bomb.len());
+            let kind = codec.compression_type();
+            assert!(walk_body(kind, &bomb, 1).is_err(), "{codec:?}: the value is cut");
+            assert!(WINDOW.with_borrow(Vec::capacity) <= 2 * WINDOW_BYTES, "{codec:?}");
+            let bounded = decompress(kind, &bomb, 1 << 20);
+            assert!(matches!(bounded, Err(CodecError::TooLarge)), "{codec:?}: {bounded:?}");
+        }
+        // A block of snappy that says it holds 4 GiB.
+        let mut lie = vec![0xff, 0xff, 0xff, 0xff, 0x0f];
+        lie.extend_from_slice(&[0; 40]);
+        let mut xerial = XERIAL_MAGIC.to_vec();
+        xerial.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 1]);
+        xerial.extend_from_slice(&(lie.len() as u32).to_be_bytes());
+        xerial.extend_from_slice(&lie);
+        for claimed in [lie, xerial] {
+            let mut out = Vec::new();
+            assert!(decompress_into(CompressionType::Snappy, &claimed, &mut out).is_err());
+            assert!(out.capacity() <= 1 << 20, "{}", out.capacity());
+        }
+    }
 }

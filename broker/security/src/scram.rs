@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hmac::{Hmac, Mac};
 use imbl::OrdMap;
 use sha2::{Digest, Sha256, Sha512};
+use subtle::ConstantTimeEq;
 
 use crate::secret::Secret;
 
@@ -47,11 +48,21 @@ impl ScramMechanism {
 }
 
 /// What the broker needs to check a proof and to give its own.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct ScramKeys {
     pub stored_key: Vec<u8>,
     pub server_key: Vec<u8>,
 }
+
+/// How long it takes says nothing of how much is equal.
+impl PartialEq for ScramKeys {
+    fn eq(&self, other: &ScramKeys) -> bool {
+        let stored = self.stored_key.ct_eq(&other.stored_key);
+        (stored & self.server_key.ct_eq(&other.server_key)).into()
+    }
+}
+
+impl Eq for ScramKeys {}
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramCredential {

@@ -34,6 +34,26 @@ impl std::fmt::Debug for Secret {
 mod tests {
     use super::*;
 
+    /// Does not compile where the type has the trait: two blanket implementations then fit.
+    macro_rules! has_not {
+        ($kind:ty: $bound:path) => {{
+            trait Ambiguous<Which> {
+                fn is_clear() {}
+            }
+            impl<T: ?Sized> Ambiguous<()> for T {}
+            struct Fits;
+            impl<T: ?Sized + $bound> Ambiguous<Fits> for T {}
+            <$kind as Ambiguous<_>>::is_clear();
+        }};
+    }
+
+    /// CVE-2021-38153, CVE-2023-51437, CVE-2025-59432: a comparison that ends early tells how much was right.
+    #[test]
+    fn no_secret_can_be_compared_with_double_equals() {
+        has_not!(Secret: PartialEq);
+        has_not!(Secret: Clone);
+    }
+
     #[test]
     fn a_secret_is_only_itself_and_not_printed() {
         let secret = Secret::new("hush");

@@ -48,6 +48,8 @@ pub fn token_credential(mechanism: ScramMechanism, hmac: &Secret, salt: Vec<u8>)
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
@@ -58,5 +60,35 @@ mod tests {
         assert_eq!((hmac.bytes().len(), &*hex), (64, "2aab23f380f61ef9"));
         let other = token_hmac(&Secret::new("secreT"), "id");
         assert!(!hmac.is(other.bytes()));
+    }
+
+    /// What Kafka's own DelegationTokenManager and ScramFormatter make of secrets and ids
+    /// (`protocol-tests/golden/src/main/java/ottla/golden/Tokens.java`).
+    #[test]
+    fn hmacs_and_the_keys_that_follow_are_kafkas() {
+        let golden: Value = serde_json::from_str(include_str!("golden/tokens.json")).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let all = golden.as_array().unwrap();
+        assert_eq!(all.len(), 30);
+        for (number, one) in all.iter().enumerate() {
+            let hmac = token_hmac(&Secret::new(text(&one["secret"])), &text(&one["id"]));
+            assert_eq!(hex(hmac.bytes()), text(&one["hmac"]), "{one}");
+            // Thousands of rounds each: of the first of every secret is enough.
+            if number % 6 != 0 {
+                continue;
+            }
+            for expected in one["credentials"].as_array().unwrap() {
+                let mechanism = match &*text(&expected["mechanism"]) {
+                    "SCRAM-SHA-256" => ScramMechanism::Sha256,
+                    _ => ScramMechanism::Sha512,
+                };
+                let made = token_credential(mechanism, &hmac, b"salt of a token".to_vec());
+                assert_eq!(hex(&made.salt), text(&expected["salt"]));
+                assert_eq!(Some(i64::from(made.iterations)), expected["iterations"].as_i64());
+                assert_eq!(hex(&made.keys.stored_key), text(&expected["stored_key"]), "{one}");
+                assert_eq!(hex(&made.keys.server_key), text(&expected["server_key"]), "{one}");
+            }
+        }
     }
 }

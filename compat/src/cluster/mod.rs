@@ -7,7 +7,7 @@ mod load;
 pub mod mixed;
 pub mod moves;
 mod network;
-mod nodes;
+pub(crate) mod nodes;
 mod secured;
 mod share;
 mod voters;

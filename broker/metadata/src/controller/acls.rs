@@ -342,4 +342,69 @@ mod tests {
         assert_eq!(delete(&mut cluster, vec![any()]), [(0, names(&["c"]))]);
         assert!(cluster.image().acls().is_empty());
     }
+
+    /// CVE-2024-27309: what goes takes nothing else of its resource along, over snapshots too.
+    #[test]
+    fn any_additions_and_removals_leave_what_a_list_of_them_leaves() {
+        let mut state = 2_024_u64;
+        let mut below = |bound: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % bound
+        };
+        let mut cluster = Cluster::of(&[1]);
+        // Resource, pattern, principal, operation, permission: few of each, so that they share resources.
+        type Model = std::collections::BTreeSet<(String, i8, String, i8, i8)>;
+        let mut model = Model::new();
+        for step in 0..400 {
+            let name = ["a", "ab", "b"][below(3)];
+            let pattern = 3 + below(2) as i8;
+            let principal = ["User:x", "User:y"][below(2)];
+            let (operation, permission) = (3 + below(3) as i8, 2 + below(2) as i8);
+            if below(5) < 3 {
+                let acl = creation(name)
+                    .with_resource_pattern_type(pattern)
+                    .with_principal(principal.into_str())
+                    .with_operation(operation)
+                    .with_permission_type(permission);
+                assert_eq!(create(&mut cluster, vec![acl]), Ok(vec![created()]));
+                model.insert((name.to_owned(), pattern, principal.to_owned(), operation, permission));
+            } else {
+                let mut filter =
+                    any().with_resource_name_filter(Some(name.into_str())).with_pattern_type_filter(pattern);
+                let (by_principal, by_operation) = (below(2) == 0, below(2) == 0);
+                if by_principal {
+                    filter = filter.with_principal_filter(Some(principal.into_str()));
+                }
+                if by_operation {
+                    filter = filter.with_operation(operation);
+                }
+                let matches = |acl: &(String, i8, String, i8, i8)| {
+                    acl.0 == name
+                        && acl.1 == pattern
+                        && (!by_principal || acl.2 == principal)
+                        && (!by_operation || acl.3 == operation)
+                };
+                let count = model.iter().filter(|acl| matches(acl)).count();
+                assert_eq!(delete(&mut cluster, vec![filter])[0].1.len(), count, "step {step}");
+                model.retain(|acl| !matches(acl));
+            }
+            if step % 20 == 19 {
+                let mut again = Cluster::of(&[]);
+                again.apply(records_of_cluster(cluster.image()));
+                assert_eq!(again.image().acls(), cluster.image().acls(), "step {step}");
+            }
+            let there: Model = cluster
+                .image()
+                .acls()
+                .iter()
+                .map(|(_, acl)| {
+                    let name = acl.resource_name.clone();
+                    let (pattern, operation) = (acl.pattern_type.code(), acl.operation.code());
+                    (name, pattern, acl.principal.clone(), operation, acl.permission_type.code())
+                })
+                .collect();
+            assert_eq!(there, model, "step {step}");
+        }
+        assert!(!model.is_empty());
+    }
 }

@@ -223,6 +223,7 @@ mod tests {
     use std::sync::Arc;
     use std::task::{Context, Poll};
 
+    use ottla_env::memory::MemoryClock;
     use ottla_env::memory::net::MemoryNet;
     use ottla_env::net::{Net, SocketBuffers};
     use ottla_env::real;
@@ -295,5 +296,41 @@ mod tests {
         }
         let huge = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n";
         assert!(answered(huge, 100).is_err());
+    }
+
+    /// CVE-2025-27817: whoever lets a byte through now and then holds nobody up for longer than the one time there is.
+    #[test]
+    fn a_slow_answer_is_given_up_in_time() {
+        let test = async move {
+            let net = MemoryNet::new();
+            let clock = Arc::new(MemoryClock::new(0));
+            let env = Env { net: Arc::new(net.clone()), clock: clock.clone(), ..real::env() };
+            let here = SocketAddr::from(([127, 0, 0, 1], 8080));
+            let mut acceptor = net.bind(here, SocketBuffers::default()).expect("the port is free");
+            let location =
+                Location { host: "localhost".to_owned(), port: 8080, path: "/keys".to_owned(), tls: None };
+            let trickle = async {
+                let mut stream =
+                    poll_fn(|context| acceptor.poll_accept(context)).await.expect("it is dialled");
+                let mut left: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
+                for _second in 0..30 {
+                    let slice = if left.is_empty() { &b"x"[..] } else { left };
+                    let sent =
+                        poll_fn(|context| stream.poll_write_vectored(context, &[IoSlice::new(slice)])).await;
+                    match sent {
+                        Ok(sent) => left = left.get(sent..).unwrap_or_default(),
+                        Err(_gone) => break,
+                    }
+                    clock.advance(Duration::from_secs(1));
+                    tokio::task::yield_now().await;
+                }
+            };
+            let asked = get(&env, &location, 1 << 20, Duration::from_secs(10));
+            tokio::select! {
+                told = asked => assert!(matches!(told, Err(GetError::TimedOut)), "{told:?}"),
+                () = trickle => panic!("nobody gave up"),
+            }
+        };
+        real::run(Some(1), test).expect("a runtime");
     }
 }

@@ -9,6 +9,8 @@
 //! - S3. No secret is in a failure: names and reasons only.
 
 mod client;
+#[cfg(test)]
+mod hostile_tests;
 mod jwks;
 mod jwt;
 mod oauthbearer;

@@ -55,7 +55,8 @@ impl ClientFirst {
             given => given.strip_prefix("a=").filter(|id| is_sasl_name(id))?,
         };
         let gs2_header = format!("n,{authorization},");
-        let bare = text[gs2_header.len()..].to_owned();
+        // A message that ends behind the authorization id has no comma there.
+        let bare = text.get(gs2_header.len()..)?.to_owned();
         // A mandatory extension (`m=`) is none that is known, so it is no name.
         let name = fields.next()?.strip_prefix("n=").filter(|name| is_sasl_name(name))?;
         let nonce = fields.next()?.strip_prefix("r=").filter(|nonce| is_printable(nonce))?;
@@ -281,6 +282,9 @@ mod tests {
                 bytes.push(0xff);
             }
             let _read = (ClientFirst::parse(&bytes), ClientFinal::parse(&bytes));
+        }
+        for cut in ["", "n", "n,", "n,a=x", "n,,", "n,,n=u", "n,,n=u,"] {
+            assert!(ClientFirst::parse(cut.as_bytes()).is_none(), "{cut}");
         }
         let long = format!("n,,n=user,r={}", "x".repeat(MESSAGE_BYTES_MAX));
         assert!(ClientFirst::parse(long.as_bytes()).is_none());

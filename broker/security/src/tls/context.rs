@@ -213,6 +213,19 @@ pub struct ClientTls {
     config: Arc<ArcSwap<ClientConfig>>,
 }
 
+#[cfg(test)]
+impl ClientTls {
+    /// Shows this chain, whatever it is.
+    pub(super) fn showing(&self, shown: &super::dev::DevIssued) -> Arc<ClientConfig> {
+        let key = PrivateKeyDer::from(shown.key.clone_key());
+        let pair = CertifiedKey::from_der(shown.chain.clone(), key, &aws_lc_rs::default_provider());
+        let mut config = ClientConfig::clone(&self.config.load());
+        config.client_auth_cert_resolver =
+            Arc::new(rustls::sign::SingleCertAndKey::from(pair.expect("key and leaf fit")));
+        Arc::new(config)
+    }
+}
+
 impl ClientTls {
     /// From the same keys as a listener's own side: its key store is what the other side is shown, its trust store
     /// says whom to believe.

@@ -219,6 +219,11 @@ fn jks_store(entries: &[Vec<u8>], password: &str) -> Vec<u8> {
     bytes.extend(2_u32.to_be_bytes());
     bytes.extend((entries.len() as u32).to_be_bytes());
     bytes.extend(entries.concat());
+    with_jks_digest(bytes, password)
+}
+
+/// The digest over all of a store stands at its end.
+pub(super) fn with_jks_digest(mut bytes: Vec<u8>, password: &str) -> Vec<u8> {
     let digest = Sha1::new()
         .chain_update(jks::utf16(password))
         .chain_update(jks::WHITENER)

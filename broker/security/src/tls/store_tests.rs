@@ -185,3 +185,54 @@ fn a_trust_store_holds_what_is_trusted_with_or_without_its_password() {
     refused(&keys, &[file, password], "ssl.truststore.location", "no trusted certificate");
     refused(&jks, &KEY_FILE, "ssl.keystore.location", "no private key");
 }
+
+/// Stores whose digest is right and whose content is not, as somebody makes them who knows the password: counts and lengths
+/// that claim what is not there, parts that are cut, repeated, or come from elsewhere.
+#[test]
+fn stores_that_lie_about_their_content_are_refused_or_read_and_never_more() {
+    let (issued, ca) = one();
+    let keys = issued.jks("secret", "secret", [7; 20]);
+    let trust = dev::trust_jks(&[ca], "secret");
+    let pkcs12 = issued.pkcs12("secret").expect("a store");
+    let pem = [issued.key_pem(), issued.chain_pem()].concat().into_bytes();
+    let in_pem = [("ssl.keystore.type", "PEM"), ("ssl.keystore.location", FILE)];
+    let trusted = [("ssl.truststore.location", FILE), ("ssl.truststore.password", "secret")];
+    let mut state = 12_u64;
+    let mut below = |bound: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % bound
+    };
+    let mut read_count = 0;
+    for round in 0..2_000 {
+        // PKCS12 makes a key of its password each time, which takes long.
+        let kind = if round % 20 == 0 { 3 } else { round % 3 };
+        let store = [&keys, &trust, &pem, &pkcs12][kind];
+        let digest_bytes = if kind < 2 { 20 } else { 0 };
+        let mut content = store[..store.len() - digest_bytes].to_vec();
+        for _change in 0..below(4) {
+            let at = below(content.len());
+            match below(6) {
+                0 => content[at] ^= 1 << below(8),
+                1 => {
+                    let end = content.len().min(at + 4);
+                    let claim =
+                        [[0x7f, 0xff, 0xff, 0xff], [0xff; 4], [0x84, 0xff, 0xff, 0xff], [0; 4]][below(4)];
+                    content[at..end].copy_from_slice(&claim[..end - at]);
+                }
+                2 => content.truncate(at + 1),
+                3 => drop(content.remove(at)),
+                4 => content.insert(at, below(256) as u8),
+                _ => content.extend_from_within(at..),
+            }
+        }
+        if kind < 2 {
+            content = dev::with_jks_digest(content, "secret");
+        }
+        let result = read(&content, [&KEY_FILE, &trusted, &in_pem, &KEY_FILE][kind]);
+        read_count += usize::from(result.is_ok());
+        if let Err(error) = result {
+            assert!(!error.message.contains("secret"), "a password is in the message: {error}");
+        }
+    }
+    assert!((400..1_900).contains(&read_count), "{read_count} were read");
+}

@@ -87,6 +87,22 @@ impl TlsStream {
         TlsStream { stream, tls, context, unread: BytesMut::new(), handshake_bytes: 0, sealed: 0 }
     }
 
+    /// What the other side has shown, its own certificate first.
+    #[cfg(test)]
+    pub(super) fn peer_chain(&self) -> Vec<rustls::pki_types::CertificateDer<'static>> {
+        self.tls.peer_certificates().map(<[_]>::to_vec).unwrap_or_default()
+    }
+
+    /// Goes on with new keys, and asks the other side for new ones (KeyUpdate of TLS 1.3).
+    #[cfg(test)]
+    pub(super) fn change_keys(&mut self) {
+        match &mut self.tls {
+            Connection::Client(tls) => tls.refresh_traffic_keys(),
+            Connection::Server(tls) => tls.refresh_traffic_keys(),
+        }
+        .expect("TLS 1.3 after its handshake");
+    }
+
     /// Goes on with the handshake as far as the stream lets it.
     pub fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Handshake>> {
         ready!(self.flush(context))?;

@@ -464,3 +464,123 @@ fn with_root() -> MemoryDisk {
     disk.create_dir_all(Path::new("/")).expect("room");
     disk
 }
+
+/// Java and rustls change their keys in long connections: nothing of what passes is lost, whoever does so and when.
+#[test]
+fn keys_may_change_in_mid_stream_on_both_sides() {
+    let world = World::new().with("ssl.enabled.protocols", "TLSv1.3");
+    let (client, server) = world.connect();
+    let (mut client, mut server) = (client.expect("connected"), server.expect("accepted"));
+    let sent = pattern(100_000);
+    for (client_changes, server_changes) in [(true, false), (false, true), (true, true), (true, true)] {
+        if client_changes {
+            client.change_keys();
+        }
+        if server_changes {
+            server.change_keys();
+        }
+        let (written, read) = both(write_all(&mut client, &sent), read_all(&mut server, sent.len(), 5000));
+        written.expect("written");
+        assert_eq!(read.expect("read"), sent, "to the server");
+        let (written, read) = both(write_all(&mut server, &sent), read_all(&mut client, sent.len(), 5000));
+        written.expect("written");
+        assert_eq!(read.expect("read"), sent, "to the client");
+    }
+    // In the midst of a file, which is sent in pieces.
+    let content = pattern(200_000);
+    world.put("/file", &content);
+    let file = world.disk.open(Path::new("/file"), OpenMode::Read).expect("there");
+    let sending = async {
+        let mut position = 0;
+        while position < content.len() {
+            let rest = content.len() - position;
+            let sent =
+                poll_fn(|context| server.poll_send_file(context, &*file, position as u64, rest)).await?;
+            assert!(sent > 0);
+            position += sent;
+            server.change_keys();
+        }
+        io::Result::Ok(())
+    };
+    let (sent, read) = both(sending, read_all(&mut client, content.len(), 7000));
+    sent.expect("sent");
+    assert_eq!(read.expect("read"), content);
+}
+
+/// RUSTSEC-2023-0053: certificates that all could have signed each other are not tried in every order.
+#[test]
+fn a_hundred_authorities_of_one_name_are_no_chain() {
+    for (count, words) in [(100, "a chain of more than"), (9, "MaximumSignatureChecksExceeded")] {
+        let world = World::new().with("listener.name.server.ssl.client.auth", "required");
+        let stranger = authority("ca");
+        let mut shown = issued(&stranger, "CN=mallory");
+        shown.chain.extend((1..count).map(|_other| authority("ca").certificate().clone()));
+        let (client, server) = streams(1 << 17);
+        let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
+        let client = TlsStream::connect(Box::new(client), world.dialler().showing(&shown), name);
+        let server = world.listener().accept(Box::new(server)).expect("a session");
+        let (_client, refused) = both(shake(client.expect("a session")), shake(server));
+        let error = refused.err().expect("refused").to_string();
+        assert!(error.contains(words), "{count}: {error}");
+    }
+}
+
+/// A hello as clients send it, damaged in some places: an error, or a wait for more, and never more memory than there
+/// may be.
+#[test]
+fn a_damaged_hello_is_refused_or_waited_for() {
+    let world = World::new();
+    let (mut wire, client) = streams(1 << 16);
+    let mut client = world.dialler().connect(Box::new(client), "localhost").expect("a name");
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(client.poll_handshake(&mut context).is_pending());
+    let hello = wire.try_read().expect("a hello");
+    let listener = world.listener();
+    let mut state = 20_261_130_u64;
+    let mut below = |bound: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % bound
+    };
+    let (mut errors, mut waits, mut answers) = (0, 0, 0);
+    for _round in 0..600 {
+        let mut damaged = hello.to_vec();
+        for _change in 0..below(4) {
+            let at = below(damaged.len());
+            match below(4) {
+                0 => damaged[at] ^= 1 << below(8),
+                1 => damaged[at] = 0xff,
+                2 => damaged.truncate(at + 1),
+                _ => damaged.insert(at, below(256) as u8),
+            }
+        }
+        let (mut client, server) = streams(1 << 17);
+        let mut server = listener.accept(Box::new(server)).expect("a session");
+        client.try_write(&damaged).expect("room");
+        loop {
+            match server.poll_handshake(&mut context) {
+                Poll::Ready(Ok(Handshake::MustCompute)) if server.compute().is_ok() => {}
+                Poll::Ready(Ok(Handshake::Done)) => panic!("a hello is no handshake"),
+                Poll::Ready(_failed) => break errors += 1,
+                // A whole hello is answered, and the client waited for.
+                Poll::Pending if client.try_read().is_ok() => break answers += 1,
+                Poll::Pending => break waits += 1,
+            }
+        }
+        assert!(server.handshake_bytes() <= HANDSHAKE_BYTES_MAX);
+    }
+    assert!(errors > 50 && waits > 10 && answers > 50, "{errors} errors, {waits} waits, {answers} answers");
+}
+
+/// strimzi#12364: whoever trusts the root alone has no use for a leaf alone.
+#[test]
+fn the_whole_chain_is_sent() {
+    let world = World::new().with("listener.name.server.ssl.client.auth", "required");
+    let (of_server, of_client) =
+        (issued(&world.authority, "CN=broker"), issued(&world.authority, "CN=alice"));
+    world.put("/server.p12", &of_server.pkcs12("secret").expect("a store"));
+    let world = world.client(&of_client);
+    let (client, server) = world.connect();
+    assert_eq!(client.expect("connected").peer_chain(), of_server.chain);
+    assert_eq!(server.expect("accepted").peer_chain(), of_client.chain);
+    assert_eq!(of_server.chain.len(), 2);
+}

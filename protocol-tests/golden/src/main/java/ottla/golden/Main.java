@@ -67,6 +67,8 @@ public final class Main {
         Path jaas = out.resolve("../../../broker/config/src/golden/jaas.json").normalize();
         Path mechanisms = out.resolve("../../../broker/security/src/sasl/golden.json").normalize();
         Logins.main(new String[] {jaas.toString(), mechanisms.toString()});
+        Path tokens = out.resolve("../../../broker/security/src/golden/tokens.json").normalize();
+        Tokens.main(new String[] {tokens.toString()});
         Path quotas = out.resolve("../../../broker/quota/src/golden").normalize();
         Quotas.main(new String[] {quotas.toString()});
     }
