@@ -88,7 +88,7 @@ impl Voting {
         let listener = Changes { last: Mutex::default(), told };
         self.metadata.subscribe(Arc::new(listener));
         let clock = self.env.clock.clone();
-        let mut was_voter = false;
+        let (mut was_voter, mut refused) = (false, 0);
         loop {
             changes.borrow_and_update();
             let image = self.metadata.image();
@@ -115,7 +115,7 @@ impl Voting {
             clock.sleep_until(clock.monotonic().after(PERIOD)).await;
             let image = self.metadata.image();
             if let Some(step) = self.next(&image) {
-                self.carry_out(step, image.cluster_id()).await;
+                self.carry_out(step, image.cluster_id(), &mut refused).await;
             }
         }
     }
@@ -124,7 +124,8 @@ impl Voting {
         self.own.next(image, self.metadata.replaced_directory())
     }
 
-    async fn carry_out(&self, step: VoteStep, cluster_id: &str) {
+    /// `refused`: the error that was told last, which is told once.
+    async fn carry_out(&self, step: VoteStep, cluster_id: &str, refused: &mut i16) {
         let own = &self.own;
         let told = match &step {
             VoteStep::Add => {
@@ -157,15 +158,22 @@ impl Voting {
             VoteStep::RemoveOld(_) => "that the voter with this id and another directory goes",
             VoteStep::Update => "that the log says where this voter listens",
         };
-        // One that is behind, or whose change waits for another one, asks again: those answers are no fault.
-        let (done, later) = (ErrorCode::None.code(), ErrorCode::RequestTimedOut.code());
+        // One that is behind, whose change waits for another one, or whose log does not have it yet asks again: those answers
+        // are no fault.
+        let passes = [ErrorCode::RequestTimedOut, ErrorCode::DuplicateVoter, ErrorCode::VoterNotFound];
         match told {
-            Ok((code, _)) if code == done => tracing::info!("the leader was asked, and agreed: {what}"),
-            Ok((code, text)) if code == later => tracing::debug!(code, ?text, "asked: {what}"),
-            Ok((code, text)) => tracing::warn!(
-                "the leader refuses {what}: error {code} {}",
-                text.as_ref().map_or("", |text| text.as_str())
-            ),
+            Ok((code, _)) if code == ErrorCode::None.code() => {
+                *refused = code;
+                tracing::info!("the leader was asked, and agreed: {what}");
+            }
+            Ok((code, text)) if code == *refused || passes.iter().any(|one| one.code() == code) => {
+                tracing::debug!(code, ?text, "asked: {what}");
+            }
+            Ok((code, text)) => {
+                *refused = code;
+                let text = text.as_ref().map_or("", |text| text.as_str());
+                tracing::warn!("the leader refuses {what}, and is asked again: error {code} {text}");
+            }
             Err(error) => tracing::debug!(%error, "no leader was asked: {what}"),
         }
     }
