@@ -121,10 +121,11 @@ pub fn run(overrides: &[String]) -> Outcome<String> {
 
 fn under_load(nodes: &mut Nodes, overrides: &[String]) -> Outcome<String> {
     let commands = Commands { scratch: ScratchDir::new("voters")? };
+    // Before there is anything that could not move.
+    refuse_while_fixed(&commands, &nodes.addresses)?;
     let mut open = Connection::open(&nodes.addresses[0], Duration::from_secs(10))?;
     open.create_replicated_topic(TOPIC, PARTITIONS as i32, NODES as i16)?;
     nodes.wait_until_whole(TOPIC)?;
-    refuse_while_fixed(&commands, &nodes.addresses)?;
     // The fourth is not there yet.
     let mut stage = Stage::new(nodes.addresses.clone(), TOPIC, GROUP);
     stage.addresses.push(nodes.reserve()?);
