@@ -308,19 +308,19 @@ pub(crate) fn prepare_image_node(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
 }
 
 /// A program of a few Java files and the libraries that its pom names.
-struct JavaProgram {
-    name: String,
-    about: String,
-    /// The pom first.
-    sources: Vec<PathBuf>,
-    maven_arguments: Vec<String>,
-    main_class: &'static str,
-    heap_mib: u32,
+pub(crate) struct JavaProgram {
+    pub(crate) name: String,
+    pub(crate) about: String,
+    /// The pom first; no file behind it where the libraries have the program.
+    pub(crate) sources: Vec<PathBuf>,
+    pub(crate) maven_arguments: Vec<String>,
+    pub(crate) main_class: &'static str,
+    pub(crate) heap_mib: u32,
 }
 
 impl JavaProgram {
     /// Fetches the libraries and compiles when a source has changed; the answer starts it.
-    fn prepare(&self, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    pub(crate) fn prepare(&self, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
         let class_path = self.class_path(say)?;
         let heap = format!("-Xmx{}m", self.heap_mib);
         let arguments = [
@@ -337,7 +337,7 @@ impl JavaProgram {
     }
 
     /// The same preparation; the answer is the class path, the program's own classes first.
-    fn class_path(&self, say: &dyn Fn(&str)) -> Outcome<String> {
+    pub(crate) fn class_path(&self, say: &dyn Fn(&str)) -> Outcome<String> {
         require("java", "Java 17 or newer (apt: default-jdk)")?;
         require("javac", "a Java compiler (apt: default-jdk)")?;
         let (name, cache) = (&self.name, cache_dir()?.join(&self.name));
@@ -356,9 +356,12 @@ impl JavaProgram {
             prepare(&format!("{name}-mvn"), &mut fetch)?;
             // A class whose source is gone must not stay in front of another of its name.
             let _ = fs::remove_dir_all(cache.join("classes"));
-            let mut compile = Command::new("javac");
-            compile.arg("-d").arg(cache.join("classes")).args(["-cp", &class_path]).args(&self.sources[1..]);
-            prepare(&format!("{name}-javac"), &mut compile)?;
+            if self.sources.len() > 1 {
+                let mut compile = Command::new("javac");
+                compile.arg("-d").arg(cache.join("classes"));
+                compile.args(["-cp", &class_path]).args(&self.sources[1..]);
+                prepare(&format!("{name}-javac"), &mut compile)?;
+            }
             mark_current(name, &self.sources)?;
         }
         Ok(format!("{}/classes:{class_path}", cache.display()))

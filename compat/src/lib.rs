@@ -12,6 +12,7 @@ pub mod contract;
 pub mod crash;
 pub mod eos;
 pub mod failure;
+pub mod frameworks;
 pub mod image;
 pub mod instructions;
 pub mod java;

@@ -16,6 +16,7 @@ pub mod founding;
 pub mod identity;
 pub mod issuers;
 pub mod kafka_names;
+pub mod lab;
 pub mod lifecycle;
 pub mod listeners;
 pub mod membership;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest first, as ARCHITECTURE.md lists them.
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 19] = [
     "model",
     "env",
     "records",
@@ -22,6 +22,7 @@ const ROOMS: [&str; 18] = [
     "coordinator",
     "api",
     "admin",
+    "lab",
     "server",
     "sim",
 ];
