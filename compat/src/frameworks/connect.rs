@@ -38,14 +38,14 @@ pub(super) const JOB: Job = Job {
 };
 
 /// The source file grows until it is told to stop.
-struct Feed {
+pub(super) struct Feed {
     written: Arc<AtomicU64>,
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl Feed {
-    fn start(path: &Path, lines: Vec<String>) -> Outcome<Self> {
+    pub(super) fn start(path: &Path, lines: Vec<String>) -> Outcome<Self> {
         let mut file = File::create(path).while_doing(|| format!("creating {}", path.display()))?;
         let (written, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let (counted, told) = (written.clone(), is_over.clone());
@@ -63,7 +63,7 @@ impl Feed {
         Ok(Self { written, is_over, thread: Some(thread) })
     }
 
-    fn leave(&mut self) -> Outcome<u64> {
+    pub(super) fn leave(&mut self) -> Outcome<u64> {
         self.is_over.store(true, Ordering::Relaxed);
         let ended = self.thread.take().map(JoinHandle::join);
         match ended {
@@ -151,7 +151,7 @@ impl Worker for ConnectWorker {
 }
 
 /// All lines are of one length.
-fn line_count(path: &Path) -> u64 {
+pub(super) fn line_count(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |about| about.len() / (truth::LINE_BYTES as u64 + 1))
 }
 

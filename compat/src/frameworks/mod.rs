@@ -10,6 +10,7 @@ mod mirror;
 mod postgres;
 mod rest;
 pub mod rows;
+mod rsyslog;
 mod scene;
 mod spark;
 mod truth;
@@ -50,7 +51,7 @@ pub struct Job {
 }
 
 pub const JOBS: &[Job] =
-    &[connect::JOB, mirror::JOB, flink::JOB, flink::JOB_POOLING, spark::JOB, debezium::JOB];
+    &[connect::JOB, mirror::JOB, flink::JOB, flink::JOB_POOLING, spark::JOB, debezium::JOB, rsyslog::JOB];
 
 #[derive(Debug, Clone)]
 pub struct Plan {
