@@ -12,7 +12,7 @@ pub use clock::RealClock;
 pub use disk::RealDisk;
 pub use net::RealNet;
 pub use rng::RealRng;
-pub use runtime::{StopSignals, run};
+pub use runtime::{ReloadSignal, StopSignals, run};
 pub use tasks::TokioTasks;
 
 use std::sync::Arc;
