@@ -15,6 +15,10 @@ pub trait Broker: Send {
     /// `host:port` of the PLAINTEXT listener; the same for the whole life, restarts included.
     fn bootstrap(&self) -> &str;
     fn pid(&self) -> u32;
+    /// All of its processes, where it is a cluster.
+    fn pids(&self) -> Vec<u32> {
+        vec![self.pid()]
+    }
     /// The directory that holds the `topic-partition` folders.
     fn log_dir(&self) -> &Path;
     /// Starts again on the same port and data, after a stop or a kill; stops first when it still runs.

@@ -308,19 +308,19 @@ pub(crate) fn prepare_image_node(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
 }
 
 /// A program of a few Java files and the libraries that its pom names.
-struct JavaProgram {
-    name: String,
-    about: String,
-    /// The pom first.
-    sources: Vec<PathBuf>,
-    maven_arguments: Vec<String>,
-    main_class: &'static str,
-    heap_mib: u32,
+pub(crate) struct JavaProgram {
+    pub(crate) name: String,
+    pub(crate) about: String,
+    /// The pom first; no file behind it where the libraries have the program.
+    pub(crate) sources: Vec<PathBuf>,
+    pub(crate) maven_arguments: Vec<String>,
+    pub(crate) main_class: &'static str,
+    pub(crate) heap_mib: u32,
 }
 
 impl JavaProgram {
     /// Fetches the libraries and compiles when a source has changed; the answer starts it.
-    fn prepare(&self, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    pub(crate) fn prepare(&self, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
         let class_path = self.class_path(say)?;
         let heap = format!("-Xmx{}m", self.heap_mib);
         let arguments = [
@@ -337,7 +337,7 @@ impl JavaProgram {
     }
 
     /// The same preparation; the answer is the class path, the program's own classes first.
-    fn class_path(&self, say: &dyn Fn(&str)) -> Outcome<String> {
+    pub(crate) fn class_path(&self, say: &dyn Fn(&str)) -> Outcome<String> {
         require("java", "Java 17 or newer (apt: default-jdk)")?;
         require("javac", "a Java compiler (apt: default-jdk)")?;
         let (name, cache) = (&self.name, cache_dir()?.join(&self.name));
@@ -356,9 +356,12 @@ impl JavaProgram {
             prepare(&format!("{name}-mvn"), &mut fetch)?;
             // A class whose source is gone must not stay in front of another of its name.
             let _ = fs::remove_dir_all(cache.join("classes"));
-            let mut compile = Command::new("javac");
-            compile.arg("-d").arg(cache.join("classes")).args(["-cp", &class_path]).args(&self.sources[1..]);
-            prepare(&format!("{name}-javac"), &mut compile)?;
+            if self.sources.len() > 1 {
+                let mut compile = Command::new("javac");
+                compile.arg("-d").arg(cache.join("classes"));
+                compile.args(["-cp", &class_path]).args(&self.sources[1..]);
+                prepare(&format!("{name}-javac"), &mut compile)?;
+            }
             mark_current(name, &self.sources)?;
         }
         Ok(format!("{}/classes:{class_path}", cache.display()))
@@ -433,19 +436,29 @@ fn prepare_npm(name: &str, folder: &Path, about: &str, say: &dyn Fn(&str)) -> Ou
 }
 
 fn prepare_go(folder: &str, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
+    let sources = compat_dir().join("clients").join(folder);
+    Ok(vec![build_go(folder, &sources, ".", &format!("{folder} as a Go module"), say)?.into()])
+}
+
+/// Helm itself, and the program that reads what it renders.
+pub(crate) fn prepare_chart(say: &dyn Fn(&str)) -> Outcome<[PathBuf; 2]> {
+    let sources = compat_dir().join("chart");
+    Ok([
+        build_go("helm", &sources, "helm.sh/helm/v3/cmd/helm", "helm as a Go module", say)?,
+        build_go("chart", &sources, ".", "a reader of Kubernetes' resources as a Go module", say)?,
+    ])
+}
+
+fn build_go(name: &str, sources: &Path, package: &str, what: &str, say: &dyn Fn(&str)) -> Outcome<PathBuf> {
     require("go", "Go 1.24 or newer")?;
-    let binary = cache_dir()?.join(format!("go/{folder}"));
+    let binary = cache_dir()?.join(format!("go/{name}"));
     if !binary.exists() {
-        say(&format!("{folder} as a Go module"));
+        say(what);
     }
     let mut build = Command::new("go");
-    build
-        .args(["build", "-mod=readonly", "-o"])
-        .arg(&binary)
-        .arg(".")
-        .current_dir(compat_dir().join("clients").join(folder));
-    prepare(&format!("{folder}-go"), &mut build)?;
-    Ok(vec![binary.into()])
+    build.args(["build", "-mod=readonly", "-o"]).arg(&binary).arg(package).current_dir(sources);
+    prepare(&format!("{name}-go"), &mut build)?;
+    Ok(binary)
 }
 
 fn prepare_tools(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {

@@ -138,6 +138,10 @@ impl Client {
         Ok(Self { process, events, label, errors_path })
     }
 
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     pub fn tell(&mut self, line: &str) -> Outcome<()> {
         let label = self.label.clone();
         let Some(input) = self.process.child().stdin.as_mut() else { return fail("no pipe for the input") };

@@ -17,7 +17,8 @@ use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
 use ottla_compat::summary::Summary;
 use ottla_compat::{
-    adopt, cluster, eos, image, instructions, java, librdkafka, process, reference, sasl, tool_texts,
+    adopt, chart, cluster, eos, frameworks, image, instructions, java, librdkafka, process, reference, sasl,
+    tool_texts,
 };
 
 /// Unmodified Kafka clients and tools against a broker.
@@ -56,6 +57,8 @@ enum Task {
     Mixed,
     /// Kill the broker under a Kafka Streams application and under transactional copiers; count every record.
     Eos(EosArguments),
+    /// Run a job of each framework around Kafka, kill the broker in the middle, count every record.
+    Frameworks(FrameworksArguments),
     /// Move a data directory from Apache Kafka to Ottla and back, and compare everything that it holds.
     Adopt(AdoptArguments),
     /// Compare what Apache Kafka's command lines print with what they print of Apache Kafka.
@@ -72,6 +75,8 @@ enum Task {
     },
     /// Build the container image and start it with the modules and scripts of test environments (podman and runc).
     Image,
+    /// Render the Helm chart, read it as Kubernetes reads it, and start the nodes of one rendering.
+    Chart,
     /// Run librdkafka's own test suite, unmodified.
     Librdkafka(LibrdkafkaArguments),
     /// Run Apache Kafka's own Java tests, as published, against brokers in processes of their own.
@@ -181,6 +186,9 @@ struct ClusterArguments {
     /// The nodes speak SASL_SSL among themselves, and strangers try to join them.
     #[arg(long)]
     secured: bool,
+    /// Only let the controllers change: one joins, one loses its disk, the one that leads is taken out.
+    #[arg(long, conflicts_with_all = ["secured", "rounds"])]
+    voters: bool,
     /// A configuration line for every node.
     #[arg(long = "override", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
@@ -219,6 +227,30 @@ struct EosArguments {
     /// Some parts only; all when none is given.
     #[arg(value_enum)]
     parts: Vec<eos::Part>,
+}
+
+#[derive(clap::Args)]
+struct FrameworksArguments {
+    /// The broker under test.
+    #[arg(long, value_enum, default_value_t = Against::Ottla)]
+    against: Against,
+    /// How often the broker is killed under each job.
+    #[arg(long, default_value_t = 5)]
+    kills: u32,
+    /// What repeats the choices of a run; taken from the clock when not given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Keep one record from the framework behind a proxy, kill nothing, and see that the job's check notices.
+    #[arg(long)]
+    lying: bool,
+    /// Write the results into compat/ledger/frameworks.toml.
+    #[arg(long)]
+    ledger: bool,
+    /// A configuration line for the broker.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Jobs; all when none is given.
+    names: Vec<String>,
 }
 
 #[derive(clap::Args)]
@@ -269,8 +301,12 @@ fn run(task: Task) -> Outcome<ExitCode> {
         }
         Task::Bench(arguments) => bench_brokers(arguments),
         Task::Crash(arguments) => crash_broker(arguments),
-        Task::Cluster(ClusterArguments { rounds, secured, overrides }) => {
+        Task::Cluster(ClusterArguments { rounds, secured, voters, overrides }) => {
             process::end_children_on_signal()?;
+            if voters {
+                let clean = cluster::run_voters_alone(&cluster::Plan::quick(overrides))?;
+                return Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            }
             let plan =
                 if secured { cluster::Plan::secured(overrides) } else { cluster::Plan::whole(overrides) };
             let clean = cluster::run(&cluster::Plan { rounds, ..plan })?;
@@ -299,10 +335,15 @@ fn run(task: Task) -> Outcome<ExitCode> {
                 is_secured: true,
             };
             let images = selection.names.is_empty() && selection.against == Against::Ottla;
+            let overrides = selection.overrides.clone();
             let mut summary = run_clients(selection, Amounts::FULL, &more)?;
             if images {
                 summary.section(image::NAME, image::run);
+                summary.section(chart::NAME, chart::run);
                 summary.section(cluster::mixed::NAME, cluster::mixed::run);
+                summary.section(frameworks::NAME, || {
+                    frameworks::run(&frameworks::Plan::whole(Against::Ottla, overrides, clock_seed()))
+                });
             }
             Ok(end_with_summary(summary))
         }
@@ -323,7 +364,14 @@ fn run(task: Task) -> Outcome<ExitCode> {
             summary.section(image::NAME, image::run);
             Ok(end_with_summary(summary))
         }
+        Task::Chart => {
+            process::end_children_on_signal()?;
+            let mut summary = Summary::default();
+            summary.section(chart::NAME, chart::run);
+            Ok(end_with_summary(summary))
+        }
         Task::Eos(arguments) => run_eos(arguments),
+        Task::Frameworks(arguments) => run_frameworks(arguments),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
         Task::Java(arguments) => run_java(arguments),
         Task::Instructions { write, keep, names } => count_instructions(&names, keep.as_deref(), write),
@@ -341,7 +389,9 @@ fn run(task: Task) -> Outcome<ExitCode> {
             println!("{:16} what Apache Kafka's command lines print", tool_texts::NAME);
             println!("{:16} the same with Ottla's own commands", tool_texts::OWN_NAME);
             println!("{:16} the container image under test environments' modules (`full`)", image::NAME);
+            println!("{:16} the Helm chart (`full`)", chart::NAME);
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
+            println!("{:16} a job of each framework around Kafka under kills (`full`)", frameworks::NAME);
             println!("{:16} a cluster of three nodes that are killed, stopped and paused", cluster::NAME);
             println!("{:16} clients that log in, by each mechanism that they have", sasl::NAME);
             println!(
@@ -542,6 +592,14 @@ fn run_eos(arguments: EosArguments) -> Outcome<ExitCode> {
         overrides,
     })?;
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_frameworks(arguments: FrameworksArguments) -> Outcome<ExitCode> {
+    process::end_children_on_signal()?;
+    let FrameworksArguments { against, kills, seed, lying, ledger, overrides, names } = arguments;
+    let seed = seed.unwrap_or_else(clock_seed);
+    let plan = frameworks::Plan { against, kills, seed, is_lying: lying, ledger, overrides, names };
+    Ok(if frameworks::run(&plan)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn clock_seed() -> u64 {

@@ -6,10 +6,12 @@ mod dashboard_tests;
 mod metrics_text;
 mod pages;
 mod process_metrics;
+mod route;
 mod server;
 mod stream_io;
 
 pub use metrics_text::MetricsText;
-pub use pages::{About, AdminSources};
+pub use pages::{About, AdminSources, Asked, Route, Told};
 pub use process_metrics::ProcessMetrics;
+pub use route::serve_route;
 pub use server::{AdminServer, BoundAdminServer};

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
+use ottla_env::BoxFuture;
 use prometheus::{Encoder, Registry, TextEncoder};
 
 use crate::metrics_text::{MetricsText, SendPiece};
@@ -25,6 +26,32 @@ pub struct AdminSources {
     /// Lines about the cluster as this node sees it; `None` on a node that is alone.
     pub cluster: Arc<dyn Fn() -> Option<String> + Send + Sync>,
     pub about: About,
+    /// What else is served under addresses of its own.
+    pub route: Option<Arc<dyn Route>>,
+}
+
+/// Addresses that somebody else answers.
+pub trait Route: Send + Sync {
+    fn takes(&self, path: &str) -> bool;
+    fn answer(&self, asked: Asked) -> BoxFuture<'static, Told>;
+}
+
+/// A request as a route gets it.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub method: String,
+    pub path: String,
+    /// What stands behind the question mark.
+    pub query: String,
+    pub body: Bytes,
+}
+
+/// What a route answers.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: Bytes,
 }
 
 /// Who this broker is.

@@ -21,6 +21,7 @@ use ottla_env::tasks::TaskHandle;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::pages::{self, AdminSources, Page};
+use crate::route::{self, ROUTE_LIFE};
 use crate::stream_io::StreamIo;
 
 /// Connections at a time; the next waits in the backlog.
@@ -128,7 +129,8 @@ async fn accept_loop(
 
 async fn connection(stream: Box<dyn Stream>, serving: Arc<Serving>, mut stopping: watch::Receiver<bool>) {
     let clock = Arc::clone(&serving.env.clock);
-    let end = clock.monotonic().after(CONNECTION_LIFE);
+    let life = if serving.sources.route.is_some() { ROUTE_LIFE } else { CONNECTION_LIFE };
+    let end = clock.monotonic().after(life);
     let service = service_fn(move |request| respond(request, Arc::clone(&serving)));
     let mut builder = http1::Builder::new();
     builder.max_buf_size(REQUEST_BYTES_MAX).max_headers(HEADERS_MAX);
@@ -156,6 +158,9 @@ async fn connection(stream: Box<dyn Stream>, serving: Arc<Serving>, mut stopping
 type Body = Either<Full<Bytes>, Pieces>;
 
 async fn respond(request: Request<Incoming>, serving: Arc<Serving>) -> hyper::Result<Response<Body>> {
+    if let Some(route) = serving.sources.route.as_ref().filter(|route| route.takes(request.uri().path())) {
+        return Ok(route::ask(route, request).await.map(Either::Left));
+    }
     Ok(match pages::page(request.method(), request.uri().path(), &serving.sources) {
         Page::Answer(answer) => answer.map(Either::Left),
         Page::Metrics => scrape(&serving).await.map(Either::Right),
@@ -259,6 +264,7 @@ mod tests {
                 node_id: 0,
                 bootstrap: vec!["127.0.0.1:9092".into()],
             },
+            route: None,
         };
         let bound = AdminServer::bind(&env, SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port is free");
         House { net, server: bound.serve(sources), is_ready, refreshes }

@@ -20,7 +20,12 @@ pub struct StreamIo {
 
 impl StreamIo {
     pub fn new(stream: Box<dyn Stream>) -> StreamIo {
-        StreamIo { stream, read: BytesMut::new() }
+        StreamIo::with_bytes(stream, BytesMut::new())
+    }
+
+    /// With bytes that were read off the stream already.
+    pub fn with_bytes(stream: Box<dyn Stream>, read: BytesMut) -> StreamIo {
+        StreamIo { stream, read }
     }
 }
 

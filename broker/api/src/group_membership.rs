@@ -1,18 +1,24 @@
-//! Members of classic groups between the wire and the group coordinator: JoinGroup, SyncGroup, LeaveGroup, DescribeGroups.
+//! Members of classic groups between the wire and the group coordinator: JoinGroup, SyncGroup, Heartbeat, LeaveGroup.
 //! Core: the coordinator is asked by a function.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_coordinator::group::{Joiner, Leaver, Protocol};
+use ottla_coordinator::group::answers::JoinedMember;
+use ottla_coordinator::group::{Beat, Joined, Joiner, Leaver, Left, Protocol, Synced, Syncer};
 use ottla_coordinator::{Reply, RequestContext};
 use ottla_model::ErrorCode;
 use ottla_protocol::StrBytes;
+use ottla_protocol::messages::join_group_response::JoinGroupResponseMember;
+use ottla_protocol::messages::leave_group_request::MemberIdentity;
+use ottla_protocol::messages::leave_group_response::MemberResponse;
 use ottla_protocol::messages::{
-    DescribeGroupsRequest, DescribeGroupsResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
     LeaveGroupResponse, SyncGroupRequest, SyncGroupResponse,
 };
+
+use crate::handlers::prelude::text;
 
 /// The first version of JoinGroup with a rebalance timeout of its own.
 const REBALANCE_TIMEOUT_VERSION_MIN: i16 = 1;
@@ -26,16 +32,14 @@ const SKIP_ASSIGNMENT_VERSION_MIN: i16 = 9;
 const SYNC_PROTOCOL_VERSION_MIN: i16 = 5;
 /// The first version of LeaveGroup in which several may leave (KIP-345).
 const LEAVERS_VERSION_MIN: i16 = 3;
-/// The first version of DescribeGroups that says of a group that it is not there (KIP-1043).
-const ABSENT_VERSION_MIN: i16 = 6;
 
 pub fn join(
     context: &RequestContext,
     version: i16,
     request: &JoinGroupRequest,
-    ask: impl FnOnce(&str, Joiner) -> Reply<JoinGroupResponse>,
+    ask: impl FnOnce(&str, Joiner) -> Reply<Joined>,
 ) -> Reply<JoinGroupResponse> {
-    ask(&request.group_id, joiner(context, version, request)).map(move |response| joined(version, response))
+    ask(&request.group_id, joiner(context, version, request)).map(move |answer| joined(version, answer))
 }
 
 fn joiner(context: &RequestContext, version: i16, request: &JoinGroupRequest) -> Joiner {
@@ -69,25 +73,55 @@ fn joiner(context: &RequestContext, version: i16, request: &JoinGroupRequest) ->
     }
 }
 
-/// The protocol name has another "none" in each version.
-fn joined(version: i16, mut response: JoinGroupResponse) -> JoinGroupResponse {
-    let is_named = response.protocol_name.as_ref().is_some_and(|name| !name.is_empty());
-    if !is_named {
-        response.protocol_name = (version < NULL_PROTOCOL_VERSION_MIN).then(StrBytes::default);
-    }
-    response
+fn joined(version: i16, answer: Joined) -> JoinGroupResponse {
+    let member = |member: JoinedMember| {
+        JoinGroupResponseMember::default()
+            .with_member_id(text(member.member_id.as_str()))
+            .with_group_instance_id(member.group_instance_id.as_deref().map(text))
+            .with_metadata(member.metadata)
+    };
+    // It has another "none" in each version.
+    let protocol_name = match answer.protocol_name.as_deref() {
+        None | Some("") => (version < NULL_PROTOCOL_VERSION_MIN).then(StrBytes::default),
+        Some(name) => Some(text(name)),
+    };
+    JoinGroupResponse::default()
+        .with_error_code(answer.error.code())
+        .with_member_id(text(answer.member_id.as_str()))
+        .with_generation_id(answer.generation_id)
+        .with_protocol_type(answer.protocol_type.as_deref().map(text))
+        .with_protocol_name(protocol_name)
+        .with_leader(text(answer.leader_id()))
+        .with_members(answer.members.into_iter().map(member).collect())
+        .with_skip_assignment(answer.skip_assignment)
 }
 
 pub fn sync(
     version: i16,
     request: &SyncGroupRequest,
-    ask: impl FnOnce(&SyncGroupRequest) -> Reply<SyncGroupResponse>,
+    ask: impl FnOnce(&Syncer<'_>) -> Reply<Synced>,
 ) -> Reply<SyncGroupResponse> {
     if !names_its_protocol(version, request) {
         let error = ErrorCode::InconsistentGroupProtocol.code();
         return Reply::Now(SyncGroupResponse::default().with_error_code(error));
     }
-    ask(request)
+    let assignments = request.assignments.iter().map(|one| (&*one.member_id, &*one.assignment));
+    let syncer = Syncer {
+        group_id: &request.group_id,
+        member_id: &request.member_id,
+        group_instance_id: request.group_instance_id.as_deref(),
+        generation_id: request.generation_id,
+        protocol_type: request.protocol_type.as_deref(),
+        protocol_name: request.protocol_name.as_deref(),
+        assignments: assignments.collect(),
+    };
+    ask(&syncer).map(|answer| {
+        SyncGroupResponse::default()
+            .with_error_code(answer.error.code())
+            .with_protocol_type(answer.protocol_type.as_deref().map(text))
+            .with_protocol_name(answer.protocol_name.as_deref().map(text))
+            .with_assignment(answer.assignment)
+    })
 }
 
 /// Whether a SyncGroup says what its version must say.
@@ -96,50 +130,52 @@ pub fn names_its_protocol(version: i16, request: &SyncGroupRequest) -> bool {
         || (request.protocol_type.is_some() && request.protocol_name.is_some())
 }
 
+pub fn heartbeat(
+    request: &HeartbeatRequest,
+    ask: impl FnOnce(&Beat<'_>) -> Reply<ErrorCode>,
+) -> Reply<HeartbeatResponse> {
+    let beat = Beat {
+        group_id: &request.group_id,
+        member_id: &request.member_id,
+        group_instance_id: request.group_instance_id.as_deref(),
+        generation_id: request.generation_id,
+    };
+    ask(&beat).map(|error| HeartbeatResponse::default().with_error_code(error.code()))
+}
+
 pub fn leave(
     version: i16,
     request: &LeaveGroupRequest,
-    ask: impl FnOnce(&str, Vec<Leaver>) -> Reply<LeaveGroupResponse>,
+    ask: impl FnOnce(&str, Vec<Leaver>) -> Reply<Left>,
 ) -> Reply<LeaveGroupResponse> {
     let leavers = if version >= LEAVERS_VERSION_MIN {
-        let leaver = |member: &ottla_protocol::messages::leave_group_request::MemberIdentity| Leaver {
-            member_id: member.member_id.clone(),
-            group_instance_id: member.group_instance_id.clone(),
+        let leaver = |member: &MemberIdentity| Leaver {
+            member_id: Box::from(&*member.member_id),
+            group_instance_id: member.group_instance_id.as_deref().map(Arc::from),
         };
         request.members.iter().map(leaver).collect()
     } else {
-        vec![Leaver { member_id: request.member_id.clone(), group_instance_id: None }]
+        vec![Leaver { member_id: Box::from(&*request.member_id), group_instance_id: None }]
     };
-    ask(&request.group_id, leavers).map(move |response| left(version, response))
+    ask(&request.group_id, leavers).map(move |answer| left(version, answer))
 }
 
 /// Before v3 a request is one member's, and its error is the response's.
-fn left(version: i16, response: LeaveGroupResponse) -> LeaveGroupResponse {
-    if version >= LEAVERS_VERSION_MIN {
-        return response;
-    }
-    let member_error = response.members.first().map_or(0, |member| member.error_code);
-    let error = if response.error_code != 0 { response.error_code } else { member_error };
-    LeaveGroupResponse::default().with_error_code(error)
-}
-
-pub fn describe(
-    version: i16,
-    request: &DescribeGroupsRequest,
-    ask: impl FnOnce(&DescribeGroupsRequest) -> Reply<DescribeGroupsResponse>,
-) -> Reply<DescribeGroupsResponse> {
-    let reply = ask(request);
-    if version >= ABSENT_VERSION_MIN {
-        return reply;
-    }
-    reply.map(|mut response| {
-        let absent = ErrorCode::GroupIdNotFound.code();
-        for group in response.groups.iter_mut().filter(|group| group.error_code == absent) {
-            // Its state is Dead, and says so.
-            (group.error_code, group.error_message) = (ErrorCode::None.code(), None);
+fn left(version: i16, answer: Left) -> LeaveGroupResponse {
+    let fail = |error: ErrorCode| LeaveGroupResponse::default().with_error_code(error.code());
+    match answer {
+        Err(error) => fail(error),
+        Ok(members) if version >= LEAVERS_VERSION_MIN => {
+            let member = |(leaver, error): (Leaver, ErrorCode)| {
+                MemberResponse::default()
+                    .with_member_id(text(&leaver.member_id))
+                    .with_group_instance_id(leaver.group_instance_id.as_deref().map(text))
+                    .with_error_code(error.code())
+            };
+            LeaveGroupResponse::default().with_members(members.into_iter().map(member).collect())
         }
-        response
-    })
+        Ok(members) => fail(members.first().map_or(ErrorCode::None, |(_, error)| *error)),
+    }
 }
 
 #[cfg(test)]

@@ -2,16 +2,9 @@
 //! Core.
 
 use ottla_protocol::Encode;
-use ottla_protocol::messages::describe_groups_response::DescribedGroup;
 use ottla_protocol::messages::join_group_request::JoinGroupRequestProtocol;
-use ottla_protocol::messages::leave_group_request::MemberIdentity;
-use ottla_protocol::messages::leave_group_response::MemberResponse;
 
 use super::*;
-
-fn text(text: &str) -> StrBytes {
-    StrBytes::from_string(text.to_owned())
-}
 
 fn now<T>(reply: Reply<T>) -> T {
     match reply {
@@ -48,7 +41,10 @@ fn every_version_of_join_group_has_its_shape() {
                 );
                 assert_eq!(joiner.protocols.len(), 1, "the first of a name counts");
                 assert_eq!(&joiner.protocols[0].metadata[..], b"first");
-                Reply::Now(JoinGroupResponse::default().with_protocol_name(name.map(text)))
+                Reply::Now(Joined {
+                    protocol_name: name.map(Arc::from),
+                    ..Joined::refused("", ErrorCode::None)
+                })
             });
             let response = now(reply);
             assert!(response.encoded(version).is_ok(), "JoinGroup v{version}: {response:?}");
@@ -63,7 +59,7 @@ fn every_version_of_join_group_has_its_shape() {
 #[test]
 fn a_sync_group_of_v5_names_its_protocol() {
     let request = SyncGroupRequest::default();
-    let ask = |_: &SyncGroupRequest| Reply::Now(SyncGroupResponse::default());
+    let ask = |_: &Syncer<'_>| Reply::Now(Synced::refused(ErrorCode::None));
     assert_eq!(now(sync(4, &request, ask)).error_code, 0);
     assert_eq!(now(sync(5, &request, ask)).error_code, ErrorCode::InconsistentGroupProtocol.code());
     let named = request.with_protocol_type(Some(text("consumer"))).with_protocol_name(Some(text("range")));
@@ -83,10 +79,8 @@ fn every_version_of_leave_group_has_its_shape() {
         let response = now(leave(version, &request, |group_id, leavers| {
             let ids: Vec<_> = leavers.iter().map(|leaver| leaver.member_id.to_string()).collect();
             assert_eq!((group_id, ids.first().map(String::as_str)), ("g", Some("a")));
-            let answer = |leaver: Leaver| {
-                MemberResponse::default().with_member_id(leaver.member_id).with_error_code(unknown)
-            };
-            Reply::Now(LeaveGroupResponse::default().with_members(leavers.into_iter().map(answer).collect()))
+            let answer = |leaver: Leaver| (leaver, ErrorCode::UnknownMemberId);
+            Reply::Now(Ok(leavers.into_iter().map(answer).collect()))
         }));
         assert!(response.encoded(version).is_ok(), "LeaveGroup v{version}");
         match version {
@@ -97,20 +91,25 @@ fn every_version_of_leave_group_has_its_shape() {
 }
 
 #[test]
-fn every_version_of_describe_groups_has_its_shape() {
-    let absent = ErrorCode::GroupIdNotFound.code();
-    for version in 0..=6 {
-        let response = now(describe(version, &DescribeGroupsRequest::default(), |_| {
-            let group = DescribedGroup::default()
-                .with_group_id(text("g").into())
-                .with_group_state(text("Dead"))
-                .with_error_code(absent)
-                .with_error_message(Some(text("Group g not found.")));
-            let away = DescribedGroup::default().with_error_code(ErrorCode::NotCoordinator.code());
-            Reply::Now(DescribeGroupsResponse::default().with_groups(vec![group, away]))
-        }));
-        assert!(response.encoded(version).is_ok(), "DescribeGroups v{version}");
-        assert_eq!(response.groups[0].error_code, if version >= 6 { absent } else { 0 });
-        assert_eq!(response.groups[1].error_code, ErrorCode::NotCoordinator.code());
+fn a_sync_group_takes_the_bytes_of_the_assignments_and_gives_those_of_its_own() {
+    use ottla_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
+    let one = SyncGroupRequestAssignment::default()
+        .with_member_id(text("m"))
+        .with_assignment(Bytes::from_static(b"theirs"));
+    let request = SyncGroupRequest::default().with_group_id(text("g").into()).with_assignments(vec![one]);
+    let own = Bytes::from_static(b"own");
+    let response = now(sync(4, &request, |syncer| {
+        assert_eq!((syncer.group_id, &syncer.assignments[..]), ("g", &[("m", &b"theirs"[..])][..]));
+        Reply::Now(Synced { assignment: own.clone(), ..Synced::refused(ErrorCode::None) })
+    }));
+    assert_eq!(response.assignment.as_ptr(), own.as_ptr(), "the bytes are not copied");
+}
+
+#[test]
+fn an_error_of_all_is_that_of_the_leave_group() {
+    for version in 0..=5 {
+        let request = LeaveGroupRequest::default();
+        let response = now(leave(version, &request, |_, _| Reply::Now(Err(ErrorCode::NotCoordinator))));
+        assert_eq!(response.error_code, ErrorCode::NotCoordinator.code());
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use ottla_config::StreamsGroupConfig;
 use ottla_coordinator::group::streams::topics::InternalTopic;
-use ottla_coordinator::wire::text;
 use ottla_env::Monotonic;
 use ottla_protocol::messages::CreateTopicsRequest;
 use ottla_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
@@ -16,6 +15,7 @@ use parking_lot::Mutex;
 
 use crate::context::Broker;
 use crate::errors::operation_error;
+use crate::handlers::prelude::text;
 use crate::owned_tasks::OwnedTasks;
 
 /// How many creations are under way at a time; a later heartbeat begins what found no room.

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ottla_coordinator::group::modern::GroupError;
 use ottla_coordinator::record::streams::{CopartitionGroup, Subtopology, TopicConfig, TopicInfo, Topology};
-use ottla_coordinator::wire::text;
 use ottla_model::limits::STREAMS_SUBTOPOLOGIES_MAX;
 use ottla_model::{ErrorCode, TopicName};
 use ottla_protocol::StrBytes;
@@ -13,6 +12,7 @@ use ottla_protocol::messages::streams_group_heartbeat_request as asked;
 use ottla_security::AclOperation;
 
 use crate::access::Access;
+use crate::handlers::prelude::text;
 
 /// Names that topics can have, topics that are not the broker's own, and that the client may know of.
 pub fn check_topics(access: &Access, topology: &asked::Topology) -> Result<(), GroupError> {

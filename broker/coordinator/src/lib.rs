@@ -23,7 +23,7 @@ pub mod timers;
 pub mod topic_hash;
 pub mod topic_lookup;
 pub mod transaction;
-pub mod wire;
+mod wire;
 
 pub use record::codec::CoordinatorRecord;
 pub use runtime::{

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use ottla_env::net::Stream;
 use ottla_env::{BoxFuture, Monotonic};
 use ottla_model::limits::{CONNECTION_READ_BYTES_MAX, REQUEST_FRAME_BYTES_MIN};
@@ -193,6 +194,12 @@ impl Connection {
             connection.follow_login();
         }
         connection
+    }
+
+    /// Begins with bytes that were read off the stream already.
+    pub fn with_bytes(mut self, bytes: BytesMut) -> Connection {
+        self.reader.begin_with(bytes);
+        self
     }
 
     /// Sets what depends on whether the client is known: limits of frames, and the time it has to say so.

@@ -79,6 +79,12 @@ impl FrameReader {
         (self.frame_bytes_min, self.frame_bytes_max) = (frame_bytes_min, frame_bytes_max);
     }
 
+    /// Takes bytes that somebody else has read, before any other is.
+    pub fn begin_with(&mut self, bytes: BytesMut) {
+        assert!(self.buffer.is_empty(), "nothing was read before");
+        self.buffer = bytes;
+    }
+
     /// The next whole frame without its prefix; `None` when more bytes must arrive.
     pub fn next_frame(&mut self) -> Result<Option<Bytes>, BadFrame> {
         let Some(total) = self.frame_total()? else { return Ok(None) };

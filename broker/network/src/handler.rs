@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use ottla_env::BoxFuture;
+use ottla_env::net::Stream;
 use ottla_model::SecurityProtocol;
 use ottla_quota::QuotaCache;
 use ottla_security::Identity;
@@ -150,4 +151,15 @@ pub trait Handler: Send + Sync + 'static {
 
     /// The connection is gone; nothing more is admitted for it.
     fn on_close(&self, connection: &Arc<ConnectionInfo>);
+
+    /// Who takes the connections whose first bytes are HTTP: nobody but in the test lab. Asked once a connection.
+    fn http(&self) -> Option<Arc<dyn TakesHttp>> {
+        None
+    }
+}
+
+/// Serves HTTP on connections that came to a listener of Kafka's.
+pub trait TakesHttp: Send + Sync {
+    /// `bytes` were read off the stream already. The future ends with the connection.
+    fn take(&self, stream: Box<dyn Stream>, bytes: BytesMut) -> BoxFuture<'static, ()>;
 }

@@ -9,6 +9,7 @@ mod connection_tests;
 mod frame_reader;
 pub mod handler;
 mod handshake;
+mod http_preface;
 mod listener;
 #[cfg(test)]
 mod listener_tests;
@@ -23,7 +24,7 @@ mod settings;
 #[cfg(test)]
 mod test_world;
 
-pub use handler::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo};
+pub use handler::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo, TakesHttp};
 pub use listener::{BindError, ListenerSpec, Listeners};
 pub use metrics::{CloseReason, NetworkMetrics};
 pub use response::{Chunk, Response, ResponseBuilder};

@@ -14,6 +14,7 @@ use ottla_security::tls::TlsListener;
 
 use crate::handler::{Handler, ListenerInfo};
 use crate::handshake;
+use crate::http_preface;
 use crate::metrics::NetworkMetrics;
 use crate::server::{NetworkServer, Shared};
 use crate::settings::NetworkSettings;
@@ -211,6 +212,9 @@ fn open(stream: Box<dyn Stream>, info: &Arc<ListenerInfo>, shared: &Arc<Shared>)
     }
     if let Some(tls) = &info.tls {
         return handshake::open(stream, tls, info, shared);
+    }
+    if let Some(http) = shared.handler.http() {
+        return http_preface::open(stream, http, info, shared);
     }
     if let Some(connection) = shared.admit(stream, info) {
         // It ends with its stream, or when the server orders it to.

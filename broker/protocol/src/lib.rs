@@ -12,6 +12,7 @@ pub mod guard;
 pub mod header;
 pub mod messages;
 pub mod records;
+pub mod shape;
 pub mod throttle;
 pub mod versions;
 

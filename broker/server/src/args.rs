@@ -71,6 +71,9 @@ pub enum Command {
     TlsDev(TlsDev),
     /// Run a cluster of several nodes in this one process, for tests and for trying things.
     Local(Local),
+    /// Run a broker in memory that a test can steer: faults by rule, a journal of requests, clusters by the dozen
+    /// (docs/lab). One JSON line on the standard output says where.
+    Lab(Lab),
     /// Move all replicas away from a broker, and take it out of the cluster; or take that back.
     #[command(disable_help_flag = true)]
     Decommission(Short),
@@ -120,6 +123,31 @@ pub struct Local {
     #[arg(long = "override", value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
     /// Write one JSON line here when every node serves.
+    #[arg(long, value_name = "PATH")]
+    pub ready_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Lab {
+    /// What the lab draws follows from it; without one it draws its own, and says which.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Topics, rules, and what else the main cluster is to be like, in the words of the control API.
+    #[arg(long, value_name = "LAB.TOML")]
+    pub config: Option<PathBuf>,
+    /// The port of the main cluster, on the loopback address. 0 picks a free one.
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// Sets one key of the main cluster's configuration. May be repeated.
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// End when the process that started this one has ended, or closes the pipe that is the standard input.
+    #[arg(long)]
+    pub exit_with_parent: bool,
+    /// End after this time (10m).
+    #[arg(long, value_name = "DURATION")]
+    pub ttl: Option<String>,
+    /// Write the line to this file too.
     #[arg(long, value_name = "PATH")]
     pub ready_file: Option<PathBuf>,
 }

@@ -122,6 +122,8 @@ pub struct Links {
     pub observing: Option<Box<dyn FnOnce() -> TaskHandle>>,
     /// The other brokers at their addresses.
     pub nodes: Option<Arc<ImageNodes>>,
+    /// Which of the controllers is active.
+    pub controllers: Option<Arc<Controllers>>,
 }
 
 pub fn links(
@@ -131,8 +133,8 @@ pub fn links(
     cluster: Option<ClusterOpening>,
 ) -> Links {
     let Some(ClusterOpening { part, settings }) = cluster else {
-        let (cluster, reached, nodes, observing) = (None, None, None, None);
-        return Links { controller: metadata.clone(), cluster, reached, nodes, observing };
+        let (cluster, reached, nodes, controllers, observing) = (None, None, None, None, None);
+        return Links { controller: metadata.clone(), cluster, reached, nodes, controllers, observing };
     };
     let node_id = BrokerId(config.node_id);
     let others = Arc::new(ControllerNodes::new(env.clone(), node_id, &voters(config), &settings.controllers));
@@ -160,7 +162,7 @@ pub fn links(
     let listener = config.inter_broker_listener_name();
     let nodes = Arc::new(ImageNodes::new(env.clone(), metadata.clone(), listener, settings.brokers));
     let presence = Arc::new(Presence::new(env.clock.clone(), node_id));
-    let controller = Arc::new(ToController::new(controllers, metadata.clone(), forward.clone()));
+    let controller = Arc::new(ToController::new(controllers.clone(), metadata.clone(), forward.clone()));
     let links = ClusterLinks {
         forward,
         nodes: nodes.clone(),
@@ -168,5 +170,6 @@ pub fn links(
         reached: reached.clone(),
         parked_metadata: Arc::new(Semaphore::new(METADATA_ANSWERS_PARKED_MAX)),
     };
-    Links { controller, cluster: Some(links), reached: Some(reached), nodes: Some(nodes), observing }
+    let (reached, nodes, controllers) = (Some(reached), Some(nodes), Some(controllers));
+    Links { controller, cluster: Some(links), reached, nodes, controllers, observing }
 }

@@ -86,7 +86,7 @@ pub async fn find(
 }
 
 /// Where the other controllers reach this one.
-fn this_controller(config: &BrokerConfig) -> Result<Voter, String> {
+pub fn this_controller(config: &BrokerConfig) -> Result<Voter, String> {
     let id = BrokerId(config.node_id);
     if let Some(this) = config.this_voter() {
         return Ok(Voter { id, host: this.host.clone(), port: this.port });

@@ -2,6 +2,7 @@
 //! Shell.
 
 mod args;
+mod lab_command;
 mod local;
 mod ready;
 mod serve;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Some(Command::Adopt(asked)) => adopt_directories(asked),
         Some(Command::TlsDev(asked)) => make_tls_files(asked.clone()),
         Some(Command::Local(asked)) => local::run(asked),
+        Some(Command::Lab(asked)) => lab_command::run(asked),
         Some(
             Command::Decommission(_)
             | Command::Balance(_)
@@ -74,7 +76,7 @@ fn kafka_command() -> Option<ExitCode> {
 /// Reads the file, the environment and the overrides; the first bad value stops the start.
 pub(crate) fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), String> {
     let text = match &sources.properties {
-        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?),
+        Some(path) => Some(read_text(path)?),
         None => None,
     };
     let path = sources.properties.as_ref().map(|path| path.display().to_string());
@@ -87,11 +89,16 @@ pub(crate) fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), St
     ottla_config::load_with(&ThisMachine, file, &environment, &overrides).map_err(|error| error.to_string())
 }
 
+/// A file that an argument names.
+pub(crate) fn read_text(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))
+}
+
 /// Why a file cannot be read, and what helps.
 fn unreadable(path: &Path, error: &std::io::Error) -> String {
     let path = path.display();
     match error.kind() {
-        std::io::ErrorKind::NotFound => format!("{path} is not there: name a properties file, or none"),
+        std::io::ErrorKind::NotFound => format!("{path} is not there: name a file that is, or none"),
         std::io::ErrorKind::PermissionDenied => {
             format!("{path} may not be read by this user: change its rights (chmod, chown), or the user")
         }

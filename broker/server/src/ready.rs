@@ -43,6 +43,28 @@ pub fn announce(target: &ReadyTarget, bootstrap: &str, http: Option<&str>) -> st
     write(target, &json!({ "bootstrap": bootstrap, "http": http, "pid": std::process::id() }))
 }
 
+/// The line of a test lab, on the standard output and in a file if one is named.
+pub fn announce_lab(target: Option<&ReadyTarget>, lab: &LabReady<'_>) -> std::io::Result<()> {
+    let line = json!({
+        "bootstrap": lab.bootstrap, "http": lab.http, "lab": lab.address, "pid": std::process::id(), "seed": lab.seed
+    });
+    if let Some(target) = target {
+        write(target, &line)?;
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+/// What a test lab has to say of itself.
+pub struct LabReady<'a> {
+    pub bootstrap: &'a str,
+    pub http: Option<&'a str>,
+    /// Of the control API.
+    pub address: &'a str,
+    pub seed: u64,
+}
+
 fn write(target: &ReadyTarget, line: &serde_json::Value) -> std::io::Result<()> {
     let mut text = line.to_string();
     text.push('\n');

@@ -92,6 +92,7 @@ async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -
         accept_metadata_loss: arguments.accept_metadata_loss,
         features: arguments.features.iter().map(|text| parse_feature(text)).collect::<Result<_, _>>()?,
         scram_users: scram_users(&env, &arguments.scram_users)?,
+        lab: None,
     };
     // A node that waits for the others of its cluster is stopped as any other.
     let broker = tokio::select! {

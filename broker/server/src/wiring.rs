@@ -32,6 +32,7 @@ use crate::cluster_figures::ClusterFigures;
 use crate::controller_listeners::ControllerListeners;
 use crate::figures::Figures;
 use crate::kafka_names::KafkaNames;
+use crate::lab::{self, LabHook};
 use crate::rooms::{Opening, Rooms};
 use crate::start_topics;
 use crate::tls::ListenersTls;
@@ -67,6 +68,8 @@ pub struct StartOptions {
     pub features: Vec<(String, i16)>,
     /// Users of a new cluster.
     pub scram_users: Vec<ScramCredentialUpsertion>,
+    /// Nothing but in the test lab.
+    pub lab: Option<LabHook>,
 }
 
 pub async fn start(
@@ -75,7 +78,7 @@ pub async fn start(
     config: BrokerConfig,
     options: StartOptions,
 ) -> Result<Broker, String> {
-    let StartOptions { ephemeral, accept_metadata_loss, features, scram_users } = options;
+    let StartOptions { ephemeral, accept_metadata_loss, features, scram_users, lab } = options;
     let features = settings::features_at(&config, &features)?;
     let tls = ListenersTls::load(&config, &machine_disk, &env.clock).map_err(|error| error.to_string())?;
     let config = config.with_reconfigurable(Arc::clone(&tls).check());
@@ -161,12 +164,14 @@ pub async fn start(
         figures: Arc::new(move |text| figures.write(text)),
         cluster: Arc::new(move || cluster_figures.as_ref().map(|cluster| cluster.describe())),
         about,
+        route: lab.as_ref().and_then(|lab| lab.route.clone()),
     };
     let admin = bind_admin(&env, &config)?.map(|bound| bound.serve(sources));
     let authentication = Arc::new(Authentication::new(rooms.broker.clone()));
     let logins = authentication.clone();
     rooms.config.follow(move |config| logins.set_servers(settings::sasl_servers(config, &issuers)));
-    let network = bound.serve(authentication, settings::network(&env, &config), network_metrics);
+    let handler = lab::in_front(lab.as_ref(), authentication, &listeners, &rooms);
+    let network = bound.serve(handler, settings::network(&env, &config), network_metrics);
     let (set_limits, env_of_limits) = (network.limits_setter(), env.clone());
     rooms.config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));
     let rates = AddressRateListener::new(env.net.clone(), Box::new(network.address_rates_setter()));
@@ -183,6 +188,7 @@ pub async fn start(
             logs: &logs,
             rooms: &rooms,
             balance: &balance,
+            directory_id: identity.directory_ids[0].0,
         };
         Membership::begin(&member, Box::new(network.closer()))
     });
@@ -296,6 +302,10 @@ impl Broker {
 
     pub fn node_id(&self) -> i32 {
         self.config.node_id
+    }
+
+    pub fn cluster_id(&self) -> String {
+        self.rooms.metadata.image().cluster_id().to_owned()
     }
 
     pub fn data_dirs(&self) -> String {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest first, as ARCHITECTURE.md lists them.
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 19] = [
     "model",
     "env",
     "records",
@@ -22,6 +22,7 @@ const ROOMS: [&str; 18] = [
     "coordinator",
     "api",
     "admin",
+    "lab",
     "server",
     "sim",
 ];
@@ -142,6 +143,30 @@ fn only_the_outside_world_is_named_where_it_lives() {
         }
     }
     none(found, "clock, files, randomness and runtime are behind the traits of env");
+}
+
+/// What the coordinators ask other nodes for, as their clients; of all else the handlers know the wire.
+const CLIENTS_OF_OTHER_COORDINATORS: [&str; 2] = ["share/remote.rs", "transaction/remote_markers.rs"];
+
+#[test]
+fn the_wires_messages_end_at_the_handlers_of_coordinators() {
+    let is_client = |source: &Source| {
+        CLIENTS_OF_OTHER_COORDINATORS.iter().any(|client| source.path.ends_with(&format!("src/{client}")))
+    };
+    let sources = room_sources("coordinator");
+    assert_eq!(
+        sources.iter().filter(|source| is_client(source)).count(),
+        CLIENTS_OF_OTHER_COORDINATORS.len()
+    );
+    // Tests too: what they need of the wire is the handlers' to test.
+    let naming = |source: &Source| {
+        !is_client(source)
+            && ["ottla_protocol::messages", "ottla_protocol::{messages", "kafka_protocol"]
+                .iter()
+                .any(|name| source.text.contains(name))
+    };
+    let found = sources.iter().filter(|source| naming(source)).map(|source| source.path.clone()).collect();
+    none(found, "requests and responses are translated in the handlers' room");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ottla_api::{group_membership, group_offsets};
+use ottla_api::{group_admin, group_membership, group_offsets};
 use ottla_coordinator::group::{Committer, Joiner, Leaver, OffsetToCommit};
 use ottla_coordinator::{Reply, RequestContext};
 use ottla_env::memory::Faults;
@@ -26,9 +26,9 @@ use ottla_protocol::messages::offset_delete_request::{
 use ottla_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use ottla_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use ottla_protocol::messages::{
-    CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest, DescribeGroupsRequest, HeartbeatRequest,
-    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest, OffsetDeleteRequest,
-    OffsetFetchRequest, SyncGroupRequest, SyncGroupResponse,
+    CreateTopicsRequest, DeleteTopicsRequest, DescribeGroupsRequest, HeartbeatRequest, JoinGroupRequest,
+    JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest,
+    SyncGroupRequest, SyncGroupResponse,
 };
 
 use crate::rooms::{End, OFFSETS_RETENTION_MS, World, wire};
@@ -282,7 +282,8 @@ impl GroupHistory {
             .with_protocol_name(Some(wire("range")))
             .with_assignments(if member.is_leader { assignments.collect() } else { Vec::new() });
         let groups = self.world.rooms().groups.clone();
-        member.waits = Waits::Sync(groups.sync_group(&request).into_future());
+        let synced = group_membership::sync(5, &request, |syncer| groups.sync_group(syncer));
+        member.waits = Waits::Sync(synced.into_future());
     }
 
     /// Hands out the answers that are there.
@@ -355,7 +356,8 @@ impl GroupHistory {
             .with_member_id(wire(&member.id))
             .with_group_instance_id(member.instance.as_deref().map(wire))
             .with_generation_id(member.generation);
-        let code = now(self.world.rooms().groups.heartbeat(&request)).error_code;
+        let groups = self.world.rooms().groups.clone();
+        let code = now(group_membership::heartbeat(&request, |beat| groups.heartbeat(beat))).error_code;
         if code == 0 {
             let floor = self.generations.get(member.group).copied().unwrap_or(-1);
             assert!(member.generation >= floor, "a generation that is over has a heartbeat");
@@ -483,8 +485,9 @@ impl GroupHistory {
 
     fn delete_group(&mut self) {
         let group = self.any_group();
-        let request = DeleteGroupsRequest::default().with_groups_names(vec![wire(group).into()]);
-        let code = now(self.world.rooms().groups.delete_groups(&request)).results[0].error_code;
+        let groups = self.world.rooms().groups.clone();
+        let deleted = group_admin::delete(&[wire(group).into()], |ids| groups.delete_groups(ids));
+        let code = now(deleted).results[0].error_code;
         self.note(format!("delete group {group}: {code}"));
         let code = ErrorCode::from_code(code);
         for (key, allowed) in &mut self.offsets {
@@ -546,7 +549,8 @@ impl GroupHistory {
         }
         for group in self.deleted.clone() {
             let request = DescribeGroupsRequest::default().with_groups(vec![wire(group).into()]);
-            let answer = now(self.world.rooms().groups.describe_groups(&request));
+            let groups = self.world.rooms().groups.clone();
+            let answer = now(group_admin::describe(6, &request, |ids| groups.describe_groups(ids)));
             assert_eq!(&*answer.groups[0].group_state, "Dead", "a deleted group is back: {group}");
         }
         // Anything since what was acknowledged may be there.

@@ -143,7 +143,7 @@ impl Lab {
 
     /// Everything that is known of an id.
     fn described(&self, id: &str) -> String {
-        format!("{:?}", self.world.rooms().transactions.describe(&text(id).into()))
+        format!("{:?}", self.world.rooms().transactions.describe(id))
     }
 
     fn logs(&self, topic: &str) -> Vec<Arc<UnifiedLog>> {

@@ -25,6 +25,11 @@ fn ticks(stat: &str) -> Option<f64> {
     Some(user + system)
 }
 
+/// The same of several processes together.
+pub fn cpu_seconds_of(pids: &[u32]) -> Outcome<f64> {
+    pids.iter().map(|pid| cpu_seconds(*pid)).sum()
+}
+
 /// `VmRSS` (now) or `VmHWM` (the most ever) of a process, in MiB.
 pub fn memory_mib(pid: u32, field: &str) -> Outcome<f64> {
     let path = format!("/proc/{pid}/status");
@@ -33,6 +38,11 @@ pub fn memory_mib(pid: u32, field: &str) -> Outcome<f64> {
         .find_map(|line| line.strip_prefix(field)?.strip_prefix(':')?.split_whitespace().next()?.parse().ok())
         .map(|kib: f64| kib / 1024.0)
         .ok_or_else(|| Failure(format!("{path} has no {field}")))
+}
+
+/// The same of several processes together.
+pub fn memory_mib_of(pids: &[u32], field: &str) -> Outcome<f64> {
+    pids.iter().map(|pid| memory_mib(*pid, field)).sum()
 }
 
 /// The descriptors that a process holds open.

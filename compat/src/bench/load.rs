@@ -13,7 +13,7 @@ use hdrhistogram::Histogram;
 use super::answers::{Answers, number_at};
 use super::clients::Client;
 use super::frames::{FetchFrame, Frame};
-use super::gauge::cpu_seconds;
+use super::gauge::{cpu_seconds, cpu_seconds_of};
 use crate::failure::{Failure, Outcome, While, fail};
 
 /// Before it, at 0, the load ramps up.
@@ -128,15 +128,20 @@ pub struct Span {
 
 /// Runs every client against the broker at once.
 pub fn run(address: &str, pid: u32, clients: Vec<Client>, span: Span) -> Outcome<Load> {
+    run_at(&[pid], clients.into_iter().map(|client| (address.to_owned(), client)).collect(), span)
+}
+
+/// The same where each client has an address of its own, and several processes serve.
+pub fn run_at(pids: &[u32], clients: Vec<(String, Client)>, span: Span) -> Outcome<Load> {
     let stage = Arc::new(Stage::default());
     let mut threads: Vec<JoinHandle<Outcome<Tally>>> = Vec::new();
-    for client in clients {
-        let (address, stage) = (address.to_owned(), stage.clone());
+    for (address, client) in clients {
+        let stage = stage.clone();
         threads.push(std::thread::spawn(move || client.run(&address, &stage)));
     }
     std::thread::sleep(span.ramp);
     let own = std::process::id();
-    let (cpu_before, own_before, start) = (cpu_seconds(pid)?, cpu_seconds(own)?, Instant::now());
+    let (cpu_before, own_before, start) = (cpu_seconds_of(pids)?, cpu_seconds(own)?, Instant::now());
     let bytes_max = span.bytes_max.saturating_add(stage.bytes.load(Ordering::Relaxed));
     stage.phase.store(MEASURING, Ordering::Relaxed);
     let is_on = || start.elapsed() < span.measured && stage.bytes.load(Ordering::Relaxed) < bytes_max;
@@ -150,7 +155,7 @@ pub fn run(address: &str, pid: u32, clients: Vec<Client>, span: Span) -> Outcome
     stage.phase.store(ENDED, Ordering::Relaxed);
     let seconds = start.elapsed().as_secs_f64();
     let (broker_cpu_seconds, generator_cpu_seconds) =
-        (cpu_seconds(pid)? - cpu_before, cpu_seconds(own)? - own_before);
+        (cpu_seconds_of(pids)? - cpu_before, cpu_seconds(own)? - own_before);
     let mut sum = Tally::new(&stage)?;
     for thread in threads {
         sum.add(&thread.join().map_err(|_| Failure("a thread of the load panicked".to_owned()))??)?;

@@ -6,6 +6,7 @@ pub mod answers;
 pub mod churn;
 pub mod cleaner;
 mod clients;
+mod cluster;
 mod consumer_groups;
 pub mod foreign;
 pub mod frames;
@@ -115,7 +116,8 @@ fn head(scale: &Scale) -> Outcome<String> {
          Medians (least..most) of {} measurements. In a load both brokers are up, warmed up by it ({} ms Apache Kafka, {} \
          ms Ottla), and take turns, A B B A; the one that waits has nothing to do. A measurement lasts {} ms, or until \
          {:.1} GB are written; then its topic is deleted, and what is dirty is written back before the next one. CPU is \
-         that of the broker's process alone. The generator sends batches encoded beforehand; it reads records into \
+         that of the broker's process alone; in the rows that begin with `cluster` three nodes of each run, and CPU and \
+         memory are those of all three (at rest: memory of one). The generator sends batches encoded beforehand; it reads records into \
          memory and looks at their first bytes alone, but for `discarded`, where the kernel throws them away \
          uncopied. Latency counts from the moment a request was sent, in open loops from the moment it was due. {memory}\n",
         machine::kind()?,

@@ -12,7 +12,7 @@ use super::scene::{
 };
 use super::table::Measured;
 use super::transactions::{self, Library};
-use super::{churn, cleaner, consumer_groups, foreign, groups, growth, lifecycle, parked, scrape};
+use super::{churn, cleaner, cluster, consumer_groups, foreign, groups, growth, lifecycle, parked, scrape};
 use crate::broker::{Against, Broker};
 use crate::failure::{Outcome, fail};
 use crate::wire::{Answer, Body, Connection};
@@ -129,6 +129,11 @@ pub const WORKLOADS: &[Workload] = &[
     event("idle-memory", Once, Rounds, lifecycle::idle_memory),
     event("churn-100000", Never, Once, churn::run),
     event("metrics-10000-groups", Never, Rounds, scrape::run),
+    turns("cluster-produce-64k", cluster::produce),
+    turns("cluster-open-loop-1k", cluster::open_loop),
+    event("cluster-10000", Once, Rounds, cluster::partitions),
+    event("cluster-return-1gb", Once, Rounds, cluster::node_returns),
+    Workload { named_only: true, ..event("cluster-100000", Never, Once, cluster::many_partitions) },
     event("connections-5000", Rounds, Rounds, lifecycle::connections),
 ];
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::eos::dumped::Value;
 use crate::eos::hand::Hand;
-use crate::eos::stage::{Look, Stage};
+use crate::eos::stage::{Look, Stage, Worker};
 use crate::failure::{Outcome, fail};
 use crate::steps::Steps;
 
@@ -72,13 +72,13 @@ fn wait_for_offsets(look: &mut Look, copiers: &mut [Hand]) -> Outcome<()> {
             return Ok(());
         }
         if Instant::now() > deadline {
-            let notes: Vec<_> = copiers.iter().map(Hand::last_notes).collect();
+            let notes: Vec<_> = copiers.iter().map(Worker::last_notes).collect();
             return fail(format!(
                 "committed offsets are {committed:?}, ends are {ends:?}\n{}",
                 notes.join("\n---\n")
             ));
         }
-        copiers.iter_mut().try_for_each(Hand::drain)?;
+        copiers.iter_mut().try_for_each(Worker::drain)?;
         std::thread::sleep(Duration::from_millis(200));
     }
 }

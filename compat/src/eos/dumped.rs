@@ -7,20 +7,24 @@ use crate::failure::{Outcome, fail};
 
 /// How the values of a topic are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Text,
     Long,
+    /// Not the value but the offset of the record.
+    Offset,
+    /// The text, of aborted records too.
+    OfAll,
 }
 
 /// Key and value of each record, by partition, in the order of the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Dumped {
-    pub(super) partitions: BTreeMap<i32, Vec<(String, String)>>,
+pub(crate) struct Dumped {
+    pub(crate) partitions: BTreeMap<i32, Vec<(String, String)>>,
 }
 
 impl Dumped {
     /// A line a record: partition, key and value with tabs between.
-    pub(super) fn parse(text: &str) -> Outcome<Self> {
+    pub(crate) fn parse(text: &str) -> Outcome<Self> {
         let mut dumped = Self::default();
         for line in text.lines() {
             let mut words = line.splitn(3, '\t');
@@ -33,12 +37,12 @@ impl Dumped {
         Ok(dumped)
     }
 
-    pub(super) fn record_count(&self) -> usize {
+    pub(crate) fn record_count(&self) -> usize {
         self.partitions.values().map(Vec::len).sum()
     }
 
     /// The last value of each key must be its count.
-    pub(super) fn check_last(&self, what: &str, expected: &BTreeMap<&str, u64>) -> Outcome<()> {
+    pub(crate) fn check_last(&self, what: &str, expected: &BTreeMap<&str, u64>) -> Outcome<()> {
         let mut last: BTreeMap<&str, u64> = BTreeMap::new();
         for (key, value) in self.partitions.values().flatten() {
             let Ok(count) = value.parse() else {
@@ -59,7 +63,7 @@ impl Dumped {
     }
 
     /// Each word's counts must be 1, 2, 3 … without a gap and without a repetition.
-    pub(super) fn check_each(&self, what: &str) -> Outcome<()> {
+    pub(crate) fn check_each(&self, what: &str) -> Outcome<()> {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for (partition, records) in &self.partitions {
             for (index, (key, value)) in records.iter().enumerate() {
@@ -77,7 +81,7 @@ impl Dumped {
     }
 
     /// Each partition must hold exactly its lines, once and in order: line `n` lies in partition `n` modulo their count.
-    pub(super) fn check_lines(&self, what: &str, lines: &[String], partition_count: usize) -> Outcome<()> {
+    pub(crate) fn check_lines(&self, what: &str, lines: &[String], partition_count: usize) -> Outcome<()> {
         for partition in 0..partition_count {
             let expected = lines.iter().skip(partition).step_by(partition_count);
             let records = i32::try_from(partition).ok().and_then(|number| self.partitions.get(&number));

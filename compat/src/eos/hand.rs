@@ -5,13 +5,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::contract::{Client, Event, Program};
+use crate::eos::stage::Worker;
 use crate::failure::{Outcome, fail};
 
 /// How much of its last notes a failure quotes.
 const NOTES_QUOTED: usize = 12;
 
 #[derive(Debug)]
-pub(super) struct Hand {
+pub(crate) struct Hand {
     client: Client,
     role: String,
     /// All it has done, a killed predecessor's share included.
@@ -24,7 +25,7 @@ pub(super) struct Hand {
 
 impl Hand {
     /// Starts the program in this role; `line` tells it what to do until it is told to leave.
-    pub(super) fn start(
+    pub(crate) fn start(
         program: &Program,
         role: &str,
         bootstrap: &str,
@@ -35,17 +36,6 @@ impl Hand {
         client.tell(line)?;
         let role = role.to_owned();
         Ok(Self { client, role, progress: 0, counted: 0, notes: Vec::new(), left: false })
-    }
-
-    /// Takes in what it has said by now.
-    pub(super) fn drain(&mut self) -> Outcome<()> {
-        while !self.left {
-            match self.client.next_event(Instant::now())? {
-                Some(event) => self.on_event(event)?,
-                None => return Ok(()),
-            }
-        }
-        Ok(())
     }
 
     fn on_event(&mut self, event: Event) -> Outcome<()> {
@@ -63,7 +53,7 @@ impl Hand {
     }
 
     /// Tells it to leave and waits until it has.
-    pub(super) fn leave(&mut self, limit: Duration) -> Outcome<()> {
+    pub(crate) fn leave(&mut self, limit: Duration) -> Outcome<()> {
         self.client.tell("leave")?;
         let deadline = Instant::now() + limit;
         while !self.left {
@@ -83,7 +73,7 @@ impl Hand {
     }
 
     /// SIGKILL, and a successor in the same role.
-    pub(super) fn replace(
+    pub(crate) fn replace(
         &mut self,
         program: &Program,
         bootstrap: &str,
@@ -98,16 +88,31 @@ impl Hand {
         self.client.tell(line)
     }
 
-    pub(super) fn progress(&self) -> u64 {
-        self.progress
-    }
-
-    pub(super) fn note_count(&self) -> usize {
+    pub(crate) fn note_count(&self) -> usize {
         self.notes.len()
     }
 
-    /// For a failure message: what it met lately.
-    pub(super) fn last_notes(&self) -> String {
+    pub(crate) fn pid(&self) -> u32 {
+        self.client.pid()
+    }
+}
+
+impl Worker for Hand {
+    fn drain(&mut self) -> Outcome<()> {
+        while !self.left {
+            match self.client.next_event(Instant::now())? {
+                Some(event) => self.on_event(event)?,
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn progress(&self) -> u64 {
+        self.progress
+    }
+
+    fn last_notes(&self) -> String {
         self.notes[self.notes.len().saturating_sub(NOTES_QUOTED)..].join("\n")
     }
 }

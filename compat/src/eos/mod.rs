@@ -3,9 +3,9 @@
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
 mod copier;
-mod dumped;
-mod hand;
-mod stage;
+pub(crate) mod dumped;
+pub(crate) mod hand;
+pub(crate) mod stage;
 mod streams;
 
 use std::time::{Duration, Instant};

@@ -25,34 +25,49 @@ const ROUNDS_PER_WORKER_DEATH: u32 = 3;
 const LONG_DEATH: Duration = Duration::from_secs(12);
 const LONG_DEATH_ROUND: u32 = 5;
 
-pub(super) struct Stage<'a> {
-    pub(super) broker: &'a mut dyn Broker,
-    pub(super) program: &'a Program,
-    pub(super) work_dir: &'a Path,
-    pub(super) dice: Dice,
-    pub(super) seed: u64,
-    pub(super) kills: u32,
+/// Something that works by itself while the broker dies.
+pub(crate) trait Worker {
+    /// Takes in what it has said by now.
+    fn drain(&mut self) -> Outcome<()>;
+    /// All it has done, killed predecessors' shares included.
+    fn progress(&self) -> u64;
+    /// For a failure message: what it met lately.
+    fn last_notes(&self) -> String;
+}
+
+pub(crate) struct Stage<'a> {
+    pub(crate) broker: &'a mut dyn Broker,
+    pub(crate) program: &'a Program,
+    pub(crate) work_dir: &'a Path,
+    pub(crate) dice: Dice,
+    pub(crate) seed: u64,
+    pub(crate) kills: u32,
 }
 
 impl Stage<'_> {
-    pub(super) fn hand(&self, role: &str, line: &str) -> Outcome<Hand> {
+    pub(crate) fn hand(&self, role: &str, line: &str) -> Outcome<Hand> {
         Hand::start(self.program, role, self.broker.bootstrap(), self.work_dir, line)
     }
 
-    pub(super) fn look(&self) -> Outcome<Look> {
-        let client = Client::start(self.program, "look", self.broker.bootstrap(), self.work_dir)?;
-        Ok(Look { client, dump_path: self.work_dir.join("dump.tsv") })
+    pub(crate) fn look(&self) -> Outcome<Look> {
+        self.look_at("look", self.broker.bootstrap())
+    }
+
+    /// The same at another broker.
+    pub(crate) fn look_at(&self, role: &str, bootstrap: &str) -> Outcome<Look> {
+        let client = Client::start(self.program, role, bootstrap, self.work_dir)?;
+        Ok(Look { client, dump_path: self.work_dir.join(format!("{role}.tsv")) })
     }
 
     /// Kills and restarts the broker; each time something was done since the last start. Some deaths are followed by
     /// another one while the broker still takes up what it found, and one lasts longer than a transaction may.
     /// Every third time a worker dies as well and `revive` gets its number.
-    pub(super) fn kill_repeatedly(
+    pub(crate) fn kill_repeatedly<W: Worker>(
         &mut self,
-        feed: &mut Hand,
-        workers: &mut [Hand],
+        feed: &mut impl Worker,
+        workers: &mut [W],
         progress_per_round: u64,
-        revive: impl Fn(&Self, usize, &mut Hand) -> Outcome<()>,
+        mut revive: impl FnMut(&Self, usize, &mut W) -> Outcome<()>,
     ) -> Outcome<Deaths> {
         let mut deaths = Deaths { early: 0, workers: 0, longest: Duration::ZERO };
         for round in 1..=self.kills {
@@ -86,14 +101,14 @@ impl Stage<'_> {
     }
 
     /// Kills a worker; its successor is told the same and has to find out what it left behind.
-    pub(super) fn replace(&self, worker: &mut Hand, line: &str) -> Outcome<()> {
+    pub(crate) fn replace(&self, worker: &mut Hand, line: &str) -> Outcome<()> {
         worker.replace(self.program, self.broker.bootstrap(), self.work_dir, line)
     }
 }
 
 /// What happened beyond the kills that were asked for.
 #[derive(Debug)]
-pub(super) struct Deaths {
+pub(crate) struct Deaths {
     early: u32,
     workers: u32,
     longest: Duration,
@@ -111,17 +126,22 @@ impl std::fmt::Display for Deaths {
     }
 }
 
-fn progress(workers: &[Hand]) -> u64 {
-    workers.iter().map(Hand::progress).sum()
+fn progress<W: Worker>(workers: &[W]) -> u64 {
+    workers.iter().map(Worker::progress).sum()
 }
 
-fn wait_for_progress(feed: &mut Hand, workers: &mut [Hand], amount: u64, round: u32) -> Outcome<()> {
+fn wait_for_progress<W: Worker>(
+    feed: &mut impl Worker,
+    workers: &mut [W],
+    amount: u64,
+    round: u32,
+) -> Outcome<()> {
     // What was said before the kill is no progress after it.
-    workers.iter_mut().try_for_each(Hand::drain)?;
+    workers.iter_mut().try_for_each(Worker::drain)?;
     let (before, deadline) = (progress(workers), Instant::now() + PROGRESS_LIMIT);
     while progress(workers) < before + amount {
         if Instant::now() > deadline {
-            let notes: Vec<_> = workers.iter().map(Hand::last_notes).collect();
+            let notes: Vec<_> = workers.iter().map(Worker::last_notes).collect();
             return fail(format!(
                 "round {round}: only {} of {amount} records within {PROGRESS_LIMIT:?}\n{}",
                 progress(workers) - before,
@@ -130,35 +150,42 @@ fn wait_for_progress(feed: &mut Hand, workers: &mut [Hand], amount: u64, round: 
         }
         std::thread::sleep(PAUSE);
         feed.drain()?;
-        workers.iter_mut().try_for_each(Hand::drain)?;
+        workers.iter_mut().try_for_each(Worker::drain)?;
     }
     Ok(())
 }
 
 /// The program in the role of one who looks and changes nothing.
-pub(super) struct Look {
+pub(crate) struct Look {
     client: Client,
     dump_path: std::path::PathBuf,
 }
 
 impl Look {
-    pub(super) fn create(&mut self, topic: &str, partition_count: usize) -> Outcome<()> {
+    pub(crate) fn create(&mut self, topic: &str, partition_count: usize) -> Outcome<()> {
         self.client.ask(&format!("create {topic} {partition_count}"), LOOK_LIMIT).map(drop)
     }
 
-    /// What a reader of committed records finds.
-    pub(super) fn dump(&mut self, topic: &str, value: Value) -> Outcome<Dumped> {
+    /// What a reader of committed records finds, or of all where that is asked for.
+    pub(crate) fn dump(&mut self, topic: &str, value: Value) -> Outcome<Dumped> {
         let word = match value {
             Value::Text => "text",
             Value::Long => "long",
+            Value::Offset => "offset",
+            Value::OfAll => "all",
         };
         self.client.ask(&format!("dump {topic} {word} {}", self.dump_path.display()), LOOK_LIMIT)?;
         Dumped::parse(&std::fs::read_to_string(&self.dump_path)?)
     }
 
-    pub(super) fn committed(&mut self, group: &str) -> Outcome<BTreeMap<i32, i64>> {
+    pub(crate) fn committed(&mut self, group: &str) -> Outcome<BTreeMap<i32, i64>> {
         let events = self.client.ask(&format!("committed {group}"), LOOK_LIMIT)?;
         Ok(offsets(events))
+    }
+
+    /// Gives a group without members an offset.
+    pub(crate) fn commit(&mut self, group: &str, topic: &str, partition: i32, offset: i64) -> Outcome<()> {
+        self.client.ask(&format!("commit {group} {topic} {partition} {offset}"), LOOK_LIMIT).map(drop)
     }
 
     fn ends(&mut self, topic: &str, isolation: &str) -> Outcome<BTreeMap<i32, i64>> {
@@ -166,12 +193,12 @@ impl Look {
         Ok(offsets(events))
     }
 
-    pub(super) fn high_watermarks(&mut self, topic: &str) -> Outcome<BTreeMap<i32, i64>> {
+    pub(crate) fn high_watermarks(&mut self, topic: &str) -> Outcome<BTreeMap<i32, i64>> {
         self.ends(topic, "read_uncommitted")
     }
 
     /// No transaction is left open: what a reader of committed records may see ends where the log ends.
-    pub(super) fn nothing_hangs(&mut self, topics: &[&str]) -> Outcome<()> {
+    pub(crate) fn nothing_hangs(&mut self, topics: &[&str]) -> Outcome<()> {
         for topic in topics {
             let stable = self.ends(topic, "read_committed")?;
             let ends = self.high_watermarks(topic)?;

@@ -8,7 +8,7 @@ use crate::clients::prepare_apt;
 use crate::crash::dice::Dice;
 use crate::eos::dumped::{Dumped, Value};
 use crate::eos::hand::Hand;
-use crate::eos::stage::{Look, Stage};
+use crate::eos::stage::{Look, Stage, Worker as _};
 use crate::failure::{Outcome, While, fail};
 use crate::steps::Steps;
 use crate::words::WORDS_PATH;

@@ -12,6 +12,7 @@ use ottla_protocol::messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescri
 
 use super::prelude::*;
 use crate::group_describe::{Described, Named, describe_groups};
+use crate::group_descriptions;
 use crate::groups::{self, Topics};
 
 pub const API: Api = Api { key: ApiKey::ConsumerGroupDescribe, min: 0, max: 1, admit };
@@ -25,7 +26,11 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     };
     let topics = Topics(broker.image());
     let groups = describe_groups(Access::of(broker, &request), named, |id| {
-        broker.groups.describe_consumer_group(id, &topics)
+        let name = text(id);
+        broker
+            .groups
+            .describe_consumer_group(id, &topics)
+            .map(|group| group_descriptions::consumer(name, group))
     });
     let response = groups.map(|groups| ConsumerGroupDescribeResponse::default().with_groups(groups));
     groups::relay(request, response)

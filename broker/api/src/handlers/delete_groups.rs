@@ -3,14 +3,16 @@
 //!
 //! - v1: throttle time. v2: flexible.
 
+use ottla_coordinator::Reply;
 use ottla_model::{ErrorCode, GroupId};
 use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::GroupId as WireGroupId;
 use ottla_protocol::messages::delete_groups_response::DeletableGroupResult;
 use ottla_protocol::messages::{DeleteGroupsRequest, DeleteGroupsResponse};
 
 use super::prelude::*;
 use crate::groups::{self, Topics};
-use crate::share;
+use crate::{group_admin, share};
 
 pub const API: Api = Api { key: ApiKey::DeleteGroups, min: 0, max: 2, admit };
 
@@ -22,7 +24,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let refused: Vec<_> =
         refused.into_iter().map(|group| (group, ErrorCode::GroupAuthorizationFailed)).collect();
     if !body.groups_names.iter().any(|group| broker.groups.is_share_group(group)) {
-        let reply = broker.groups.delete_groups(&body).map(|response| with_refused(response, refused));
+        let reply = delete(broker, &body.groups_names).map(|response| with_refused(response, refused));
         return groups::relay(request, reply);
     }
     let broker = broker.clone();
@@ -36,9 +38,13 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
                 Err(error) => refused.push((group, error)),
             }
         }
-        let reply = broker.groups.delete_groups(&DeleteGroupsRequest::default().with_groups_names(others));
-        request.answer(&with_refused(reply.into_future().await, refused))
+        let deleted = delete(&broker, &others).into_future().await;
+        request.answer(&with_refused(deleted, refused))
     })
+}
+
+fn delete(broker: &Broker, groups: &[WireGroupId]) -> Reply<DeleteGroupsResponse> {
+    group_admin::delete(groups, |ids| broker.groups.delete_groups(ids))
 }
 
 async fn delete_share_state(broker: &Broker, group: &GroupId) -> Result<(), ErrorCode> {
@@ -52,7 +58,7 @@ async fn delete_share_state(broker: &Broker, group: &GroupId) -> Result<(), Erro
 
 fn with_refused(
     mut response: DeleteGroupsResponse,
-    mut refused: Vec<(ottla_protocol::messages::GroupId, ErrorCode)>,
+    mut refused: Vec<(WireGroupId, ErrorCode)>,
 ) -> DeleteGroupsResponse {
     refused.sort_by(|a, b| a.0.cmp(&b.0));
     refused.dedup_by(|a, b| a.0 == b.0);

@@ -10,7 +10,7 @@ use ottla_protocol::messages::DescribeGroupsRequest;
 use ottla_protocol::messages::describe_groups_response::DescribedGroup;
 
 use super::prelude::*;
-use crate::{group_membership, groups};
+use crate::{group_admin, groups};
 
 pub const API: Api = Api { key: ApiKey::DescribeGroups, min: 0, max: 6, admit };
 
@@ -18,8 +18,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: DescribeGroupsRequest = request.decode()?;
     let access = Access::of(broker, &request);
     let refused = access.take_refused(&mut body.groups, |group| access.group(AclOperation::Describe, group));
-    let describe = |body: &DescribeGroupsRequest| broker.groups.describe_groups(body);
-    let reply = group_membership::describe(request.version(), &body, describe);
+    let describe = |ids: &[&str]| broker.groups.describe_groups(ids);
+    let reply = group_admin::describe(request.version(), &body, describe);
     let tells_operations = body.include_authorized_operations && request.version() >= 3;
     if !tells_operations && refused.is_empty() {
         return groups::relay(request, reply);

@@ -8,7 +8,7 @@ use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::{HeartbeatRequest, HeartbeatResponse};
 
 use super::prelude::*;
-use crate::groups;
+use crate::{group_membership, groups};
 
 pub const API: Api = Api { key: ApiKey::Heartbeat, min: 0, max: 4, admit };
 
@@ -18,6 +18,6 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         let error = ErrorCode::GroupAuthorizationFailed.code();
         return request.ready(&HeartbeatResponse::default().with_error_code(error));
     }
-    let reply = broker.groups.heartbeat(&body);
+    let reply = group_membership::heartbeat(&body, |beat| broker.groups.heartbeat(beat));
     groups::relay(request, reply)
 }

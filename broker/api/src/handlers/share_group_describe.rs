@@ -13,7 +13,7 @@ use ottla_protocol::messages::{ShareGroupDescribeRequest, ShareGroupDescribeResp
 use super::prelude::*;
 use crate::group_describe::{Described, Named, describe_groups};
 use crate::groups::{self, Topics};
-use crate::share;
+use crate::{group_descriptions, share};
 
 pub const API: Api = Api { key: ApiKey::ShareGroupDescribe, min: 1, max: 1, admit };
 
@@ -26,7 +26,8 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     };
     let topics = Topics(broker.image());
     let groups = describe_groups(Access::of(broker, &request), named, |id| {
-        broker.groups.describe_share_group(id, &topics)
+        let name = text(id);
+        broker.groups.describe_share_group(id, &topics).map(|group| group_descriptions::share(name, group))
     });
     let response = groups.map(|groups| ShareGroupDescribeResponse::default().with_groups(groups));
     groups::relay(request, response)

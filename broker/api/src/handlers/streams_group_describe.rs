@@ -10,7 +10,7 @@ use ottla_protocol::messages::{StreamsGroupDescribeRequest, StreamsGroupDescribe
 
 use super::prelude::*;
 use crate::group_describe::{Described, Named, describe_groups};
-use crate::{groups, streams};
+use crate::{group_descriptions, groups, streams};
 
 pub const API: Api = Api { key: ApiKey::StreamsGroupDescribe, min: 0, max: 0, admit };
 
@@ -21,8 +21,10 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         includes_operations: body.include_authorized_operations,
         is_enabled: streams::is_enabled(broker),
     };
-    let groups =
-        describe_groups(Access::of(broker, &request), named, |id| broker.groups.describe_streams_group(id));
+    let groups = describe_groups(Access::of(broker, &request), named, |id| {
+        let name = text(id);
+        broker.groups.describe_streams_group(id).map(|group| group_descriptions::streams(name, group))
+    });
     let response = groups.map(|groups| StreamsGroupDescribeResponse { groups, ..Default::default() });
     groups::relay(request, response)
 }

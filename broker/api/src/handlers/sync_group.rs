@@ -20,6 +20,6 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         let error = ErrorCode::GroupAuthorizationFailed.code();
         return request.ready(&SyncGroupResponse::default().with_error_code(error));
     }
-    let reply = group_membership::sync(request.version(), &body, |body| broker.groups.sync_group(body));
+    let reply = group_membership::sync(request.version(), &body, |syncer| broker.groups.sync_group(syncer));
     groups::relay(request, reply)
 }

@@ -11,7 +11,6 @@ use super::member::{ClassicGroupMember, Protocol};
 use super::turn::{Turn, Waiter};
 use crate::record::{GroupMetadata, MemberMetadata};
 use crate::timers::{TimerId, TimerKey};
-use crate::wire::JoinGroupResponse;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClassicGroupState {
@@ -389,7 +388,7 @@ impl ClassicGroup {
         &mut self,
         turn: &mut Turn<'_>,
         member_id: &str,
-        response: JoinGroupResponse,
+        response: super::answers::Joined,
     ) {
         let waiter = self.members.get_mut(member_id).and_then(|member| member.awaiting_join.take());
         if let Some(waiter) = waiter {

@@ -4,55 +4,43 @@
 use ottla_model::ErrorCode;
 
 use super::Group;
+use super::answers::{ClassicDescription, ClassicMemberDescription, ListedGroup};
 use super::classic::{ClassicGroup, ClassicGroupState};
+use super::modern::GroupError;
 use super::shard::GroupShard;
-use crate::wire::{DescribedGroup, ListedGroup, text};
 
 impl ClassicGroup {
-    pub fn describe(&self) -> DescribedGroup {
-        let described = DescribedGroup::default()
-            .with_group_id(text(self.group_id.as_str()).into())
-            .with_group_state(text(self.state.name()))
-            .with_protocol_type(text(self.protocol_type.as_deref().unwrap_or("")));
+    pub fn describe(&self) -> ClassicDescription {
         // Outside a stable group the chosen protocol says nothing about the members of now.
-        match self.protocol_name.as_deref().filter(|_| self.is_in_state(ClassicGroupState::Stable)) {
-            Some(name) => described.with_protocol_data(text(name)).with_members(
-                self.members
-                    .values()
-                    .map(|member| member.describe_no_metadata().with_member_metadata(member.metadata(name)))
-                    .collect(),
-            ),
-            None => described
-                .with_members(self.members.values().map(|member| member.describe_no_metadata()).collect()),
+        let is_stable = self.is_in_state(ClassicGroupState::Stable);
+        let chosen = self.protocol_name.as_ref().filter(|_| is_stable);
+        let describe = |member| ClassicMemberDescription::of(member, chosen.map(|name| &**name));
+        ClassicDescription {
+            state: self.state.name(),
+            protocol_type: self.protocol_type.clone().unwrap_or_default(),
+            protocol_name: chosen.cloned().unwrap_or_default(),
+            members: self.members.values().map(describe).collect(),
         }
     }
 
     pub(super) fn list(&self) -> ListedGroup {
-        ListedGroup::default()
-            .with_group_id(text(self.group_id.as_str()).into())
-            .with_protocol_type(text(self.protocol_type.as_deref().unwrap_or("")))
-            .with_group_state(text(self.state.name()))
-            .with_group_type(text("classic"))
+        ListedGroup {
+            group_id: self.group_id.clone(),
+            protocol_type: self.protocol_type.clone().unwrap_or_default(),
+            state: self.state.name(),
+            group_type: "classic",
+        }
     }
 }
 
 impl GroupShard {
-    /// One that is not there is dead, and an error.
-    pub fn describe(&self, group_id: &str) -> DescribedGroup {
-        match self.groups.get(group_id) {
-            Some(Group::Classic(group)) => group.describe(),
-            absent => {
-                let why = match absent {
-                    Some(_) => format!("Group {group_id} is not a classic group."),
-                    None => format!("Group {group_id} not found."),
-                };
-                DescribedGroup::default()
-                    .with_group_id(text(group_id).into())
-                    .with_group_state(text(ClassicGroupState::Dead.name()))
-                    .with_error_code(ErrorCode::GroupIdNotFound.code())
-                    .with_error_message(Some(text(&why)))
-            }
-        }
+    pub fn describe(&self, group_id: &str) -> Result<ClassicDescription, GroupError> {
+        let why = match self.groups.get(group_id) {
+            Some(Group::Classic(group)) => return Ok(group.describe()),
+            Some(_) => format!("Group {group_id} is not a classic group."),
+            None => format!("Group {group_id} not found."),
+        };
+        Err(GroupError::new(ErrorCode::GroupIdNotFound, why))
     }
 
     /// Kafka's names of the states that the groups are in.
@@ -61,7 +49,7 @@ impl GroupShard {
     }
 
     /// The groups in one of the states and of one of the types; empty filters let all through.
-    pub fn list(&self, states: &[String], types: &[String]) -> Vec<ListedGroup> {
+    pub fn list(&self, states: &[&str], types: &[&str]) -> Vec<ListedGroup> {
         let wanted_types: Vec<String> = types.iter().map(|name| name.trim().to_lowercase()).collect();
         let wanted_states: Vec<String> = states.iter().map(|name| name.trim().to_lowercase()).collect();
         self.groups
@@ -73,7 +61,7 @@ impl GroupShard {
                     let is_meant = |name: &String| name.replace('_', "").eq_ignore_ascii_case(is);
                     wanted.is_empty() || wanted.iter().any(is_meant)
                 };
-                is_in(&wanted_states, &listed.group_state) && is_in(&wanted_types, &listed.group_type)
+                is_in(&wanted_states, listed.state) && is_in(&wanted_types, listed.group_type)
             })
             .collect()
     }

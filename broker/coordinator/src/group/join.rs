@@ -6,12 +6,12 @@ use std::sync::Arc;
 use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, MemberId};
 
+use super::answers::{Joined, JoinedMember};
 use super::classic::{ClassicGroup, ClassicGroupState};
 use super::member::{ClassicGroupMember, Protocol};
 use super::turn::{Then, Turn, Waiter};
 use crate::record::Record;
 use crate::timers::TimerKey;
-use crate::wire::{JoinGroupResponse, JoinGroupResponseMember, text};
 
 /// A JoinGroup request, with who sent it.
 pub struct Joiner {
@@ -308,16 +308,16 @@ impl ClassicGroup {
                 // Older clients would assign anew if they were told that they lead (KIP-345); they are
                 // told the leader of before.
                 response.members = Vec::new();
-                response.leader = replaced.old_leader.map(|leader| text(leader.as_str())).unwrap_or_default();
+                response.leader = replaced.old_leader;
             }
             return self.complete_join(turn, new, response);
         };
         if self.members.get(new).is_some_and(|member| member.awaiting_join == Some(replaced.waiter)) {
             let mut response = self.join_response(new);
             response.members = Vec::new();
-            response.member_id = text("");
-            response.leader = replaced.old_leader.map(|leader| text(leader.as_str())).unwrap_or_default();
-            response.error_code = error.code();
+            response.member_id = MemberId::new("");
+            response.leader = replaced.old_leader;
+            response.error = error;
             self.complete_join(turn, new, response);
         }
         self.set_protocols(
@@ -336,27 +336,26 @@ impl ClassicGroup {
     }
 
     /// What a member is told of the generation; the leader also learns who the members are.
-    pub(super) fn join_response(&self, member_id: &str) -> JoinGroupResponse {
-        let members = if self.is_leader(member_id) { self.join_response_members() } else { Vec::new() };
-        JoinGroupResponse::default()
-            .with_member_id(text(member_id))
-            .with_generation_id(self.generation_id)
-            .with_protocol_type(self.protocol_type.as_deref().map(text))
-            .with_protocol_name(self.protocol_name.as_deref().map(text))
-            .with_leader(self.leader_id.as_ref().map(|leader| text(leader.as_str())).unwrap_or_default())
-            .with_members(members)
+    pub(super) fn join_response(&self, member_id: &str) -> Joined {
+        Joined {
+            error: ErrorCode::None,
+            member_id: MemberId::new(member_id),
+            generation_id: self.generation_id,
+            protocol_type: self.protocol_type.clone(),
+            protocol_name: self.protocol_name.clone(),
+            leader: self.leader_id.clone(),
+            members: if self.is_leader(member_id) { self.joined_members() } else { Vec::new() },
+            skip_assignment: false,
+        }
     }
 
-    fn join_response_members(&self) -> Vec<JoinGroupResponseMember> {
+    fn joined_members(&self) -> Vec<JoinedMember> {
         let name = self.protocol_name.as_deref().unwrap_or("");
-        self.members
-            .values()
-            .map(|member| {
-                JoinGroupResponseMember::default()
-                    .with_member_id(text(member.member_id.as_str()))
-                    .with_group_instance_id(member.group_instance_id.as_deref().map(text))
-                    .with_metadata(member.metadata(name))
-            })
-            .collect()
+        let joined = |member: &ClassicGroupMember| JoinedMember {
+            member_id: member.member_id.clone(),
+            group_instance_id: member.group_instance_id.clone(),
+            metadata: member.metadata(name),
+        };
+        self.members.values().map(joined).collect()
     }
 }

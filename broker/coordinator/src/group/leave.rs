@@ -1,38 +1,33 @@
 //! LeaveGroup: members go at once instead of by their session's end.
 //! Core.
 
+use std::sync::Arc;
+
 use ottla_model::ErrorCode;
 
 use super::classic::{ClassicGroup, ClassicGroupState};
 use super::turn::Turn;
-use crate::wire::{LeaveGroupResponse, MemberResponse, StrBytes};
 
 /// One who leaves: by member id, or by instance id alone (an administrator's removal).
 pub struct Leaver {
-    pub member_id: StrBytes,
-    pub group_instance_id: Option<StrBytes>,
+    pub member_id: Box<str>,
+    pub group_instance_id: Option<Arc<str>>,
 }
 
-impl Leaver {
-    pub fn answer(self, error: ErrorCode) -> MemberResponse {
-        MemberResponse::default()
-            .with_member_id(self.member_id)
-            .with_group_instance_id(self.group_instance_id)
-            .with_error_code(error.code())
-    }
-}
+/// Each who was to leave, and whether it did; an error for all is the outer one.
+pub type Left = Result<Vec<(Leaver, ErrorCode)>, ErrorCode>;
 
 impl ClassicGroup {
-    pub fn on_leave(&mut self, turn: &mut Turn<'_>, leavers: Vec<Leaver>) -> LeaveGroupResponse {
+    pub fn on_leave(&mut self, turn: &mut Turn<'_>, leavers: Vec<Leaver>) -> Left {
         if self.is_in_state(ClassicGroupState::Dead) {
-            return LeaveGroupResponse::default().with_error_code(ErrorCode::CoordinatorNotAvailable.code());
+            return Err(ErrorCode::CoordinatorNotAvailable);
         }
         let mut any = false;
         let mut members = Vec::with_capacity(leavers.len());
         for leaver in leavers {
             let outcome = self.leave_one(turn, &leaver);
             any |= outcome.is_ok();
-            members.push(leaver.answer(outcome.err().unwrap_or(ErrorCode::None)));
+            members.push((leaver, outcome.err().unwrap_or(ErrorCode::None)));
         }
         if any {
             match self.state {
@@ -43,7 +38,7 @@ impl ClassicGroup {
                 ClassicGroupState::Empty | ClassicGroupState::Dead => {}
             }
         }
-        LeaveGroupResponse::default().with_members(members)
+        Ok(members)
     }
 
     fn leave_one(&mut self, turn: &mut Turn<'_>, leaver: &Leaver) -> Result<(), ErrorCode> {

@@ -9,7 +9,6 @@ use ottla_model::MemberId;
 
 use super::turn::Waiter;
 use crate::timers::TimerId;
-use crate::wire::{DescribedGroupMember, text};
 
 /// One of the assignment strategies that a member offers, with its subscription.
 #[derive(Clone, PartialEq, Debug)]
@@ -63,14 +62,5 @@ impl ClassicGroupMember {
             .find(|protocol| &*protocol.name == protocol_name)
             .map(|protocol| protocol.metadata.clone())
             .unwrap_or_default()
-    }
-
-    pub fn describe_no_metadata(&self) -> DescribedGroupMember {
-        DescribedGroupMember::default()
-            .with_member_id(text(self.member_id.as_str()))
-            .with_group_instance_id(self.group_instance_id.as_deref().map(text))
-            .with_client_id(text(&self.client_id))
-            .with_client_host(text(&self.client_host))
-            .with_member_assignment(self.assignment.clone())
     }
 }

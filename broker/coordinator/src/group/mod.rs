@@ -1,5 +1,5 @@
 //! Groups and their offsets: one shard's state machine, cut by operation.
-//! Core. Reading order: `turn`, `member`, `classic`, `join`, `rebalance`, `sync`, `heartbeat`, `leave`,
+//! Core. Reading order: `turn`, `answers`, `member`, `classic`, `join`, `rebalance`, `sync`, `heartbeat`, `leave`,
 //! `describe`, `offsets`, `commit`, `fetch`, `delete`, `tick`, `watch`, `shard`; then `modern`, what the newer protocols share,
 //! `share`, the groups of KIP-932, `consumer`, those of KIP-848, and `streams`, those of KIP-1071.
 //!
@@ -8,6 +8,7 @@
 //! - I2. Every waiter that is parked is answered exactly once: when its phase ends, when its member
 //!   leaves, dies or is replaced, or when the shard is unloaded.
 
+pub mod answers;
 pub mod classic;
 mod commit;
 pub mod consumer;
@@ -35,15 +36,15 @@ use turn::Turn;
 
 use crate::record::Record;
 use crate::settings::GroupSettings;
-use crate::wire::ListedGroup;
 
+pub use answers::{Beat, ClassicDescription, Joined, ListedGroup, Synced, Syncer};
 pub use classic::{ClassicGroup, ClassicGroupState};
 pub use commit::{Committer, OffsetToCommit};
 pub use consumer::ConsumerGroup;
 pub use delete::OffsetDeletePartitions;
 pub use fetch::FetchedOffset;
 pub use join::Joiner;
-pub use leave::Leaver;
+pub use leave::{Leaver, Left};
 pub use member::Protocol;
 pub use shard::GroupShard;
 pub use share::ShareGroup;

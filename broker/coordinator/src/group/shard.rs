@@ -8,15 +8,15 @@ use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, GroupId, MemberId, Offset};
 
 use super::Group;
+use super::answers::{Beat, Joined, Syncer};
 use super::classic::ClassicGroup;
 use super::join::Joiner;
-use super::leave::Leaver;
+use super::leave::{Leaver, Left};
 use super::offsets::Offsets;
 use super::turn::{Effects, Then, Turn, Waiter};
 use crate::record::{CommittedOffset, GroupMetadata, Record};
 use crate::settings::GroupSettings;
 use crate::timers::Timers;
-use crate::wire::{LeaveGroupResponse, SyncGroupRequest};
 
 pub struct GroupShard {
     pub(super) settings: Arc<GroupSettings>,
@@ -148,15 +148,9 @@ impl GroupShard {
         turn.effects
     }
 
-    pub fn on_sync(
-        &mut self,
-        request: &SyncGroupRequest,
-        waiter: Waiter,
-        now: Monotonic,
-        wall_ms: i64,
-    ) -> Effects {
+    pub fn on_sync(&mut self, request: &Syncer<'_>, waiter: Waiter, now: Monotonic, wall_ms: i64) -> Effects {
         let mut turn = turn!(self, now, wall_ms);
-        match self.groups.get_mut(&**request.group_id) {
+        match self.groups.get_mut(request.group_id) {
             Some(Group::Classic(group)) => group.on_sync(&mut turn, request, waiter),
             Some(Group::Consumer(group)) => group.on_sync(&mut turn, request, waiter),
             _ => turn.answer_sync_error(waiter, ErrorCode::UnknownMemberId),
@@ -164,23 +158,11 @@ impl GroupShard {
         turn.effects
     }
 
-    pub fn on_heartbeat(
-        &mut self,
-        group_id: &str,
-        member_id: &str,
-        instance_id: Option<&str>,
-        generation_id: i32,
-        now: Monotonic,
-        wall_ms: i64,
-    ) -> Result<(), ErrorCode> {
+    pub fn on_heartbeat(&mut self, beat: &Beat<'_>, now: Monotonic, wall_ms: i64) -> Result<(), ErrorCode> {
         let mut turn = turn!(self, now, wall_ms);
-        match self.groups.get_mut(group_id) {
-            Some(Group::Classic(group)) => {
-                group.on_heartbeat(&mut turn, member_id, instance_id, generation_id)
-            }
-            Some(Group::Consumer(group)) => {
-                group.on_classic_heartbeat(&mut turn, member_id, instance_id, generation_id)
-            }
+        match self.groups.get_mut(beat.group_id) {
+            Some(Group::Classic(group)) => group.on_heartbeat(&mut turn, beat),
+            Some(Group::Consumer(group)) => group.on_classic_heartbeat(&mut turn, beat),
             _ => Err(ErrorCode::UnknownMemberId),
         }
     }
@@ -191,16 +173,14 @@ impl GroupShard {
         leavers: Vec<Leaver>,
         now: Monotonic,
         wall_ms: i64,
-    ) -> (Effects, LeaveGroupResponse) {
+    ) -> (Effects, Left) {
         let mut turn = turn!(self, now, wall_ms);
-        let response = match self.groups.get_mut(group_id) {
+        let left = match self.groups.get_mut(group_id) {
             Some(Group::Classic(group)) => group.on_leave(&mut turn, leavers),
             Some(Group::Consumer(group)) => group.on_classic_leave(&mut turn, leavers),
-            _ => LeaveGroupResponse::default().with_members(
-                leavers.into_iter().map(|leaver| leaver.answer(ErrorCode::UnknownMemberId)).collect(),
-            ),
+            _ => Ok(leavers.into_iter().map(|leaver| (leaver, ErrorCode::UnknownMemberId)).collect()),
         };
-        (turn.effects, response)
+        (turn.effects, left)
     }
 
     /// Goes on after the records of `then` were appended and replayed, or refused.
@@ -358,7 +338,7 @@ impl ClassicGroup {
     fn drop_unstored(&mut self, turn: &mut Turn<'_>, error: ErrorCode) {
         let members: Vec<_> = self.members.keys().cloned().collect();
         for member_id in &members {
-            let response = super::turn::join_error(member_id.as_str(), error);
+            let response = Joined::refused(member_id.as_str(), error);
             self.complete_join(turn, member_id.as_str(), response);
         }
         self.on_unloaded(turn);

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ottla_model::{ErrorCode, MemberId};
 
+use super::answers::{Synced, Syncer};
 use super::classic::{ClassicGroup, ClassicGroupState};
 use super::turn::{Then, Turn, Waiter};
 use crate::record::Record;
-use crate::wire::{SyncGroupRequest, SyncGroupResponse, text};
 
 impl ClassicGroup {
-    pub fn on_sync(&mut self, turn: &mut Turn<'_>, request: &SyncGroupRequest, waiter: Waiter) {
+    pub fn on_sync(&mut self, turn: &mut Turn<'_>, request: &Syncer<'_>, waiter: Waiter) {
         if let Err(error) = self.validate_sync(request) {
             return turn.answer_sync_error(waiter, error);
         }
-        let member_id = &*request.member_id;
+        let member_id = request.member_id;
         match self.state {
             ClassicGroupState::Empty => turn.answer_sync_error(waiter, ErrorCode::UnknownMemberId),
             ClassicGroupState::Dead => turn.answer_sync_error(waiter, ErrorCode::CoordinatorNotAvailable),
@@ -41,23 +41,23 @@ impl ClassicGroup {
         }
     }
 
-    fn validate_sync(&self, request: &SyncGroupRequest) -> Result<(), ErrorCode> {
+    fn validate_sync(&self, request: &Syncer<'_>) -> Result<(), ErrorCode> {
         if self.is_in_state(ClassicGroupState::Dead) {
             return Err(ErrorCode::CoordinatorNotAvailable);
         }
         if self.is_in_state(ClassicGroupState::Empty) {
             return Err(ErrorCode::UnknownMemberId);
         }
-        self.validate_member(&request.member_id, request.group_instance_id.as_deref())?;
+        self.validate_member(request.member_id, request.group_instance_id)?;
         if request.generation_id != self.generation_id {
             return Err(ErrorCode::IllegalGeneration);
         }
-        let differs = |theirs: &Option<crate::wire::StrBytes>, ours: &Option<Arc<str>>| match (theirs, ours) {
-            (Some(theirs), Some(ours)) => **theirs != **ours,
+        let differs = |theirs: Option<&str>, ours: &Option<Arc<str>>| match (theirs, ours) {
+            (Some(theirs), Some(ours)) => *theirs != **ours,
             _ => false,
         };
-        if differs(&request.protocol_type, &self.protocol_type)
-            || differs(&request.protocol_name, &self.protocol_name)
+        if differs(request.protocol_type, &self.protocol_type)
+            || differs(request.protocol_name, &self.protocol_name)
         {
             return Err(ErrorCode::InconsistentGroupProtocol);
         }
@@ -78,12 +78,12 @@ impl ClassicGroup {
         }
     }
 
-    fn store_assignment(&mut self, turn: &mut Turn<'_>, request: &SyncGroupRequest) {
+    fn store_assignment(&mut self, turn: &mut Turn<'_>, request: &Syncer<'_>) {
         // The bytes are copied: they stay long after the request's frame is gone.
         let assignment: HashMap<MemberId, Bytes> = request
             .assignments
             .iter()
-            .map(|one| (MemberId::new(&one.member_id), Bytes::copy_from_slice(&one.assignment)))
+            .map(|(member, assignment)| (MemberId::new(member), Bytes::copy_from_slice(assignment)))
             .collect();
         let value = self.to_metadata(|member| assignment.get(&member.member_id).cloned().unwrap_or_default());
         turn.effects
@@ -145,11 +145,9 @@ impl ClassicGroup {
         }
     }
 
-    fn sync_response(&self, assignment: Bytes) -> SyncGroupResponse {
-        SyncGroupResponse::default()
-            .with_protocol_type(self.protocol_type.as_deref().map(text))
-            .with_protocol_name(self.protocol_name.as_deref().map(text))
-            .with_assignment(assignment)
+    fn sync_response(&self, assignment: Bytes) -> Synced {
+        let (protocol_type, protocol_name) = (self.protocol_type.clone(), self.protocol_name.clone());
+        Synced { error: ErrorCode::None, protocol_type, protocol_name, assignment }
     }
 
     /// Members that joined but never asked for their assignment are let go.

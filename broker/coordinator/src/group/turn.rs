@@ -7,18 +7,18 @@ use bytes::Bytes;
 use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, GroupId, MemberId};
 
+use super::answers::{Joined, Synced};
 use super::member::Protocol;
 use super::shard::GroupShard;
 use crate::settings::GroupSettings;
 use crate::timers::Timers;
-use crate::wire::{JoinGroupResponse, SyncGroupResponse};
 
 pub use crate::shard::Waiter;
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum Response {
-    Join(JoinGroupResponse),
-    Sync(SyncGroupResponse),
+    Join(Joined),
+    Sync(Synced),
 }
 
 pub type Answer = crate::shard::Answer<Response>;
@@ -50,7 +50,7 @@ pub struct Downgraded {
     pub protocols: Vec<(MemberId, Vec<Protocol>)>,
     pub is_rebalancing: bool,
     /// Whose joining did it.
-    pub joined: Option<(Waiter, JoinGroupResponse)>,
+    pub joined: Option<(Waiter, Joined)>,
 }
 
 impl Then {
@@ -66,7 +66,7 @@ impl Then {
     }
 
     /// Who waits for the records, and what it is answered.
-    pub fn joined(&self) -> Option<&(Waiter, JoinGroupResponse)> {
+    pub fn joined(&self) -> Option<&(Waiter, Joined)> {
         match self {
             Then::Consumer { after, .. } => after.joined.as_ref(),
             Then::Downgraded(downgraded) => downgraded.joined.as_ref(),
@@ -89,35 +89,19 @@ pub struct Turn<'a> {
 
 impl Turn<'_> {
     /// Answers a JoinGroup.
-    pub fn answer_join(&mut self, waiter: Waiter, response: JoinGroupResponse) {
+    pub fn answer_join(&mut self, waiter: Waiter, response: Joined) {
         self.effects.answers.push(Answer { waiter, response: Response::Join(response) });
     }
 
     pub fn answer_join_error(&mut self, waiter: Waiter, member_id: &str, error: ErrorCode) {
-        self.answer_join(waiter, join_error(member_id, error));
+        self.answer_join(waiter, Joined::refused(member_id, error));
     }
 
-    pub fn answer_sync(&mut self, waiter: Waiter, response: SyncGroupResponse) {
+    pub fn answer_sync(&mut self, waiter: Waiter, response: Synced) {
         self.effects.answers.push(Answer { waiter, response: Response::Sync(response) });
     }
 
     pub fn answer_sync_error(&mut self, waiter: Waiter, error: ErrorCode) {
-        self.answer_sync(waiter, sync_error(error));
+        self.answer_sync(waiter, Synced::refused(error));
     }
-}
-
-pub fn join_error(member_id: &str, error: ErrorCode) -> JoinGroupResponse {
-    JoinGroupResponse::default()
-        .with_member_id(crate::wire::text(member_id))
-        .with_error_code(error.code())
-        .with_generation_id(-1)
-        .with_protocol_name(None)
-        .with_protocol_type(None)
-}
-
-pub fn sync_error(error: ErrorCode) -> SyncGroupResponse {
-    SyncGroupResponse::default()
-        .with_error_code(error.code())
-        .with_protocol_name(None)
-        .with_protocol_type(None)
 }

@@ -8,46 +8,42 @@ use ottla_model::ErrorCode;
 use super::Reply;
 use super::coordinator::GroupCoordinator;
 use super::shard::CommitWait;
-use crate::group::GroupShard;
-use crate::wire::{
-    DeletableGroupResult, DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest,
-    DescribeGroupsResponse, DescribedGroup, ListGroupsRequest, ListGroupsResponse, text,
-};
+use crate::group::modern::GroupError;
+use crate::group::{ClassicDescription, GroupShard, ListedGroup};
+
+/// A group that was asked for, and what there is to say of it.
+type Described = (String, Result<ClassicDescription, GroupError>);
 
 impl GroupCoordinator {
-    pub fn describe_groups(&self, request: &DescribeGroupsRequest) -> Reply<DescribeGroupsResponse> {
-        let mut groups = Vec::with_capacity(request.groups.len());
-        for group_id in &request.groups {
-            let described = self.runtime.shard_for(group_id).and_then(|shard| {
+    /// The groups of the classic protocol, in the order of their names here.
+    pub fn describe_groups(&self, group_ids: &[&str]) -> Reply<Vec<Described>> {
+        let described = group_ids.iter().map(|&group_id| {
+            let found = self.runtime.shard_for(group_id).and_then(|shard| {
                 let (group, after) = self.runtime.turn(&shard, |guard| {
                     let core = guard.core();
                     (core.describe(group_id), core.last_record_offset(group_id))
                 })?;
                 Ok((group, self.runtime.commit_wait(&shard, after)))
             });
-            groups.push(described.unwrap_or_else(|error| (describe_error(group_id, error), None)));
-        }
-        each_after(groups, |group: DescribedGroup, error| {
-            DescribedGroup::default().with_group_id(group.group_id).with_error_code(error.code())
-        })
-        .map(|groups| DescribeGroupsResponse::default().with_groups(groups))
+            let (group, wait) = found.unwrap_or_else(|error| (Err(error.into()), None));
+            ((group_id.to_owned(), group), wait)
+        });
+        each_after(described.collect(), |(group_id, _), error| (group_id, Err(error.into())))
     }
 
-    /// Every group of this broker; of what is not loaded yet the answer is an error, as it is not known.
-    pub fn list_groups(&self, request: &ListGroupsRequest) -> ListGroupsResponse {
-        let owned = |filter: &[crate::wire::StrBytes]| filter.iter().map(|name| name.to_string()).collect();
-        let (states, types): (Vec<String>, Vec<String>) =
-            (owned(&request.states_filter), owned(&request.types_filter));
+    /// Every group of this broker that is in one of the states and of one of the types; no names let all through. Of
+    /// what is not loaded yet the answer is an error, as it is not known.
+    pub fn list_groups(&self, states: &[&str], types: &[&str]) -> Result<Vec<ListedGroup>, ErrorCode> {
         let mut groups = Vec::new();
         for shard in self.runtime.all_shards() {
-            match self.runtime.turn(&shard, |guard| guard.core().list(&states, &types)) {
+            match self.runtime.turn(&shard, |guard| guard.core().list(states, types)) {
                 Ok(mut listed) => groups.append(&mut listed),
                 Err(ErrorCode::NotCoordinator) => {}
-                Err(error) => return ListGroupsResponse::default().with_error_code(error.code()),
+                Err(error) => return Err(error),
             }
         }
         groups.sort_by(|a, b| a.group_id.cmp(&b.group_id));
-        ListGroupsResponse::default().with_groups(groups)
+        Ok(groups)
     }
 
     /// How many groups are in each state, by Kafka's names of them; for metrics.
@@ -64,10 +60,10 @@ impl GroupCoordinator {
         counts
     }
 
-    pub fn delete_groups(&self, request: &DeleteGroupsRequest) -> Reply<DeleteGroupsResponse> {
+    /// Each group once, and why it stays.
+    pub fn delete_groups(&self, group_ids: &[&str]) -> Reply<Vec<(String, ErrorCode)>> {
         let mut seen = HashSet::new();
-        let mut results = Vec::with_capacity(request.groups_names.len());
-        for group_id in request.groups_names.iter().filter(|group_id| seen.insert(&***group_id)) {
+        let deleted = group_ids.iter().filter(|group_id| seen.insert(**group_id)).map(|&group_id| {
             let deleted = self.runtime.shard_for(group_id).and_then(|shard| {
                 let after = self.runtime.turn(&shard, |guard| {
                     let effects = guard.core().on_delete_group(group_id)?;
@@ -80,18 +76,10 @@ impl GroupCoordinator {
                 Ok(wait) => (ErrorCode::None, wait),
                 Err(error) => (error, None),
             };
-            let result = DeletableGroupResult::default()
-                .with_group_id(text(group_id).into())
-                .with_error_code(error.code());
-            results.push((result, wait));
-        }
-        each_after(results, |result: DeletableGroupResult, error| result.with_error_code(error.code()))
-            .map(|results| DeleteGroupsResponse::default().with_results(results))
+            ((group_id.to_owned(), error), wait)
+        });
+        each_after(deleted.collect(), |(group_id, _), error| (group_id, error))
     }
-}
-
-fn describe_error(group_id: &str, error: ErrorCode) -> DescribedGroup {
-    DescribedGroup::default().with_group_id(text(group_id).into()).with_error_code(error.code())
 }
 
 /// Each part of an answer after its own commit.

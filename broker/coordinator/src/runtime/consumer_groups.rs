@@ -1,19 +1,15 @@
 //! The APIs of consumer groups at the group coordinator.
 //! Shell. Regular expressions are resolved here, outside of the shard's lock.
 
-use ottla_model::ErrorCode;
-use ottla_protocol::messages::consumer_group_describe_response::DescribedGroup;
-
 use super::coordinator::GroupCoordinator;
 use super::{Reply, TopicLookup};
 use crate::assignor::ConsumerAssignor;
 use crate::group::consumer::{
-    AssignorInput, ConsumerHeartbeat, ConsumerHeartbeatOutcome, LEAVE_EPOCH, LEAVE_STATIC_EPOCH, PatternTask,
-    TopicNames,
+    AssignorInput, ConsumerDescription, ConsumerHeartbeat, ConsumerHeartbeatOutcome, LEAVE_EPOCH,
+    LEAVE_STATIC_EPOCH, PatternTask, TopicNames,
 };
 use crate::group::modern::GroupError;
 use crate::group::turn::Effects;
-use crate::wire::text;
 
 pub type ConsumerHeartbeatReply = Result<ConsumerHeartbeatOutcome, GroupError>;
 
@@ -56,20 +52,13 @@ impl GroupCoordinator {
         let _ = self.runtime.turn(&shard, |guard| guard.core().on_resolving_ended(task.group.as_str()));
     }
 
-    pub fn describe_consumer_group(&self, group_id: &str, topics: &dyn TopicLookup) -> Reply<DescribedGroup> {
-        let described = self.group_turn(group_id, |core, _, _| {
+    pub fn describe_consumer_group(
+        &self,
+        group_id: &str,
+        topics: &dyn TopicLookup,
+    ) -> Reply<Result<ConsumerDescription, GroupError>> {
+        self.group_turn(group_id, |core, _, _| {
             Ok((Effects::default(), core.describe_consumer(group_id, topics)?))
-        });
-        let group_id = group_id.to_owned();
-        described.map(move |described| {
-            described.unwrap_or_else(|error| {
-                // Only of what is not there is it said why.
-                let message = (error.code == ErrorCode::GroupIdNotFound).then(|| text(&error.message));
-                DescribedGroup::default()
-                    .with_group_id(text(&group_id).into())
-                    .with_error_code(error.code.code())
-                    .with_error_message(message)
-            })
         })
     }
 }

@@ -7,16 +7,11 @@ use ottla_model::ErrorCode;
 
 use super::Reply;
 use super::coordinator::GroupCoordinator;
-use crate::group::turn::{join_error, sync_error};
-use crate::group::{Joiner, Leaver, Response};
-use crate::wire::{
-    HeartbeatRequest, HeartbeatResponse, JoinGroupResponse, LeaveGroupResponse, SyncGroupRequest,
-    SyncGroupResponse,
-};
+use crate::group::{Beat, Joined, Joiner, Leaver, Left, Response, Synced, Syncer};
 
 impl GroupCoordinator {
-    pub fn join_group(self: &Arc<Self>, group_id: &str, joiner: Joiner) -> Reply<JoinGroupResponse> {
-        let refuse = |error| Reply::Now(join_error(&joiner.member_id, error));
+    pub fn join_group(self: &Arc<Self>, group_id: &str, joiner: Joiner) -> Reply<Joined> {
+        let refuse = |error| Reply::Now(Joined::refused(&joiner.member_id, error));
         if group_id.is_empty() {
             return refuse(ErrorCode::InvalidGroupId);
         }
@@ -26,7 +21,7 @@ impl GroupCoordinator {
             return refuse(ErrorCode::InvalidSessionTimeout);
         }
         let random = self.rng.next_16();
-        let on_error = |error| join_error("", error);
+        let on_error = |error| Joined::refused("", error);
         let shard = match self.runtime.shard_for(group_id) {
             Ok(shard) => shard,
             Err(error) => return Reply::Now(on_error(error)),
@@ -50,68 +45,57 @@ impl GroupCoordinator {
         }
     }
 
-    pub fn sync_group(self: &Arc<Self>, request: &SyncGroupRequest) -> Reply<SyncGroupResponse> {
-        if request.group_id.is_empty() {
-            return Reply::Now(sync_error(ErrorCode::InvalidGroupId));
+    pub fn sync_group(self: &Arc<Self>, syncer: &Syncer<'_>) -> Reply<Synced> {
+        if syncer.group_id.is_empty() {
+            return Reply::Now(Synced::refused(ErrorCode::InvalidGroupId));
         }
-        let group_id: &str = &request.group_id;
+        let group_id = syncer.group_id;
         let shard = match self.runtime.shard_for(group_id) {
             Ok(shard) => shard,
-            Err(error) => return Reply::Now(sync_error(error)),
+            Err(error) => return Reply::Now(Synced::refused(error)),
         };
         let parked = self.runtime.turn(&shard, |guard| {
             let (waiter, receiver) = guard.park(group_id);
             let (now, wall_ms) = (guard.now, guard.wall_ms);
-            let effects = guard.core().on_sync(request, waiter, now, wall_ms);
+            let effects = guard.core().on_sync(syncer, waiter, now, wall_ms);
             let _ = guard.perform(effects);
             receiver
         });
         match parked {
-            Ok(receiver) => self.runtime.reply_parked(shard, receiver, synced, sync_error),
-            Err(error) => Reply::Now(sync_error(error)),
+            Ok(receiver) => self.runtime.reply_parked(shard, receiver, synced, Synced::refused),
+            Err(error) => Reply::Now(Synced::refused(error)),
         }
     }
 
-    pub fn heartbeat(&self, request: &HeartbeatRequest) -> Reply<HeartbeatResponse> {
-        let respond = |error: ErrorCode| HeartbeatResponse::default().with_error_code(error.code());
-        if request.group_id.is_empty() {
-            return Reply::Now(respond(ErrorCode::InvalidGroupId));
+    pub fn heartbeat(&self, beat: &Beat<'_>) -> Reply<ErrorCode> {
+        if beat.group_id.is_empty() {
+            return Reply::Now(ErrorCode::InvalidGroupId);
         }
-        let group_id: &str = &request.group_id;
-        let shard = match self.runtime.shard_for(group_id) {
+        let shard = match self.runtime.shard_for(beat.group_id) {
             Ok(shard) => shard,
-            Err(error) => return Reply::Now(respond(error)),
+            Err(error) => return Reply::Now(error),
         };
-        let beat = self.runtime.turn(&shard, |guard| {
+        let heard = self.runtime.turn(&shard, |guard| {
             let (now, wall_ms) = (guard.now, guard.wall_ms);
-            let instance = request.group_instance_id.as_deref();
             let core = guard.core();
-            let outcome = core.on_heartbeat(
-                group_id,
-                &request.member_id,
-                instance,
-                request.generation_id,
-                now,
-                wall_ms,
-            );
-            (outcome.err().unwrap_or(ErrorCode::None), core.last_record_offset(group_id))
+            let outcome = core.on_heartbeat(beat, now, wall_ms);
+            (outcome.err().unwrap_or(ErrorCode::None), core.last_record_offset(beat.group_id))
         });
-        match beat {
-            Ok((error, after)) => self.runtime.reply_after(&shard, after, respond(error), respond),
+        match heard {
+            Ok((error, after)) => self.runtime.reply_after(&shard, after, error, |error| error),
             // The member is not to blame: it keeps what it has until the groups are loaded.
-            Err(ErrorCode::CoordinatorLoadInProgress) => Reply::Now(respond(ErrorCode::None)),
-            Err(error) => Reply::Now(respond(error)),
+            Err(ErrorCode::CoordinatorLoadInProgress) => Reply::Now(ErrorCode::None),
+            Err(error) => Reply::Now(error),
         }
     }
 
-    pub fn leave_group(&self, group_id: &str, leavers: Vec<Leaver>) -> Reply<LeaveGroupResponse> {
-        let fail = |error: ErrorCode| LeaveGroupResponse::default().with_error_code(error.code());
+    pub fn leave_group(&self, group_id: &str, leavers: Vec<Leaver>) -> Reply<Left> {
         if group_id.is_empty() {
-            return Reply::Now(fail(ErrorCode::InvalidGroupId));
+            return Reply::Now(Err(ErrorCode::InvalidGroupId));
         }
         let shard = match self.runtime.shard_for(group_id) {
             Ok(shard) => shard,
-            Err(error) => return Reply::Now(fail(error)),
+            Err(error) => return Reply::Now(Err(error)),
         };
         let left = self.runtime.turn(&shard, |guard| {
             let (now, wall_ms) = (guard.now, guard.wall_ms);
@@ -120,21 +104,21 @@ impl GroupCoordinator {
             Ok((response, guard.core().last_record_offset(group_id)))
         });
         match left.and_then(|outcome| outcome) {
-            Ok((response, after)) => self.runtime.reply_after(&shard, after, response, fail),
-            Err(error) => Reply::Now(fail(error)),
+            Ok((response, after)) => self.runtime.reply_after(&shard, after, response, Err),
+            Err(error) => Reply::Now(Err(error)),
         }
     }
 }
 
 /// What a parked JoinGroup is answered; the core answers a waiter in its own kind.
-fn joined(response: Response) -> JoinGroupResponse {
+fn joined(response: Response) -> Joined {
     match response {
         Response::Join(response) => response,
         Response::Sync(_) => unreachable!("a JoinGroup is not answered as a SyncGroup"),
     }
 }
 
-fn synced(response: Response) -> SyncGroupResponse {
+fn synced(response: Response) -> Synced {
     match response {
         Response::Sync(response) => response,
         Response::Join(_) => unreachable!("a SyncGroup is not answered as a JoinGroup"),

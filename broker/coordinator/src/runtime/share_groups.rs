@@ -3,19 +3,17 @@
 //! is to be done there.
 
 use ottla_model::{TopicId, TopicName};
-use ottla_protocol::messages::share_group_describe_response::DescribedGroup;
 
 use super::coordinator::GroupCoordinator;
 use super::{Reply, TopicLookup};
 use crate::group::modern::GroupError;
 use crate::group::share::assignor::AssignorInput;
 use crate::group::share::{
-    AlteredOffsets, DeletedOffsets, OffsetsToAlter, ShareHeartbeat, ShareHeartbeatOutcome,
+    AlteredOffsets, DeletedOffsets, OffsetsToAlter, ShareDescription, ShareHeartbeat, ShareHeartbeatOutcome,
 };
 use crate::group::turn::Effects;
 use crate::record::Assignment;
 use crate::settings::ShareGroupConfig;
-use crate::wire::text;
 
 /// What a heartbeat is answered; leaving has no outcome.
 pub type ShareHeartbeatReply = Result<Option<ShareHeartbeatOutcome>, GroupError>;
@@ -43,18 +41,13 @@ impl GroupCoordinator {
         turn.map(|outcome| outcome.map(Some))
     }
 
-    pub fn describe_share_group(&self, group_id: &str, topics: &dyn TopicLookup) -> Reply<DescribedGroup> {
-        let described = self.group_turn(group_id, |core, _, _| {
+    pub fn describe_share_group(
+        &self,
+        group_id: &str,
+        topics: &dyn TopicLookup,
+    ) -> Reply<Result<ShareDescription, GroupError>> {
+        self.group_turn(group_id, |core, _, _| {
             Ok((Effects::default(), core.describe_share(group_id, topics)?))
-        });
-        let group_id = group_id.to_owned();
-        described.map(move |described| {
-            described.unwrap_or_else(|error| {
-                DescribedGroup::default()
-                    .with_group_id(text(&group_id).into())
-                    .with_error_code(error.code.code())
-                    .with_error_message(Some(text(&error.message)))
-            })
         })
     }
 

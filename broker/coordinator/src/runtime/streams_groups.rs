@@ -1,15 +1,12 @@
 //! The APIs of streams groups at the group coordinator.
 //! Shell. Topics that a topology needs are made by the room above.
 
-use ottla_protocol::messages::streams_group_describe_response::DescribedGroup;
-
 use super::coordinator::GroupCoordinator;
 use super::{Reply, TopicLookup};
 use crate::group::modern::GroupError;
-use crate::group::streams::{StreamsHeartbeat, StreamsHeartbeatOutcome, assign};
+use crate::group::streams::{StreamsDescription, StreamsHeartbeat, StreamsHeartbeatOutcome, assign};
 use crate::group::turn::Effects;
 use crate::settings::StreamsGroupConfig;
-use crate::wire::text;
 
 /// What a heartbeat is answered; leaving has no outcome.
 pub type StreamsHeartbeatReply = Result<Option<Box<StreamsHeartbeatOutcome>>, GroupError>;
@@ -39,17 +36,7 @@ impl GroupCoordinator {
         })
     }
 
-    pub fn describe_streams_group(&self, group_id: &str) -> Reply<DescribedGroup> {
-        let described = self
-            .group_turn(group_id, |core, _, _| Ok((Effects::default(), core.describe_streams(group_id)?)));
-        let group_id = group_id.to_owned();
-        described.map(move |described| {
-            described.unwrap_or_else(|error| DescribedGroup {
-                group_id: text(&group_id),
-                error_code: error.code.code(),
-                error_message: Some(text(&error.message)),
-                ..Default::default()
-            })
-        })
+    pub fn describe_streams_group(&self, group_id: &str) -> Reply<Result<StreamsDescription, GroupError>> {
+        self.group_turn(group_id, |core, _, _| Ok((Effects::default(), core.describe_streams(group_id)?)))
     }
 }

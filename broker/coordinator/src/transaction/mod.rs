@@ -30,3 +30,4 @@ pub use markers::{MarkerChannel, MarkerOutcomes, TransactionMarker};
 pub use metadata::{PartitionSet, TransactionMetadata, TransactionState, TransactionVersion};
 pub use partition_markers::PartitionMarkers;
 pub use produce::{Joining, Verified};
+pub use reads::{ListedTransaction, TransactionDescription, WantedTransactions};

@@ -4,6 +4,7 @@
 mod clock;
 mod disk;
 mod net;
+mod parent;
 mod rng;
 mod runtime;
 mod tasks;
@@ -11,6 +12,7 @@ mod tasks;
 pub use clock::RealClock;
 pub use disk::RealDisk;
 pub use net::RealNet;
+pub use parent::parent_gone;
 pub use rng::RealRng;
 pub use runtime::{ReloadSignal, StopSignals, run};
 pub use tasks::TokioTasks;

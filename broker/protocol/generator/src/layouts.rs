@@ -211,6 +211,7 @@ fn element_program(message: &Message, ty: &Type, version: i16, table: &mut Table
         default: None,
         ignorable: false,
         about: String::new(),
+        entity: None,
     };
     append(message, &field, version, &mut program, table)?;
     Ok(program)

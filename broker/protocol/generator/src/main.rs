@@ -7,6 +7,7 @@ mod layouts;
 mod names;
 mod records;
 mod schema;
+mod shapes;
 mod types;
 mod versions;
 
@@ -63,13 +64,14 @@ fn write_fresh(repository: &Path, folder: &Path) -> Result<(), String> {
     files.insert("versions.rs".to_owned(), versions::emit(&definitions.clients)?);
     files.insert("layouts.rs".to_owned(), layouts::emit(&definitions.clients)?);
     files.insert("error_codes.rs".to_owned(), error_codes::emit(&definitions.clients)?);
+    files.insert("shapes.rs".to_owned(), shapes::emit(&definitions.clients)?);
     files.extend(types::emit_messages(&definitions.clients)?);
     files.extend(records::emit(&definitions)?);
     files.insert(
         "mod.rs".to_owned(),
         "//! What ottla-protocol-generator writes from Kafka's message definitions.\n\
          //! Core. `cargo run -p ottla-protocol-generator` renews it, `-- --check` compares.\n\n\
-         mod error_codes;\npub(crate) mod layouts;\npub mod messages;\npub mod records;\npub(crate) mod versions;\n"
+         mod error_codes;\npub(crate) mod layouts;\npub mod messages;\npub mod records;\npub(crate) mod shapes;\npub(crate) mod versions;\n"
             .to_owned(),
     );
     for (name, text) in &files {

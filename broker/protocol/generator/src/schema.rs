@@ -115,6 +115,8 @@ pub struct Field {
     pub default: Option<String>,
     pub ignorable: bool,
     pub about: String,
+    /// What the value names (`topicName`, `groupId`).
+    pub entity: Option<String>,
 }
 
 impl Field {
@@ -231,6 +233,7 @@ fn parse_field(json: &Value) -> Result<Field, String> {
         },
         ignorable: json["ignorable"].as_bool().unwrap_or(false),
         about: json["about"].as_str().unwrap_or("").split_whitespace().collect::<Vec<_>>().join(" "),
+        entity: json["entityType"].as_str().map(str::to_owned),
     })
 }
 

@@ -5,4 +5,5 @@ mod error_codes;
 pub(crate) mod layouts;
 pub mod messages;
 pub mod records;
+pub(crate) mod shapes;
 pub(crate) mod versions;

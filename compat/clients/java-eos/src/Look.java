@@ -14,6 +14,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
@@ -47,16 +48,22 @@ final class Look implements AutoCloseable {
                 }
                 break;
             case "dump":
-                dump(words[1], words[2].equals("long"), Path.of(words[3]));
+                dump(words[1], words[2], Path.of(words[3]));
+                break;
+            case "commit":
+                admin.alterConsumerGroupOffsets(words[1], Map.of(
+                    new TopicPartition(words[2], Integer.parseInt(words[3])),
+                    new OffsetAndMetadata(Long.parseLong(words[4])))).all().get();
                 break;
             default:
                 throw new IllegalArgumentException("unknown verb " + words[0]);
         }
     }
 
-    /** Every committed record, a line each: partition, key, value. */
-    private void dump(String topic, boolean isLong, Path path) throws Exception {
-        try (KafkaConsumer<byte[], byte[]> consumer = consumer("read_committed");
+    /** Every committed record (or every one at all), a line each: partition, key, and its value or its offset. */
+    private void dump(String topic, String what, Path path) throws Exception {
+        try (KafkaConsumer<byte[], byte[]> consumer =
+                 consumer(what.equals("all") ? "read_uncommitted" : "read_committed");
              PrintWriter out = new PrintWriter(Files.newBufferedWriter(path))) {
             Collection<TopicPartition> partitions = partitions(consumer, topic);
             Map<TopicPartition, Long> left = new HashMap<>(consumer.endOffsets(partitions));
@@ -66,7 +73,7 @@ final class Look implements AutoCloseable {
             while (!left.isEmpty()) {
                 for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(100))) {
                     out.println(record.partition() + "\t" + text(record.key()) + "\t"
-                        + (isLong ? number(record.value()) : text(record.value())));
+                        + shown(record, what));
                 }
                 left.entrySet().removeIf(end -> consumer.position(end.getKey()) >= end.getValue());
                 if (System.nanoTime() > deadline) {
@@ -74,6 +81,14 @@ final class Look implements AutoCloseable {
                 }
             }
         }
+    }
+
+    private static String shown(ConsumerRecord<byte[], byte[]> record, String what) {
+        return switch (what) {
+            case "long" -> number(record.value());
+            case "offset" -> "" + record.offset();
+            default -> text(record.value());
+        };
     }
 
     private static String text(byte[] bytes) {

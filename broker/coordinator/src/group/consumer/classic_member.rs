@@ -14,14 +14,14 @@ use super::pattern::PatternChange;
 use super::timers::{AfterRecords, PhaseChange};
 use super::{ConsumerGroup, ConsumerMember, MemberState};
 use crate::consumer_protocol::{self, NamedPartitions, Subscription};
+use crate::group::answers::{Beat, Joined, Synced, Syncer};
 use crate::group::join::Joiner;
-use crate::group::leave::Leaver;
+use crate::group::leave::{Leaver, Left};
 use crate::group::modern::{Assigning, GroupError};
 use crate::group::turn::{Downgraded, Effects, Then, Turn, Waiter};
 use crate::record::consumer::{ClassicMember, ConsumerMemberMetadata, Owned};
 use crate::settings::MigrationPolicy;
 use crate::topic_lookup::TopicLookup;
-use crate::wire::{JoinGroupResponse, LeaveGroupResponse, SyncGroupRequest, SyncGroupResponse, text};
 
 const PROTOCOL_TYPE: &str = "consumer";
 fn refused(code: ErrorCode) -> GroupError {
@@ -111,11 +111,16 @@ impl ConsumerGroup {
         })?;
         let (is_refreshed, member) = (deciding.is_refreshed, deciding.member_id);
         turn.effects.records = deciding.records;
-        let response = JoinGroupResponse::default()
-            .with_member_id(text(member.as_str()))
-            .with_generation_id(decided.member.member_epoch)
-            .with_protocol_type(Some(text(PROTOCOL_TYPE)))
-            .with_protocol_name(joiner.protocols.first().map(|protocol| text(&protocol.name)));
+        let response = Joined {
+            error: ErrorCode::None,
+            member_id: member.clone(),
+            generation_id: decided.member.member_epoch,
+            protocol_type: Some(Arc::from(PROTOCOL_TYPE)),
+            protocol_name: joiner.protocols.first().map(|protocol| Arc::clone(&protocol.name)),
+            leader: None,
+            members: Vec::new(),
+            skip_assignment: false,
+        };
         let joined = Some((waiter, response));
         turn.effects.then = Some(match decided.downgraded {
             Some(downgraded) => Then::Downgraded(Box::new(Downgraded { joined, ..downgraded })),
@@ -134,12 +139,7 @@ impl ConsumerGroup {
     }
 
     /// `classicGroupSyncToConsumerGroup`.
-    pub(in crate::group) fn on_sync(
-        &mut self,
-        turn: &mut Turn<'_>,
-        request: &SyncGroupRequest,
-        waiter: Waiter,
-    ) {
+    pub(in crate::group) fn on_sync(&mut self, turn: &mut Turn<'_>, request: &Syncer<'_>, waiter: Waiter) {
         match self.sync_classic(turn, request) {
             Ok(response) => turn.answer_sync(waiter, response),
             Err(error) => turn.answer_sync_error(waiter, error.code),
@@ -147,11 +147,7 @@ impl ConsumerGroup {
     }
 
     /// `classicGroupLeaveToConsumerGroup`.
-    pub(in crate::group) fn on_classic_leave(
-        &self,
-        turn: &mut Turn<'_>,
-        leavers: Vec<Leaver>,
-    ) -> LeaveGroupResponse {
+    pub(in crate::group) fn on_classic_leave(&self, turn: &mut Turn<'_>, leavers: Vec<Leaver>) -> Left {
         let mut gone: Vec<MemberId> = Vec::new();
         let answers = leavers.into_iter().map(|leaver| {
             let error = match self.leaver(&leaver) {
@@ -163,12 +159,12 @@ impl ConsumerGroup {
                 }
                 Err(error) => error.code,
             };
-            leaver.answer(error)
+            (leaver, error)
         });
         let members = answers.collect();
         let Effects { records, then, .. } = self.fence(&gone, turn.settings, turn.wall_ms);
         (turn.effects.records, turn.effects.then) = (records, then);
-        LeaveGroupResponse::default().with_members(members)
+        Ok(members)
     }
 }
 
@@ -290,20 +286,15 @@ impl ConsumerGroup {
         Ok((id, member, classic))
     }
 
-    fn sync_classic(
-        &mut self,
-        turn: &mut Turn<'_>,
-        request: &SyncGroupRequest,
-    ) -> Result<SyncGroupResponse, GroupError> {
-        let instance_id = request.group_instance_id.as_deref();
-        let (id, member, classic) = self.classic_member(&request.member_id, instance_id)?;
+    fn sync_classic(&mut self, turn: &mut Turn<'_>, request: &Syncer<'_>) -> Result<Synced, GroupError> {
+        let (id, member, classic) = self.classic_member(request.member_id, request.group_instance_id)?;
         if member.member_epoch != request.generation_id {
             return Err(refused(ErrorCode::IllegalGeneration));
         }
         let first = classic.protocols.first();
         let differs = |theirs: Option<&str>, ours: Option<&str>| theirs.is_some() && theirs != ours;
-        if differs(request.protocol_type.as_deref(), Some(PROTOCOL_TYPE))
-            || differs(request.protocol_name.as_deref(), first.map(|(name, _)| &**name))
+        if differs(request.protocol_type, Some(PROTOCOL_TYPE))
+            || differs(request.protocol_name, first.map(|(name, _)| &**name))
         {
             return Err(refused(ErrorCode::InconsistentGroupProtocol));
         }
@@ -317,10 +308,12 @@ impl ConsumerGroup {
         let version = first.and_then(|(_, metadata)| consumer_protocol::subscription(metadata));
         let version = version.map_or(0, |subscription| subscription.version);
         let named = named_partitions(&member.assigned, &*turn.settings.topics.get());
-        let response = SyncGroupResponse::default()
-            .with_protocol_type(request.protocol_type.clone())
-            .with_protocol_name(request.protocol_name.clone())
-            .with_assignment(consumer_protocol::write_assignment(version, &named));
+        let response = Synced {
+            error: ErrorCode::None,
+            protocol_type: request.protocol_type.map(Arc::from),
+            protocol_name: request.protocol_name.map(Arc::from),
+            assignment: consumer_protocol::write_assignment(version, &named),
+        };
         self.change_phase(turn, &id, PhaseChange::End);
         self.renew_session(turn, &id, session_timeout_ms);
         Ok(response)
@@ -330,13 +323,11 @@ impl ConsumerGroup {
     pub(in crate::group) fn on_classic_heartbeat(
         &mut self,
         turn: &mut Turn<'_>,
-        member_id: &str,
-        instance_id: Option<&str>,
-        generation_id: i32,
+        beat: &Beat<'_>,
     ) -> Result<(), ErrorCode> {
         let (id, member, classic) =
-            self.classic_member(member_id, instance_id).map_err(|error| error.code)?;
-        if member.member_epoch != generation_id {
+            self.classic_member(beat.member_id, beat.group_instance_id).map_err(|error| error.code)?;
+        if member.member_epoch != beat.generation_id {
             return Err(ErrorCode::IllegalGeneration);
         }
         let must_join = member.member_epoch < self.assignment_epoch()

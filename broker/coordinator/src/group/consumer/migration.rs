@@ -11,6 +11,7 @@ use super::classic_member::known_partitions;
 use super::deciding::Deciding;
 use super::{ConsumerGroup, ConsumerMember, MemberState};
 use crate::consumer_protocol::{self, NamedPartitions};
+use crate::group::answers::Joined;
 use crate::group::classic::{ClassicGroup, ClassicGroupState};
 use crate::group::member::{ClassicGroupMember, Protocol};
 use crate::group::modern::GroupError;
@@ -148,7 +149,7 @@ impl ClassicGroup {
     pub(in crate::group) fn send_away(&mut self, turn: &mut Turn<'_>) {
         let ids: Vec<MemberId> = self.members.keys().cloned().collect();
         for id in ids {
-            let response = crate::group::turn::join_error(id.as_str(), ErrorCode::RebalanceInProgress);
+            let response = Joined::refused(id.as_str(), ErrorCode::RebalanceInProgress);
             self.complete_join(turn, id.as_str(), response);
             if let Some(waiter) = self.members.get_mut(&id).and_then(|member| member.awaiting_sync.take()) {
                 turn.answer_sync_error(waiter, ErrorCode::RebalanceInProgress);

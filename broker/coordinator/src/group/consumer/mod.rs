@@ -37,6 +37,7 @@ use crate::record::consumer::{
 };
 use crate::record::{Assignment, Record};
 
+pub use describe::{ConsumerDescription, ConsumerMemberDescription};
 pub use heartbeat::{ConsumerHeartbeat, ConsumerHeartbeatOutcome, ConsumerHeartbeatTurn};
 pub use pattern::{PatternTask, TopicNames, check_pattern};
 pub use target::AssignorInput;

@@ -7,11 +7,11 @@ use ottla_model::{ErrorCode, GroupId, MemberId};
 
 use super::{ConsumerGroup, ConsumerMember, MemberState};
 use crate::group::Group;
+use crate::group::answers::Joined;
 use crate::group::modern::SessionEnd;
 use crate::group::shard::GroupShard;
 use crate::group::turn::{Turn, Waiter};
 use crate::timers::{TimerId, TimerKey, Timers};
-use crate::wire::JoinGroupResponse;
 
 /// The step that a member has begun and has to end in time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,7 +83,7 @@ pub struct AfterRecords {
     /// The group was a classic one until now.
     pub is_upgraded: bool,
     /// A classic member that waits for its answer.
-    pub joined: Option<(Waiter, JoinGroupResponse)>,
+    pub joined: Option<(Waiter, Joined)>,
 }
 
 impl AfterRecords {

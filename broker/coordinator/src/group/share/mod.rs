@@ -23,6 +23,7 @@ use super::modern::{ModernGroup, ModernMember};
 use crate::record::share::{ShareMemberMetadata, ShareRecord, StatePartitions};
 use crate::record::{Assignment, Record};
 
+pub use describe::{ShareDescription, ShareMemberDescription};
 pub use heartbeat::{ShareHeartbeat, ShareHeartbeatOutcome, ShareHeartbeatTurn};
 pub use state::{AlteredOffsets, DeletedOffsets, OffsetsToAlter, RefusedTopic, ShareInitialize};
 

@@ -379,10 +379,10 @@ fn a_group_is_described_with_what_its_members_have() {
     lab.join("m", &["t"]);
     lab.settle("m", 2);
     let described = lab.shard.describe_share(GROUP, &lab.topics).unwrap();
-    assert_eq!((described.group_state.as_str(), described.assignor_name.as_str()), ("Stable", "simple"));
+    assert_eq!((described.state, described.assignor), ("Stable", "simple"));
     let [member] = described.members.as_slice() else { panic!("one member") };
     assert_eq!(member.member_id.as_str(), "m");
-    assert_eq!(member.assignment.topic_partitions[0].partitions, [0, 1]);
+    assert_eq!(member.assignment[0].2, [0, 1]);
     let missing = lab.shard.describe_share("other", &lab.topics).map_err(|error| error.code);
     assert_eq!(missing.map(|_| ()), Err(ErrorCode::GroupIdNotFound));
 }

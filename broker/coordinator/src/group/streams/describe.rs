@@ -1,172 +1,157 @@
 //! StreamsGroupDescribe and ListGroups: what can be seen of a streams group.
 //! Core.
 
-use std::ops::Deref;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use ottla_model::ErrorCode;
-use ottla_protocol::messages::streams_group_describe_response as wire;
-use ottla_protocol::messages::streams_group_describe_response::DescribedGroup;
+use ottla_model::{ErrorCode, MemberId};
 
 use super::topics::{ConfiguredSubtopology, ConfiguredTopology, InternalTopic};
 use super::{StreamsGroup, StreamsMember, not_a_streams_group};
 use crate::group::Group;
+use crate::group::answers::ListedGroup;
 use crate::group::modern::GroupError;
 use crate::group::shard::GroupShard;
-use crate::record::streams::{Subtopology, Tasks, TasksTuple, TopicInfo, Topology};
-use crate::wire::{ListedGroup, StrBytes, text};
+use crate::record::streams::{
+    StreamsMemberMetadata, Subtopology, Tasks, TasksTuple, TopicConfig, TopicInfo, Topology,
+};
+use crate::wire::{StrBytes, text};
+
+/// A streams group as StreamsGroupDescribe shows it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StreamsDescription {
+    pub state: &'static str,
+    pub epoch: i32,
+    pub assignment_epoch: i32,
+    /// With the partition counts that were decided, where they were; its names are sorted.
+    pub topology: Option<Topology>,
+    pub members: Vec<StreamsMemberDescription>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct StreamsMemberDescription {
+    pub member_id: MemberId,
+    pub member_epoch: i32,
+    pub metadata: Arc<StreamsMemberMetadata>,
+    pub assignment: TasksTuple,
+    pub target_assignment: TasksTuple,
+}
 
 impl StreamsGroup {
-    fn describe(&self) -> DescribedGroup {
+    fn describe(&self) -> StreamsDescription {
         let topology = match self.configured.as_ref().filter(|configured| configured.is_ready()) {
-            Some(configured) => Some(described_configured(configured)),
-            None => self.topology.as_deref().map(described_topology),
+            Some(configured) => Some(configured_topology(configured)),
+            None => self.topology.as_deref().map(given_topology),
         };
         let members = self.members().iter().map(|(id, member)| {
             let target = self.modern.target().of(id);
-            wire::Member { member_id: text(id.as_str()), ..described_member(member, target.map(|of| &**of)) }
+            described_member(id, member, target.map(|of| &**of))
         });
-        DescribedGroup {
-            group_id: text(self.group_id().as_str()),
-            group_state: text(self.state_name()),
-            group_epoch: self.epoch(),
+        StreamsDescription {
+            state: self.state_name(),
+            epoch: self.epoch(),
             assignment_epoch: self.modern.target().epoch(),
             topology,
             members: members.collect(),
-            ..Default::default()
         }
     }
 
     pub(in crate::group) fn list(&self) -> ListedGroup {
-        ListedGroup::default()
-            .with_group_id(text(self.group_id().as_str()).into())
-            .with_protocol_type(text("streams"))
-            .with_group_state(text(self.state_name()))
-            .with_group_type(text("streams"))
+        ListedGroup {
+            group_id: self.group_id().clone(),
+            protocol_type: Arc::from("streams"),
+            state: self.state_name(),
+            group_type: "streams",
+        }
     }
 }
 
-fn described_member(member: &StreamsMember, target: Option<&TasksTuple>) -> wire::Member {
-    let metadata = &member.metadata;
+fn described_member(
+    id: &MemberId,
+    member: &StreamsMember,
+    target: Option<&TasksTuple>,
+) -> StreamsMemberDescription {
     let active: Tasks = member
         .assigned
         .active
         .iter()
         .map(|(id, tasks)| (id.clone(), tasks.keys().copied().collect()))
         .collect();
-    let tags = metadata.client_tags.iter().map(|(key, value)| key_value(key, value));
-    wire::Member {
+    StreamsMemberDescription {
+        member_id: id.clone(),
         member_epoch: member.member_epoch,
-        instance_id: metadata.instance_id.as_deref().map(text),
-        rack_id: metadata.rack_id.as_deref().map(text),
-        client_id: text(&metadata.client_id),
-        client_host: text(&metadata.client_host),
-        topology_epoch: metadata.topology_epoch,
-        process_id: text(&metadata.process_id),
-        user_endpoint: metadata.user_endpoint.as_ref().map(|endpoint| wire::Endpoint {
-            host: text(&endpoint.host),
-            port: endpoint.port,
-            ..Default::default()
-        }),
-        client_tags: tags.collect(),
-        assignment: wire::Assignment {
-            active_tasks: task_ids(&active),
-            standby_tasks: task_ids(&member.assigned.standby),
-            warmup_tasks: task_ids(&member.assigned.warmup),
-            ..Default::default()
+        metadata: Arc::clone(&member.metadata),
+        assignment: TasksTuple {
+            active,
+            standby: member.assigned.standby.clone(),
+            warmup: member.assigned.warmup.clone(),
         },
-        target_assignment: target.map_or_else(Default::default, |target| wire::Assignment {
-            active_tasks: task_ids(&target.active),
-            standby_tasks: task_ids(&target.standby),
-            warmup_tasks: task_ids(&target.warmup),
-            ..Default::default()
-        }),
-        ..Default::default()
+        target_assignment: target.cloned().unwrap_or_default(),
     }
-}
-
-fn task_ids(tasks: &Tasks) -> Vec<wire::TaskIds> {
-    let ids = tasks.iter().map(|(id, partitions)| wire::TaskIds {
-        subtopology_id: text(id),
-        partitions: partitions.iter().copied().collect(),
-        ..Default::default()
-    });
-    ids.collect()
-}
-
-fn key_value(key: &str, value: &str) -> wire::KeyValue {
-    wire::KeyValue { key: text(key), value: text(value), ..Default::default() }
 }
 
 /// As the members gave it.
-fn described_topology(topology: &Topology) -> wire::Topology {
-    let subtopology = |(id, one): (&String, &Subtopology)| wire::Subtopology {
-        subtopology_id: text(id),
-        source_topics: sorted(&one.source_topics),
-        repartition_sink_topics: sorted(&one.repartition_sink_topics),
-        state_changelog_topics: by_name(one.state_changelog_topics.iter().map(described_info)),
-        repartition_source_topics: by_name(one.repartition_source_topics.iter().map(described_info)),
-        ..Default::default()
+fn given_topology(topology: &Topology) -> Topology {
+    let subtopology = |one: &Subtopology| Subtopology {
+        source_topics: sorted(one.source_topics.iter().map(|name| &**name)),
+        repartition_sink_topics: sorted(one.repartition_sink_topics.iter().map(|name| &**name)),
+        state_changelog_topics: by_name(one.state_changelog_topics.iter().cloned()),
+        repartition_source_topics: by_name(one.repartition_source_topics.iter().cloned()),
+        ..one.clone()
     };
-    wire::Topology {
-        epoch: topology.epoch,
-        subtopologies: Some(topology.subtopologies.iter().map(subtopology).collect()),
-        ..Default::default()
-    }
+    let subtopologies = topology.subtopologies.iter().map(|(id, one)| (id.clone(), subtopology(one)));
+    Topology { epoch: topology.epoch, subtopologies: subtopologies.collect() }
 }
 
 /// With the partition counts that were decided.
-fn described_configured(configured: &ConfiguredTopology) -> wire::Topology {
-    let subtopology = |(id, one): (&String, &ConfiguredSubtopology)| wire::Subtopology {
-        subtopology_id: text(id),
-        source_topics: sorted(&one.source_topics),
-        repartition_sink_topics: sorted(&one.repartition_sink_topics),
-        state_changelog_topics: by_name(one.state_changelog_topics.iter().map(described_internal)),
-        repartition_source_topics: by_name(one.repartition_source_topics.iter().map(described_internal)),
-        ..Default::default()
+fn configured_topology(configured: &ConfiguredTopology) -> Topology {
+    let subtopology = |(id, one): (&String, &ConfiguredSubtopology)| {
+        let described = Subtopology {
+            subtopology_id: text(id),
+            source_topics: sorted(one.source_topics.iter().map(|name| &**name)),
+            repartition_sink_topics: sorted(one.repartition_sink_topics.iter().map(|name| &**name)),
+            state_changelog_topics: by_name(one.state_changelog_topics.iter().map(described_internal)),
+            repartition_source_topics: by_name(one.repartition_source_topics.iter().map(described_internal)),
+            ..Subtopology::default()
+        };
+        (id.clone(), described)
     };
-    wire::Topology {
-        epoch: configured.epoch,
-        subtopologies: Some(configured.subtopologies.iter().flatten().map(subtopology).collect()),
-        ..Default::default()
-    }
+    let subtopologies: BTreeMap<String, Subtopology> =
+        configured.subtopologies.iter().flatten().map(subtopology).collect();
+    Topology { epoch: configured.epoch, subtopologies }
 }
 
-fn described_info(topic: &TopicInfo) -> wire::TopicInfo {
-    wire::TopicInfo {
-        name: text(&topic.name),
-        partitions: topic.partitions,
-        replication_factor: topic.replication_factor,
-        topic_configs: topic.topic_configs.iter().map(|one| key_value(&one.key, &one.value)).collect(),
-        ..Default::default()
-    }
-}
-
-fn described_internal(topic: &InternalTopic) -> wire::TopicInfo {
-    wire::TopicInfo {
+fn described_internal(topic: &InternalTopic) -> TopicInfo {
+    let config = |(key, value): &(String, String)| TopicConfig {
+        key: text(key),
+        value: text(value),
+        ..TopicConfig::default()
+    };
+    TopicInfo {
         name: text(&topic.name),
         partitions: topic.partition_count,
         replication_factor: topic.replication_factor.unwrap_or(0),
-        topic_configs: topic.configs.iter().map(|(key, value)| key_value(key, value)).collect(),
-        ..Default::default()
+        topic_configs: topic.configs.iter().map(config).collect(),
+        ..TopicInfo::default()
     }
 }
 
 /// Each name once, as in a set of Kafka's.
-fn sorted<T: Deref<Target = str>>(names: &[T]) -> Vec<StrBytes> {
-    let mut names: Vec<&str> = names.iter().map(|name| &**name).collect();
+fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<StrBytes> {
+    let mut names: Vec<&str> = names.collect();
     names.sort_unstable();
     names.dedup();
     names.into_iter().map(text).collect()
 }
 
-fn by_name(topics: impl Iterator<Item = wire::TopicInfo>) -> Vec<wire::TopicInfo> {
-    let mut topics: Vec<wire::TopicInfo> = topics.collect();
+fn by_name(topics: impl Iterator<Item = TopicInfo>) -> Vec<TopicInfo> {
+    let mut topics: Vec<TopicInfo> = topics.collect();
     topics.sort_by_cached_key(|topic| topic.name.to_string());
     topics
 }
 
 impl GroupShard {
-    pub fn describe_streams(&self, group_id: &str) -> Result<DescribedGroup, GroupError> {
+    pub fn describe_streams(&self, group_id: &str) -> Result<StreamsDescription, GroupError> {
         match self.groups.get(group_id) {
             Some(Group::Streams(group)) => Ok(group.describe()),
             Some(_) => Err(not_a_streams_group(group_id)),

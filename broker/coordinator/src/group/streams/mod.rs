@@ -40,6 +40,7 @@ use rebalance_timeouts::RebalanceTimeouts;
 use topics::ConfiguredTopology;
 
 pub use after::HeartbeatAftermath;
+pub use describe::{StreamsDescription, StreamsMemberDescription};
 pub use endpoints::EndpointPartitions;
 pub use heartbeat::{StreamsHeartbeat, StreamsHeartbeatOutcome, StreamsHeartbeatTurn, assign};
 

@@ -8,11 +8,11 @@ fn a_lone_first_member_goes_on_at_the_next_turn() {
     let mut lab = Lab::new(GroupSettings::default());
     let asked = lab.join(joiner(""));
     let answer = lab.joined(asked);
-    assert_eq!(answer.error_code, code(ErrorCode::MemberIdRequired));
+    assert_eq!(answer.error, ErrorCode::MemberIdRequired);
     assert_eq!(answer.generation_id, -1);
     assert_eq!(answer.protocol_name, None);
-    assert!(answer.member_id.starts_with("c-"));
-    assert_eq!(answer.member_id.len(), "c-".len() + 36);
+    assert!(answer.member_id.as_str().starts_with("c-"));
+    assert_eq!(answer.member_id.as_str().len(), "c-".len() + 36);
     // The group is in the log already, as Kafka's.
     assert!(
         matches!(&lab.log[..], [Record::GroupMetadata { value: Some(value), .. }] if value.generation == 0)
@@ -22,8 +22,8 @@ fn a_lone_first_member_goes_on_at_the_next_turn() {
     assert_eq!(lab.answers.get(&token), None);
     lab.tick();
     let answer = lab.joined(token);
-    assert_eq!((answer.error_code, answer.generation_id), (0, 1));
-    assert_eq!(answer.leader.to_string(), id);
+    assert_eq!((answer.error, answer.generation_id), (ErrorCode::None, 1));
+    assert_eq!(answer.leader_id().to_string(), id);
     assert_eq!(answer.protocol_type.as_deref(), Some("consumer"));
     assert_eq!(answer.protocol_name.as_deref(), Some("range"));
     assert_eq!(answer.members.len(), 1);
@@ -39,7 +39,7 @@ fn before_v4_a_member_is_in_at_once() {
     assert_eq!(lab.joined(token).generation_id, 1);
     let refused = lab.join_as(joiner("who"), 3);
     let answer = lab.joined(refused);
-    assert_eq!(answer.error_code, code(ErrorCode::UnknownMemberId));
+    assert_eq!(answer.error, ErrorCode::UnknownMemberId);
     assert_eq!(answer.protocol_name, None);
 }
 
@@ -127,16 +127,16 @@ fn a_configured_delay_ends_with_the_rebalance_timeout() {
 fn what_does_not_fit_is_refused() {
     let mut lab = Lab::new(GroupSettings::default());
     let none = lab.join(Joiner { protocols: Vec::new(), ..joiner("") });
-    assert_eq!(lab.joined(none).error_code, code(ErrorCode::InconsistentGroupProtocol));
+    assert_eq!(lab.joined(none).error, ErrorCode::InconsistentGroupProtocol);
     let untyped = lab.join(Joiner { protocol_type: Arc::from(""), ..joiner("") });
-    assert_eq!(lab.joined(untyped).error_code, code(ErrorCode::InconsistentGroupProtocol));
+    assert_eq!(lab.joined(untyped).error, ErrorCode::InconsistentGroupProtocol);
     lab.stable(1);
     let other_type = lab.join(Joiner { protocol_type: Arc::from("connect"), ..joiner("") });
-    assert_eq!(lab.joined(other_type).error_code, code(ErrorCode::InconsistentGroupProtocol));
+    assert_eq!(lab.joined(other_type).error, ErrorCode::InconsistentGroupProtocol);
     let other_name = lab.join(Joiner { protocols: protocols(&["sticky"]), ..joiner("") });
-    assert_eq!(lab.joined(other_name).error_code, code(ErrorCode::InconsistentGroupProtocol));
+    assert_eq!(lab.joined(other_name).error, ErrorCode::InconsistentGroupProtocol);
     let unknown = lab.join(joiner("who"));
-    assert_eq!(lab.joined(unknown).error_code, code(ErrorCode::UnknownMemberId));
+    assert_eq!(lab.joined(unknown).error, ErrorCode::UnknownMemberId);
     assert_eq!(lab.joined(unknown).member_id.to_string(), "who");
 }
 
@@ -145,11 +145,11 @@ fn a_full_group_takes_no_more() {
     let mut lab = Lab::new(GroupSettings { members_max: 2, ..GroupSettings::default() });
     let ids = lab.stable(2);
     let refused = lab.join(joiner(""));
-    assert_eq!(lab.joined(refused).error_code, code(ErrorCode::GroupMaxSizeReached));
+    assert_eq!(lab.joined(refused).error, ErrorCode::GroupMaxSizeReached);
     assert_eq!(lab.joined(refused).member_id.to_string(), "");
     // Its own members rejoin.
     let again = lab.join(joiner(&ids[1]));
-    assert_eq!(lab.joined(again).error_code, 0);
+    assert_eq!(lab.joined(again).error, ErrorCode::None);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_member_that_comes_again_changes_nothing_unless_it_leads_or_changed() {
     let ids = lab.stable(2);
     let follower = lab.join(joiner(&ids[1]));
     let answer = lab.joined(follower);
-    assert_eq!((answer.error_code, answer.generation_id, answer.members.len()), (0, 1, 0));
+    assert_eq!((answer.error, answer.generation_id, answer.members.len()), (ErrorCode::None, 1, 0));
     assert_eq!(lab.state(), ClassicGroupState::Stable);
     let leader = lab.join(joiner(&ids[0]));
     assert_eq!(lab.answers.get(&leader), None);
@@ -187,7 +187,7 @@ fn an_older_request_of_the_same_member_is_sent_to_come_again() {
     let ids = lab.stable(2);
     let older = lab.join(joiner(&ids[0]));
     let newer = lab.join(joiner(&ids[0]));
-    assert_eq!(lab.joined(older).error_code, code(ErrorCode::RebalanceInProgress));
+    assert_eq!(lab.joined(older).error, ErrorCode::RebalanceInProgress);
     assert_eq!(lab.answers.get(&newer), None);
 }
 
@@ -196,7 +196,7 @@ fn a_group_that_cannot_be_stored_never_was() {
     let mut lab = Lab::new(GroupSettings::default());
     lab.refuse = Some(ErrorCode::CoordinatorNotAvailable);
     let token = lab.join_as(joiner(""), 0);
-    assert_eq!(lab.joined(token).error_code, code(ErrorCode::CoordinatorNotAvailable));
+    assert_eq!(lab.joined(token).error, ErrorCode::CoordinatorNotAvailable);
     assert!(lab.shard.classic_group(GROUP).is_none());
     assert!(lab.log.is_empty());
     // Only the offset expiration is left.

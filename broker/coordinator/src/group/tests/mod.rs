@@ -14,6 +14,7 @@ use bytes::Bytes;
 use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, Offset, TopicId, TopicName};
 
+use super::answers::{Beat, Joined, Synced, Syncer};
 use super::classic::{ClassicGroup, ClassicGroupState};
 use super::commit::{Committer, OffsetToCommit};
 use super::join::Joiner;
@@ -23,7 +24,6 @@ use super::shard::GroupShard;
 use super::turn::{Effects, Response, Waiter};
 use crate::record::Record;
 use crate::settings::GroupSettings;
-use crate::wire::{JoinGroupResponse, SyncGroupRequest, SyncGroupResponse, text};
 
 pub const GROUP: &str = "g";
 
@@ -149,14 +149,14 @@ impl Lab {
         (id, token)
     }
 
-    pub fn joined(&self, token: u64) -> JoinGroupResponse {
+    pub fn joined(&self, token: u64) -> Joined {
         match self.answers.get(&token) {
             Some(Response::Join(response)) => response.clone(),
             other => panic!("no JoinGroup answer: {other:?}"),
         }
     }
 
-    pub fn synced(&self, token: u64) -> SyncGroupResponse {
+    pub fn synced(&self, token: u64) -> Synced {
         match self.answers.get(&token) {
             Some(Response::Sync(response)) => response.clone(),
             other => panic!("no SyncGroup answer: {other:?}"),
@@ -165,34 +165,33 @@ impl Lab {
 
     pub fn sync(&mut self, member_id: &str, generation: i32, assignments: &[(&str, &str)]) -> u64 {
         let waiter = self.waiter();
-        let assignments = assignments.iter().map(|(member, assignment)| {
-            crate::wire::SyncGroupRequestAssignment::default()
-                .with_member_id(text(member))
-                .with_assignment(Bytes::copy_from_slice(assignment.as_bytes()))
-        });
-        let request = SyncGroupRequest::default()
-            .with_group_id(text(GROUP).into())
-            .with_member_id(text(member_id))
-            .with_generation_id(generation)
-            .with_protocol_type(Some(text("consumer")))
-            .with_protocol_name(Some(text("range")))
-            .with_assignments(assignments.collect());
+        let assignments = assignments.iter().map(|(member, assignment)| (*member, assignment.as_bytes()));
+        let request = Syncer {
+            group_id: GROUP,
+            member_id,
+            group_instance_id: None,
+            generation_id: generation,
+            protocol_type: Some("consumer"),
+            protocol_name: Some("range"),
+            assignments: assignments.collect(),
+        };
         let effects = self.shard.on_sync(&request, waiter, self.now, self.wall_ms);
         let _ = self.perform(effects);
         waiter.token
     }
 
     pub fn heartbeat(&mut self, member_id: &str, generation: i32) -> ErrorCode {
-        let outcome = self.shard.on_heartbeat(GROUP, member_id, None, generation, self.now, self.wall_ms);
+        let beat = Beat { group_id: GROUP, member_id, group_instance_id: None, generation_id: generation };
+        let outcome = self.shard.on_heartbeat(&beat, self.now, self.wall_ms);
         outcome.err().unwrap_or(ErrorCode::None)
     }
 
     /// The error of the only member named.
-    pub fn leave(&mut self, member_id: &str, instance: Option<&str>) -> i16 {
-        let leaver = Leaver { member_id: text(member_id), group_instance_id: instance.map(text) };
-        let (effects, response) = self.shard.on_leave(GROUP, vec![leaver], self.now, self.wall_ms);
+    pub fn leave(&mut self, member_id: &str, instance: Option<&str>) -> ErrorCode {
+        let leaver = Leaver { member_id: Box::from(member_id), group_instance_id: instance.map(Arc::from) };
+        let (effects, left) = self.shard.on_leave(GROUP, vec![leaver], self.now, self.wall_ms);
         let _ = self.perform(effects);
-        response.members[0].error_code
+        left.expect("each an answer")[0].1
     }
 
     pub fn commit(&mut self, member_id: &str, generation: i32, offset: i64) -> ErrorCode {
@@ -303,7 +302,7 @@ impl Lab {
         let ids: Vec<String> = asked.iter().map(|token| self.joined(*token).member_id.to_string()).collect();
         let tokens: Vec<u64> = ids.iter().map(|id| self.join(joiner(id))).collect();
         self.advance(10_000 - 1);
-        let leader = self.joined(tokens[0]).leader.to_string();
+        let leader = self.joined(tokens[0]).leader_id().to_string();
         let generation = self.joined(tokens[0]).generation_id;
         self.sync_all(&ids, generation);
         let mut ids = ids;
@@ -323,7 +322,7 @@ impl Lab {
         let token = self.sync(&leader, generation, &assignments);
         for (id, token) in followers.iter().chain([&(leader.clone(), token)]) {
             let response = self.synced(*token);
-            assert_eq!((response.error_code, &response.assignment[..]), (0, id.as_bytes()));
+            assert_eq!((response.error, &response.assignment[..]), (ErrorCode::None, id.as_bytes()));
         }
         assert_eq!(self.state(), ClassicGroupState::Stable);
     }

@@ -18,10 +18,9 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::group::tests::protocols;
-use crate::group::{Committer, Joiner, OffsetToCommit, WatchedOffset};
+use crate::group::{Beat, Committer, Joined, Joiner, OffsetToCommit, Syncer, WatchedOffset};
 use crate::record::codec::CoordinatorRecord;
 use crate::settings::GroupSettings;
-use crate::wire::*;
 
 /// A log in memory whose commits the test decides on.
 struct MemoryLog {
@@ -159,7 +158,7 @@ impl Lab {
         self.coordinator.tick();
     }
 
-    fn join(&self, version: i16, member_id: &str) -> Parked<JoinGroupResponse> {
+    fn join(&self, version: i16, member_id: &str) -> Parked<Joined> {
         Parked(self.coordinator.join_group("g", joiner(version, member_id)).into_future())
     }
 
@@ -169,7 +168,7 @@ impl Lab {
         let mut joined = self.join(9, &id);
         self.advance(0);
         assert_eq!(joined.now().generation_id, 1);
-        let request = sync_request(&id, 1);
+        let request = syncer(&id, 1);
         let mut synced = Parked(self.coordinator.sync_group(&request).into_future());
         assert_eq!(&synced.now().assignment[..], b"all");
         id
@@ -263,36 +262,38 @@ fn joiner(version: i16, member_id: &str) -> Joiner {
     }
 }
 
-fn sync_request(member_id: &str, generation: i32) -> SyncGroupRequest {
-    SyncGroupRequest::default()
-        .with_group_id(text("g").into())
-        .with_member_id(text(member_id))
-        .with_generation_id(generation)
-        .with_protocol_type(Some(text("consumer")))
-        .with_protocol_name(Some(text("range")))
-        .with_assignments(vec![
-            SyncGroupRequestAssignment::default()
-                .with_member_id(text(member_id))
-                .with_assignment(Bytes::from_static(b"all")),
-        ])
+fn syncer(member_id: &str, generation_id: i32) -> Syncer<'_> {
+    Syncer {
+        group_id: "g",
+        member_id,
+        group_instance_id: None,
+        generation_id,
+        protocol_type: Some("consumer"),
+        protocol_name: Some("range"),
+        assignments: vec![(member_id, b"all")],
+    }
+}
+
+fn beat(member_id: &str, generation_id: i32) -> Beat<'_> {
+    Beat { group_id: "g", member_id, group_instance_id: None, generation_id }
 }
 
 #[test]
 fn without_the_topic_or_the_shard_there_is_no_coordinator() {
     let lab = Lab::over(MemoryLog::new());
     lab.coordinator.runtime.set_partition_count(None);
-    let not_coordinator = ErrorCode::NotCoordinator.code();
-    assert_eq!(lab.join(9, "").now().error_code, not_coordinator);
+    let not_coordinator = ErrorCode::NotCoordinator;
+    assert_eq!(lab.join(9, "").now().error, not_coordinator);
     assert_eq!(lab.coordinator.partition_for("g"), None);
     assert!(matches!(Parked(lab.coordinator.ensure_topic()).poll(), Some(Ok(()))));
     lab.coordinator.runtime.set_partition_count(Some(1));
     assert_eq!(lab.coordinator.partition_for("g"), Some(0));
-    assert_eq!(lab.join(9, "").now().error_code, not_coordinator);
-    assert_eq!(lab.coordinator.list_groups(&ListGroupsRequest::default()).error_code, 0);
+    assert_eq!(lab.join(9, "").now().error, not_coordinator);
+    assert_eq!(lab.coordinator.list_groups(&[], &[]), Ok(Vec::new()));
     lab.load();
-    assert_eq!(lab.join(9, "").now().error_code, ErrorCode::MemberIdRequired.code());
+    assert_eq!(lab.join(9, "").now().error, ErrorCode::MemberIdRequired);
     lab.coordinator.runtime.unload(0, LeaderEpoch(1));
-    assert_eq!(lab.join(9, "").now().error_code, not_coordinator);
+    assert_eq!(lab.join(9, "").now().error, not_coordinator);
 }
 
 #[test]
@@ -301,28 +302,28 @@ fn while_a_shard_is_read_heartbeats_are_fine_and_the_rest_must_wait() {
     let runtime = &lab.coordinator.runtime;
     let loading = shard::Shard::loading(0, LeaderEpoch(0), runtime.outside.clone());
     runtime.shards.write().insert(0, Arc::new(loading));
-    let loading = ErrorCode::CoordinatorLoadInProgress.code();
-    assert_eq!(lab.join(9, "").now().error_code, loading);
-    let request = HeartbeatRequest::default().with_group_id(text("g").into());
-    assert_eq!(Parked(lab.coordinator.heartbeat(&request).into_future()).now().error_code, 0);
+    let loading = ErrorCode::CoordinatorLoadInProgress;
+    assert_eq!(lab.join(9, "").now().error, loading);
+    let heard = lab.coordinator.heartbeat(&beat("", 0)).into_future();
+    assert_eq!(Parked(heard).now(), ErrorCode::None);
     assert_eq!(lab.fetch(true).now(), Err(ErrorCode::CoordinatorLoadInProgress));
-    assert_eq!(lab.coordinator.list_groups(&ListGroupsRequest::default()).error_code, loading);
+    assert_eq!(lab.coordinator.list_groups(&[], &[]), Err(loading));
 }
 
 #[test]
 fn bad_requests_are_refused_before_a_shard_is_looked_for() {
     let lab = Lab::new();
     let join = |group_id: &str, joiner: Joiner| {
-        Parked(lab.coordinator.join_group(group_id, joiner).into_future()).now().error_code
+        Parked(lab.coordinator.join_group(group_id, joiner).into_future()).now().error
     };
-    assert_eq!(join("", joiner(9, "")), ErrorCode::InvalidGroupId.code());
+    assert_eq!(join("", joiner(9, "")), ErrorCode::InvalidGroupId);
     for session_timeout_ms in [5_999, 1_800_001] {
         let joiner = Joiner { session_timeout_ms, ..joiner(9, "") };
-        assert_eq!(join("g", joiner), ErrorCode::InvalidSessionTimeout.code());
+        assert_eq!(join("g", joiner), ErrorCode::InvalidSessionTimeout);
     }
-    let request = sync_request("m", 1).with_group_id(text("").into());
+    let request = Syncer { group_id: "", ..syncer("m", 1) };
     let unnamed = Parked(lab.coordinator.sync_group(&request).into_future()).now();
-    assert_eq!(unnamed.error_code, ErrorCode::InvalidGroupId.code());
+    assert_eq!(unnamed.error, ErrorCode::InvalidGroupId);
 }
 
 #[test]
@@ -333,11 +334,7 @@ fn answers_leave_when_their_records_are_committed() {
     lab.log.commit_to(Ok(end));
     let mut commit = lab.commit(&id, 1);
     let mut fetch = lab.fetch(true);
-    let request = HeartbeatRequest::default()
-        .with_group_id(text("g").into())
-        .with_member_id(text(&id))
-        .with_generation_id(1);
-    let mut heartbeat = Parked(lab.coordinator.heartbeat(&request).into_future());
+    let mut heartbeat = Parked(lab.coordinator.heartbeat(&beat(&id, 1)).into_future());
     assert!(commit.poll().is_none());
     // What is not committed is not shown either.
     assert!(fetch.poll().is_none());
@@ -345,7 +342,7 @@ fn answers_leave_when_their_records_are_committed() {
     lab.log.commit_to(Ok(end + 2));
     assert_eq!(commit.now(), Ok(vec![ErrorCode::None; 2]));
     assert_eq!(fetch.now(), Ok(vec![(42, ErrorCode::None), (-1, ErrorCode::None)]));
-    assert_eq!(heartbeat.now().error_code, 0);
+    assert_eq!(heartbeat.now(), ErrorCode::None);
 }
 
 #[test]
@@ -356,7 +353,7 @@ fn a_lost_record_closes_the_shard() {
     assert!(commit.poll().is_none());
     lab.log.commit_to(Err(ErrorCode::KafkaStorageError));
     assert_eq!(commit.now(), Err(ErrorCode::NotCoordinator));
-    assert_eq!(lab.join(9, "").now().error_code, ErrorCode::NotCoordinator.code());
+    assert_eq!(lab.join(9, "").now().error, ErrorCode::NotCoordinator);
 }
 
 #[test]
@@ -407,20 +404,16 @@ fn groups_and_offsets_are_read_again_at_a_start() {
     let again = Lab::over(Arc::clone(&lab.log));
     let summary = again.load();
     assert_eq!((summary.records_of_other_kinds, summary.records_damaged), (1, 0));
-    assert_eq!(again.coordinator.list_groups(&ListGroupsRequest::default()).groups.len(), 1);
+    assert_eq!(again.coordinator.list_groups(&[], &[]).map(|groups| groups.len()), Ok(1));
     let offsets = |require_stable| again.fetch_of(TOPIC_ID, None, require_stable).now();
     assert_eq!(offsets(false), Ok(vec![(42, ErrorCode::None), (77, ErrorCode::None)]));
     assert_eq!(offsets(true), Ok(vec![(42, ErrorCode::None), (-1, ErrorCode::UnstableOffsetCommit)]));
     // The member goes on where it was, and its session began anew.
     again.advance(9_999);
-    let request = HeartbeatRequest::default()
-        .with_group_id(text("g").into())
-        .with_member_id(text(&id))
-        .with_generation_id(1);
-    assert_eq!(Parked(again.coordinator.heartbeat(&request).into_future()).now().error_code, 0);
+    let heard = || Parked(again.coordinator.heartbeat(&beat(&id, 1)).into_future()).now();
+    assert_eq!(heard(), ErrorCode::None);
     again.advance(10_001);
-    let code = Parked(again.coordinator.heartbeat(&request).into_future()).now().error_code;
-    assert_eq!(code, ErrorCode::UnknownMemberId.code());
+    assert_eq!(heard(), ErrorCode::UnknownMemberId);
 }
 
 #[test]
@@ -431,7 +424,7 @@ fn parked_requests_are_answered_when_the_shard_goes() {
     let mut joining = lab.join(9, &newcomer);
     assert!(joining.poll().is_none());
     lab.coordinator.runtime.unload_all();
-    assert_eq!(joining.now().error_code, ErrorCode::NotCoordinator.code());
+    assert_eq!(joining.now().error, ErrorCode::NotCoordinator);
     assert!(!id.is_empty());
 }
 
@@ -477,10 +470,9 @@ async fn the_timer_task_ends_what_is_due() {
     // Nobody ticks: the task hears of the new deadline and completes the join.
     let answer = lab.join(9, &id).0.await;
     assert_eq!(answer.generation_id, 1);
-    let request = sync_request(&id, 1);
+    let request = syncer(&id, 1);
     lab.coordinator.sync_group(&request).into_future().await;
-    let groups =
-        || lab.coordinator.list_groups(&ListGroupsRequest::default()).groups[0].group_state.to_string();
+    let groups = || lab.coordinator.list_groups(&[], &[]).expect("it is loaded")[0].state;
     assert_eq!(groups(), "Stable");
     let before = lab.clock.monotonic();
     lab.clock.advance(Duration::from_millis(10_000));

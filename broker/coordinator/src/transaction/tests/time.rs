@@ -11,7 +11,6 @@ use ottla_env::memory::MemoryClock;
 use ottla_env::tasks::{TaskHandle, ThreadHandle};
 use ottla_env::{BoxFuture, Clock, Tasks};
 use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition};
-use ottla_protocol::messages::{ListTransactionsRequest, TransactionalId};
 use ottla_records::BatchBuilder;
 use parking_lot::Mutex;
 
@@ -19,7 +18,6 @@ use super::super::*;
 use super::place;
 use crate::CoordinatorRecord;
 use crate::runtime::{CoordinatorLog, Loader};
-use crate::wire::text;
 
 #[derive(Default)]
 struct World {
@@ -183,15 +181,14 @@ impl Lab {
 
     /// The state's name, or the error of who asks for it.
     fn state(&self) -> String {
-        let described = self.coordinator.describe(&TransactionalId(text(ID)));
-        match ErrorCode::from_code(described.error_code) {
-            Some(ErrorCode::None) => described.transaction_state.to_string(),
-            error => format!("{error:?}"),
+        match self.coordinator.describe(ID) {
+            Ok(described) => described.state.name().to_owned(),
+            Err(error) => format!("{error:?}"),
         }
     }
 
     fn listed(&self) -> usize {
-        self.coordinator.list(&ListTransactionsRequest::default(), |_| true).transaction_states.len()
+        self.coordinator.list(&WantedTransactions::default(), |_| true).expect("it is loaded").len()
     }
 }
 
@@ -214,10 +211,10 @@ async fn the_timer_task_aborts_what_is_late_and_forgets_ids_that_nobody_uses() {
     }
     assert_eq!((lab.state().as_str(), lab.listed()), ("CompleteAbort", 1));
     lab.pass(10_000);
-    assert_eq!((lab.state().as_str(), lab.listed()), ("Some(TransactionalIdNotFound)", 0));
+    assert_eq!((lab.state().as_str(), lab.listed()), ("TransactionalIdNotFound", 0));
     let clock = lab.clock.wall_ms();
     let lab = lab.restarted();
-    assert_eq!((lab.state().as_str(), lab.clock.wall_ms()), ("Some(TransactionalIdNotFound)", clock));
+    assert_eq!((lab.state().as_str(), lab.clock.wall_ms()), ("TransactionalIdNotFound", clock));
 }
 
 #[tokio::test]

@@ -5,20 +5,20 @@ use bytes::Bytes;
 
 use super::*;
 use crate::consumer_protocol::{NamedPartitions, assignment, write_assignment};
+use crate::group::answers::{Beat as ClassicBeat, Joined, Synced, Syncer};
 use crate::group::classic::ClassicGroupState;
 use crate::group::join::Joiner;
 use crate::group::leave::Leaver;
 use crate::group::tests::{joiner, static_joiner};
 use crate::group::turn::{Response, Waiter};
 use crate::settings::MigrationPolicy;
-use crate::wire::{JoinGroupResponse, SyncGroupRequest, SyncGroupRequestAssignment, SyncGroupResponse, text};
 
 fn named(partitions: &[i32]) -> NamedPartitions {
     vec![("t".to_owned(), partitions.to_vec())]
 }
 
 impl Lab {
-    fn classic_join(&mut self, joiner: Joiner) -> Option<JoinGroupResponse> {
+    fn classic_join(&mut self, joiner: Joiner) -> Option<Joined> {
         let random = [self.log.len() as u8 + 1; 16];
         let waiter = Waiter { token: self.answers.len() as u64 + 1_000 };
         let room = self.shard.make_room_for_classic(GROUP);
@@ -34,25 +34,22 @@ impl Lab {
     }
 
     /// Asks for an id and comes back with it.
-    fn classic_join_new(&mut self) -> JoinGroupResponse {
+    fn classic_join_new(&mut self) -> Joined {
         let asked = self.classic_join(joiner("")).expect("an id");
-        assert_eq!(asked.error_code, ErrorCode::MemberIdRequired.code());
-        self.classic_join(joiner(&asked.member_id)).expect("an answer")
+        assert_eq!(asked.error, ErrorCode::MemberIdRequired);
+        self.classic_join(joiner(asked.member_id.as_str())).expect("an answer")
     }
 
-    fn classic_sync(&mut self, member: &str, generation: i32, all: &[(&str, Bytes)]) -> SyncGroupResponse {
-        let assignments = all.iter().map(|(member, assignment)| {
-            SyncGroupRequestAssignment::default()
-                .with_member_id(text(member))
-                .with_assignment(assignment.clone())
-        });
-        let request = SyncGroupRequest::default()
-            .with_group_id(text(GROUP).into())
-            .with_member_id(text(member))
-            .with_generation_id(generation)
-            .with_protocol_type(Some(text("consumer")))
-            .with_protocol_name(Some(text("range")))
-            .with_assignments(assignments.collect());
+    fn classic_sync(&mut self, member: &str, generation: i32, all: &[(&str, Bytes)]) -> Synced {
+        let request = Syncer {
+            group_id: GROUP,
+            member_id: member,
+            group_instance_id: None,
+            generation_id: generation,
+            protocol_type: Some("consumer"),
+            protocol_name: Some("range"),
+            assignments: all.iter().map(|(member, assignment)| (*member, &**assignment)).collect(),
+        };
         let waiter = Waiter { token: self.answers.len() as u64 + 5_000 };
         let effects = self.shard.on_sync(&request, waiter, self.now, self.wall_ms);
         self.perform(effects);
@@ -64,7 +61,13 @@ impl Lab {
     }
 
     fn classic_beat(&mut self, member: &str, generation: i32) -> Result<(), ErrorCode> {
-        self.shard.on_heartbeat(GROUP, member, None, generation, self.now, self.wall_ms)
+        let beat = ClassicBeat {
+            group_id: GROUP,
+            member_id: member,
+            group_instance_id: None,
+            generation_id: generation,
+        };
+        self.shard.on_heartbeat(&beat, self.now, self.wall_ms)
     }
 
     /// A classic group with one member that has all partitions.
@@ -93,7 +96,7 @@ fn a_classic_group_becomes_a_consumer_group_with_all_that_it_has() {
     // The classic member hears of it, joins and gives back; then the other gets what is its.
     assert_eq!(lab.classic_beat(&classic, 1), Err(ErrorCode::RebalanceInProgress));
     let again = lab.classic_join(joiner(&classic)).expect("an answer");
-    assert_eq!((again.error_code, again.generation_id), (0, 2));
+    assert_eq!((again.error, again.generation_id), (ErrorCode::None, 2));
     assert_eq!(again.protocol_name.as_deref(), Some("range"));
     let synced = lab.classic_sync(&classic, 2, &[]);
     let kept = assignment(&synced.assignment).expect("an assignment").partitions;
@@ -116,7 +119,7 @@ fn when_the_last_new_member_leaves_the_group_is_a_classic_one_again() {
     assert_eq!(lab.classic_state(), ClassicGroupState::PreparingRebalance);
     assert_eq!(lab.classic_beat(&classic, 2), Err(ErrorCode::RebalanceInProgress));
     let again = lab.classic_join(joiner(&classic)).expect("an answer");
-    assert_eq!((again.error_code, again.generation_id, &*again.leader), (0, 3, &*classic));
+    assert_eq!((again.error, again.generation_id, again.leader_id()), (ErrorCode::None, 3, &*classic));
     lab.restart();
     assert_eq!(lab.classic_state(), ClassicGroupState::Stable);
     // Its session goes on, on the same clock.
@@ -141,7 +144,7 @@ fn a_classic_member_joins_a_consumer_group_and_is_let_go_when_it_stops() {
     let mut lab = Lab::new(&[("t", 2)]);
     lab.join("new", &["t"]);
     let joined = lab.classic_join_new();
-    assert_eq!((joined.error_code, joined.generation_id), (0, 3));
+    assert_eq!((joined.error, joined.generation_id), (ErrorCode::None, 3));
     let id = joined.member_id.to_string();
     let synced = lab.classic_sync(&id, 3, &[]);
     assert!(assignment(&synced.assignment).expect("an assignment").partitions.is_empty());
@@ -171,9 +174,9 @@ fn a_static_member_that_goes_back_to_the_classic_protocol_takes_its_place_along(
     let beat = Beat { instance: Some("i"), ..Beat::join("new", &["t"]) };
     lab.send(&beat.as_heartbeat()).expect("it may join");
     let joined = lab.classic_join(static_joiner("", "i")).expect("an answer");
-    assert_eq!(joined.error_code, 0);
+    assert_eq!(joined.error, ErrorCode::None);
     assert_eq!(lab.classic_state(), ClassicGroupState::Stable);
-    let synced = lab.classic_sync(&joined.member_id, joined.generation_id, &[]);
+    let synced = lab.classic_sync(joined.member_id.as_str(), joined.generation_id, &[]);
     assert_eq!(assignment(&synced.assignment).expect("an assignment").partitions, named(&[0, 1]));
     lab.restart();
     assert_eq!(lab.classic_state(), ClassicGroupState::Stable);
@@ -195,7 +198,7 @@ fn the_policy_says_which_way_is_open() {
     let mut lab = with(MigrationPolicy::Disabled);
     lab.join("new", &["t"]);
     let refused = lab.classic_join(joiner("")).expect("an answer");
-    assert_eq!(refused.error_code, ErrorCode::InconsistentGroupProtocol.code());
+    assert_eq!(refused.error, ErrorCode::InconsistentGroupProtocol);
     let mut lab = with(MigrationPolicy::Upgrade);
     let classic = lab.classic_group();
     lab.join("new", &["t"]);
@@ -209,7 +212,7 @@ fn empty_groups_change_their_kind_without_a_policy() {
         GroupSettings { consumer_migration_policy: MigrationPolicy::Disabled, ..GroupSettings::default() };
     let mut lab = Lab::with(settings, &[("t", 2)]);
     let classic = lab.classic_group();
-    let leaver = Leaver { member_id: text(&classic), group_instance_id: None };
+    let leaver = Leaver { member_id: Box::from(&*classic), group_instance_id: None };
     let (effects, _) = lab.shard.on_leave(GROUP, vec![leaver], lab.now, lab.wall_ms);
     lab.perform(effects);
     lab.advance(0);
@@ -229,12 +232,15 @@ fn a_leave_group_of_classic_members_answers_each() {
     lab.join("new", &["t"]);
     let id = lab.classic_join_new().member_id.to_string();
     let leavers = [(id.as_str(), None), ("stranger", None), ("", Some("no-such-instance"))];
-    let leavers = leavers
-        .map(|(member, instance)| Leaver { member_id: text(member), group_instance_id: instance.map(text) });
-    let (effects, response) = lab.shard.on_leave(GROUP, leavers.into(), lab.now, lab.wall_ms);
+    let leavers = leavers.map(|(member, instance)| Leaver {
+        member_id: Box::from(member),
+        group_instance_id: instance.map(std::sync::Arc::from),
+    });
+    let (effects, left) = lab.shard.on_leave(GROUP, leavers.into(), lab.now, lab.wall_ms);
     lab.perform(effects);
-    let unknown = ErrorCode::UnknownMemberId.code();
-    assert_eq!(response.members.iter().map(|m| m.error_code).collect::<Vec<_>>(), [0, unknown, unknown]);
+    let unknown = ErrorCode::UnknownMemberId;
+    let errors: Vec<_> = left.expect("each an answer").into_iter().map(|(_, error)| error).collect();
+    assert_eq!(errors, [ErrorCode::None, unknown, unknown]);
     assert_eq!(lab.group().members().len(), 1);
 }
 

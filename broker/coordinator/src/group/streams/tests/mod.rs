@@ -563,9 +563,9 @@ fn groups_of_other_protocols_are_told_apart() {
     let error = lab.shard.describe_share(GROUP, &lab.topics).map(|_| ()).map_err(|error| error.code);
     assert_eq!(error, Err(ErrorCode::GroupIdNotFound));
     assert_eq!(lab.shard.describe_streams(GROUP).unwrap().members.len(), 1);
-    let listed = lab.shard.list(&["not_ready".to_owned(), "Stable".to_owned()], &["streams".to_owned()]);
+    let listed = lab.shard.list(&["not_ready", "Stable"], &["streams"]);
     assert_eq!(listed.iter().map(|group| group.group_id.as_str()).collect::<Vec<_>>(), [GROUP]);
-    assert!(lab.shard.list(&[], &["classic".to_owned()]).is_empty());
+    assert!(lab.shard.list(&[], &["classic"]).is_empty());
     let other = GroupId::new("other");
     assert_eq!(
         lab.shard.describe_streams(other.as_str()).map(|_| ()).map_err(|error| error.code),

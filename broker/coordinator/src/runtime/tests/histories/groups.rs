@@ -15,13 +15,6 @@ use crate::runtime::{
 };
 use crate::settings::GroupSettings;
 
-fn outcome(code: i16, number: i64) -> Result<i64, ErrorCode> {
-    match ErrorCode::from_code(code).expect("a known error") {
-        ErrorCode::None => Ok(number),
-        error => Err(error),
-    }
-}
-
 impl Subject for Arc<GroupCoordinator> {
     type Shard = GroupShard;
 
@@ -77,7 +70,12 @@ impl Subject for Arc<GroupCoordinator> {
     /// A new member: it waits until the others have joined again, or their time is over.
     fn other(&self) -> Option<BoxFuture<'static, Result<i64, ErrorCode>>> {
         let reply = self.join_group("joined", joiner(3, "")).into_future();
-        Some(Box::pin(async move { outcome(reply.await.error_code, 0) }))
+        Some(Box::pin(async move {
+            match reply.await.error {
+                ErrorCode::None => Ok(0),
+                error => Err(error),
+            }
+        }))
     }
 }
 

@@ -11,7 +11,6 @@ use ottla_env::{BoxFuture, Tasks};
 use ottla_model::{
     BrokerId, ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, TopicName, TopicPartition,
 };
-use ottla_protocol::messages::TransactionalId;
 use parking_lot::Mutex;
 
 use super::{Subject, play};
@@ -21,7 +20,6 @@ use crate::transaction::{
     Ending, MarkerChannel, MarkerOutcomes, PartitionSet, ProducerIdSource, TransactionCoordinator,
     TransactionMarker, TransactionSettings, TransactionVersion,
 };
-use crate::wire::text;
 
 const ID: &str = "id";
 const SETTINGS: TransactionSettings = TransactionSettings {
@@ -130,12 +128,8 @@ impl Subject for Transactions {
 
     /// Begins a transaction, or commits it.
     fn other(&self) -> Option<BoxFuture<'static, Result<i64, ErrorCode>>> {
-        let described = self.coordinator.describe(&TransactionalId(text(ID)));
-        if described.error_code != 0 {
-            return None;
-        }
-        let producer_id = ProducerId(described.producer_id.0);
-        let producer_epoch = ProducerEpoch(described.producer_epoch);
+        let described = self.coordinator.describe(ID).ok()?;
+        let (producer_id, producer_epoch) = (described.producer_id, described.producer_epoch);
         let coordinator = Arc::clone(&self.coordinator);
         let version = TransactionVersion::V0;
         let ends = self.ends_next.fetch_xor(true, Ordering::Relaxed);

@@ -1,0 +1,327 @@
+//! The two clocks of a cluster, records' time (the wall's) and the timers' (the steady one): they run, stand, are moved.
+//! Shell around the machine's clock. What waits for the steady clock waits here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_env::{BoxFuture, Clock, Monotonic};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Settling is given up after so long, and looked at so often.
+const SETTLE_MAX: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// So many looks in a row without anybody due: what was woken has begun to wait again.
+const QUIET_LOOKS: u32 = 5;
+
+/// What a clock does by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    Real,
+    Frozen,
+}
+
+#[derive(Clone)]
+pub struct LabClock {
+    machine: Arc<dyn Clock>,
+    hands: Arc<Hands>,
+}
+
+struct Hands {
+    state: Mutex<State>,
+    /// A clock was moved, stopped or started.
+    moved: Notify,
+}
+
+struct State {
+    mode: Mode,
+    /// Milliseconds before the machine's wall clock while it runs; the time itself while it stands.
+    records_ms: i64,
+    /// As nanoseconds.
+    timers: i128,
+    /// Those who wait, by their deadline.
+    sleepers: BTreeSet<(Monotonic, u64)>,
+    next: u64,
+    fired: u64,
+}
+
+/// Both clocks, to be shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reading {
+    pub mode: Mode,
+    pub records_ms: i64,
+    pub timers: Monotonic,
+    /// When the first of those who wait is due.
+    pub next: Option<Monotonic>,
+}
+
+/// How far to move each clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Step {
+    pub records: Duration,
+    pub timers: Duration,
+}
+
+impl LabClock {
+    pub fn new(machine: Arc<dyn Clock>) -> LabClock {
+        let state = State {
+            mode: Mode::Real,
+            records_ms: 0,
+            timers: 0,
+            sleepers: BTreeSet::new(),
+            next: 0,
+            fired: 0,
+        };
+        LabClock { machine, hands: Arc::new(Hands { state: Mutex::new(state), moved: Notify::new() }) }
+    }
+
+    pub fn read(&self) -> Reading {
+        let (records_ms, timers) = (self.wall_ms(), self.monotonic());
+        let state = self.hands.state.lock();
+        let next = state.sleepers.first().map(|(deadline, _)| *deadline);
+        Reading { mode: state.mode, records_ms, timers, next }
+    }
+
+    /// Neither clock jumps by it.
+    pub fn set_mode(&self, mode: Mode) {
+        let (wall_ms, steady) = (self.machine.wall_ms(), nanos(self.machine.monotonic()));
+        let mut state = self.hands.state.lock();
+        match (state.mode, mode) {
+            (Mode::Real, Mode::Frozen) => {
+                state.records_ms += wall_ms;
+                state.timers += steady;
+            }
+            (Mode::Frozen, Mode::Real) => {
+                state.records_ms -= wall_ms;
+                state.timers -= steady;
+            }
+            _same => return,
+        }
+        state.mode = mode;
+        drop(state);
+        self.hands.moved.notify_waiters();
+    }
+
+    /// Moves the clocks forward, and waits until all who became due have gone on and wait again. Returns how many
+    /// timers ended, and whether it became quiet.
+    pub async fn advance(&self, step: Step) -> (u64, bool) {
+        let before = {
+            let mut state = self.hands.state.lock();
+            state.records_ms += i64::try_from(step.records.as_millis()).unwrap_or(i64::MAX);
+            state.timers += step.timers.as_nanos() as i128;
+            state.fired
+        };
+        self.hands.moved.notify_waiters();
+        let is_settled = self.settle().await;
+        (self.hands.state.lock().fired - before, is_settled)
+    }
+
+    async fn settle(&self) -> bool {
+        let over = self.machine.monotonic().after(SETTLE_MAX);
+        let mut quiet = 0;
+        while quiet < QUIET_LOOKS {
+            let now = self.machine.monotonic();
+            if now >= over {
+                return false;
+            }
+            self.machine.sleep_until(now.after(LOOK_EVERY)).await;
+            let now = self.monotonic();
+            let state = self.hands.state.lock();
+            let is_due = state.sleepers.first().is_some_and(|(deadline, _)| *deadline <= now);
+            quiet = if is_due { 0 } else { quiet + 1 };
+        }
+        true
+    }
+
+    /// What stands between now and a deadline: nothing, the machine's clock, or a test.
+    fn wait(&self, deadline: Monotonic) -> Wait {
+        let state = self.hands.state.lock();
+        match state.mode {
+            _ if self.steady(&state) >= deadline => Wait::Over,
+            Mode::Frozen => Wait::Moved,
+            Mode::Real => Wait::Machine(monotonic(nanos(deadline) - state.timers)),
+        }
+    }
+
+    fn steady(&self, state: &State) -> Monotonic {
+        match state.mode {
+            Mode::Frozen => monotonic(state.timers),
+            Mode::Real => monotonic(nanos(self.machine.monotonic()) + state.timers),
+        }
+    }
+}
+
+enum Wait {
+    Over,
+    Moved,
+    Machine(Monotonic),
+}
+
+fn nanos(at: Monotonic) -> i128 {
+    at.0.as_nanos() as i128
+}
+
+/// Before the beginning is the beginning; beyond what a duration holds is its end.
+fn monotonic(nanos: i128) -> Monotonic {
+    let nanos = nanos.max(0) as u128;
+    let (seconds, rest) = (nanos / 1_000_000_000, (nanos % 1_000_000_000) as u32);
+    Monotonic(Duration::new(u64::try_from(seconds).unwrap_or(u64::MAX), rest))
+}
+
+/// One who waits.
+struct Place {
+    hands: Arc<Hands>,
+    at: (Monotonic, u64),
+    is_over: bool,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.hands.state.lock();
+        state.sleepers.remove(&self.at);
+        state.fired += u64::from(self.is_over);
+    }
+}
+
+impl Clock for LabClock {
+    fn wall_ms(&self) -> i64 {
+        let state = self.hands.state.lock();
+        match state.mode {
+            Mode::Frozen => state.records_ms,
+            Mode::Real => self.machine.wall_ms() + state.records_ms,
+        }
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.steady(&self.hands.state.lock())
+    }
+
+    fn sleep_until(&self, deadline: Monotonic) -> BoxFuture<'static, ()> {
+        let clock = self.clone();
+        Box::pin(async move {
+            let at = {
+                let mut state = clock.hands.state.lock();
+                state.next += 1;
+                let at = (deadline, state.next);
+                state.sleepers.insert(at);
+                at
+            };
+            let mut place = Place { hands: Arc::clone(&clock.hands), at, is_over: false };
+            loop {
+                // Asked for before the clock is looked at, so that no move is missed.
+                let moved = clock.hands.moved.notified();
+                tokio::pin!(moved);
+                moved.as_mut().enable();
+                match clock.wait(deadline) {
+                    Wait::Over => break,
+                    Wait::Moved => moved.await,
+                    Wait::Machine(until) => {
+                        tokio::select! {
+                            () = moved => {}
+                            () = clock.machine.sleep_until(until) => {}
+                        }
+                    }
+                }
+            }
+            place.is_over = true;
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use ottla_env::memory::MemoryClock;
+
+    use super::*;
+
+    fn clocks() -> (MemoryClock, LabClock) {
+        let machine = MemoryClock::new(1_000_000);
+        let clock = LabClock::new(Arc::new(machine.clone()));
+        (machine, clock)
+    }
+
+    fn is_ready(future: &mut BoxFuture<'static, ()>) -> bool {
+        future.as_mut().poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
+    }
+
+    /// Moves a clock, and settles by moving the machine's.
+    fn advance(machine: &MemoryClock, clock: &LabClock, step: Step) -> (u64, bool) {
+        let mut moving = Box::pin(clock.advance(step));
+        loop {
+            match moving.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(moved) => return moved,
+                Poll::Pending => machine.advance(LOOK_EVERY),
+            }
+        }
+    }
+
+    #[test]
+    fn each_clock_is_moved_by_itself_and_goes_on_with_the_machines() {
+        let (machine, clock) = clocks();
+        advance(&machine, &clock, Step { records: Duration::from_secs(60), timers: Duration::ZERO });
+        let before = clock.read();
+        assert_eq!(before.records_ms, machine.wall_ms() + 60_000);
+        assert_eq!(before.timers, machine.monotonic());
+        advance(&machine, &clock, Step { records: Duration::ZERO, timers: Duration::from_secs(5) });
+        assert_eq!(clock.monotonic(), machine.monotonic().after(Duration::from_secs(5)));
+        assert_eq!(clock.wall_ms(), machine.wall_ms() + 60_000);
+    }
+
+    #[test]
+    fn a_clock_that_stands_moves_only_when_it_is_moved_and_does_not_jump() {
+        let (machine, clock) = clocks();
+        machine.advance(Duration::from_secs(3));
+        clock.set_mode(Mode::Frozen);
+        let stands = clock.read();
+        machine.advance(Duration::from_secs(100));
+        assert_eq!(clock.read(), stands);
+        advance(&machine, &clock, Step { records: Duration::from_secs(1), timers: Duration::from_secs(2) });
+        assert_eq!(clock.read().records_ms, stands.records_ms + 1_000);
+        let before = clock.read();
+        clock.set_mode(Mode::Real);
+        assert_eq!((clock.wall_ms(), clock.monotonic()), (before.records_ms, before.timers));
+        machine.advance(Duration::from_secs(1));
+        assert_eq!(clock.wall_ms(), before.records_ms + 1_000);
+    }
+
+    #[test]
+    fn who_waits_goes_on_when_the_clock_is_there_however_it_came_there() {
+        let (machine, clock) = clocks();
+        let mut by_machine = clock.sleep_until(clock.monotonic().after(Duration::from_secs(1)));
+        let mut by_test = clock.sleep_until(clock.monotonic().after(Duration::from_secs(3600)));
+        assert!(!is_ready(&mut by_machine) && !is_ready(&mut by_test));
+        machine.advance(Duration::from_secs(2));
+        assert!(is_ready(&mut by_machine) && !is_ready(&mut by_test));
+        clock.set_mode(Mode::Frozen);
+        assert!(!is_ready(&mut by_test));
+        machine.advance(Duration::from_secs(7200));
+        assert!(!is_ready(&mut by_test), "the clock stands");
+        let next = clock.read().next.expect("somebody waits");
+        let mut moving =
+            Box::pin(clock.advance(Step { records: Duration::ZERO, timers: clock.monotonic().until(next) }));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(moving.as_mut().poll(&mut context).is_pending(), "one is due and has not gone on");
+        assert!(is_ready(&mut by_test));
+        while moving.as_mut().poll(&mut context).is_pending() {
+            machine.advance(LOOK_EVERY);
+        }
+        assert_eq!(clock.read().next, None);
+    }
+
+    #[test]
+    fn who_stops_waiting_is_forgotten_and_has_not_fired() {
+        let (machine, clock) = clocks();
+        let mut waits = clock.sleep_until(clock.monotonic().after(Duration::from_secs(1)));
+        assert!(!is_ready(&mut waits));
+        assert!(clock.read().next.is_some());
+        drop(waits);
+        assert_eq!(clock.read().next, None);
+        assert_eq!(
+            advance(&machine, &clock, Step { records: Duration::ZERO, timers: Duration::from_secs(9) }),
+            (0, true)
+        );
+    }
+}

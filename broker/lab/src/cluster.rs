@@ -1,0 +1,173 @@
+//! One cluster of the lab: its rules, its journal, its gates, and the handler that they stand in front of.
+//! Shell.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use bytes::{Bytes, BytesMut};
+use ottla_env::net::Stream;
+use ottla_env::{BoxFuture, Env};
+use ottla_network::{Admitted, ConnectionInfo, Handler, ListenerInfo, TakesHttp};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+use crate::clock::LabClock;
+use crate::faults::Faults;
+use crate::journal::Journal;
+use crate::passing::Passing;
+use crate::scope::TopicNames;
+
+/// Gates at a time: more names than that are a mistake.
+const GATES_MAX: usize = 1_000;
+
+pub struct Cluster {
+    /// As the control API names it.
+    pub id: String,
+    pub seed: u64,
+    /// The machine: what the lab itself waits for is not on the cluster's clocks.
+    pub(crate) env: Env,
+    /// The cluster's own.
+    pub clock: LabClock,
+    pub(crate) faults: Mutex<Faults>,
+    pub(crate) journal: Mutex<Journal>,
+    /// Something in the journal is new.
+    pub(crate) news: Notify,
+    gates: Mutex<BTreeMap<String, Gate>>,
+    inside: OnceLock<Inside>,
+    http: Arc<dyn TakesHttp>,
+}
+
+/// What the lab stands in front of.
+struct Inside {
+    handler: Arc<dyn Handler>,
+    listener: Arc<ListenerInfo>,
+    names: Box<dyn TopicNames>,
+}
+
+struct Gate {
+    /// How often it was opened.
+    opened: watch::Sender<u64>,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cluster({})", self.id)
+    }
+}
+
+impl Cluster {
+    /// `http` takes the connections to its listener that speak HTTP.
+    pub fn new(id: String, seed: u64, env: Env, http: Arc<dyn TakesHttp>) -> Arc<Cluster> {
+        Arc::new(Cluster {
+            id,
+            seed,
+            clock: LabClock::new(env.clock.clone()),
+            env,
+            faults: Mutex::new(Faults::new(seed)),
+            journal: Mutex::new(Journal::default()),
+            news: Notify::new(),
+            gates: Mutex::default(),
+            inside: OnceLock::new(),
+            http,
+        })
+    }
+
+    /// The handler with the lab in front of it.
+    pub fn around(
+        self: &Arc<Cluster>,
+        handler: Arc<dyn Handler>,
+        listener: Arc<ListenerInfo>,
+        names: Box<dyn TopicNames>,
+    ) -> Arc<dyn Handler> {
+        let is_first = self.inside.set(Inside { handler, listener, names }).is_ok();
+        assert!(is_first, "a cluster has one handler");
+        Arc::new(InFront(Arc::clone(self)))
+    }
+
+    pub(crate) fn handler(&self) -> Option<&Arc<dyn Handler>> {
+        self.inside.get().map(|inside| &inside.handler)
+    }
+
+    pub(crate) fn listener(&self) -> Option<&Arc<ListenerInfo>> {
+        self.inside.get().map(|inside| &inside.listener)
+    }
+
+    /// Waits until a gate is opened.
+    pub(crate) async fn wait_at(&self, gate: &str) {
+        let receiver = {
+            let mut gates = self.gates.lock();
+            if gates.len() >= GATES_MAX && !gates.contains_key(gate) {
+                return;
+            }
+            let gate = gates.entry(gate.to_owned()).or_insert_with(|| Gate { opened: watch::Sender::new(0) });
+            gate.opened.subscribe()
+        };
+        let mut receiver = receiver;
+        // The sender lives as long as the cluster; without it nothing is to be waited for.
+        let _opened = receiver.changed().await.is_ok();
+    }
+
+    /// Lets those go on that wait at a gate. Returns how many.
+    pub(crate) fn open_gate(&self, gate: &str) -> usize {
+        let gates = self.gates.lock();
+        let Some(gate) = gates.get(gate) else { return 0 };
+        let waiting = gate.opened.receiver_count();
+        gate.opened.send_modify(|opened| *opened += 1);
+        waiting
+    }
+
+    /// The gates with how many wait at each.
+    pub(crate) fn gates(&self) -> Vec<(String, usize)> {
+        self.gates.lock().iter().map(|(name, gate)| (name.clone(), gate.opened.receiver_count())).collect()
+    }
+
+    /// Nobody waits at a gate that no rule names any more.
+    pub(crate) fn open_forgotten_gates(&self) {
+        let named: Vec<String> =
+            self.faults.lock().all().iter().filter_map(|held| held.rule.act.hold.clone()).collect();
+        for (gate, _waiting) in self.gates() {
+            if !named.contains(&gate) {
+                self.open_gate(&gate);
+            }
+        }
+    }
+}
+
+impl TopicNames for Cluster {
+    fn name_of(&self, id: Uuid) -> Option<String> {
+        self.inside.get()?.names.name_of(id)
+    }
+}
+
+/// Where every frame of a client meets the lab.
+struct InFront(Arc<Cluster>);
+
+impl Handler for InFront {
+    fn admit(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted {
+        let handler = self.0.handler().expect("the handler was set before it is asked");
+        match Passing::begin(&self.0, handler, connection, &frame) {
+            Some(passing) => passing.admit(frame),
+            None => handler.admit(connection, frame),
+        }
+    }
+
+    fn on_close(&self, connection: &Arc<ConnectionInfo>) {
+        if let Some(handler) = self.0.handler() {
+            handler.on_close(connection);
+        }
+    }
+
+    fn http(&self) -> Option<Arc<dyn TakesHttp>> {
+        Some(Arc::new(AtCluster(Arc::clone(&self.0))))
+    }
+}
+
+/// HTTP on the listener of a cluster.
+struct AtCluster(Arc<Cluster>);
+
+impl TakesHttp for AtCluster {
+    fn take(&self, stream: Box<dyn Stream>, bytes: BytesMut) -> BoxFuture<'static, ()> {
+        self.0.http.take(stream, bytes)
+    }
+}

@@ -1,0 +1,80 @@
+//! `/clusters`.
+//! Shell.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use ottla_admin::Asked;
+use serde_json::{Value as Json, json};
+
+use super::reply::{self, Failed, Reply, created, fail, ok};
+use super::{Known, Lab, MAIN};
+use crate::settings;
+
+pub async fn all(lab: &Arc<Lab>, asked: &Asked) -> Reply {
+    match asked.method.as_str() {
+        "GET" => {
+            let clusters: Vec<Json> = lab.clusters.lock().values().map(show).collect();
+            ok(json!({ "clusters": clusters }))
+        }
+        "POST" => {
+            let settings = settings::parse(&reply::body(asked)?)?;
+            let began = lab.env.clock.monotonic();
+            let id = settings.name.clone();
+            let id = id.unwrap_or_else(|| format!("c{}", lab.next.fetch_add(1, Ordering::Relaxed)));
+            let ttl = settings.ttl;
+            let known = lab.create_as(id.clone(), settings).await?;
+            let took = began.until(lab.env.clock.monotonic());
+            if let Some(ttl) = ttl {
+                let (lab, clock) = (Arc::clone(lab), Arc::clone(&lab.env.clock));
+                let work = async move {
+                    clock.sleep_until(clock.monotonic().after(ttl)).await;
+                    // It may have been deleted before.
+                    let _gone = delete(&lab, &id).await.is_ok();
+                };
+                known.cluster.env.tasks.spawn("lab-ttl", Box::pin(work)).detach();
+            }
+            let mut shown = show(&known);
+            shown["took_us"] = json!(took.as_micros() as u64);
+            created(shown)
+        }
+        _other => fail(405, "GET or POST"),
+    }
+}
+
+pub async fn one(lab: &Arc<Lab>, id: &str, asked: &Asked) -> Reply {
+    match asked.method.as_str() {
+        "GET" => ok(show(&lab.known(id)?)),
+        "DELETE" => delete(lab, id).await,
+        _other => fail(405, "GET or DELETE"),
+    }
+}
+
+async fn delete(lab: &Arc<Lab>, id: &str) -> Reply {
+    if id == MAIN {
+        return fail(409, "the main cluster ends with the lab");
+    }
+    let known = lab.clusters.lock().remove(id);
+    let Some(known) = known else { return Err(Failed::of(404, format!("there is no cluster {id}"))) };
+    // Who waits at a gate would wait for ever.
+    known.cluster.faults.lock().clear();
+    known.cluster.open_forgotten_gates();
+    if let Some(host) = lab.host.get() {
+        host.delete(id).await;
+    }
+    ok(json!({}))
+}
+
+fn show(known: &Known) -> Json {
+    let Known { cluster, created } = known;
+    let (host, port) = created.bootstrap.rsplit_once(':').unwrap_or((&created.bootstrap, "0"));
+    json!({
+        "id": cluster.id,
+        "bootstrap": created.bootstrap,
+        "brokers": [{ "id": created.node_id, "host": host, "port": port.parse::<u16>().unwrap_or(0) }],
+        "cluster_id": created.cluster_id,
+        "seed": cluster.seed,
+        "faults": cluster.faults.lock().all().len(),
+        "requests": cluster.journal.lock().next(),
+    })
+}

@@ -1,0 +1,204 @@
+//! The control API, `/lab/v1`: which address is what, and the clusters of the lab.
+//! Shell. Each address answers JSON; an error names the field that is wrong.
+
+mod clock;
+mod clusters;
+mod faults;
+mod groups;
+mod openapi;
+mod records;
+mod reply;
+mod requests;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use bytes::BytesMut;
+use ottla_admin::{Asked, Route, Told, serve_route};
+use ottla_env::net::Stream;
+use ottla_env::{BoxFuture, Env};
+use ottla_network::TakesHttp;
+use parking_lot::Mutex;
+use serde_json::json;
+
+use crate::bad::Bad;
+use crate::cluster::Cluster;
+use crate::settings::ClusterSettings;
+use reply::{Failed, Reply, fail, ok};
+
+/// The cluster that a lab begins with.
+pub const MAIN: &str = "main";
+const BASE: &str = "/lab/v1";
+
+/// Starts and stops the brokers of the lab's clusters.
+pub trait Host: Send + Sync {
+    fn create(
+        &self,
+        cluster: Arc<Cluster>,
+        settings: ClusterSettings,
+    ) -> BoxFuture<'static, Result<Created, String>>;
+
+    /// The future ends when nothing of it is left.
+    fn delete(&self, id: &str) -> BoxFuture<'static, ()>;
+}
+
+/// Where a cluster serves.
+#[derive(Clone, Debug)]
+pub struct Created {
+    pub bootstrap: String,
+    pub cluster_id: String,
+    pub node_id: i32,
+}
+
+pub struct Lab {
+    env: Env,
+    pub seed: u64,
+    clusters: Mutex<BTreeMap<String, Known>>,
+    next: AtomicU64,
+    host: OnceLock<Arc<dyn Host>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    cluster: Arc<Cluster>,
+    created: Created,
+}
+
+impl Lab {
+    pub fn new(env: Env, seed: u64) -> Arc<Lab> {
+        let (clusters, next, host) = (Mutex::default(), AtomicU64::new(1), OnceLock::new());
+        Arc::new(Lab { env, seed, clusters, next, host })
+    }
+
+    /// Who starts brokers from here on.
+    pub fn set_host(&self, host: Arc<dyn Host>) {
+        let is_first = self.host.set(host).is_ok();
+        assert!(is_first, "a lab has one host");
+    }
+
+    /// Makes a cluster, and waits until it serves.
+    pub async fn create(self: &Arc<Lab>, settings: ClusterSettings) -> Result<Created, String> {
+        let id = settings
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("c{}", self.next.fetch_add(1, Ordering::Relaxed)));
+        self.create_as(id, settings).await.map(|known| known.created).map_err(|failed| failed.to_string())
+    }
+
+    async fn create_as(self: &Arc<Lab>, id: String, settings: ClusterSettings) -> Result<Known, Failed> {
+        let Some(host) = self.host.get() else { return Err(Failed::of(503, "the lab does not serve yet")) };
+        if self.clusters.lock().contains_key(&id) {
+            return Err(Failed::of(409, format!("there is a cluster {id}")));
+        }
+        let seed = settings.seed.unwrap_or_else(|| self.seed ^ fold(&id));
+        let http = Arc::new(AtPort { lab: Arc::downgrade(self), id: id.clone() });
+        let cluster = Cluster::new(id.clone(), seed, self.env.clone(), http);
+        let rules = settings.faults.iter().map(|fault| fault.0.clone()).collect();
+        if cluster.faults.lock().replace(rules).is_none() {
+            return Err(Failed::bad(Bad::new("faults", "too many rules")));
+        }
+        let created =
+            host.create(Arc::clone(&cluster), settings).await.map_err(|why| Failed::of(400, why))?;
+        let known = Known { cluster, created };
+        let earlier = self.clusters.lock().insert(id.clone(), known.clone());
+        if let Some(earlier) = earlier {
+            // Two asked for the same name at once; the earlier one keeps it.
+            self.clusters.lock().insert(id.clone(), earlier);
+            return Err(Failed::of(409, format!("there is a cluster {id}")));
+        }
+        Ok(known)
+    }
+
+    /// What answers the addresses of the lab; where none is named, of the main cluster.
+    pub fn route(self: &Arc<Lab>) -> Arc<dyn Route> {
+        Arc::new(AtPort { lab: Arc::downgrade(self), id: MAIN.to_owned() })
+    }
+
+    fn known(&self, id: &str) -> Result<Known, Failed> {
+        let known = self.clusters.lock().get(id).cloned();
+        known.ok_or_else(|| Failed::of(404, format!("there is no cluster {id}")))
+    }
+
+    async fn answer(self: &Arc<Lab>, here: &str, asked: Asked) -> Reply {
+        let Some(path) = asked.path.strip_prefix(BASE) else {
+            return fail(404, format!("the lab's API begins with {BASE}"));
+        };
+        let parts: Vec<String> =
+            path.split('/').filter(|part| !part.is_empty()).map(reply::unescape).collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let method = asked.method.as_str();
+        match (method, parts.as_slice()) {
+            ("GET", []) => {
+                ok(json!({ "seed": self.seed, "cluster": here, "openapi": format!("{BASE}/openapi.json") }))
+            }
+            ("GET", ["openapi.json"]) => ok(openapi::document()),
+            (_, ["clusters"]) => clusters::all(self, &asked).await,
+            (_, ["clusters", id]) => clusters::one(self, id, &asked).await,
+            (_, ["clusters", id, rest @ ..]) => self.of_cluster(id, rest, &asked).await,
+            (_, rest) => self.of_cluster(here, rest, &asked).await,
+        }
+    }
+
+    async fn of_cluster(self: &Arc<Lab>, id: &str, parts: &[&str], asked: &Asked) -> Reply {
+        let cluster = self.known(id)?.cluster;
+        let method = asked.method.as_str();
+        match (method, parts) {
+            (_, ["faults"]) => faults::all(&cluster, asked),
+            (_, ["faults", fault]) => faults::one(&cluster, fault, asked),
+            ("GET", ["gates"]) => faults::gates(&cluster),
+            ("POST", ["gates", gate, "release"]) => faults::release(&cluster, gate),
+            (_, ["clock"]) => clock::show(&cluster, asked),
+            ("POST", ["clock", "advance"]) => clock::advance(&cluster, asked).await,
+            ("POST", ["clock", "next"]) => clock::next(&cluster, asked).await,
+            (_, ["requests"]) => requests::all(&cluster, asked),
+            ("POST", ["requests", "count"]) => requests::count(&cluster, asked),
+            ("POST", ["requests", "wait"]) => requests::wait(&cluster, asked).await,
+            ("POST", ["topics"]) => records::create_topic(&cluster, asked).await,
+            ("POST", ["topics", topic, "records"]) => records::produce(&cluster, topic, asked).await,
+            ("GET", ["topics", topic, "records"]) => records::read(&cluster, topic, asked).await,
+            ("GET", ["groups", group]) => groups::one(&cluster, group, asked).await,
+            _other => {
+                fail(404, format!("{method} {} is no address of the lab ({BASE}/openapi.json)", asked.path))
+            }
+        }
+    }
+}
+
+/// A number of a text (FNV-1a).
+fn fold(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+/// The lab as it is seen from the port of one cluster.
+struct AtPort {
+    lab: Weak<Lab>,
+    id: String,
+}
+
+impl Route for AtPort {
+    fn takes(&self, path: &str) -> bool {
+        path == "/lab" || path.starts_with("/lab/")
+    }
+
+    fn answer(&self, asked: Asked) -> BoxFuture<'static, Told> {
+        let (lab, id) = (self.lab.upgrade(), self.id.clone());
+        Box::pin(async move {
+            let replied = match lab {
+                Some(lab) => lab.answer(&id, asked).await,
+                None => fail(503, "the lab has ended"),
+            };
+            reply::told(replied)
+        })
+    }
+}
+
+impl TakesHttp for AtPort {
+    fn take(&self, stream: Box<dyn Stream>, bytes: BytesMut) -> BoxFuture<'static, ()> {
+        let Some(lab) = self.lab.upgrade() else { return Box::pin(async {}) };
+        let route: Arc<dyn Route> = Arc::new(AtPort { lab: self.lab.clone(), id: self.id.clone() });
+        let env = lab.env.clone();
+        Box::pin(async move { serve_route(&env, stream, bytes, route).await })
+    }
+}

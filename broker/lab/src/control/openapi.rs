@@ -1,0 +1,117 @@
+//! The description of the control API for programs (OpenAPI 3.1).
+//! Core.
+
+use serde_json::{Value as Json, json};
+
+/// Method, path under `/clusters/{cluster}` or from the root, what it does.
+const ADDRESSES: [(&str, &str, &str); 27] = [
+    ("get", "/", "The lab: its seed, the cluster of this port"),
+    ("get", "/openapi.json", "This description"),
+    ("get", "/clusters", "All clusters"),
+    (
+        "post",
+        "/clusters",
+        "Make a cluster: name, seed, topics, configs, faults, ttl; answered when it serves",
+    ),
+    ("get", "/clusters/{cluster}", "One cluster"),
+    ("delete", "/clusters/{cluster}", "Drop a cluster with all that it holds"),
+    ("get", "/clusters/{cluster}/faults", "The fault rules with their hits"),
+    ("post", "/clusters/{cluster}/faults", "Add a rule behind the others"),
+    ("put", "/clusters/{cluster}/faults", "These rules and no others"),
+    ("delete", "/clusters/{cluster}/faults", "No rules; with expect=hit 409 unless each has acted"),
+    ("get", "/clusters/{cluster}/faults/{fault}", "One rule with its hits"),
+    ("delete", "/clusters/{cluster}/faults/{fault}", "Drop a rule; with expect=hit 409 if it never acted"),
+    ("get", "/clusters/{cluster}/gates", "Gates with how many requests wait at each"),
+    ("post", "/clusters/{cluster}/gates/{gate}/release", "Let those go on that wait"),
+    ("get", "/clusters/{cluster}/clock", "Both clocks: mode, records, timers"),
+    ("put", "/clusters/{cluster}/clock", "Let them run or stand: mode real or frozen"),
+    (
+        "post",
+        "/clusters/{cluster}/clock/advance",
+        "Move them: by, what (records, timers); answered when all is quiet",
+    ),
+    ("post", "/clusters/{cluster}/clock/next", "Move them to when the first timer is due"),
+    (
+        "get",
+        "/clusters/{cluster}/requests",
+        "The journal: api, version, topic, partition, group, transactional_id, client_id, software, connection, error, outcome, fault, since; limit, bodies=false",
+    ),
+    ("delete", "/clusters/{cluster}/requests", "Forget the journal"),
+    ("post", "/clusters/{cluster}/requests/count", "How many requests match"),
+    (
+        "post",
+        "/clusters/{cluster}/requests/wait",
+        "Wait until so many match: match, count, timeout; 408 with the nearest otherwise",
+    ),
+    ("post", "/clusters/{cluster}/topics", "Make a topic: name, partitions"),
+    (
+        "post",
+        "/clusters/{cluster}/topics/{topic}/records",
+        "Write records: key, value, key_base64, value_base64, headers, partition, timestamp",
+    ),
+    (
+        "get",
+        "/clusters/{cluster}/topics/{topic}/records",
+        "Read records; with count and wait wait for so many, 408 otherwise: from, partition, key",
+    ),
+    (
+        "get",
+        "/clusters/{cluster}/groups/{group}",
+        "A group; with wait=stable, members, lag wait for that, 408 after timeout",
+    ),
+    (
+        "get",
+        "/clusters/{cluster}/{rest}",
+        "Without /clusters/{cluster} each address is that of the cluster of this port",
+    ),
+];
+
+pub fn document() -> Json {
+    let mut paths = json!({});
+    for (method, path, summary) in ADDRESSES {
+        let parameters: Vec<Json> = path
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+            .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+            .collect();
+        let mut operation = json!({
+            "summary": summary,
+            "parameters": parameters,
+            "responses": {
+                "200": { "description": "Done" },
+                "400": { "description": "A field is wrong: error.field, error.message" }
+            }
+        });
+        if matches!(method, "post" | "put") {
+            operation["requestBody"] = json!({ "content": { "application/json": { "schema": {} } } });
+        }
+        paths[path][method] = operation;
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Ottla's test lab", "version": env!("CARGO_PKG_VERSION") },
+        "servers": [{ "url": "/lab/v1" }],
+        "paths": paths
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_is_described_with_the_words_in_it() {
+        let document = document();
+        assert_eq!(
+            document["paths"]["/clusters/{cluster}/faults"]["put"]["parameters"][0]["name"],
+            "cluster"
+        );
+        let count: usize = document["paths"]
+            .as_object()
+            .expect("paths")
+            .values()
+            .map(|path| path.as_object().map_or(0, |one| one.len()))
+            .sum();
+        assert_eq!(count, ADDRESSES.len());
+    }
+}

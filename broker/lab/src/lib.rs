@@ -1,0 +1,29 @@
+//! The test lab: faults by rule, a journal of requests, records and waits, clusters by the dozen; for `ottla lab` alone.
+//! Shell. It stands in front of the handler of all frames, as a `Handler` of its own, and nowhere else: a broker without
+//! the lab has no trace of it (docs/decisions/0044).
+//!
+//! Reading order: `words`, `rule` (what may be asked), `scope` and `facts` (what a request is about), `faults` (which
+//! rule acts), `places` (where an error stands in an answer), `journal`, which are core; then `cluster`, `passing` (one
+//! request on its way), `clock`, `inside` (requests of the lab's own), and `control`, the API over HTTP.
+
+mod bad;
+mod clock;
+mod cluster;
+mod control;
+mod facts;
+mod faults;
+mod inside;
+mod journal;
+mod json;
+mod passing;
+pub mod places;
+mod rule;
+pub mod scope;
+mod settings;
+mod words;
+
+pub use bad::Bad;
+pub use cluster::Cluster;
+pub use control::{Created, Host, Lab};
+pub use settings::{ClusterSettings, LabSettings, TopicSettings};
+pub use words::duration;

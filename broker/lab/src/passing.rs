@@ -1,0 +1,317 @@
+//! One request on its way through the lab: what rules do to it, and what the journal keeps of it.
+//! Shell.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use ottla_env::Monotonic;
+use ottla_model::ErrorCode;
+use ottla_network::{Admitted, Answer, Chunk, ConnectionInfo, Handler, Response, ResponseBuilder};
+use ottla_protocol::shape::{self, Message, Value};
+use ottla_protocol::{ApiKey, RequestHeader, decode_response_header, encode_response_header};
+use serde_json::{Value as Json, json};
+
+use crate::cluster::Cluster;
+use crate::facts::{Facts, Sender};
+use crate::faults::Held;
+use crate::journal::{AnswerEntry, Entry};
+use crate::places::{self, Stamp};
+use crate::rule::{Outcome, When};
+use crate::words;
+
+/// Of a longer answer the journal has the length alone.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+pub(crate) struct Passing {
+    cluster: Arc<Cluster>,
+    handler: Arc<dyn Handler>,
+    connection: Arc<ConnectionInfo>,
+    header: RequestHeader,
+    key: ApiKey,
+    body: Option<Value>,
+    acks: Option<i64>,
+    held: Option<Held>,
+    number: u64,
+    began: Monotonic,
+    is_noted: bool,
+}
+
+impl Passing {
+    /// `None` for what is no request of Kafka's: tokens of a login.
+    pub fn begin(
+        cluster: &Arc<Cluster>,
+        handler: &Arc<dyn Handler>,
+        connection: &Arc<ConnectionInfo>,
+        frame: &Bytes,
+    ) -> Option<Passing> {
+        let mut rest = frame.clone();
+        let header = RequestHeader::decode(&mut rest).ok()?;
+        let key = header.key()?;
+        let body = shape::decode_request(key, header.api_version, rest).ok();
+        let sender = Sender {
+            connection: connection.id,
+            software: connection
+                .software
+                .get()
+                .map(|(name, version)| format!("{name} {version}"))
+                .unwrap_or_default(),
+            user: connection.identity().map(|known| known.principal.to_string()).unwrap_or_default(),
+        };
+        let facts = Facts::of(key, &header, sender, body.as_ref(), &**cluster);
+        let shown = shape::request(key).zip(body.as_ref());
+        let shown =
+            shown.map(|(message, body)| crate::json::of_struct(message.root, body, header.api_version));
+        let entry = Entry {
+            number: 0,
+            at_ms: cluster.env.clock.wall_ms(),
+            correlation_id: header.correlation_id,
+            facts: facts.clone(),
+            body: shown.unwrap_or(Json::Null),
+            fault: None,
+            answer: None,
+        };
+        let acks = facts.acks;
+        let number = cluster.journal.lock().begin(entry);
+        let held = cluster.faults.lock().decide(&facts, number);
+        if let Some(held) = &held {
+            cluster.journal.lock().note_fault(number, &held.id);
+        }
+        cluster.news.notify_waiters();
+        Some(Passing {
+            cluster: Arc::clone(cluster),
+            handler: Arc::clone(handler),
+            connection: Arc::clone(connection),
+            header,
+            key,
+            body,
+            acks,
+            held,
+            number,
+            began: cluster.env.clock.monotonic(),
+            is_noted: false,
+        })
+    }
+
+    /// A request on which a rule acts keeps others from being admitted until it is answered, as Kafka does with each.
+    pub fn admit(mut self, frame: Bytes) -> Admitted {
+        if let Some(held) = self.held.take() {
+            return Admitted::Exclusive(Box::pin(async move { self.act(&held, frame).await }));
+        }
+        match self.handler.admit(&self.connection, frame) {
+            Admitted::Ready(answer) => Admitted::Ready(self.note(answer)),
+            Admitted::Parked(answer) => Admitted::Parked(Box::pin(async move { self.note(answer.await) })),
+            Admitted::Exclusive(answer) => {
+                Admitted::Exclusive(Box::pin(async move { self.note(answer.await) }))
+            }
+            Admitted::ExclusiveAfterEarlier(answer) => {
+                Admitted::ExclusiveAfterEarlier(Box::pin(async move { self.note(answer.await) }))
+            }
+        }
+    }
+
+    async fn act(mut self, held: &Held, frame: Bytes) -> Answer {
+        let act = &held.rule.act;
+        if let Some(gate) = &act.hold {
+            self.cluster.wait_at(gate).await;
+        }
+        let closed = Answer::Close("a rule of the lab");
+        let mut answer = match &act.outcome {
+            Outcome::Serve => self.carry_out(frame).await,
+            Outcome::Error { code, message } => self.refuse(held, *code, message.as_deref(), frame).await,
+            Outcome::Disconnect(When::Request) => closed,
+            Outcome::Disconnect(When::Response) => {
+                self.carry_out(frame).await;
+                closed
+            }
+            Outcome::Drop(when) => {
+                if *when == When::Response {
+                    self.carry_out(frame).await;
+                }
+                self.note_as("dropped", None);
+                std::future::pending().await
+            }
+            Outcome::Duplicate => {
+                let answer = self.carry_out(frame.clone()).await;
+                self.carry_out(frame).await;
+                answer
+            }
+        };
+        if let Some(throttle_ms) = act.throttle_ms {
+            answer = self.map(answer, |message, value, version| {
+                places::set_throttle(message, value, version, throttle_ms);
+            });
+        }
+        if let Some(delay) = act.delay {
+            self.cluster.env.clock.sleep_until(self.began.after(delay)).await;
+        }
+        self.note(answer)
+    }
+
+    async fn carry_out(&self, frame: Bytes) -> Answer {
+        match self.handler.admit(&self.connection, frame) {
+            Admitted::Ready(answer) => answer,
+            Admitted::Parked(answer)
+            | Admitted::Exclusive(answer)
+            | Admitted::ExclusiveAfterEarlier(answer) => answer.await,
+        }
+    }
+
+    /// Answers with an error; what of the request the rule is not about is carried out.
+    async fn refuse(&self, held: &Held, code: ErrorCode, text: Option<&str>, frame: Bytes) -> Answer {
+        let matching = &held.rule.matching;
+        let version = self.header.api_version;
+        let shapes = shape::request(self.key).zip(shape::response(self.key));
+        let (Some(body), Some((request, response))) = (&self.body, shapes) else {
+            return self.carry_out(frame).await;
+        };
+        let base = places::base_scope(request, body, &*self.cluster);
+        let stamp = Stamp { code, message: text, filter: &matching.filter, names: &*self.cluster };
+        if matching.when == When::Request && !places::is_stamped_only(self.key) {
+            if self.acks == Some(0) {
+                // There is no answer to put it in; Kafka closes the connection.
+                return Answer::Close("a rule of the lab");
+            }
+            let refused = places::refusal((request, body), response, version, &base, &stamp);
+            if let Some(refused) = refused {
+                let rest = match matching.filter.is_everything() {
+                    true => None,
+                    false => places::remainder(request, body, &matching.filter, &*self.cluster),
+                };
+                let rest = rest.and_then(|rest| self.frame_of(request, &rest));
+                let Some(rest) = rest else {
+                    return self.respond(response, &refused).unwrap_or(Answer::Close("a rule of the lab"));
+                };
+                let answer = self.carry_out(rest).await;
+                return self.map(answer, |response, value, version| {
+                    places::merge(response, value, refused, version);
+                });
+            }
+        }
+        let answer = self.carry_out(frame).await;
+        self.map(answer, |response, value, version| {
+            places::stamp(response, value, version, &base, &stamp);
+        })
+    }
+
+    /// The request with another body.
+    fn frame_of(&self, message: &Message, body: &Value) -> Option<Bytes> {
+        let mut frame = BytesMut::new();
+        self.header.encode(&mut frame);
+        message.encode(body, &mut frame, self.header.api_version).ok()?;
+        Some(frame.freeze())
+    }
+
+    fn respond(&self, message: &Message, body: &Value) -> Option<Answer> {
+        let version = self.header.api_version;
+        let mut builder = ResponseBuilder::with_capacity(256);
+        encode_response_header(&mut builder.buffer, self.key, version, self.header.correlation_id);
+        message.encode(body, &mut builder.buffer, version).ok()?;
+        builder.finish().map(Answer::Respond)
+    }
+
+    /// The answer with another body; one that cannot be read stays as it is.
+    fn map(&self, answer: Answer, change: impl FnOnce(&Message, &mut Value, i16)) -> Answer {
+        let response = match answer {
+            Answer::ThenMute { answer, mute } => {
+                return Answer::ThenMute { answer: Box::new(self.map(*answer, change)), mute };
+            }
+            Answer::Respond(response) => response,
+            other => return other,
+        };
+        let version = self.header.api_version;
+        let read = shape::response(self.key).zip(self.read(&response));
+        let Some((message, mut value)) = read else { return Answer::Respond(response) };
+        change(message, &mut value, version);
+        self.respond(message, &value).unwrap_or(Answer::Respond(response))
+    }
+
+    fn read(&self, response: &Response) -> Option<Value> {
+        let mut bytes = whole(response)?;
+        decode_response_header(&mut bytes, self.key, self.header.api_version).ok()?;
+        shape::decode_response(self.key, self.header.api_version, bytes).ok()
+    }
+
+    fn note(&mut self, answer: Answer) -> Answer {
+        match innermost(&answer) {
+            Innermost::Response(response) => {
+                let told = self.tell(response);
+                self.note_as("answered", Some(told));
+            }
+            Innermost::Silence => self.note_as("silent", None),
+            Innermost::End => self.note_as("closed", None),
+        }
+        answer
+    }
+
+    /// The errors and the body of an answer.
+    fn tell(&self, response: &Response) -> (Vec<String>, Json) {
+        let size = json!({ "sizeInBytes": response.len() });
+        if response.len() > ANSWER_BYTES_MAX {
+            return (Vec::new(), size);
+        }
+        let version = self.header.api_version;
+        let Some((message, value)) = shape::response(self.key).zip(self.read(response)) else {
+            return (Vec::new(), size);
+        };
+        let mut errors = Vec::new();
+        for code in places::errors(message, &value, version) {
+            let name = words::code_name(code);
+            if !errors.contains(&name) {
+                errors.push(name);
+            }
+        }
+        (errors, crate::json::of_struct(message.root, &value, version))
+    }
+
+    fn note_as(&mut self, outcome: &'static str, told: Option<(Vec<String>, Json)>) {
+        if std::mem::replace(&mut self.is_noted, true) {
+            return;
+        }
+        let took = self.began.until(self.cluster.env.clock.monotonic());
+        let (errors, body) = told.unwrap_or_default();
+        let answer = AnswerEntry { outcome, took_us: took.as_micros() as u64, errors, body };
+        self.cluster.journal.lock().end(self.number, answer);
+        self.cluster.news.notify_waiters();
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        // Its connection went before it was answered.
+        self.note_as("closed", None);
+    }
+}
+
+enum Innermost<'a> {
+    Response(&'a Response),
+    Silence,
+    End,
+}
+
+fn innermost(answer: &Answer) -> Innermost<'_> {
+    match answer {
+        Answer::Respond(response) | Answer::CloseAfter { response: Some(response), .. } => {
+            Innermost::Response(response)
+        }
+        Answer::Silent => Innermost::Silence,
+        Answer::Close(_) | Answer::CloseAfter { response: None, .. } => Innermost::End,
+        Answer::ThenMute { answer, .. } => innermost(answer),
+    }
+}
+
+/// All bytes behind the length prefix; what lies in a file is read.
+pub(crate) fn whole(response: &Response) -> Option<Bytes> {
+    let mut bytes = BytesMut::with_capacity(response.len());
+    bytes.extend_from_slice(response.head.get(4..)?);
+    for chunk in &response.rest {
+        match chunk {
+            Chunk::Bytes(more) => bytes.extend_from_slice(more),
+            Chunk::File { file, position, len } => {
+                let from = bytes.len();
+                bytes.resize(from + len, 0);
+                file.read_exact_at(&mut bytes[from..], *position).ok()?;
+            }
+        }
+    }
+    Some(bytes.freeze())
+}

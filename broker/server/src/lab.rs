@@ -1,0 +1,166 @@
+//! The brokers of a test lab: each cluster is a whole one in memory, in this process.
+//! Shell.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_admin::Route;
+use ottla_config::StartTopic;
+use ottla_env::memory::{MemoryDisk, SeededRng};
+use ottla_env::{BoxFuture, Env};
+use ottla_lab::scope::TopicNames;
+use ottla_lab::{Cluster, ClusterSettings, Created, Host};
+use ottla_metadata::Metadata;
+use ottla_model::TopicId;
+use ottla_network::{Handler, ListenerInfo};
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use crate::rooms::Rooms;
+use crate::start_topics;
+use crate::wiring::{self, Broker, StartOptions};
+
+const MAIN: &str = "main";
+/// Tests end often, and nobody waits for the last answers of a cluster that is dropped.
+const ANSWERS_WAIT: Duration = Duration::from_millis(5);
+
+/// Where the lab takes part in a broker.
+#[derive(Clone)]
+pub struct LabHook {
+    pub cluster: Arc<Cluster>,
+    /// For the HTTP listener, where there is one.
+    pub route: Option<Arc<dyn Route>>,
+}
+
+impl std::fmt::Debug for LabHook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LabHook({:?})", self.cluster)
+    }
+}
+
+/// What the listeners hand frames to: without a lab the handler itself.
+pub fn in_front(
+    lab: Option<&LabHook>,
+    handler: Arc<dyn Handler>,
+    listeners: &[Arc<ListenerInfo>],
+    rooms: &Rooms,
+) -> Arc<dyn Handler> {
+    match (lab, listeners.first()) {
+        (Some(lab), Some(listener)) => {
+            lab.cluster.around(handler, listener.clone(), Box::new(Topics(rooms.metadata.clone())))
+        }
+        _without => handler,
+    }
+}
+
+/// As the image has them.
+struct Topics(Arc<Metadata>);
+
+impl TopicNames for Topics {
+    fn name_of(&self, id: Uuid) -> Option<String> {
+        self.0.image().topic_by_id(TopicId(id)).map(|topic| topic.name.to_string())
+    }
+}
+
+/// Starts and stops them.
+pub struct Brokers {
+    env: Env,
+    /// Of the main cluster.
+    port: u16,
+    overrides: Vec<(String, String)>,
+    route: Arc<dyn Route>,
+    running: Arc<Mutex<HashMap<String, Broker>>>,
+}
+
+impl Brokers {
+    pub fn new(env: Env, port: u16, overrides: Vec<(String, String)>, route: Arc<dyn Route>) -> Arc<Brokers> {
+        Arc::new(Brokers { env, port, overrides, route, running: Arc::default() })
+    }
+
+    /// The address of the main cluster's HTTP listener.
+    pub fn http(&self) -> Option<String> {
+        self.running.lock().get(MAIN).and_then(Broker::http)
+    }
+
+    pub async fn stop_all(&self) {
+        let running: Vec<Broker> = self.running.lock().drain().map(|(_, broker)| broker).collect();
+        for broker in running {
+            broker.stop(ANSWERS_WAIT).await;
+        }
+    }
+
+    fn keys(&self, id: &str, settings: &ClusterSettings) -> Vec<(String, String)> {
+        let is_main = id == MAIN;
+        let port = if is_main { self.port } else { 0 };
+        let text = |key: &str, value: String| (key.to_owned(), value);
+        let mut keys = vec![
+            text("listeners", format!("PLAINTEXT://{}:{port}", Ipv4Addr::LOCALHOST)),
+            text("log.dirs", format!("/lab/{id}")),
+            text("ottla.http.listener", if is_main { "127.0.0.1:0".to_owned() } else { String::new() }),
+            // So that each fetch names all its partitions, and rules can be about them.
+            text("max.incremental.fetch.session.cache.slots", "0".to_owned()),
+        ];
+        if is_main {
+            keys.extend(self.overrides.iter().cloned());
+        }
+        keys.extend(settings.configs.iter().cloned());
+        keys
+    }
+}
+
+impl Host for Brokers {
+    fn create(
+        &self,
+        cluster: Arc<Cluster>,
+        settings: ClusterSettings,
+    ) -> BoxFuture<'static, Result<Created, String>> {
+        let id = cluster.id.clone();
+        let keys = self.keys(&id, &settings);
+        let route = (id == MAIN).then(|| self.route.clone());
+        let (running, machine) = (self.running.clone(), self.env.clone());
+        Box::pin(async move {
+            let (config, _warnings) =
+                ottla_config::load(None, &[], &keys).map_err(|error| error.to_string())?;
+            let env = Env {
+                disk: Arc::new(MemoryDisk::new()),
+                clock: Arc::new(cluster.clock.clone()),
+                rng: Arc::new(SeededRng::new(cluster.seed)),
+                ..machine.clone()
+            };
+            let lab = Some(LabHook { cluster, route });
+            let options = StartOptions { ephemeral: true, lab, ..StartOptions::default() };
+            let broker = wiring::start(env, machine.disk, config, options).await?;
+            let topics: Vec<StartTopic> = settings
+                .topics
+                .into_iter()
+                .map(|topic| StartTopic {
+                    name: topic.name,
+                    partitions: topic.partitions.unwrap_or(-1),
+                    configs: topic.configs,
+                })
+                .collect();
+            if let Err(why) = start_topics::make(broker.rooms(), &topics).await {
+                broker.stop(ANSWERS_WAIT).await;
+                return Err(why);
+            }
+            let created = Created {
+                bootstrap: broker.bootstrap(),
+                cluster_id: broker.cluster_id(),
+                node_id: broker.node_id(),
+            };
+            running.lock().insert(id, broker);
+            Ok(created)
+        })
+    }
+
+    fn delete(&self, id: &str) -> BoxFuture<'static, ()> {
+        let broker = self.running.lock().remove(id);
+        Box::pin(async move {
+            if let Some(broker) = broker {
+                broker.stop(ANSWERS_WAIT).await;
+            }
+        })
+    }
+}

@@ -1,0 +1,296 @@
+//! The test lab over sockets: what a rule does to a client's requests, and the control API on Kafka's own port.
+//! Shell: a broker in memory, a client that writes frames, and HTTP by hand.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use ottla_env::real;
+use ottla_lab::{ClusterSettings, Created, Lab};
+use ottla_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use ottla_protocol::messages::{ProduceRequest, ProduceResponse, TopicName};
+use ottla_protocol::{Request, RequestHeader, StrBytes, decode_response, decode_response_header};
+use ottla_records::BatchBuilder;
+use ottla_server::lab::Brokers;
+use serde_json::{Value as Json, json};
+
+const PRODUCE_VERSION: i16 = 9;
+const NOT_LEADER_OR_FOLLOWER: i16 = 6;
+
+/// A lab that serves, and a thread that may block.
+fn with_lab(test: impl FnOnce(&Created) + Send + 'static) {
+    let ran = real::run(Some(2), async {
+        let env = real::env();
+        let lab = Lab::new(env.clone(), 7);
+        let brokers = Brokers::new(env, 0, Vec::new(), lab.route());
+        lab.set_host(brokers.clone());
+        let settings = ClusterSettings { name: Some("main".to_owned()), seed: Some(7), ..Default::default() };
+        let created = lab.create(settings).await.expect("it serves");
+        let (done, is_done) = tokio::sync::oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            test(&created);
+            // The lab waits for it.
+            let _gone = done.send(());
+        });
+        let _ended = is_done.await;
+        brokers.stop_all().await;
+        assert!(thread.join().is_ok(), "the test failed");
+    });
+    ran.expect("a runtime");
+}
+
+fn http(at: &str, method: &str, path: &str, body: Option<Json>) -> (u16, Json) {
+    let mut stream = TcpStream::connect(at).expect("it listens");
+    let body = body.map(|body| body.to_string()).unwrap_or_default();
+    let head = format!(
+        "{method} /lab/v1{path} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, serde_json::from_str(body).expect("JSON"))
+}
+
+struct Client(TcpStream);
+
+impl Client {
+    fn connect(created: &Created) -> Client {
+        let stream = TcpStream::connect(&created.bootstrap).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+        Client(stream)
+    }
+
+    /// Nothing where the connection ends instead.
+    fn ask<R: Request>(&mut self, version: i16, request: &R) -> Option<R::Response> {
+        let header = RequestHeader {
+            api_key: R::API_KEY.to_i16(),
+            api_version: version,
+            correlation_id: 5,
+            client_id: Some(StrBytes::from_static_str("app")),
+        };
+        let mut frame = BytesMut::new();
+        header.encode(&mut frame);
+        request.encode(&mut frame, version).expect("it can be written");
+        let len = (frame.len() as i32).to_be_bytes();
+        self.0.write_all(&len).and_then(|()| self.0.write_all(&frame)).expect("it is sent");
+        let mut prefix = [0; 4];
+        self.0.read_exact(&mut prefix).ok()?;
+        let mut body = vec![0; i32::from_be_bytes(prefix) as usize];
+        self.0.read_exact(&mut body).ok()?;
+        let mut body = Bytes::from(body);
+        assert_eq!(decode_response_header(&mut body, R::API_KEY, version), Ok(5));
+        assert!(body.has_remaining());
+        Some(decode_response(R::API_KEY, version, body).expect("an answer"))
+    }
+}
+
+/// A record for partition 0 of each topic.
+fn produce(topics: &[&str]) -> ProduceRequest {
+    let data = topics.iter().map(|topic| {
+        let mut batch = BatchBuilder::new();
+        batch.append(1_700_000_000_000, None, Some(topic.as_bytes()), &[]);
+        let partition = PartitionProduceData::default().with_records(Some(batch.build()));
+        let name = TopicName(StrBytes::from_string((*topic).to_owned()));
+        TopicProduceData::default().with_name(name).with_partition_data(vec![partition])
+    });
+    ProduceRequest::default().with_acks(-1).with_timeout_ms(10_000).with_topic_data(data.collect())
+}
+
+/// The error and the offset of each topic, by its name.
+fn told(answer: Option<ProduceResponse>) -> Vec<(String, i16, i64)> {
+    let answer = answer.expect("an answer");
+    let mut told: Vec<(String, i16, i64)> = answer
+        .responses
+        .iter()
+        .flat_map(|topic| {
+            let name = topic.name.to_string();
+            topic.partition_responses.iter().map(move |one| (name.clone(), one.error_code, one.base_offset))
+        })
+        .collect();
+    told.sort();
+    told
+}
+
+fn count(at: &str, topic: &str) -> usize {
+    let (status, answer) = http(at, "GET", &format!("/topics/{topic}/records"), None);
+    assert_eq!(status, 200, "{answer}");
+    answer["records"].as_array().expect("a list").len()
+}
+
+fn topics(at: &str, names: &[&str]) {
+    for name in names {
+        let (status, answer) = http(at, "POST", "/topics", Some(json!({ "name": name, "partitions": 2 })));
+        assert_eq!(status, 201, "{answer}");
+    }
+}
+
+#[test]
+fn a_rule_about_one_topic_leaves_the_others_of_a_request_alone() {
+    with_lab(|created| {
+        let at = created.bootstrap.as_str();
+        topics(at, &["a", "b"]);
+        let rule = json!({ "api": "Produce", "topic": "a", "once": true, "error": "NOT_LEADER_OR_FOLLOWER" });
+        let (status, fault) = http(at, "POST", "/faults", Some(rule));
+        assert_eq!(status, 201, "{fault}");
+        let mut client = Client::connect(created);
+        let answer = told(client.ask(PRODUCE_VERSION, &produce(&["a", "b"])));
+        assert_eq!(answer, [("a".to_owned(), NOT_LEADER_OR_FOLLOWER, -1), ("b".to_owned(), 0, 0)]);
+        let answer = told(client.ask(PRODUCE_VERSION, &produce(&["a", "b"])));
+        assert_eq!(answer, [("a".to_owned(), 0, 0), ("b".to_owned(), 0, 1)]);
+        assert_eq!((count(at, "a"), count(at, "b")), (1, 2));
+        let words = json!({ "api": "Produce", "error": "NOT_LEADER_OR_FOLLOWER" });
+        let (_, counted) = http(at, "POST", "/requests/count", Some(words));
+        assert_eq!(counted["count"], 1);
+        let (_, journal) = http(at, "GET", "/requests?api=Produce", None);
+        assert_eq!(journal["requests"][0]["fault"], fault["id"]);
+        assert_eq!(journal["requests"][0]["request"]["topicData"][0]["name"], "a");
+        let id = fault["id"].as_str().expect("an id").to_owned();
+        let (status, held) = http(at, "DELETE", &format!("/faults/{id}?expect=hit"), None);
+        assert_eq!((status, &held["hits"]), (200, &json!(1)));
+    });
+}
+
+#[test]
+fn an_answer_can_be_lost_after_the_effect_and_a_request_before_it() {
+    with_lab(|created| {
+        let at = created.bootstrap.as_str();
+        topics(at, &["a"]);
+        let rules = json!([
+            { "api": "Produce", "nth": 1, "disconnect": "before" },
+            { "api": "Produce", "nth": 1, "disconnect": "after" },
+            { "api": "Produce", "nth": 1, "duplicate": true },
+            { "api": "Produce", "nth": 1, "when": "response", "error": "REQUEST_TIMED_OUT" },
+        ]);
+        assert_eq!(http(at, "PUT", "/faults", Some(rules)).0, 200);
+        assert!(Client::connect(created).ask(PRODUCE_VERSION, &produce(&["a"])).is_none());
+        assert_eq!(count(at, "a"), 0);
+        assert!(Client::connect(created).ask(PRODUCE_VERSION, &produce(&["a"])).is_none());
+        assert_eq!(count(at, "a"), 1);
+        let mut client = Client::connect(created);
+        assert_eq!(told(client.ask(PRODUCE_VERSION, &produce(&["a"]))), [("a".to_owned(), 0, 1)]);
+        assert_eq!(count(at, "a"), 3);
+        assert_eq!(told(client.ask(PRODUCE_VERSION, &produce(&["a"])))[0].1, 7);
+        assert_eq!(count(at, "a"), 4);
+        assert_eq!(told(client.ask(PRODUCE_VERSION, &produce(&["a"]))), [("a".to_owned(), 0, 4)]);
+        assert_eq!(http(at, "DELETE", "/faults?expect=hit", None).0, 200);
+    });
+}
+
+#[test]
+fn a_held_request_goes_on_when_its_gate_is_opened() {
+    with_lab(|created| {
+        let at = created.bootstrap.as_str();
+        topics(at, &["a"]);
+        let rule = json!({ "do": { "hold": "gate" }, "match": { "api": "Produce" } });
+        assert_eq!(http(at, "POST", "/faults", Some(rule)).0, 201);
+        let mut client = Client::connect(created);
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| told(client.ask(PRODUCE_VERSION, &produce(&["a"]))));
+            let wait = json!({ "match": { "api": "Produce", "outcome": "waiting" }, "timeout": "10s" });
+            assert_eq!(http(at, "POST", "/requests/wait", Some(wait)).0, 200);
+            assert_eq!(count(at, "a"), 0);
+            loop {
+                let (_, released) = http(at, "POST", "/gates/gate/release", None);
+                if released["released"] == 1 {
+                    break;
+                }
+            }
+            assert_eq!(asked.join().ok(), Some(vec![("a".to_owned(), 0, 0)]));
+        });
+    });
+}
+
+#[test]
+fn a_cluster_of_its_own_port_has_its_own_topics_rules_and_journal() {
+    with_lab(|created| {
+        let at = created.bootstrap.as_str();
+        let asked = json!({ "name": "other", "topics": ["a:3"], "faults": [{ "api": "Fetch", "delay": 1 }] });
+        let (status, other) = http(at, "POST", "/clusters", Some(asked.clone()));
+        assert_eq!(status, 201, "{other}");
+        assert_ne!(other["cluster_id"], json!(created.cluster_id));
+        let there = other["bootstrap"].as_str().expect("an address").to_owned();
+        let (status, answer) =
+            http(&there, "POST", "/topics/a/records", Some(json!({ "partition": 2, "value": "x" })));
+        assert_eq!((status, &answer["offsets"][0]["partition"]), (201, &json!(2)));
+        assert_eq!(count(&there, "a"), 1);
+        assert_eq!(http(at, "GET", "/topics/a/records", None).0, 404);
+        // At its own port its rules are the short ones; from elsewhere it is named.
+        for (port, path) in [(there.as_str(), "/faults"), (at, "/clusters/other/faults")] {
+            assert_eq!(http(port, "GET", path, None).1["faults"][0]["id"], "f1");
+        }
+        assert_eq!(http(at, "GET", "/faults", None).1["faults"], json!([]));
+        assert_eq!(http(at, "POST", "/clusters", Some(asked)).0, 409);
+        assert_eq!(http(at, "DELETE", "/clusters/other", None).0, 200);
+        assert!(TcpStream::connect(&there).is_err());
+        assert_eq!(http(at, "DELETE", "/clusters/main", None).0, 409);
+    });
+}
+
+#[test]
+fn what_is_wrong_is_named_and_nothing_is_half_applied() {
+    with_lab(|created| {
+        let at = created.bootstrap.as_str();
+        for (method, path, body, status, field) in [
+            ("POST", "/faults", json!({ "do": { "error": "NOPE" } }), 400, "do.error"),
+            ("PUT", "/faults", json!([{ "delay": 1 }, { "delay": "x" }]), 400, "faults[1].delay"),
+            ("POST", "/clusters", json!({ "topics": [{}] }), 400, "topics[0].name"),
+            (
+                "POST",
+                "/topics/a/records",
+                json!([{ "value": 1 }, { "partition": 7 }]),
+                400,
+                "records[1].partition",
+            ),
+            ("POST", "/requests/count", json!({ "apis": "Fetch" }), 400, "apis"),
+            ("POST", "/requests/wait", json!({ "match": { "api": "Fetsch" } }), 400, "match.api"),
+        ] {
+            let (found, answer) = http(at, method, path, Some(body));
+            assert_eq!((found, answer["error"]["field"].as_str()), (status, Some(field)), "{path}: {answer}");
+        }
+        assert_eq!(http(at, "GET", "/faults", None).1["faults"], json!([]));
+        assert_eq!(http(at, "GET", "/nothing", None).0, 404);
+        let (status, missed) =
+            http(at, "POST", "/requests/wait", Some(json!({ "match": { "api": "Fetch" }, "timeout": 1 })));
+        assert_eq!((status, &missed["count"]), (408, &json!(0)));
+        let (status, missed) = http(at, "GET", "/topics/a/records?count=1&wait=1ms", None);
+        assert_eq!(status, 408, "{missed}");
+        assert_eq!(http(at, "GET", "/openapi.json", None).1["openapi"], "3.1.0");
+    });
+}
+
+#[test]
+fn a_week_passes_at_once_and_retention_takes_what_is_old() {
+    with_lab(|created| {
+        let at = created.bootstrap.as_str();
+        let topic = json!({ "name": "a", "partitions": 1, "configs": { "retention.ms": 86_400_000 } });
+        let (status, other) =
+            http(at, "POST", "/clusters", Some(json!({ "name": "other", "topics": [topic] })));
+        assert_eq!(status, 201, "{other}");
+        let there = other["bootstrap"].as_str().expect("an address").to_owned();
+        assert_eq!(http(&there, "PUT", "/clock", Some(json!({ "mode": "frozen" }))).0, 200);
+        assert_eq!(http(&there, "POST", "/topics/a/records", Some(json!({ "value": "x" }))).0, 201);
+        let advance = |by: &str| http(&there, "POST", "/clock/advance", Some(json!({ "by": by }))).1;
+        let hour = advance("1h");
+        assert_eq!((&hour["settled"], count(&there, "a")), (&json!(true), 1), "{hour}");
+        let week = advance("7d");
+        assert_eq!(week["settled"], true, "{week}");
+        assert_eq!(
+            week["timers"].as_u64().zip(hour["timers"].as_u64()).map(|(a, b)| a - b),
+            Some(7 * 86_400_000)
+        );
+        assert_eq!(
+            week["records"].as_u64().zip(hour["records"].as_u64()).map(|(a, b)| a - b),
+            Some(7 * 86_400_000)
+        );
+        assert_eq!(count(&there, "a"), 0);
+        let (status, bad) =
+            http(&there, "POST", "/clock/advance", Some(json!({ "by": "1h", "what": ["walls"] })));
+        assert_eq!((status, &bad["error"]["field"]), (400, &json!("what")));
+        // The main cluster has clocks of its own.
+        assert_eq!(http(at, "GET", "/clock", None).1["mode"], "real");
+    });
+}

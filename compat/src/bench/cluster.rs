@@ -1,0 +1,358 @@
+//! Workloads of three nodes on this one machine: what replication costs, how long it takes to come back, what rest costs.
+//! Shell: starts brokers, drives them, reads the clock.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::clients::Client;
+use super::frames;
+use super::gauge::{cpu_seconds_of, memory_mib_of};
+use super::load::{self, Load, Span};
+use super::machine;
+use super::scene::{Bout, Filled, PATIENCE, Rows, Scale, Side};
+use super::table::{Figure, Measured};
+use crate::broker::{Against, Broker, BrokerOptions, OttlaServer};
+use crate::cluster::nodes::{Map, map_within};
+use crate::failure::{Failure, Outcome, fail};
+use crate::ports::free_port_list;
+use crate::reference::KafkaServer;
+use crate::wire::Connection;
+
+const NODES: usize = 3;
+const REPLICAS: i16 = 3;
+const PARTITIONS: i32 = 12;
+const PARTITIONS_A_TOPIC: i32 = 100;
+/// The nodes of Apache Kafka were formatted with it.
+const CLUSTER_ID: &str = "b3R0bGFDb21wYXQwMDAwMg";
+const LOOK_INTERVAL: Duration = Duration::from_millis(2);
+const IDLE_SPAN: Duration = Duration::from_secs(10);
+/// Three JVMs that start on two cores need their time; so do ten thousand partitions of theirs.
+const WHOLE_LIMIT: Duration = Duration::from_secs(600);
+
+/// Nodes that are one cluster, each controller and broker.
+struct Cluster {
+    nodes: Vec<Box<dyn Broker>>,
+}
+
+impl Cluster {
+    fn start(against: Against) -> Outcome<Self> {
+        let ports = free_port_list(2 * NODES)?;
+        let voters: Vec<String> =
+            (0..NODES).map(|index| format!("{}@127.0.0.1:{}", index + 1, ports[NODES + index])).collect();
+        let options = |index: usize| BrokerOptions {
+            port: Some(ports[index]),
+            overrides: vec![
+                format!("node.id={}", index + 1),
+                "process.roles=broker,controller".to_owned(),
+                format!(
+                    "listeners=PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{}",
+                    ports[index],
+                    ports[NODES + index]
+                ),
+                "controller.listener.names=CONTROLLER".to_owned(),
+                format!("controller.quorum.voters={}", voters.join(",")),
+                "offsets.topic.replication.factor=3".to_owned(),
+                "offsets.topic.num.partitions=5".to_owned(),
+                // Leaders stay where a bout found them, and deleted files go at once.
+                "auto.leader.rebalance.enable=false".to_owned(),
+                "log.segment.delete.delay.ms=10".to_owned(),
+            ],
+            ..BrokerOptions::default()
+        };
+        let start = |index: usize| -> Outcome<Box<dyn Broker>> {
+            Ok(match against {
+                Against::Ottla => Box::new(OttlaServer::start(&options(index))?),
+                Against::Kafka => Box::new(KafkaServer::join(&options(index), CLUSTER_ID)?),
+            })
+        };
+        // None of them is ready before a majority is there.
+        let nodes = std::thread::scope(|scope| {
+            let starting: Vec<_> = (0..NODES).map(|index| scope.spawn(move || start(index))).collect();
+            let joined = starting.into_iter().map(|one| one.join().map_err(|_| panicked())?);
+            joined.collect::<Outcome<Vec<_>>>()
+        })?;
+        Ok(Self { nodes })
+    }
+
+    fn each(&mut self, act: impl Fn(&mut dyn Broker) -> Outcome<()> + Sync) -> Outcome<()> {
+        std::thread::scope(|scope| {
+            let acting: Vec<_> =
+                self.nodes.iter_mut().map(|node| scope.spawn(|| act(node.as_mut()))).collect();
+            acting.into_iter().try_for_each(|one| one.join().map_err(|_| panicked())?)
+        })
+    }
+
+    fn node(&mut self, id: i32) -> Outcome<&mut Box<dyn Broker>> {
+        let place = usize::try_from(id - 1).ok();
+        let node = place.and_then(|place| self.nodes.get_mut(place));
+        node.ok_or_else(|| Failure(format!("there is no node {id}")))
+    }
+}
+
+fn panicked() -> Failure {
+    Failure("a thread of a cluster panicked".to_owned())
+}
+
+impl Broker for Cluster {
+    fn bootstrap(&self) -> &str {
+        self.nodes[0].bootstrap()
+    }
+
+    fn pid(&self) -> u32 {
+        self.nodes[0].pid()
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        self.nodes.iter().map(|node| node.pid()).collect()
+    }
+
+    fn log_dir(&self) -> &Path {
+        self.nodes[0].log_dir()
+    }
+
+    fn restart(&mut self) -> Outcome<()> {
+        self.each(|node| node.restart())
+    }
+
+    fn kill9(&mut self) -> Outcome<()> {
+        self.each(|node| node.kill9())
+    }
+
+    /// Those of Apache Kafka would wait for a majority that is gone: nothing here is used again.
+    fn stop(&mut self) -> Outcome<()> {
+        self.kill9()
+    }
+
+    fn is_running(&mut self) -> bool {
+        self.nodes.iter_mut().all(|node| node.is_running())
+    }
+
+    fn last_output(&self, line_count: usize) -> String {
+        self.nodes.iter().map(|node| node.last_output(line_count)).collect()
+    }
+}
+
+/// Looks at a topic until it is as it should be.
+fn wait_for(address: &str, topic: &str, is_so: impl Fn(&Map) -> bool) -> Outcome<Map> {
+    let begin = Instant::now();
+    loop {
+        let last = match map_within(&[address.to_owned()], topic, PATIENCE) {
+            Ok(map) if is_so(&map) => return Ok(map),
+            Ok(map) => format!("leaders {:?}, ISR {:?}", map.leaders, map.isr),
+            Err(failure) => failure.0,
+        };
+        if begin.elapsed() >= WHOLE_LIMIT {
+            return fail(format!("{topic} after {WHOLE_LIMIT:?}: {last}"));
+        }
+        std::thread::sleep(LOOK_INTERVAL);
+    }
+}
+
+fn is_led(map: &Map) -> bool {
+    !map.leaders.is_empty() && map.leaders.iter().all(|leader| *leader > 0)
+}
+
+fn is_whole(map: &Map) -> bool {
+    is_led(map) && map.isr.iter().all(|isr| isr.len() == NODES)
+}
+
+/// A topic with all its replicas in sync; where each of its partitions is led.
+fn create(address: &str, topic: &str, partitions: i32) -> Outcome<Vec<String>> {
+    Connection::open(address, PATIENCE)?.create_replicated_topic(topic, partitions, REPLICAS)?;
+    let leaders = leaders(&wait_for(address, topic, is_whole)?)?;
+    // A leader that Metadata names may need another moment.
+    for (partition, leader) in (0..).zip(&leaders) {
+        load::until_answered(
+            leader,
+            &frames::produce(topic, partition, -1, &frames::batch(1, 100)),
+            PATIENCE,
+        )?;
+    }
+    Ok(leaders)
+}
+
+fn leaders(map: &Map) -> Outcome<Vec<String>> {
+    let address = |partition| map.leader_address(partition).map(str::to_owned);
+    let leaders: Option<Vec<String>> = (0..map.leaders.len()).map(address).collect();
+    leaders.ok_or_else(|| Failure(format!("a leader has no address: {map:?}")))
+}
+
+fn delete(broker: &dyn Broker, folders: &[PathBuf], topic: &str) -> Outcome<()> {
+    Connection::open(broker.bootstrap(), PATIENCE)?.delete_topic(topic)?;
+    folders.iter().try_for_each(|folder| machine::until_gone(folder, topic))
+}
+
+/// A replicated topic of its own for each bout, deleted after it.
+fn with_fresh_topic(
+    row: &'static str,
+    partitions: i32,
+    folders: Vec<PathBuf>,
+    mut bout: impl FnMut(&dyn Broker, &str, &[String], Span) -> Outcome<Load> + 'static,
+    measure: fn(&Load) -> Measured,
+) -> Bout {
+    let mut serial = 0;
+    Box::new(move |broker, span| {
+        serial += 1;
+        let topic = format!("{row}-{serial:03}");
+        let leaders = create(broker.bootstrap(), &topic, partitions)?;
+        let load = bout(broker, &topic, &leaders, span)?;
+        let peak = memory_mib_of(&broker.pids(), "VmHWM")?;
+        delete(broker, &folders, &topic)?;
+        Ok(vec![(row, measure(&load).with(Figure::MemoryMib, peak))])
+    })
+}
+
+fn sides(of: &[Against], prepare: impl Fn(&[PathBuf]) -> (Bout, Option<Bout>)) -> Outcome<Vec<Side>> {
+    let side = |against: &Against| {
+        let cluster = Cluster::start(*against)?;
+        let folders: Vec<PathBuf> = cluster.nodes.iter().map(|node| node.log_dir().to_owned()).collect();
+        let (bout, warmer) = prepare(&folders);
+        Ok(Side { against: *against, broker: Box::new(cluster), bout, warmer })
+    };
+    of.iter().map(side).collect()
+}
+
+/// 64 KiB of records of 1 KiB for each partition at its leader, four requests on their way.
+fn producing(row: &'static str, folders: &[PathBuf]) -> Bout {
+    let batch = frames::batch(Filled::RECORDS, Filled::VALUE_BYTES);
+    let bout = move |broker: &dyn Broker, topic: &str, leaders: &[String], span: Span| {
+        let client = |(partition, leader): (i32, &String)| {
+            let frame = frames::produce(topic, partition, -1, &batch);
+            (leader.clone(), Client::Repeat { frame, window: 4 })
+        };
+        load::run_at(&broker.pids(), (0..).zip(leaders).map(client).collect(), span)
+    };
+    with_fresh_topic(row, PARTITIONS, folders.to_vec(), bout, Measured::of_bytes)
+}
+
+/// acks=all with three replicas: CPU of all three nodes.
+pub fn produce(_scale: &Scale, of: &[Against]) -> Outcome<Vec<Side>> {
+    sides(of, |folders| (producing("cluster-produce-64k", folders), None))
+}
+
+/// A thousand records a second, each waited for until all replicas have it.
+pub fn open_loop(_scale: &Scale, of: &[Against]) -> Outcome<Vec<Side>> {
+    const ROW: &str = "cluster-open-loop-1k";
+    sides(of, |folders| {
+        let batch = frames::batch(1, 100);
+        let bout = move |broker: &dyn Broker, topic: &str, leaders: &[String], span: Span| {
+            let frame = frames::produce(topic, 0, -1, &batch);
+            let paced = Client::Paced { frame, per_second: 1_000, reader: None };
+            load::run_at(&broker.pids(), vec![(leaders[0].clone(), paced)], span)
+        };
+        let bout = with_fresh_topic(ROW, 1, folders.to_vec(), bout, Measured::of_requests);
+        // So thin a load would leave a JVM cold.
+        (bout, Some(producing("cluster-warm-up", folders)))
+    })
+}
+
+fn millis(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+fn topic_name(index: usize) -> String {
+    format!("many-{index:04}")
+}
+
+/// Topics of a hundred partitions with three replicas each; when all were led, and when all were in sync.
+fn create_many(address: &str, topics: usize) -> Outcome<(f64, f64)> {
+    let start = Instant::now();
+    let mut open = Connection::open(address, PATIENCE)?;
+    for topic in 0..topics {
+        open.create_replicated_topic(&topic_name(topic), PARTITIONS_A_TOPIC, REPLICAS)?;
+    }
+    let is_all = |map: &Map| map.leaders.len() == PARTITIONS_A_TOPIC as usize && is_led(map);
+    (0..topics).try_for_each(|topic| wait_for(address, &topic_name(topic), is_all).map(drop))?;
+    let led = millis(start);
+    (0..topics).try_for_each(|topic| wait_for(address, &topic_name(topic), is_whole).map(drop))?;
+    Ok((led, millis(start)))
+}
+
+/// Ten thousand partitions that nobody writes to: until they are there, and what they cost at rest.
+#[allow(clippy::cast_precision_loss, reason = "figures for people")]
+pub fn partitions(against: Against, scale: &Scale) -> Outcome<Rows> {
+    let mut cluster = Cluster::start(against)?;
+    let pids = cluster.pids();
+    let cpu_before = cpu_seconds_of(&pids)?;
+    let (led, whole) = create_many(cluster.bootstrap(), scale.part(100))?;
+    let cpu = cpu_seconds_of(&pids)? - cpu_before;
+    // What the creation left to do is no rest.
+    std::thread::sleep(IDLE_SPAN.min(scale.span.measured * 2));
+    let (before, start) = (cpu_seconds_of(&pids)?, Instant::now());
+    std::thread::sleep(IDLE_SPAN.min(scale.span.measured * 4));
+    let idle = (cpu_seconds_of(&pids)? - before) / start.elapsed().as_secs_f64();
+    let memory = memory_mib_of(&pids, "VmRSS")? / NODES as f64;
+    cluster.kill9()?;
+    Ok(vec![
+        (
+            "cluster-10000-created",
+            Measured::default().with(Figure::TimeMs, led).with(Figure::CpuSeconds, cpu),
+        ),
+        ("cluster-10000-in-sync", Measured::default().with(Figure::TimeMs, whole)),
+        (
+            "cluster-10000-idle",
+            Measured::default().with(Figure::IdleCpuPercent, idle * 100.0).with(Figure::MemoryMib, memory),
+        ),
+    ])
+}
+
+/// A node is killed, a gigabyte is written to the two others, it comes back: until it is in sync again.
+pub fn node_returns(against: Against, scale: &Scale) -> Outcome<Rows> {
+    const TOPIC: &str = "cluster-return-1gb";
+    let mut cluster = Cluster::start(against)?;
+    let bootstrap = cluster.bootstrap().to_owned();
+    create(&bootstrap, TOPIC, 4)?;
+    let map = wait_for(&bootstrap, TOPIC, is_whole)?;
+    // Node 1 is asked for the map, and an election of a controller is not what is measured.
+    let killed = if map.controller == 3 { 2 } else { 3 };
+    cluster.node(killed)?.kill9()?;
+    let is_taken_over = |map: &Map| is_led(map) && map.isr.iter().all(|isr| !isr.contains(&killed));
+    let leaders = leaders(&wait_for(&bootstrap, TOPIC, is_taken_over)?)?;
+    let batch = frames::batch(Filled::RECORDS, Filled::VALUE_BYTES);
+    for (partition, leader) in (0..).zip(&leaders) {
+        let frame = frames::produce(TOPIC, partition, 1, &batch);
+        load::pump(leader, &[frame], scale.part(Filled::GIGABYTE))?;
+    }
+    machine::come_to_rest()?;
+    let cpu_before = cpu_seconds_of(&cluster.pids().into_iter().filter(|pid| *pid != 0).collect::<Vec<_>>())?;
+    let start = Instant::now();
+    cluster.node(killed)?.restart()?;
+    wait_for(&bootstrap, TOPIC, is_whole)?;
+    let time = millis(start);
+    // That of the new process counts from its start.
+    let cpu = cpu_seconds_of(&cluster.pids())? - cpu_before;
+    cluster.kill9()?;
+    Ok(vec![(TOPIC, Measured::default().with(Figure::TimeMs, time).with(Figure::CpuSeconds, cpu))])
+}
+
+/// A hundred thousand partitions: the start of all nodes until all are led, and until those of a killed node are led by
+/// the others.
+pub fn many_partitions(against: Against, scale: &Scale) -> Outcome<Rows> {
+    let mut cluster = Cluster::start(against)?;
+    let (bootstrap, topics) = (cluster.bootstrap().to_owned(), scale.part(1_000));
+    create_many(&bootstrap, topics)?;
+    cluster.kill9()?;
+    let start = Instant::now();
+    cluster.restart()?;
+    let all = |is_so: &dyn Fn(&Map) -> bool| {
+        (0..topics).try_for_each(|topic| wait_for(&bootstrap, &topic_name(topic), is_so).map(drop))
+    };
+    all(&is_led)?;
+    let started = millis(start);
+    all(&is_whole)?;
+    let controller = wait_for(&bootstrap, &topic_name(0), is_led)?.controller;
+    let killed = if controller == 3 { 2 } else { 3 };
+    let start = Instant::now();
+    cluster.node(killed)?.kill9()?;
+    all(&|map: &Map| is_led(map) && !map.leaders.contains(&killed))?;
+    let taken_over = millis(start);
+    let memory = memory_mib_of(&[cluster.pid()], "VmRSS")?;
+    cluster.kill9()?;
+    Ok(vec![
+        (
+            "cluster-100000-start",
+            Measured::default().with(Figure::TimeMs, started).with(Figure::MemoryMib, memory),
+        ),
+        ("cluster-100000-failover", Measured::default().with(Figure::TimeMs, taken_over)),
+    ])
+}
