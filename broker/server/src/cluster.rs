@@ -7,13 +7,13 @@ use ottla_api::context::ClusterLinks;
 use ottla_api::peers::{
     self, ControllerNodes, Controllers, Forward, ImageNodes, Presence, Reached, ToController, observe,
 };
-use ottla_config::{BrokerConfig, ConfigError, Listener, NodeLogin};
-use ottla_env::Env;
+use ottla_config::{BrokerConfig, ConfigError, Listener, NodeLogin, NodeSecret};
 use ottla_env::tasks::TaskHandle;
+use ottla_env::{Disk, Env};
 use ottla_metadata::{ControllerChannel, Delta, Image, ImageListener, Metadata, Observer, Quorum, Voter};
 use ottla_model::BrokerId;
 use ottla_model::limits::METADATA_ANSWERS_PARKED_MAX;
-use ottla_network::outgoing::{PeerLogin, PeerSettings};
+use ottla_network::outgoing::{PeerLogin, PeerSecret, PeerSettings};
 use ottla_security::Secret;
 use ottla_security::sasl::SaslMechanism;
 use ottla_security::tls::ClientTls;
@@ -63,16 +63,22 @@ pub struct NodeSettings {
 }
 
 impl NodeSettings {
-    /// `tls`: with what a listener is dialled, by its name.
+    /// `disk` is the machine's; `tls`: with what a listener is dialled, by its name.
     pub fn of(
         config: &BrokerConfig,
+        disk: &Arc<dyn Disk>,
         tls: impl Fn(&str) -> Option<ClientTls>,
     ) -> Result<NodeSettings, String> {
         let of = |listener: Option<Listener>, login: Result<Option<NodeLogin>, ConfigError>| {
             let login = login.map_err(|error| error.to_string())?.map(|login| PeerLogin {
                 mechanism: mechanism(login.mechanism),
                 name: login.name,
-                password: Arc::new(Secret::new(login.password)),
+                secret: match login.secret {
+                    NodeSecret::Password(password) => PeerSecret::Known(Arc::new(Secret::new(password))),
+                    NodeSecret::TokenFile(path) => {
+                        PeerSecret::File { disk: Arc::clone(disk), path: path.into() }
+                    }
+                },
             });
             let tls = listener.and_then(|listener| tls(&listener.name));
             let settings = peers::settings(format!("node-{}", config.node_id));
