@@ -177,7 +177,7 @@ impl Chart {
         let mut command = Command::new(broker::ottla_binary()?);
         command.arg("config").arg(file);
         let printed = capture("config", &mut command, None, self.scratch.path(), LIMIT)?;
-        if printed.errors.to_lowercase().contains("warn") {
+        if !printed.errors.is_empty() {
             return fail(format!("{}:\n{}", file.display(), printed.errors));
         }
         Ok(())
