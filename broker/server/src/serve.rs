@@ -9,7 +9,7 @@ use std::time::Duration;
 use ottla_config::{BrokerConfig, Warning};
 use ottla_env::Env;
 use ottla_env::memory::MemoryDisk;
-use ottla_env::real::{self, RealDisk, StopSignals};
+use ottla_env::real::{self, RealDisk, ReloadSignal, StopSignals};
 use ottla_metadata::{formatted_voters, logged_voters};
 use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
 use ottla_server::scram_users;
@@ -79,6 +79,7 @@ pub(crate) fn start_logging() {
 
 async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -> Result<(), String> {
     let mut signals = StopSignals::listen().map_err(|error| error.to_string())?;
+    let mut reload = ReloadSignal::listen().map_err(|error| error.to_string())?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -114,12 +115,18 @@ async fn serve(arguments: Serve, config: BrokerConfig, warnings: Vec<Warning>) -
     if arguments.announce {
         announce(broker.node_id());
     }
-    let failure = tokio::select! {
-        signal = signals.next() => {
-            tracing::info!("{signal}: stopping");
-            None
+    let failure = loop {
+        tokio::select! {
+            signal = signals.next() => {
+                tracing::info!("{signal}: stopping");
+                break None;
+            }
+            why = broker.failed() => break Some(why),
+            () = reload.next() => {
+                tracing::info!("SIGHUP: reading the stores of the listeners");
+                broker.read_stores_anew();
+            }
         }
-        why = broker.failed() => Some(why),
     };
     broker.stop(ANSWERS_WAIT).await;
     match failure {
