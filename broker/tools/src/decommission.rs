@@ -1,5 +1,4 @@
-//! `ottla decommission`: takes a broker's replicas and its vote away from it, and the broker out of the cluster; or takes
-//! that back.
+//! `ottla decommission`: takes replicas and vote from a broker, and it out of the cluster; or takes that back.
 //! Shell over the client; where replicas go is decided by the balance room.
 //!
 //! Nothing is kept here. That the broker is cordoned is a config of it, and what moves are reassignments: whoever runs the
