@@ -26,6 +26,7 @@ pub mod reference;
 pub mod requests;
 pub mod runner;
 pub mod sasl;
+mod sasl_tokens;
 pub mod scenario;
 pub mod steps;
 pub mod summary;

@@ -186,6 +186,9 @@ struct ClusterArguments {
     /// The nodes speak SASL_SSL among themselves, and strangers try to join them.
     #[arg(long)]
     secured: bool,
+    /// Only let the controllers change: one joins, one loses its disk, the one that leads is taken out.
+    #[arg(long, conflicts_with_all = ["secured", "rounds"])]
+    voters: bool,
     /// A configuration line for every node.
     #[arg(long = "override", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
@@ -298,8 +301,12 @@ fn run(task: Task) -> Outcome<ExitCode> {
         }
         Task::Bench(arguments) => bench_brokers(arguments),
         Task::Crash(arguments) => crash_broker(arguments),
-        Task::Cluster(ClusterArguments { rounds, secured, overrides }) => {
+        Task::Cluster(ClusterArguments { rounds, secured, voters, overrides }) => {
             process::end_children_on_signal()?;
+            if voters {
+                let clean = cluster::run_voters_alone(&cluster::Plan::quick(overrides))?;
+                return Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            }
             let plan =
                 if secured { cluster::Plan::secured(overrides) } else { cluster::Plan::whole(overrides) };
             let clean = cluster::run(&cluster::Plan { rounds, ..plan })?;

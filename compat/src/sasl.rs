@@ -14,12 +14,13 @@ use std::time::{Duration, Instant};
 
 use crate::broker::{self, Against, BrokerOptions, ottla_binary};
 use crate::clients::{CLIENTS, ClientRow};
-use crate::failure::{Outcome, fail};
-use crate::places::ScratchDir;
+use crate::failure::{Failure, Outcome, fail};
+use crate::places::{ScratchDir, compat_dir};
 use crate::ports::free_ports;
 use crate::process::{capture, run as run_to_end};
 use crate::reference::java;
 use crate::runner::{Row, print_table};
+use crate::sasl_tokens::Told;
 use crate::steps::{Amounts, Setting, Steps};
 
 pub const NAME: &str = "sasl";
@@ -355,39 +356,70 @@ impl Tools<'_> {
         if printed.contains("one\ntwo\n") { Ok(()) } else { fail(printed) }
     }
 
-    /// A delegation token of sam's: made, seen by him alone, used, renewed by alice, ended.
+    /// A delegation token of sam's: made, seen by him and its renewer, used, renewed by alice, ended. What the command
+    /// prints meanwhile is what it prints of Apache Kafka.
     fn token(&self) -> Outcome<()> {
-        let token = |name: &str, login: Login, arguments: &[&str]| {
-            self.tool(name, TOKENS, login, false, arguments, None)
+        let mut told = Told::default();
+        let step = |told: &mut Told, name: &str, login: Login, arguments: &[&str]| {
+            let name = format!("token-{name}");
+            let _refused_too = self.tool(&name, TOKENS, login, false, arguments, None);
+            let (output, errors) = (self.printed(&name, "out")?, self.printed(&name, "err")?);
+            told.add(&name, &output, &errors);
+            Ok::<String, Failure>(output)
         };
+        let sam = login(SCRAM_512);
         let make = ["--create", "--max-life-time-period", "-1", "--renewer-principal", "User:alice"];
-        let made = token("token-create", login(SCRAM_512), &make)?;
-        let row = made.lines().skip_while(|line| !line.starts_with("TOKENID")).nth(1);
+        let made = step(&mut Told::default(), "create", sam, &make)?;
+        let mut below = made.lines().skip_while(|line| !line.starts_with("TOKENID")).skip(1);
+        let row = below.find(|line| !line.trim().is_empty());
         let mut words = row.into_iter().flat_map(str::split_whitespace);
         let (Some(id), Some(hmac)) = (words.next(), words.next()) else { return fail(made) };
-        let seen = token("token-seen", login(SCRAM_256), &["--describe"])?;
-        let unseen = token("token-unseen", FIRST, &["--describe"])?;
-        if !seen.contains(hmac) || unseen.contains(id) {
-            return fail(format!("he sees {seen}\nand a stranger {unseen}"));
-        }
-        self.with_token("token-login", id, hmac, &["--list"])?;
-        token("token-renew", PLAIN_LOGIN, &["--renew", "--hmac", hmac, "--renew-time-period", "-1"])?;
+        told.call(id, "ID");
+        told.call(hmac, "HMAC");
+        told.add("token-create", &made, "");
+        step(&mut told, "seen", login(SCRAM_256), &["--describe"])?;
+        step(&mut told, "of-owner", PLAIN_LOGIN, &["--describe", "--owner-principal", "User:sam"])?;
+        step(&mut told, "unseen", FIRST, &["--describe"])?;
+        self.with_token("token-login", TOPICS, id, hmac, &["--list"])?;
+        let _refused = self.with_token("token-of-token", TOKENS, id, hmac, &make);
+        told.add(
+            "token-of-token",
+            &self.printed("token-of-token", "out")?,
+            &self.printed("token-of-token", "err")?,
+        );
+        let renew = ["--renew", "--hmac", hmac, "--renew-time-period", "-1"];
+        step(&mut told, "renew", PLAIN_LOGIN, &renew)?;
+        step(&mut told, "renew-stranger", FIRST, &renew)?;
+        step(&mut told, "renew-nothing", sam, &["--renew", "--hmac", "AAAA", "--renew-time-period", "-1"])?;
+        let for_alice = [&make[..], &["--owner-principal", "User:alice"]].concat();
+        step(&mut told, "create-for-alice", FIRST, &for_alice)?;
         let end = ["--expire", "--hmac", hmac, "--expiry-time-period", "-1"];
-        match token("token-stranger", FIRST, &end) {
-            Err(failure) if failure.0.contains("DelegationTokenOwnerMismatchException") => {}
+        step(&mut told, "end-stranger", FIRST, &end)?;
+        step(&mut told, "end", sam, &end)?;
+        step(&mut told, "gone", sam, &["--describe"])?;
+        step(&mut told, "end-again", sam, &end)?;
+        match self.with_token("token-gone", TOPICS, id, hmac, &["--list"]) {
+            Err(failure) if failure.0.contains("invalid credentials") => {}
             Err(failure) => return Err(failure),
-            Ok(printed) => return fail(format!("a stranger ended it: {printed}")),
+            Ok(printed) => return fail(format!("a token that is gone lets in: {printed}")),
         }
-        token("token-end", login(SCRAM_512), &end)?;
-        match self.with_token("token-gone", id, hmac, &["--list"]) {
-            Err(failure) if failure.0.contains("invalid credentials") => Ok(()),
-            Err(failure) => Err(failure),
-            Ok(printed) => fail(format!("a token that is gone lets in: {printed}")),
-        }
+        told.compare(&fs::read_to_string(compat_dir().join("tool-texts/tokens.txt"))?)
     }
 
-    /// The topic command with a token in the place of a password.
-    fn with_token(&self, name: &str, id: &str, hmac: &str, arguments: &[&str]) -> Outcome<String> {
+    /// What a command has printed.
+    fn printed(&self, name: &str, stream: &str) -> Outcome<String> {
+        Ok(fs::read_to_string(self.stage.common.work_dir.join(format!("{name}.{stream}")))?)
+    }
+
+    /// A command with a token in the place of a password.
+    fn with_token(
+        &self,
+        name: &str,
+        class: &str,
+        id: &str,
+        hmac: &str,
+        arguments: &[&str],
+    ) -> Outcome<String> {
         let Setting { work_dir, bootstrap, .. } = &self.stage.common;
         let config = work_dir.join(format!("{name}.properties"));
         let text = format!(
@@ -397,7 +429,7 @@ impl Tools<'_> {
         );
         fs::write(&config, text)?;
         let mut command = java(TOOL_HEAP_MIB)?;
-        command.arg(TOPICS).args(["--bootstrap-server", bootstrap, "--command-config"]).arg(config);
+        command.arg(class).args(["--bootstrap-server", bootstrap, "--command-config"]).arg(config);
         command.args(arguments);
         capture(name, &mut command, None, work_dir, TOOL_LIMIT).map(|printed| printed.output)
     }

@@ -62,6 +62,8 @@ pub struct Broker {
     dir: PathBuf,
     /// What the test set beside [`SETTINGS`].
     settings: Vec<String>,
+    /// `OTTLA_LOG`, where the test wants more or less of it than usual.
+    log_filter: Option<&'static str>,
     /// `host:port` of its listener.
     pub bootstrap: String,
 }
@@ -70,19 +72,24 @@ impl Broker {
     /// Starts it on a free port with [`SETTINGS`] and what the test adds. `WIRE_BROKER=PID@HOST:PORT` names one that runs
     /// already, so that a check can be held against Apache Kafka itself.
     pub fn start(more: &[&str]) -> Outcome<Self> {
+        Self::start_logging(None, more)
+    }
+
+    /// The same with another choice of what it logs.
+    pub fn start_logging(log_filter: Option<&'static str>, more: &[&str]) -> Outcome<Self> {
         if let Some((pid, bootstrap)) =
             std::env::var("WIRE_BROKER").ok().as_deref().and_then(|named| named.split_once('@'))
         {
             let pid = pid.parse().map_err(|_| format!("`{pid}` is no process id"))?;
             let (dir, bootstrap) = (PathBuf::new(), bootstrap.to_owned());
-            return Ok(Self { child: None, pid, dir, settings: Vec::new(), bootstrap });
+            return Ok(Self { child: None, pid, dir, settings: Vec::new(), log_filter, bootstrap });
         }
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("ottla-wire-{}-{serial}", std::process::id()));
         std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         let settings = more.iter().map(|setting| (*setting).to_owned()).collect();
-        let mut broker = Self { child: None, pid: 0, dir, settings, bootstrap: String::new() };
+        let mut broker = Self { child: None, pid: 0, dir, settings, log_filter, bootstrap: String::new() };
         broker.launch()?;
         Ok(broker)
     }
@@ -109,6 +116,9 @@ impl Broker {
         let settings = self.settings.iter().map(String::as_str);
         for setting in SETTINGS.into_iter().filter(|setting| !is_kafka_only(setting)).chain(settings) {
             command.args(["--override", setting]);
+        }
+        if let Some(filter) = self.log_filter {
+            command.env("OTTLA_LOG", filter);
         }
         command.arg("--ready-file").arg(&ready_path).current_dir(&self.dir);
         command.stdin(Stdio::null()).stdout(log).stderr(errors);

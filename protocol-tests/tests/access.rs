@@ -1,6 +1,8 @@
 //! A broker that lets nobody do anything, and one whose every client is a super user, over raw sockets.
 //! Shell: starts brokers, opens sockets.
 
+use std::collections::BTreeSet;
+
 use ottla_protocol_tests::broker::Broker;
 use ottla_protocol_tests::codec::{request_frame, response};
 use ottla_protocol_tests::connection::{Arrival, Connection};
@@ -511,7 +513,8 @@ fn of_tokens() -> Vec<Refusal> {
 /// Every API that needs a permission, in every version by name (those by id are the oracle's).
 #[test]
 fn whoever_may_do_nothing_is_told_so_by_every_api() {
-    let broker = Broker::start(&[AUTHORIZER]).expect("a broker");
+    let audit = Some("warn,kafka.authorizer.logger=trace");
+    let broker = Broker::start_logging(audit, &[AUTHORIZER]).expect("a broker");
     let mut connection = Connection::open(&broker.bootstrap).expect("a connection");
     let told = ask(&mut connection, "ApiVersions", 0, &json!({})).expect("an answer");
     let mut unasked: Vec<i64> =
@@ -539,6 +542,30 @@ fn whoever_may_do_nothing_is_told_so_by_every_api() {
         }
     }
     assert_eq!(unasked, [] as [i64; 0], "nobody asked these");
+    // CVE-2026-41115: what is asked for whom is written down, and changes with a look at it alone.
+    let asked = asked_operations(&broker.log());
+    let known: Vec<&str> =
+        include_str!("operations.txt").lines().filter(|line| !line.starts_with('#')).collect();
+    let unknown: Vec<&String> = asked.iter().filter(|line| !known.contains(&line.as_str())).collect();
+    let unasked: Vec<&&str> = known.iter().filter(|line| !asked.contains(**line)).collect();
+    assert!(
+        unknown.is_empty() && unasked.is_empty(),
+        "asked, not written: {unknown:#?}; written, not asked: {unasked:#?}"
+    );
+}
+
+/// `API Operation Resource` of each decision that the log tells of.
+fn asked_operations(log: &str) -> BTreeSet<String> {
+    let word = |line: &str, name: &str| {
+        let (_, rest) = line.split_once(&format!(" {name}="))?;
+        rest.split_whitespace().next().map(|word| word.trim_matches('"').to_owned())
+    };
+    let line = |line: &str| {
+        let words = ["api", "operation", "resource"].map(|name| word(line, name));
+        let [Some(api), Some(operation), Some(resource)] = words else { return None };
+        Some(format!("{api} {operation} {resource}"))
+    };
+    log.lines().filter_map(line).collect()
 }
 
 #[test]

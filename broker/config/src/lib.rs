@@ -63,7 +63,7 @@ pub use listeners::Listener;
 pub use listing::render_config_listing;
 pub use load::{load, load_with};
 pub use nearest::nearest_key;
-pub use node_logins::NodeLogin;
+pub use node_logins::{NodeLogin, NodeSecret};
 pub use providers::{Machine, NoFiles};
 pub use quorum::QuorumVoter;
 pub use row::{ConfigRow, ConfigType, CustomCheck, DynamicMode, Importance, Synonym, Validation, Visibility};

@@ -23,6 +23,7 @@ pub(crate) const READ: &[&str] = &[
     "sasl.oauthbearer.jwt.validator.class",
     "sasl.oauthbearer.scope.claim.name",
     "sasl.oauthbearer.sub.claim.name",
+    "sasl.oauthbearer.token.endpoint.url",
     "sasl.server.callback.handler.class",
     "sasl.server.max.receive.size",
     "max.connection.creation.rate",

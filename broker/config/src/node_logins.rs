@@ -16,8 +16,17 @@ const JAAS: &str = "sasl.jaas.config";
 pub struct NodeLogin {
     /// The mechanism's name.
     pub mechanism: &'static str,
+    /// Nothing with a token, which says it.
     pub name: String,
-    pub password: String,
+    pub secret: NodeSecret,
+}
+
+/// With what this node proves who it is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum NodeSecret {
+    Password(String),
+    /// A file with a token, read anew for each login: whoever renews it in time needs no restart.
+    TokenFile(String),
 }
 
 impl std::fmt::Debug for NodeLogin {
@@ -40,7 +49,7 @@ impl BrokerSettings {
         };
         let message = format!(
             "{AMONG_CONTROLLERS}={} is refused: the users of SCRAM are in the log that controllers have to agree on \
-             first; allowed: PLAIN",
+             first; allowed: PLAIN, OAUTHBEARER",
             scram.mechanism
         );
         Err(ConfigError::invalid_config(message).about(AMONG_CONTROLLERS))
@@ -57,6 +66,10 @@ impl BrokerSettings {
         }
         let keys = self.of_listener(&listener.name);
         let given = keys.text(key).unwrap_or_default();
+        if given == sasl::OAUTH {
+            let secret = NodeSecret::TokenFile(self.token_file(&keys, &listener.name)?);
+            return Ok(Some(NodeLogin { mechanism: sasl::OAUTH, name: String::new(), secret }));
+        }
         let lower = (listener.name.to_lowercase(), given.to_lowercase());
         let name = format!("listener.name.{}.{}.{JAAS}", lower.0, lower.1);
         let missing = |what: &str| {
@@ -68,7 +81,7 @@ impl BrokerSettings {
         };
         let Some((mechanism, module)) = sasl::mechanism_with_password(&given) else {
             let message = format!(
-                "{key}={given} is refused: nodes log in with a password; allowed: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"
+                "{key}={given} is refused: there is no such mechanism; allowed: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER"
             );
             return Err(ConfigError::invalid_config(message).about(key));
         };
@@ -78,7 +91,7 @@ impl BrokerSettings {
         Ok(Some(NodeLogin {
             mechanism,
             name: option("username").ok_or_else(|| missing("a username"))?,
-            password: option("password").ok_or_else(|| missing("a password"))?,
+            secret: NodeSecret::Password(option("password").ok_or_else(|| missing("a password"))?),
         }))
     }
 }
@@ -87,6 +100,7 @@ impl BrokerSettings {
 mod tests {
     use ottla_model::SecurityProtocol;
 
+    use super::NodeSecret;
     use crate::settings::BrokerConfig;
 
     const BROKERS: &str = "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config";
@@ -126,10 +140,12 @@ mod tests {
     fn a_node_logs_in_with_the_entry_of_the_listener_and_the_mechanism() {
         let config = load(&[]).expect("it starts");
         let login = config.login_at_brokers().expect("it is read").expect("there is one");
-        assert_eq!((login.mechanism, &*login.name, &*login.password), ("SCRAM-SHA-512", "node", "hush"));
+        assert_eq!((login.mechanism, &*login.name), ("SCRAM-SHA-512", "node"));
+        assert!(login.secret == NodeSecret::Password("hush".to_owned()));
         assert_eq!(format!("{login:?}"), "NodeLogin(SCRAM-SHA-512, \"node\")");
         let login = config.login_at_controllers().expect("it is read").expect("there is one");
-        assert_eq!((login.mechanism, &*login.name, &*login.password), ("PLAIN", "n", "p"));
+        assert_eq!((login.mechanism, &*login.name), ("PLAIN", "n"));
+        assert!(login.secret == NodeSecret::Password("p".to_owned()));
     }
 
     #[test]
@@ -149,7 +165,8 @@ mod tests {
             ("CONTROLLER", SecurityProtocol::SaslPlaintext)
         );
         let login = config.login_at_controllers().expect("it is read").expect("there is one");
-        assert_eq!((login.mechanism, &*login.name, &*login.password), ("PLAIN", "n", "p"));
+        assert_eq!((login.mechanism, &*login.name), ("PLAIN", "n"));
+        assert!(login.secret == NodeSecret::Password("p".to_owned()));
     }
 
     #[test]
@@ -194,5 +211,36 @@ mod tests {
         ];
         let error = load(&scram).expect_err("users are not known yet");
         assert!(error.contains("the log that controllers have to agree on first"), "{error}");
+    }
+
+    #[test]
+    fn a_node_with_a_token_takes_it_from_a_file_that_is_listed() {
+        let url = ("sasl.oauthbearer.token.endpoint.url", "file:///run/token");
+        let listed = ("org.apache.kafka.sasl.oauthbearer.allowed.files", "/x,/run/token");
+        let by_token = |more: &[(&str, &str)]| {
+            let fixed = [
+                ("sasl.enabled.mechanisms", "OAUTHBEARER"),
+                ("listener.name.controller.sasl.enabled.mechanisms", "OAUTHBEARER"),
+                ("ottla.oauthbearer.unsecured", "true"),
+                ("sasl.mechanism.inter.broker.protocol", "OAUTHBEARER"),
+                ("sasl.mechanism.controller.protocol", "OAUTHBEARER"),
+            ];
+            load(&[&fixed[..], more].concat())
+        };
+        let config = by_token(&[url, listed]).expect("it starts");
+        for login in [config.login_at_brokers(), config.login_at_controllers()] {
+            let login = login.expect("it is read").expect("there is one");
+            assert_eq!((login.mechanism, &*login.name), ("OAUTHBEARER", ""));
+            assert!(login.secret == NodeSecret::TokenFile("/run/token".to_owned()));
+        }
+        for (given, words) in [
+            (vec![], "sasl.oauthbearer.token.endpoint.url must be set"),
+            (vec![url], "org.apache.kafka.sasl.oauthbearer.allowed.files must list it"),
+            (vec![(url.0, "https://issuer/token"), listed], "a node takes its token from a file"),
+            (vec![(url.0, "file:token"), listed], "names no file by its whole path"),
+        ] {
+            let error = by_token(&given).expect_err("refused");
+            assert!(error.contains(words), "{error}");
+        }
     }
 }

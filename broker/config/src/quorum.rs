@@ -182,6 +182,10 @@ fn check_between_nodes(config: &BrokerSettings) -> Result<(), ConfigError> {
 /// The rules of a node that is broker or controller alone (`KafkaConfig.validateValues`).
 pub(crate) fn check_roles(config: &BrokerSettings) -> Result<(), ConfigError> {
     let (is_broker, is_controller) = (config.is_broker(), config.is_controller());
+    if config.quorum_auto_join && !is_controller {
+        let why = "it is only supported when process.roles contains the 'controller' role";
+        return Err(refuse("controller.quorum.auto.join.enable", config, why));
+    }
     if is_broker && is_controller {
         return Ok(());
     }

@@ -8,6 +8,8 @@ use crate::listener_keys::ListenerKeys;
 use crate::settings::BrokerSettings;
 
 const URL: &str = "sasl.oauthbearer.jwks.endpoint.url";
+/// Where this node's own token is.
+const TOKEN_URL: &str = "sasl.oauthbearer.token.endpoint.url";
 const VALIDATOR: &str = "sasl.oauthbearer.jwt.validator.class";
 /// Both check signatures; the default one does so where there is an endpoint.
 const VALIDATORS: [&str; 2] = [
@@ -81,12 +83,8 @@ impl BrokerSettings {
             ConfigError::invalid_config(message).about(URL)
         })?;
         let endpoint = endpoint_of(&url).map_err(|why| refused(URL, why))?;
-        let is_listed = |key: &str, wanted: &str| {
-            let list = self.given.get(key).map(|given| given.value.as_str()).unwrap_or_default();
-            list.split(',').any(|allowed| allowed.trim() == wanted)
-        };
-        let is_allowed = is_listed(ALLOWED_URLS, &url)
-            || matches!(&endpoint, KeysEndpoint::File(path) if is_listed(ALLOWED_FILES, path));
+        let is_allowed = self.is_listed(ALLOWED_URLS, &url)
+            || matches!(&endpoint, KeysEndpoint::File(path) if self.is_listed(ALLOWED_FILES, path));
         if !is_allowed {
             let why = format!(
                 "{url} cannot be accessed due to restrictions; {ALLOWED_URLS} must list it, as a key or as a system \
@@ -126,6 +124,41 @@ impl BrokerSettings {
             scope_claim: claim("sasl.oauthbearer.scope.claim.name")?,
             principal_claim: claim("sasl.oauthbearer.sub.claim.name")?,
         })
+    }
+}
+
+impl BrokerSettings {
+    /// The file with this node's own token for a listener of the others (Kafka's FileJwtRetriever).
+    pub(crate) fn token_file(&self, keys: &ListenerKeys<'_>, listener: &str) -> Result<String, ConfigError> {
+        let refused =
+            |why: String| ConfigError::invalid_config(format!("{TOKEN_URL} {why}")).about(TOKEN_URL);
+        let url = text_of(keys, TOKEN_URL).filter(|url| !url.is_empty()).ok_or_else(|| {
+            refused(format!(
+                "must be set: with the token that is there this node logs in at listener {listener} of the others; \
+                 allowed: file:///PATH"
+            ))
+        })?;
+        let path = match endpoint_of(&url) {
+            Ok(KeysEndpoint::File(path)) => path,
+            Ok(KeysEndpoint::Http { .. }) => {
+                let why = "is refused: a node takes its token from a file, which somebody else renews; allowed: file:///PATH";
+                return Err(refused(why.to_owned()));
+            }
+            Err(why) => return Err(refused(format!("is refused: {why}"))),
+        };
+        match self.is_listed(ALLOWED_URLS, &url) || self.is_listed(ALLOWED_FILES, &path) {
+            true => Ok(path),
+            false => Err(refused(format!(
+                "is refused: {path} cannot be accessed due to restrictions; {ALLOWED_FILES} must list it, as a key or as \
+                 a system property in KAFKA_OPTS"
+            ))),
+        }
+    }
+
+    /// Whether a key that lists what may be read lists this.
+    fn is_listed(&self, key: &str, wanted: &str) -> bool {
+        let list = self.given.get(key).map(|given| given.value.as_str()).unwrap_or_default();
+        list.split(',').any(|allowed| allowed.trim() == wanted)
     }
 }
 

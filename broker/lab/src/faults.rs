@@ -102,7 +102,7 @@ impl Held {
             Trigger::Every => true,
             Trigger::Times(count) => self.hits < count,
             Trigger::Nth(place) => self.seen == place,
-            Trigger::EveryNth(step) => self.seen % step == 0,
+            Trigger::EveryNth(step) => self.seen.is_multiple_of(step),
             Trigger::Probability(chance) => {
                 self.draws = self.draws.wrapping_add(0x9e37_79b9_7f4a_7c15);
                 // 53 bits: a fraction of [0, 1).

@@ -4,7 +4,7 @@
 //!
 //! Reading order: `image`, `client_quotas`, `delta`, `replay`, `controller`, `metadata`, `metadata_loop`, `metadata_log`,
 //! `active_controller`, `publisher`, `recovery`, `inspect`, `damage`, `snapshot`, `store`, `upkeep`; `folder` and `formatted` read what
-//! another process wrote; `serve` is what observers are given, `voter_changes` what is answered about voters. Of several nodes:
+//! another process wrote; `serve` is what observers are given, `voter_changes` what is answered about voters, `own_vote` what a controller asks for. Of several nodes:
 //! `detector` (who is heard). A broker without a vote: `observer`, `observer_loop`. One voter of several: `quorum`, `raft`,
 //! `quorum_start`, `quorum_loop`.
 
@@ -35,6 +35,7 @@ mod metadata_loop;
 mod metadata_tests;
 mod observer;
 mod observer_loop;
+mod own_vote;
 mod publisher;
 #[cfg(test)]
 mod publisher_tests;
@@ -73,6 +74,7 @@ pub use image::{ConfigResource, Image, Overrides, PartitionImage, Replicas, Reso
 pub use metadata::{Metadata, MetadataOptions, OpenError, OperationError};
 pub use metadata_log::{CommitError, LogOpenError, metadata_partition};
 pub use observer::{Ask, Observed, Observer, Outcome};
+pub use own_vote::{OwnVote, VoteStep};
 pub use quorum::{Leadership, Quorum, RaftTransport, Voter, VoterState};
 pub use raft::founding::found_cluster;
 pub use replay::Working;

@@ -612,6 +612,11 @@ impl Metadata {
         }
     }
 
+    /// The directory that had this node's vote by the log, where others refuse this node for its sake.
+    pub fn replaced_directory(&self) -> Option<uuid::Uuid> {
+        self.quorum.as_ref()?.view.load().replaces
+    }
+
     pub(crate) fn has_quorum(&self) -> bool {
         self.quorum.is_some()
     }

@@ -7,13 +7,13 @@ use ottla_api::context::ClusterLinks;
 use ottla_api::peers::{
     self, ControllerNodes, Controllers, Forward, ImageNodes, Presence, Reached, ToController, observe,
 };
-use ottla_config::{BrokerConfig, ConfigError, Listener, NodeLogin};
-use ottla_env::Env;
+use ottla_config::{BrokerConfig, ConfigError, Listener, NodeLogin, NodeSecret};
 use ottla_env::tasks::TaskHandle;
+use ottla_env::{Disk, Env};
 use ottla_metadata::{ControllerChannel, Delta, Image, ImageListener, Metadata, Observer, Quorum, Voter};
 use ottla_model::BrokerId;
 use ottla_model::limits::METADATA_ANSWERS_PARKED_MAX;
-use ottla_network::outgoing::{PeerLogin, PeerSettings};
+use ottla_network::outgoing::{PeerLogin, PeerSecret, PeerSettings};
 use ottla_security::Secret;
 use ottla_security::sasl::SaslMechanism;
 use ottla_security::tls::ClientTls;
@@ -63,16 +63,22 @@ pub struct NodeSettings {
 }
 
 impl NodeSettings {
-    /// `tls`: with what a listener is dialled, by its name.
+    /// `disk` is the machine's; `tls`: with what a listener is dialled, by its name.
     pub fn of(
         config: &BrokerConfig,
+        disk: &Arc<dyn Disk>,
         tls: impl Fn(&str) -> Option<ClientTls>,
     ) -> Result<NodeSettings, String> {
         let of = |listener: Option<Listener>, login: Result<Option<NodeLogin>, ConfigError>| {
             let login = login.map_err(|error| error.to_string())?.map(|login| PeerLogin {
                 mechanism: mechanism(login.mechanism),
                 name: login.name,
-                password: Arc::new(Secret::new(login.password)),
+                secret: match login.secret {
+                    NodeSecret::Password(password) => PeerSecret::Known(Arc::new(Secret::new(password))),
+                    NodeSecret::TokenFile(path) => {
+                        PeerSecret::File { disk: Arc::clone(disk), path: path.into() }
+                    }
+                },
             });
             let tls = listener.and_then(|listener| tls(&listener.name));
             let settings = peers::settings(format!("node-{}", config.node_id));
@@ -116,6 +122,8 @@ pub struct Links {
     pub observing: Option<Box<dyn FnOnce() -> TaskHandle>>,
     /// The other brokers at their addresses.
     pub nodes: Option<Arc<ImageNodes>>,
+    /// Which of the controllers is active.
+    pub controllers: Option<Arc<Controllers>>,
 }
 
 pub fn links(
@@ -125,8 +133,8 @@ pub fn links(
     cluster: Option<ClusterOpening>,
 ) -> Links {
     let Some(ClusterOpening { part, settings }) = cluster else {
-        let (cluster, reached, nodes, observing) = (None, None, None, None);
-        return Links { controller: metadata.clone(), cluster, reached, nodes, observing };
+        let (cluster, reached, nodes, controllers, observing) = (None, None, None, None, None);
+        return Links { controller: metadata.clone(), cluster, reached, nodes, controllers, observing };
     };
     let node_id = BrokerId(config.node_id);
     let others = Arc::new(ControllerNodes::new(env.clone(), node_id, &voters(config), &settings.controllers));
@@ -154,7 +162,7 @@ pub fn links(
     let listener = config.inter_broker_listener_name();
     let nodes = Arc::new(ImageNodes::new(env.clone(), metadata.clone(), listener, settings.brokers));
     let presence = Arc::new(Presence::new(env.clock.clone(), node_id));
-    let controller = Arc::new(ToController::new(controllers, metadata.clone(), forward.clone()));
+    let controller = Arc::new(ToController::new(controllers.clone(), metadata.clone(), forward.clone()));
     let links = ClusterLinks {
         forward,
         nodes: nodes.clone(),
@@ -162,5 +170,6 @@ pub fn links(
         reached: reached.clone(),
         parked_metadata: Arc::new(Semaphore::new(METADATA_ANSWERS_PARKED_MAX)),
     };
-    Links { controller, cluster: Some(links), reached: Some(reached), nodes: Some(nodes), observing }
+    let (reached, nodes, controllers) = (Some(reached), Some(nodes), Some(controllers));
+    Links { controller, cluster: Some(links), reached, nodes, controllers, observing }
 }

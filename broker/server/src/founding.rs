@@ -30,7 +30,7 @@ pub async fn find(
 ) -> Result<(Identity, Option<ClusterOpening>), String> {
     let known = Known::read(env, dirs, config)?;
     if !config.is_controller() {
-        let settings = NodeSettings::of(config, |listener| tls.dials(listener))?;
+        let settings = NodeSettings::of(config, tls.disk(), |listener| tls.dials(listener))?;
         let found = match known.cluster_id {
             Some(_) => None,
             None => {
@@ -54,7 +54,7 @@ pub async fn find(
         return Ok((known.keep(env, None)?, None));
     };
     let (node_id, mut voters) = (BrokerId(config.node_id), voters(config));
-    let settings = NodeSettings::of(config, |listener| tls.dials(listener))?;
+    let settings = NodeSettings::of(config, tls.disk(), |listener| tls.dials(listener))?;
     let me = this_controller(config)?;
     // One that joins a quorum is told by it which it is.
     let mut found = None;
@@ -86,7 +86,7 @@ pub async fn find(
 }
 
 /// Where the other controllers reach this one.
-fn this_controller(config: &BrokerConfig) -> Result<Voter, String> {
+pub fn this_controller(config: &BrokerConfig) -> Result<Voter, String> {
     let id = BrokerId(config.node_id);
     if let Some(this) = config.this_voter() {
         return Ok(Voter { id, host: this.host.clone(), port: this.port });

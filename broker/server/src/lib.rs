@@ -21,6 +21,7 @@ pub mod lab;
 pub mod lifecycle;
 pub mod listeners;
 pub mod membership;
+pub mod own_vote;
 pub mod quota_figures;
 pub mod request_figures;
 pub mod rooms;

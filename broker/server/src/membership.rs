@@ -14,10 +14,12 @@ use ottla_model::BrokerId;
 use ottla_replica::ReplicaManager;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use crate::balancing::{BalanceFigures, Balancing};
 use crate::detection::{self, CloseClients, Events};
 use crate::lifecycle::{Joining, Lifecycle};
+use crate::own_vote::Voting;
 use crate::rooms::Rooms;
 use crate::{cluster, controller_registration};
 
@@ -47,12 +49,14 @@ pub struct Member<'a> {
     pub rooms: &'a Rooms,
     /// Where the controller says what would move.
     pub balance: &'a Arc<BalanceFigures>,
+    /// The directory of the controllers' log.
+    pub directory_id: Uuid,
 }
 
 impl Membership {
     /// Begins to register. The listeners are there: whoever is told of this broker finds it.
     pub fn begin(member: &Member<'_>, close_clients: CloseClients) -> Membership {
-        let Member { env, config, cluster_id, registration, features, logs, rooms, balance } = *member;
+        let Member { env, config, cluster_id, registration, features, logs, rooms, .. } = *member;
         let links = rooms.broker.cluster.as_ref().zip(rooms.nodes.as_ref());
         let Some((links, nodes)) = links else { unreachable!("a node of several has ways to the others") };
         let (tell, closed) = mpsc::channel(CLOSED_QUEUED_MAX);
@@ -81,9 +85,11 @@ impl Membership {
                 config: rooms.config.clone(),
                 metadata: rooms.metadata.clone(),
                 nodes: nodes.clone(),
-                figures: balance.clone(),
+                figures: member.balance.clone(),
             };
             tasks.push(balancing.start());
+            let controllers = rooms.controllers.as_ref().expect("a node of several knows its controllers");
+            tasks.push(Voting::new(env, config, member.directory_id, &rooms.metadata, controllers).start());
         }
         let joining = || Joining {
             env,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ottla_api::loggers::Loggers;
 use ottla_api::metrics::ApiMetrics;
 use ottla_api::operation_audit::OperationAudit;
-use ottla_api::peers::ImageNodes;
+use ottla_api::peers::{Controllers, ImageNodes};
 use ottla_api::quotas::QuotaListener;
 use ottla_api::{Broker, Rooms as ApiRooms};
 use ottla_config::{BrokerConfig, ConfigMap, ConsumerGroupConfig, DynamicBrokerConfig};
@@ -79,6 +79,8 @@ pub struct Rooms {
     pub quotas: Arc<ClientQuotas>,
     /// The other brokers, on a node of several.
     pub nodes: Option<Arc<ImageNodes>>,
+    /// The same: which of the controllers is active.
+    pub controllers: Option<Arc<Controllers>>,
     /// What the handlers see.
     pub broker: Arc<Broker>,
     /// On a broker without a vote: ends with this value. The lock makes it something that threads may share.
@@ -110,7 +112,7 @@ impl Rooms {
             error.to_string()
         })?;
         let broker_epoch = BrokerEpoch::default();
-        let Links { controller, cluster, reached, nodes, observing } =
+        let Links { controller, cluster, reached, nodes, controllers, observing } =
             cluster::links(env, config, &metadata, opening.cluster);
         let dynamic_config = Arc::new(DynamicBrokerConfig::new(config.clone()));
         metadata.subscribe(dynamic_config.clone());
@@ -230,6 +232,7 @@ impl Rooms {
             telemetry,
             quotas,
             nodes,
+            controllers,
             broker,
             _observing: observing,
         })

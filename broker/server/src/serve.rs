@@ -10,7 +10,7 @@ use ottla_api::loggers::Loggers;
 use ottla_config::{BrokerConfig, Warning};
 use ottla_env::Env;
 use ottla_env::memory::MemoryDisk;
-use ottla_env::real::{self, RealDisk, StopSignals};
+use ottla_env::real::{self, RealDisk, ReloadSignal, StopSignals};
 use ottla_metadata::{formatted_voters, logged_voters};
 use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
 use ottla_server::scram_users;
@@ -122,6 +122,7 @@ async fn serve(
     loggers: Arc<Loggers>,
 ) -> Result<(), String> {
     let mut signals = StopSignals::listen().map_err(|error| error.to_string())?;
+    let mut reload = ReloadSignal::listen().map_err(|error| error.to_string())?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -158,12 +159,18 @@ async fn serve(
     if arguments.announce {
         announce(broker.node_id());
     }
-    let failure = tokio::select! {
-        signal = signals.next() => {
-            tracing::info!("{signal}: stopping");
-            None
+    let failure = loop {
+        tokio::select! {
+            signal = signals.next() => {
+                tracing::info!("{signal}: stopping");
+                break None;
+            }
+            why = broker.failed() => break Some(why),
+            () = reload.next() => {
+                tracing::info!("SIGHUP: reading the stores of the listeners");
+                broker.read_stores_anew();
+            }
         }
-        why = broker.failed() => Some(why),
     };
     broker.stop(ANSWERS_WAIT).await;
     match failure {

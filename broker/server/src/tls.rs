@@ -68,6 +68,11 @@ impl ListenersTls {
         Ok(Arc::new(ListenersTls { started_with, disk, clock, listeners, elsewhere }))
     }
 
+    /// The machine's, on which the stores are.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
     /// The TLS of a listener; nothing where its protocol has none.
     pub fn of(&self, name: &str) -> Option<Arc<TlsListener>> {
         self.listeners.iter().find(|one| one.name == name).map(|one| Arc::clone(&one.tls))

@@ -54,6 +54,7 @@ pub struct Broker {
     membership: Option<Membership>,
     admin: Option<AdminServer>,
     rooms: Rooms,
+    tls: Arc<ListenersTls>,
     logs: Arc<LogManager>,
     ready: Arc<AtomicBool>,
 }
@@ -179,7 +180,8 @@ pub async fn start(
     rooms.config.follow(move |config| set_limits(settings::connection_limits(&env_of_limits, config)));
     let rates = AddressRateListener::new(env.net.clone(), Box::new(network.address_rates_setter()));
     rooms.metadata.subscribe(Arc::new(rates));
-    rooms.config.follow(move |config| tls.follow(config));
+    let stores = Arc::clone(&tls);
+    rooms.config.follow(move |config| stores.follow(config));
     let membership = config.has_peers().then(|| {
         let member = Member {
             env: &env,
@@ -190,6 +192,7 @@ pub async fn start(
             logs: &logs,
             rooms: &rooms,
             balance: &balance,
+            directory_id: identity.directory_ids[0].0,
         };
         Membership::begin(&member, Box::new(network.closer()))
     });
@@ -206,7 +209,7 @@ pub async fn start(
     start_topics::make(&rooms, &config.start_topics).await?;
     ready.store(true, Ordering::Release);
     let http = admin.as_ref().map(AdminServer::addr);
-    Ok(Broker { config, listeners, http, network, controller, membership, admin, rooms, logs, ready })
+    Ok(Broker { config, listeners, http, network, controller, membership, admin, rooms, tls, logs, ready })
 }
 
 /// Makes the users of a new cluster, before anybody can connect.
@@ -289,6 +292,11 @@ impl Broker {
 
     pub fn http(&self) -> Option<String> {
         self.http.map(|addr| addr.to_string())
+    }
+
+    /// Puts the stores of the listeners in force as they are on the disk now, for connections to come.
+    pub fn read_stores_anew(&self) {
+        self.tls.follow(&self.rooms.config.current());
     }
 
     /// Waits until this node can't go on, and says why.

@@ -361,3 +361,34 @@ fn the_files_that_the_map_names_are_there() {
     let missing = in_text.chain(in_walks).filter(|name| !is_known(name)).collect();
     none(missing, "docs/ARCHITECTURE.md names files that are not there");
 }
+
+#[test]
+fn what_is_named_as_holding_a_pitfall_is_there() {
+    let page = std::fs::read_to_string(root().join("docs/security-pitfalls.md")).expect("the page");
+    let sources: String = ["broker", "protocol-tests"]
+        .into_iter()
+        .flat_map(sources)
+        .filter(|source| source.text.contains("#[test]") || source.text.contains("#[tokio::test]"))
+        .map(|source| source.text)
+        .collect();
+    let is_there = |name: &str| match name.ends_with(".oracle") || name.contains('/') {
+        true => {
+            [root(), root().join("protocol-tests/scripts")].iter().any(|folder| folder.join(name).is_file())
+        }
+        false => sources.contains(&format!("fn {name}()")),
+    };
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
+    let mut missing = Vec::new();
+    for (number, row) in rows.iter().enumerate() {
+        assert!(row.starts_with(&format!("| {} | ", number + 1)), "the pitfalls are counted: {row}");
+        let held_by = row.rsplit(" | ").next().unwrap_or_default();
+        let names: Vec<&str> = held_by.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "nothing holds {row}");
+        missing.extend(names.into_iter().filter(|name| !is_there(name)).map(str::to_owned));
+    }
+    assert_eq!(rows.len(), 28, "one row a pitfall");
+    let (_, in_bulk) = page.rsplit_once("Hostile bytes in bulk").expect("the last paragraph");
+    let names = in_bulk.split('`').skip(1).step_by(2);
+    missing.extend(names.filter(|name| !is_there(name)).map(str::to_owned));
+    none(missing, "docs/security-pitfalls.md names tests that are not there");
+}

@@ -583,3 +583,39 @@ fn a_controllers_listener_serves_tools_and_no_clients() {
     assert_eq!(answer_code(&broker, &frame, 0), None);
     running.stop();
 }
+
+/// Certificates are made anew by others, under the same names: a signal brings them into force, and ends nothing.
+#[test]
+fn a_hang_up_reads_the_stores_anew_and_keeps_what_cannot_be_read() {
+    let folder = Folder::new();
+    let make = |name: &str| {
+        let made = Command::new(env!("CARGO_BIN_EXE_ottla")).arg("tls-dev").arg(folder.join(name)).output();
+        assert!(made.expect("it runs").status.success());
+        std::fs::read(folder.join(name).join("server.p12")).expect("a store")
+    };
+    let (store, next) = (folder.join("first/server.p12"), [make("first"), make("second")]);
+    let location = format!("ssl.keystore.location={}", store.display());
+    let settings = ["listeners=SSL://localhost:0", &location, "ssl.keystore.password=changeit"];
+    let mut broker = start(&folder, &settings.map(|setting| ["--override", setting]).concat());
+    // Whatever says that the signal was obeyed is looked for in the order in which it must come.
+    let mut log = std::io::BufReader::new(broker.child.stderr.take().expect("stderr is piped"));
+    let mut wait_for = |words: &str| {
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            let read = std::io::BufRead::read_line(&mut log, &mut line).expect("text");
+            assert!(read > 0, "it ended without saying: {words}");
+        }
+    };
+    std::fs::write(&store, &next[1]).expect("replaced");
+    signal(&broker.child, "-HUP");
+    wait_for("listener SSL: its stores were read anew");
+    std::fs::write(&store, b"nonsense").expect("replaced");
+    signal(&broker.child, "-HUP");
+    wait_for("listener SSL keeps the stores it has");
+    std::fs::write(&store, &next[0]).expect("replaced");
+    signal(&broker.child, "-HUP");
+    wait_for("listener SSL: its stores were read anew");
+    signal(&broker.child, "-TERM");
+    assert!(broker.child.wait().expect("it ends").success());
+}

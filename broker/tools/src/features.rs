@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use ottla_protocol::messages::update_features_request::FeatureUpdateKey;
-use ottla_protocol::messages::{ApiVersionsRequest, UpdateFeaturesRequest};
+use ottla_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, UpdateFeaturesRequest};
 
 use crate::admin::text;
 use crate::client::Client;
@@ -77,12 +77,28 @@ fn describe(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failur
     describe_with(&mut client, terminal).map_err(told_twice)
 }
 
-fn describe_with(client: &mut Client, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+fn features_of(client: &mut Client, terminal: &mut Terminal<'_>) -> Result<ApiVersionsResponse, Exception> {
     let request = ApiVersionsRequest::default()
         .with_client_software_name(text("ottla"))
         .with_client_software_version(text(env!("CARGO_PKG_VERSION")));
     let response = client.any(terminal, "describeFeatures", &request)?;
     Exception::check(response.error_code, None)?;
+    Ok(response)
+}
+
+/// The finalized level of a feature; 0 where it is off.
+pub fn finalized_level(
+    client: &mut Client,
+    terminal: &mut Terminal<'_>,
+    feature: &str,
+) -> Result<i16, Exception> {
+    let response = features_of(client, terminal)?;
+    let found = response.finalized_features.iter().find(|one| &*one.name == feature);
+    Ok(found.map_or(0, |one| one.max_version_level))
+}
+
+fn describe_with(client: &mut Client, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let response = features_of(client, terminal)?;
     let finalized: BTreeMap<&str, i16> =
         response.finalized_features.iter().map(|one| (&*one.name, one.max_version_level)).collect();
     let epoch = match response.finalized_features_epoch {

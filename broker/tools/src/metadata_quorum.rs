@@ -8,6 +8,7 @@ use ottla_protocol::messages::describe_quorum_response::{Node, PartitionData, Re
 use ottla_protocol::messages::{DescribeClusterRequest, DescribeQuorumRequest};
 
 use crate::admin;
+use crate::client::Client;
 use crate::command::{Action, Actions, bootstrap};
 use crate::error::{Exception, Failure};
 use crate::options::{Known, Options, flag, value};
@@ -83,8 +84,11 @@ fn describe(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failur
     }
 }
 
-fn act(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    let mut client = of_quorum(options, terminal)?;
+/// The quorum as its leader describes it, and where its voters listen.
+pub fn quorum(
+    client: &mut Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<(PartitionData, Vec<Node>), Exception> {
     let topic = TopicData::default()
         .with_topic_name(admin::topic_name(TOPIC))
         .with_partitions(vec![Asked::default().with_partition_index(0)]);
@@ -95,6 +99,12 @@ fn act(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     let partition =
         partition.ok_or_else(|| Exception::kafka("UnknownServerException", "no quorum was described"))?;
     Exception::check(partition.error_code, partition.error_message.as_deref())?;
+    Ok((partition, response.nodes))
+}
+
+fn act(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let mut client = of_quorum(options, terminal)?;
+    let (partition, nodes) = quorum(&mut client, terminal)?;
     if options.has("replication") {
         let now = options.has("human-readable").then(|| RealClock::new().wall_ms());
         for line in replication(&partition, now) {
@@ -106,7 +116,7 @@ fn act(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     let request = DescribeClusterRequest::default().with_endpoint_type(kind);
     let cluster = client.any(terminal, "describeCluster", &request)?;
     Exception::check(cluster.error_code, cluster.error_message.as_deref())?;
-    for line in status(&cluster.cluster_id, &partition, &response.nodes) {
+    for line in status(&cluster.cluster_id, &partition, &nodes) {
         terminal.say(&line)?;
     }
     Ok(())

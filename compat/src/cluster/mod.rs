@@ -10,6 +10,7 @@ mod network;
 pub(crate) mod nodes;
 mod secured;
 mod share;
+mod voters;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -140,6 +141,9 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
         Ok(text) => {
             drop(nodes);
             println!("cluster passed in {:.0} s: {text}", begin.elapsed().as_secs_f64());
+            if !plan.is_secured && !run_voters(plan) {
+                return Ok(false);
+            }
             if plan.is_whole { run_moves(&moves::Plan::whole(plan.overrides.clone())?) } else { Ok(true) }
         }
         Err(failure) => {
@@ -148,6 +152,24 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
             Ok(false)
         }
     }
+}
+
+/// Builds the program and lets the controllers change.
+pub fn run_voters_alone(plan: &Plan) -> Outcome<bool> {
+    println!("building ottla");
+    broker::build_ottla()?;
+    Ok(run_voters(plan))
+}
+
+/// Controllers that come and go.
+fn run_voters(plan: &Plan) -> bool {
+    let begin = Instant::now();
+    let changed = voters::run(&plan.overrides);
+    match &changed {
+        Ok(text) => println!("voters passed in {:.0} s: {text}", begin.elapsed().as_secs_f64()),
+        Err(failure) => println!("voters FAILED after {:.0} s: {failure}", begin.elapsed().as_secs_f64()),
+    }
+    changed.is_ok()
 }
 
 /// Hosts of their own, where this machine can make them.

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::broker::{Broker as _, BrokerOptions, OttlaServer};
 use crate::cluster::network::Network;
-use crate::failure::{Failure, Outcome, fail};
+use crate::failure::{Failure, Outcome, While, fail};
 use crate::ports::free_port_list;
 use crate::wire::{Answer, Body, Connection};
 
@@ -35,6 +35,7 @@ pub struct Nodes {
 
 /// Where the nodes listen: three ports each, for clients, controllers, and for each other.
 struct Layout {
+    /// Those that each of them knows as voters. More may have ports, which join later.
     count: usize,
     ports: Vec<u16>,
     inside: Option<&'static str>,
@@ -58,8 +59,15 @@ impl Layout {
             "controller.listener.names=CONTROLLER".to_owned(),
             // Leaders move when something is done to a node, and not otherwise.
             "auto.leader.rebalance.enable=false".to_owned(),
-            format!("controller.quorum.voters={}", voters.join(",")),
         ];
+        all.push(match index < self.count {
+            true => format!("controller.quorum.voters={}", voters.join(",")),
+            false => {
+                let addresses = voters.iter().filter_map(|voter| voter.split_once('@'));
+                let addresses: Vec<&str> = addresses.map(|(_, address)| address).collect();
+                format!("controller.quorum.bootstrap.servers={}", addresses.join(","))
+            }
+        });
         all.extend_from_slice(overrides);
         let under = network.map_or_else(Vec::new, |network| network.under(index));
         BrokerOptions { port: Some(client), overrides: all, under, ..BrokerOptions::default() }
@@ -111,6 +119,28 @@ impl Nodes {
     pub fn stand_in(&self, id: i32, overrides: &[String]) -> Outcome<OttlaServer> {
         let place = usize::try_from(id - 1).map_err(|_| Failure(format!("there is no node {id}")))?;
         OttlaServer::start(&self.layout.options(place, overrides, self.network.as_ref()))
+    }
+
+    /// Finds ports for one node more. Gives the address where clients will reach it.
+    pub fn reserve(&mut self) -> Outcome<String> {
+        self.layout.ports.extend(free_port_list(3)?);
+        let port = self.layout.ports[self.layout.ports.len() - 3];
+        Ok(format!("{}:{port}", host(None, 0)))
+    }
+
+    /// Starts the node that has ports: it knows the controllers by their addresses alone. Gives its id.
+    pub fn join(&mut self, overrides: &[String]) -> Outcome<i32> {
+        let index = self.servers.len();
+        let options = self.layout.options(index, overrides, None);
+        self.servers.push(OttlaServer::start(&options)?);
+        self.addresses.push(format!("{}:{}", host(None, 0), self.layout.ports[3 * index]));
+        i32::try_from(index + 1).map_err(|_| Failure("too many nodes".to_owned()))
+    }
+
+    /// Empties the disk of a node that does not run.
+    pub fn wipe(&mut self, id: i32) -> Outcome<()> {
+        let dir = self.server(id)?.log_dir().to_owned();
+        std::fs::remove_dir_all(&dir).while_doing(|| format!("removing {}", dir.display()))
     }
 
     fn server(&mut self, id: i32) -> Outcome<&mut OttlaServer> {

@@ -34,7 +34,7 @@ pub(super) const JOB: Job = Job {
 
 pub(super) const JOB_POOLING: Job = Job {
     name: "flink-pooling",
-    about: "the same with transactions named by POOLING, which asks for transactions and producers of the past",
+    about: "the job flink with transactions named by POOLING, which asks for transactions and producers of the past",
     versions: VERSIONS,
     play: |scene, steps| play(scene, steps, "POOLING"),
 };

@@ -95,6 +95,11 @@ impl Controllers {
         self.metadata.leadership().leader == Some(self.node_id)
     }
 
+    /// All others that are known, leading or not.
+    pub fn others(&self) -> Vec<Peer> {
+        self.others.known.lock().values().map(|node| node.peer.clone()).collect()
+    }
+
     fn active(&self, leadership: Leadership) -> Option<Active> {
         match leadership.leader? {
             leader if leader == self.node_id => Some(Active::Here),

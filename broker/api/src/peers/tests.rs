@@ -13,7 +13,7 @@ use ottla_env::net::SocketBuffers;
 use ottla_env::real;
 use ottla_metadata::{RaftTransport, Voter};
 use ottla_model::{BrokerId, SecurityProtocol};
-use ottla_network::outgoing::{Peer, PeerLogin, PeerSettings};
+use ottla_network::outgoing::{Peer, PeerLogin, PeerSecret, PeerSettings};
 use ottla_network::{ListenerSpec, Listeners, NetworkMetrics, NetworkServer, NetworkSettings};
 use ottla_security::Secret;
 use ottla_security::sasl::{EnabledMechanism, SaslMechanism, SaslServer};
@@ -93,7 +93,7 @@ fn log_in_as(password: &str) -> PeerSettings {
     let login = PeerLogin {
         mechanism: SaslMechanism::Plain,
         name: "node".to_owned(),
-        password: Arc::new(Secret::new(password)),
+        secret: PeerSecret::Known(Arc::new(Secret::new(password))),
     };
     PeerSettings { login: Some(login), ..settings("1".to_owned()) }
 }

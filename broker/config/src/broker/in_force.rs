@@ -64,6 +64,8 @@ keys! {
         .doc("Voters of the metadata quorum as id@host:port, a controller among them; empty, or this node alone, is a quorum of one.");
     pub(crate) quorum_bootstrap_given: Vec<Text> = row("controller.quorum.bootstrap.servers", List, Some(""), Custom(validators::bootstrap_servers), ReadOnly, High)
         .doc("Where controllers listen, as host:port, for a broker that is told none of the voters' ids.");
+    pub quorum_auto_join: bool = row("controller.quorum.auto.join.enable", Boolean, Some("false"), Any, ReadOnly, Low)
+        .doc("Whether a controller without a vote adds itself to the voters, where the log says who votes (kraft.version 1).");
     pub(crate) roles_given: Vec<Text> = row("process.roles", List, None, list(&["broker", "controller"], false), ReadOnly, High)
         .doc("Roles of this process: broker, controller, or both.");
     pub(crate) inter_broker_listener_given: Option<Text> = row("inter.broker.listener.name", String, None, Any, ReadOnly, Medium)

@@ -31,8 +31,6 @@ pub(crate) static NODE: &[ConfigRow] = &[
         .doc("How often the slowest controller events are reported."),
     row("controller.quorum.append.linger.ms", Int, Some("25"), at_least(0), ReadOnly, Medium)
         .doc("How long the metadata leader gathers writes before it flushes them."),
-    row("controller.quorum.auto.join.enable", Boolean, Some("false"), Any, ReadOnly, Low)
-        .doc("Whether a controller joins the quorum by itself."),
     row("controller.quorum.election.backoff.max.ms", Int, Some("1000"), at_least(0), ReadOnly, High)
         .doc("Longest pause before a new election of the quorum."),
     row("controller.quorum.election.timeout.ms", Int, Some("1000"), at_least(0), ReadOnly, High)

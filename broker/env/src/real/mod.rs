@@ -14,7 +14,7 @@ pub use disk::RealDisk;
 pub use net::RealNet;
 pub use parent::parent_gone;
 pub use rng::RealRng;
-pub use runtime::{StopSignals, run};
+pub use runtime::{ReloadSignal, StopSignals, run};
 pub use tasks::TokioTasks;
 
 use std::sync::Arc;

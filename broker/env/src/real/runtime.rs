@@ -1,4 +1,4 @@
-//! The tokio runtime and the signals that stop the process.
+//! The tokio runtime and the signals that the process obeys.
 //! Shell.
 
 use std::io;
@@ -39,5 +39,19 @@ impl StopSignals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
+    }
+}
+
+/// SIGHUP, which no longer ends the process once this is made.
+pub struct ReloadSignal(tokio::signal::unix::Signal);
+
+impl ReloadSignal {
+    pub fn listen() -> io::Result<ReloadSignal> {
+        signal(SignalKind::hangup()).map(ReloadSignal)
+    }
+
+    /// Waits until what was read at the start is to be read again.
+    pub async fn next(&mut self) {
+        self.0.recv().await;
     }
 }

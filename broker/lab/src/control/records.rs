@@ -301,9 +301,9 @@ async fn look(cluster: &Cluster, topic: &str, wanted: &Wanted) -> Result<(Vec<Js
 }
 
 fn show(topic: &str, partition: i32, record: &ottla_records::Record<'_>) -> Json {
-    let headers = record.headers().map(|(name, value)| {
-        (String::from_utf8_lossy(name).into_owned(), value.map_or(Json::Null, |value| shown(value)))
-    });
+    let headers = record
+        .headers()
+        .map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), value.map_or(Json::Null, shown)));
     let mut out = json!({
         "topic": topic,
         "partition": partition,

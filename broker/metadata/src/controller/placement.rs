@@ -45,14 +45,19 @@ pub(crate) fn place(
 
 /// Whether a broker takes new replicas: not one that is about to stop, or whose directories are all cordoned (KIP-1066).
 fn is_usable(broker: &RegisterBrokerRecord) -> bool {
-    let cordoned = broker.cordoned_log_dirs.as_deref().unwrap_or_default();
     let is_stopping = broker.in_controlled_shutdown && !broker.fenced;
-    !is_stopping && (broker.log_dirs.is_empty() || broker.log_dirs.iter().any(|dir| !cordoned.contains(dir)))
+    !is_stopping && !is_cordoned(broker)
 }
 
 /// Whether it does so, and lives.
 pub fn takes_replicas(broker: &RegisterBrokerRecord) -> bool {
     !broker.fenced && is_usable(broker)
+}
+
+/// Whether none of its directories takes new replicas (KIP-1066).
+pub(crate) fn is_cordoned(broker: &RegisterBrokerRecord) -> bool {
+    let cordoned = broker.cordoned_log_dirs.as_deref().unwrap_or_default();
+    !broker.log_dirs.is_empty() && broker.log_dirs.iter().all(|dir| cordoned.contains(dir))
 }
 
 fn usable_brokers(image: &Image) -> Vec<UsableBroker> {

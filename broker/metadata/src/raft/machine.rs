@@ -114,6 +114,8 @@ pub(crate) struct RaftMachine {
     leadership: Leadership,
     /// Another voter knows another directory under this node's id.
     is_refused: bool,
+    /// The same of a voter that knows it from the log.
+    replaces: Option<Uuid>,
     failed: bool,
     out: Outputs,
 }
@@ -156,6 +158,7 @@ impl RaftMachine {
             voter_states: BTreeMap::new(),
             leadership,
             is_refused: false,
+            replaces: None,
             failed: false,
             out: Outputs::default(),
         };
@@ -200,6 +203,11 @@ impl RaftMachine {
             Some((node.clone(), VoterState { log_end_offset: progress.end, ..known }))
         };
         self.node.observed().into_iter().filter_map(of).collect()
+    }
+
+    /// The directory that voted under this node's id, where the log of others says another one than this node's.
+    pub fn replaces(&self) -> Option<Uuid> {
+        self.replaces
     }
 
     /// Who votes by the log, committed or not.
@@ -383,9 +391,16 @@ impl RaftMachine {
             self.send(from, Body::ClusterId);
             return;
         }
-        let (admission, line) = self.peers.admit(from, frame.head(), self.node.history().latest());
+        let (admission, line) =
+            self.peers.admit(from, frame.head(), self.node.history().latest(), self.node.leads());
         if let Some(line) = line {
             tracing::error!("{line}");
+        }
+        if let Body::Refused(known) = &frame.body
+            && frame.is_logged
+            && admission != Admission::Refuse
+        {
+            self.replaces = Some(*known);
         }
         if frame.is_logged && self.node.is_blank() && names_a_commit(&frame.body) {
             // It speaks to the node that had this id before, and whose place in the set this one does not have.

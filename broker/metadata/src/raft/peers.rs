@@ -6,7 +6,8 @@
 //!   is first heard of, and counts when that is on the device. Another directory under the same id has forgotten what
 //!   the first promised: nothing it says is heard.
 //! - I2. Where the log says who votes (kraft.version 1), it says the directories as well, and nothing is remembered. Nodes that
-//!   it does not name are heard too: one that was added may be elected by those that have not read of it yet.
+//!   it does not name are heard too: one that was added may be elected by those that have not read of it yet. So is a directory
+//!   that took another's place under its id, but for its answers, which would count for the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,12 +52,13 @@ impl Peers {
         self.directories.get(&id).copied()
     }
 
-    /// Judges a frame by its head. A line says why a voter is refused, once each start.
+    /// Judges a frame by its head; `leads`: whether this node does, whose set is the last there is. A line says why a voter is refused, once each start.
     pub fn admit(
         &mut self,
         from: BrokerId,
         (cluster_id, directory_id, is_logged): (&str, Uuid, bool),
         voters: &Voters,
+        leads: bool,
     ) -> (Admission, Option<String>) {
         let voter = voters.set.get(from);
         if from == self.me || (voter.is_none() && !voters.is_dynamic && !is_logged) {
@@ -83,6 +85,8 @@ impl Peers {
                 |voter: &&VoterNode| !voter.directory_id.is_nil() && voter.directory_id != directory_id;
             return match voter.filter(is_other) {
                 None => (Admission::Hear, None),
+                // The set may be old: the voter's disk was replaced, and it may lead by now.
+                Some(_) if is_logged && !leads => (Admission::HearNoAnswer, None),
                 Some(voter) => {
                     let line = format!(
                         "controller {from} comes with another directory ({directory_id}) than the voter of this id has \
@@ -149,27 +153,43 @@ mod tests {
         };
         let voters = Voters { set: Arc::new(VoterSet::new([named(1), named(2)])), is_dynamic: true };
         let mut peers = peers();
-        let mut admit = |from, directory| {
-            peers.admit(BrokerId(from), (CLUSTER, Uuid::from_u128(directory), true), &voters).0
+        let mut admit = |from, directory, is_logged, leads| {
+            peers.admit(BrokerId(from), (CLUSTER, Uuid::from_u128(directory), is_logged), &voters, leads).0
         };
-        assert_eq!(admit(2, 2), Admission::Hear);
-        assert_eq!(admit(2, 9), Admission::Refuse);
-        assert_eq!(admit(4, 9), Admission::Hear);
+        for leads in [false, true] {
+            assert_eq!(admit(2, 2, true, leads), Admission::Hear);
+            assert_eq!(admit(2, 9, false, leads), Admission::Refuse, "it has forgotten who votes");
+            assert_eq!(admit(4, 9, true, leads), Admission::Hear);
+        }
+        assert_eq!(admit(2, 9, true, true), Admission::Refuse);
+        assert_eq!(admit(2, 9, true, false), Admission::HearNoAnswer, "it may have taken the other's place");
     }
 
     #[test]
     fn a_voter_with_another_directory_is_refused_with_one_line() {
         let mut peers = peers();
         let (first, second) = (Uuid::from_u128(2), Uuid::from_u128(9));
-        assert_eq!(peers.admit(BrokerId(2), (CLUSTER, first, false), &voters()), (Admission::Remember, None));
+        assert_eq!(
+            peers.admit(BrokerId(2), (CLUSTER, first, false), &voters(), false),
+            (Admission::Remember, None)
+        );
         peers.remember(BrokerId(2), first);
-        assert_eq!(peers.admit(BrokerId(2), (CLUSTER, first, false), &voters()), (Admission::Hear, None));
-        let (admission, line) = peers.admit(BrokerId(2), (CLUSTER, second, false), &voters());
+        assert_eq!(
+            peers.admit(BrokerId(2), (CLUSTER, first, false), &voters(), false),
+            (Admission::Hear, None)
+        );
+        let (admission, line) = peers.admit(BrokerId(2), (CLUSTER, second, false), &voters(), false);
         assert_eq!(admission, Admission::Refuse);
         let line = line.expect("a line");
         assert!(line.starts_with("controller 2 comes with another directory"), "{line}");
-        assert_eq!(peers.admit(BrokerId(2), (CLUSTER, second, false), &voters()), (Admission::Refuse, None));
-        assert_eq!(peers.admit(BrokerId(2), (CLUSTER, first, false), &voters()), (Admission::Hear, None));
+        assert_eq!(
+            peers.admit(BrokerId(2), (CLUSTER, second, false), &voters(), false),
+            (Admission::Refuse, None)
+        );
+        assert_eq!(
+            peers.admit(BrokerId(2), (CLUSTER, first, false), &voters(), false),
+            (Admission::Hear, None)
+        );
     }
 
     /// A node that was away when the log began to say who votes.
@@ -179,7 +199,7 @@ mod tests {
         let known = Uuid::from_u128(2);
         peers.remember(BrokerId(2), known);
         let mut admit =
-            |from, directory| peers.admit(BrokerId(from), (CLUSTER, directory, true), &voters()).0;
+            |from, directory| peers.admit(BrokerId(from), (CLUSTER, directory, true), &voters(), false).0;
         assert_eq!(admit(2, known), Admission::Hear);
         assert_eq!(admit(2, Uuid::from_u128(9)), Admission::Refuse);
         assert_eq!((admit(3, known), admit(4, known)), (Admission::HearNoAnswer, Admission::HearNoAnswer));
@@ -189,7 +209,7 @@ mod tests {
     fn strangers_other_clusters_and_this_node_itself_are_refused() {
         for (from, cluster) in [(4, CLUSTER), (1, CLUSTER), (2, "other")] {
             let (admission, line) =
-                peers().admit(BrokerId(from), (cluster, Uuid::from_u128(5), false), &voters());
+                peers().admit(BrokerId(from), (cluster, Uuid::from_u128(5), false), &voters(), false);
             assert_eq!(admission, Admission::Refuse, "{from} of {cluster}");
             assert!(line.is_some());
         }
@@ -198,7 +218,7 @@ mod tests {
     #[test]
     fn a_voter_that_founds_a_cluster_is_refused_without_a_line() {
         assert_eq!(
-            peers().admit(BrokerId(2), ("", Uuid::from_u128(5), false), &voters()),
+            peers().admit(BrokerId(2), ("", Uuid::from_u128(5), false), &voters(), false),
             (Admission::Refuse, None)
         );
     }

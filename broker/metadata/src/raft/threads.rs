@@ -58,6 +58,8 @@ pub(crate) struct QuorumView {
     pub observers: Vec<(VoterNode, VoterState)>,
     /// Who votes by the log or the configuration.
     pub set: Voters,
+    /// The directory that had this node's vote, and is gone.
+    pub replaces: Option<Uuid>,
 }
 
 impl QuorumView {
@@ -68,6 +70,7 @@ impl QuorumView {
             voters: machine.voter_states(),
             observers: machine.observer_states(),
             set: machine.voters().clone(),
+            replaces: machine.replaces(),
         }
     }
 }
@@ -177,6 +180,7 @@ impl QuorumThread {
         let known = self.view.load();
         if self.machine.leads()
             || known.leadership != leadership
+            || known.replaces != self.machine.replaces()
             || !Arc::ptr_eq(&known.set.set, &self.machine.voters().set)
         {
             self.view.store(Arc::new(QuorumView::of(&self.machine)));

@@ -8,6 +8,7 @@ use ottla_model::{BrokerId, ErrorCode};
 use super::sim::World;
 use super::sim_tests::{HEALED_MS, disturb, heal, play};
 use crate::controller::features::KRAFT_VERSION;
+use crate::own_vote::{OwnVote, VoteStep};
 use crate::voter_changes::VoterChange;
 
 const UPGRADE: VoterChange = VoterChange::Upgrade { is_asked: false };
@@ -152,6 +153,12 @@ fn a_voter_with_an_empty_disk_takes_the_place_of_the_old_one() {
         world.wipe(lost);
         world.start(lost).expect("an empty folder");
         world.run(1_000);
+        let VoterChange::Remove(_, directory) = &old else { unreachable!("a removal") };
+        assert_eq!(
+            world.machine(lost).replaces(),
+            Some(*directory),
+            "it is told for whose sake it is refused"
+        );
         world.carry_out(|_| old.clone(), HEALED_MS).expect("the old one is removed");
         world
             .carry_out(|world| VoterChange::Add(world.voter(lost)), 2 * HEALED_MS)
@@ -162,6 +169,72 @@ fn a_voter_with_an_empty_disk_takes_the_place_of_the_old_one() {
         world.start(other).expect("it starts");
         check_all_agree(&mut world);
     }
+}
+
+/// What each node asks for by itself (`controller.quorum.auto.join.enable`) comes to whoever leads.
+fn tend_votes(world: &mut World) {
+    for number in 0..world.nodes.len() {
+        if !world.lives(number) || world.nodes[number].is_paused {
+            continue;
+        }
+        let node = world.voter(number);
+        let own = OwnVote::new(node.id, node.directory_id, node.endpoints.clone(), true);
+        let (image, replaces) = (world.image(number), world.machine(number).replaces());
+        let change = match own.next(&image, replaces) {
+            None => continue,
+            Some(VoteStep::Add) => VoterChange::Add(node),
+            Some(VoteStep::RemoveOld(directory_id)) => VoterChange::Remove(node.id, directory_id),
+            Some(VoteStep::Update) => VoterChange::Update(node),
+        };
+        if let Some(active) = world.active() {
+            world.change(active, change);
+        }
+    }
+}
+
+/// Whether each node votes with the directory that it has, in the eyes of a node.
+fn all_vote(world: &mut World, at: usize) -> bool {
+    let all: Vec<_> = world.nodes.iter().map(|node| (node.id.0, node.directory_id)).collect();
+    world.voters_at(at) == all
+}
+
+#[test]
+fn controllers_add_themselves_and_come_back_after_a_lost_disk() {
+    play("controllers_add_themselves_and_come_back_after_a_lost_disk", 16, |seed| {
+        let mut world = upgraded(seed, 1);
+        for _ in 0..60 {
+            let wait = world.rng.below(400);
+            world.run(wait);
+            match world.rng.below(5) {
+                0 | 1 => disturb(&mut world),
+                2 => {
+                    // One at a time: the others have all that is committed.
+                    let number = world.rng.below(world.nodes.len() as u64) as usize;
+                    if let Some(active) = world.active()
+                        && all_vote(&mut world, active)
+                    {
+                        world.wipe(number);
+                        world.start(number).expect("an empty folder");
+                    }
+                }
+                _ => {
+                    let at = world.active().unwrap_or(0);
+                    let records = 1 + world.rng.below(6);
+                    world.ask(at, records);
+                }
+            }
+            tend_votes(&mut world);
+        }
+        heal(&mut world);
+        for _ in 0..200 {
+            tend_votes(&mut world);
+            world.run(100);
+        }
+        assert!((0..4).all(|at| all_vote(&mut world, at)), "who votes at the end: {:?}", world.voters_at(0));
+        check_all_agree(&mut world);
+        tend_votes(&mut world);
+        assert!((0..4).all(|at| all_vote(&mut world, at)), "nobody asks for anything any more");
+    });
 }
 
 /// Somebody asks for a change that makes sense to whom leads.

@@ -2,8 +2,11 @@
 //! Shell over the core in `ottla_security::sasl`. A session that ends is not begun anew over the open connection: the
 //! other node closes it, and the next one logs in.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use ottla_env::Disk;
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::{SaslAuthenticateRequest, SaslHandshakeRequest};
 use ottla_security::Secret;
@@ -17,7 +20,39 @@ use super::link::Link;
 pub struct PeerLogin {
     pub mechanism: SaslMechanism,
     pub name: String,
-    pub password: Arc<Secret>,
+    pub secret: PeerSecret,
+}
+
+/// With what it proves that.
+#[derive(Clone)]
+pub enum PeerSecret {
+    Known(Arc<Secret>),
+    /// A file with a token, as it is at the time of the login.
+    File {
+        disk: Arc<dyn Disk>,
+        path: PathBuf,
+    },
+}
+
+impl std::fmt::Debug for PeerSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PeerSecret::Known(secret) => secret.fmt(f),
+            PeerSecret::File { path, .. } => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl PeerSecret {
+    fn read(&self) -> io::Result<Secret> {
+        match self {
+            PeerSecret::Known(secret) => Ok(Secret::new(secret.bytes())),
+            PeerSecret::File { disk, path } => {
+                let whole = Secret::new(disk.read(path)?);
+                Ok(Secret::new(whole.bytes().trim_ascii()))
+            }
+        }
+    }
 }
 
 /// Logs in; the link serves requests when this returns.
@@ -37,7 +72,11 @@ pub(super) async fn log_in(
         let name = login.mechanism.name();
         return Err(refused(format!("{name} is not enabled there, but {}", enabled.join(", "))));
     }
-    let credentials = Credentials { name: login.name.clone(), password: Secret::new(login.password.bytes()) };
+    let password = login
+        .secret
+        .read()
+        .map_err(|error| refused(format!("{:?} cannot be read: {error}", login.secret)))?;
+    let credentials = Credentials { name: login.name.clone(), password };
     let (mut client, mut token) = SaslClient::first(login.mechanism, credentials, &random);
     loop {
         let request = SaslAuthenticateRequest::default().with_auth_bytes(token.into());

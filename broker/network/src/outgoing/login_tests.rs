@@ -2,13 +2,16 @@
 //! Core: the link's task is polled by hand over a memory stream.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
+use ottla_env::memory::MemoryDisk;
 use ottla_env::memory::net::{MemoryStream, pair};
+use ottla_env::{Disk, OpenMode};
 use ottla_protocol::messages::api_versions_response::ApiVersion;
 use ottla_protocol::messages::{
     ApiVersionsResponse, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
@@ -16,14 +19,15 @@ use ottla_protocol::messages::{
 };
 use ottla_protocol::{ApiKey, Encode, RequestHeader, StrBytes, decode_request, encode_response_header};
 use ottla_security::sasl::{
-    EnabledMechanism, Facts, Outcome, RANDOM_BYTES, SaslMechanism, SaslServer, Session,
+    EnabledMechanism, Facts, Outcome, RANDOM_BYTES, SaslMechanism, SaslServer, Session, TokenValidator,
+    UnsecuredTokens,
 };
 use ottla_security::{
     ScramCredential, ScramCredentials, ScramMechanism, Secret, keys_of_salted_password, salted_password,
 };
 
 use super::link::{Link, LinkTask};
-use super::login::{PeerLogin, log_in};
+use super::login::{PeerLogin, PeerSecret, log_in};
 use super::{CallError, PeerSettings};
 use crate::test_world::ManualClock;
 
@@ -46,12 +50,18 @@ fn other(stream: MemoryStream, enabled: &[SaslMechanism]) -> Other {
     scram.insert("broker", ScramMechanism::Sha512, credential);
     let enabled =
         enabled.iter().map(|mechanism| EnabledMechanism { mechanism: *mechanism, session_max: None });
+    let tokens = TokenValidator::Unsecured(UnsecuredTokens {
+        principal_claim: "sub".to_owned(),
+        scope_claim: "scope".to_owned(),
+        required_scope: Vec::new(),
+        clock_skew_ms: 0,
+    });
     let plain_users = [("broker".to_owned(), Secret::new("secret"))].into_iter().collect();
     Other {
         stream,
         arrived: BytesMut::new(),
         session: Session::default(),
-        server: SaslServer { enabled: enabled.collect(), plain_users, ..SaslServer::default() },
+        server: SaslServer { enabled: enabled.collect(), plain_users, tokens: Some(tokens) },
         scram,
         decoy_key: Secret::new("key"),
         principal: None,
@@ -148,16 +158,21 @@ fn play(
     password: &str,
     enabled: &[SaslMechanism],
 ) -> (Result<(), CallError>, Option<String>, bool) {
+    let secret = PeerSecret::Known(Arc::new(Secret::new(password)));
+    let login = PeerLogin { mechanism, name: "broker".to_owned(), secret };
+    play_as(&login, enabled)
+}
+
+/// The same as somebody else.
+fn play_as(login: &PeerLogin, enabled: &[SaslMechanism]) -> (Result<(), CallError>, Option<String>, bool) {
     let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let (client, server) = pair(address(1), address(2), 1 << 20);
     let clock = Arc::new(ManualClock::default());
     let (link, mut task): (Link, LinkTask) = Link::over(Box::new(client), clock, PeerSettings::default());
     let mut other = other(server, enabled);
-    let password = Arc::new(Secret::new(password));
-    let login = PeerLogin { mechanism, name: "broker".to_owned(), password };
     let logging_in = async {
         let link = link.clone().agree().await?;
-        log_in(&link, &login, [6; RANDOM_BYTES]).await
+        log_in(&link, login, [6; RANDOM_BYTES]).await
     };
     let mut logging_in = pin!(logging_in);
     for _ in 0..20 {
@@ -194,4 +209,36 @@ fn who_is_not_let_in_has_no_connection_and_knows_why() {
         assert!(why.contains(words) && !why.contains("wrong"), "{why}");
         assert_eq!((principal, is_closed), (None, true));
     }
+}
+
+/// Somebody else renews the token: each login takes the one that is there then.
+#[test]
+fn a_token_is_read_from_its_file_at_each_login() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let path = Path::new("/token");
+    disk.create_dir_all(Path::new("/")).expect("a root");
+    let put = |token: &str| {
+        let file = disk.open(path, OpenMode::Truncate).expect("a file");
+        file.write_all_at(token.as_bytes(), 0).expect("written");
+    };
+    let secret = PeerSecret::File { disk: Arc::clone(&disk), path: path.to_owned() };
+    let login = PeerLogin { mechanism: SaslMechanism::OauthBearer, name: String::new(), secret };
+    let log_in = || play_as(&login, &[SaslMechanism::OauthBearer]);
+    let (outcome, principal, is_closed) = log_in();
+    let Err(CallError::Login(why)) = outcome else { panic!("{outcome:?}") };
+    assert!(why.contains("/token cannot be read"), "{why}");
+    assert_eq!((principal, is_closed), (None, true));
+    // {"alg":"none"} and {"sub":"first","iat":0,"exp":9000000000}; then "second".
+    for (name, claims) in [
+        ("first", "eyJzdWIiOiJmaXJzdCIsImlhdCI6MCwiZXhwIjo5MDAwMDAwMDAwfQ"),
+        ("second", "eyJzdWIiOiJzZWNvbmQiLCJpYXQiOjAsImV4cCI6OTAwMDAwMDAwMH0"),
+    ] {
+        // As an editor leaves it, with an end of the line.
+        put(&format!("eyJhbGciOiJub25lIn0.{claims}.\n"));
+        assert_eq!(log_in(), (Ok(()), Some(format!("User:{name}")), false));
+    }
+    put("no token");
+    let (outcome, ..) = log_in();
+    let Err(CallError::Login(why)) = outcome else { panic!("{outcome:?}") };
+    assert!(!why.contains("no token"), "{why}");
 }

@@ -35,7 +35,7 @@ use ottla_security::tls::ClientTls;
 pub use backoff::Backoff;
 pub use get::{GetError, Location, get};
 pub use link::Link;
-pub use login::PeerLogin;
+pub use login::{PeerLogin, PeerSecret};
 pub use nodes::Nodes;
 pub use peer::{Peer, introduce_over};
 pub use versions::PeerVersions;
