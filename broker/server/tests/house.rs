@@ -173,11 +173,11 @@ fn the_wires_messages_end_at_the_handlers_of_coordinators() {
 #[test]
 fn a_room_that_writes_log_lines_is_a_logger() {
     let loggers = std::fs::read_to_string(root().join("broker/server/src/serve.rs")).expect("a source file");
-    let writes = |room: &&&str| {
+    let writes = |room: &&str| {
         room_sources(room).iter().any(|source| !source.is_test() && source.shipping().contains("tracing::"))
     };
-    let of_processes = ROOMS.iter().filter(|room| **room != "sim");
-    let (with, without): (Vec<_>, Vec<_>) = of_processes.partition(|room| writes(room));
+    let of_processes = ROOMS.into_iter().filter(|room| *room != "sim");
+    let (with, without): (Vec<&str>, Vec<&str>) = of_processes.partition(writes);
     let is_named = |room: &str| loggers.contains(&format!("\"ottla_{room}\""));
     let missing = with.iter().filter(|room| !is_named(room)).map(|room| format!("{room} is no logger"));
     let idle = without.iter().filter(|room| is_named(room)).map(|room| format!("{room} logs nothing"));
