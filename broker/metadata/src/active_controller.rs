@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::batch::{Batch, BatchEncoder, encode_control, encode_voters};
 use crate::controller::election_log::Elections;
-use crate::controller::features::{ELIGIBLE_LEADER_REPLICAS, one_min_isr};
+use crate::controller::features::{ELIGIBLE_LEADER_REPLICAS, METADATA_VERSION, one_min_isr};
 use crate::controller::fencing::fence;
 use crate::controller::liveness::{Contacts, Liveness};
 use crate::controller::partition_change::has_eligible_replicas;
@@ -133,7 +133,11 @@ impl ActiveController {
 
     /// What the finalized features must become, with what they need.
     fn feature_changes(&self) -> Vec<MetadataRecord> {
+        let is_new = self.working.image.feature_level(METADATA_VERSION) == 0;
         let mut records = feature_changes(&self.working.image, &self.rules.features);
+        if is_new {
+            records.extend_from_slice(&self.rules.first_records);
+        }
         let turns_elr_on = |record: &MetadataRecord| match record {
             MetadataRecord::FeatureLevel(level) => {
                 level.name.as_str() == ELIGIBLE_LEADER_REPLICAS && level.feature_level > 0

@@ -15,6 +15,7 @@ use ottla_env::tasks::ThreadHandle;
 use ottla_log::LogManager;
 use ottla_model::limits::METADATA_EVENTS_QUEUED_MAX;
 use ottla_model::{BrokerId, ErrorCode, Offset, TopicName};
+use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
 use ottla_protocol::messages::{
     AlterClientQuotasRequest, AlterClientQuotasResponse, AlterConfigsRequest, AlterConfigsResponse,
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
@@ -64,6 +65,8 @@ pub struct MetadataOptions {
     pub cluster_id: String,
     pub config: BrokerConfig,
     pub features: Vec<Feature>,
+    /// Users of a new cluster of several voters; the voter that leads first makes its own.
+    pub first_users: Vec<ScramCredentialUpsertion>,
     /// Whether an answer waits until the device has the records (every durability but `os`).
     pub sync: bool,
     /// The last process did not stop by itself: leader epochs are raised.

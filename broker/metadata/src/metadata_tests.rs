@@ -38,6 +38,7 @@ pub(crate) fn options(logs: Option<Arc<LogManager>>) -> MetadataOptions {
         cluster_id: "AAAAAAAAAAAAAAAAAAAAAQ".to_owned(),
         config: BrokerConfig::defaults(),
         features: features(),
+        first_users: Vec::new(),
         sync: true,
         unclean_stop: false,
         accept_loss: false,

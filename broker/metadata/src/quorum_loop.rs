@@ -24,7 +24,7 @@ use crate::active_controller::{ActiveController, Answer, Proposal};
 use crate::batch::{Entry, decode_batch};
 use crate::controller::election_log::Elections;
 use crate::controller::features::KRAFT_VERSION;
-use crate::controller::{Now, Rules};
+use crate::controller::{Now, Rules, scram};
 use crate::image::Image;
 use crate::metadata::{MetadataOptions, OpenError};
 use crate::metadata_log::CommitError;
@@ -156,7 +156,8 @@ impl QuorumLoop {
             cluster_id: options.cluster_id,
             folder,
             shared: shared.clone(),
-            rules: Rules::new(&options.config, options.features),
+            rules: Rules::new(&options.config, options.features)
+                .beginning_with(scram::records_of_users(&options.first_users)),
             publisher: Publisher::new(shared.clone(), image),
             upkeep,
             kept: Kept { commit_offset, bytes_since_snapshot: 0, inputs: inputs.clone() },

@@ -12,6 +12,7 @@ use ottla_env::Env;
 use ottla_env::memory::{self, MemoryClock, MemoryDisk};
 use ottla_model::{BrokerId, ErrorCode};
 use ottla_protocol::messages::add_raft_voter_request::Listener;
+use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
 use ottla_protocol::messages::controller_registration_request::Feature;
 use ottla_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use ottla_protocol::messages::update_features_request::FeatureUpdateKey;
@@ -22,7 +23,7 @@ use ottla_protocol::messages::{
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use crate::controller::testing::config_of;
+use crate::controller::testing::{IntoStr, config_of};
 use crate::controller_channel::ControllerChannel;
 use crate::metadata_tests::{logs, options, run, world};
 use crate::{
@@ -52,6 +53,16 @@ impl RaftTransport for Wire {
 
 fn voter(id: BrokerId) -> Voter {
     Voter { id, host: format!("host{id}"), port: 9093 }
+}
+
+/// Each voter would make a user of its own.
+fn first_user(id: BrokerId) -> ScramCredentialUpsertion {
+    ScramCredentialUpsertion::default()
+        .with_name(format!("of{id}").into_str())
+        .with_mechanism(1)
+        .with_iterations(4096)
+        .with_salt(Bytes::from_static(b"salt"))
+        .with_salted_password(Bytes::from_static(b"password"))
 }
 
 fn voters() -> Vec<Voter> {
@@ -88,6 +99,7 @@ impl Cluster {
             config: config_of(id),
             cluster_id: cluster_id.to_owned(),
             quorum: Some(quorum),
+            first_users: vec![first_user(id)],
             ..options(Some(logs(env, Path::new(crate::metadata_tests::DIR))))
         };
         let room = Metadata::open(env, options).expect("it opens");
@@ -154,6 +166,7 @@ fn three_voters_elect_decide_and_publish_and_go_on_without_their_leader() {
     let mut cluster = Cluster::new();
     (1..=3).for_each(|id| cluster.start(BrokerId(id)));
     let mut ids = Vec::new();
+    let first = cluster.leader();
     for _ in 0..2 {
         let block = cluster.until("a block is given out", |cluster| {
             run_stepped(cluster, cluster.rooms[&cluster.leader()].allocate_producer_ids()).ok()
@@ -177,6 +190,11 @@ fn three_voters_elect_decide_and_publish_and_go_on_without_their_leader() {
         cluster.stop(leader);
     }
     assert_ne!(ids[0], ids[1], "a block is given out once");
+    // The users of the cluster are those of whoever led first, and nobody later adds to them.
+    let users = |room: &Arc<Metadata>| {
+        room.image().scram_credentials().users().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(cluster.rooms.values().all(|room| users(room) == [format!("of{first}")]));
 }
 
 /// Kafka's requests all the way: kraft.version 1, a fourth voter, the leader removed, all stopped and started anew.

@@ -26,6 +26,7 @@ use ottla_log::LogManager;
 use ottla_metadata::{BrokerEpoch, ControllerChannel, Feature, Metadata, MetadataOptions, Registration};
 use ottla_model::BrokerId;
 use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
+use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
 use ottla_quota::{ClientQuotas, QuotaMetrics};
 use ottla_records::Codec;
 use ottla_replica::metrics::ReplicaMetrics;
@@ -57,6 +58,8 @@ pub struct Opening<'a> {
     pub accept_metadata_loss: bool,
     /// What this broker serves of features, with the levels of a new cluster.
     pub features: Vec<Feature>,
+    /// Users of a new cluster of several controllers.
+    pub first_users: Vec<ScramCredentialUpsertion>,
     pub registry: &'a Registry,
     pub loggers: Arc<Loggers>,
 }
@@ -99,6 +102,7 @@ impl Rooms {
             cluster_id: opening.cluster_id.to_owned(),
             config: config.clone(),
             features: opening.features.clone(),
+            first_users: opening.first_users,
             sync: durability != Durability::Os,
             unclean_stop: !opening.was_clean,
             accept_loss: opening.accept_metadata_loss,

@@ -110,6 +110,7 @@ pub async fn start(
         ephemeral,
         accept_metadata_loss,
         features: features.clone(),
+        first_users: if config.has_peers() { scram_users.clone() } else { Vec::new() },
         registry: &registry,
         loggers: loggers.unwrap_or_else(|| Arc::new(Loggers::none())),
     })?;
@@ -222,14 +223,16 @@ async fn add_scram_users(
     if users.is_empty() {
         return Ok(());
     }
-    if config.has_peers() {
-        return Err(
-            "--add-scram is for a cluster of one node: kafka-configs.sh adds users to others".to_owned()
-        );
-    }
     if !is_new {
         tracing::warn!("the cluster is there already and keeps its users: --add-scram is ignored");
         return Ok(());
+    }
+    // Of several controllers the one that leads first makes its own.
+    if config.has_peers() {
+        return match config.is_controller() {
+            true => Ok(()),
+            false => Err("--add-scram is for controllers: they make the users of a new cluster".to_owned()),
+        };
     }
     for user in users {
         let name = user.name.clone();

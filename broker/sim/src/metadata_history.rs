@@ -316,6 +316,7 @@ impl MetadataHistory {
             cluster_id: CLUSTER.to_owned(),
             config: BrokerConfig::defaults(),
             features: vec![feature(METADATA_VERSION, 7, 30, 30), feature(FEATURE, 0, 1, 0)],
+            first_users: Vec::new(),
             sync: true,
             unclean_stop: recovery.dirs.iter().any(|dir| !dir.was_clean),
             accept_loss: false,

@@ -177,6 +177,7 @@ impl World {
             ephemeral: false,
             accept_metadata_loss: false,
             features: server_settings::features(),
+            first_users: Vec::new(),
             registry: &Registry::new(),
             loggers: Arc::new(Loggers::none()),
         })

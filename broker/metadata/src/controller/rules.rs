@@ -12,6 +12,7 @@ use ottla_model::topic::{GROUP_METADATA_TOPIC, SHARE_GROUP_STATE_TOPIC, TRANSACT
 use ottla_model::{BrokerId, ErrorCode, TopicName};
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::create_topics_response::CreatableTopicConfigs;
+use ottla_protocol::records::metadata::MetadataRecord;
 use ottla_security::Secret;
 
 use crate::controller::ApiError;
@@ -24,6 +25,8 @@ use crate::image::{ConfigResource, Image, ResourceType, TopicImage};
 pub struct Rules {
     pub node_id: BrokerId,
     pub features: Vec<Feature>,
+    /// What a new cluster has beside its features: whoever leads first writes it.
+    pub first_records: Vec<MetadataRecord>,
     config: BrokerConfig,
 }
 
@@ -36,7 +39,18 @@ pub struct InternalTopic {
 
 impl Rules {
     pub fn new(config: &BrokerConfig, features: Vec<Feature>) -> Rules {
-        Rules { node_id: BrokerId(config.node_id), features, config: config.clone() }
+        Rules {
+            node_id: BrokerId(config.node_id),
+            features,
+            first_records: Vec::new(),
+            config: config.clone(),
+        }
+    }
+
+    /// The same for a node that begins a new cluster with more than its features.
+    pub fn beginning_with(mut self, first_records: Vec<MetadataRecord>) -> Rules {
+        self.first_records = first_records;
+        self
     }
 
     pub fn num_partitions(&self) -> i32 {

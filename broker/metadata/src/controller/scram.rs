@@ -71,6 +71,15 @@ pub fn decide_alter_user_scram_credentials(
     Decision { records, response: AlterUserScramCredentialsResponse::default().with_results(results) }
 }
 
+/// The users that a new cluster begins with, whose texts were looked at before.
+pub(crate) fn records_of_users(users: &[ScramCredentialUpsertion]) -> Vec<MetadataRecord> {
+    let record = |user: &ScramCredentialUpsertion| {
+        let mechanism = mechanism_of(&user.name, user.mechanism).ok()?;
+        Some(record_of_change(&user.name, Change::Upsert(mechanism, user)))
+    };
+    users.iter().filter_map(record).collect()
+}
+
 fn record_of_change(name: &str, change: Change<'_>) -> MetadataRecord {
     match change {
         Change::Delete(mechanism) => RemoveUserScramCredentialRecord {

@@ -258,6 +258,7 @@ impl World {
             cluster_id: CLUSTER.to_owned(),
             config: config_of(node.id),
             features: features(),
+            first_users: Vec::new(),
             sync: true,
             unclean_stop: recovery.dirs.iter().any(|dir| !dir.was_clean),
             accept_loss: false,
