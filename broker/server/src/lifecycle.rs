@@ -337,6 +337,7 @@ mod tests {
             cluster_id: "cluster".to_owned(),
             config: BrokerConfig::defaults(),
             features: features.clone(),
+            first_users: Vec::new(),
             sync: true,
             unclean_stop: false,
             accept_loss: false,
