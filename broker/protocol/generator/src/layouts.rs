@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use crate::schema::{Field, Message, Struct, Type, Versions};
-use crate::versions::{name, served};
+use crate::versions::name;
 
 /// One step of a walk, as `crate::guard::Op` has it.
 #[derive(Clone, PartialEq, Eq, Hash)]
