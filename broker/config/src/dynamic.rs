@@ -41,6 +41,11 @@ impl DynamicBrokerConfig {
         followers.push(Box::new(follower));
     }
 
+    /// The broker ends: nobody follows any more. Followers may hold what holds the configuration.
+    pub fn let_followers_go(&self) {
+        self.followers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Publishes what was changed while the broker runs, for this broker and for all.
     pub fn publish(&self, of_this_broker: &ConfigMap, of_all_brokers: &ConfigMap) {
         let next = self.started_with.with_dynamic(of_this_broker, of_all_brokers);

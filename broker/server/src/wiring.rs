@@ -342,6 +342,7 @@ impl Broker {
         if let Some(controller) = self.controller {
             controller.shutdown(answers_wait).await;
         }
+        self.rooms.config.let_followers_go();
         self.logs.clean_shutdown();
     }
 }
