@@ -65,7 +65,7 @@ fn every_api_and_version_of_kafka_has_golden_bytes() {
         })
         .collect();
     assert_eq!(found, expected);
-    assert_eq!(expected.len(), 602);
+    assert_eq!(expected.len(), 604);
 }
 
 #[test]

@@ -25,7 +25,7 @@ import java.util.List;
 import java.util.TreeMap;
 
 /**
- * Writes golden bytes: every request, response and record that Kafka defines, in every released
+ * Writes golden bytes: every request, response and record that Kafka defines, in every
  * version, as Kafka's own generated classes write it; what comes of the calls in the golden scripts of
  * a partition's producers and of transactional ids; what its assignors make of random groups; what it reads in JAAS
  * lines and in the messages of SASL mechanisms; and what its quotas make of random histories.

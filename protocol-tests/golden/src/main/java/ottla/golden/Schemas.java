@@ -22,9 +22,8 @@ final class Schemas {
         }
 
         Range valid() {
-            Range range = Range.parse(json.get("validVersions").asText());
-            // An unstable latest version is not released and nobody advertises it.
-            return json.path("latestVersionUnstable").asBoolean() ? new Range(range.low, range.high - 1) : range;
+            // With the latest version that is not released, where there is one: `unstable.api.versions.enable` serves it.
+            return Range.parse(json.get("validVersions").asText());
         }
 
         Range flexible() {
