@@ -7,7 +7,7 @@ use std::fmt::Write;
 use crate::names::snake;
 use crate::schema::{Field, Message, Struct, Type, Versions};
 use crate::types::WRITTEN_BY;
-use crate::versions::{name, served};
+use crate::versions::name;
 
 pub fn emit(clients: &[Message]) -> Result<String, String> {
     let mut structs = BTreeMap::new();
@@ -19,7 +19,7 @@ pub fn emit(clients: &[Message]) -> Result<String, String> {
         let _ = writeln!(tables, "\n/// One row for each API that has a {kind}, by key.");
         let _ = writeln!(tables, "pub(crate) static {table}: [Message; {}] = [", messages.len());
         for message in messages {
-            let versions = served(message);
+            let versions = message.valid;
             let root = structs_of(message, &mut structs)?;
             let _ = writeln!(
                 tables,

@@ -36,8 +36,8 @@ pub(crate) static REQUESTS: [Message; 89] = [
     Message { key: ApiKey::DeleteRecords, versions: (0, 2), flexible: (2, 2), root: &DELETE_RECORDS_REQUEST },
     Message {
         key: ApiKey::InitProducerId,
-        versions: (0, 5),
-        flexible: (2, 5),
+        versions: (0, 6),
+        flexible: (2, 6),
         root: &INIT_PRODUCER_ID_REQUEST,
     },
     Message {
