@@ -93,9 +93,9 @@ struct Contents {
 }
 
 struct FaultyFile {
+    /// As the process sees it that opened this file.
     disk: FaultyDisk,
     contents: Arc<Mutex<Contents>>,
-    life: u64,
 }
 
 struct Lock {
@@ -313,7 +313,6 @@ impl Disk for FaultyDisk {
         if mode == OpenMode::Truncate || (mode == OpenMode::Create && !world.names.contains_key(path)) {
             world.begin_change()?;
         }
-        let life = world.life;
         let contents = match (world.names.get(path), mode) {
             (Some(Node::File(contents)), _) => contents.clone(),
             (Some(Node::Folder), _) => return Err(io::ErrorKind::IsADirectory.into()),
@@ -333,7 +332,8 @@ impl Disk for FaultyDisk {
         if mode == OpenMode::Truncate {
             contents.lock().bytes.clear();
         }
-        Ok(Arc::new(FaultyFile { disk: self.clone(), contents, life }))
+        let disk = FaultyDisk { life: Some(world.life), ..self.clone() };
+        Ok(Arc::new(FaultyFile { disk, contents }))
     }
 
     fn exists(&self, path: &Path) -> bool {
@@ -453,15 +453,6 @@ impl Disk for FaultyDisk {
     }
 }
 
-impl FaultyFile {
-    fn change(&self) -> io::Result<MutexGuard<'_, World>> {
-        let mut world = self.disk.world.lock();
-        world.check_life(Some(self.life))?;
-        world.begin_change()?;
-        Ok(world)
-    }
-}
-
 impl File for FaultyFile {
     fn read_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
         let contents = self.contents.lock();
@@ -472,7 +463,7 @@ impl File for FaultyFile {
     }
 
     fn write_vectored_all_at(&self, slices: &mut [IoSlice<'_>], position: u64) -> io::Result<()> {
-        let world = self.change()?;
+        let world = self.disk.change()?;
         let faults = world.faults;
         let mut whole = Vec::with_capacity(slices.iter().map(|slice| slice.len()).sum());
         slices.iter().for_each(|slice| whole.extend_from_slice(slice));
@@ -499,13 +490,13 @@ impl File for FaultyFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        let _world = self.change()?;
+        let _world = self.disk.change()?;
         self.contents.lock().bytes.resize(len as usize, 0);
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let world = self.change()?;
+        let world = self.disk.change()?;
         if self.disk.rng.chance(world.faults.sync_fails) {
             return Err(io::Error::other("injected sync failure"));
         }
