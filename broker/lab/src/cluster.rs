@@ -13,13 +13,10 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::clock::LabClock;
-use crate::faults::Faults;
+use crate::faults::{Faults, RULES_MAX};
 use crate::journal::Journal;
 use crate::passing::Passing;
 use crate::scope::TopicNames;
-
-/// Gates at a time: more names than that are a mistake.
-const GATES_MAX: usize = 1_000;
 
 pub struct Cluster {
     /// As the control API names it.
@@ -33,6 +30,7 @@ pub struct Cluster {
     pub(crate) journal: Mutex<Journal>,
     /// Something in the journal is new.
     pub(crate) news: Notify,
+    /// By the name that a rule gives them, and no longer than one does. Locked before the rules are.
     gates: Mutex<BTreeMap<String, Gate>>,
     inside: OnceLock<Inside>,
     http: Arc<dyn TakesHttp>,
@@ -93,18 +91,17 @@ impl Cluster {
         self.inside.get().map(|inside| &inside.listener)
     }
 
-    /// Waits until a gate is opened.
+    /// Waits until a gate is opened, or no rule names it any more.
     pub(crate) async fn wait_at(&self, gate: &str) {
-        let receiver = {
+        let mut receiver = {
             let mut gates = self.gates.lock();
-            if gates.len() >= GATES_MAX && !gates.contains_key(gate) {
+            if !self.faults.lock().names_gate(gate) {
                 return;
             }
             let gate = gates.entry(gate.to_owned()).or_insert_with(|| Gate { opened: watch::Sender::new(0) });
             gate.opened.subscribe()
         };
-        let mut receiver = receiver;
-        // The sender lives as long as the cluster; without it nothing is to be waited for.
+        // Without its sender the gate is gone.
         let _opened = receiver.changed().await.is_ok();
     }
 
@@ -124,13 +121,10 @@ impl Cluster {
 
     /// Nobody waits at a gate that no rule names any more.
     pub(crate) fn open_forgotten_gates(&self) {
-        let named: Vec<String> =
-            self.faults.lock().all().iter().filter_map(|held| held.rule.act.hold.clone()).collect();
-        for (gate, _waiting) in self.gates() {
-            if !named.contains(&gate) {
-                self.open_gate(&gate);
-            }
-        }
+        let mut gates = self.gates.lock();
+        let faults = self.faults.lock();
+        gates.retain(|gate, _| faults.names_gate(gate));
+        assert!(gates.len() <= RULES_MAX, "a gate is named by a rule");
     }
 }
 

@@ -62,6 +62,11 @@ impl Faults {
         &self.rules
     }
 
+    /// Whether a rule holds requests at it.
+    pub fn names_gate(&self, gate: &str) -> bool {
+        self.rules.iter().any(|held| held.rule.act.hold.as_deref() == Some(gate))
+    }
+
     pub fn get(&self, id: &str) -> Option<&Held> {
         self.rules.iter().find(|held| held.id == id)
     }

@@ -24,6 +24,6 @@ mod words;
 
 pub use bad::Bad;
 pub use cluster::Cluster;
-pub use control::{Created, Host, Lab};
+pub use control::{Created, Host, Lab, MAIN};
 pub use settings::{ClusterSettings, LabSettings, TopicSettings};
 pub use words::duration;

@@ -11,7 +11,7 @@ use ottla_config::StartTopic;
 use ottla_env::memory::{MemoryDisk, SeededRng};
 use ottla_env::{BoxFuture, Env};
 use ottla_lab::scope::TopicNames;
-use ottla_lab::{Cluster, ClusterSettings, Created, Host};
+use ottla_lab::{Cluster, ClusterSettings, Created, Host, MAIN};
 use ottla_metadata::Metadata;
 use ottla_model::TopicId;
 use ottla_network::{Handler, ListenerInfo};
@@ -22,7 +22,6 @@ use crate::rooms::Rooms;
 use crate::start_topics;
 use crate::wiring::{self, Broker, StartOptions};
 
-const MAIN: &str = "main";
 /// Tests end often, and nobody waits for the last answers of a cluster that is dropped.
 const ANSWERS_WAIT: Duration = Duration::from_millis(5);
 

@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use ottla_env::Env;
 use ottla_env::real::{self, StopSignals};
-use ottla_lab::{ClusterSettings, Lab, LabSettings};
+use ottla_lab::{ClusterSettings, Lab, LabSettings, MAIN};
 use ottla_server::lab::Brokers;
 
 use crate::args::{self, parse_override};
 use crate::ready::{self, LabReady, ReadyTarget};
 use crate::serve::start_logging;
-
-const MAIN: &str = "main";
 
 /// Runs until a signal, the parent or the time says that it is enough.
 pub fn run(arguments: &args::Lab) -> Result<(), String> {

@@ -204,6 +204,50 @@ fn a_held_request_goes_on_when_its_gate_is_opened() {
     });
 }
 
+/// So many gates come and go that their number would not be bounded by itself.
+#[test]
+fn a_gate_goes_with_its_rule_and_those_who_wait_at_it_go_on() {
+    with_lab(|created| {
+        let at = created.bootstrap.as_str();
+        topics(at, &["a"]);
+        let mut client = Client::connect(created);
+        for round in 0..3 {
+            let rule = json!({ "do": { "hold": format!("gate-{round}") }, "match": { "api": "Produce" } });
+            assert_eq!(http(at, "POST", "/faults", Some(rule)).0, 201);
+            std::thread::scope(|scope| {
+                let asked = scope.spawn(|| told(client.ask(PRODUCE_VERSION, &produce(&["a"]))));
+                while http(at, "GET", "/gates", None).1["gates"][0]["waiting"] != 1 {}
+                assert_eq!(http(at, "DELETE", "/faults?expect=hit", None).0, 200);
+                assert_eq!(asked.join().ok(), Some(vec![("a".to_owned(), 0, round)]));
+            });
+            assert_eq!(http(at, "GET", "/gates", None).1["gates"], json!([]));
+        }
+    });
+}
+
+#[test]
+fn a_name_is_given_once_and_the_time_of_a_cluster_ends_with_it() {
+    with_lab(|created| {
+        let at = created.bootstrap.as_str();
+        let make = |asked: Json| http(at, "POST", "/clusters", Some(asked)).0;
+        let both = std::thread::scope(|scope| {
+            let asked = [(); 2].map(|()| scope.spawn(|| make(json!({ "name": "twin" }))));
+            let mut both = asked.map(|one| one.join().expect("an answer"));
+            both.sort_unstable();
+            both
+        });
+        assert_eq!(both, [201, 409]);
+        assert_eq!(make(json!({ "name": "c1" })), 201);
+        assert_eq!(make(json!({})), 201, "a name that is free");
+        assert_eq!(make(json!({ "name": "a", "ttl": "100ms" })), 201);
+        assert_eq!(http(at, "DELETE", "/clusters/a", None).0, 200);
+        assert_eq!(make(json!({ "name": "a" })), 201);
+        assert_eq!(make(json!({ "name": "later", "ttl": "300ms" })), 201);
+        while http(at, "GET", "/clusters/later", None).0 == 200 {}
+        assert_eq!(http(at, "GET", "/clusters/a", None).0, 200, "its time is not that of the one before");
+    });
+}
+
 #[test]
 fn a_cluster_of_its_own_port_has_its_own_topics_rules_and_journal() {
     with_lab(|created| {

@@ -2,9 +2,10 @@
 //! Shell.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use ottla_admin::Asked;
+use ottla_env::tasks::TaskHandle;
 use serde_json::{Value as Json, json};
 
 use super::reply::{self, Failed, Reply, created, fail, ok};
@@ -20,26 +21,27 @@ pub async fn all(lab: &Arc<Lab>, asked: &Asked) -> Reply {
         "POST" => {
             let settings = settings::parse(&reply::body(asked)?)?;
             let began = lab.env.clock.monotonic();
-            let id = settings.name.clone();
-            let id = id.unwrap_or_else(|| format!("c{}", lab.next.fetch_add(1, Ordering::Relaxed)));
-            let ttl = settings.ttl;
-            let known = lab.create_as(id.clone(), settings).await?;
+            let known = lab.make(settings).await?;
             let took = began.until(lab.env.clock.monotonic());
-            if let Some(ttl) = ttl {
-                let (lab, clock) = (Arc::clone(lab), Arc::clone(&lab.env.clock));
-                let work = async move {
-                    clock.sleep_until(clock.monotonic().after(ttl)).await;
-                    // It may have been deleted before.
-                    let _gone = delete(&lab, &id).await.is_ok();
-                };
-                known.cluster.env.tasks.spawn("lab-ttl", Box::pin(work)).detach();
-            }
             let mut shown = show(&known);
             shown["took_us"] = json!(took.as_micros() as u64);
             created(shown)
         }
         _other => fail(405, "GET or POST"),
     }
+}
+
+/// Ends with the cluster, so that a later one of its name has its own time.
+pub fn delete_after(lab: &Arc<Lab>, id: &str, ttl: Duration) -> TaskHandle {
+    let (of_task, clock, id) = (Arc::downgrade(lab), Arc::clone(&lab.env.clock), id.to_owned());
+    let work = async move {
+        clock.sleep_until(clock.monotonic().after(ttl)).await;
+        if let Some(lab) = of_task.upgrade() {
+            // It may be being deleted.
+            let _gone = delete(&lab, &id).await.is_ok();
+        }
+    };
+    lab.env.tasks.spawn("lab-ttl", Box::pin(work))
 }
 
 pub async fn one(lab: &Arc<Lab>, id: &str, asked: &Asked) -> Reply {
@@ -62,11 +64,13 @@ async fn delete(lab: &Arc<Lab>, id: &str) -> Reply {
     if let Some(host) = lab.host.get() {
         host.delete(id).await;
     }
+    // Where its time is over, this is done by the task that ends here.
+    drop(known);
     ok(json!({}))
 }
 
 fn show(known: &Known) -> Json {
-    let Known { cluster, created } = known;
+    let Known { cluster, created, .. } = known;
     let (host, port) = created.bootstrap.rsplit_once(':').unwrap_or((&created.bootstrap, "0"));
     json!({
         "id": cluster.id,

@@ -10,13 +10,14 @@ mod records;
 mod reply;
 mod requests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::BytesMut;
 use ottla_admin::{Asked, Route, Told, serve_route};
 use ottla_env::net::Stream;
+use ottla_env::tasks::TaskHandle;
 use ottla_env::{BoxFuture, Env};
 use ottla_network::TakesHttp;
 use parking_lot::Mutex;
@@ -55,6 +56,8 @@ pub struct Lab {
     env: Env,
     pub seed: u64,
     clusters: Mutex<BTreeMap<String, Known>>,
+    /// Names of clusters that are being made.
+    coming: Mutex<BTreeSet<String>>,
     next: AtomicU64,
     host: OnceLock<Arc<dyn Host>>,
 }
@@ -63,12 +66,26 @@ pub struct Lab {
 struct Known {
     cluster: Arc<Cluster>,
     created: Created,
+    /// Deletes it when its time is over; ends with it.
+    _ttl: Option<Arc<Mutex<TaskHandle>>>,
+}
+
+/// A name that nobody else can take meanwhile.
+struct Name<'a> {
+    lab: &'a Lab,
+    id: String,
+}
+
+impl Drop for Name<'_> {
+    fn drop(&mut self) {
+        self.lab.coming.lock().remove(&self.id);
+    }
 }
 
 impl Lab {
     pub fn new(env: Env, seed: u64) -> Arc<Lab> {
-        let (clusters, next, host) = (Mutex::default(), AtomicU64::new(1), OnceLock::new());
-        Arc::new(Lab { env, seed, clusters, next, host })
+        let (clusters, coming) = (Mutex::default(), Mutex::default());
+        Arc::new(Lab { env, seed, clusters, coming, next: AtomicU64::new(1), host: OnceLock::new() })
     }
 
     /// Who starts brokers from here on.
@@ -79,19 +96,14 @@ impl Lab {
 
     /// Makes a cluster, and waits until it serves.
     pub async fn create(self: &Arc<Lab>, settings: ClusterSettings) -> Result<Created, String> {
-        let id = settings
-            .name
-            .clone()
-            .unwrap_or_else(|| format!("c{}", self.next.fetch_add(1, Ordering::Relaxed)));
-        self.create_as(id, settings).await.map(|known| known.created).map_err(|failed| failed.to_string())
+        self.make(settings).await.map(|known| known.created).map_err(|failed| failed.to_string())
     }
 
-    async fn create_as(self: &Arc<Lab>, id: String, settings: ClusterSettings) -> Result<Known, Failed> {
+    async fn make(self: &Arc<Lab>, settings: ClusterSettings) -> Result<Known, Failed> {
         let Some(host) = self.host.get() else { return Err(Failed::of(503, "the lab does not serve yet")) };
-        if self.clusters.lock().contains_key(&id) {
-            return Err(Failed::of(409, format!("there is a cluster {id}")));
-        }
-        let seed = settings.seed.unwrap_or_else(|| self.seed ^ fold(&id));
+        let name = self.reserve(settings.name.clone())?;
+        let id = name.id.clone();
+        let (seed, ttl) = (settings.seed.unwrap_or_else(|| self.seed ^ fold(&id)), settings.ttl);
         let http = Arc::new(AtPort { lab: Arc::downgrade(self), id: id.clone() });
         let cluster = Cluster::new(id.clone(), seed, self.env.clone(), http);
         let rules = settings.faults.iter().map(|fault| fault.0.clone()).collect();
@@ -100,14 +112,29 @@ impl Lab {
         }
         let created =
             host.create(Arc::clone(&cluster), settings).await.map_err(|why| Failed::of(400, why))?;
-        let known = Known { cluster, created };
-        let earlier = self.clusters.lock().insert(id.clone(), known.clone());
-        if let Some(earlier) = earlier {
-            // Two asked for the same name at once; the earlier one keeps it.
-            self.clusters.lock().insert(id.clone(), earlier);
-            return Err(Failed::of(409, format!("there is a cluster {id}")));
-        }
+        let ttl = ttl.map(|ttl| Arc::new(Mutex::new(clusters::delete_after(self, &id, ttl))));
+        let known = Known { cluster, created, _ttl: ttl };
+        let earlier = self.clusters.lock().insert(id, known.clone());
+        assert!(earlier.is_none(), "the name was reserved");
         Ok(known)
+    }
+
+    /// The name that is asked for, or one that nobody has.
+    fn reserve(&self, name: Option<String>) -> Result<Name<'_>, Failed> {
+        let (clusters, mut coming) = (self.clusters.lock(), self.coming.lock());
+        let is_taken = |id: &String| clusters.contains_key(id) || coming.contains(id);
+        let id = match name {
+            Some(id) if is_taken(&id) => return Err(Failed::of(409, format!("there is a cluster {id}"))),
+            Some(id) => id,
+            None => loop {
+                let id = format!("c{}", self.next.fetch_add(1, Ordering::Relaxed));
+                if !is_taken(&id) {
+                    break id;
+                }
+            },
+        };
+        coming.insert(id.clone());
+        Ok(Name { lab: self, id })
     }
 
     /// What answers the addresses of the lab; where none is named, of the main cluster.

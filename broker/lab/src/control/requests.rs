@@ -98,20 +98,21 @@ pub async fn wait(cluster: &Cluster, asked: &Asked) -> Reply {
         let news = cluster.news.notified();
         tokio::pin!(news);
         news.as_mut().enable();
-        let (found, nearest) = {
+        let count = {
             let journal = cluster.journal.lock();
-            let found: Vec<Json> = journal.matching(&query).map(|entry| entry.json(true)).collect();
-            let nearest = if found.len() < wanted { journal.nearest(&query) } else { Vec::new() };
-            (found, nearest)
+            let count = journal.matching(&query).count();
+            if count >= wanted {
+                let found: Vec<Json> = journal.matching(&query).map(|entry| entry.json(true)).collect();
+                return ok(json!({ "count": count, "requests": found }));
+            }
+            count
         };
-        if found.len() >= wanted {
-            return ok(json!({ "count": found.len(), "requests": found }));
-        }
         tokio::select! {
             () = news => {}
             () = &mut over => {
-                let why = format!("{} of {wanted} requests came in {} ms", found.len(), timeout.as_millis());
-                return Err(Failed::of(408, why).with(json!({ "count": found.len(), "nearest": nearest })));
+                let why = format!("{count} of {wanted} requests came in {} ms", timeout.as_millis());
+                let nearest = cluster.journal.lock().nearest(&query);
+                return Err(Failed::of(408, why).with(json!({ "count": count, "nearest": nearest })));
             }
         }
     }
