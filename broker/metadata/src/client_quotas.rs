@@ -15,6 +15,7 @@ use ottla_protocol::records::metadata::ClientQuotaRecord;
 use ottla_protocol::records::metadata::client_quota_record::EntityData as RecordEntity;
 
 use crate::controller::ApiError;
+use crate::wire::text;
 
 pub const USER: &str = "user";
 pub const CLIENT_ID: &str = "client-id";
@@ -128,10 +129,6 @@ fn entry(entity: &QuotaEntity, quotas: &Quotas) -> EntryData {
     EntryData::default()
         .with_entity(entity.iter().map(part).collect())
         .with_values(quotas.into_iter().map(value).collect())
-}
-
-fn text(text: &str) -> StrBytes {
-    StrBytes::from_string(text.to_owned())
 }
 
 /// Which entities are asked for.

@@ -58,6 +58,7 @@ mod token_requests;
 mod upkeep;
 mod voter_changes;
 mod voter_set;
+mod wire;
 
 pub use broker_epoch::BrokerEpoch;
 pub use broker_lifecycle::{BrokerLifecycle, Step};

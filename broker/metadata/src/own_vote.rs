@@ -2,7 +2,6 @@
 //! Core. `KafkaRaftClient.pollFollowerAsObserver`, `shouldSendAddOrRemoveVoterRequest` and `shouldSendUpdateVoteRequest`.
 
 use ottla_model::{BrokerId, LeaderEpoch};
-use ottla_protocol::StrBytes;
 use ottla_protocol::messages::add_raft_voter_request::Listener as AddedListener;
 use ottla_protocol::messages::update_raft_voter_request::{KRaftVersionFeature, Listener as UpdatedListener};
 use ottla_protocol::messages::{AddRaftVoterRequest, RemoveRaftVoterRequest, UpdateRaftVoterRequest};
@@ -12,6 +11,7 @@ use crate::controller::features::KRAFT_VERSION;
 use crate::controller::placement::is_cordoned;
 use crate::image::Image;
 use crate::voter_set::{Endpoint, KRAFT_VERSIONS, VoterNode};
+use crate::wire::text;
 
 /// A controller as it is now.
 #[derive(Clone, Debug)]
@@ -117,10 +117,6 @@ impl OwnVote {
             .with_listeners(self.node.endpoints.iter().map(listener).collect())
             .with_k_raft_version_feature(versions)
     }
-}
-
-fn text(text: &str) -> StrBytes {
-    StrBytes::from_string(text.to_owned())
 }
 
 #[cfg(test)]

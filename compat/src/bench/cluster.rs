@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::clients::Client;
 use super::frames;
 use super::gauge::{cpu_seconds_of, memory_mib_of};
+use super::lifecycle::{PARTITIONS_A_TOPIC, millis, topic_name};
 use super::load::{self, Load, Span};
 use super::machine;
 use super::scene::{Bout, Filled, PATIENCE, Rows, Scale, Side};
@@ -21,7 +22,6 @@ use crate::wire::Connection;
 const NODES: usize = 3;
 const REPLICAS: i16 = 3;
 const PARTITIONS: i32 = 12;
-const PARTITIONS_A_TOPIC: i32 = 100;
 /// The nodes of Apache Kafka were formatted with it.
 const CLUSTER_ID: &str = "b3R0bGFDb21wYXQwMDAwMg";
 const LOOK_INTERVAL: Duration = Duration::from_millis(2);
@@ -148,12 +148,8 @@ fn wait_for(address: &str, topic: &str, is_so: impl Fn(&Map) -> bool) -> Outcome
     }
 }
 
-fn is_led(map: &Map) -> bool {
-    !map.leaders.is_empty() && map.leaders.iter().all(|leader| *leader > 0)
-}
-
 fn is_whole(map: &Map) -> bool {
-    is_led(map) && map.isr.iter().all(|isr| isr.len() == NODES)
+    map.is_whole(NODES)
 }
 
 /// A topic with all its replicas in sync; where each of its partitions is led.
@@ -246,14 +242,6 @@ pub fn open_loop(_scale: &Scale, of: &[Against]) -> Outcome<Vec<Side>> {
     })
 }
 
-fn millis(start: Instant) -> f64 {
-    start.elapsed().as_secs_f64() * 1e3
-}
-
-fn topic_name(index: usize) -> String {
-    format!("many-{index:04}")
-}
-
 /// Topics of a hundred partitions with three replicas each; when all were led, and when all were in sync.
 fn create_many(address: &str, topics: usize) -> Outcome<(f64, f64)> {
     let start = Instant::now();
@@ -261,7 +249,7 @@ fn create_many(address: &str, topics: usize) -> Outcome<(f64, f64)> {
     for topic in 0..topics {
         open.create_replicated_topic(&topic_name(topic), PARTITIONS_A_TOPIC, REPLICAS)?;
     }
-    let is_all = |map: &Map| map.leaders.len() == PARTITIONS_A_TOPIC as usize && is_led(map);
+    let is_all = |map: &Map| map.leaders.len() == PARTITIONS_A_TOPIC as usize && map.is_led();
     (0..topics).try_for_each(|topic| wait_for(address, &topic_name(topic), is_all).map(drop))?;
     let led = millis(start);
     (0..topics).try_for_each(|topic| wait_for(address, &topic_name(topic), is_whole).map(drop))?;
@@ -306,7 +294,7 @@ pub fn node_returns(against: Against, scale: &Scale) -> Outcome<Rows> {
     // Node 1 is asked for the map, and an election of a controller is not what is measured.
     let killed = if map.controller == 3 { 2 } else { 3 };
     cluster.node(killed)?.kill9()?;
-    let is_taken_over = |map: &Map| is_led(map) && map.isr.iter().all(|isr| !isr.contains(&killed));
+    let is_taken_over = |map: &Map| map.is_led() && map.isr.iter().all(|isr| !isr.contains(&killed));
     let leaders = leaders(&wait_for(&bootstrap, TOPIC, is_taken_over)?)?;
     let batch = frames::batch(Filled::RECORDS, Filled::VALUE_BYTES);
     for (partition, leader) in (0..).zip(&leaders) {
@@ -337,14 +325,14 @@ pub fn many_partitions(against: Against, scale: &Scale) -> Outcome<Rows> {
     let all = |is_so: &dyn Fn(&Map) -> bool| {
         (0..topics).try_for_each(|topic| wait_for(&bootstrap, &topic_name(topic), is_so).map(drop))
     };
-    all(&is_led)?;
+    all(&Map::is_led)?;
     let started = millis(start);
     all(&is_whole)?;
-    let controller = wait_for(&bootstrap, &topic_name(0), is_led)?.controller;
+    let controller = wait_for(&bootstrap, &topic_name(0), Map::is_led)?.controller;
     let killed = if controller == 3 { 2 } else { 3 };
     let start = Instant::now();
     cluster.node(killed)?.kill9()?;
-    all(&|map: &Map| is_led(map) && !map.leaders.contains(&killed))?;
+    all(&|map: &Map| map.is_led() && !map.leaders.contains(&killed))?;
     let taken_over = millis(start);
     let memory = memory_mib_of(&[cluster.pid()], "VmRSS")?;
     cluster.kill9()?;

@@ -15,11 +15,11 @@ use crate::broker::{Against, Broker};
 use crate::failure::{Failure, Outcome, While, fail};
 use crate::wire::{Answer, Body, Connection};
 
-const PARTITIONS_A_TOPIC: i32 = 100;
+pub const PARTITIONS_A_TOPIC: i32 = 100;
 /// How long a broker that nobody talks to is watched.
 const IDLE_SPAN: Duration = Duration::from_secs(4);
 
-fn millis(start: Instant) -> f64 {
+pub fn millis(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
 }
 

@@ -199,11 +199,12 @@ impl Nodes {
 }
 
 impl Map {
-    fn is_whole(&self, nodes: usize) -> bool {
-        self.brokers.len() == nodes
-            && !self.leaders.is_empty()
-            && self.leaders.iter().all(|leader| *leader > 0)
-            && self.isr.iter().all(|isr| isr.len() == nodes)
+    pub fn is_led(&self) -> bool {
+        !self.leaders.is_empty() && self.leaders.iter().all(|leader| *leader > 0)
+    }
+
+    pub fn is_whole(&self, nodes: usize) -> bool {
+        self.brokers.len() == nodes && self.is_led() && self.isr.iter().all(|isr| isr.len() == nodes)
     }
 
     pub fn leader_address(&self, partition: usize) -> Option<&str> {

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::controller::{ApiError, Decision, TopicIds};
 use crate::image::Image;
+use crate::wire::text;
 
 /// Records one request may write (`QuorumController.MAX_RECORDS_PER_USER_OP`).
 const RECORDS_PER_REQUEST_MAX: usize = 10_000;
@@ -180,10 +181,6 @@ fn matching_acl(binding: &AclBinding) -> DeleteAclsMatchingAcl {
         .with_host(text(&binding.host))
         .with_operation(binding.operation.code())
         .with_permission_type(binding.permission_type.code())
-}
-
-fn text(text: &str) -> StrBytes {
-    StrBytes::from_string(text.to_owned())
 }
 
 pub(crate) fn record_of(id: Uuid, binding: &AclBinding) -> AccessControlEntryRecord {

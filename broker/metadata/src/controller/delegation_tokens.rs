@@ -16,6 +16,7 @@ use ottla_security::{KafkaPrincipal, Secret, token_hmac};
 use crate::controller::Decision;
 use crate::controller::features::METADATA_VERSION;
 use crate::image::Image;
+use crate::wire::text;
 
 /// The metadata version 3.6-IV2, with which tokens came.
 const METADATA_VERSION_MIN: i16 = 14;
@@ -210,10 +211,6 @@ fn may_change(token: &DelegationTokenRecord, principal: &KafkaPrincipal) -> Resu
         true => Ok(()),
         false => Err(ErrorCode::DelegationTokenOwnerMismatch),
     }
-}
-
-fn text(text: &str) -> StrBytes {
-    StrBytes::from_string(text.to_owned())
 }
 
 #[cfg(test)]

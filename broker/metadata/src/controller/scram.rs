@@ -23,6 +23,7 @@ use ottla_security::{ITERATIONS_MAX, ScramCredential, ScramKeys, ScramMechanism,
 
 use crate::controller::{ApiError, Decision, wire_error};
 use crate::image::Image;
+use crate::wire::text;
 
 /// One change of a user's credential.
 enum Change<'a> {
@@ -178,10 +179,6 @@ pub fn describe_user_scram_credentials(
 /// Kafka leaves the text of a success empty here, and not null.
 fn empty() -> Option<StrBytes> {
     Some(StrBytes::default())
-}
-
-fn text(text: &str) -> StrBytes {
-    StrBytes::from_string(text.to_owned())
 }
 
 pub(crate) fn record_of(
