@@ -30,6 +30,9 @@ final class LogViews {
 
     /** A partition that this broker has, as the broker itself says. */
     private Optional<PartitionMetadata> replica(TopicPartition partition) {
+        if (!member.isRunning()) {
+            return Optional.empty();
+        }
         return Wire.topic(member, partition.topic()).stream()
             .flatMap(topic -> topic.partitionMetadata().stream())
             .filter(info -> info.partition() == partition.partition() && info.replicaIds.contains(member.id()))

@@ -5,6 +5,7 @@ import kafka.network.SocketServer;
 import kafka.raft.KafkaRaftManager;
 import kafka.server.BrokerServer;
 import kafka.server.ControllerServer;
+import kafka.server.KafkaApis;
 import kafka.server.KafkaConfig;
 import kafka.server.ReplicaManager;
 import kafka.server.SharedServer;
@@ -146,6 +147,10 @@ public final class Views {
             return view(KRaftMetadataCache.class, new MetadataAnswers());
         }
 
+        public KafkaApis dataPlaneRequestProcessor() {
+            return view(KafkaApis.class, new ApisAnswers());
+        }
+
         public ReplicaManager replicaManager() {
             return view(ReplicaManager.class, logs.new ReplicaManagerAnswers());
         }
@@ -160,6 +165,13 @@ public final class Views {
 
         public SharedServer sharedServer() {
             return view(SharedServer.class, new SharedAnswers());
+        }
+    }
+
+    /** Of what answers requests: whose it is. */
+    public final class ApisAnswers {
+        public int brokerId() {
+            return member.id();
         }
     }
 
