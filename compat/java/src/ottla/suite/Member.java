@@ -135,6 +135,10 @@ public final class Member {
         return node.isRunning();
     }
 
+    boolean wasStarted() {
+        return node.wasStarted();
+    }
+
     boolean endedByItself() {
         return node.endedByItself();
     }

@@ -71,6 +71,10 @@ abstract class Node {
         return process != null && process.isAlive();
     }
 
+    final boolean wasStarted() {
+        return process != null;
+    }
+
     /** Whether it ended though nobody asked it to. */
     final boolean endedByItself() {
         return !stopped && !isRunning();

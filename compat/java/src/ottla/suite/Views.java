@@ -112,7 +112,11 @@ public final class Views {
         }
 
         public BrokerState brokerState() {
-            return member.isRunning() ? BrokerState.RUNNING : BrokerState.NOT_RUNNING;
+            if (member.isRunning()) {
+                return BrokerState.RUNNING;
+            }
+            // As Kafka's object says of a broker that was stopped.
+            return member.wasStarted() ? BrokerState.SHUTTING_DOWN : BrokerState.NOT_RUNNING;
         }
 
         public boolean isShutdown() {
