@@ -19,6 +19,7 @@ pub mod java;
 pub mod kcat;
 pub mod ledger;
 pub mod librdkafka;
+pub mod packages;
 pub mod places;
 pub mod ports;
 pub mod process;

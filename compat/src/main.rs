@@ -17,8 +17,8 @@ use ottla_compat::runner::{self, Plan};
 use ottla_compat::steps::Amounts;
 use ottla_compat::summary::Summary;
 use ottla_compat::{
-    adopt, chart, cluster, eos, frameworks, image, instructions, java, librdkafka, process, reference, sasl,
-    tool_texts,
+    adopt, chart, cluster, eos, frameworks, image, instructions, java, librdkafka, packages, process,
+    reference, sasl, tool_texts,
 };
 
 /// Unmodified Kafka clients and tools against a broker.
@@ -77,6 +77,11 @@ enum Task {
     Image,
     /// Render the Helm chart, read it as Kubernetes reads it, and start the nodes of one rendering.
     Chart,
+    /// Build the packages for languages, install them with the network off, and run their tests and examples.
+    Packages {
+        /// python, npm, go or maven; all when none is given.
+        names: Vec<String>,
+    },
     /// Run librdkafka's own test suite, unmodified.
     Librdkafka(LibrdkafkaArguments),
     /// Run Apache Kafka's own Java tests, as published, against brokers in processes of their own.
@@ -340,6 +345,7 @@ fn run(task: Task) -> Outcome<ExitCode> {
             if images {
                 summary.section(image::NAME, image::run);
                 summary.section(chart::NAME, chart::run);
+                summary.section(packages::NAME, || packages::run(&[]));
                 summary.section(cluster::mixed::NAME, cluster::mixed::run);
                 summary.section(frameworks::NAME, || {
                     frameworks::run(&frameworks::Plan::whole(Against::Ottla, overrides, clock_seed()))
@@ -370,6 +376,12 @@ fn run(task: Task) -> Outcome<ExitCode> {
             summary.section(chart::NAME, chart::run);
             Ok(end_with_summary(summary))
         }
+        Task::Packages { names } => {
+            process::end_children_on_signal()?;
+            let mut summary = Summary::default();
+            summary.section(packages::NAME, || packages::run(&names));
+            Ok(end_with_summary(summary))
+        }
         Task::Eos(arguments) => run_eos(arguments),
         Task::Frameworks(arguments) => run_frameworks(arguments),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
@@ -390,6 +402,10 @@ fn run(task: Task) -> Outcome<ExitCode> {
             println!("{:16} the same with Ottla's own commands", tool_texts::OWN_NAME);
             println!("{:16} the container image under test environments' modules (`full`)", image::NAME);
             println!("{:16} the Helm chart (`full`)", chart::NAME);
+            println!(
+                "{:16} the packages for languages, installed without a network (`full`)",
+                packages::NAME
+            );
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
             println!("{:16} a job of each framework around Kafka under kills (`full`)", frameworks::NAME);
             println!("{:16} a cluster of three nodes that are killed, stopped and paused", cluster::NAME);

@@ -87,7 +87,11 @@ impl Normaliser {
                 return json!("Request <request> is not authorized.");
             }
             _ if text.len() > TEXT_BYTES_MAX => {
-                return json!(format!("{} bytes, crc32c {:08x}", text.len(), crc32c::crc32c(text.as_bytes())));
+                return json!(format!(
+                    "{} bytes, crc32c {:08x}",
+                    text.len(),
+                    crc32c::crc32c(text.as_bytes())
+                ));
             }
             _ => {}
         }
