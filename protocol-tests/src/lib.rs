@@ -9,6 +9,7 @@ pub mod compare;
 pub mod connection;
 pub mod golden;
 pub mod normalise;
+pub mod offsets_topic;
 pub mod oracle;
 pub mod records;
 pub mod relaxed;
