@@ -14,6 +14,10 @@ use crate::process::{Process, run};
 pub trait Broker: Send {
     /// `host:port` of the PLAINTEXT listener; the same for the whole life, restarts included.
     fn bootstrap(&self) -> &str;
+    /// The same of all of its nodes, with commas between.
+    fn bootstraps(&self) -> String {
+        self.bootstrap().to_owned()
+    }
     fn pid(&self) -> u32;
     /// All of its processes, where it is a cluster.
     fn pids(&self) -> Vec<u32> {

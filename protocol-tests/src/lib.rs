@@ -10,6 +10,7 @@ pub mod compare;
 pub mod connection;
 pub mod golden;
 pub mod normalise;
+pub mod offsets_topic;
 pub mod oracle;
 pub mod records;
 pub mod refusals;
