@@ -87,6 +87,11 @@ pub struct Prepared {
 }
 
 impl ClientRow {
+    /// Whether it starts the broker that it speaks to.
+    pub fn has_own_broker(&self) -> bool {
+        matches!(self.kind, Kind::Tls)
+    }
+
     /// Fetches and builds what is not there yet; `say` hears what is installed.
     pub fn prepare(&self, say: &dyn Fn(&str)) -> Outcome<Prepared> {
         // Rows that share a program must not build it at the same time.
