@@ -66,7 +66,7 @@ pub struct BrokerOptions {
     pub overrides: Vec<String>,
     /// A program with arguments that runs `ottla` (a tool that counts or traces); none for Kafka.
     pub under: Vec<String>,
-    /// Variables for `ottla` beyond those of this process.
+    /// Variables for the broker beyond those of this process.
     pub environment: Vec<(String, String)>,
 }
 
