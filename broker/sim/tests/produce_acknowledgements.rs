@@ -52,7 +52,7 @@ impl Lab {
             .with_acks(acks)
             .with_timeout_ms(timeout_ms)
             .with_topic_data(vec![topic]);
-        let handler: &dyn Handler = &self.world.rooms().door;
+        let handler: &dyn Handler = &self.world.rooms().dispatch;
         match handler.admit(&wire::info(0), wire::frame(ApiKey::Produce, VERSION, &request)) {
             Admitted::Ready(answer) => Produced::Answered(partition_of(&answer)),
             Admitted::Parked(answer) => Produced::Waiting(answer),

@@ -196,12 +196,12 @@ impl Breaking for ConsumerHistory {
         match self.wire.rng.below(100) {
             0..28 => drop(self.wire.tasks.poll_one(&self.wire.rng)),
             28..56 => self.poll_client(),
-            56..76 => drop(self.wire.deliver_one(&self.world.rooms().door, self.manners.answer_lost)),
+            56..76 => drop(self.wire.deliver_one(&self.world.rooms().dispatch, self.manners.answer_lost)),
             76..88 => drop(self.world.rooms().logs.flush_next()),
             88..96 => self.world.clock.advance(Duration::from_millis(self.wire.rng.below(90))),
             96 => {
                 if let Some(ended) = self.wire.next_ended() {
-                    self.world.rooms().door.on_close(&ended);
+                    self.world.rooms().dispatch.on_close(&ended);
                 }
             }
             _ => self.world.tick(),
