@@ -205,7 +205,7 @@ impl World {
     pub fn ask<R>(&self, answer: impl Future<Output = R>) -> R {
         let answer = wait(answer);
         // Its own outcome says nothing: there is nothing to decide in it.
-        drop(wait(self.rooms().metadata.delete_topics(DeleteTopicsRequest::default(), 6)));
+        drop(wait(self.rooms().metadata.delete_topics(DeleteTopicsRequest::default())));
         answer
     }
 

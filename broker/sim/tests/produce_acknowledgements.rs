@@ -67,7 +67,7 @@ impl Lab {
     fn delete_topic(&self) {
         let names = vec![StrBytes::from_static_str(TOPIC).into()];
         let request = DeleteTopicsRequest::default().with_topic_names(names);
-        self.world.ask(self.world.rooms().metadata.delete_topics(request, 5)).expect("deleted");
+        self.world.ask(self.world.rooms().metadata.delete_topics(request)).expect("deleted");
     }
 }
 

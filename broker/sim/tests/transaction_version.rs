@@ -29,7 +29,7 @@ fn set(world: &World, level: i16, upgrade_type: i8) -> i16 {
         .with_max_version_level(level)
         .with_upgrade_type(upgrade_type);
     let request = UpdateFeaturesRequest::default().with_feature_updates(vec![update]);
-    let answer = world.ask(world.rooms().metadata.update_features(request, 2));
+    let answer = world.ask(world.rooms().metadata.update_features(request));
     answer.expect("a healthy disk").error_code
 }
 

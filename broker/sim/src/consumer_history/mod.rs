@@ -120,7 +120,7 @@ impl ConsumerHistory {
             return self.create_topic(2);
         }
         let request = DeleteTopicsRequest::default().with_topic_names(vec![text(name).into()]);
-        let gone = self.world.ask(self.world.rooms().metadata.delete_topics(request, 5));
+        let gone = self.world.ask(self.world.rooms().metadata.delete_topics(request));
         assert_eq!(gone.expect("a healthy disk").responses[0].error_code, 0);
         self.look_at_topics();
     }
