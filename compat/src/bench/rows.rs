@@ -109,6 +109,7 @@ pub const ROWS: &[Row] = &[
     row("cluster-100000-start", "under 10 s", &[]),
     row("cluster-100000-failover", "under 2 s", &[]),
     row("churn-100000", "memory at most +2 MiB", &[]),
+    row("groups-one-offset", "memory at most 1 KiB each", &[]),
     row("metrics-10000-groups", "time at most 100 ms, p99 at most that of the row below + 10 ms", &[]),
     row("metrics-10000-groups-quiet", "", &[]),
     row("memory-budget", "below the budget, 64 KiB a connection and the idle memory: 290 MiB", &[]),
