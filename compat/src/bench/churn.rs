@@ -1,5 +1,4 @@
-//! What a broker of tests goes through: topics, groups, client ids, transactional ids and producers that come and go;
-//! and what groups take that have committed one offset, and stay.
+//! What a broker of tests goes through: topics, groups, clients and producers that come and go, and groups that stay.
 //! Shell: starts brokers, talks to them, reads the clock.
 
 use std::time::{Duration, Instant};
