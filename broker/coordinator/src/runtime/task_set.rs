@@ -123,6 +123,7 @@ mod tests {
     use std::task::{Context, Waker};
 
     use ottla_env::tasks::ThreadHandle;
+    use tokio::sync::oneshot;
 
     use super::*;
 
@@ -158,7 +159,7 @@ mod tests {
     fn the_same_is_done_once_at_a_time() {
         let held = Arc::new(Held::default());
         let set = TaskSet::<&str>::new(held.clone());
-        let (go, gone) = tokio::sync::oneshot::channel::<()>();
+        let (go, gone) = oneshot::channel::<()>();
         let waits = async move {
             let _sent = gone.await;
         };
