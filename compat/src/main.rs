@@ -518,7 +518,7 @@ fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<S
 fn run_java(arguments: JavaArguments) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
     let JavaArguments { against, jobs, ledger, tests } = arguments;
-    let clean = java::run(&java::Plan { against, tests, jobs, ledger })?;
+    let clean = java::run(&java::Plan { against, tests, jobs, together: false, ledger })?;
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
