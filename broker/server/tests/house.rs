@@ -388,8 +388,11 @@ fn what_must_hold_is_asserted_twice_in_a_thousand_lines() {
     );
 }
 
-/// The table of walks: the name of a request, and its stops, each a room with its files in order.
-fn walks(map: &str) -> Vec<(String, Vec<(String, Vec<String>)>)> {
+/// Each a room with its files in the order in which they are passed.
+type Stops = Vec<(String, Vec<String>)>;
+
+/// The table of walks: a request, and its stops.
+fn walks(map: &str) -> Vec<(String, Stops)> {
     let stop = |stop: &str| {
         let (room, files) = stop.trim().rsplit_once("` ").expect("a room, and its files");
         let files = files.split(", ").map(str::to_owned).collect();
