@@ -10,7 +10,7 @@ use ottla_protocol::messages::create_topics_request::CreatableTopic;
 use ottla_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use ottla_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use ottla_protocol::messages::{
-    BrokerId, CreateTopicsRequest, ListOffsetsRequest, ListOffsetsResponse, ProduceRequest,
+    CreateTopicsRequest, ListOffsetsRequest, ListOffsetsResponse, ProduceRequest,
 };
 use ottla_protocol::{ApiKey, StrBytes};
 use ottla_records::BatchBuilder;
@@ -51,14 +51,16 @@ fn admitted(world: &World, timestamps: &[i64]) -> Admitted {
     let partitions = timestamps
         .iter()
         .enumerate()
-        .map(|(index, timestamp)| {
-            ListOffsetsPartition::default().with_partition_index(index as i32).with_timestamp(*timestamp)
+        .map(|(index, timestamp)| ListOffsetsPartition {
+            partition_index: index as i32,
+            timestamp: *timestamp,
+            current_leader_epoch: -1,
+            ..ListOffsetsPartition::default()
         })
         .collect();
-    let topic = ListOffsetsTopic::default()
-        .with_name(StrBytes::from_static_str("t").into())
-        .with_partitions(partitions);
-    let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
+    let name = StrBytes::from_static_str("t");
+    let topic = ListOffsetsTopic { name, partitions, ..ListOffsetsTopic::default() };
+    let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..ListOffsetsRequest::default() };
     world.rooms().dispatch.admit(&wire::info(0), wire::frame(ApiKey::ListOffsets, VERSION, &request))
 }
 
