@@ -41,7 +41,7 @@ const FAMILIES: [Family; 2] = [
 ];
 
 /// What tells most in little time, each far from its time limits: `quick` runs it on a busy machine.
-const SHORT_LIST: [&str; 15] = [
+const SHORT_LIST: [&str; 14] = [
     "kafka.server.ConsumerGroupHeartbeatRequestTest",
     "kafka.server.HeartbeatRequestTest",
     "kafka.server.LeaveGroupRequestTest",
@@ -55,7 +55,6 @@ const SHORT_LIST: [&str; 15] = [
     "org.apache.kafka.clients.producer.ProducerIntegrationTest",
     "org.apache.kafka.server.log.LogAppendTimeTest",
     "org.apache.kafka.tools.AclCommandTest",
-    "org.apache.kafka.tools.TopicCommandTest",
     "org.apache.kafka.tools.UserScramCredentialsCommandTest",
 ];
 
