@@ -35,9 +35,10 @@ impl PartitionAnswer {
             offline_replicas: wire_ids(&cluster.offline_replicas(partition)),
         }
     }
+
     /// What a client of this version of Metadata can make use of (`KRaftMetadataCache.getPartitionMetadata`): the first
     /// one is told of no replica that is away, but that one is.
-    pub fn as_version(mut self, version: i16) -> PartitionAnswer {
+    pub fn in_version(mut self, version: i16) -> PartitionAnswer {
         if version < KNOWS_LISTENERS && self.error == ErrorCode::ListenerNotFound {
             self.error = ErrorCode::LeaderNotAvailable;
         }
@@ -74,18 +75,18 @@ mod tests {
 
     #[test]
     fn the_first_version_is_told_that_a_replica_is_away_and_not_of_it() {
-        let told = answer(ErrorCode::None, &[2]).as_version(0);
+        let told = answer(ErrorCode::None, &[2]).in_version(0);
         assert_eq!((told.error, told.leader_id), (ErrorCode::ReplicaNotAvailable, WireBrokerId(0)));
         assert_eq!((told.replicas, told.isr), (ids(&[0, 1]), ids(&[0])));
-        let without_leader = answer(ErrorCode::LeaderNotAvailable, &[2]).as_version(0);
+        let without_leader = answer(ErrorCode::LeaderNotAvailable, &[2]).in_version(0);
         assert_eq!(without_leader.error, ErrorCode::LeaderNotAvailable);
-        assert_eq!(answer(ErrorCode::None, &[]).as_version(0), answer(ErrorCode::None, &[]));
-        assert_eq!(answer(ErrorCode::None, &[2]).as_version(1), answer(ErrorCode::None, &[2]));
+        assert_eq!(answer(ErrorCode::None, &[]).in_version(0), answer(ErrorCode::None, &[]));
+        assert_eq!(answer(ErrorCode::None, &[2]).in_version(1), answer(ErrorCode::None, &[2]));
     }
 
     #[test]
     fn a_client_that_knows_no_listeners_is_told_of_no_leader() {
-        let told = |version| answer(ErrorCode::ListenerNotFound, &[]).as_version(version).error;
+        let told = |version| answer(ErrorCode::ListenerNotFound, &[]).in_version(version).error;
         assert_eq!(told(5), ErrorCode::LeaderNotAvailable);
         assert_eq!(told(6), ErrorCode::ListenerNotFound);
     }

@@ -149,7 +149,7 @@ impl View<'_> {
             .iter()
             .enumerate()
             .map(|(index, partition)| {
-                let answer = PartitionAnswer::of(self.cluster, partition).as_version(self.version);
+                let answer = PartitionAnswer::of(self.cluster, partition).in_version(self.version);
                 MetadataResponsePartition::default()
                     .with_error_code(answer.error.code())
                     .with_partition_index(index as i32)
