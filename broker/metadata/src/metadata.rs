@@ -595,6 +595,9 @@ impl Metadata {
             None => quorum::Described::of_lone(&image, now_ms),
             Some(handle) => quorum::Described::of_view(&handle.view.load(), self.quorum_voters(), now_ms),
         };
+        if image.voters().is_none() {
+            described.forget_directories();
+        }
         if let Some(served) = &self.served {
             described.observers.extend(served.observers(self.leadership().epoch, now_ms));
         }

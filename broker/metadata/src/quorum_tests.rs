@@ -309,7 +309,8 @@ fn describes(cluster: &Cluster, leader: BrokerId) -> bool {
         }
         let of_leader = partition.current_voters.iter().find(|voter| voter.replica_id.0 == id.0);
         of_leader.is_some_and(|voter| {
-            voter.replica_directory_id == Uuid::from_u128(id.0 as u128) && voter.last_fetch_timestamp == -1
+            // The configuration names no directories.
+            voter.replica_directory_id.is_nil() && voter.last_fetch_timestamp == -1
         }) && partition.current_voters.len() == 3
             && partition.high_watermark > 0
             && response.nodes.len() == 3

@@ -132,3 +132,89 @@ fn kafka_s_names_can_be_switched_off() {
     let text = scrape(&http);
     assert!(text.contains("ottla_connections") && !text.contains("\nkafka_"), "{text}");
 }
+
+/// One whole request without a client id, and its answer behind the correlation id.
+fn exchange(stream: &mut TcpStream, key: u8, version: u8, body: &[u8]) -> Vec<u8> {
+    let frame = [&[0, key, 0, version, 0, 0, 0, 7, 0xff, 0xff], body].concat();
+    stream.write_all(&[&(frame.len() as i32).to_be_bytes()[..], &frame].concat()).expect("sent");
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).expect("an answer");
+    let mut answer = vec![0; i32::from_be_bytes(length) as usize];
+    stream.read_exact(&mut answer).expect("the whole answer");
+    answer.split_off(4)
+}
+
+/// Commits offset 2 of partition 0 of `known` for a group (OffsetCommit v2); the code.
+fn commit(stream: &mut TcpStream, group: &str) -> i16 {
+    let text = |text: &str| [&(text.len() as i16).to_be_bytes()[..], text.as_bytes()].concat();
+    let (nobody, for_ever) = ([0xff, 0xff, 0xff, 0xff, 0, 0], [0xff; 8]);
+    let (one, partition) = ([0, 0, 0, 1], [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+    let body = [&text(group), &nobody[..], &for_ever, &one, &text("known"), &partition, &text("")].concat();
+    let answer = exchange(stream, 8, 2, &body);
+    i16::from_be_bytes(answer[answer.len() - 2..].try_into().expect("two bytes"))
+}
+
+/// A label's value as the text format has it, up to its closing mark; what follows stays in `rest`.
+fn label_value(rest: &mut std::str::Chars<'_>) -> Option<String> {
+    let mut value = String::new();
+    loop {
+        value.push(match rest.next()? {
+            '"' => return Some(value),
+            '\n' => return None,
+            '\\' => match rest.next()? {
+                'n' => '\n',
+                mark @ ('\\' | '"') => mark,
+                _ => return None,
+            },
+            other => other,
+        });
+    }
+}
+
+#[test]
+fn groups_with_odd_names_have_their_lag_and_break_no_line() {
+    let (_broker, bootstrap, http) = start("odd", &["ottla.topics=known:1"]);
+    ottla(&["produce", "known"], &bootstrap, "1\n2\n3\n4\n5\n");
+    let long = "a".repeat(32_000);
+    let odd = [
+        "a\"b",
+        "a\\b",
+        "a\nb",
+        "a\r\nb 1",
+        "a\\n",
+        "a{b=\"c\"}",
+        "\u{0}\u{1}",
+        " ",
+        "..",
+        "#",
+        "%s",
+        "x=1,y=2",
+        "ü🚀",
+        "\";--",
+        "\u{2028}",
+        &long,
+    ];
+    let mut stream = TcpStream::connect(&bootstrap).expect("the port accepts");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    for group in odd {
+        // FindCoordinator makes the topic behind them, which may take its time.
+        exchange(&mut stream, 10, 0, &[&(group.len() as i16).to_be_bytes(), group.as_bytes()].concat());
+        while commit(&mut stream, group) != 0 {
+            assert!(Instant::now() < deadline, "{group:?}");
+        }
+    }
+    let text = scrape(&http);
+    let mut lags: Vec<String> = Vec::new();
+    let (_, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+    // Lines end at LF alone: whatever else ends lines elsewhere is a letter here.
+    for line in body.split('\n').filter(|line| !line.starts_with('#')) {
+        let Some(inside) = line.strip_prefix("ottla_group_lag_records{group=\"") else { continue };
+        let mut rest = inside.chars();
+        lags.push(label_value(&mut rest).unwrap_or_else(|| panic!("{line}")));
+        assert_eq!(rest.as_str(), ",topic=\"known\",partition=\"0\"} 3");
+    }
+    lags.sort_unstable();
+    let mut wanted = odd.map(str::to_owned);
+    wanted.sort_unstable();
+    assert_eq!(lags, wanted);
+}

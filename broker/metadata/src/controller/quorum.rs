@@ -50,6 +50,13 @@ impl Described {
         Described { leadership, leads: false, high_watermark, voters, observers, endpoints: Vec::new() }
     }
 
+    /// Voters that the configuration names have no directories that the quorum would know (kraft.version 0).
+    pub fn forget_directories(&mut self) {
+        for (_, directory, _) in &mut self.voters {
+            *directory = None;
+        }
+    }
+
     pub fn of_view(view: &QuorumView, endpoints: Vec<Voter>, now_ms: i64) -> Described {
         let leader = view.leadership.leader;
         let mut voters = view.voters.clone();
