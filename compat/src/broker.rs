@@ -14,6 +14,10 @@ use crate::process::{Process, run};
 pub trait Broker: Send {
     /// `host:port` of the PLAINTEXT listener; the same for the whole life, restarts included.
     fn bootstrap(&self) -> &str;
+    /// The same of all of its nodes, with commas between.
+    fn bootstraps(&self) -> String {
+        self.bootstrap().to_owned()
+    }
     fn pid(&self) -> u32;
     /// All of its processes, where it is a cluster.
     fn pids(&self) -> Vec<u32> {
@@ -62,7 +66,7 @@ pub struct BrokerOptions {
     pub overrides: Vec<String>,
     /// A program with arguments that runs `ottla` (a tool that counts or traces); none for Kafka.
     pub under: Vec<String>,
-    /// Variables for `ottla` beyond those of this process.
+    /// Variables for the broker beyond those of this process.
     pub environment: Vec<(String, String)>,
 }
 

@@ -87,6 +87,11 @@ pub struct Prepared {
 }
 
 impl ClientRow {
+    /// Whether it starts the broker that it speaks to.
+    pub fn has_own_broker(&self) -> bool {
+        matches!(self.kind, Kind::Tls)
+    }
+
     /// Fetches and builds what is not there yet; `say` hears what is installed.
     pub fn prepare(&self, say: &dyn Fn(&str)) -> Outcome<Prepared> {
         // Rows that share a program must not build it at the same time.
@@ -156,18 +161,18 @@ impl Prepared {
 }
 
 /// Runs one step of a preparation with its output in the cache, where a person can read it afterwards.
-fn prepare(name: &str, command: &mut Command) -> Outcome<()> {
+pub(crate) fn prepare(name: &str, command: &mut Command) -> Outcome<()> {
     let output_path = cache_dir()?.join(format!("prepare-{name}.log"));
     let _ = fs::remove_file(&output_path);
     run(name, command, &output_path, PREPARE_LIMIT)
 }
 
 /// Whether the preparation marked by `name` was made from just these files.
-fn is_current(name: &str, sources: &[PathBuf]) -> Outcome<bool> {
+pub(crate) fn is_current(name: &str, sources: &[PathBuf]) -> Outcome<bool> {
     Ok(fs::read(mark_path(name)?).is_ok_and(|mark| sources_text(sources).is_ok_and(|text| text == mark)))
 }
 
-fn mark_current(name: &str, sources: &[PathBuf]) -> Outcome<()> {
+pub(crate) fn mark_current(name: &str, sources: &[PathBuf]) -> Outcome<()> {
     Ok(fs::write(mark_path(name)?, sources_text(sources)?)?)
 }
 

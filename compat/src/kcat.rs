@@ -41,7 +41,11 @@ pub fn play(setting: &Setting, steps: &mut Steps) -> Outcome<()> {
     let mut kcat =
         Kcat { setting, topic: format!("{}-topic", setting.namespace), produced: Vec::new(), serial: 0 };
     // kcat creates no topic of a given shape itself.
-    Connection::open(&setting.bootstrap, LIMIT)?.create_topic(&kcat.topic, PARTITION_COUNT, &[])?;
+    let mut connection = Connection::open(&setting.bootstrap, LIMIT)?;
+    match setting.replicas {
+        1 => connection.create_topic(&kcat.topic, PARTITION_COUNT, &[])?,
+        _ => connection.create_replicated_topic(&kcat.topic, PARTITION_COUNT, 3)?,
+    }
     steps.step("list", || kcat.list())?;
     for codec in CODECS {
         steps.step(codec, || kcat.produce_codec(codec))?;

@@ -2,6 +2,8 @@
 //! Shell: arguments in, tables out.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
+mod sections;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -13,13 +15,12 @@ use ottla_compat::broker::{Against, Broker as _, BrokerOptions};
 use ottla_compat::clients::CLIENTS;
 use ottla_compat::crash::{self, Part};
 use ottla_compat::failure::{Failure, Outcome};
-use ottla_compat::runner::{self, Plan};
-use ottla_compat::steps::Amounts;
 use ottla_compat::summary::Summary;
 use ottla_compat::{
-    adopt, chart, cluster, eos, frameworks, image, instructions, java, librdkafka, process, reference, sasl,
-    tool_texts,
+    adopt, chart, cluster, eos, frameworks, go_suites, image, instructions, java, librdkafka, packages,
+    process, reference, sasl, tool_texts,
 };
+use sections::{Selection, end_with_summary};
 
 /// Unmodified Kafka clients and tools against a broker.
 #[derive(Parser)]
@@ -77,8 +78,27 @@ enum Task {
     Image,
     /// Render the Helm chart, read it as Kubernetes reads it, and start the nodes of one rendering.
     Chart,
+    /// Build the packages for languages, install them with the network off, and run their tests and examples.
+    Packages {
+        /// python, npm, go or maven; all when none is given.
+        names: Vec<String>,
+    },
     /// Run librdkafka's own test suite, unmodified.
     Librdkafka(LibrdkafkaArguments),
+    /// Run the integration tests that franz-go carries in its module, on several nodes.
+    GoSuites {
+        /// The broker under test.
+        #[arg(long, value_enum, default_value_t = Against::Ottla)]
+        against: Against,
+        /// Write the results into the ledgers below compat/ledger.
+        #[arg(long)]
+        ledger: bool,
+        /// A configuration line for every node.
+        #[arg(long = "override", value_name = "KEY=VALUE")]
+        overrides: Vec<String>,
+        /// Suites, or single tests as SUITE#TEST; all when none is given.
+        names: Vec<String>,
+    },
     /// Run Apache Kafka's own Java tests, as published, against brokers in processes of their own.
     Java(JavaArguments),
     /// Measure Ottla and Apache Kafka under the same loads, one after the other.
@@ -104,18 +124,6 @@ enum Task {
     },
     /// Name the clients.
     List,
-}
-
-#[derive(clap::Args)]
-struct Selection {
-    /// The broker under test.
-    #[arg(long, value_enum, default_value_t = Against::Ottla)]
-    against: Against,
-    /// A configuration line for the broker.
-    #[arg(long = "override", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
-    /// Clients, as `list` names them; all when none is given.
-    names: Vec<String>,
 }
 
 #[derive(clap::Args)]
@@ -323,30 +331,8 @@ fn run(task: Task) -> Outcome<ExitCode> {
             process::end_children_on_signal()?;
             Ok(if cluster::mixed::run()? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Task::Quick(selection) => run_quick(selection),
-        Task::Full(selection) => {
-            let more = More {
-                suite: librdkafka::Plan::whole,
-                java: java::Plan::whole,
-                under_kills: eos::Plan::whole,
-                moves: adopt::Plan::whole,
-                cluster: cluster::Plan::whole,
-                logins: |against| sasl::run(against, &[]),
-                is_secured: true,
-            };
-            let images = selection.names.is_empty() && selection.against == Against::Ottla;
-            let overrides = selection.overrides.clone();
-            let mut summary = run_clients(selection, Amounts::FULL, &more)?;
-            if images {
-                summary.section(image::NAME, image::run);
-                summary.section(chart::NAME, chart::run);
-                summary.section(cluster::mixed::NAME, cluster::mixed::run);
-                summary.section(frameworks::NAME, || {
-                    frameworks::run(&frameworks::Plan::whole(Against::Ottla, overrides, clock_seed()))
-                });
-            }
-            Ok(end_with_summary(summary))
-        }
+        Task::Quick(selection) => sections::run_quick(selection),
+        Task::Full(selection) => sections::run_full(selection),
         Task::Adopt(AdoptArguments { records, parts }) => {
             process::end_children_on_signal()?;
             let clean = adopt::run(&adopt::Plan { records, parts })?;
@@ -370,9 +356,20 @@ fn run(task: Task) -> Outcome<ExitCode> {
             summary.section(chart::NAME, chart::run);
             Ok(end_with_summary(summary))
         }
+        Task::Packages { names } => {
+            process::end_children_on_signal()?;
+            let mut summary = Summary::default();
+            summary.section(packages::NAME, || packages::run(&names));
+            Ok(end_with_summary(summary))
+        }
         Task::Eos(arguments) => run_eos(arguments),
         Task::Frameworks(arguments) => run_frameworks(arguments),
         Task::Librdkafka(arguments) => run_librdkafka(arguments),
+        Task::GoSuites { against, ledger, overrides, names } => {
+            process::end_children_on_signal()?;
+            let clean = go_suites::run(&go_suites::Plan { against, names, overrides, ledger })?;
+            Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Task::Java(arguments) => run_java(arguments),
         Task::Instructions { write, keep, names } => count_instructions(&names, keep.as_deref(), write),
         Task::Sasl { against, names } => {
@@ -386,10 +383,15 @@ fn run(task: Task) -> Outcome<ExitCode> {
             }
             println!("{:16} librdkafka's own test suite", librdkafka::NAME);
             println!("{:16} Apache Kafka's own Java tests", java::NAME);
+            println!("{:16} the tests of franz-go on several nodes (`full`)", go_suites::NAME);
             println!("{:16} what Apache Kafka's command lines print", tool_texts::NAME);
             println!("{:16} the same with Ottla's own commands", tool_texts::OWN_NAME);
             println!("{:16} the container image under test environments' modules (`full`)", image::NAME);
             println!("{:16} the Helm chart (`full`)", chart::NAME);
+            println!(
+                "{:16} the packages for languages, installed without a network (`full`)",
+                packages::NAME
+            );
             println!("{:16} Kafka Streams and transactional copiers under kills", eos::NAME);
             println!("{:16} a job of each framework around Kafka under kills (`full`)", frameworks::NAME);
             println!("{:16} a cluster of three nodes that are killed, stopped and paused", cluster::NAME);
@@ -416,109 +418,10 @@ fn serve_kafka(options: &BrokerOptions) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The clients, and when all of them are asked for on Ottla the benchmark's smoke run as well.
-fn run_quick(selection: Selection) -> Outcome<ExitCode> {
-    let benches = selection.names.is_empty() && selection.against == Against::Ottla;
-    let more = More {
-        suite: librdkafka::Plan::short,
-        java: java::Plan::short,
-        under_kills: eos::Plan::short,
-        moves: adopt::Plan::short,
-        cluster: cluster::Plan::quick,
-        logins: sasl::run_briefly,
-        is_secured: false,
-    };
-    let mut summary = run_clients(selection, Amounts::QUICK, &more)?;
-    if benches {
-        summary.section("bench", || {
-            let report = bench::run(&bench::Plan::smoke())?;
-            report.failures.iter().for_each(|failure| ottla_compat::summary::note("a workload", failure));
-            Ok(report.failures.is_empty())
-        });
-    }
-    Ok(end_with_summary(summary))
-}
-
-/// The last lines say what failed in all of it.
-fn end_with_summary(summary: Summary) -> ExitCode {
-    println!("{}", summary.text());
-    if summary.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// What is run beside the clients, and how much of it.
-struct More {
-    suite: fn(Against, Vec<String>) -> librdkafka::Plan,
-    java: fn(Against) -> java::Plan,
-    under_kills: fn(Against, Vec<String>, u64) -> eos::Plan,
-    moves: fn() -> adopt::Plan,
-    cluster: fn(Vec<String>) -> cluster::Plan,
-    logins: fn(Against) -> Outcome<bool>,
-    /// Whether a cluster whose nodes speak SASL_SSL is disturbed too.
-    is_secured: bool,
-}
-
-fn run_clients(selection: Selection, amounts: Amounts, more: &More) -> Outcome<Summary> {
-    process::end_children_on_signal()?;
-    let Selection { against, overrides, mut names } = selection;
-    let all = names.is_empty();
-    let mut take = |named: &str| {
-        let count = names.len();
-        names.retain(|name| name != named);
-        all || names.len() < count
-    };
-    let (suite_wanted, eos_wanted) = (take(librdkafka::NAME), take(eos::NAME));
-    // It needs both brokers, so it is asked for with Ottla alone.
-    let moves_wanted = take(adopt::NAME) && against == Against::Ottla;
-    // On Apache Kafka it would start a JVM for each test.
-    let java_wanted = take(java::NAME) && against == Against::Ottla;
-    let cluster_wanted = take(cluster::NAME) && against == Against::Ottla;
-    let logins_wanted = take(sasl::NAME);
-    let texts_wanted = take(tool_texts::NAME);
-    let commands_wanted = take(tool_texts::OWN_NAME);
-    let mut summary = Summary::default();
-    if all || !names.is_empty() {
-        summary.section("clients", || {
-            runner::run(&Plan { against, names, amounts, overrides: overrides.clone() })
-        });
-    }
-    if texts_wanted {
-        let plan = tool_texts::Plan { against, record: false, own: false, overrides: overrides.clone() };
-        summary.section(tool_texts::NAME, || tool_texts::run(&plan));
-    }
-    if commands_wanted {
-        let plan = tool_texts::Plan { against, record: false, own: true, overrides: overrides.clone() };
-        summary.section(tool_texts::OWN_NAME, || tool_texts::run(&plan));
-    }
-    if eos_wanted {
-        summary
-            .section(eos::NAME, || eos::run(&(more.under_kills)(against, overrides.clone(), clock_seed())));
-    }
-    if cluster_wanted {
-        summary.section(cluster::NAME, || cluster::run(&(more.cluster)(overrides.clone())));
-        if more.is_secured {
-            let plan = cluster::Plan::secured(overrides.clone());
-            summary.section("cluster over SASL_SSL", || cluster::run(&plan));
-        }
-    }
-    if logins_wanted {
-        summary.section(sasl::NAME, || (more.logins)(against));
-    }
-    if suite_wanted {
-        summary.section(librdkafka::NAME, || librdkafka::run(&(more.suite)(against, overrides)));
-    }
-    if java_wanted {
-        summary.section(java::NAME, || java::run(&(more.java)(against)));
-    }
-    if moves_wanted {
-        summary.section(adopt::NAME, || adopt::run(&(more.moves)()));
-    }
-    Ok(summary)
-}
-
 fn run_java(arguments: JavaArguments) -> Outcome<ExitCode> {
     process::end_children_on_signal()?;
     let JavaArguments { against, jobs, ledger, tests } = arguments;
-    let clean = java::run(&java::Plan { against, tests, jobs, ledger })?;
+    let clean = java::run(&java::Plan { against, tests, jobs, together: false, ledger })?;
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -109,6 +109,7 @@ pub struct KafkaServer {
     bootstrap: String,
     /// Its listener has SASL (`listener.security.protocol.map` says so).
     has_login: bool,
+    environment: Vec<(String, String)>,
     _scratch: ScratchDir,
 }
 
@@ -159,6 +160,7 @@ impl KafkaServer {
             output_path: dir.join("broker.log"),
             bootstrap: format!("127.0.0.1:{broker_port}"),
             has_login: options.overrides.iter().any(|pair| pair.contains("PLAINTEXT:SASL_")),
+            environment: options.environment.clone(),
             _scratch: scratch,
         };
         fs::write(&server.properties_path, properties(&server.log_dir))?;
@@ -180,6 +182,7 @@ impl KafkaServer {
     fn spawn(&mut self) -> Outcome<()> {
         let mut command = Command::new("java");
         command
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .args(["-Xmx1g", "-Xms256m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"])
             .args(["-Dcompat.log.level=info", "-Dlog4j2.configurationFile=log4j2.properties", "-cp"])
             .arg(classpath()?)

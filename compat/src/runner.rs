@@ -6,10 +6,11 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::broker::{self, Against, BrokerOptions};
+use crate::broker::{self, Against};
 use crate::clients::{CLIENTS, ClientRow};
 use crate::failure::{Outcome, fail};
 use crate::places::ScratchDir;
+use crate::several;
 use crate::steps::{Amounts, Ending, Setting, Steps};
 
 /// Clients mostly wait (for sessions to end, for rebalances), so more of them than processors run at once.
@@ -30,6 +31,8 @@ pub struct Plan {
     pub names: Vec<String>,
     pub amounts: Amounts,
     pub overrides: Vec<String>,
+    /// Brokers in the cluster; with several, topics have three replicas.
+    pub nodes: usize,
 }
 
 /// One client's row of the table.
@@ -43,7 +46,7 @@ pub(crate) struct Row {
 
 /// Runs what the plan names; true when nothing failed.
 pub fn run(plan: &Plan) -> Outcome<bool> {
-    let rows = select(&plan.names)?;
+    let rows = select(&plan.names, plan.nodes)?;
     let begin = Instant::now();
     if plan.against == Against::Ottla {
         println!("building ottla");
@@ -51,8 +54,7 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     }
     let overrides =
         SHORT_SESSIONS.iter().map(|key| (*key).to_owned()).chain(plan.overrides.clone()).collect();
-    let options = BrokerOptions { overrides, ..BrokerOptions::default() };
-    let mut broker = broker::start(plan.against, &options)?;
+    let mut broker = several::start(plan.against, plan.nodes, overrides)?;
     println!(
         "{} serves on {} after {:.1} s",
         plan.against,
@@ -69,7 +71,9 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
         namespace: "compat".to_owned(),
         work_dir: work.path().to_owned(),
         amounts: plan.amounts,
-        changes_at_once: plan.against == Against::Ottla,
+        // Each node hears of a change by itself.
+        changes_at_once: plan.against == Against::Ottla && plan.nodes == 1,
+        replicas: plan.nodes.min(3),
     };
     std::thread::scope(|scope| {
         for _ in 0..PARALLEL_COUNT {
@@ -103,7 +107,7 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     Ok(clean)
 }
 
-fn select(names: &[String]) -> Outcome<Vec<ClientRow>> {
+fn select(names: &[String], nodes: usize) -> Outcome<Vec<ClientRow>> {
     for name in names {
         if !CLIENTS.iter().any(|client| client.name == name) {
             let known: Vec<_> = CLIENTS.iter().map(|client| client.name).collect();
@@ -111,7 +115,8 @@ fn select(names: &[String]) -> Outcome<Vec<ClientRow>> {
         }
     }
     let wanted = |client: &&ClientRow| names.is_empty() || names.iter().any(|name| name == client.name);
-    Ok(CLIENTS.iter().filter(wanted).copied().collect())
+    let fits = |client: &&ClientRow| nodes == 1 || !client.has_own_broker();
+    Ok(CLIENTS.iter().filter(wanted).filter(fits).copied().collect())
 }
 
 fn next(queue: &Mutex<VecDeque<ClientRow>>) -> Option<ClientRow> {

@@ -141,6 +141,7 @@ fn play_pairs(against: Against, pairs: VecDeque<Pair>, tools: Play) -> Outcome<b
             work_dir: work.path().to_owned(),
             amounts: Amounts::QUICK,
             changes_at_once: against == Against::Ottla,
+            replicas: 1,
         },
         tls_bootstrap: format!("localhost:{tls}"),
         authority: work.path().join("stores/ca.pem"),

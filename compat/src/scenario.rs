@@ -87,7 +87,8 @@ impl<'a> Scene<'a> {
     }
 
     fn create(&mut self) -> Outcome<()> {
-        self.driver.ask(&format!("create {} {PARTITION_COUNT}", self.topic), VERB_LIMIT).map(drop)
+        let verb = format!("create {} {PARTITION_COUNT} {}", self.topic, self.setting.replicas);
+        self.driver.ask(&verb, VERB_LIMIT).map(drop)
     }
 
     fn produce(&mut self, codec: &str, count: usize, value_bytes: usize) -> Outcome<()> {

@@ -43,6 +43,8 @@ pub struct Setting {
     pub amounts: Amounts,
     /// Whether what was changed must be so in the next answer already, which is Ottla's promise and not Kafka's.
     pub changes_at_once: bool,
+    /// Of the topics that are made.
+    pub replicas: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,6 +27,7 @@ pub fn play(program: &Program, has_turns: bool, setting: &Setting, steps: &mut S
         group: format!("{}-txn-group", setting.namespace),
         id: setting.namespace.clone(),
         count: setting.amounts.records_per_transaction,
+        replicas: setting.replicas,
     };
     steps.step("txn-commit", || scene.commit())?;
     steps.step("txn-abort", || scene.abort())?;
@@ -48,6 +49,7 @@ struct Scene {
     id: String,
     /// Records of a transaction.
     count: usize,
+    replicas: usize,
 }
 
 /// What a partition holds: the numbers of its records, in order, with their offsets.
@@ -71,7 +73,7 @@ impl Scene {
     /// Several partitions in one transaction: nothing of it before the commit, all of it afterwards.
     fn commit(&mut self) -> Outcome<()> {
         let (topic, ids) = (self.topic.clone(), self.ids(0));
-        self.ask(&format!("create {topic} {PARTITION_COUNT}"))?;
+        self.ask(&format!("create {topic} {PARTITION_COUNT} {}", self.replicas))?;
         self.ask(&format!("transactional first {}-id", self.id))?;
         self.ask("begin first")?;
         self.send("first", &ids)?;
@@ -84,7 +86,7 @@ impl Scene {
     /// A producer that aborts right behind a commit, while its markers may be on their way, stays alive (KAFKA-18464).
     fn turns(&mut self, topic: &str) -> Outcome<()> {
         let ids = 0..3 * TURN_COUNT;
-        self.ask(&format!("create {topic} {PARTITION_COUNT}"))?;
+        self.ask(&format!("create {topic} {PARTITION_COUNT} {}", self.replicas))?;
         self.ask(&format!("turns {}-turns {topic} {} {TURN_COUNT}", self.id, ids.start))?;
         self.comes_to_see(topic, "read_committed", &[ids])
     }
@@ -107,7 +109,7 @@ impl Scene {
     fn copy(&mut self) -> Outcome<()> {
         let (output, group) = (self.output.clone(), self.group.clone());
         let copied = [self.ids(0), self.ids(2)];
-        self.ask(&format!("create {output} {PARTITION_COUNT}"))?;
+        self.ask(&format!("create {output} {PARTITION_COUNT} {}", self.replicas))?;
         let line = format!("{}-copier {} {output} {group} {}", self.id, self.topic, 2 * self.count);
         self.ask(&format!("copy aborts {line}"))?;
         self.sees(&output, "read_uncommitted", &copied)?;

@@ -19,14 +19,26 @@ pub fn request_frame(
     client_id: &str,
     body: &Value,
 ) -> Outcome<Vec<u8>> {
+    request_frame_of(api, version, correlation_id, Some(client_id.as_bytes()), body)
+}
+
+/// The same from a client whose id is any bytes, or none at all.
+pub fn request_frame_of(
+    api: &Api,
+    version: i16,
+    correlation_id: i32,
+    client_id: Option<&[u8]>,
+    body: &Value,
+) -> Outcome<Vec<u8>> {
     let layout = api.nearest_version(version);
     let is_flexible = api.flexible.contains(layout);
     let mut out = vec![0; 4];
     out.extend(api.key.to_be_bytes());
     out.extend(version.to_be_bytes());
     out.extend(correlation_id.to_be_bytes());
-    out.extend(i16::try_from(client_id.len()).map_err(|_| "a long client id")?.to_be_bytes());
-    out.extend(client_id.as_bytes());
+    let client_id_length = client_id.map_or(Ok(-1), |id| i16::try_from(id.len()));
+    out.extend(client_id_length.map_err(|_| "a long client id")?.to_be_bytes());
+    out.extend(client_id.unwrap_or_default());
     if is_flexible {
         out.push(0);
     }
@@ -154,17 +166,14 @@ impl Writer<'_> {
             Kind::Float64 => self.out.extend(value.as_f64().unwrap_or_default().to_be_bytes()),
             Kind::Uuid => self.out.extend(uuid_bytes(value)?),
             Kind::String => {
-                let text = match value {
-                    Value::Null => None,
-                    Value::String(text) => Some(text.clone()),
-                    other => Some(other.to_string()),
-                };
-                self.length(text.as_ref().map(String::len), true);
-                self.out.extend(text.unwrap_or_default().as_bytes());
+                let text = odd_text(value)?;
+                self.length(text.as_ref().map(Vec::len), true);
+                self.out.extend(text.unwrap_or_default());
             }
             Kind::Bytes | Kind::Records => {
                 let bytes = match value {
                     Value::Null => None,
+                    Value::Object(_) if matches!(field.kind, Kind::Bytes) => odd_text(value)?,
                     Value::Object(_) | Value::Array(_) => Some(batch::build(value)?),
                     Value::String(text) => Some(text_bytes(text)?),
                     other => return Err(format!("{other} is not bytes")),
@@ -202,6 +211,18 @@ fn absent_value(field: &Field, version: i16) -> Value {
     }
 }
 
+/// A text as a script writes it: as it is, `{size: N}` for that many equal letters, `{hex: ..}` for bytes that no script
+/// could hold, nothing for null.
+pub fn odd_text(value: &Value) -> Outcome<Option<Vec<u8>>> {
+    Ok(match (value, value["size"].as_u64(), value["hex"].as_str()) {
+        (Value::Null, ..) => None,
+        (Value::String(text), ..) => Some(text.as_bytes().to_vec()),
+        (Value::Object(_), Some(size), _) => Some(vec![b'x'; usize::try_from(size).unwrap_or(0)]),
+        (Value::Object(_), _, Some(digits)) => Some(text_bytes(&format!("hex:{digits}"))?),
+        (other, ..) => Some(other.to_string().into_bytes()),
+    })
+}
+
 /// A text is its own bytes, but `hex:…` is what its digits say.
 pub fn text_bytes(text: &str) -> Outcome<Vec<u8>> {
     let Some(digits) = text.strip_prefix("hex:") else { return Ok(text.as_bytes().to_vec()) };
@@ -229,7 +250,7 @@ fn uuid_bytes(value: &Value) -> Outcome<[u8; 16]> {
     u128::from_str_radix(&text, 16).map(u128::to_be_bytes).map_err(|_| format!("{value} is no uuid"))
 }
 
-fn uuid_text(bytes: &[u8]) -> String {
+pub fn uuid_text(bytes: &[u8]) -> String {
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }

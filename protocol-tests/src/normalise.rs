@@ -13,6 +13,9 @@ use crate::codec::ZERO_UUID;
 /// How far from now a timestamp counts as `now`.
 const NOW_SPAN_MS: i64 = 600_000;
 
+/// Texts longer than this are told by length and checksum.
+const TEXT_BYTES_MAX: usize = 2_000;
+
 #[derive(Debug, Default)]
 pub struct Normaliser {
     met: HashMap<(&'static str, String), usize>,
@@ -82,6 +85,13 @@ impl Normaliser {
             // Kafka prints the object of a request that is not authorized.
             "errorMessage" if text.starts_with("Request Request(") => {
                 return json!("Request <request> is not authorized.");
+            }
+            _ if text.len() > TEXT_BYTES_MAX => {
+                return json!(format!(
+                    "{} bytes, crc32c {:08x}",
+                    text.len(),
+                    crc32c::crc32c(text.as_bytes())
+                ));
             }
             _ => {}
         }

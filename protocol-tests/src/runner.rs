@@ -12,6 +12,7 @@ use crate::Outcome;
 use crate::codec;
 use crate::connection::{Arrival, Connection};
 use crate::normalise::Normaliser;
+use crate::offsets_topic;
 use crate::schema::{Api, Schemas};
 use crate::script::{Action, Check, Scram, Step, VersionList, look_up};
 
@@ -37,6 +38,7 @@ pub fn play(address: &str, steps: &[Step]) -> Outcome<Vec<Exchange>> {
     let mut player = Player {
         address: address.to_owned(),
         lines: BTreeMap::new(),
+        clients: BTreeMap::new(),
         variables: HashMap::new(),
         normaliser: Normaliser::default(),
         exchanges: Vec::new(),
@@ -91,6 +93,8 @@ impl Waiting {
 struct Player {
     address: String,
     lines: BTreeMap<String, Line>,
+    /// The client ids of the connections that have one of their own.
+    clients: BTreeMap<String, Option<Vec<u8>>>,
     variables: HashMap<String, Value>,
     normaliser: Normaliser,
     exchanges: Vec<Exchange>,
@@ -148,6 +152,10 @@ impl Player {
             Action::Outcome => self.raw_outcome(&step.connection),
             Action::Token { bytes } => self.token(&step.connection, bytes),
             Action::Scram(login) => self.scram(step, login),
+            Action::Client { name } => {
+                self.clients.insert(step.connection.clone(), codec::odd_text(name)?);
+                Ok(())
+            }
             Action::Close => {
                 self.lines.remove(&step.connection);
                 Ok(())
@@ -204,7 +212,9 @@ impl Player {
         }
         self.correlation_id += 1;
         let correlation_id = self.correlation_id;
-        let frame = codec::request_frame(api, version, correlation_id, CLIENT_ID, &body)?;
+        let usual = Some(CLIENT_ID.as_bytes().to_vec());
+        let client_id = self.clients.get(connection).unwrap_or(&usual).as_deref();
+        let frame = codec::request_frame_of(api, version, correlation_id, client_id, &body)?;
         let is_silent = api.name == "Produce" && body["acks"] == 0;
         let max_wait = Duration::from_millis(body["maxWaitMs"].as_u64().unwrap_or(0));
         let (api, sent) = (api.name.clone(), Instant::now());
@@ -349,6 +359,8 @@ impl Player {
                 Check::Keep { path, field, prefix } => {
                     keep_only(&mut outcome, path, field, &self.text(prefix))
                 }
+                Check::Counted { path } => count(&mut outcome, path),
+                Check::Decoded => offsets_topic::decode(&mut outcome),
                 Check::Until { .. } | Check::Timed | Check::Ordered => {}
             }
         }
@@ -362,6 +374,11 @@ impl Player {
     /// Puts remembered values in their places.
     fn fill(&self, value: &Value) -> Value {
         match value {
+            Value::Object(object) if object.contains_key("$times") => {
+                let times = object["$times"].as_u64().unwrap_or(0);
+                let item = |index| numbered(&object["of"], index);
+                (0..times).map(|index| self.fill(&item(index))).collect()
+            }
             Value::Object(object) => Value::Object(
                 object.iter().map(|(name, inner)| (name.clone(), self.fill(inner))).collect::<Map<_, _>>(),
             ),
@@ -492,11 +509,41 @@ fn remove_records(value: &mut Value) {
     }
 }
 
-fn keep_only(outcome: &mut Value, path: &str, field: &str, prefix: &str) {
-    let list = path.split('.').try_fold(outcome, |value, part| match part.parse::<usize>() {
+/// A value in which `$i` is that number.
+fn numbered(value: &Value, index: u64) -> Value {
+    match value {
+        Value::Object(object) => {
+            object.iter().map(|(name, inner)| (name.clone(), numbered(inner, index))).collect()
+        }
+        Value::Array(items) => items.iter().map(|item| numbered(item, index)).collect(),
+        Value::String(text) if text == "$i" => json!(index),
+        other => other.clone(),
+    }
+}
+
+fn part_of<'a>(outcome: &'a mut Value, path: &str) -> Option<&'a mut Value> {
+    path.split('.').try_fold(outcome, |value, part| match part.parse::<usize>() {
         Ok(index) => value.get_mut(index),
         Err(_) => value.get_mut(part),
-    });
+    })
+}
+
+/// Puts in the place of a list how often each of its elements is there, but for what it is about.
+fn count(outcome: &mut Value, path: &str) {
+    let Some(list) = part_of(outcome, path) else { return };
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for item in list.as_array().into_iter().flatten() {
+        let mut item = item.clone();
+        if let Some(fields) = item.as_object_mut() {
+            fields.retain(|name, _| !["partitionIndex", "partition", "groupId"].contains(&name.as_str()));
+        }
+        *counts.entry(item.to_string()).or_default() += 1;
+    }
+    *list = json!(counts);
+}
+
+fn keep_only(outcome: &mut Value, path: &str, field: &str, prefix: &str) {
+    let list = part_of(outcome, path);
     if let Some(Value::Array(items)) = list {
         items.retain(|item| item[field].as_str().is_some_and(|text| text.starts_with(prefix)));
     }

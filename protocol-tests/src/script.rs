@@ -17,6 +17,7 @@
 //! [@conn] scram MECHANISM NAME PASSWORD VERSION [TWIST]
 //!                                                logs in by SaslAuthenticate of that version, behind its handshake; a twist
 //!                                                (nonce, channel, proof, short) spoils the last message
+//! [@conn] client TEXT                            from here on its requests come from a client of this name, or of none: null
 //! [@conn] close
 //! for n in 0-9 ... end
 //! together ... end                               sends all requests inside at once, each on a connection of its own, and
@@ -24,13 +25,17 @@
 //! > save name = path                             remembers a part of the answer just read
 //! > until path == value                          asks again until it is so, for ten seconds at most
 //! > keep path field prefix                       of that list, compares only elements whose field begins so
+//! > decoded                                      keys and values of fetched records as what __consumer_offsets holds
+//! > counted path                                 of that list, how often each element is there, whatever group or partition it is of
 //! > ordered                                      the lists of the answer are compared in the order they have
 //! > timed                                        notes whether the answer came `now` or only after it `waits`: before or
 //!                                                after half of the request's own maxWaitMs
 //! ```
 //! A body is relaxed JSON in Kafka's field names; what it leaves out takes Kafka's default. `$name` is a remembered
 //! value (`$name+1` one more), `${name}` its text inside a longer one; `$v` is the version of the request itself, and a
-//! loop's variable as a version is moved into the range of the API.
+//! loop's variable as a version is moved into the range of the API. A text may be `{size: N}`, so many equal letters, or
+//! `{hex: ..}`, bytes that cannot stand in a script; a list may be `{$times: N, of: ..}`, one thing N times, in which `$i`
+//! counts from 0.
 
 use serde_json::Value;
 
@@ -54,6 +59,8 @@ pub enum Check {
     Keep { path: String, field: String, prefix: String },
     Timed,
     Ordered,
+    Decoded,
+    Counted { path: String },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +72,7 @@ pub enum Action {
     Outcome,
     Token { bytes: Vec<u8> },
     Scram(Scram),
+    Client { name: Value },
     Close,
     Set { name: String, value: Value },
     Topic { name: String, partitions: i64, configs: Vec<(String, String)> },
@@ -172,6 +180,7 @@ fn parse_step(line: usize, statement: &str) -> Outcome<Step> {
         "receive" => Action::Receive,
         "outcome" => Action::Outcome,
         "close" => Action::Close,
+        "client" => Action::Client { name: relaxed::parse(tail)? },
         "token" => Action::Token { bytes: tail.replace("\\0", "\0").into_bytes() },
         "scram" => parse_scram(tail)?,
         "raw" => Action::Raw { bytes: crate::codec::text_bytes(&format!("hex:{tail}"))? },
@@ -235,6 +244,9 @@ fn parse_check(text: &str) -> Outcome<Check> {
     if text == "timed" {
         return Ok(Check::Timed);
     }
+    if text == "decoded" {
+        return Ok(Check::Decoded);
+    }
     if text == "ordered" {
         return Ok(Check::Ordered);
     }
@@ -253,6 +265,7 @@ fn parse_check(text: &str) -> Outcome<Check> {
             let [path, field, prefix] = words[..] else { return Err("keep PATH FIELD PREFIX".to_owned()) };
             Ok(Check::Keep { path: path.to_owned(), field: field.to_owned(), prefix: prefix.to_owned() })
         }
+        "counted" => Ok(Check::Counted { path: tail.trim().to_owned() }),
         _ => Err(format!("there is no check `{word}`")),
     }
 }

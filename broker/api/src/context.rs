@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use crate::auto_create::AutoCreate;
 use crate::broker_connections::BrokerConnections;
 use crate::fetch_session::FetchSessions;
+use crate::handlers::api_versions::SupportedVersions;
 use crate::loggers::Loggers;
 use crate::metrics::ApiMetrics;
 use crate::operation_audit::OperationAudit;
@@ -45,6 +46,7 @@ pub struct Broker {
     pub node_id: BrokerId,
     /// What ApiVersions says is supported.
     pub features: Vec<Feature>,
+    pub(crate) supported_versions: SupportedVersions,
     pub metadata: Arc<Metadata>,
     /// The active controller, for what this broker itself asks of it.
     pub controller: Arc<dyn ControllerChannel>,
@@ -173,6 +175,7 @@ impl Broker {
             share_partitions,
             telemetry,
             metrics,
+            supported_versions: SupportedVersions::default(),
             quotas,
             authorizer: authorizer.map(Arc::new),
             audit,

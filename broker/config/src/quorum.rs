@@ -50,9 +50,10 @@ impl BrokerSettings {
     }
 
     /// Whether this node shares its cluster with others. One that is broker and controller, and the only voter, is
-    /// alone.
+    /// alone, unless `ottla.brokers.join` says that other brokers are to come.
     pub fn has_peers(&self) -> bool {
         self.quorum_voters.len() > 1
+            || self.brokers_join
             || !(self.is_broker() && self.is_controller())
             || self.names_other_controllers()
     }

@@ -356,6 +356,18 @@ fn the_listing_names_every_key_and_hides_secrets() {
 }
 
 #[test]
+fn the_only_controller_is_one_of_several_where_it_is_told_so() {
+    let one = "controller.listener.names=C\ncontroller.quorum.voters=1@h:2\nlisteners=PLAINTEXT://h:1,C://h:2\n\
+               listener.security.protocol.map=PLAINTEXT:PLAINTEXT,C:PLAINTEXT\n";
+    let has_peers = |text: &str| file(text).expect("a valid configuration").0.has_peers();
+    assert!(!has_peers(one));
+    assert!(has_peers(&format!("{one}ottla.brokers.join=true")));
+    let without_listener =
+        "controller.quorum.voters=1@h:2\nlisteners=PLAINTEXT://h:1\nottla.brokers.join=true";
+    refused(without_listener, &["controller.quorum.voters", "controller.listener.names"]);
+}
+
+#[test]
 fn a_controller_joins_others_where_bootstrap_servers_names_them() {
     let of = |roles: &str, listeners: &str, servers: &str| {
         let names =

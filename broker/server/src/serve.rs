@@ -70,7 +70,7 @@ fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), String> {
         false => formatted_voters(&RealDisk, &dirs, &listener.unwrap_or_default()),
     };
     let voters = voters.map_err(|error| error.to_string())?;
-    let is_alone = voters.len() < 2 && config.is_broker() && !joins;
+    let is_alone = voters.len() < 2 && config.is_broker() && !joins && !config.brokers_join;
     if voters.is_empty() || is_alone {
         return Ok((config, warnings));
     }

@@ -105,7 +105,8 @@ func perform(ctx context.Context, words []string) error {
 		return nil
 	case "create":
 		count, _ := strconv.Atoi(words[2])
-		_, err := admin.CreateTopic(ctx, int32(count), 1, nil, words[1])
+		replicas, _ := strconv.Atoi(words[3])
+		_, err := admin.CreateTopic(ctx, int32(count), int16(replicas), nil, words[1])
 		return err
 	case "produce":
 		return produce(ctx, words[1], words[2], words[3:])

@@ -65,7 +65,8 @@ func perform(words []string) error {
 		return nil
 	case "create":
 		count, _ := strconv.Atoi(words[2])
-		topic := kafka.TopicConfig{Topic: words[1], NumPartitions: count, ReplicationFactor: 1}
+		replicas, _ := strconv.Atoi(words[3])
+		topic := kafka.TopicConfig{Topic: words[1], NumPartitions: count, ReplicationFactor: replicas}
 		answer, err := client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{topic}})
 		if err != nil {
 			return err

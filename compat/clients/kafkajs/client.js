@@ -154,9 +154,9 @@ const RESOURCE = (name) => ({ type: ConfigResourceTypes.TOPIC, name });
 
 const VERBS = {
   codecs: async () => say('codecs', Object.keys(CODECS).join(',')),
-  create: (topic, count) => withAdmin((admin) => admin.createTopics({
+  create: (topic, count, replicas) => withAdmin((admin) => admin.createTopics({
     waitForLeaders: true,
-    topics: [{ topic, numPartitions: Number(count), replicationFactor: 1 }],
+    topics: [{ topic, numPartitions: Number(count), replicationFactor: Number(replicas) }],
   })),
   produce,
   committed: (groupId) => withAdmin(async (admin) => {

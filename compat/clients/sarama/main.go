@@ -98,7 +98,9 @@ func perform(words []string) error {
 	switch words[0] {
 	case "create":
 		count, _ := strconv.Atoi(words[2])
-		return admin.CreateTopic(words[1], &sarama.TopicDetail{NumPartitions: int32(count), ReplicationFactor: 1}, false)
+		replicas, _ := strconv.Atoi(words[3])
+		detail := &sarama.TopicDetail{NumPartitions: int32(count), ReplicationFactor: int16(replicas)}
+		return admin.CreateTopic(words[1], detail, false)
 	case "committed":
 		offsets, err := admin.ListConsumerGroupOffsets(words[1], nil)
 		if err != nil {

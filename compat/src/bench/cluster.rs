@@ -1,7 +1,7 @@
 //! Workloads of three nodes on this one machine: what replication costs, how long it takes to come back, what rest costs.
 //! Shell: starts brokers, drives them, reads the clock.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::clients::Client;
@@ -12,124 +12,30 @@ use super::load::{self, Load, Span};
 use super::machine;
 use super::scene::{Bout, Filled, PATIENCE, Rows, Scale, Side};
 use super::table::{Figure, Measured};
-use crate::broker::{Against, Broker, BrokerOptions, OttlaServer};
+use crate::broker::{Against, Broker};
 use crate::cluster::nodes::{Map, map_within};
 use crate::failure::{Failure, Outcome, fail};
-use crate::ports::free_port_list;
-use crate::reference::KafkaServer;
+use crate::several::{Layout, Several};
 use crate::wire::Connection;
 
 const NODES: usize = 3;
 const REPLICAS: i16 = 3;
 const PARTITIONS: i32 = 12;
-/// The nodes of Apache Kafka were formatted with it.
-const CLUSTER_ID: &str = "b3R0bGFDb21wYXQwMDAwMg";
 const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 const IDLE_SPAN: Duration = Duration::from_secs(10);
 /// Three JVMs that start on two cores need their time; so do ten thousand partitions of theirs.
 const WHOLE_LIMIT: Duration = Duration::from_secs(600);
 
-/// Nodes that are one cluster, each controller and broker.
-struct Cluster {
-    nodes: Vec<Box<dyn Broker>>,
-}
-
-impl Cluster {
-    fn start(against: Against) -> Outcome<Self> {
-        let ports = free_port_list(2 * NODES)?;
-        let voters: Vec<String> =
-            (0..NODES).map(|index| format!("{}@127.0.0.1:{}", index + 1, ports[NODES + index])).collect();
-        let options = |index: usize| BrokerOptions {
-            port: Some(ports[index]),
-            overrides: vec![
-                format!("node.id={}", index + 1),
-                "process.roles=broker,controller".to_owned(),
-                format!(
-                    "listeners=PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{}",
-                    ports[index],
-                    ports[NODES + index]
-                ),
-                "controller.listener.names=CONTROLLER".to_owned(),
-                format!("controller.quorum.voters={}", voters.join(",")),
-                "offsets.topic.replication.factor=3".to_owned(),
-                "offsets.topic.num.partitions=5".to_owned(),
-                // Leaders stay where a bout found them, and deleted files go at once.
-                "auto.leader.rebalance.enable=false".to_owned(),
-                "log.segment.delete.delay.ms=10".to_owned(),
-            ],
-            ..BrokerOptions::default()
-        };
-        let start = |index: usize| -> Outcome<Box<dyn Broker>> {
-            Ok(match against {
-                Against::Ottla => Box::new(OttlaServer::start(&options(index))?),
-                Against::Kafka => Box::new(KafkaServer::join(&options(index), CLUSTER_ID)?),
-            })
-        };
-        // None of them is ready before a majority is there.
-        let nodes = std::thread::scope(|scope| {
-            let starting: Vec<_> = (0..NODES).map(|index| scope.spawn(move || start(index))).collect();
-            let joined = starting.into_iter().map(|one| one.join().map_err(|_| panicked())?);
-            joined.collect::<Outcome<Vec<_>>>()
-        })?;
-        Ok(Self { nodes })
-    }
-
-    fn each(&mut self, act: impl Fn(&mut dyn Broker) -> Outcome<()> + Sync) -> Outcome<()> {
-        std::thread::scope(|scope| {
-            let acting: Vec<_> =
-                self.nodes.iter_mut().map(|node| scope.spawn(|| act(node.as_mut()))).collect();
-            acting.into_iter().try_for_each(|one| one.join().map_err(|_| panicked())?)
-        })
-    }
-
-    fn node(&mut self, id: i32) -> Outcome<&mut Box<dyn Broker>> {
-        let place = usize::try_from(id - 1).ok();
-        let node = place.and_then(|place| self.nodes.get_mut(place));
-        node.ok_or_else(|| Failure(format!("there is no node {id}")))
-    }
-}
-
-fn panicked() -> Failure {
-    Failure("a thread of a cluster panicked".to_owned())
-}
-
-impl Broker for Cluster {
-    fn bootstrap(&self) -> &str {
-        self.nodes[0].bootstrap()
-    }
-
-    fn pid(&self) -> u32 {
-        self.nodes[0].pid()
-    }
-
-    fn pids(&self) -> Vec<u32> {
-        self.nodes.iter().map(|node| node.pid()).collect()
-    }
-
-    fn log_dir(&self) -> &Path {
-        self.nodes[0].log_dir()
-    }
-
-    fn restart(&mut self) -> Outcome<()> {
-        self.each(|node| node.restart())
-    }
-
-    fn kill9(&mut self) -> Outcome<()> {
-        self.each(|node| node.kill9())
-    }
-
-    /// Those of Apache Kafka would wait for a majority that is gone: nothing here is used again.
-    fn stop(&mut self) -> Outcome<()> {
-        self.kill9()
-    }
-
-    fn is_running(&mut self) -> bool {
-        self.nodes.iter_mut().all(|node| node.is_running())
-    }
-
-    fn last_output(&self, line_count: usize) -> String {
-        self.nodes.iter().map(|node| node.last_output(line_count)).collect()
-    }
+/// Nodes whose leaders stay where a bout found them, and whose deleted files go at once.
+fn start(against: Against) -> Outcome<Several> {
+    let overrides = [
+        "offsets.topic.replication.factor=3",
+        "offsets.topic.num.partitions=5",
+        "auto.leader.rebalance.enable=false",
+        "log.segment.delete.delay.ms=10",
+    ];
+    let overrides = overrides.iter().map(|line| (*line).to_owned()).collect();
+    Several::start(against, &Layout { count: NODES, overrides, listener: None })
 }
 
 /// Looks at a topic until it is as it should be.
@@ -200,8 +106,8 @@ fn with_fresh_topic(
 
 fn sides(of: &[Against], prepare: impl Fn(&[PathBuf]) -> (Bout, Option<Bout>)) -> Outcome<Vec<Side>> {
     let side = |against: &Against| {
-        let cluster = Cluster::start(*against)?;
-        let folders: Vec<PathBuf> = cluster.nodes.iter().map(|node| node.log_dir().to_owned()).collect();
+        let cluster = start(*against)?;
+        let folders = cluster.log_dirs();
         let (bout, warmer) = prepare(&folders);
         Ok(Side { against: *against, broker: Box::new(cluster), bout, warmer })
     };
@@ -259,7 +165,7 @@ fn create_many(address: &str, topics: usize) -> Outcome<(f64, f64)> {
 /// Ten thousand partitions that nobody writes to: until they are there, and what they cost at rest.
 #[allow(clippy::cast_precision_loss, reason = "figures for people")]
 pub fn partitions(against: Against, scale: &Scale) -> Outcome<Rows> {
-    let mut cluster = Cluster::start(against)?;
+    let mut cluster = start(against)?;
     let pids = cluster.pids();
     let cpu_before = cpu_seconds_of(&pids)?;
     let (led, whole) = create_many(cluster.bootstrap(), scale.part(100))?;
@@ -287,7 +193,7 @@ pub fn partitions(against: Against, scale: &Scale) -> Outcome<Rows> {
 /// A node is killed, a gigabyte is written to the two others, it comes back: until it is in sync again.
 pub fn node_returns(against: Against, scale: &Scale) -> Outcome<Rows> {
     const TOPIC: &str = "cluster-return-1gb";
-    let mut cluster = Cluster::start(against)?;
+    let mut cluster = start(against)?;
     let bootstrap = cluster.bootstrap().to_owned();
     create(&bootstrap, TOPIC, 4)?;
     let map = wait_for(&bootstrap, TOPIC, is_whole)?;
@@ -316,7 +222,7 @@ pub fn node_returns(against: Against, scale: &Scale) -> Outcome<Rows> {
 /// A hundred thousand partitions: the start of all nodes until all are led, and until those of a killed node are led by
 /// the others.
 pub fn many_partitions(against: Against, scale: &Scale) -> Outcome<Rows> {
-    let mut cluster = Cluster::start(against)?;
+    let mut cluster = start(against)?;
     let (bootstrap, topics) = (cluster.bootstrap().to_owned(), scale.part(1_000));
     create_many(&bootstrap, topics)?;
     cluster.kill9()?;

@@ -70,6 +70,8 @@ pub struct Plan {
     pub tests: Vec<String>,
     /// JVMs at once.
     pub jobs: usize,
+    /// One broker and one controller are one process, also where a test asks for them apart: it takes less time.
+    pub together: bool,
     /// Whether the ledgers are written.
     pub ledger: bool,
 }
@@ -77,12 +79,12 @@ pub struct Plan {
 impl Plan {
     /// The part of `cargo compat quick`.
     pub fn short(against: Against) -> Self {
-        Self { tests: SHORT_LIST.map(str::to_owned).to_vec(), ..Self::whole(against) }
+        Self { tests: SHORT_LIST.map(str::to_owned).to_vec(), together: true, ..Self::whole(against) }
     }
 
     /// The part of `cargo compat full`.
     pub fn whole(against: Against) -> Self {
-        Self { against, tests: Vec::new(), jobs: JOBS, ledger: false }
+        Self { against, tests: Vec::new(), jobs: JOBS, together: false, ledger: false }
     }
 }
 
@@ -99,8 +101,13 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     }
     let units = select(plan, &rows)?;
     let mut work = ScratchDir::new(NAME)?;
-    let bench =
-        Bench { against: plan.against, class_path, work_dir: work.path().to_owned(), jobs: plan.jobs };
+    let bench = Bench {
+        against: plan.against,
+        class_path,
+        work_dir: work.path().to_owned(),
+        jobs: plan.jobs,
+        together: plan.together,
+    };
     let mut results = bench.run(&units)?;
     if plan.jobs > 1 {
         again_alone(&bench, &rows, &mut results)?;

@@ -42,6 +42,7 @@ impl Row {
             }
             return;
         }
+        let was_skipped = self.ottla == Verdict::Skipped;
         (self.ottla, self.tenths) = (ended.verdict, ended.tenths());
         match ended.verdict {
             Verdict::Passed => (self.waits, self.reason) = (None, None),
@@ -49,6 +50,8 @@ impl Row {
                 Some(what) => (self.waits, self.reason) = (Some(what.to_owned()), None),
                 None => (self.waits, self.reason) = (None, Some(ended.said.clone())),
             },
+            // Why it was skipped, in the harness' words, is not why it fails.
+            Verdict::Failed if was_skipped => (self.waits, self.reason) = (None, None),
             Verdict::Failed | Verdict::NotRun => {}
         }
     }
@@ -233,6 +236,9 @@ mod tests {
             (row.waits.as_deref(), row.reason.as_deref()),
             (None, Some("inside: KafkaBroker.logManager"))
         );
+        // What the harness wrote of a test that it skipped says nothing of one that fails.
+        row.note(Against::Ottla, &ended(Verdict::Failed, "expected 1"));
+        assert!(row.reason.is_none() && !row.is_good());
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub struct Bench {
     pub work_dir: PathBuf,
     /// How many JVMs at once.
     pub jobs: usize,
+    /// See [`super::Plan::together`].
+    pub together: bool,
 }
 
 impl Bench {
@@ -134,6 +136,7 @@ impl Bench {
         property("ottla.suite.log", &log.display().to_string());
         property("ottla.suite.dir", &dir.display().to_string());
         property("ottla.suite.report", &dir.join("report").display().to_string());
+        property("ottla.suite.together", &self.together.to_string());
         match self.against {
             Against::Kafka => property("ottla.suite.against", "kafka"),
             Against::Ottla => {

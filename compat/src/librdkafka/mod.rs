@@ -2,6 +2,7 @@
 //! Shell: processes, files, the clock.
 #![allow(clippy::print_stdout, reason = "the table is this program's answer to a person")]
 
+pub mod grounds;
 pub mod rows;
 pub mod runs;
 pub mod sources;
@@ -11,10 +12,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::broker::{self, Against, BrokerOptions};
+use crate::broker::{self, Against};
 use crate::failure::{Outcome, While, fail};
 use crate::places::{ScratchDir, compat_dir};
 use crate::verdict::Verdict;
+use grounds::{Ground, Stand, Told};
 use rows::{Mode, Row, Rows, number};
 use runs::{Bench, Ended, Unit};
 pub use sources::Version;
@@ -71,20 +73,21 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     let kafka_path = sources::kafka_path(work.path())?;
     let begin = Instant::now();
     let (mut ended, mut alive) = (BTreeMap::new(), true);
-    for scenario in [Scenario::Default, Scenario::NoAutoCreate] {
-        let of_scenario: Vec<Unit> = units.iter().filter(|unit| unit.scenario == scenario).cloned().collect();
-        if !of_scenario.is_empty() {
-            let bench = |bootstrap: &str| Bench {
-                tests_dir: tests_dir.clone(),
-                kafka_path: kafka_path.clone(),
-                work_dir: work.path().to_owned(),
-                bootstrap: bootstrap.to_owned(),
-                mode: plan.mode,
-            };
-            let (results, lived) = run_scenario(plan, scenario, &of_scenario, &rows, &bench)?;
-            ended.extend(results);
-            alive &= lived;
-        }
+    let stages: BTreeSet<(Ground, Scenario)> =
+        units.iter().map(|unit| (unit.ground, unit.scenario)).collect();
+    for stage in stages {
+        let of_stage: Vec<Unit> =
+            units.iter().filter(|unit| (unit.ground, unit.scenario) == stage).cloned().collect();
+        let bench = |told: Told| Bench {
+            tests_dir: tests_dir.clone(),
+            kafka_path: kafka_path.clone(),
+            work_dir: work.path().to_owned(),
+            told,
+            mode: plan.mode,
+        };
+        let (results, lived) = run_stage(plan, stage, &of_stage, &rows, &bench)?;
+        ended.extend(results);
+        alive &= lived;
     }
     if plan.ledger {
         // Read anew: a run on the other broker may have written meanwhile.
@@ -92,7 +95,7 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
         note(&mut rows, plan, &tests, &ended);
         let path = ledger_path(plan.version);
         fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-        fs::write(path, rows::print(&rows, plan.version.name()))?;
+        fs::write(path, rows::print(&rows, &rows::head(plan.version.name())))?;
     }
     let clean = print_table(plan.against, &ended, &rows, begin.elapsed().as_secs()) && alive;
     if !clean {
@@ -102,17 +105,18 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     Ok(clean)
 }
 
-/// Starts a broker for one scenario and runs its tests; also says whether the broker lived to a clean end.
-fn run_scenario(
+/// Starts a cluster for one ground and scenario and runs its tests; also says whether it lived to a clean end.
+fn run_stage(
     plan: &Plan,
-    scenario: Scenario,
+    (ground, scenario): (Ground, Scenario),
     units: &[Unit],
     rows: &Rows,
-    bench: &dyn Fn(&str) -> Bench,
+    bench: &dyn Fn(Told) -> Bench,
 ) -> Outcome<(BTreeMap<String, Ended>, bool)> {
-    let overrides = cluster(plan, scenario);
-    let mut broker = broker::start(plan.against, &BrokerOptions { overrides, ..BrokerOptions::default() })?;
-    let ended = bench(broker.bootstrap()).run(units, rows)?;
+    let certificates = ScratchDir::new("certificates")?;
+    let Stand { mut broker, told } =
+        Stand::start(ground, plan.against, cluster(plan, scenario), certificates.path())?;
+    let ended = bench(told).run(units, rows)?;
     let alive = broker.is_running();
     if !alive {
         let said = broker.last_output(40);
@@ -197,6 +201,7 @@ fn note(rows: &mut Rows, plan: &Plan, tests: &[Test], ended: &BTreeMap<String, E
             (row.ottla, row.kafka, row.mode) = (Verdict::NotRun, Verdict::NotRun, plan.mode);
         }
         row.client_only = tests.iter().any(|test| test.name == *name && test.client_only);
+        row.cluster = Ground::of(number(name), row.client_only).name().map(str::to_owned);
         if row.client_only || plan.against == Against::Ottla {
             (row.ottla, row.seconds) = (ended.verdict, ended.seconds);
         }

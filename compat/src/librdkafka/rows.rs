@@ -10,6 +10,7 @@
 //! seconds = 3          # of the last run on Ottla, or on Apache Kafka where there is none
 //! mode = "whole"       # whole, or quick where the suite left out its longer steps (-Q); of both results
 //! client_only = true   # no broker takes part, so one run stands for both
+//! cluster = "…"        # what the test has beyond one broker that takes everybody
 //! waits = "…"          # what Ottla lacks; the row is not run there unless it is named
 //! reason = "…"         # why neither passes
 //! ```
@@ -49,6 +50,7 @@ pub struct Row {
     pub seconds: u64,
     pub mode: Mode,
     pub client_only: bool,
+    pub cluster: Option<String>,
     pub waits: Option<String>,
     pub reason: Option<String>,
 }
@@ -99,6 +101,7 @@ pub fn parse(text: &str) -> Outcome<Rows> {
         match (key, Verdict::parse(text)) {
             ("ottla", Some(verdict)) => row.ottla = verdict,
             ("kafka", Some(verdict)) => row.kafka = verdict,
+            ("cluster", _) => row.cluster = Some(text.to_owned()),
             ("waits", _) => row.waits = Some(text.to_owned()),
             ("reason", _) => row.reason = Some(text.to_owned()),
             _ => return fail(bad()),
@@ -107,13 +110,18 @@ pub fn parse(text: &str) -> Outcome<Rows> {
     Ok(rows)
 }
 
-/// The file's text; quotes and backslashes in notes become apostrophes and slashes, so that no escapes are needed.
-pub fn print(rows: &Rows, version: &str) -> String {
-    let mut text = format!(
+/// The head of a ledger of this suite.
+pub fn head(version: &str) -> String {
+    format!(
         "# librdkafka {version}'s own tests: results on Ottla and on Apache Kafka 4.3.1.\n\
          # `cargo compat librdkafka --version {version} --ledger [--against kafka]` writes results; \
          waits and reason are kept.\n",
-    );
+    )
+}
+
+/// The file's text; quotes and backslashes in notes become apostrophes and slashes, so that no escapes are needed.
+pub fn print(rows: &Rows, head: &str) -> String {
+    let mut text = head.to_owned();
     for (name, row) in rows {
         text.push_str(&format!(
             "\n[{name}]\nottla = \"{}\"\nkafka = \"{}\"\nseconds = {}\nmode = \"{}\"\n",
@@ -125,7 +133,7 @@ pub fn print(rows: &Rows, version: &str) -> String {
         if row.client_only {
             text.push_str("client_only = true\n");
         }
-        for (key, note) in [("waits", &row.waits), ("reason", &row.reason)] {
+        for (key, note) in [("cluster", &row.cluster), ("waits", &row.waits), ("reason", &row.reason)] {
             if let Some(note) = note {
                 text.push_str(&format!("{key} = \"{}\"\n", note.replace('"', "'").replace('\\', "/")));
             }
@@ -160,11 +168,12 @@ mod tests {
             seconds: 12,
             mode: Mode::Whole,
             client_only: true,
+            cluster: Some("three nodes".to_owned()),
             waits: Some("TLS is not served yet".to_owned()),
             reason: None,
         };
         let rows = Rows::from([("0001_multiobj".to_owned(), Row::default()), ("0170_x".to_owned(), row)]);
-        assert_eq!(parse(&print(&rows, "2.15.1")), Ok(rows));
+        assert_eq!(parse(&print(&rows, &head("2.15.1"))), Ok(rows));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::grounds::{Ground, Told};
 use super::rows::{Mode, Rows, number};
 use super::sources::{Scenario, Test};
 use crate::failure::{Outcome, While};
@@ -35,6 +36,7 @@ pub struct Unit {
     pub number: String,
     pub client_only: bool,
     pub scenario: Scenario,
+    pub ground: Ground,
     pub names: Vec<String>,
 }
 
@@ -66,6 +68,7 @@ pub fn units<'a>(tests: impl IntoIterator<Item = &'a Test>) -> Vec<Unit> {
                 number: number(&test.name).to_owned(),
                 client_only: test.client_only,
                 scenario: test.scenario,
+                ground: Ground::of(number(&test.name), test.client_only),
                 names: vec![test.name.clone()],
             }),
         }
@@ -87,7 +90,7 @@ pub struct Bench {
     pub tests_dir: PathBuf,
     pub kafka_path: PathBuf,
     pub work_dir: PathBuf,
-    pub bootstrap: String,
+    pub told: Told,
     pub mode: Mode,
 }
 
@@ -104,8 +107,10 @@ impl Bench {
     /// Runs every unit; the answer has an entry for each of their names. What fails beside others is run again alone,
     /// since the tests' own time limits count on the processors being theirs.
     pub fn run(&self, units: &[Unit], rows: &Rows) -> Outcome<BTreeMap<String, Ended>> {
+        let Told { bootstrap, conf, .. } = &self.told;
+        let lines = conf.join("\n");
         let conf =
-            format!("bootstrap.servers={}\ntest.timeout.multiplier={TIMEOUT_MULTIPLIER}\n", self.bootstrap);
+            format!("bootstrap.servers={bootstrap}\ntest.timeout.multiplier={TIMEOUT_MULTIPLIER}\n{lines}\n");
         fs::write(self.conf_path(), conf).while_doing(|| "writing test.conf".to_owned())?;
         if units.iter().any(|unit| !unit.client_only) {
             self.warm_up();
@@ -150,6 +155,7 @@ impl Bench {
             number: WARM_UP.to_owned(),
             client_only: false,
             scenario: Scenario::Default,
+            ground: Ground::One,
             names: Vec::new(),
         };
         let path = |end: &str| self.work_dir.join(format!("warm-up.{end}"));
@@ -191,7 +197,8 @@ impl Bench {
             .current_dir(&self.tests_dir)
             .env("LD_LIBRARY_PATH", "../src:../src-cpp")
             .env("RDKAFKA_TEST_CONF", self.conf_path())
-            .env("BROKERS", &self.bootstrap)
+            .envs(self.told.environment.iter().map(|(name, value)| (name, value)))
+            .env("BROKERS", &self.told.plain_bootstrap)
             .env("TESTS", &unit.number)
             .env("TEST_SCENARIO", unit.scenario.name())
             .env("TEST_KAFKA_VERSION", crate::reference::KAFKA_VERSION)

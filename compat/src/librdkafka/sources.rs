@@ -2,7 +2,7 @@
 //! Shell: npm, apt-get, make.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -141,18 +141,25 @@ fn has_header(header: &str) -> bool {
     ["/usr/include", &machine].iter().any(|dir| Path::new(dir).join(header).exists())
 }
 
-/// A folder that looks to the tests like Kafka's own: the two scripts they call, over the reference's jars.
+/// A folder that looks to the tests like Kafka's own: the scripts that they call, and the jars that they compile against.
 pub fn kafka_path(work_dir: &Path) -> Outcome<PathBuf> {
     let class_path = crate::reference::classpath()?;
     let home = work_dir.join("kafka");
     fs::create_dir_all(home.join("bin"))?;
-    for (script, class) in [("kafka-topics.sh", "TopicCommand"), ("kafka-acls.sh", "AclCommand")] {
+    symlink(crate::reference::libs_dir()?, home.join("libs"))?;
+    let java = "exec java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+                -Dlog4j2.configurationFile=log4j2.properties";
+    let tool = |class: &str| format!("{java} -cp '{class_path}' org.apache.kafka.tools.{class} \"$@\"");
+    let scripts = [
+        ("kafka-topics.sh", tool("TopicCommand")),
+        ("kafka-acls.sh", tool("AclCommand")),
+        // The tests bring classes of their own, in the variable.
+        ("kafka-run-class.sh", format!("{java} -cp \"$CLASSPATH:{class_path}\" \"$@\"")),
+    ];
+    for (script, line) in scripts {
         let path = home.join("bin").join(script);
-        let text = format!(
-            "#!/bin/sh\nexec java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
-             -Dlog4j2.configurationFile=log4j2.properties -cp '{class_path}' org.apache.kafka.tools.{class} \"$@\"\n"
-        );
-        fs::write(&path, text).while_doing(|| format!("writing {}", path.display()))?;
+        fs::write(&path, format!("#!/bin/sh\n{line}\n"))
+            .while_doing(|| format!("writing {}", path.display()))?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
     }
     Ok(home)

@@ -7,11 +7,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use ottla_compat::broker::{Broker as _, BrokerOptions};
+use ottla_compat::ports::free_ports;
 use ottla_compat::reference::{KafkaServer, libs_dir};
 use ottla_protocol_tests::Outcome;
+use ottla_protocol_tests::asked::asked_of_kafka;
 use ottla_protocol_tests::broker::{SETTINGS, Started};
 use ottla_protocol_tests::oracle::{Library, Report, SIDE_BY_SIDE};
-use ottla_protocol_tests::{runner, schema_source};
+use ottla_protocol_tests::{refusals, runner, schema_source};
 
 /// The same raw requests to two brokers, the answers compared field by field.
 #[derive(Parser)]
@@ -47,6 +49,9 @@ enum Task {
         #[arg(default_value = "")]
         prefix: String,
     },
+    /// Ask Apache Kafka 4.3.1 everything as somebody who may do nothing, and write what its authorizer was asked to
+    /// tests/operations.txt.
+    Operations,
     /// Play one script against a broker and print what it says.
     Show { address: String, prefix: String },
 }
@@ -97,6 +102,7 @@ fn run(task: Task) -> Outcome<bool> {
             print_report(&report);
             Ok(report.is_clean())
         }
+        Task::Operations => record_operations(&library),
         Task::Show { address, prefix } => {
             for script in library.scripts(&prefix)? {
                 for exchange in runner::play(&address, &script.steps)? {
@@ -136,6 +142,51 @@ impl KafkaServers {
         Ok(address)
     }
 }
+
+/// The client is nobody on a plain listener; the node itself comes by a login, so that it may act for the cluster.
+fn record_operations(library: &Library) -> Outcome<bool> {
+    const MODULE: &str = "org.apache.kafka.common.security.plain.PlainLoginModule required";
+    let [port, inside, controller] = free_ports().map_err(|error| error.to_string())?;
+    let (plain, inside) = (format!("PLAINTEXT://127.0.0.1:{port}"), format!("INSIDE://127.0.0.1:{inside}"));
+    let mut overrides: Vec<String> = SETTINGS.iter().map(|line| (*line).to_owned()).collect();
+    overrides.extend([
+        format!("listeners={plain},{inside},CONTROLLER://127.0.0.1:{controller}"),
+        format!("advertised.listeners={plain},{inside}"),
+        format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
+    ]);
+    let lines = [
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INSIDE:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+        "inter.broker.listener.name=INSIDE",
+        "sasl.enabled.mechanisms=PLAIN",
+        "sasl.mechanism.inter.broker.protocol=PLAIN",
+        "sasl.mechanism.controller.protocol=PLAIN",
+        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users=User:node",
+    ];
+    overrides.extend(lines.map(str::to_owned));
+    for listener in ["inside", "controller"] {
+        let login = "username=\"node\" password=\"secret\" user_node=\"secret\"";
+        overrides.push(format!("listener.name.{listener}.plain.sasl.jaas.config={MODULE} {login};"));
+    }
+    let environment = vec![("JAVA_TOOL_OPTIONS".to_owned(), "-Dcompat.authorizer.level=trace".to_owned())];
+    let options = BrokerOptions { overrides, environment, port: Some(port), ..BrokerOptions::default() };
+    let mut kafka = KafkaServer::start(&options).map_err(|error| error.to_string())?;
+    let differences = refusals::play(kafka.bootstrap())?;
+    kafka.stop().map_err(|error| error.to_string())?;
+    let asked = asked_of_kafka(&kafka.last_output(usize::MAX));
+    let mut text = OPERATIONS_HEAD.to_owned();
+    asked.iter().for_each(|line| text.extend([line, "\n"]));
+    library.write("tests/operations.txt", &text)?;
+    println!("{} operations recorded", asked.len());
+    differences.iter().for_each(|difference| println!("{difference}"));
+    Ok(differences.is_empty())
+}
+
+const OPERATIONS_HEAD: &str = "\
+# What each API asks the authorizer of whoever may do nothing: the API, the operation and the resource that are refused, and
+# `quietly` where the refusal only leaves something out. Recorded from Apache Kafka 4.3.1 by `cargo oracle operations`, out of
+# the log of its StandardAuthorizer; tests/access.rs holds this broker's audit log against it.
+";
 
 fn print_report(report: &Report) {
     for line in report.lines() {

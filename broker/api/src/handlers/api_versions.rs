@@ -6,8 +6,11 @@
 //! - v4 (KIP-1022 follow-up): features whose minimum is 0 may be listed.
 //! - above v4: error 35 in the v0 layout, naming this one API, so that a newer client asks again.
 
+use arc_swap::ArcSwapOption;
+use bytes::{Bytes, BytesMut};
 use ottla_model::ErrorCode;
 use ottla_network::{Admitted, Answer};
+use ottla_protocol::Encode;
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use ottla_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
@@ -16,6 +19,12 @@ use super::prelude::*;
 use crate::request::Refusal;
 
 pub const API: Api = Api { key: ApiKey::ApiVersions, min: 0, max: 4, admit };
+
+const VERSIONS: usize = 5;
+const ENDPOINTS: usize = 2;
+/// Enough for all keys and features.
+const BODY_BYTES: usize = 1024;
+const _: () = assert!(VERSIONS == API.max as usize + 1);
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     answer(broker, &request).map(|(answer, _is_told)| Admitted::Ready(answer))
@@ -41,6 +50,55 @@ pub(crate) fn answer(broker: &Arc<Broker>, request: &Request) -> Result<(Answer,
             broker.metrics.software.on_known(name, version);
         }
     }
+    let throttle_ms = request.settle_throttle();
+    if throttle_ms > 0 {
+        let response = supported(broker, request).with_throttle_time_ms(throttle_ms);
+        return Ok((request.answer_throttled(&response, request.version(), throttle_ms), true));
+    }
+    let Some(body) = broker.supported_versions.body(broker, request) else {
+        return Ok((Answer::Close("a response could not be encoded"), false));
+    };
+    let mut response = request.response(body.len());
+    response.buffer.extend_from_slice(&body);
+    Ok((request.finish(response, &[]), true))
+}
+
+/// The encoded responses of late, by listener and version: every connection asks, and they change with the metadata
+/// alone.
+#[derive(Default)]
+pub struct SupportedVersions {
+    bodies: [[ArcSwapOption<Body>; VERSIONS]; ENDPOINTS],
+}
+
+struct Body {
+    /// The metadata offset that its features are of.
+    epoch: i64,
+    bytes: Bytes,
+}
+
+impl SupportedVersions {
+    /// What follows the header of the response, of a client that need not rest.
+    fn body(&self, broker: &Broker, request: &Request) -> Option<Bytes> {
+        let slot = &self.bodies[request.endpoint as usize][usize::try_from(request.version()).ok()?];
+        let epoch = broker.image().finalized_features_epoch();
+        if let Some(body) = &*slot.load()
+            && body.epoch == epoch
+        {
+            return Some(body.bytes.clone());
+        }
+        let mut buffer = BytesMut::with_capacity(BODY_BYTES);
+        let response = supported(broker, request);
+        if let Err(error) = response.encode(&mut buffer, request.version()) {
+            tracing::error!(version = request.version(), %error, "a response could not be encoded");
+            return None;
+        }
+        let bytes = buffer.freeze();
+        slot.store(Some(Arc::new(Body { epoch: response.finalized_features_epoch, bytes: bytes.clone() })));
+        Some(bytes)
+    }
+}
+
+fn supported(broker: &Broker, request: &Request) -> ApiVersionsResponse {
     let image = broker.image();
     let unstable = broker.config.unstable_api_versions;
     let api_keys = table::rows(request.endpoint)
@@ -67,14 +125,11 @@ pub(crate) fn answer(broker: &Arc<Broker>, request: &Request) -> Result<(Answer,
                 .with_max_version_level(level)
         })
         .collect();
-    let throttle_ms = request.settle_throttle();
-    let response = ApiVersionsResponse::default()
-        .with_throttle_time_ms(throttle_ms)
+    ApiVersionsResponse::default()
         .with_api_keys(api_keys)
         .with_supported_features(supported)
         .with_finalized_features(finalized)
-        .with_finalized_features_epoch(image.finalized_features_epoch());
-    Ok((request.answer_throttled(&response, request.version(), throttle_ms), true))
+        .with_finalized_features_epoch(image.finalized_features_epoch())
 }
 
 /// The answer where versions may not be asked for.

@@ -38,6 +38,8 @@ keys! {
         .doc("Where metrics and health are served over HTTP, as host:port; port 0 is a free port, empty switches it off. When it is not set and its port is taken, a free one serves.");
     pub failure_detection: FailureDetection = row("ottla.failure.detection", String, Some("pings"), OneOf(&["pings", "kafka"]), ReadOnly, Medium)
         .doc("How the nodes of a cluster find out that one is cut off or stands still: pings takes half a second; kafka waits for the session of its broker to end, and no node stops by itself. Give all nodes the same.");
+    pub brokers_join: bool = row("ottla.brokers.join", Boolean, Some("false"), Any, ReadOnly, Medium)
+        .doc("Whether other brokers may join a node that is broker and controller and the only one that votes; it is then one of several from its start.");
     pub balance: Balance = row("ottla.balance", String, Some("propose"), OneOf(&["off", "propose", "auto"]), ClusterWide, Medium)
         .doc("What a cluster does about replicas and leaders that are not evenly spread over its brokers: propose shows what would have to move; auto moves it, one partition after the other.");
     pub balance_bytes_per_second: i64 = row("ottla.balance.bytes.per.second", Long, Some("26214400"), at_least(1), ClusterWide, Medium)

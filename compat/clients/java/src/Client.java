@@ -76,7 +76,7 @@ public final class Client {
                 say("codecs none,gzip,snappy,lz4,zstd");
                 break;
             case "create":
-                NewTopic topic = new NewTopic(words[1], Integer.parseInt(words[2]), (short) 1);
+                NewTopic topic = new NewTopic(words[1], Integer.parseInt(words[2]), Short.parseShort(words[3]));
                 admin.createTopics(Collections.singletonList(topic)).all().get();
                 break;
             case "produce":

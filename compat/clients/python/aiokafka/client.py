@@ -35,8 +35,9 @@ def refuse(code, message=None):
         raise for_code(code)(message)
 
 
-async def create(topic, count):
-    answer = await with_admin(lambda admin: admin.create_topics([NewTopic(topic, int(count), 1)]))
+async def create(topic, count, replicas):
+    new_topic = NewTopic(topic, int(count), int(replicas))
+    answer = await with_admin(lambda admin: admin.create_topics([new_topic]))
     for error in answer.topic_errors:
         refuse(*error[1:3])
 

@@ -226,6 +226,10 @@ def read(topic, isolation, _count):
     consumer.close()
 
 
+def create(topic, count, replicas):
+    finish(ADMIN.create_topics([NewTopic(topic, int(count), int(replicas))]))
+
+
 VERBS = {
     "transactional": transactional,
     "begin": lambda name: PRODUCERS[name].begin_transaction(),
@@ -235,7 +239,7 @@ VERBS = {
     "abort": abort_transaction,
     "read": read,
     "codecs": lambda: contract.say("codecs", ",".join(contract.CODECS)),
-    "create": lambda topic, count: finish(ADMIN.create_topics([NewTopic(topic, int(count), 1)])),
+    "create": create,
     "produce": produce,
     "committed": committed,
     "seek": seek,

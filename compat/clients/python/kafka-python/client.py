@@ -120,8 +120,8 @@ def alter_config(topic, key, value):
     with_admin(lambda admin: admin.alter_configs([resource]))
 
 
-def create(topic, count):
-    options = {topic: {"num_partitions": int(count), "replication_factor": 1}}
+def create(topic, count, replicas):
+    options = {topic: {"num_partitions": int(count), "replication_factor": int(replicas)}}
     with_admin(lambda admin: admin.create_topics(options))
 
 

@@ -115,8 +115,8 @@ fn perform(bootstrap: &str, words: &[&str]) -> Outcome {
     let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
     match words {
         ["codecs"] => say("codecs none,gzip,snappy,lz4,zstd"),
-        ["create", topic, count] => {
-            let topic = NewTopic::new(topic, count.parse()?, TopicReplication::Fixed(1));
+        ["create", topic, count, replicas] => {
+            let topic = NewTopic::new(topic, count.parse()?, TopicReplication::Fixed(replicas.parse()?));
             for result in wait(admin(bootstrap)?.create_topics([&topic], &options))? {
                 result.map_err(|(topic, code)| format!("{topic}: {code}"))?;
             }

@@ -1,232 +1,219 @@
 package ottla.suite;
 
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.network.ListenerName;
 import org.apache.kafka.common.security.auth.SecurityProtocol;
-import org.apache.kafka.common.test.TestKitNode;
+import org.apache.kafka.common.test.JaasUtils;
 import org.apache.kafka.common.test.TestKitNodes;
 import org.apache.kafka.common.utils.Utils;
-import org.apache.kafka.server.common.Feature;
-import org.apache.kafka.server.common.MetadataVersion;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.time.Duration;
+import java.util.Collection;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
- * The cluster that one test asked for: today one node. Knows what Kafka's own test kit puts into a configuration, starts
- * and stops the process, and keeps the Admin by which {@link Wire} asks it.
+ * The cluster that one test asked for: a process a node. Starts and stops them, and keeps the Admin by which {@link Wire}
+ * asks them.
  */
 public final class Cluster implements AutoCloseable {
-    /** Kafka's classes for which a broker may have something of its own, by the key that names them. */
-    private static final Map<String, List<String>> OWN_CLASSES = Map.of(
-        "authorizer.class.name", List.of("org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
-        "group.share.persister.class.name",
-        List.of("org.apache.kafka.server.share.persister.DefaultStatePersister", ""),
-        "group.consumer.assignors",
-        List.of("uniform", "range", "uniform,range", "range,uniform",
-            "org.apache.kafka.coordinator.group.assignor.UniformAssignor",
-            "org.apache.kafka.coordinator.group.assignor.RangeAssignor"));
+    /** How long a cluster may take to be of one mind on a loaded machine. */
+    static final long LIMIT_MS = 60_000;
 
     private final TestKitNodes nodes;
-    private final TestKitNode broker;
+    private final Formatting formatting;
     private final Path dir;
-    private final int port = Node.freePort();
-    private final int controllerPort = Node.freePort();
-    private final Map<String, String> properties;
-    private final Node node;
+    private final SortedMap<Integer, Member> members = new TreeMap<>();
     private Admin admin;
 
-    public Cluster(TestKitNodes nodes, Map<String, Object> configured) throws Exception {
-        if (nodes.brokerNodes().size() != 1 || nodes.controllerNodes().size() > 1) {
-            throw Verdict.waits(Verdict.SEVERAL_NODES);
-        }
-        if (nodes.brokerListenerProtocol() != SecurityProtocol.PLAINTEXT
-                || nodes.controllerListenerProtocol() != SecurityProtocol.PLAINTEXT) {
-            throw Verdict.waits(Verdict.SASL);
+    /** {@code voters} where the metadata log is to say who votes: directories by controller. */
+    public Cluster(TestKitNodes nodes, Map<String, Object> configured, Optional<Map<Integer, Uuid>> voters)
+            throws Exception {
+        if (!isServed(nodes.brokerListenerProtocol()) || !isServed(nodes.controllerListenerProtocol())) {
+            throw Verdict.waits(Verdict.TLS);
         }
         this.nodes = nodes;
-        this.broker = nodes.brokerNodes().values().iterator().next();
-        this.properties = properties(configured);
-        if (!Settings.againstKafka()) {
-            refuseJavaClasses();
-        }
         this.dir = Settings.clusterDir();
-        this.node = Settings.againstKafka()
-            ? new KafkaNode(dir, properties, bootstrap())
-            : new OttlaNode(dir, withoutController(), features());
-    }
-
-    /** Ottla's controller has no listener of its own, and Ottla tells a client the address it dialled unless told another. */
-    private Map<String, String> withoutController() {
-        Map<String, String> all = new HashMap<>(properties);
-        String listeners = Arrays.stream(properties.get("listeners").split(","))
-            .filter(listener -> !listener.startsWith(controllerListener() + ":"))
-            .collect(Collectors.joining(","));
-        all.put("listeners", listeners);
-        all.putIfAbsent("advertised.listeners", listeners);
-        return all;
-    }
-
-    /** What Kafka's test kit writes for the test, then the test's own, then those of the one node. */
-    private Map<String, String> properties(Map<String, Object> configured) {
-        Map<String, String> all = new HashMap<>();
-        configured.forEach((key, value) -> all.put(key, String.valueOf(value)));
-        String listener = nodes.brokerListenerName().value();
-        all.put("process.roles", "broker,controller");
-        all.put("node.id", Integer.toString(broker.id()));
-        all.put("log.dirs", String.join(",", broker.logDataDirectories()));
-        all.put("metadata.log.dir", broker.metadataDirectory());
-        all.putIfAbsent("listener.security.protocol.map",
-            listener + ":PLAINTEXT," + controllerListener() + ":PLAINTEXT");
-        all.putIfAbsent("inter.broker.listener.name", listener);
-        all.putIfAbsent("controller.listener.names", controllerListener());
-        all.put("controller.quorum.voters", broker.id() + "@localhost:" + controllerPort);
-        all.putIfAbsent("log.cleaner.dedupe.buffer.size", "2097152");
-        nodes.controllerNodes().values().forEach(controller -> all.putAll(controller.propertyOverrides()));
-        all.putAll(broker.propertyOverrides());
-        all.putIfAbsent("unstable.feature.versions.enable", "true");
-        all.putIfAbsent("unstable.api.versions.enable", "true");
-        String own = all.getOrDefault("listeners", listener + "://localhost:0");
-        all.put("listeners", withPorts(own));
-        return all;
-    }
-
-    /** A node that starts again has to be where it was, so its ports are chosen beforehand. */
-    private String withPorts(String listeners) {
-        StringBuilder text = new StringBuilder();
-        boolean hasController = false;
-        for (String listener : listeners.split(",")) {
-            boolean isController = listener.startsWith(controllerListener() + ":");
-            hasController |= isController;
-            text.append(text.isEmpty() ? "" : ",")
-                .append(listener, 0, listener.lastIndexOf(':') + 1)
-                .append(isController ? controllerPort : listener.startsWith(nodes.brokerListenerName().value() + ":")
-                    ? port : Node.freePort());
+        Map<Integer, NodePorts> ports = new HashMap<>();
+        TreeSet<Integer> ids = new TreeSet<>(nodes.brokerNodes().keySet());
+        ids.addAll(nodes.controllerNodes().keySet());
+        ids.forEach(id -> ports.put(id, new NodePorts()));
+        NodeConfig config = new NodeConfig(nodes, configured, ports, voters.isPresent());
+        for (int id : ids) {
+            members.put(id, new Member(this, id, ports.get(id), config));
         }
-        if (!hasController) {
-            text.append(",").append(controllerListener()).append("://localhost:").append(controllerPort);
-        }
-        return text.toString();
+        this.formatting = new Formatting(nodes, ports, voters);
     }
 
-    private void refuseJavaClasses() {
-        properties.forEach((key, value) -> {
-            boolean namesClasses = key.contains(".class") || key.endsWith(".assignors") || key.equals("metric.reporters");
-            if (namesClasses && !value.isEmpty() && !OWN_CLASSES.getOrDefault(key, List.of()).contains(value)) {
-                throw Verdict.waits(Verdict.JAVA_CLASS);
-            }
-        });
+    private static boolean isServed(SecurityProtocol protocol) {
+        return protocol == SecurityProtocol.PLAINTEXT || protocol == SecurityProtocol.SASL_PLAINTEXT;
     }
 
-    /** The levels that differ from those of a new cluster. */
-    private Map<String, Short> features() {
-        Map<String, Short> levels = new TreeMap<>();
-        levels.put(MetadataVersion.FEATURE_NAME, nodes.bootstrapMetadata().metadataVersion().featureLevel());
-        for (Feature feature : Feature.PRODUCTION_FEATURES) {
-            String name = feature.featureName();
-            short level = nodes.bootstrapMetadata().featureLevel(name);
-            if (level != feature.defaultLevel(MetadataVersion.latestTesting()) && !name.equals("kraft.version")) {
-                levels.put(name, level);
-            }
-        }
-        return levels;
+    TestKitNodes nodes() {
+        return nodes;
     }
 
+    Path dir() {
+        return dir;
+    }
+
+    public SortedMap<Integer, Member> members() {
+        return members;
+    }
+
+    private SortedMap<Integer, Member> those(Predicate<Member> are) {
+        SortedMap<Integer, Member> found = new TreeMap<>(members);
+        found.values().removeIf(are.negate());
+        return found;
+    }
+
+    public SortedMap<Integer, Member> brokers() {
+        return those(Member::isBroker);
+    }
+
+    public SortedMap<Integer, Member> controllers() {
+        return those(Member::isController);
+    }
+
+    public Collection<Member> runningBrokers() {
+        return those(member -> member.isBroker() && member.isRunning()).values();
+    }
+
+    /** Ottla needs no formatted directories, but where the metadata log is to say who votes. */
     public void format() throws Exception {
-        if (Settings.againstKafka()) {
-            KafkaNode.format(broker, nodes.bootstrapMetadata(), controllerListener());
-        } else {
-            for (String directory : broker.logDataDirectories()) {
-                Files.createDirectories(Path.of(directory));
+        for (Member member : members.values()) {
+            if (Settings.againstKafka() || formatting.isDynamic()) {
+                formatting.format(member);
+            } else {
+                for (String directory : member.logDirs()) {
+                    Files.createDirectories(Path.of(directory));
+                }
             }
         }
     }
 
+    /** Starts all at once, and returns when each broker takes requests and knows all the others. */
     public void start() throws Exception {
-        node.start();
-    }
-
-    public void stop() {
-        node.stop();
-    }
-
-    public boolean isRunning() {
-        return node.isRunning();
-    }
-
-    public int id() {
-        return broker.id();
-    }
-
-    public int port(ListenerName listener) {
-        if (listener.value().equalsIgnoreCase(controllerListener())) {
-            return controllerPort();
+        for (Member member : members.values()) {
+            member.launch();
         }
-        return port;
-    }
-
-    public int port() {
-        return port;
-    }
-
-    public int controllerPort() {
-        if (!Settings.againstKafka()) {
-            throw Verdict.waits(Verdict.CONTROLLER_LISTENER);
+        for (Member member : members.values()) {
+            member.awaitReady();
         }
-        return controllerPort;
+        awaitBrokers();
+    }
+
+    public void awaitBrokers() {
+        int count = runningBrokers().size();
+        if (count > 1) {
+            await("each of the " + count + " brokers to know the others", () -> {
+                for (Member broker : runningBrokers()) {
+                    if (broker.metadata().brokers().size() != count) {
+                        return false;
+                    }
+                }
+                return true;
+            });
+        }
+    }
+
+    String brokerListener() {
+        return nodes.brokerListenerName().value();
     }
 
     public String controllerListener() {
         return nodes.controllerListenerName().value();
     }
 
+    boolean hasLogin() {
+        return nodes.brokerListenerProtocol() == SecurityProtocol.SASL_PLAINTEXT;
+    }
+
     public String bootstrap() {
-        return "localhost:" + port;
+        return addresses(brokers().values(), nodes.brokerListenerName());
     }
 
     public String bootstrapControllers() {
-        return "localhost:" + controllerPort();
+        return addresses(controllers().values(), nodes.controllerListenerName());
     }
 
-    /** As Kafka's own KafkaConfig reads it. */
-    Map<String, String> properties() {
-        return properties;
+    private static String addresses(Collection<Member> members, ListenerName listener) {
+        return members.stream().map(member -> "localhost:" + member.port(listener)).collect(Collectors.joining(","));
     }
 
-    public Iterable<String> logDirs() {
-        return broker.logDataDirectories();
+    /** What a client of this cluster has to say beyond its own. */
+    public Map<String, Object> login() {
+        if (!hasLogin()) {
+            return Map.of();
+        }
+        return Map.of("security.protocol", "SASL_PLAINTEXT", "sasl.mechanism", "PLAIN", "sasl.jaas.config",
+            String.format("org.apache.kafka.common.security.plain.PlainLoginModule required username=\"%s\" password=\"%s\";",
+                JaasUtils.KAFKA_PLAIN_ADMIN, JaasUtils.KAFKA_PLAIN_ADMIN_PASSWORD));
     }
 
     /** One for all questions of a test, closed before the test's threads are counted. */
     synchronized Admin admin() {
         if (admin == null) {
-            admin = Admin.create(Map.of("bootstrap.servers", bootstrap()));
+            Map<String, Object> configs = new HashMap<>(login());
+            configs.put("bootstrap.servers", bootstrap());
+            admin = Admin.create(configs);
         }
         return admin;
     }
 
-    /** Ends the node, removes its data, and fails the test when the node had not lived that long. */
+    public interface Question {
+        boolean holds() throws IOException;
+    }
+
+    /** Asks again and again; a node that gives no answer has not yet answered. */
+    public static void await(String what, Question question) {
+        long deadline = System.currentTimeMillis() + LIMIT_MS;
+        while (true) {
+            IOException failure = null;
+            try {
+                if (question.holds()) {
+                    return;
+                }
+            } catch (IOException e) {
+                failure = e;
+            }
+            if (System.currentTimeMillis() > deadline) {
+                throw new AssertionError("waited " + LIMIT_MS + " ms in vain for " + what, failure);
+            }
+            Wire.pause(Wire.PAUSE_MS);
+        }
+    }
+
+    /** Ends the nodes, removes their data, and fails the test when one of them had not lived that long. */
     @Override
     public void close() throws Exception {
-        boolean ended = node.endedByItself();
-        String said = ended ? node.lastOutput() : "";
+        StringBuilder ended = new StringBuilder();
+        for (Member member : members.values()) {
+            if (member.endedByItself()) {
+                ended.append("node ").append(member.id()).append(" ended during the test\n").append(member.lastOutput());
+            }
+        }
         synchronized (this) {
             if (admin != null) {
-                admin.close(java.time.Duration.ofSeconds(1));
+                admin.close(Duration.ofSeconds(1));
                 admin = null;
             }
         }
-        node.kill();
+        members.values().forEach(Member::kill);
         Utils.delete(dir.toFile());
         Utils.delete(new java.io.File(nodes.baseDirectory()));
-        if (ended) {
-            throw new AssertionError("the broker ended during the test\n" + said);
+        if (!ended.isEmpty()) {
+            throw new AssertionError(ended.toString());
         }
     }
 }

@@ -4,6 +4,7 @@ import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
@@ -13,11 +14,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
-/** One broker process with its configuration, its data and its port, which stay the same when it starts again. */
+/** One process of a cluster with its configuration, its data and its ports, which stay the same when it starts again. */
 abstract class Node {
     private static final long STOP_LIMIT_S = 60;
     private static final int LAST_LINES = 25;
+    private static final int FIRST_PORT = 21_000;
+    private static final int PORT_COUNT = 1_000;
+    /** JVMs side by side begin at different places. */
+    private static final int PORTS_BEGIN = (int) (ProcessHandle.current().pid() * 97 % PORT_COUNT);
+    private static final AtomicInteger PORTS_GIVEN = new AtomicInteger();
 
     final Path dir;
     final Map<String, String> properties;
@@ -35,7 +42,8 @@ abstract class Node {
     /** Returns when the node takes requests. */
     abstract void awaitReady() throws Exception;
 
-    final void start() throws Exception {
+    /** Starts the process and does not wait: the nodes of a cluster wait for each other. */
+    final void launch() throws Exception {
         if (isRunning()) {
             return;
         }
@@ -45,17 +53,26 @@ abstract class Node {
         try (OutputStream out = Files.newOutputStream(file)) {
             text.store(out, null);
         }
-        process = new ProcessBuilder(new ArrayList<>(command(file)))
+        ProcessBuilder builder = new ProcessBuilder(new ArrayList<>(command(file)))
             .directory(dir.toFile())
             .redirectErrorStream(true)
-            .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()))
-            .start();
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
+        builder.environment().putAll(environment());
+        process = builder.start();
         stopped = false;
-        awaitReady();
+    }
+
+    /** Variables beyond those of this JVM. */
+    Map<String, String> environment() {
+        return Map.of();
     }
 
     final boolean isRunning() {
         return process != null && process.isAlive();
+    }
+
+    final boolean wasStarted() {
+        return process != null;
     }
 
     /** Whether it ended though nobody asked it to. */
@@ -73,7 +90,7 @@ abstract class Node {
         try {
             if (!process.waitFor(STOP_LIMIT_S, TimeUnit.SECONDS)) {
                 kill();
-                throw new IllegalStateException("the broker ignored SIGTERM for " + STOP_LIMIT_S + " s\n" + lastOutput());
+                throw new IllegalStateException("the node ignored SIGTERM for " + STOP_LIMIT_S + " s\n" + lastOutput());
             }
         } catch (InterruptedException e) {
             kill();
@@ -107,10 +124,10 @@ abstract class Node {
         long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(limitMs);
         while (!condition.holds()) {
             if (!isRunning()) {
-                throw new IllegalStateException("the broker ended before it was ready\n" + lastOutput());
+                throw new IllegalStateException("the node ended before it was ready\n" + lastOutput());
             }
             if (System.nanoTime() > deadline) {
-                throw new IllegalStateException("the broker was not ready after " + limitMs + " ms\n" + lastOutput());
+                throw new IllegalStateException("the node was not ready after " + limitMs + " ms\n" + lastOutput());
             }
             Thread.sleep(5);
         }
@@ -133,13 +150,22 @@ abstract class Node {
         }
     }
 
-    /** A port that was free a moment ago. */
+    /**
+     * A port that was free a moment ago. Not one of those that the system gives to outgoing connections: a node that is
+     * down for a while has to find its port free.
+     */
     static int freePort() {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getByName("localhost"))) {
-            return socket.getLocalPort();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        for (int attempt = 0; attempt < PORT_COUNT; attempt++) {
+            int port = FIRST_PORT + (PORTS_BEGIN + PORTS_GIVEN.getAndIncrement()) % PORT_COUNT;
+            try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getByName("localhost"))) {
+                return socket.getLocalPort();
+            } catch (BindException e) {
+                // The next one.
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
         }
+        throw new IllegalStateException("no port from " + FIRST_PORT + " on is free");
     }
 
     static String javaBinary() {

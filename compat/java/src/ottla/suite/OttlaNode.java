@@ -11,10 +11,17 @@ final class OttlaNode extends Node {
     private static final long READY_LIMIT_MS = 20_000;
 
     private final Map<String, Short> features;
+    private final String clusterId;
 
-    OttlaNode(Path dir, Map<String, String> properties, Map<String, Short> features) {
+    OttlaNode(Path dir, Map<String, String> properties, Map<String, Short> features, String clusterId) {
         super(dir, properties);
         this.features = features;
+        this.clusterId = clusterId;
+    }
+
+    @Override
+    Map<String, String> environment() {
+        return Map.of("CLUSTER_ID", clusterId);
     }
 
     @Override

@@ -108,8 +108,13 @@ public final class Run implements TestExecutionListener {
             thrown.printStackTrace(new PrintWriter(text));
             System.out.println(text);
             boolean aborted = result.getStatus() == TestExecutionResult.Status.ABORTED;
-            write(aborted ? "skipped" : "failed", test, millis, aborted ? "assumption: " + thrown.getMessage()
-                : firstLines(text.toString()));
+            if (aborted) {
+                write("skipped", test, millis, "assumption: " + thrown.getMessage());
+            } else if (Verdict.excuse() != null) {
+                write("skipped", test, millis, Verdict.excuse());
+            } else {
+                write("failed", test, millis, firstLines(text.toString()));
+            }
         }
     }
 

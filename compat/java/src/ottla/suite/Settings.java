@@ -5,11 +5,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** What `cargo compat java` says to this JVM, as system properties. */
-final class Settings {
+public final class Settings {
     private Settings() { }
 
     static boolean againstKafka() {
         return "kafka".equals(get("against"));
+    }
+
+    /** Whether one broker and one controller are one process, also where a test asks for them apart: it takes less time. */
+    public static boolean together() {
+        return Boolean.getBoolean("ottla.suite.together");
     }
 
     static String ottlaBinary() {

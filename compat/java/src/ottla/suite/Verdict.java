@@ -6,12 +6,11 @@ package ottla.suite;
  */
 public final class Verdict {
     /** What a row of the ledger waits for, in the ledger's words. */
-    public static final String SEVERAL_NODES = "several nodes";
-    public static final String SASL = "SASL";
-    public static final String CONTROLLER_LISTENER = "a listener of the controller";
+    public static final String TLS = "TLS";
     public static final String JAVA_CLASS = "a Java class in the broker's configuration";
 
     private static volatile String reason;
+    private static volatile String excuse;
 
     private Verdict() { }
 
@@ -26,11 +25,24 @@ public final class Verdict {
 
     static void begin() {
         reason = null;
+        excuse = null;
     }
 
     /** Null while nothing stands against the test. */
     static String reason() {
         return reason;
+    }
+
+    /** Why a failure of the test says nothing; null while there is no such reason. */
+    static String excuse() {
+        return excuse;
+    }
+
+    /** What was done for the test is not wholly what it asked for: it may pass, and if it does not, it is skipped. */
+    public static synchronized void unlessPassed(String what) {
+        if (excuse == null) {
+            excuse = "inside: " + what;
+        }
     }
 
     /** The test asks for an object inside of a broker that runs in the test's own JVM. */

@@ -1,18 +1,21 @@
 package ottla.suite;
 
+import kafka.log.LogManager;
 import kafka.network.SocketServer;
 import kafka.raft.KafkaRaftManager;
 import kafka.server.BrokerServer;
 import kafka.server.ControllerServer;
+import kafka.server.KafkaApis;
 import kafka.server.KafkaConfig;
+import kafka.server.ReplicaManager;
 import kafka.server.SharedServer;
 
-import org.apache.kafka.clients.admin.TopicListing;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.network.ListenerName;
+import org.apache.kafka.common.requests.MetadataResponse;
+import org.apache.kafka.common.requests.MetadataResponse.PartitionMetadata;
 import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.controller.Controller;
 import org.apache.kafka.controller.ControllerRequestContext;
@@ -47,13 +50,18 @@ import java.util.stream.Collectors;
  * method of the same name and parameters answers a call, and every other call aborts the test.
  */
 public final class Views {
+    private final Member member;
     private final Cluster cluster;
     private final Wire wire;
+    private final LogViews logs;
     private final Map<Class<?>, Object> made = new HashMap<>();
 
-    public Views(Cluster cluster) {
+    /** Of one node of the cluster. */
+    public Views(Cluster cluster, Member member) {
         this.cluster = cluster;
+        this.member = member;
         this.wire = new Wire(cluster);
+        this.logs = new LogViews(member, wire, this);
     }
 
     public synchronized BrokerServer broker() {
@@ -67,11 +75,15 @@ public final class Views {
     private synchronized <T> T view(Class<T> type, Object answers) {
         Object known = made.get(type);
         if (known == null) {
-            known = Mockito.mock(type, Mockito.withSettings().stubOnly()
-                .defaultAnswer(call -> answer(type, answers, call)));
+            known = fresh(type, answers);
             made.put(type, known);
         }
         return type.cast(known);
+    }
+
+    /** One that is not kept: it is of one partition. */
+    <T> T fresh(Class<T> type, Object answers) {
+        return Mockito.mock(type, Mockito.withSettings().stubOnly().defaultAnswer(call -> answer(type, answers, call)));
     }
 
     private static Object answer(Class<?> type, Object answers, InvocationOnMock call) throws Throwable {
@@ -92,7 +104,7 @@ public final class Views {
     /** Of a broker. Public, as are its methods, for they are found by their names. */
     public final class BrokerAnswers {
         public KafkaConfig config() {
-            return new KafkaConfig(wire.brokerConfig(), false);
+            return new KafkaConfig(wire.config(member), false);
         }
 
         public String clusterId() {
@@ -100,31 +112,35 @@ public final class Views {
         }
 
         public BrokerState brokerState() {
-            return cluster.isRunning() ? BrokerState.RUNNING : BrokerState.NOT_RUNNING;
+            if (member.isRunning()) {
+                return BrokerState.RUNNING;
+            }
+            // As Kafka's object says of a broker that was stopped.
+            return member.wasStarted() ? BrokerState.SHUTTING_DOWN : BrokerState.NOT_RUNNING;
         }
 
         public boolean isShutdown() {
-            return !cluster.isRunning();
+            return !member.isRunning();
         }
 
         public void startup() throws Exception {
-            cluster.start();
+            member.start();
         }
 
         public void shutdown() {
-            cluster.stop();
+            member.stopBroker();
         }
 
         public void shutdown(Duration patience) {
-            cluster.stop();
+            member.stopBroker();
         }
 
         public void awaitShutdown() {
-            wire.await("the end of the broker", () -> !cluster.isRunning());
+            Cluster.await("the end of the broker", () -> !member.isRunning());
         }
 
         public int boundPort(ListenerName listener) {
-            return cluster.port(listener);
+            return member.port(listener);
         }
 
         public SocketServer socketServer() {
@@ -133,6 +149,18 @@ public final class Views {
 
         public MetadataCache metadataCache() {
             return view(KRaftMetadataCache.class, new MetadataAnswers());
+        }
+
+        public KafkaApis dataPlaneRequestProcessor() {
+            return view(KafkaApis.class, new ApisAnswers());
+        }
+
+        public ReplicaManager replicaManager() {
+            return view(ReplicaManager.class, logs.new ReplicaManagerAnswers());
+        }
+
+        public LogManager logManager() {
+            return view(LogManager.class, logs.new LogManagerAnswers());
         }
 
         public GroupCoordinator groupCoordinator() {
@@ -144,6 +172,13 @@ public final class Views {
         }
     }
 
+    /** Of what answers requests: whose it is. */
+    public final class ApisAnswers {
+        public int brokerId() {
+            return member.id();
+        }
+    }
+
     /** Of a group coordinator: what is the same for every broker of one configuration. */
     public final class GroupAnswers {
         public Properties groupMetadataTopicConfigs() {
@@ -151,12 +186,12 @@ public final class Views {
             configs.setProperty("cleanup.policy", "compact");
             configs.setProperty("compression.type", "producer");
             configs.setProperty("segment.bytes",
-                cluster.properties().getOrDefault("offsets.topic.segment.bytes", "104857600"));
+                member.properties().getOrDefault("offsets.topic.segment.bytes", "104857600"));
             return configs;
         }
 
         public int partitionFor(String groupId) {
-            int count = wire.topic("__consumer_offsets").orElseThrow().partitions().size();
+            int count = Wire.topic(member, "__consumer_offsets").orElseThrow().partitionMetadata().size();
             return Utils.abs(groupId.hashCode()) % count;
         }
     }
@@ -164,7 +199,7 @@ public final class Views {
     /** Of a controller. */
     public final class ControllerAnswers {
         public KafkaConfig config() {
-            return new KafkaConfig(wire.brokerConfig(), false);
+            return new KafkaConfig(wire.config(member), false);
         }
 
         public String clusterId() {
@@ -173,6 +208,18 @@ public final class Views {
 
         public SocketServer socketServer() {
             return view(SocketServer.class, new SocketAnswers());
+        }
+
+        public void startup() throws Exception {
+            member.start();
+        }
+
+        public void shutdown() {
+            member.stopController();
+        }
+
+        public void awaitShutdown() {
+            Cluster.await("the end of the controller", () -> !member.isRunning());
         }
 
         public Controller controller() {
@@ -188,21 +235,26 @@ public final class Views {
         }
     }
 
-    /** Of the controller's core: the only one is the active one. */
+    /** Of the controller's core. */
     public final class ActiveAnswers {
         public boolean isActive() {
-            return true;
+            return member.isRunning() && wire.quorum().leaderId() == member.id();
         }
 
         public CompletableFuture<Map<String, Uuid>> findAllTopicIds(ControllerRequestContext context) {
-            return CompletableFuture.completedFuture(new MetadataAnswers().topicNamesToIds());
+            return CompletableFuture.completedFuture(
+                new Views(cluster, cluster.runningBrokers().iterator().next()).new MetadataAnswers().topicNamesToIds());
         }
     }
 
     /** Of a socket server. */
     public final class SocketAnswers {
+        public KafkaConfig config() {
+            return new KafkaConfig(wire.config(member), false);
+        }
+
         public int boundPort(ListenerName listener) {
-            return cluster.port(listener);
+            return member.port(listener);
         }
     }
 
@@ -237,12 +289,16 @@ public final class Views {
 
     /** Of a broker's metadata. */
     public final class MetadataAnswers {
+        private MetadataResponse known() {
+            return Wire.metadata(member);
+        }
+
         public Set<String> getAllTopics() {
-            return wire.topics().keySet();
+            return topicNamesToIds().keySet();
         }
 
         public boolean contains(String topic) {
-            return wire.topics().containsKey(topic);
+            return getAllTopics().contains(topic);
         }
 
         public boolean contains(TopicPartition partition) {
@@ -250,12 +306,11 @@ public final class Views {
         }
 
         public Optional<Integer> numPartitions(String topic) {
-            return wire.topic(topic).map(found -> found.partitions().size());
+            return Wire.topic(member, topic).map(found -> found.partitionMetadata().size());
         }
 
         public Uuid getTopicId(String topic) {
-            TopicListing found = wire.topics().get(topic);
-            return found == null ? Uuid.ZERO_UUID : found.topicId();
+            return topicNamesToIds().getOrDefault(topic, Uuid.ZERO_UUID);
         }
 
         public Optional<String> getTopicName(Uuid id) {
@@ -263,42 +318,41 @@ public final class Views {
         }
 
         public Map<Uuid, String> topicIdsToNames() {
-            return wire.topics().values().stream().collect(Collectors.toMap(TopicListing::topicId, TopicListing::name));
+            return Wire.idsToNames(known());
         }
 
         public Map<String, Uuid> topicNamesToIds() {
-            return wire.topics().values().stream().collect(Collectors.toMap(TopicListing::name, TopicListing::topicId));
+            return topicIdsToNames().entrySet().stream().collect(Collectors.toMap(Map.Entry::getValue, Map.Entry::getKey));
         }
 
-        private Optional<TopicPartitionInfo> partition(String topic, int index) {
-            return wire.topic(topic).flatMap(found ->
-                found.partitions().stream().filter(info -> info.partition() == index).findFirst());
+        private Optional<PartitionMetadata> partition(String topic, int index) {
+            return Wire.topic(member, topic).flatMap(found ->
+                found.partitionMetadata().stream().filter(info -> info.partition() == index).findFirst());
         }
 
         public Optional<LeaderAndIsr> getLeaderAndIsr(String topic, int index) {
-            return partition(topic, index).map(info -> new LeaderAndIsr(
-                info.leader() == null ? LeaderAndIsr.NO_LEADER : info.leader().id(),
-                info.isr().stream().map(Node::id).toList()));
+            return partition(topic, index).map(info ->
+                new LeaderAndIsr(info.leaderId.orElse(LeaderAndIsr.NO_LEADER), info.inSyncReplicaIds));
         }
 
         public Optional<Node> getPartitionLeaderEndpoint(String topic, int index, ListenerName listener) {
-            return partition(topic, index).map(TopicPartitionInfo::leader);
+            return partition(topic, index).flatMap(info -> info.leaderId).flatMap(id -> getAliveBrokerNode(id, listener));
         }
 
         public boolean hasAliveBroker(int id) {
-            return cluster.isRunning() && getAliveBrokerNode(id, null).isPresent();
+            return member.isRunning() && getAliveBrokerNode(id, null).isPresent();
         }
 
         public Optional<Node> getAliveBrokerNode(int id, ListenerName listener) {
-            return wire.nodes().stream().filter(node -> node.id() == id).findFirst();
+            return known().brokers().stream().filter(node -> node.id() == id).findFirst();
         }
 
         public List<Node> getAliveBrokerNodes(ListenerName listener) {
-            return List.copyOf(wire.nodes());
+            return List.copyOf(known().brokers());
         }
 
         public List<Node> getBrokerNodes(ListenerName listener) {
-            return List.copyOf(wire.nodes());
+            return getAliveBrokerNodes(listener);
         }
 
         public MetadataVersion metadataVersion() {

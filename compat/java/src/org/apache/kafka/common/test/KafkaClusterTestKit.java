@@ -16,13 +16,17 @@ import ottla.suite.Wire;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 
-/** In the place of Kafka's class of this name, which starts brokers inside the JVM: the same door to a process. */
+/** In the place of Kafka's class of this name, which starts brokers inside the JVM: the same interface to processes. */
 public class KafkaClusterTestKit implements AutoCloseable {
     private final TestKitNodes nodes;
     private final Cluster cluster;
     private final Wire wire;
-    private final Views views;
+    private final Map<Integer, BrokerServer> brokers = new TreeMap<>();
+    private final Map<Integer, ControllerServer> controllers = new TreeMap<>();
     private final MockFaultHandler fatalFaultHandler = new MockFaultHandler("fatalFaultHandler");
     private final MockFaultHandler nonFatalFaultHandler = new MockFaultHandler("nonFatalFaultHandler");
 
@@ -30,6 +34,8 @@ public class KafkaClusterTestKit implements AutoCloseable {
     public static class Builder {
         private final TestKitNodes nodes;
         private final Map<String, Object> properties = new HashMap<>();
+        private boolean isStandalone;
+        private Optional<Map<Integer, Uuid>> voters = Optional.empty();
 
         public Builder(TestKitNodes nodes) {
             this.nodes = nodes;
@@ -41,11 +47,13 @@ public class KafkaClusterTestKit implements AutoCloseable {
         }
 
         public Builder setStandalone(boolean standalone) {
+            this.isStandalone = standalone;
             return this;
         }
 
         public Builder setInitialVoterSet(Map<Integer, Uuid> voters) {
-            throw Verdict.waits(Verdict.SEVERAL_NODES);
+            this.voters = Optional.of(voters);
+            return this;
         }
 
         public Builder setDeleteOnClose(boolean deleteOnClose) {
@@ -56,7 +64,12 @@ public class KafkaClusterTestKit implements AutoCloseable {
         }
 
         public KafkaClusterTestKit build() throws Exception {
-            return new KafkaClusterTestKit(nodes, new Cluster(nodes, properties));
+            return new KafkaClusterTestKit(nodes, new Cluster(nodes, properties, isStandalone ? all() : voters));
+        }
+
+        private Optional<Map<Integer, Uuid>> all() {
+            return Optional.of(nodes.controllerNodes().values().stream()
+                .collect(Collectors.toMap(TestKitNode::id, TestKitNode::metadataDirectoryId)));
         }
     }
 
@@ -64,7 +77,15 @@ public class KafkaClusterTestKit implements AutoCloseable {
         this.nodes = nodes;
         this.cluster = cluster;
         this.wire = new Wire(cluster);
-        this.views = new Views(cluster);
+        cluster.members().forEach((id, member) -> {
+            Views views = new Views(cluster, member);
+            if (member.isBroker()) {
+                brokers.put(id, views.broker());
+            }
+            if (member.isController()) {
+                controllers.put(id, views.controller());
+            }
+        });
     }
 
     public void format() throws Exception {
@@ -76,7 +97,8 @@ public class KafkaClusterTestKit implements AutoCloseable {
     }
 
     public void waitForReadyBrokers() {
-        wire.await("the broker", () -> wire.nodes().size() == nodes.brokerNodes().size());
+        Cluster.await("the brokers", () -> cluster.runningBrokers().size() == cluster.brokers().size());
+        cluster.awaitBrokers();
     }
 
     public Admin admin() {
@@ -96,6 +118,7 @@ public class KafkaClusterTestKit implements AutoCloseable {
             all.putIfAbsent("bootstrap.servers", bootstrapServers());
             all.remove("bootstrap.controllers");
         }
+        cluster.login().forEach(all::putIfAbsent);
         return Admin.create(all);
     }
 
@@ -108,15 +131,16 @@ public class KafkaClusterTestKit implements AutoCloseable {
     }
 
     public Map<Integer, ControllerServer> controllers() {
-        return Map.of(cluster.id(), views.controller());
+        return controllers;
     }
 
     public Controller waitForActiveController() {
-        throw Verdict.inside("KafkaClusterTestKit.waitForActiveController");
+        Cluster.await("a leader of the controllers", () -> controllers.containsKey(wire.quorum().leaderId()));
+        return controllers.get(wire.quorum().leaderId()).controller();
     }
 
     public Map<Integer, BrokerServer> brokers() {
-        return Map.of(cluster.id(), views.broker());
+        return brokers;
     }
 
     public Map<Integer, KafkaRaftManager<ApiMessageAndVersion>> raftManagers() {
@@ -135,7 +159,7 @@ public class KafkaClusterTestKit implements AutoCloseable {
         return nonFatalFaultHandler;
     }
 
-    /** The process itself, for the stand-in of the invocation context. */
+    /** The processes, for the stand-in of the invocation context. */
     public Cluster cluster() {
         return cluster;
     }

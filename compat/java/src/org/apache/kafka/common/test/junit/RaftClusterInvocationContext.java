@@ -24,6 +24,8 @@ import org.junit.jupiter.api.extension.Extension;
 import org.junit.jupiter.api.extension.TestTemplateInvocationContext;
 
 import ottla.suite.Cluster;
+import ottla.suite.Member;
+import ottla.suite.Settings;
 import ottla.suite.Verdict;
 import ottla.suite.Wire;
 
@@ -36,7 +38,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 
-/** In the place of Kafka's class of this name: hands a test a {@link ClusterInstance} whose broker is a process. */
+/** In the place of Kafka's class of this name: hands a test a {@link ClusterInstance} whose nodes are processes. */
 public class RaftClusterInvocationContext implements TestTemplateInvocationContext {
     private final String baseDisplayName;
     private final ClusterConfig config;
@@ -85,15 +87,16 @@ public class RaftClusterInvocationContext implements TestTemplateInvocationConte
             if (kit != null) {
                 return;
             }
-            // The one process is broker and controller, so what is meant for a controller of its own goes to it as well.
+            // One process takes what is meant for a controller of its own as well.
+            boolean isOne = Settings.together() && config.numBrokers() == 1 && config.numControllers() == 1;
             Map<String, String> own = new HashMap<>();
             config.perServerOverrideProperties().forEach((id, properties) -> own.putAll(properties));
             TestKitNodes nodes = new TestKitNodes.Builder()
                 .setBootstrapMetadata(BootstrapMetadata.fromVersions(config.metadataVersion(), levels(), "testkit"))
-                .setCombined(true)
+                .setCombined(isCombined || isOne)
                 .setNumBrokerNodes(config.numBrokers())
                 .setNumDisksPerBroker(config.numDisksPerBroker())
-                .setPerServerProperties(own.isEmpty() ? Map.of() : Map.of(0, own))
+                .setPerServerProperties(isOne && !own.isEmpty() ? Map.of(0, own) : config.perServerOverrideProperties())
                 .setNumControllerNodes(config.numControllers())
                 .setBrokerListenerName(config.brokerListenerName())
                 .setBrokerSecurityProtocol(config.brokerSecurityProtocol())
@@ -160,24 +163,24 @@ public class RaftClusterInvocationContext implements TestTemplateInvocationConte
 
         @Override
         public void shutdownBroker(int id) {
-            require(id);
-            cluster().stop();
+            broker(id).stopBroker();
         }
 
         @Override
         public void startBroker(int id) {
-            require(id);
             try {
-                cluster().start();
+                broker(id).start();
             } catch (Exception e) {
                 throw new IllegalStateException(e);
             }
         }
 
-        private void require(int id) {
-            if (id != cluster().id()) {
+        private Member broker(int id) {
+            Member found = cluster().brokers().get(id);
+            if (found == null) {
                 throw new IllegalArgumentException("Unknown brokerId " + id);
             }
+            return found;
         }
 
         @Override
@@ -197,7 +200,9 @@ public class RaftClusterInvocationContext implements TestTemplateInvocationConte
 
         @Override
         public Map<Integer, KafkaBroker> aliveBrokers() {
-            return cluster().isRunning() ? brokers() : Map.of();
+            Map<Integer, KafkaBroker> alive = new TreeMap<>(kit.brokers());
+            alive.keySet().removeIf(id -> !broker(id).isRunning());
+            return alive;
         }
 
         @Override
@@ -207,12 +212,12 @@ public class RaftClusterInvocationContext implements TestTemplateInvocationConte
 
         @Override
         public Set<Integer> brokerIds() {
-            return Set.of(cluster().id());
+            return cluster().brokers().keySet();
         }
 
         @Override
         public Set<Integer> controllerIds() {
-            return Set.of(cluster().id());
+            return cluster().controllers().keySet();
         }
 
         @Override
@@ -237,12 +242,16 @@ public class RaftClusterInvocationContext implements TestTemplateInvocationConte
 
         @Override
         public List<Integer> brokerBoundPorts() {
-            return List.of(cluster().port());
+            return ports(cluster().brokers().values(), config.brokerListenerName());
         }
 
         @Override
         public List<Integer> controllerBoundPorts() {
-            return List.of(cluster().controllerPort());
+            return ports(cluster().controllers().values(), config.controllerListenerName());
+        }
+
+        private static List<Integer> ports(Collection<Member> members, ListenerName listener) {
+            return members.stream().map(member -> member.port(listener)).toList();
         }
 
         @Override
@@ -302,7 +311,8 @@ public class RaftClusterInvocationContext implements TestTemplateInvocationConte
 
         @Override
         public void waitAcls(AclBindingFilter filter, Collection<AccessControlEntry> entries) {
-            wire.await("the ACLs " + entries, () -> wire.acls(filter).equals(new HashSet<>(entries)));
+            Cluster.await("the ACLs " + entries, () -> wire.acls(filter).equals(new HashSet<>(entries)));
+            wire.settle();
         }
     }
 }
