@@ -174,10 +174,10 @@ impl Broker for Several {
     }
 
     fn last_output(&self, line_count: usize) -> String {
-        let one = |(id, node): (usize, &Box<dyn Broker>)| {
-            format!("--- node {id}\n{}\n", node.last_output(line_count))
-        };
-        (1..).zip(&self.nodes).map(one).collect()
+        (1_usize..)
+            .zip(&self.nodes)
+            .map(|(id, node)| format!("--- node {id}\n{}\n", node.last_output(line_count)))
+            .collect()
     }
 }
 

@@ -7,6 +7,7 @@ use ottla_metadata::{Image, PartitionImage, Replicas};
 use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, PartitionIndex, TopicId};
 use ottla_network::ConnectionInfo;
 use ottla_protocol::messages::BrokerId as WireBrokerId;
+use ottla_protocol::records::metadata::RegisterBrokerRecord;
 use ottla_protocol::records::metadata::register_broker_record::BrokerEndpoint;
 
 use crate::context::Broker;
@@ -52,6 +53,22 @@ impl<'a> Cluster<'a> {
     /// Brokers that are not fenced, by their ids (`MetadataCache.getAliveBrokerNodes`).
     pub fn nodes(&self) -> Vec<Node> {
         self.image.brokers().filter_map(|(id, _)| self.node(id)).collect()
+    }
+
+    /// Other brokers that are fenced and have the listener, by their ids.
+    pub fn fenced_nodes(&self) -> Vec<Node> {
+        let fenced = self.image.brokers().filter(|(id, broker)| broker.fenced && *id != self.this.id);
+        let node = |(id, broker): (BrokerId, &Arc<RegisterBrokerRecord>)| {
+            let mut all = broker.end_points.iter();
+            let end_point = all.find(|end_point| end_point.name.as_str() == self.listener)?;
+            Some(Node {
+                id,
+                host: end_point.host.to_string(),
+                port: i32::from(end_point.port),
+                rack: broker.rack.as_ref().map(|rack| rack.to_string()),
+            })
+        };
+        fenced.filter_map(node).collect()
     }
 
     /// A broker, if it is not fenced and has the listener that the client came through.
@@ -244,6 +261,8 @@ mod tests {
         assert_eq!(ids(&nodes), [1, 2]);
         assert_eq!((nodes[0].host.as_str(), nodes[0].port), ("dialled", 1234));
         assert_eq!((nodes[1].host.as_str(), nodes[1].port), ("host2", 9092));
+        let fenced = cluster(1, &[]).fenced_nodes();
+        assert_eq!((ids(&fenced), fenced[0].host.as_str()), (vec![3], "host3"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::peers::ping::{self, PingFrame};
 use crate::peers::{Forward, Forwarded, envelope};
 use crate::quotas::{Throttle, rest};
 use crate::request::{Handled, Refusal, Request, park};
-use crate::table::{self, Api, ByKey, Endpoint};
+use crate::table::{self, ByKey, Endpoint, Row, Treatment};
 
 pub struct Dispatch {
     broker: Arc<Broker>,
@@ -74,7 +74,7 @@ impl Dispatch {
             broker: broker.clone(),
             came_to_none: None,
         };
-        match request.begin_time() {
+        match request.begin_time(api.treatment == Treatment::Exempt) {
             None => self.answer(api, request),
             Some(time) => self.answer(api, request).map(|admitted| time.go_on(admitted)),
         }
@@ -99,16 +99,14 @@ impl Dispatch {
         }
     }
 
-    fn answer(&self, api: &'static Api, request: Request) -> Handled {
+    fn answer(&self, api: &'static Row, request: Request) -> Handled {
         let broker = &self.broker;
         if api.key == ApiKey::Produce && broker.cluster.is_some() && broker.replicas.hand_over.is_under_way()
         {
             return Ok(until_handed_over(broker, api, request));
         }
         match &broker.cluster {
-            Some(ClusterLinks { forward, .. })
-                if table::is_forwarded(api.key) && self.endpoint == Endpoint::Broker =>
-            {
+            Some(ClusterLinks { forward, .. }) if api.is_forwarded() && self.endpoint == Endpoint::Broker => {
                 forwarded(broker, forward, api, request)
             }
             _ => (api.admit)(broker, request),
@@ -117,7 +115,7 @@ impl Dispatch {
 }
 
 /// A write to a broker that is about to stop waits until others lead what it leads. Nothing overtakes it.
-fn until_handed_over(broker: &Arc<Broker>, api: &'static Api, request: Request) -> Admitted {
+fn until_handed_over(broker: &Arc<Broker>, api: &'static Row, request: Request) -> Admitted {
     let broker = broker.clone();
     Admitted::Exclusive(Box::pin(Fence::new(async move {
         if let Some(links) = &broker.cluster {
@@ -141,7 +139,7 @@ fn until_handed_over(broker: &Arc<Broker>, api: &'static Api, request: Request) 
 }
 
 /// Leaves a request to the active controller, if that is not here.
-fn forwarded(broker: &Arc<Broker>, forward: &Arc<Forward>, api: &'static Api, request: Request) -> Handled {
+fn forwarded(broker: &Arc<Broker>, forward: &Arc<Forward>, api: &'static Row, request: Request) -> Handled {
     if forward.decides_here() {
         return (api.admit)(broker, request);
     }
@@ -176,7 +174,7 @@ fn told_throttle_ms(request: &Request, response: &[u8]) -> i32 {
     field.map_or(0, |bytes| i32::from_be_bytes(*bytes))
 }
 
-async fn own(broker: &Arc<Broker>, api: &'static Api, request: Request) -> Answer {
+async fn own(broker: &Arc<Broker>, api: &'static Row, request: Request) -> Answer {
     match (api.admit)(broker, request) {
         Ok(Admitted::Ready(answer)) => answer,
         Ok(

@@ -430,6 +430,7 @@ impl Answering<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::time::Duration;
 
     use super::*;
@@ -472,13 +473,18 @@ mod tests {
         Monotonic(Duration::from_millis(ms))
     }
 
-    fn created(sessions: &FetchSessions, keys: &[FetchKey]) -> i32 {
-        let context = sessions.open(request(0, 0, keys), now(0));
+    /// A client's first fetch, answered: the id of its session, 0 when it gets none.
+    fn created_at(sessions: &FetchSessions, keys: &[FetchKey], ms: u64, random: impl Fn() -> u64) -> i32 {
+        let context = sessions.open(request(0, 0, keys), now(ms));
         let FetchContext::Full { partitions, uses_topic_ids } = context else { panic!("a full fetch") };
         let remembered = (0..keys.len() as u64).map(Slot).collect::<Vec<_>>();
         let remembered =
             remembered.into_iter().map(|slot| Remembered { slot, name: None, answered: answered(5, 0) });
-        sessions.remember((&partitions, uses_topic_ids), None, remembered, now(0), || 77)
+        sessions.remember((&partitions, uses_topic_ids), None, remembered, now(ms), random)
+    }
+
+    fn created(sessions: &FetchSessions, keys: &[FetchKey]) -> i32 {
+        created_at(sessions, keys, 0, || 77)
     }
 
     /// Goes on in the session with these answers: which of them must be named.
@@ -566,5 +572,55 @@ mod tests {
         assert_eq!(name_in(1, None), None);
         assert_eq!(name_in(2, Some("t")).as_deref(), Some("t"));
         assert_eq!(name_in(3, None).as_deref(), Some("t"));
+    }
+
+    /// Whether each session of these ids can be continued.
+    fn are_there(sessions: &FetchSessions, ids: &[i32], epoch: i32, keys: &[FetchKey], ms: u64) -> usize {
+        let is_there = |id: &&i32| {
+            let context = sessions.open(request(**id, epoch, keys), now(ms));
+            !matches!(context, FetchContext::Refused(ErrorCode::FetchSessionIdNotFound))
+        };
+        ids.iter().filter(is_there).count()
+    }
+
+    /// Over all shards, by `FetchSessionCacheShard.tryEvict`: a stale session gives way to any, an old one that is in
+    /// use to one with more partitions.
+    #[test]
+    fn clients_that_come_after_2000_that_vanished_get_their_places_by_age_and_by_size() {
+        const CLIENTS: usize = 2_000;
+        const SHARDS: usize = SHARD_COUNT;
+        let sessions = FetchSessions::new(CLIENTS);
+        let drawn = Cell::new(0);
+        let (three, four) = ([key(0), key(1), key(2)], [key(0), key(1), key(2), key(3)]);
+        let come = |count: usize, keys: &[FetchKey], ms: u64| -> Vec<i32> {
+            let random = || drawn.replace(drawn.get() + 1);
+            let ids = (0..count).map(|_| created_at(&sessions, keys, ms, random));
+            ids.filter(|id| *id != 0).collect()
+        };
+        let vanished = come(CLIENTS, &three, 0);
+        assert_eq!((vanished.len(), sessions.count()), (CLIENTS, CLIENTS));
+        for number in 0..SHARDS {
+            let of_shard = vanished.iter().filter(|id| Shard::number_of(**id) == Some(number));
+            assert_eq!(of_shard.count(), CLIENTS / SHARDS, "shard {number}");
+        }
+        // In mid-session all of them are gone, and nobody says so.
+        assert_eq!(are_there(&sessions, &vanished, 1, &three, 1_000), CLIENTS);
+        for ms in [1_001, 60_000, 121_000] {
+            assert_eq!(come(SHARDS, &three, ms), [0; 0], "none is stale after {ms} ms");
+            assert_eq!(come(SHARDS, &four, ms), [0; 0], "one that is young gives way to none, after {ms} ms");
+        }
+        let next = come(1, &three, 121_001);
+        assert_eq!((next.len(), sessions.count()), (1, CLIENTS), "one more gets the place of a stale one");
+        let others = come(CLIENTS - 1, &three, 121_001);
+        assert_eq!((others.len(), sessions.count()), (CLIENTS - 1, CLIENTS));
+        assert_eq!(come(SHARDS, &four, 121_001), [0; 0], "all that were stale have given way");
+        assert_eq!(are_there(&sessions, &vanished, 2, &three, 121_001), 0);
+        // These stay, and grow old: now it is the number of partitions that counts.
+        let staying: Vec<i32> = next.into_iter().chain(others).collect();
+        assert_eq!(are_there(&sessions, &staying, 1, &three, 241_002), CLIENTS);
+        assert_eq!(come(SHARDS, &three, 241_003), [0; 0], "as many partitions are not more");
+        assert_eq!(come(SHARDS, &four, 241_003).len(), SHARDS, "one in each shard");
+        assert_eq!(are_there(&sessions, &staying, 2, &three, 241_003), CLIENTS - SHARDS);
+        assert_eq!(sessions.count(), CLIENTS);
     }
 }

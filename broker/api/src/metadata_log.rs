@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use ottla_metadata::Voter;
-use ottla_model::ErrorCode;
+use ottla_metadata::{CLUSTER_METADATA_TOPIC, Voter};
+use ottla_model::{ErrorCode, TopicId};
 use ottla_protocol::messages::{FetchRequest, FetchResponse};
 use ottla_security::AclOperation;
 
@@ -20,9 +20,34 @@ pub fn fetch(broker: &Arc<Broker>, request: Request) -> Handled {
     }
     let (broker, controllers) = (broker.clone(), controllers(broker, &request));
     park(async move {
-        let response = broker.metadata.fetch_log(body, request.version(), controllers).await;
-        request.answer(&response)
+        let version = request.version();
+        let response = broker.metadata.fetch_log(in_newest_words(body, version), controllers).await;
+        request.answer(&in_version(response, version))
     })
+}
+
+/// Topics had names before they had ids, and a replica its id in another place.
+fn in_newest_words(mut body: FetchRequest, version: i16) -> FetchRequest {
+    if version < 15 {
+        body.replica_state.replica_id = body.replica_id;
+    }
+    if version < 13 {
+        for topic in &mut body.topics {
+            let is_metadata = topic.topic.as_str() == CLUSTER_METADATA_TOPIC;
+            topic.topic_id = if is_metadata { TopicId::METADATA.0 } else { TopicId::ZERO.0 };
+        }
+    }
+    body
+}
+
+fn in_version(mut response: FetchResponse, version: i16) -> FetchResponse {
+    if version < 16 {
+        response.node_endpoints = Vec::new();
+    }
+    if version < 13 {
+        response.responses.iter_mut().for_each(|topic| topic.topic_id = TopicId::ZERO.0);
+    }
+    response
 }
 
 /// Every controller of the quorum; this one is where the client has reached it, if it is alone.

@@ -15,7 +15,6 @@ use ottla_metadata::client_quotas::{CLIENT_ID, ClientQuotas as QuotaFacts, IP, Q
 use ottla_metadata::{Delta, Image, ImageListener};
 use ottla_network::{Admitted, Answer, ConnectionInfo};
 use ottla_protocol::StrBytes;
-use ottla_protocol::api_key::ApiKey;
 use ottla_quota::{AddressRateLimits, Client, ClientQuotas, Limits, MutationQuota, Part, QuotaType};
 use ottla_security::Identity;
 use parking_lot::Mutex;
@@ -228,8 +227,8 @@ impl Request {
     }
 
     /// Begins to measure the time of a request, where that is limited.
-    pub(crate) fn begin_time(&mut self) -> Option<Arc<RequestTime>> {
-        let is_exempt = is_exempt(self.key) || self.endpoint == Endpoint::Controller;
+    pub(crate) fn begin_time(&mut self, is_exempt: bool) -> Option<Arc<RequestTime>> {
+        let is_exempt = is_exempt || self.endpoint == Endpoint::Controller;
         if !self.broker.quotas.is_on(QuotaType::Request) || is_exempt {
             return None;
         }
@@ -252,24 +251,6 @@ impl Request {
             time.is_exempt.store(true, Ordering::Relaxed);
         }
     }
-}
-
-/// What nodes of a cluster say to each other (`sendResponseExemptThrottle`).
-fn is_exempt(key: ApiKey) -> bool {
-    matches!(
-        key,
-        ApiKey::WriteTxnMarkers
-            | ApiKey::Vote
-            | ApiKey::BeginQuorumEpoch
-            | ApiKey::EndQuorumEpoch
-            | ApiKey::FetchSnapshot
-            | ApiKey::AlterPartition
-            | ApiKey::BrokerHeartbeat
-            | ApiKey::BrokerRegistration
-            | ApiKey::ControllerRegistration
-            | ApiKey::AllocateProducerIds
-            | ApiKey::Envelope
-    )
 }
 
 fn nanoseconds(at: Monotonic) -> u64 {

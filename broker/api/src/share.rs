@@ -22,7 +22,7 @@ use crate::transactions::all;
 /// The longest member id, as Java counts: that of a UUID.
 const MEMBER_ID_UNITS_MAX: usize = 36;
 
-/// Whether the cluster's features let share groups be.
+/// Whether share groups are enabled: `share.version` of the cluster's finalized features (KIP-932).
 pub fn is_enabled(broker: &Broker) -> bool {
     broker.metadata.image().feature_level("share.version") >= 1
 }
@@ -86,15 +86,16 @@ pub fn acknowledge(
 ) -> Vec<Acknowledged> {
     let mut is_any = false;
     let mut answers = Vec::with_capacity(partitions.len());
-    for asked in partitions {
-        let (topic_id, partition, is_empty) = (asked.topic_id, asked.partition, asked.batches.is_empty());
-        let outcome = match check(broker, access, mode, &asked) {
+    for requested in partitions {
+        let PartitionAcknowledgements { topic_id, partition, .. } = requested;
+        let is_empty = requested.batches.is_empty();
+        let outcome = match check(broker, access, mode, &requested) {
             Err(error) => Err((error, None)),
             Ok(()) if is_empty => Ok(None),
             Ok(()) => {
                 is_any = true;
                 let key = SharePartitionKey { group: group.clone(), topic_id, partition };
-                let outcome = broker.share_partitions.acknowledge(&key, member, &asked.batches);
+                let outcome = broker.share_partitions.acknowledge(&key, member, &requested.batches);
                 outcome.map_err(|error| (error.code, Some(error.message)))
             }
         };
@@ -113,17 +114,17 @@ fn check(
     broker: &Broker,
     access: &Access,
     mode: AcknowledgeMode,
-    asked: &PartitionAcknowledgements,
+    requested: &PartitionAcknowledgements,
 ) -> Result<(), ErrorCode> {
     let image = broker.image();
-    let topic = image.topic_by_id(asked.topic_id).ok_or(ErrorCode::UnknownTopicId)?;
-    if !are_well_formed(&asked.batches, mode) {
+    let topic = image.topic_by_id(requested.topic_id).ok_or(ErrorCode::UnknownTopicId)?;
+    if !are_well_formed(&requested.batches, mode) {
         return Err(ErrorCode::InvalidRequest);
     }
     if !access.topic(AclOperation::Read, topic.name.as_str()) {
         return Err(ErrorCode::TopicAuthorizationFailed);
     }
-    match topic.partition(PartitionIndex(asked.partition)) {
+    match topic.partition(PartitionIndex(requested.partition)) {
         Some(_) => Ok(()),
         None => Err(ErrorCode::UnknownTopicOrPartition),
     }
@@ -183,13 +184,13 @@ pub fn check_place(broker: &Broker, topic_id: TopicId, partition: i32) -> Result
     }
 }
 
-/// A refusal's text, as Kafka's share coordinator tells it of what was asked for.
-pub fn state_message(asked_for: &str, error: StateError) -> String {
+/// The error message of Kafka's share coordinator for an operation that failed.
+pub fn state_message(operation: &str, error: StateError) -> String {
     let text = error.message.unwrap_or_else(|| error.code.message());
     match error.code {
         ErrorCode::NotCoordinator
         | ErrorCode::CoordinatorNotAvailable
-        | ErrorCode::CoordinatorLoadInProgress => format!("Unable to {asked_for}: {text}"),
+        | ErrorCode::CoordinatorLoadInProgress => format!("Unable to {operation}: {text}"),
         _ => text.to_owned(),
     }
 }
@@ -270,14 +271,15 @@ pub async fn set_up(broker: Arc<Broker>, group: GroupId, wanted: ShareInitialize
         tracing::error!(%group, code = %error.code, "the share state of a group was not set up; it is tried again");
     }
     let topics = Topics(broker.image());
-    let told =
+    let reported =
         broker.groups.share_state_initialized(group.as_str(), &wanted.partitions(), error.is_none(), &topics);
-    if let Err(error) = told.into_future().await {
+    if let Err(error) = reported.into_future().await {
         tracing::error!(%group, code = %error.code, "a share group did not take its share state; it is tried again");
     }
 }
 
-/// What a group stored of topics is another now: leaders of its share partitions go on from it.
+/// The share state of a group's topics was changed by a request: the leaders of its share partitions continue from the
+/// new state.
 pub fn on_state_changed(broker: &Broker, group: &GroupId, topics: impl Iterator<Item = TopicId>) {
     broker.share_partitions.on_state_changed(group, &topics.collect::<HashSet<_>>());
 }

@@ -10,7 +10,7 @@ use crate::context::Broker;
 use crate::handlers::ROWS;
 use crate::request::{Handled, Request};
 
-/// One API this broker serves.
+/// One API this broker serves, as its handler says.
 pub struct Api {
     pub key: ApiKey,
     /// The first version that is served.
@@ -19,7 +19,35 @@ pub struct Api {
     pub admit: fn(&Arc<Broker>, Request) -> Handled,
 }
 
-impl Api {
+/// What becomes of a request before its handler has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Treatment {
+    Ordinary,
+    /// A broker whose controller is not active leaves it to the one that is (`ApiKeys.forwardable`).
+    Forwarded,
+    /// Nodes of a cluster say it to each other: its time is nobody's quota (`sendResponseExemptThrottle`).
+    Exempt,
+}
+
+/// One row of the table.
+pub struct Row {
+    pub key: ApiKey,
+    /// The first version that is served.
+    pub min: i16,
+    pub max: i16,
+    pub admit: fn(&Arc<Broker>, Request) -> Handled,
+    pub treatment: Treatment,
+}
+
+impl Row {
+    pub(crate) const fn of(api: &Api, treatment: Treatment) -> Row {
+        Row { key: api.key, min: api.min, max: api.max, admit: api.admit, treatment }
+    }
+
+    pub fn is_forwarded(&self) -> bool {
+        self.treatment == Treatment::Forwarded
+    }
+
     /// The first version ApiVersions names. It differs from the first served for Produce alone:
     /// older librdkafka takes "from 0" as a sign of compression support (KAFKA-18659).
     pub fn advertised_min(&self) -> i16 {
@@ -29,7 +57,7 @@ impl Api {
 }
 
 /// The last version that is served; `unstable` serves what is not released, too (`unstable.api.versions.enable`).
-pub fn version_max(api: &Api, unstable: bool) -> i16 {
+pub fn version_max(api: &Row, unstable: bool) -> i16 {
     versions::of(api.key).unstable.filter(|_| unstable).unwrap_or(api.max)
 }
 
@@ -41,12 +69,12 @@ pub enum Endpoint {
 }
 
 /// Every API that one kind of listener serves, in the order of keys. An API that is not here is not advertised.
-pub fn rows(endpoint: Endpoint) -> impl Iterator<Item = &'static Api> {
+pub fn rows(endpoint: Endpoint) -> impl Iterator<Item = &'static Row> {
     served(endpoint).iter().flatten().copied()
 }
 
 /// The rows by key, so that a request finds its own without a search.
-pub type ByKey = [Option<&'static Api>; ApiKey::COUNT];
+pub type ByKey = [Option<&'static Row>; ApiKey::COUNT];
 
 /// What one kind of listener serves.
 pub fn served(endpoint: Endpoint) -> &'static ByKey {
@@ -57,35 +85,8 @@ pub fn served(endpoint: Endpoint) -> &'static ByKey {
 }
 
 /// The row of a key.
-pub fn find(served: &'static ByKey, key: i16) -> Option<&'static Api> {
+pub fn find(served: &'static ByKey, key: i16) -> Option<&'static Row> {
     *served.get(usize::try_from(key).ok()?)?
-}
-
-/// Whether a broker whose controller is not active leaves the request to the one that is (`ApiKeys.forwardable`).
-pub const fn is_forwarded(key: ApiKey) -> bool {
-    matches!(
-        key,
-        ApiKey::CreateTopics
-            | ApiKey::DeleteTopics
-            | ApiKey::CreateAcls
-            | ApiKey::DeleteAcls
-            | ApiKey::AlterConfigs
-            | ApiKey::CreatePartitions
-            | ApiKey::CreateDelegationToken
-            | ApiKey::RenewDelegationToken
-            | ApiKey::ExpireDelegationToken
-            | ApiKey::ElectLeaders
-            | ApiKey::IncrementalAlterConfigs
-            | ApiKey::AlterPartitionReassignments
-            | ApiKey::ListPartitionReassignments
-            | ApiKey::AlterClientQuotas
-            | ApiKey::AlterUserScramCredentials
-            | ApiKey::DescribeQuorum
-            | ApiKey::UpdateFeatures
-            | ApiKey::UnregisterBroker
-            | ApiKey::AddRaftVoter
-            | ApiKey::RemoveRaftVoter
-    )
 }
 
 static OF_BROKERS: ByKey = by_key(Endpoint::Broker);
@@ -105,7 +106,7 @@ const fn by_key(endpoint: Endpoint) -> ByKey {
     let mut table = [None; ApiKey::COUNT];
     let mut index = 0;
     while index < ROWS.len() {
-        let api = ROWS[index];
+        let api = &ROWS[index];
         assert!(
             index == 0 || (ROWS[index - 1].key as i16) < api.key as i16,
             "the rows are in the order of keys"
@@ -141,6 +142,17 @@ mod tests {
             if let (Some(broker), Some(controller)) = (of.broker, of.controller) {
                 assert_eq!(broker, controller, "one row serves both kinds of listeners");
             }
+        }
+    }
+
+    /// As many as Kafka has of either kind among those that are served; a controller decides what a broker forwards.
+    #[test]
+    fn what_is_forwarded_is_served_by_both_kinds_of_listeners() {
+        let has = |endpoint, row: &Row| find(served(endpoint), row.key.to_i16()).is_some();
+        let of = |treatment| ROWS.iter().filter(move |row| row.treatment == treatment);
+        assert_eq!((of(Treatment::Forwarded).count(), of(Treatment::Exempt).count()), (20, 8));
+        for row in of(Treatment::Forwarded) {
+            assert!(has(Endpoint::Controller, row) && has(Endpoint::Broker, row), "{:?}", row.key);
         }
     }
 

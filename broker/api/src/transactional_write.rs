@@ -17,7 +17,7 @@ use ottla_replica::Partition;
 
 use crate::context::Broker;
 use crate::transaction_joining::{add_or_verify, retriable};
-use crate::transactions::{Telling, outcomes};
+use crate::transactions::{TransactionSupportedOperation, outcomes};
 
 /// Who writes where, in which transaction.
 pub struct TransactionalWrite {
@@ -25,7 +25,7 @@ pub struct TransactionalWrite {
     pub producer_id: ProducerId,
     pub producer_epoch: ProducerEpoch,
     pub partitions: Vec<(Arc<Partition>, FirstBatch)>,
-    pub telling: Telling,
+    pub supported: TransactionSupportedOperation,
 }
 
 /// What is known of the partitions of a write when it is to be appended.
@@ -58,12 +58,12 @@ impl TransactionalWrite {
             producer_id: self.producer_id,
             producer_epoch: self.producer_epoch,
             partitions: needed.clone(),
-            adds: self.telling == Telling::Adding,
+            adds: self.supported == TransactionSupportedOperation::AddPartition,
         };
-        let telling = self.telling;
+        let supported = self.supported;
         add_or_verify(broker, joining).map(move |verified| VerifiedWrite {
             verifications,
-            outcomes: outcomes(&needed, verified.map_err(for_write), telling),
+            outcomes: outcomes(&needed, verified.map_err(for_write), supported),
         })
     }
 }

@@ -52,22 +52,24 @@ pub async fn all<T>(works: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     works.into_iter().filter_map(|(_, done)| done).collect()
 }
 
-/// How much a write that is verified may be told, by its version (KIP-890).
+/// What the version of a request that writes in a transaction supports (KIP-890); Kafka's class of this name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Telling {
-    /// Knows none of the newer errors.
-    Classic,
-    /// Knows TRANSACTION_ABORTABLE.
-    Abortable,
-    /// Adds its partitions itself.
-    Adding,
+pub enum TransactionSupportedOperation {
+    /// None of the newer errors.
+    DefaultError,
+    /// TRANSACTION_ABORTABLE.
+    GenericErrorSupported,
+    /// That too, and the write itself adds its partitions to the transaction.
+    AddPartition,
 }
 
 /// What a refusal of the coordinator becomes in the answer to a write.
-pub fn write_error(error: ErrorCode, telling: Telling) -> ErrorCode {
+pub fn write_error(error: ErrorCode, supported: TransactionSupportedOperation) -> ErrorCode {
     match error {
         ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
-        ErrorCode::TransactionAbortable if telling == Telling::Classic => ErrorCode::InvalidTxnState,
+        ErrorCode::TransactionAbortable if supported == TransactionSupportedOperation::DefaultError => {
+            ErrorCode::InvalidTxnState
+        }
         other => other,
     }
 }
@@ -76,9 +78,9 @@ pub fn write_error(error: ErrorCode, telling: Telling) -> ErrorCode {
 pub fn outcomes(
     partitions: &PartitionSet,
     verified: Result<Vec<ErrorCode>, ErrorCode>,
-    telling: Telling,
+    supported: TransactionSupportedOperation,
 ) -> BTreeMap<TopicPartition, ErrorCode> {
     let errors = verified.unwrap_or_else(|error| vec![error; partitions.len()]);
-    let outcome = |(name, error): (&TopicPartition, ErrorCode)| (name.clone(), write_error(error, telling));
+    let outcome = |(name, error): (&TopicPartition, ErrorCode)| (name.clone(), write_error(error, supported));
     partitions.iter().zip(errors).map(outcome).collect()
 }

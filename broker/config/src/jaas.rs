@@ -318,4 +318,89 @@ mod tests {
             let _read = (parse(&text), parse_file(&text, &["a"]));
         }
     }
+
+    /// Numbers that a seed decides.
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) as usize % bound
+        }
+
+        fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+            from[self.below(from.len())]
+        }
+
+        /// What separates words, if it must be there or may.
+        fn gap(&mut self, is_needed: bool) -> &'static str {
+            let gaps = [" ", "\n", "\t  ", " /* = ; \" */ ", " // user_x=\"y\";\n", "/**/"];
+            if is_needed || self.below(2) == 0 { self.pick(&gaps) } else { "" }
+        }
+
+        /// A text in one of the ways in which it may be written.
+        fn written(&mut self, text: &str) -> String {
+            let is_bare = text.starts_with(|c: char| c.is_ascii_alphabetic())
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '$' | '.'));
+            if is_bare && self.below(2) == 0 {
+                return text.to_owned();
+            }
+            let quote = ['"', '\''][self.below(2)];
+            let mut written = String::from(quote);
+            for c in text.chars() {
+                match c {
+                    '\n' => written.push_str("\\n"),
+                    '\r' => written.push_str("\\r"),
+                    '\t' if self.below(2) == 0 => written.push_str("\\t"),
+                    c if c == quote || c == '\\' => written.extend(['\\', c]),
+                    c if c.is_ascii() && self.below(8) == 0 => {
+                        written.push_str(&format!("\\{:03o}", u32::from(c)));
+                    }
+                    c => written.push(c),
+                }
+            }
+            written.push(quote);
+            written
+        }
+    }
+
+    /// Entries written in any way that the grammar has are those that are read; and cut anywhere, they are read as far as
+    /// they are whole or refused, without a word of what an option was worth.
+    #[test]
+    fn what_is_written_in_any_way_is_read_back() {
+        const ROUNDS: usize = 3_000;
+        let pieces = [
+            "a", "B9", "-", "_", "$", ".", " ", "\"", "'", "\\", "\n", "\t", ";", "=", "/*", "//", "{", "}",
+            "é", "7",
+        ];
+        let mut numbers = Numbers(20_261_201);
+        for _round in 0..ROUNDS {
+            let mut text = String::new();
+            let mut entries = Vec::new();
+            for _entry in 0..=numbers.below(2) {
+                let module = numbers.pick(&["a.B", "org.apache.kafka.Login", "x y", "é"]);
+                let flag = numbers.pick(&["required", "REQUISITE", "Sufficient", "optional"]);
+                text.extend([numbers.gap(false), &numbers.written(module), numbers.gap(true), flag]);
+                let mut options = BTreeMap::new();
+                for option in 0..numbers.below(4) {
+                    let value: String = (0..numbers.below(6)).map(|_| numbers.pick(&pieces)).collect();
+                    let key = format!("user_{option}");
+                    text.extend([numbers.gap(true), &numbers.written(&key), numbers.gap(false), "="]);
+                    text.extend([numbers.gap(false), &numbers.written(&format!("SECRET{value}"))]);
+                    options.insert(key, format!("SECRET{value}"));
+                }
+                text.extend([numbers.gap(false), ";"]);
+                entries.push(JaasEntry { module: module.to_owned(), options });
+            }
+            text.push_str(numbers.gap(false));
+            assert_eq!(parse(&text), Ok(entries.clone()), "{text}");
+            let file = format!("{}x{{{text}}};", numbers.gap(false));
+            assert_eq!(parse_file(&file, &["y", "x"]), Ok(Some(entries.clone())), "{file}");
+            let cut: String = text.chars().take(numbers.below(text.chars().count())).collect();
+            match parse(&cut) {
+                Ok(read) => assert_eq!(read, entries[..read.len()], "{cut}"),
+                Err(error) => assert!(!error.contains("SECRET"), "{error}: {cut}"),
+            }
+        }
+    }
 }

@@ -45,7 +45,8 @@ impl Timers {
     pub fn schedule(&mut self, at: Monotonic, key: TimerKey) -> TimerId {
         let id = TimerId { at, sequence: self.next_sequence };
         self.next_sequence += 1;
-        self.queue.insert(id, key);
+        let before = self.queue.insert(id, key);
+        assert!(before.is_none(), "a number names one deadline");
         id
     }
 

@@ -45,6 +45,7 @@ impl Faults {
         let id = format!("f{}", self.next);
         let draws = mix(self.seed ^ mix(self.next));
         self.next += 1;
+        assert!(self.get(&id).is_none(), "an id names one rule");
         self.rules.push(Held { id: id.clone(), rule, seen: 0, hits: 0, last: VecDeque::new(), draws });
         Some(id)
     }
@@ -91,6 +92,7 @@ impl Faults {
                 continue;
             }
             held.hits += 1;
+            assert!(held.hits <= held.seen, "a rule acts on what it has seen");
             if held.last.len() == LAST_MAX {
                 held.last.pop_front();
             }

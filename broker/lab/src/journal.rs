@@ -53,6 +53,10 @@ impl Journal {
     /// The number under which it stands.
     pub fn begin(&mut self, mut entry: Entry) -> u64 {
         entry.number = self.next;
+        assert!(
+            self.entries.back().is_none_or(|last| last.number + 1 == entry.number),
+            "numbers follow each other: an entry is found by its own"
+        );
         self.next += 1;
         self.body_bytes += weight(&entry.body);
         self.entries.push_back(entry);

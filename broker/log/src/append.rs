@@ -400,7 +400,7 @@ impl UnifiedLog {
             writer.flush.note_txn_index(active.base_offset());
         }
         active.set_size_bytes(position);
-        // First where the end is, then that it is: a reader who sees the new end finds it.
+        // The positions go before the log end offset: a reader that sees the new log end offset finds its position.
         self.segments.push_ends(&mut writer.turn, &ends);
         if let Some(end) = ends.last() {
             self.bounds.advance_end(&mut writer.turn, end.offset);

@@ -35,6 +35,7 @@ pub mod producer_snapshot;
 pub mod producer_state;
 mod producers;
 mod read;
+mod read_turns;
 mod recovery;
 mod relocation;
 mod retention;

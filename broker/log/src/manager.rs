@@ -26,6 +26,7 @@ use crate::log_dir::{DirFailureListener, LogDir};
 use crate::mover::Moves;
 use crate::names;
 use crate::open_files::OpenFiles;
+use crate::read_turns::ReadTurns;
 use crate::startup::{Settled, find_partitions, open_dir, recover, remove_clean_marker, settle_moves, tell};
 use crate::unified_log::{Shared, SyncObserver, UnifiedLog};
 
@@ -92,6 +93,7 @@ impl LogManager {
         let shared = Arc::new(Shared {
             files: OpenFiles::new(env.disk.clone(), settings.open_files_max),
             flusher: Flusher::new(settings.flusher_threads == 0),
+            reads: ReadTurns::default(),
             cleaner: Cleaner::new(settings.cleaner.clone()),
             settings: settings.clone(),
             dirty: Mutex::default(),

@@ -34,6 +34,7 @@ use crate::open_files::OpenFiles;
 use crate::place::Place;
 use crate::producer_state::ProducerEntry;
 use crate::producers::Producers;
+use crate::read_turns::ReadTurns;
 use crate::segment_list::SegmentList;
 use crate::verification::{FirstBatch, Verification};
 use crate::writer_lock::WriterLock;
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub files: OpenFiles,
     pub settings: LogManagerSettings,
     pub flusher: Flusher,
+    pub reads: ReadTurns,
     pub cleaner: Cleaner,
     /// Logs with something to flush or to checkpoint.
     pub dirty: Mutex<Vec<Arc<UnifiedLog>>>,

@@ -1,6 +1,7 @@
 //! A byte that flips in a partition's files: what was on the device is not cut off, and not served wrong.
 //! Shell.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +9,11 @@ use std::time::Duration;
 use ottla_env::memory::{FaultyDisk, MemoryClock, NoNet, SeededRng, ThreadTasks};
 use ottla_env::{Disk, Env};
 use ottla_log::{
-    AppendError, AppendOrigin, LogConfig, LogManager, LogManagerSettings, ReadError, ReadLimits, UnifiedLog,
+    AppendError, AppendOrigin, CleanupPolicy, LogConfig, LogManager, LogManagerSettings, ReadError,
+    ReadLimits, UnifiedLog,
 };
 use ottla_model::{LeaderEpoch, Offset, TopicId, TopicPartition};
-use ottla_records::{BatchBuilder, HEADER_BYTES};
+use ottla_records::{BatchBuilder, HEADER_BYTES, batches};
 
 const NOW: i64 = 1_700_000_000_000;
 const BATCHES: usize = 30;
@@ -176,24 +178,88 @@ fn a_batch_in_a_wrong_place_is_no_torn_write() {
     assert_eq!(disk.read(&file("t-0")).expect("the log"), damaged);
 }
 
+/// A log of which the cleaner keeps the last value of each key.
+fn compacted(manager: &LogManager) -> Arc<UnifiedLog> {
+    let config = LogConfig {
+        segment_bytes: 220,
+        cleanup_policy: CleanupPolicy { delete: false, compact: true },
+        ..LogConfig::default()
+    };
+    let partition = TopicPartition::parse("c-0").expect("a partition");
+    manager.get_or_create(&partition, TopicId(uuid::Uuid::from_u128(8)), Arc::new(config)).expect("a log")
+}
+
+/// Sets a few keys to this value, over some segments.
+fn set_all(log: &Arc<UnifiedLog>, value: &str) {
+    for key in ["a", "b", "c", "a", "b"] {
+        let mut batch = BatchBuilder::new();
+        batch.append(NOW, Some(key.as_bytes()), Some(value.as_bytes()), &[]);
+        log.append(batch.build(), LeaderEpoch(0), AppendOrigin::Client, NOW).expect("stored");
+    }
+}
+
+/// The last value of each key.
+fn last_values(log: &UnifiedLog) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let (mut next, bound) = (log.log_start_offset(), log.log_end_offset());
+    let mut values = BTreeMap::new();
+    while next < bound {
+        let slice =
+            log.read(next, ReadLimits { max_bytes: 300, bound, min_one_batch: true }).expect("readable");
+        for batch in batches(&slice.read_bytes().expect("readable")) {
+            let mut scratch = Vec::new();
+            for record in batch.expect("a batch").records(&mut scratch).expect("opens") {
+                let record = record.expect("a record");
+                let bytes = |bytes: Option<&[u8]>| bytes.unwrap_or_default().to_vec();
+                values.insert(bytes(record.key), bytes(record.value));
+            }
+        }
+        next = slice.next_offset;
+    }
+    values
+}
+
 #[test]
 fn a_damaged_checkpoint_loses_no_record() {
-    let names =
-        ["recovery-point-offset-checkpoint", "log-start-offset-checkpoint", "t-0/leader-epoch-checkpoint"];
+    let names = [
+        "recovery-point-offset-checkpoint",
+        "log-start-offset-checkpoint",
+        "t-0/leader-epoch-checkpoint",
+        "replication-offset-checkpoint",
+        "cleaner-offset-checkpoint",
+    ];
     for name in names {
         let disk = written(4, false, true);
         let manager = open(&disk);
         log(&manager, "t-0").delete_records(Offset(5)).expect("deleted");
-        drop(manager);
+        let keyed = compacted(&manager);
+        set_all(&keyed, "before");
+        set_all(&keyed, "now");
+        manager.clean(NOW).expect("it is all dirty");
+        set_all(&keyed, "last");
+        keyed.flush().expect("synced");
+        let expected = last_values(&keyed);
+        assert!(expected.len() == 3 && expected.values().all(|value| value == b"last"), "{expected:?}");
+        let committed =
+            PARTITIONS.map(|name| (TopicPartition::parse(name).expect("a partition"), Offset(30)));
+        manager.write_high_watermarks(&committed.into()).expect("written");
+        drop((manager, keyed));
         disk.kill();
         let path = Path::new("/data").join(name);
         let whole = disk.read(&path).expect("the checkpoint");
+        assert!(whole.len() > 4, "{name} has a line");
         for position in 0..whole.len() {
             disk.write_atomically(&path, &whole).expect("written");
             disk.flip(&path, position, (position % 3) as u8);
+            let place = format!("byte {position} of {name}");
             let manager = open(&disk);
-            assert_eq!(read_all(&log(&manager, "t-0")).0, Offset(30), "byte {position} of {name}");
-            drop(manager);
+            assert_eq!(read_all(&log(&manager, "t-0")).0, Offset(30), "{place}");
+            let keyed = compacted(&manager);
+            // At most a few rounds are due; each is as long as the log.
+            let rounds = (0..4).take_while(|_| manager.clean(NOW).is_some()).count();
+            assert!(rounds < 4, "{place}: the cleaner comes to an end");
+            assert_eq!(last_values(&keyed), expected, "{place}");
+            manager.write_high_watermarks(&manager.read_high_watermarks()).expect("written again");
+            drop((manager, keyed));
             disk.kill();
         }
     }

@@ -73,7 +73,7 @@ pub use folder::{FolderContents, FolderError, read_folder};
 pub use formatted::{formatted_voters, logged_voters};
 pub use image::{ConfigResource, Image, Overrides, PartitionImage, Replicas, ResourceType, TopicImage};
 pub use metadata::{Metadata, MetadataOptions, OpenError, OperationError};
-pub use metadata_log::{CommitError, LogOpenError, metadata_partition};
+pub use metadata_log::{CLUSTER_METADATA_TOPIC, CommitError, LogOpenError, metadata_partition};
 pub use observer::{Ask, Observed, Observer, Outcome};
 pub use own_vote::{OwnVote, VoteStep};
 pub use quorum::{Leadership, Quorum, RaftTransport, Voter, VoterState};

@@ -443,19 +443,17 @@ impl Metadata {
     pub async fn delete_topics(
         &self,
         request: DeleteTopicsRequest,
-        version: i16,
     ) -> Result<DeleteTopicsResponse, OperationError> {
-        self.delete_topics_within(request, version, MutationQuota::UNLIMITED).await
+        self.delete_topics_within(request, MutationQuota::UNLIMITED).await
     }
 
     pub async fn delete_topics_within(
         &self,
         request: DeleteTopicsRequest,
-        version: i16,
         quota: MutationQuota,
     ) -> Result<DeleteTopicsResponse, OperationError> {
         self.decide(move |Deciding { image, rules, .. }| {
-            delete_topics::decide_delete_topics(image, rules, &request, version, &quota)
+            delete_topics::decide_delete_topics(image, rules, &request, &quota)
         })
         .await
     }
@@ -511,13 +509,10 @@ impl Metadata {
     pub async fn update_features(
         &self,
         request: UpdateFeaturesRequest,
-        version: i16,
     ) -> Result<UpdateFeaturesResponse, OperationError> {
         self.upgrade_kraft_version(&request).await?;
-        self.decide(move |Deciding { image, rules, .. }| {
-            Ok(decide_update_features(image, rules, &request, version))
-        })
-        .await
+        self.decide(move |Deciding { image, rules, .. }| Ok(decide_update_features(image, rules, &request)))
+            .await
     }
 
     /// `hosts` are the names of the request that have an address.
@@ -592,7 +587,7 @@ impl Metadata {
     }
 
     /// What the quorum knows of itself, from memory; only its leader knows.
-    pub fn describe_quorum(&self, request: &DescribeQuorumRequest, version: i16) -> DescribeQuorumResponse {
+    pub fn describe_quorum(&self, request: &DescribeQuorumRequest) -> DescribeQuorumResponse {
         let now_ms = self.env.clock.wall_ms();
         let image = self.image();
         let mut described = match &self.quorum {
@@ -603,7 +598,7 @@ impl Metadata {
         if let Some(served) = &self.served {
             described.observers.extend(served.observers(self.leadership().epoch, now_ms));
         }
-        quorum::describe_quorum(&described, request, version)
+        quorum::describe_quorum(&described, request)
     }
 
     /// Where the voters listen: as the log says, or as they were configured.

@@ -64,9 +64,12 @@ pub enum LogOpenError {
     Unreadable(#[from] UnreadableRecord),
 }
 
+/// The topic of the metadata log.
+pub const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";
+
 /// The partition that holds the cluster's facts: never a topic of a client's.
 pub fn metadata_partition() -> TopicPartition {
-    TopicPartition::new(TopicName::new("__cluster_metadata"), PartitionIndex(0))
+    TopicPartition::new(TopicName::new(CLUSTER_METADATA_TOPIC), PartitionIndex(0))
 }
 
 /// Kept until a snapshot stands for it, whatever the broker's defaults are.

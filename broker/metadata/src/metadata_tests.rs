@@ -119,7 +119,7 @@ fn a_new_folder_becomes_a_cluster_and_a_restart_finds_it() {
         assert_eq!(create(&metadata, "b").await, Ok(0));
         assert_eq!(create(&metadata, "a").await, Ok(36));
         let names = DeleteTopicsRequest::default().with_topic_names(vec!["b".into_str().into()]);
-        assert!(metadata.delete_topics(names, 1).await.is_ok_and(|r| r.responses[0].error_code == 0));
+        assert!(metadata.delete_topics(names).await.is_ok_and(|r| r.responses[0].error_code == 0));
         let block = metadata.allocate_producer_ids().await;
         assert!(matches!(block, Ok(ProducerIdBlock { first, count: 1000 }) if first.0 == 0));
         metadata.stop().await;
@@ -137,7 +137,7 @@ fn a_new_folder_becomes_a_cluster_and_a_restart_finds_it() {
         let block = again.allocate_producer_ids().await;
         assert!(matches!(block, Ok(ProducerIdBlock { first, .. }) if first.0 == 1000));
         let request = DescribeQuorumRequest::default();
-        assert_eq!(again.describe_quorum(&request, 2).nodes.len(), 1);
+        assert_eq!(again.describe_quorum(&request).nodes.len(), 1);
         again.stop().await;
         assert_eq!(create(&again, "late").await, Err(OperationError::Stopping));
     });
@@ -237,7 +237,7 @@ async fn update_feature(metadata: &Metadata, name: &str, level: i16, upgrade_typ
         .with_max_version_level(level)
         .with_upgrade_type(upgrade_type);
     let request = UpdateFeaturesRequest::default().with_feature_updates(vec![update]);
-    metadata.update_features(request, 1).await.expect("an answer").error_code
+    metadata.update_features(request).await.expect("an answer").error_code
 }
 
 #[test]
@@ -538,7 +538,7 @@ pub(crate) fn fill(folder: &Folder) -> Arc<Image> {
             if index % 3 == 0 {
                 let names = vec![format!("t.{index}").into_str().into()];
                 let names = DeleteTopicsRequest::default().with_topic_names(names);
-                assert!(metadata.delete_topics(names, 1).await.is_ok());
+                assert!(metadata.delete_topics(names).await.is_ok());
             }
         }
         metadata.stop().await;

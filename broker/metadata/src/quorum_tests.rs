@@ -214,7 +214,7 @@ fn a_quorum_grows_lets_its_leader_go_and_knows_its_voters_after_a_restart() {
     let upgrade = UpdateFeaturesRequest::default().with_feature_updates(vec![upgrade]);
     cluster.until("the log says who votes", |cluster| {
         let leader = &cluster.rooms[&cluster.leader()];
-        let answer = run_stepped(cluster, leader.update_features(upgrade.clone(), 2)).ok()?;
+        let answer = run_stepped(cluster, leader.update_features(upgrade.clone())).ok()?;
         (answer.error_code == 0).then_some(())
     });
     cluster.start(BrokerId(4));
@@ -302,7 +302,7 @@ fn describes(cluster: &Cluster, leader: BrokerId) -> bool {
         .with_partitions(vec![PartitionData::default()]);
     let request = DescribeQuorumRequest::default().with_topics(vec![topic]);
     cluster.rooms.iter().all(|(id, room)| {
-        let response = room.describe_quorum(&request, 2);
+        let response = room.describe_quorum(&request);
         let partition = &response.topics[0].partitions[0];
         if *id != leader {
             return partition.error_code == ErrorCode::NotLeaderOrFollower.code();

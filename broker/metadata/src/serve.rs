@@ -206,14 +206,11 @@ pub(crate) fn refusal(leadership: Leadership, me: BrokerId, known: LeaderEpoch) 
     }
 }
 
-/// The one partition that a fetch may name; `None` for any other request.
-pub(crate) fn partition_of(request: &FetchRequest, version: i16) -> Option<&FetchPartition> {
+/// The one partition that a fetch may name, by its topic's id; `None` for any other request.
+pub(crate) fn partition_of(request: &FetchRequest) -> Option<&FetchPartition> {
     let [topic] = request.topics.as_slice() else { return None };
     let [partition] = topic.partitions.as_slice() else { return None };
-    let is_named = match version {
-        ..13 => topic.topic.as_str() == metadata_partition().topic.as_str(),
-        13.. => topic.topic_id == TopicId::METADATA.0,
-    };
+    let is_named = topic.topic_id == TopicId::METADATA.0;
     (is_named && partition.partition == 0).then_some(partition)
 }
 
@@ -241,20 +238,14 @@ impl Metadata {
     }
 
     /// Fetch of the metadata log by an observer, which may wait for more. `controllers` is where they listen.
-    pub async fn fetch_log(
-        &self,
-        request: FetchRequest,
-        version: i16,
-        controllers: Vec<Voter>,
-    ) -> FetchResponse {
+    pub async fn fetch_log(&self, request: FetchRequest, controllers: Vec<Voter>) -> FetchResponse {
         if !self.is_own_cluster(request.cluster_id.as_ref()) {
             return FetchResponse::default().with_error_code(ErrorCode::InconsistentClusterId.code());
         }
-        let Some(asked) = partition_of(&request, version) else {
+        let Some(asked) = partition_of(&request) else {
             return FetchResponse::default().with_error_code(ErrorCode::InvalidRequest.code());
         };
-        let replica_id = if version < 15 { request.replica_id } else { request.replica_state.replica_id };
-        let observer = (BrokerId(*replica_id), asked.replica_directory_id);
+        let observer = (BrokerId(*request.replica_state.replica_id), asked.replica_directory_id);
         let max_bytes = usize::try_from(request.max_bytes).unwrap_or_default();
         let clock = &self.env.clock;
         let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
@@ -284,10 +275,10 @@ impl Metadata {
                 || partition.high_watermark > asked.high_watermark;
             let now = clock.monotonic();
             if is_told || now >= deadline {
-                return fetch_response(&request, version, leadership, partition, &controllers);
+                return fetch_response(&request, leadership, partition, &controllers);
             }
             let Some(commits) = &mut commits else {
-                return fetch_response(&request, version, leadership, partition, &controllers);
+                return fetch_response(&request, leadership, partition, &controllers);
             };
             tokio::select! {
                 biased;
@@ -302,7 +293,6 @@ impl Metadata {
     pub fn fetch_snapshot(
         &self,
         request: &FetchSnapshotRequest,
-        version: i16,
         controllers: &[Voter],
     ) -> FetchSnapshotResponse {
         if !self.is_own_cluster(request.cluster_id.as_ref()) {
@@ -310,7 +300,7 @@ impl Metadata {
             return FetchSnapshotResponse::default().with_error_code(error.code());
         }
         let leadership = self.leadership();
-        let leader = controllers.iter().find(|node| version >= 1 && Some(node.id) == leadership.leader);
+        let leader = controllers.iter().find(|node| Some(node.id) == leadership.leader);
         let endpoint = |node: &Voter| {
             fetch_snapshot_response::NodeEndpoint::default()
                 .with_node_id(node.id.0.into())
@@ -375,7 +365,6 @@ fn snapshot_id(asked: &fetch_snapshot_request::SnapshotId) -> SnapshotId {
 
 pub(crate) fn fetch_response(
     request: &FetchRequest,
-    version: i16,
     leadership: Leadership,
     partition: PartitionData,
     controllers: &[Voter],
@@ -385,7 +374,7 @@ pub(crate) fn fetch_response(
         .with_topic(topic.topic.clone())
         .with_topic_id(topic.topic_id)
         .with_partitions(vec![partition]);
-    let leader = controllers.iter().find(|node| version >= 16 && Some(node.id) == leadership.leader);
+    let leader = controllers.iter().find(|node| Some(node.id) == leadership.leader);
     let endpoint = |node: &Voter| {
         NodeEndpoint::default()
             .with_node_id(node.id.0.into())

@@ -24,7 +24,6 @@ use crate::observer::{Ask, Observer};
 use crate::observer_loop::ObserverLoop;
 use crate::{Image, Metadata, MetadataOptions, Registration, Voter};
 
-const VERSION: i16 = 18;
 const DIRECTORY: Uuid = Uuid::from_u128(7);
 
 fn controller(env: &Env, snapshot_bytes: u64) -> Arc<Metadata> {
@@ -62,10 +61,10 @@ fn follow(
             return snapshots;
         }
         let outcome = match observer.next() {
-            Ask::Fetch(request) => observer.on_fetch(run(controller.fetch_log(request, VERSION, nodes()))),
+            Ask::Fetch(request) => observer.on_fetch(run(controller.fetch_log(request, nodes()))),
             Ask::Snapshot(request) => {
                 snapshots += 1;
-                observer.on_snapshot(controller.fetch_snapshot(&request, 1, &nodes()))
+                observer.on_snapshot(controller.fetch_snapshot(&request, &nodes()))
             }
         };
         outcome.observed.into_iter().for_each(|observed| room.on_finding(observed.0));
@@ -117,7 +116,7 @@ fn refusals_are_kafka_s() {
     let ask = |change: &dyn Fn(&mut FetchRequest)| {
         let mut request = fetch(&controller, 0, 0);
         change(&mut request);
-        run(controller.fetch_log(request, VERSION, nodes()))
+        run(controller.fetch_log(request, nodes()))
     };
     let code = |error: ErrorCode| error.code();
     let other = ask(&|request| request.cluster_id = Some(StrBytes::from_static_str("other")));
@@ -145,14 +144,14 @@ fn refusals_are_kafka_s() {
     // Behind the end, and of an epoch that never was.
     let end = controller.image().metadata_offset().0 + 1;
     let diverging = |offset, last| {
-        let answer = run(controller.fetch_log(fetch(&controller, offset, last), VERSION, nodes()));
+        let answer = run(controller.fetch_log(fetch(&controller, offset, last), nodes()));
         let diverging = &of(&answer).diverging_epoch;
         assert!(of(&answer).records.as_ref().is_some_and(|records| records.is_empty()));
         (diverging.epoch, diverging.end_offset)
     };
     assert_eq!(diverging(end + 5, epoch), (epoch, end));
     assert_eq!(diverging(1, 0), (0, 0));
-    let fits = of(&run(controller.fetch_log(fetch(&controller, 1, epoch), VERSION, nodes()))).clone();
+    let fits = of(&run(controller.fetch_log(fetch(&controller, 1, epoch), nodes()))).clone();
     assert_eq!((fits.diverging_epoch.epoch, fits.error_code, fits.high_watermark), (-1, 0, end));
     assert!(fits.records.is_some_and(|records| !records.is_empty()));
     run(controller.stop());
@@ -172,17 +171,17 @@ fn a_fetch_at_the_end_waits_for_records_for_a_high_watermark_or_for_its_time() {
     };
     let mut context = Context::from_waker(Waker::noop());
     // Its high watermark is behind: it is told at once (KIP-1166).
-    let mut told = pin!(controller.fetch_log(request(end - 1), VERSION, nodes()));
+    let mut told = pin!(controller.fetch_log(request(end - 1), nodes()));
     assert!(told.as_mut().poll(&mut context).is_ready());
-    let mut waits = pin!(controller.fetch_log(request(end), VERSION, nodes()));
-    let mut times_out = pin!(controller.fetch_log(request(end), VERSION, nodes()));
+    let mut waits = pin!(controller.fetch_log(request(end), nodes()));
+    let mut times_out = pin!(controller.fetch_log(request(end), nodes()));
     assert!(waits.as_mut().poll(&mut context).is_pending());
     clock.advance(Duration::from_millis(499));
     assert!(times_out.as_mut().poll(&mut context).is_pending());
     clock.advance(Duration::from_millis(500));
     let Poll::Ready(answer) = times_out.as_mut().poll(&mut context) else { panic!("its time is over") };
     assert!(of(&answer).records.as_ref().is_some_and(|records| records.is_empty()));
-    let mut waits = pin!(controller.fetch_log(request(end), VERSION, nodes()));
+    let mut waits = pin!(controller.fetch_log(request(end), nodes()));
     assert!(waits.as_mut().poll(&mut context).is_pending());
     run(create(&controller, "t")).expect("made");
     let Poll::Ready(answer) = waits.as_mut().poll(&mut context) else { panic!("there is something") };
@@ -255,17 +254,17 @@ fn describe_quorum_shows_who_reads() {
         .with_partitions(vec![describe_quorum_request::PartitionData::default()]);
     let describe = || {
         let request = DescribeQuorumRequest::default().with_topics(vec![asked.clone()]);
-        controller.describe_quorum(&request, 2).topics[0].partitions[0].observers.clone()
+        controller.describe_quorum(&request).topics[0].partitions[0].observers.clone()
     };
     assert!(describe().is_empty());
     let (end, epoch) = (controller.image().metadata_offset().0 + 1, controller.leadership().epoch.0);
-    drop(run(controller.fetch_log(fetch(&controller, 1, epoch), VERSION, nodes())));
+    drop(run(controller.fetch_log(fetch(&controller, 1, epoch), nodes())));
     let first = describe().remove(0);
     assert_eq!((*first.replica_id, first.replica_directory_id, first.log_end_offset), (5, DIRECTORY, 1));
     assert_eq!(first.last_caught_up_timestamp, -1);
     let mut request = fetch(&controller, end, epoch);
     request.max_wait_ms = 0;
-    drop(run(controller.fetch_log(request, VERSION, nodes())));
+    drop(run(controller.fetch_log(request, nodes())));
     let second = describe().remove(0);
     assert_eq!(second.log_end_offset, end);
     assert_eq!(second.last_caught_up_timestamp, second.last_fetch_timestamp);

@@ -1,13 +1,16 @@
 //! What a partition answers while its role, its in-sync replicas and its disk change.
 //! Shell.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
+use ottla_env::Disk;
 use ottla_log::{AppendError, AppendOrigin};
-use ottla_model::{ErrorCode, LeaderEpoch, Offset};
+use ottla_model::{ErrorCode, LeaderEpoch, Offset, TopicPartition};
 
 use crate::acknowledge::{Acks, AllAcknowledged, Durability, NotAcknowledged, Pending};
 use crate::delayed_fetch::DelayedFetch;
@@ -350,4 +353,32 @@ fn what_was_deleted_of_a_log_is_below_its_high_watermark() {
     append(&partition, 1, Acks::Leader).expect("led here");
     fetched(&partition, B, 2);
     assert_eq!(high_watermark(&partition), 4);
+}
+
+/// `replication-offset-checkpoint` has no checksum: what it says is held against the log, and a follower's word counts
+/// again.
+#[test]
+fn a_damaged_checkpoint_of_high_watermarks_names_no_place_outside_of_the_log() {
+    let world = World::new();
+    let alone = world.alone(Durability::Os);
+    (0..30).for_each(|_| drop(append(&alone, 1, Acks::Leader).expect("led here")));
+    drop(alone);
+    let name = TopicPartition::parse("t-0").expect("a partition");
+    let path = Path::new("/data/replication-offset-checkpoint");
+    world.logs.write_high_watermarks(&BTreeMap::from([(name, Offset(30))])).expect("written");
+    let whole = world.disk.read(path).expect("the checkpoint");
+    let mut seen = BTreeSet::new();
+    for (position, bit) in (0..whole.len()).flat_map(|position| (0..8).map(move |bit| (position, bit))) {
+        world.disk.write_atomically(path, &whole).expect("written");
+        world.disk.flip(path, position, bit);
+        let place = format!("bit {bit} of byte {position}");
+        let partition = world.partition(Durability::Os, 1, &Assigned::led_by(ME, 0, &[ME, B]));
+        let known = high_watermark(&partition);
+        assert!((0..=30).contains(&known), "{place}: {known}");
+        seen.insert(known);
+        fetched(&partition, B, 30);
+        assert_eq!(high_watermark(&partition), 30, "{place}");
+    }
+    // Nothing known, a smaller one, and one beyond the log, which is its end.
+    assert!(seen.contains(&0) && seen.contains(&20) && seen.contains(&30), "{seen:?}");
 }

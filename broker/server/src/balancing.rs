@@ -144,7 +144,9 @@ impl Balancing {
             moves_max: PLANNED_MAX,
             disk_max_percent: self.config.current().balance_disk_max_percent,
         };
-        propose(&brokers, &partitions(image), &loads, limits)
+        let planned = propose(&brokers, &partitions(image), &loads, limits);
+        assert!(planned.len() <= PLANNED_MAX, "a plan of {} moves", planned.len());
+        planned
     }
 }
 

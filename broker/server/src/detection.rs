@@ -7,10 +7,11 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ottla_api::owned_tasks::OwnedTasks;
 use ottla_api::peers::{Found, Presence};
-use ottla_env::Env;
 use ottla_env::net::DialOptions;
 use ottla_env::tasks::TaskHandle;
+use ottla_env::{BoxFuture, Env};
 use ottla_metadata::{Metadata, OperationError};
 use ottla_model::BrokerId;
 use parking_lot::Mutex;
@@ -21,6 +22,8 @@ const DIAL_TIMEOUT: Duration = Duration::from_millis(100);
 /// How soon it is looked whether a controller that was elected has begun to decide, and how often.
 const BEGIN_PAUSE: Duration = Duration::from_millis(10);
 const BEGIN_TRIES: usize = 300;
+/// Brokers that are looked after at a time. One beyond that is found out by its session.
+const LOOKED_AFTER_MAX: usize = 1_024;
 /// How often this node says to itself that it has time for requests.
 const SERVED_PAUSE: Duration = Duration::from_millis(50);
 
@@ -77,20 +80,21 @@ impl Looking {
         let mut leaders = self.metadata.leadership_changes();
         let clock = self.env.clock.clone();
         let mut served = clock.sleep_until(clock.monotonic());
+        // They end with this task.
+        let lookups = OwnedTasks::new(LOOKED_AFTER_MAX);
         loop {
             tokio::select! {
                 biased;
                 gone = closed.recv() => {
                     let Some((id, epoch)) = gone else { return };
-                    let this = self.clone();
-                    self.env.tasks.spawn("broker-lookup", Box::pin(this.on_closed(id, epoch))).detach();
+                    self.begin(&lookups, "broker-lookup", Box::pin(self.clone().on_closed(id, epoch)));
                 }
                 () = &mut served => {
                     self.presence.on_served();
                     served = clock.sleep_until(clock.monotonic().after(SERVED_PAUSE));
                 }
                 Some(found) = found.recv() => match found {
-                    Found::Silent(id, silence) => self.on_silent(id, silence),
+                    Found::Silent(id, silence) => self.on_silent(&lookups, id, silence),
                     Found::CutOff(is_cut_off) => on_cut_off(is_cut_off, &close_clients),
                 },
                 changed = leaders.changed() => {
@@ -98,7 +102,7 @@ impl Looking {
                         return;
                     }
                     if leaders.borrow_and_update().leader == Some(self.node_id) {
-                        self.look_at_all();
+                        self.look_at_all(&lookups);
                     }
                 }
             }
@@ -106,23 +110,29 @@ impl Looking {
     }
 
     /// Evidence that another controller had is void: a new one looks for itself.
-    fn look_at_all(&self) {
+    fn look_at_all(&self, lookups: &OwnedTasks) {
         let image = self.metadata.image();
         let others = image.brokers().filter(|(id, broker)| *id != self.node_id && !broker.fenced);
         for (id, broker) in others {
-            let (this, epoch) = (self.clone(), broker.broker_epoch);
-            self.env.tasks.spawn("broker-lookup", Box::pin(this.look(id, epoch))).detach();
+            self.begin(lookups, "broker-lookup", Box::pin(self.clone().look(id, broker.broker_epoch)));
         }
     }
 
-    /// It is told again as long as nothing has become of it.
-    fn on_silent(&self, id: BrokerId, silence: Duration) {
+    /// It is reported again as long as nothing has become of it.
+    fn on_silent(&self, lookups: &OwnedTasks, id: BrokerId, silence: Duration) {
         let image = self.metadata.image();
         let Some(epoch) = image.broker(id).map(|broker| broker.broker_epoch) else { return };
         if self.fencing.lock().insert(id) {
-            let this = self.clone();
-            self.env.tasks.spawn("broker-silent", Box::pin(this.fence(id, epoch, silence))).detach();
+            let work = Box::pin(self.clone().fence(id, epoch, silence));
+            if !self.begin(lookups, "broker-silent", work) {
+                self.fencing.lock().remove(&id);
+            }
         }
+    }
+
+    /// False where too many are under way.
+    fn begin(&self, lookups: &OwnedTasks, name: &'static str, work: BoxFuture<'static, ()>) -> bool {
+        lookups.begin(&*self.env.tasks, name, work)
     }
 
     async fn fence(self, id: BrokerId, epoch: i64, silence: Duration) {

@@ -199,7 +199,9 @@ pub fn groups(config: &BrokerConfig) -> GroupSettings {
 /// The configuration's check let no other through, and not none.
 fn consumer_assignors(config: &BrokerConfig) -> Vec<ConsumerAssignor> {
     let names = config.consumer_assignors.iter().filter_map(|entry| consumer_assignor(entry));
-    names.filter_map(ConsumerAssignor::from_name).collect()
+    let assignors: Vec<_> = names.filter_map(ConsumerAssignor::from_name).collect();
+    assert!(!assignors.is_empty(), "the first assignor is that of members who name none");
+    assignors
 }
 
 pub fn share_coordinator(config: &BrokerConfig) -> ShareCoordinatorSettings {
@@ -285,6 +287,11 @@ pub fn features_at(config: &BrokerConfig, levels: &[(String, i16)]) -> Result<Ve
         }
         feature.finalized = *level;
     }
+    let is_served = |feature: &Feature| (feature.min..=feature.max).contains(&feature.finalized);
+    assert!(
+        features.iter().all(is_served),
+        "a cluster begins with levels that this broker serves: {features:?}"
+    );
     Ok(features)
 }
 
@@ -297,6 +304,7 @@ pub fn registration(env: &Env, config: &BrokerConfig, identity: &Identity) -> Re
         };
         (listener.name.clone(), host, port, listener.protocol.id())
     });
+    assert_eq!(identity.directory_ids.len(), config.log_dirs.len(), "each directory has its id");
     Registration {
         endpoints: endpoints.collect(),
         rack: config.rack.clone(),

@@ -154,6 +154,7 @@ pub async fn start(
     let ready = Arc::new(AtomicBool::new(false));
     let bound = Listeners::bind(&env, &listeners::specs(&config, &tls)).map_err(|error| error.to_string())?;
     let listeners = bound.bound();
+    assert_eq!(listeners.len(), config.listeners.len(), "each listener of clients is bound");
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         cluster_id: identity.cluster_id.clone(),

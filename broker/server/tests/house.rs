@@ -34,8 +34,8 @@ struct Source {
 }
 
 impl Source {
-    /// The lines that are neither a comment nor a unit test.
-    fn shipping(&self) -> String {
+    /// The lines that are no unit test.
+    fn without_tests(&self) -> String {
         let mut kept = String::with_capacity(self.text.len());
         let mut lines = self.text.lines().peekable();
         while let Some(line) = lines.next() {
@@ -44,7 +44,6 @@ impl Source {
                 // Unit tests are the last thing in a file.
                 Some(next) if is_test && next.contains("mod ") && next.ends_with('{') => break,
                 Some(_) if is_test => drop(lines.next()),
-                _ if line.trim_start().starts_with("//") => {}
                 _ => {
                     kept.push_str(line);
                     kept.push('\n');
@@ -52,6 +51,12 @@ impl Source {
             }
         }
         kept
+    }
+
+    /// The lines that are neither a comment nor a unit test.
+    fn shipping(&self) -> String {
+        let text = self.without_tests();
+        text.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("//")).collect()
     }
 
     fn is_test(&self) -> bool {
@@ -167,6 +172,41 @@ fn the_wires_messages_end_at_the_handlers_of_coordinators() {
     };
     let found = sources.iter().filter(|source| naming(source)).map(|source| source.path.clone()).collect();
     none(found, "requests and responses are translated in the handlers' room");
+}
+
+/// What a version of a request means is said where requests are read. What a record's version means is another thing.
+#[test]
+fn versions_of_requests_end_at_the_handlers_of_metadata() {
+    let naming = |source: &Source| !source.is_test() && contains_word(&source.shipping(), "version: i16");
+    let sources = room_sources("metadata");
+    let found = sources.iter().filter(|source| naming(source)).map(|source| source.path.clone()).collect();
+    none(
+        found,
+        "the handlers' room knows what a request's version has, and the controller decides without it",
+    );
+}
+
+/// Tasks that end with a connection, and the owners of others, which let go of what has ended.
+const DETACHING: [&str; 7] = [
+    "admin/src/server.rs",
+    "network/src/handshake.rs",
+    "network/src/http_preface.rs",
+    "network/src/listener.rs",
+    "network/src/server.rs",
+    "api/src/owned_tasks.rs",
+    "coordinator/src/runtime/task_set.rs",
+];
+
+#[test]
+fn no_task_is_detached_but_a_connection_s() {
+    let rooms = ROOMS.into_iter().filter(|room| *room != "sim");
+    let detaching: BTreeSet<String> = rooms
+        .flat_map(room_sources)
+        .filter(|source| !source.is_test() && source.shipping().contains(".detach()"))
+        .map(|source| source.path)
+        .collect();
+    let known: BTreeSet<String> = DETACHING.iter().map(|file| format!("broker/{file}")).collect();
+    assert_eq!(detaching, known, "a task has an owner that bounds and ends it");
 }
 
 /// A level can be set for what writes lines, and for nothing else.
@@ -318,23 +358,136 @@ fn every_setting_that_a_room_is_given_is_read_there() {
     none(found, "a setting that is handed to a room is obeyed there");
 }
 
-/// Assertions of shipping code, and the lines they are counted in.
-fn count_assertions() -> (usize, usize) {
-    let sources = ROOMS.iter().filter(|room| **room != "sim").flat_map(|room| room_sources(room));
-    sources.filter(|source| !source.is_test()).fold((0, 0), |(assertions, lines), source| {
-        let shipping = source.shipping();
-        let begins = |line: &&str| {
-            let line = line.trim_start().trim_start_matches("const _: () = ");
-            ["assert!(", "assert_eq!(", "assert_ne!("].iter().any(|name| line.starts_with(name))
-        };
-        (assertions + shipping.lines().filter(begins).count(), lines + source.text.lines().count())
-    })
+/// Assertions of the code that is shipped, and the lines they are counted in: unit tests are none of them.
+fn count_assertions(room: &str) -> (usize, usize) {
+    room_sources(room).iter().filter(|source| !source.is_test()).fold(
+        (0, 0),
+        |(assertions, lines), source| {
+            let begins = |line: &&str| {
+                let line = line.trim_start().trim_start_matches("const _: () = ");
+                ["assert!(", "assert_eq!(", "assert_ne!("].iter().any(|name| line.starts_with(name))
+            };
+            let found = source.shipping().lines().filter(begins).count();
+            (assertions + found, lines + source.without_tests().lines().count())
+        },
+    )
 }
 
 #[test]
 fn what_must_hold_is_asserted_twice_in_a_thousand_lines() {
-    let (assertions, lines) = count_assertions();
-    assert!(assertions * 1_000 >= lines * 2, "{assertions} assertions in {lines} lines");
+    let rooms = ROOMS.into_iter().filter(|room| *room != "sim").chain(["tools"]);
+    let of_rooms: Vec<(&str, (usize, usize))> = rooms.map(|room| (room, count_assertions(room))).collect();
+    let (assertions, lines) =
+        of_rooms.iter().fold((0, 0), |(all, total), (_, (found, lines))| (all + found, total + lines));
+    assert!(assertions * 1_000 >= lines * 2, "{assertions} assertions in {lines} lines: {of_rooms:?}");
+    // No room hides behind the others.
+    let thin = of_rooms.iter().filter(|(_, (found, lines))| found * 2_000 < *lines);
+    none(
+        thin.map(|(room, counted)| format!("{room}: {counted:?}")).collect(),
+        "a room asserts what holds in it",
+    );
+}
+
+/// Each a room with its files in the order in which they are passed.
+type Stops = Vec<(String, Vec<String>)>;
+
+/// The table of walks: a request, and its stops.
+fn walks(map: &str) -> Vec<(String, Stops)> {
+    let stop = |stop: &str| {
+        let (room, files) = stop.trim().rsplit_once("` ").expect("a room, and its files");
+        let files = files.split(", ").map(str::to_owned).collect();
+        (room.trim_start_matches('`').to_owned(), files)
+    };
+    let rows = map.lines().filter(|line| line.starts_with("| ") && line.contains(" · `"));
+    let walk = |row: &str| {
+        let (name, stops) = row.trim_matches(['|', ' ']).split_once(" | ").expect("a request, and its stops");
+        (name.to_owned(), stops.split(" · ").map(stop).collect())
+    };
+    rows.map(walk).collect()
+}
+
+/// The walks that the map owes its readers.
+const WALKS: [&str; 6] = [
+    "Produce",
+    "Produce in a transaction",
+    "EndTxn with its markers",
+    "Group heartbeat",
+    "Share acknowledge",
+    "Create topic",
+];
+const STOPS_MAX: usize = 8;
+
+#[test]
+fn a_walk_has_each_stop_once_and_at_most_eight() {
+    let map = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).expect("the map");
+    let walks = walks(&map);
+    let is_drawn = |walk: &&str| walks.iter().any(|(name, _)| name == walk);
+    let mut found: Vec<String> =
+        WALKS.iter().filter(|walk| !is_drawn(walk)).map(|walk| format!("{walk} is not drawn")).collect();
+    for (name, stops) in &walks {
+        let rooms: BTreeSet<&String> = stops.iter().map(|(room, _)| room).collect();
+        if rooms.len() != stops.len() || stops.len() > STOPS_MAX || stops.len() < 3 {
+            found.push(format!("{name} has {} stops, {} of them others", stops.len(), rooms.len()));
+        }
+        for (room, files) in stops {
+            let others: BTreeSet<&String> = files.iter().collect();
+            if others.len() != files.len() {
+                found.push(format!("{name} passes a file of {room} twice"));
+            }
+            if !ROOMS.contains(&room.as_str()) {
+                found.push(format!("{name} stops at {room}, which is no room"));
+            }
+        }
+    }
+    // The prose counts finer: what is done one after the other.
+    let spelled = ["Nine", "Ten", "Eleven", "Twelve"];
+    found.extend(
+        spelled
+            .iter()
+            .filter(|count| map.contains(&format!("{count} stops")))
+            .map(|count| format!("{count} stops are more than {STOPS_MAX}")),
+    );
+    none(found, "docs/ARCHITECTURE.md: a walk has each stop once, and at most eight");
+}
+
+/// The metric names that source code spells: each in quotes, alone.
+fn metric_names(shipping: &str) -> BTreeSet<&str> {
+    let is_part = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+    let is_crate = |name: &str| ROOMS.iter().any(|room| name == format!("ottla_{room}"));
+    let quoted =
+        shipping.match_indices("\"ottla_").filter_map(|(at, _)| shipping[at + 1..].split('"').next());
+    quoted.filter(|name| name.chars().all(is_part) && !name.ends_with('_') && !is_crate(name)).collect()
+}
+
+#[test]
+fn an_operator_finds_every_metric_and_key_of_ours_on_a_page() {
+    let pages: String = ["docs/OPERATING.md", "docs/SECURITY.md"]
+        .iter()
+        .map(|page| std::fs::read_to_string(root().join(page)).expect("a page"))
+        .collect();
+    let shipping: String = ROOMS
+        .iter()
+        .filter(|room| **room != "sim")
+        .flat_map(|room| room_sources(room))
+        .filter(|source| !source.is_test())
+        .map(|source| source.shipping())
+        .collect();
+    let metrics = metric_names(&shipping);
+    let rows = ottla_config::broker::rows().iter().map(|row| row.name);
+    let keys: Vec<&str> = rows.filter(|name| name.starts_with("ottla.")).collect();
+    assert!(metrics.len() > 50 && keys.len() > 5, "{metrics:?} {keys:?}");
+    // `ottla.balance` is not named by `ottla.balance.bytes.per.second`, nor a metric by a longer one.
+    let is_named = |name: &&str| {
+        pages.match_indices(*name).any(|(at, _)| {
+            let next = pages[at + name.len()..].chars().next().unwrap_or(' ');
+            !next.is_alphanumeric() && next != '_' && next != '.'
+        })
+    };
+    let missing = metrics.into_iter().chain(keys).filter(|name| !is_named(name));
+    none(
+        missing.map(str::to_owned).collect(),
+        "docs/OPERATING.md or docs/SECURITY.md says what a metric or a key of ours is",
+    );
 }
 
 #[test]
@@ -348,16 +501,11 @@ fn the_files_that_the_map_names_are_there() {
             .any(|path| path == name || path.ends_with(&format!("/{name}")) || Some(path) == in_room.as_ref())
     };
     let in_text = map.split('`').skip(1).step_by(2).filter(|name| name.ends_with(".rs")).map(str::to_owned);
-    // A row of the table of walks: `room` file, folder/file · `room` ...
-    let rows = map.lines().filter(|line| line.starts_with("| ") && line.contains(" · `"));
-    let stops: Vec<&str> = rows.flat_map(|row| row.split('·')).collect();
+    let stops: Vec<_> = walks(&map).into_iter().flat_map(|(_, stops)| stops).collect();
     assert!(stops.len() > 20, "the walks are drawn");
-    let in_walks = stops.into_iter().flat_map(|stop| {
-        let (room, files) = stop.rsplit_once("` ").expect("a room, and its files");
-        let room = room.rsplit('`').next().unwrap_or_default().to_owned();
-        let files = files.trim_matches([' ', '|']).split(", ").map(str::to_owned).collect::<Vec<_>>();
-        files.into_iter().map(move |file| format!("broker/{room}/src/{file}.rs"))
-    });
+    let in_walks = stops
+        .into_iter()
+        .flat_map(|(room, files)| files.into_iter().map(move |file| format!("broker/{room}/src/{file}.rs")));
     let missing = in_text.chain(in_walks).filter(|name| !is_known(name)).collect();
     none(missing, "docs/ARCHITECTURE.md names files that are not there");
 }

@@ -149,7 +149,7 @@ impl ClusterHistory {
     fn delete_topic(&mut self) {
         let name = self.any_name();
         let request = DeleteTopicsRequest::default().with_topic_names(vec![wire(name).into()]);
-        let answer = self.world.ask(self.world.rooms().metadata.delete_topics(request, 5));
+        let answer = self.world.ask(self.world.rooms().metadata.delete_topics(request));
         let outcome = outcome(answer.map(|answer| answer.responses[0].error_code));
         self.note(format!("delete {name}: {outcome:?}"));
         self.decided(name, outcome, None);

@@ -219,7 +219,7 @@ impl GroupHistory {
     fn replace_topic(&mut self) {
         let topic = TOPICS[self.world.rng.below(TOPICS.len() as u64) as usize];
         let request = DeleteTopicsRequest::default().with_topic_names(vec![wire(topic).into()]);
-        let answer = self.world.ask(self.world.rooms().metadata.delete_topics(request, 5));
+        let answer = self.world.ask(self.world.rooms().metadata.delete_topics(request));
         let code = answer.map(|answer| answer.responses[0].error_code);
         self.note(format!("delete {topic}: {code:?}"));
         for (key, allowed) in &mut self.offsets {

@@ -73,7 +73,7 @@ pub struct Counts {
 
 pub struct LoginHistory {
     world: World,
-    door: Authentication,
+    authentication: Authentication,
     rng: Arc<SeededRng>,
     clock: MemoryClock,
     clients: Vec<Client>,
@@ -84,14 +84,14 @@ pub struct LoginHistory {
 impl LoginHistory {
     pub fn new(seed: u64) -> LoginHistory {
         let world = World::with_settings(seed, Arc::new(ThreadTasks), false, &SETTINGS);
-        let door = Authentication::new(world.rooms().all.broker.clone());
+        let authentication = Authentication::new(world.rooms().all.broker.clone());
         let issuers = ottla_server::issuers::Issuers::default();
-        door.set_servers(ottla_server::settings::sasl_servers(&world.config, &issuers));
+        authentication.set_servers(ottla_server::settings::sasl_servers(&world.config, &issuers));
         let clock = world.clock.clone();
         let rng = Arc::new(SeededRng::new(seed ^ 0x0010_61e5));
         let history = LoginHistory {
             world,
-            door,
+            authentication,
             rng,
             clock,
             clients: Vec::new(),
@@ -157,7 +157,7 @@ impl LoginHistory {
                     if !is_of_login {
                         assert!(matches!(came, Came::End(None)), "{key} v{version}: {came:?}");
                     }
-                    self.door.on_close(&client.connection);
+                    self.authentication.on_close(&client.connection);
                 }
             }
         }
@@ -184,7 +184,7 @@ impl LoginHistory {
         if lives {
             self.clients.push(client);
         } else {
-            self.door.on_close(&client.connection);
+            self.authentication.on_close(&client.connection);
         }
     }
 
@@ -209,7 +209,7 @@ impl LoginHistory {
     }
 
     fn send(&self, client: &Client, frame: Bytes) -> Came {
-        let Admitted::Ready(answer) = self.door.admit(&client.connection, frame) else {
+        let Admitted::Ready(answer) = self.authentication.admit(&client.connection, frame) else {
             panic!("a login is answered at once")
         };
         match answer {

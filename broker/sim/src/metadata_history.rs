@@ -91,7 +91,7 @@ async fn ask(metadata: &Metadata, change: &Change) -> Result<(), OperationError>
         }
         Change::Delete(name) => {
             let names = DeleteTopicsRequest::default().with_topic_names(vec![wire(name).into()]);
-            metadata.delete_topics(names, 5).await.map(drop)
+            metadata.delete_topics(names).await.map(drop)
         }
         Change::Grow(name, partitions) => {
             let topic = CreatePartitionsTopic::default()
@@ -109,7 +109,7 @@ async fn ask(metadata: &Metadata, change: &Change) -> Result<(), OperationError>
                 .with_max_version_level(*level)
                 .with_upgrade_type(if *level == 0 { 2 } else { 1 });
             let request = UpdateFeaturesRequest::default().with_feature_updates(vec![update]);
-            metadata.update_features(request, 1).await.map(drop)
+            metadata.update_features(request).await.map(drop)
         }
         Change::ProducerIds => metadata.allocate_producer_ids().await.map(drop),
     }

@@ -53,7 +53,7 @@ pub struct Rooms {
     pub share_state: Arc<ShareCoordinator>,
     pub share_partitions: Arc<SharePartitionManager>,
     /// Takes whole requests, as the network hands them over.
-    pub door: Dispatch,
+    pub dispatch: Dispatch,
     /// As the process opens them.
     pub(crate) all: server::Rooms,
 }
@@ -192,7 +192,7 @@ impl World {
             transactions: rooms.transactions.clone(),
             share_state: rooms.share_state.clone(),
             share_partitions: rooms.share_partitions.clone(),
-            door: Dispatch::new(rooms.broker.clone(), ottla_api::Endpoint::Broker),
+            dispatch: Dispatch::new(rooms.broker.clone(), ottla_api::Endpoint::Broker),
             all: rooms,
         });
         if self.flushes_later {
@@ -205,7 +205,7 @@ impl World {
     pub fn ask<R>(&self, answer: impl Future<Output = R>) -> R {
         let answer = wait(answer);
         // Its own outcome says nothing: there is nothing to decide in it.
-        drop(wait(self.rooms().metadata.delete_topics(DeleteTopicsRequest::default(), 6)));
+        drop(wait(self.rooms().metadata.delete_topics(DeleteTopicsRequest::default())));
         answer
     }
 

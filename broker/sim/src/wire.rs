@@ -254,7 +254,7 @@ impl Wire {
     }
 
     /// Hands one request over that is not late.
-    pub fn deliver_one(self: &Arc<Self>, door: &dyn Handler, answer_lost: u64) -> bool {
+    pub fn deliver_one(self: &Arc<Self>, handler: &dyn Handler, answer_lost: u64) -> bool {
         let now = self.clock.monotonic();
         let (info, frame, slot) = {
             let mut connections = self.connections.lock();
@@ -274,7 +274,7 @@ impl Wire {
         let word = |at: usize| i16::from_be_bytes([frame[at], frame[at + 1]]);
         let request = Request { key: word(0), version: word(2), connection: id, number, admitted: now };
         let is_lost = self.rng.chance(answer_lost);
-        match door.admit(&info, frame) {
+        match handler.admit(&info, frame) {
             Admitted::Ready(answer) => self.put(&request, &slot, answer, is_lost),
             Admitted::Parked(answer)
             | Admitted::Exclusive(answer)

@@ -39,7 +39,7 @@ fn an_append_that_waits_when_its_topic_is_deleted_is_answered_that_the_topic_is_
     };
     let pending = append().expect("a good batch").pending.expect("nobody has asked for a sync");
     let names = DeleteTopicsRequest::default().with_topic_names(vec![wire("t").into()]);
-    world.ask(metadata.delete_topics(names, 5)).expect("deleted");
+    world.ask(metadata.delete_topics(names)).expect("deleted");
     assert_eq!(wait(pending.acknowledged()), Err(NotAcknowledged::Deleted));
     assert!(matches!(append(), Err(AppendRefused::Unavailable(Unavailable::Deleted))));
 }

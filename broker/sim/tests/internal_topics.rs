@@ -52,8 +52,8 @@ impl Lab {
     }
 
     fn ask<Q: Encode, A: Decode>(&self, key: ApiKey, version: i16, request: &Q) -> A {
-        let door: &dyn Handler = &self.world.rooms().door;
-        let answer = match door.admit(&wire::info(0), wire::frame(key, version, request)) {
+        let handler: &dyn Handler = &self.world.rooms().dispatch;
+        let answer = match handler.admit(&wire::info(0), wire::frame(key, version, request)) {
             Admitted::Ready(answer) => answer,
             Admitted::Parked(answer)
             | Admitted::Exclusive(answer)

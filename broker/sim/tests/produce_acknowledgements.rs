@@ -52,7 +52,7 @@ impl Lab {
             .with_acks(acks)
             .with_timeout_ms(timeout_ms)
             .with_topic_data(vec![topic]);
-        let handler: &dyn Handler = &self.world.rooms().door;
+        let handler: &dyn Handler = &self.world.rooms().dispatch;
         match handler.admit(&wire::info(0), wire::frame(ApiKey::Produce, VERSION, &request)) {
             Admitted::Ready(answer) => Produced::Answered(partition_of(&answer)),
             Admitted::Parked(answer) => Produced::Waiting(answer),
@@ -67,7 +67,7 @@ impl Lab {
     fn delete_topic(&self) {
         let names = vec![StrBytes::from_static_str(TOPIC).into()];
         let request = DeleteTopicsRequest::default().with_topic_names(names);
-        self.world.ask(self.world.rooms().metadata.delete_topics(request, 5)).expect("deleted");
+        self.world.ask(self.world.rooms().metadata.delete_topics(request)).expect("deleted");
     }
 }
 

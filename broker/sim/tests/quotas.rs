@@ -76,8 +76,8 @@ impl Lab {
         lab
     }
 
-    fn door(&self) -> &Dispatch {
-        &self.world.rooms().door
+    fn dispatch(&self) -> &Dispatch {
+        &self.world.rooms().dispatch
     }
 
     fn now(&self) -> Monotonic {
@@ -99,7 +99,7 @@ impl Lab {
     }
 
     fn send<Q: ottla_protocol::Encode>(&self, key: ApiKey, version: i16, request: &Q) -> Answered {
-        let handler: &dyn Handler = self.door();
+        let handler: &dyn Handler = self.dispatch();
         let frame = wire::frame(key, version, request);
         match handler.admit(&self.connection, frame) {
             Admitted::Ready(answer) => answered(answer, true),
@@ -280,7 +280,7 @@ fn a_request_that_waits_takes_no_time_of_those_who_serve() {
         .with_session_epoch(-1)
         .with_topics(vec![topic]);
     let frame = wire::frame(ApiKey::Fetch, FETCH_VERSION, &request);
-    let Admitted::Parked(mut waiting) = lab.door().admit(&lab.connection, frame) else {
+    let Admitted::Parked(mut waiting) = lab.dispatch().admit(&lab.connection, frame) else {
         panic!("it waits for records, and lets others in")
     };
     let mut context = Context::from_waker(Waker::noop());

@@ -15,8 +15,8 @@ fn told(world: &World) -> Option<i16> {
     let request = ApiVersionsRequest::default()
         .with_client_software_name(text("test"))
         .with_client_software_version(text("1"));
-    let door: &dyn Handler = &world.rooms().door;
-    let admitted = door.admit(&wire::info(0), wire::frame(ApiKey::ApiVersions, 4, &request));
+    let handler: &dyn Handler = &world.rooms().dispatch;
+    let admitted = handler.admit(&wire::info(0), wire::frame(ApiKey::ApiVersions, 4, &request));
     let Admitted::Ready(Answer::Respond(response)) = admitted else { panic!("it is answered at once") };
     let answer: ApiVersionsResponse = wire::decoded(ApiKey::ApiVersions, 4, wire::bytes_of(&response));
     let of_feature = answer.finalized_features.iter().find(|feature| &*feature.name == FEATURE);
@@ -29,7 +29,7 @@ fn set(world: &World, level: i16, upgrade_type: i8) -> i16 {
         .with_max_version_level(level)
         .with_upgrade_type(upgrade_type);
     let request = UpdateFeaturesRequest::default().with_feature_updates(vec![update]);
-    let answer = world.ask(world.rooms().metadata.update_features(request, 2));
+    let answer = world.ask(world.rooms().metadata.update_features(request));
     answer.expect("a healthy disk").error_code
 }
 

@@ -232,6 +232,7 @@ fn frame<R: Request>(
     header.encode(&mut frame);
     Encode::encode(request, &mut frame, version)
         .map_err(|error| Exception::kafka("UnsupportedVersionException", error.to_string()))?;
+    assert!(frame.len() > 8, "a frame has a header");
     let length = i32::try_from(frame.len() - 4)
         .map_err(|_| Exception::kafka("RecordTooLargeException", "The request is too long"))?;
     frame[..4].copy_from_slice(&length.to_be_bytes());

@@ -110,7 +110,11 @@ pub fn run_short(words: &[String]) -> Option<ExitCode> {
     }
     let short = people::SHORTS.iter().find(|short| short.name == name)?;
     match short.meant(arguments, brokers.as_deref()) {
-        people::Meant::Line(command, line) => Some(find(command)?.run(&line)),
+        people::Meant::Line(command, line) => {
+            let command = find(command);
+            assert!(command.is_some(), "a short form stands for a command that is there");
+            Some(command?.run(&line))
+        }
         people::Meant::Text(text, is_asked) => {
             let written = match is_asked {
                 true => std::io::stdout().write_all(text.as_bytes()),

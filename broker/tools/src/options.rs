@@ -17,16 +17,19 @@ pub struct Known {
 
 /// An option with a value.
 pub const fn value(name: &'static str, about: &'static str) -> Known {
+    assert!(!name.is_empty(), "an option has a name");
     Known { name, short: None, takes_value: true, is_value_optional: false, about }
 }
 
 /// An option without one.
 pub const fn flag(name: &'static str, about: &'static str) -> Known {
+    assert!(!name.is_empty(), "an option has a name");
     Known { name, short: None, takes_value: false, is_value_optional: false, about }
 }
 
 impl Known {
     pub const fn or(self, short: char) -> Known {
+        assert!(self.short.is_none() && short.is_ascii_alphanumeric(), "one letter is another name");
         Known { short: Some(short), ..self }
     }
 }

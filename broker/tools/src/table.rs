@@ -2,6 +2,7 @@
 //! Core (`ToolsUtils.prettyPrintTable`).
 
 pub fn lines(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    assert!(rows.iter().all(|row| row.len() == head.len()), "a row has a cell for each column");
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([head[column].len()]).max().unwrap_or(0)

@@ -58,6 +58,7 @@ fn date(days: i64) -> (i64, i64, i64) {
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
+    assert!((1..=12).contains(&month) && (1..=31).contains(&day), "day {days} is {year}-{month}-{day}");
     (year, month, day)
 }
 

@@ -1,4 +1,4 @@
-//! What a broker of tests goes through: topics, groups, client ids, transactional ids and producers that come and go.
+//! What a broker of tests goes through: topics, groups, clients and producers that come and go, and groups that stay.
 //! Shell: starts brokers, talks to them, reads the clock.
 
 use std::time::{Duration, Instant};
@@ -14,9 +14,12 @@ use crate::places::now_ms;
 use crate::wire::{Answer, Body, Connection};
 
 const ROW: &str = "churn-100000";
+const ROW_OF_GROUPS: &str = "groups-one-offset";
 /// So many of each kind come, and all of them go.
 const COUNT: usize = 100_000;
 const WAVE: usize = 1_000;
+/// So many groups commit one offset each.
+const GROUPS: usize = 50_000;
 const PREFIX: &str = "churn";
 /// Nothing of what is forgotten by time is kept longer than this.
 const EXPIRY: &[&str] = &[
@@ -61,6 +64,42 @@ pub fn run(against: Against, scale: &Scale) -> Outcome<Rows> {
         .with(Figure::MemoryMib, after - before)
         .with(Figure::MemoryKibEach, (after - before) * 1024.0 / count as f64);
     Ok(vec![(ROW, measured)])
+}
+
+/// What each of many groups takes that has committed one offset of one partition.
+#[allow(clippy::cast_precision_loss, reason = "figures for people")]
+pub fn groups_with_one_offset(against: Against, scale: &Scale) -> Outcome<Rows> {
+    let broker = start(against, &["ottla.durability=os"])?;
+    let mut connection = Connection::open(broker.bootstrap(), PATIENCE)?;
+    until_coordinated(&mut connection)?;
+    let topic = 0;
+    let topics = array(&[topic], |body, name| body.string(name).i32(1).i16(1).i32(0).i32(0));
+    let answer = connection.ask(CREATE_TOPICS, 2, topics.i32(TIMEOUT_MS).i8(0))?;
+    all_are_good("CreateTopics", &answer, true)?;
+    let count = scale.part(GROUPS);
+    let mut serial = 0..;
+    let mut commit_by = |count: usize| -> Outcome<()> {
+        let mut left = count;
+        while left > 0 {
+            let numbers: Vec<usize> = serial.by_ref().take(WAVE.min(left)).collect();
+            left -= numbers.len();
+            commit(&mut connection, &numbers, |_| name(topic))?;
+        }
+        Ok(())
+    };
+    // What stays after a few is what a broker needs to do this at all.
+    commit_by((count / 10).max(1))?;
+    let (before, _) = lowest_memory(broker.as_ref(), None)?;
+    let (begin, cpu_before) = (Instant::now(), cpu_seconds(broker.pid())?);
+    commit_by(count)?;
+    let (seconds, cpu) = (begin.elapsed().as_secs_f64(), cpu_seconds(broker.pid())? - cpu_before);
+    let (after, _) = lowest_memory(broker.as_ref(), None)?;
+    let measured = Measured::default()
+        .with(Figure::PerSecond, count as f64 / seconds)
+        .with(Figure::CpuSeconds, cpu)
+        .with(Figure::MemoryMib, after - before)
+        .with(Figure::MemoryKibEach, (after - before) * 1024.0 / count as f64);
+    Ok(vec![(ROW_OF_GROUPS, measured)])
 }
 
 /// The least memory the broker has while it rests, or as soon as it is down at `goal`; and how long that took.
@@ -131,7 +170,7 @@ fn wave(connection: &mut Connection, numbers: &[usize]) -> Outcome<()> {
     all_are_good("CreateTopics", &answer, true)?;
     write(connection, numbers)?;
     begin_transactional(connection, numbers)?;
-    commit(connection, numbers)?;
+    commit(connection, numbers, name)?;
     let answer = connection.ask(DELETE_GROUPS, 0, array(numbers, Body::string))?;
     all_are_good("DeleteGroups", &answer, false)?;
     let answer = connection.ask(DELETE_TOPICS, 1, array(numbers, Body::string).i32(TIMEOUT_MS))?;
@@ -193,10 +232,10 @@ fn write(connection: &mut Connection, numbers: &[usize]) -> Outcome<()> {
     Ok(())
 }
 
-/// One offset of each group, each asked for by a client of its own name.
-fn commit(connection: &mut Connection, numbers: &[usize]) -> Outcome<()> {
+/// One offset of each group, each requested by a client of its own name.
+fn commit(connection: &mut Connection, numbers: &[usize], topic_of: impl Fn(usize) -> String) -> Outcome<()> {
     for number in numbers {
-        let (group, topic) = (name(*number), name(*number));
+        let (group, topic) = (name(*number), topic_of(*number));
         let body = Body::default().string(&group).i32(-1).string("").i64(-1).i32(1).string(&topic);
         connection.send_as(&group, OFFSET_COMMIT, 2, body.i32(1).i32(0).i64(1).string(""))?;
     }

@@ -128,6 +128,7 @@ pub const WORKLOADS: &[Workload] = &[
     event("kill-11000-partitions", Once, Rounds, lifecycle::kill_with_partitions),
     event("idle-memory", Once, Rounds, lifecycle::idle_memory),
     event("churn-100000", Never, Once, churn::run),
+    event("groups-one-offset", Never, Once, churn::groups_with_one_offset),
     event("metrics-10000-groups", Never, Rounds, scrape::run),
     turns("cluster-produce-64k", cluster::produce),
     turns("cluster-open-loop-1k", cluster::open_loop),

@@ -26,17 +26,23 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     park(async move {
         let mut allowed = body.clone();
         let unauthorized = take_unauthorized(&access, &broker, &mut allowed);
-        let response =
-            match broker.metadata.delete_topics_within(allowed, request.version(), quota.clone()).await {
-                Ok(mut response) => {
-                    response.responses.extend(unauthorized);
-                    response
-                }
-                Err(error) => {
-                    let (error, why) = operation_error(&error);
-                    refused(&body, error.code(), why.map(StrBytes::from_string))
-                }
-            };
+        let response = match broker.metadata.delete_topics_within(allowed, quota.clone()).await {
+            Ok(mut response) => {
+                response.responses.extend(unauthorized);
+                response
+            }
+            Err(error) => {
+                let (error, why) = operation_error(&error);
+                let (error, why) = match error {
+                    // They know no code of its own.
+                    ErrorCode::TopicDeletionDisabled if request.version() < 3 => {
+                        (ErrorCode::InvalidRequest, Some("Topic deletion is disabled.".to_owned()))
+                    }
+                    error => (error, why),
+                };
+                refused(&body, error.code(), why.map(StrBytes::from_string))
+            }
+        };
         request.throttle(quota.throttle_ms());
         request.answer(&response)
     })

@@ -31,12 +31,20 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         Endpoint::Broker => (cluster.nodes(), cluster.controller()),
         Endpoint::Controller => (controllers(broker, &request), broker.metadata.leadership().leader),
     };
-    let nodes = nodes.into_iter().map(|node| {
+    let fenced = match request.endpoint {
+        Endpoint::Broker if body.include_fenced_brokers => cluster.fenced_nodes(),
+        Endpoint::Broker | Endpoint::Controller => Vec::new(),
+    };
+    let mut nodes: Vec<(Node, bool)> = nodes.into_iter().map(|node| (node, false)).collect();
+    nodes.extend(fenced.into_iter().map(|node| (node, true)));
+    nodes.sort_by_key(|(node, _)| node.id);
+    let nodes = nodes.into_iter().map(|(node, is_fenced)| {
         DescribeClusterBroker::default()
             .with_broker_id(BrokerId(node.id.0))
             .with_host(text(&node.host))
             .with_port(node.port)
             .with_rack(node.rack.as_deref().map(text))
+            .with_is_fenced(is_fenced)
     });
     let operations = match body.include_cluster_authorized_operations {
         true => Access::of(broker, &request).cluster_operations(),

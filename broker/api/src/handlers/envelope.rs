@@ -15,7 +15,7 @@ use ottla_security::Identity;
 use super::prelude::*;
 use crate::peers::{OFFSET_TAG, client_address, principal};
 use crate::quotas::Throttle;
-use crate::table::Endpoint;
+use crate::table::{Endpoint, Row};
 
 pub const API: Api = Api { key: ApiKey::Envelope, min: 0, max: 0, admit };
 
@@ -83,14 +83,14 @@ fn open(
     request: &Request,
     body: EnvelopeRequest,
     came_to_none: Arc<AtomicBool>,
-) -> Result<(Request, &'static Api), ErrorCode> {
+) -> Result<(Request, &'static Row), ErrorCode> {
     let principal = body.request_principal.and_then(principal::decode);
     let principal = principal.ok_or(ErrorCode::PrincipalDeserializationFailure)?;
     let address = client_address(body.client_host_address).ok_or(ErrorCode::InvalidRequest)?;
     let mut data = body.request_data;
     let header = RequestHeader::decode(&mut data).map_err(|_malformed| ErrorCode::InvalidRequest)?;
     let row = table::find(table::served(Endpoint::Controller), header.api_key);
-    let row = row.filter(|row| table::is_forwarded(row.key)).ok_or(ErrorCode::InvalidRequest)?;
+    let row = row.filter(|row| row.is_forwarded()).ok_or(ErrorCode::InvalidRequest)?;
     if !(row.min..=row.max).contains(&header.api_version) {
         return Err(ErrorCode::UnsupportedVersion);
     }

@@ -19,5 +19,9 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         return request.ready(&FetchSnapshotResponse::default().with_error_code(error.code()));
     }
     let controllers = controllers(broker, &request);
-    request.ready(&broker.metadata.fetch_snapshot(&body, request.version(), &controllers))
+    let mut response = broker.metadata.fetch_snapshot(&body, &controllers);
+    if request.version() < 1 {
+        response.node_endpoints = Vec::new();
+    }
+    request.ready(&response)
 }

@@ -1,5 +1,5 @@
 //! ListOffsets (key 2), versions 1-11: the offset at a time, or at one of the special places.
-//! Shell (a look-up by time reads the log).
+//! Shell: a look-up by time reads the log's files, which the connection's task does not wait for.
 //!
 //! - v1: one offset a partition. v2: isolation level (KIP-98). v4: leader epochs (KIP-320).
 //! - v6: flexible. v7: max timestamp, -3 (KIP-734). v8: earliest local, -4 (KIP-405).
@@ -9,6 +9,7 @@
 use std::collections::HashSet;
 
 use ottla_model::{ErrorCode, Offset};
+use ottla_network::Answer;
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::list_offsets_request::ListOffsetsPartition;
 use ottla_protocol::messages::list_offsets_response::{
@@ -16,6 +17,7 @@ use ottla_protocol::messages::list_offsets_response::{
 };
 use ottla_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use ottla_replica::Partition;
+use tokio::sync::oneshot;
 
 use super::prelude::*;
 use crate::errors;
@@ -43,12 +45,40 @@ const NOTHING: Found = Found { timestamp: -1, offset: -1, leader_epoch: -1 };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: ListOffsetsRequest = request.decode()?;
+    let mut partitions = body.topics.iter().flat_map(|topic| &topic.partitions);
+    if !partitions.any(|requested| is_read_from_segments(requested.timestamp)) {
+        return request.ready(&respond(broker, &request, &body));
+    }
+    let (sender, receiver) = oneshot::channel();
+    let of_work = broker.clone();
+    let work = move || {
+        // A client that is gone hears nothing.
+        if !sender.is_closed() {
+            let response = respond(&of_work, &request, &body);
+            let _gone = sender.send((request, response));
+        }
+    };
+    broker.replicas.logs().read_aside(Box::new(work));
+    park(async move {
+        match receiver.await {
+            Ok((request, response)) => request.answer(&response),
+            Err(_) => Answer::Close("offsets could not be looked up"),
+        }
+    })
+}
+
+/// Whether the answer is in the files of the log; what is in memory is answered at once.
+fn is_read_from_segments(timestamp: i64) -> bool {
+    timestamp >= 0 || timestamp == MAX_TIMESTAMP
+}
+
+fn respond(broker: &Broker, request: &Request, body: &ListOffsetsRequest) -> ListOffsetsResponse {
     let version = request.version();
     // A replica is answered with the end, whatever isolation it requests.
     let committed_only = body.isolation_level == 1 && body.replica_id == CONSUMER_REPLICA_ID;
     let hosted = broker.replicas.hosted();
-    let access = Access::of(broker, &request);
-    let doubled = named_twice(&body);
+    let access = Access::of(broker, request);
+    let doubled = named_twice(body);
     let mut answered = HashSet::new();
     let topics = body
         .topics
@@ -88,7 +118,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             ListOffsetsTopicResponse { name: topic.name.clone(), partitions, ..Default::default() }
         })
         .collect();
-    request.ready(&ListOffsetsResponse { topics, ..Default::default() })
+    ListOffsetsResponse { topics, ..Default::default() }
 }
 
 /// A partition named twice is refused (`ListOffsetsRequest.duplicatePartitions`).

@@ -68,6 +68,7 @@ fn answer(broker: &Arc<Broker>, request: &Request, body: &MetadataRequest) -> An
     let may_create_missing =
         broker.config.auto_create_topics_enable && (body.allow_auto_topic_creation || version < 4);
     let view = View {
+        version,
         cluster: &cluster,
         may_create_anything: !access.is_limited() || access.quietly().cluster(AclOperation::Create),
         access: &access,
@@ -81,7 +82,7 @@ fn answer(broker: &Arc<Broker>, request: &Request, body: &MetadataRequest) -> An
         None => image
             .topics()
             .filter(|topic| quiet.topic(AclOperation::Describe, topic.name.as_str()))
-            .map(|topic| describe(&cluster, topic, view.operations(topic.name.as_str())))
+            .map(|topic| view.describe(topic))
             .collect(),
         Some(asked) => {
             let mut missing = Vec::new();
@@ -123,6 +124,7 @@ fn answer(broker: &Arc<Broker>, request: &Request, body: &MetadataRequest) -> An
 
 /// What the client may see, and make.
 struct View<'a> {
+    version: i16,
     broker: &'a Broker,
     connection: u64,
     cluster: &'a Cluster<'a>,
@@ -141,6 +143,31 @@ impl View<'_> {
         }
     }
 
+    fn describe(&self, topic: &TopicImage) -> MetadataResponseTopic {
+        let partitions = topic
+            .partitions
+            .iter()
+            .enumerate()
+            .map(|(index, partition)| {
+                let answer = PartitionAnswer::of(self.cluster, partition).as_version(self.version);
+                MetadataResponsePartition::default()
+                    .with_error_code(answer.error.code())
+                    .with_partition_index(index as i32)
+                    .with_leader_id(answer.leader_id)
+                    .with_leader_epoch(answer.leader_epoch)
+                    .with_replica_nodes(answer.replicas)
+                    .with_isr_nodes(answer.isr)
+                    .with_offline_replicas(answer.offline_replicas)
+            })
+            .collect();
+        MetadataResponseTopic::default()
+            .with_name(Some(WireTopicName(text(topic.name.as_str()))))
+            .with_topic_id(topic.id.0)
+            .with_is_internal(topic.internal)
+            .with_partitions(partitions)
+            .with_topic_authorized_operations(self.operations(topic.name.as_str()))
+    }
+
     fn answer_topic(
         &self,
         asked: &MetadataRequestTopic,
@@ -153,7 +180,7 @@ impl View<'_> {
                 Some(topic) if !self.access.topic(AclOperation::Describe, topic.name.as_str()) => {
                     unknown(None, id, ErrorCode::TopicAuthorizationFailed, false)
                 }
-                Some(topic) => describe(self.cluster, topic, self.operations(topic.name.as_str())),
+                Some(topic) => self.describe(topic),
                 None => unknown(None, id, ErrorCode::UnknownTopicId, false),
             },
         }
@@ -170,7 +197,7 @@ impl View<'_> {
                 return unknown(Some(name.clone()), TopicId::ZERO, ErrorCode::UnknownTopicOrPartition, false)
                     .with_topic_authorized_operations(self.operations(name));
             }
-            return describe(self.cluster, topic, self.operations(topic.name.as_str()));
+            return self.describe(topic);
         }
         let ours = TopicName::new(name.as_str());
         let may_be_made = !self.may_create_missing
@@ -216,29 +243,4 @@ fn unknown(
         .with_topic_id(id.0)
         .with_is_internal(is_internal)
         .with_topic_authorized_operations(OPERATIONS_OMITTED)
-}
-
-fn describe(cluster: &Cluster<'_>, topic: &TopicImage, operations: i32) -> MetadataResponseTopic {
-    let partitions = topic
-        .partitions
-        .iter()
-        .enumerate()
-        .map(|(index, partition)| {
-            let answer = PartitionAnswer::of(cluster, partition);
-            MetadataResponsePartition::default()
-                .with_error_code(answer.error.code())
-                .with_partition_index(index as i32)
-                .with_leader_id(answer.leader_id)
-                .with_leader_epoch(answer.leader_epoch)
-                .with_replica_nodes(answer.replicas)
-                .with_isr_nodes(answer.isr)
-                .with_offline_replicas(answer.offline_replicas)
-        })
-        .collect();
-    MetadataResponseTopic::default()
-        .with_name(Some(WireTopicName(text(topic.name.as_str()))))
-        .with_topic_id(topic.id.0)
-        .with_is_internal(topic.internal)
-        .with_partitions(partitions)
-        .with_topic_authorized_operations(operations)
 }

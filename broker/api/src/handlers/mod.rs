@@ -1,8 +1,8 @@
 //! One file per API key, named as the API; each starts with its versions and their KIPs.
-//! Core: what is served. A new API is two lines here: its module and its row. A module without a row does
-//! not compile (nobody uses its `API`).
+//! Core: what is served. A new API is two lines here: its module and its row, with what becomes of a request
+//! before its handler has it. A module without a row does not compile (nobody uses its `API`).
 
-use crate::table::Api;
+use crate::table::{Row, Treatment};
 
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
@@ -91,10 +91,22 @@ mod update_raft_voter;
 mod write_share_group_state;
 mod write_txn_markers;
 
+macro_rules! treatment {
+    () => {
+        Treatment::Ordinary
+    };
+    (forwarded) => {
+        Treatment::Forwarded
+    };
+    (exempt) => {
+        Treatment::Exempt
+    };
+}
+
 macro_rules! rows {
-    ($($handler:ident)*) => {
+    ($($handler:ident $(: $treatment:ident)?)*) => {
         /// Every API that is served, in the order of keys.
-        pub(crate) static ROWS: &[&Api] = &[$(&$handler::API),*];
+        pub(crate) static ROWS: &[Row] = &[$(Row::of(&$handler::API, treatment!($($treatment)?))),*];
     };
 }
 
@@ -114,55 +126,55 @@ rows! {
     list_groups
     sasl_handshake
     api_versions
-    create_topics
-    delete_topics
+    create_topics: forwarded
+    delete_topics: forwarded
     delete_records
     init_producer_id
     offset_for_leader_epoch
     add_partitions_to_txn
     add_offsets_to_txn
     end_txn
-    write_txn_markers
+    write_txn_markers: exempt
     txn_offset_commit
     describe_acls
-    create_acls
-    delete_acls
+    create_acls: forwarded
+    delete_acls: forwarded
     describe_configs
-    alter_configs
+    alter_configs: forwarded
     alter_replica_log_dirs
     describe_log_dirs
     sasl_authenticate
-    create_partitions
-    create_delegation_token
-    renew_delegation_token
-    expire_delegation_token
+    create_partitions: forwarded
+    create_delegation_token: forwarded
+    renew_delegation_token: forwarded
+    expire_delegation_token: forwarded
     describe_delegation_token
     delete_groups
-    elect_leaders
-    incremental_alter_configs
-    alter_partition_reassignments
-    list_partition_reassignments
+    elect_leaders: forwarded
+    incremental_alter_configs: forwarded
+    alter_partition_reassignments: forwarded
+    list_partition_reassignments: forwarded
     offset_delete
     describe_client_quotas
-    alter_client_quotas
+    alter_client_quotas: forwarded
     describe_user_scram_credentials
-    alter_user_scram_credentials
-    describe_quorum
-    alter_partition
-    update_features
-    envelope
-    fetch_snapshot
+    alter_user_scram_credentials: forwarded
+    describe_quorum: forwarded
+    alter_partition: exempt
+    update_features: forwarded
+    envelope: exempt
+    fetch_snapshot: exempt
     describe_cluster
     describe_producers
-    broker_registration
-    broker_heartbeat
-    unregister_broker
+    broker_registration: exempt
+    broker_heartbeat: exempt
+    unregister_broker: forwarded
     describe_transactions
     list_transactions
-    allocate_producer_ids
+    allocate_producer_ids: exempt
     consumer_group_heartbeat
     consumer_group_describe
-    controller_registration
+    controller_registration: exempt
     get_telemetry_subscriptions
     push_telemetry
     list_config_resources
@@ -171,8 +183,8 @@ rows! {
     share_group_describe
     share_fetch
     share_acknowledge
-    add_raft_voter
-    remove_raft_voter
+    add_raft_voter: forwarded
+    remove_raft_voter: forwarded
     update_raft_voter
     initialize_share_group_state
     read_share_group_state

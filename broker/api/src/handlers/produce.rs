@@ -30,7 +30,7 @@ use crate::cluster::{LeaderHints, Node};
 use crate::errors;
 use crate::quotas::hold_the_rest;
 use crate::transactional_write::{TransactionalWrite, VerifiedWrite};
-use crate::transactions::Telling;
+use crate::transactions::TransactionSupportedOperation;
 
 pub const API: Api = Api { key: ApiKey::Produce, min: 3, max: 13, admit };
 
@@ -215,22 +215,22 @@ struct Write<'a> {
     verified: &'a VerifiedWrite,
 }
 
-/// How much a client of this version may be told (`AddPartitionsToTxnManager`).
-fn telling_of(version: i16) -> Telling {
+/// `AddPartitionsToTxnManager.produceRequestVersionToTransactionSupportedOperation`.
+fn supported_operation_of(version: i16) -> TransactionSupportedOperation {
     match version {
-        12.. => Telling::Adding,
-        11 => Telling::Abortable,
-        _ => Telling::Classic,
+        12.. => TransactionSupportedOperation::AddPartition,
+        11 => TransactionSupportedOperation::GenericErrorSupported,
+        _ => TransactionSupportedOperation::DefaultError,
     }
 }
 
 /// Errors that a producer may not try again after become one that it does (`ReplicaManager`).
-fn to_client(error: ErrorCode, telling: Telling) -> ErrorCode {
+fn to_client(error: ErrorCode, supported: TransactionSupportedOperation) -> ErrorCode {
     let is_passing = match error {
         ErrorCode::CoordinatorLoadInProgress
         | ErrorCode::CoordinatorNotAvailable
         | ErrorCode::NotCoordinator => true,
-        ErrorCode::ConcurrentTransactions => telling != Telling::Adding,
+        ErrorCode::ConcurrentTransactions => supported != TransactionSupportedOperation::AddPartition,
         _ => false,
     };
     if is_passing { ErrorCode::NotEnoughReplicas } else { error }
@@ -246,7 +246,7 @@ fn part_of_transaction(
         return Err(ErrorCode::InvalidRequiredAcks);
     }
     let hosted = broker.replicas.hosted();
-    let telling = telling_of(version);
+    let supported = supported_operation_of(version);
     let (mut partitions, mut producer, mut is_transactional) = (Vec::new(), None, false);
     for topic in &body.topic_data {
         let found =
@@ -263,7 +263,7 @@ fn part_of_transaction(
                 return Err(ErrorCode::InvalidProducerIdMapping);
             }
             if let Some(partition) = found.and_then(|topic| topic.partition(data.index)) {
-                let first = FirstBatch::of(&header, telling == Telling::Adding);
+                let first = FirstBatch::of(&header, supported == TransactionSupportedOperation::AddPartition);
                 partitions.push((partition.clone(), first));
             }
         }
@@ -276,7 +276,7 @@ fn part_of_transaction(
     let Some((producer_id, producer_epoch)) = producer.filter(|_| !partitions.is_empty()) else {
         return Ok(None);
     };
-    Ok(Some(TransactionalWrite { transactional_id, producer_id, producer_epoch, partitions, telling }))
+    Ok(Some(TransactionalWrite { transactional_id, producer_id, producer_epoch, partitions, supported }))
 }
 
 /// A partition named twice counts once, with what is said last; a topic without partitions not at
@@ -444,7 +444,7 @@ fn append_one(
         return Err(refuse(ErrorCode::InvalidTopicException));
     }
     if let Some(error) = verified.refusal(&partition.name) {
-        return Err(refuse(to_client(error, telling_of(request.version()))));
+        return Err(refuse(to_client(error, supported_operation_of(request.version()))));
     }
     let bytes = records.len() as u64;
     let wall_ms = broker.env.clock.wall_ms();
@@ -535,9 +535,9 @@ fn append_failed(
     let code = errors::append_refused(error);
     let mut answer = failed(partition.index().0, code);
     // In Kafka the epoch of a write that is verified is looked at before it is appended.
-    let is_told_before = is_verified && code == ErrorCode::InvalidProducerEpoch;
+    let is_checked_before = is_verified && code == ErrorCode::InvalidProducerEpoch;
     if errors::has_log_start(code)
-        && !is_told_before
+        && !is_checked_before
         && let Ok(log) = partition.log()
     {
         answer.log_start_offset = log.log_start_offset().0;

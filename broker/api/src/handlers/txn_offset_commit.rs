@@ -17,7 +17,7 @@ use ottla_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
 use super::prelude::*;
 use crate::transaction_joining::{add_or_verify, retriable};
-use crate::transactions::{Telling, offsets_partition, write_error};
+use crate::transactions::{TransactionSupportedOperation, offsets_partition, write_error};
 use crate::{group_offsets, groups};
 
 pub const API: Api = Api { key: ApiKey::TxnOffsetCommit, min: 0, max: 5, admit };
@@ -70,14 +70,14 @@ async fn commit(broker: &Broker, body: &TxnOffsetCommitRequest, version: i16) ->
     if body.group_id.is_empty() {
         return Err(ErrorCode::InvalidGroupId);
     }
-    let telling = match version {
-        5.. => Telling::Adding,
-        4 => Telling::Abortable,
-        _ => Telling::Classic,
+    let supported = match version {
+        5.. => TransactionSupportedOperation::AddPartition,
+        4 => TransactionSupportedOperation::GenericErrorSupported,
+        _ => TransactionSupportedOperation::DefaultError,
     };
     let (producer_id, producer_epoch) = (ProducerId(body.producer_id.0), ProducerEpoch(body.producer_epoch));
     let partitions = offsets_partition(broker, &body.group_id).await?;
-    let adds = telling == Telling::Adding;
+    let adds = supported == TransactionSupportedOperation::AddPartition;
     let verification =
         broker.groups.begin_offset_verification(&body.group_id, producer_id, producer_epoch, adds)?;
     if verification != Verification::Ongoing {
@@ -90,7 +90,7 @@ async fn commit(broker: &Broker, body: &TxnOffsetCommitRequest, version: i16) ->
         if let Some(error) = refused {
             // Not this coordinator: the client need not look for another.
             let error = if retriable(error) { ErrorCode::CoordinatorLoadInProgress } else { error };
-            return Err(write_error(error, telling));
+            return Err(write_error(error, supported));
         }
     }
     let topics = groups::Topics(broker.image());

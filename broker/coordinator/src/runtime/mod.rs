@@ -44,7 +44,7 @@ pub use runtime::CoordinatorRuntime;
 pub(crate) use shard::{Shard, ShardGuard};
 pub use share_groups::{DeletingShareGroup, ShareHeartbeatReply};
 pub use streams_groups::StreamsHeartbeatReply;
-pub(crate) use task_set::TaskSet;
+pub(crate) use task_set::{BoundedTasks, TaskSet};
 
 /// When what was written is durable; `None` when it already is.
 pub type Durable = Option<BoxFuture<'static, Result<(), ErrorCode>>>;

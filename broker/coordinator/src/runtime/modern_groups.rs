@@ -2,12 +2,14 @@
 //! Shell. Assignors run here, outside of the shard's lock: other groups of the shard are served meanwhile.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ottla_env::Monotonic;
 use ottla_model::MemberId;
 
 use super::Reply;
 use super::coordinator::GroupCoordinator;
+use super::shard::Shard;
 use crate::group::GroupShard;
 use crate::group::modern::{Assigning, GroupError, HeartbeatTurn};
 use crate::group::turn::Effects;
@@ -23,11 +25,19 @@ impl GroupCoordinator {
         group_id: &str,
         decide: impl FnOnce(&mut GroupShard, Monotonic, i64) -> Result<(Effects, R), GroupError>,
     ) -> Reply<Result<R, GroupError>> {
-        let shard = match self.runtime.shard_for(group_id) {
-            Ok(shard) => shard,
-            Err(error) => return Reply::Now(Err(error.into())),
-        };
-        let outcome = self.runtime.turn(&shard, |guard| {
+        match self.runtime.shard_for(group_id) {
+            Ok(shard) => self.turn_in(&shard, group_id, decide),
+            Err(error) => Reply::Now(Err(error.into())),
+        }
+    }
+
+    fn turn_in<R: Send + 'static>(
+        &self,
+        shard: &Arc<Shard<GroupShard>>,
+        group_id: &str,
+        decide: impl FnOnce(&mut GroupShard, Monotonic, i64) -> Result<(Effects, R), GroupError>,
+    ) -> Reply<Result<R, GroupError>> {
+        let outcome = self.runtime.turn(shard, |guard| {
             let (now, wall_ms) = (guard.now, guard.wall_ms);
             let (effects, result) = decide(guard.core(), now, wall_ms)?;
             guard.perform(effects)?;
@@ -36,7 +46,7 @@ impl GroupCoordinator {
         match outcome.map_err(GroupError::from).and_then(|outcome| outcome) {
             Err(error) => Reply::Now(Err(error)),
             Ok((result, after)) => {
-                self.runtime.reply_after(&shard, after, Ok(result), |error| Err(error.into()))
+                self.runtime.reply_after(shard, after, Ok(result), |error| Err(error.into()))
             }
         }
     }
@@ -53,11 +63,17 @@ impl GroupCoordinator {
             i64,
         ) -> Result<HeartbeatTurn<Outcome, Input>, GroupError>,
     ) -> Reply<Result<Outcome, GroupError>> {
+        // All turns are in one shard, which is one leader epoch: what was computed under it is not installed under a later
+        // one, whose group may have changed as often and be another.
+        let shard = match self.runtime.shard_for(group_id) {
+            Ok(shard) => shard,
+            Err(error) => return Reply::Now(Err(error.into())),
+        };
         let mut assigning = Assigning::Outside;
         let mut attempts = 0;
         loop {
             let mut task = None;
-            let reply = self.group_turn(group_id, |core, now, wall_ms| {
+            let reply = self.turn_in(&shard, group_id, |core, now, wall_ms| {
                 Ok(match decide(core, assigning, now, wall_ms)? {
                     HeartbeatTurn::Done(effects, outcome) => (effects, Some(outcome)),
                     HeartbeatTurn::Assign(needed) => {

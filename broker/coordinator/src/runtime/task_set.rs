@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{BoxFuture, Tasks};
@@ -67,9 +68,37 @@ impl<K: Hash + Eq + Clone + Send + 'static> TaskSet<K> {
         drop(handles);
     }
 
-    #[cfg(test)]
     pub fn count(&self) -> usize {
         self.running.lock().handles.len()
+    }
+}
+
+/// The same for tasks that are all different: there are at most so many at a time.
+pub(crate) struct BoundedTasks {
+    set: TaskSet<u64>,
+    next_number: AtomicU64,
+    tasks_max: usize,
+}
+
+impl BoundedTasks {
+    pub fn new(tasks: Arc<dyn Tasks>, tasks_max: usize) -> BoundedTasks {
+        assert!(tasks_max > 0, "an owner of no tasks");
+        BoundedTasks { set: TaskSet::new(tasks), next_number: AtomicU64::new(0), tasks_max }
+    }
+
+    /// Whether as many are under way as there may be.
+    pub fn is_full(&self) -> bool {
+        self.set.count() >= self.tasks_max
+    }
+
+    /// Drops the work once the set is closed.
+    pub fn spawn(&self, name: &'static str, work: BoxFuture<'static, ()>) {
+        self.set.spawn(self.next_number.fetch_add(1, Ordering::Relaxed), name, work);
+    }
+
+    /// Ends what still runs.
+    pub fn close(&self) {
+        self.set.close();
     }
 }
 
@@ -94,6 +123,7 @@ mod tests {
     use std::task::{Context, Waker};
 
     use ottla_env::tasks::ThreadHandle;
+    use tokio::sync::oneshot;
 
     use super::*;
 
@@ -129,7 +159,7 @@ mod tests {
     fn the_same_is_done_once_at_a_time() {
         let held = Arc::new(Held::default());
         let set = TaskSet::<&str>::new(held.clone());
-        let (go, gone) = tokio::sync::oneshot::channel::<()>();
+        let (go, gone) = oneshot::channel::<()>();
         let waits = async move {
             let _sent = gone.await;
         };
@@ -150,5 +180,30 @@ mod tests {
         set.close();
         set.spawn("c", "test", Box::pin(std::future::pending()));
         assert_eq!((set.count(), held.count()), (0, 0));
+    }
+
+    #[test]
+    fn tasks_that_are_all_different_are_bounded_and_end_with_their_owner() {
+        let held = Arc::new(Held::default());
+        let tasks = BoundedTasks::new(held.clone(), 2);
+        let (go, wait) = oneshot::channel::<()>();
+        tasks.spawn("ends", Box::pin(async move { drop(wait.await) }));
+        assert!(!tasks.is_full());
+        let (held_by_task, gone) = oneshot::channel::<()>();
+        let stays = async move {
+            let _held = held_by_task;
+            std::future::pending::<()>().await;
+        };
+        tasks.spawn("stays", Box::pin(stays));
+        held.poll_all();
+        assert!(tasks.is_full() && held.count() == 2, "each is a task of its own");
+        go.send(()).expect("it waits");
+        held.poll_all();
+        assert!(!tasks.is_full(), "one that has ended makes room");
+        tasks.close();
+        held.0.lock().clear();
+        assert!(gone.blocking_recv().is_err(), "its owner has ended it");
+        tasks.spawn("late", Box::pin(std::future::pending()));
+        assert_eq!(held.count(), 0);
     }
 }

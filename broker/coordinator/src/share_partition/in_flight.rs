@@ -59,6 +59,7 @@ impl InFlightState {
     }
 
     pub fn acquire(&mut self, member: &MemberId, lock_until: Monotonic) {
+        assert_eq!(self.state, RecordState::Available, "a record is with one member at a time");
         self.state = RecordState::Acquired;
         self.delivery_count += 1;
         self.member = Some(member.clone());
@@ -67,6 +68,7 @@ impl InFlightState {
 
     /// Leaves its member for `to`. What was delivered as often as may be is not made available again.
     pub fn leave_for(&mut self, to: RecordState, delivery_count_limit: i32) {
+        assert_eq!(self.state, RecordState::Acquired, "a record that is with nobody leaves nobody");
         let is_used_up = i32::from(self.delivery_count) >= delivery_count_limit;
         self.state = match to {
             RecordState::Available if is_used_up => RecordState::Archived,

@@ -20,12 +20,17 @@ use super::acknowledge::{AcknowledgeError, Acknowledgement};
 use super::in_flight::RecordState;
 use super::partition::{Change, Limits, SharePartition};
 use super::session::{SessionKey, SessionPartition, ShareFetchContext, ShareSessions};
-use crate::runtime::Durable;
+use crate::runtime::{BoundedTasks, Durable};
 use crate::settings::{AutoOffsetReset, ShareGroupConfigs};
 use crate::share::{SharePartitionKey, SharePartitionState, ShareStateChannel, StateError, StateWrite};
 use crate::transaction::markers::all;
 
 pub(super) const NEVER: u64 = u64::MAX;
+
+/// Share fetches whose share partitions are being read at other nodes.
+const OPENING_MAX: usize = 4_096;
+/// Changes that are on their way to other nodes.
+const CHANGES_SENT_MAX: usize = 16_384;
 
 /// One share partition and its lock.
 pub struct Cell {
@@ -77,6 +82,9 @@ pub struct SharePartitionManager {
     pub(super) wake: Notify,
     pub(super) armed_us: AtomicU64,
     pub(super) tasks: Arc<dyn Tasks>,
+    /// Work that goes on though the request that began it may be gone; it ends with the manager.
+    pub(super) opening: BoundedTasks,
+    pub(super) changes: BoundedTasks,
     pub(super) timers: Mutex<Option<TaskHandle>>,
     pub(super) me: Weak<SharePartitionManager>,
 }
@@ -98,6 +106,8 @@ impl SharePartitionManager {
             fences: AtomicU64::new(0),
             wake: Notify::new(),
             armed_us: AtomicU64::new(NEVER),
+            opening: BoundedTasks::new(tasks.clone(), OPENING_MAX),
+            changes: BoundedTasks::new(tasks.clone(), CHANGES_SENT_MAX),
             tasks,
             timers: Mutex::new(None),
             me: me.clone(),
@@ -235,10 +245,10 @@ impl SharePartitionManager {
     }
 
     /// Restores share partitions that are stored at other nodes, whether or not it is waited for. Which of them could
-    /// not be is seen when they are looked for again.
+    /// not be is seen when they are looked for again; where too many are under way, none is.
     pub fn open(&self, wanted: Vec<(SharePartitionKey, Arc<Partition>)>) -> BoxFuture<'static, ()> {
         let (tell, told) = oneshot::channel::<()>();
-        if let Some(me) = self.me.upgrade() {
+        if let Some(me) = self.me.upgrade().filter(|_| !self.opening.is_full()) {
             let opened = wanted.into_iter().map(|(key, partition)| -> BoxFuture<'static, ()> {
                 Box::pin(me.clone().open_one(key, partition))
             });
@@ -247,7 +257,7 @@ impl SharePartitionManager {
                 opened.await;
                 drop(tell);
             };
-            self.tasks.spawn("share-open", Box::pin(work)).detach();
+            self.opening.spawn("share-open", Box::pin(work));
         }
         Box::pin(async move {
             // The sender is only ever dropped.
@@ -389,6 +399,9 @@ impl SharePartitionManager {
         if !self.persister.has_others() {
             return self.persister.local.write(&cell.key, &write);
         }
+        if self.changes.is_full() {
+            return Err(ErrorCode::CoordinatorNotAvailable.into());
+        }
         // In their order: what was decided later may not arrive before.
         if cell.on_their_way.load(Ordering::SeqCst) == 0 {
             match self.persister.local.write(&cell.key, &write) {
@@ -437,7 +450,7 @@ impl SharePartitionManager {
             }
             let _nobody_waits = tell.send(outcome);
         };
-        self.tasks.spawn("share-state", Box::pin(task)).detach();
+        self.changes.spawn("share-state", Box::pin(task));
         Box::pin(async move { told.await.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable)) })
     }
 

@@ -211,6 +211,7 @@ impl SharePartition {
         self.start_offset = log_start_offset;
         self.delivery_complete_count -= completed;
         self.end_offset = self.end_offset.max(self.start_offset);
+        assert!(self.delivery_complete_count >= 0, "more records left than were done with");
     }
 
     fn completed_before(&self, offset: i64) -> i32 {
@@ -301,12 +302,15 @@ impl SharePartition {
         if change.batches.is_empty() {
             return false;
         }
-        self.move_start_offset() || is_released
+        let has_moved = self.move_start_offset();
+        assert!(self.delivery_complete_count >= 0, "more records left than were done with");
+        has_moved || is_released
     }
 
     /// The persister refused the change: all is as before.
     pub fn roll_back(&mut self, change: Change) {
         self.delivery_complete_count -= change.completed;
+        assert!(self.delivery_complete_count >= 0, "a change is undone once");
         for (key, index, before) in change.before.into_iter().rev() {
             let Some(batch) = self.batches.get_mut(&key) else { continue };
             match (&mut batch.states, index) {

@@ -18,9 +18,11 @@ impl SharePartitionManager {
         });
     }
 
-    /// Ends the task.
+    /// Ends the task, and what was begun for requests.
     pub fn close(&self) {
         drop(self.timers.lock().take());
+        self.opening.close();
+        self.changes.close();
     }
 
     async fn run_timers(&self) {

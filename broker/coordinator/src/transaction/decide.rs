@@ -323,6 +323,7 @@ fn prepared(is_commit: bool) -> TransactionState {
 
 /// Every marker is in its partition's log.
 pub fn complete(present: &TransactionMetadata, wall_ms: i64) -> TransactionMetadata {
+    assert!(present.state.is_ending(), "{:?} has no end to complete", present.state);
     let state = match present.state {
         TransactionState::PrepareCommit => TransactionState::CompleteCommit,
         _ => TransactionState::CompleteAbort,

@@ -184,7 +184,7 @@ impl History {
         self.change(|cluster| {
             cluster
                 .decide(|image, rules, _, _| {
-                    decide_delete_topics(image, rules, &request, 5, &MutationQuota::UNLIMITED)
+                    decide_delete_topics(image, rules, &request, &MutationQuota::UNLIMITED)
                 })
                 .is_ok()
         });

@@ -15,8 +15,7 @@ use ottla_quota::MutationQuota;
 use crate::controller::placement::{new_partition, place, validate_manual};
 use crate::controller::{ApiError, Decision, PARTITIONS_PER_REQUEST_MAX, Rules, TopicIds, duplicates};
 use crate::image::{ConfigResource, Image, ResourceType, collision_name};
-
-const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";
+use crate::metadata_log::CLUSTER_METADATA_TOPIC;
 
 /// Creates what can be created; every name gets an answer of its own. An `Err` refuses the request
 /// whole: each of its topics is answered so.

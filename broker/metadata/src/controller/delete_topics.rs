@@ -20,14 +20,10 @@ pub fn decide_delete_topics(
     image: &Image,
     rules: &Rules,
     request: &DeleteTopicsRequest,
-    version: i16,
     quota: &MutationQuota,
 ) -> Result<Decision<DeleteTopicsResponse>, ApiError> {
     if !rules.delete_topic_enable() {
-        return Err(match version {
-            ..3 => ApiError::new(ErrorCode::InvalidRequest, "Topic deletion is disabled."),
-            _ => ApiError::bare(ErrorCode::TopicDeletionDisabled),
-        });
+        return Err(ApiError::bare(ErrorCode::TopicDeletionDisabled));
     }
     let mut answers = Answers::default();
     let (mut names, mut ids) = (Vec::new(), Vec::new());
@@ -131,7 +127,7 @@ mod tests {
 
     fn delete(cluster: &mut Cluster, request: &DeleteTopicsRequest) -> Vec<Answer> {
         let decision =
-            decide_delete_topics(cluster.image(), &cluster.rules, request, 6, &MutationQuota::UNLIMITED)
+            decide_delete_topics(cluster.image(), &cluster.rules, request, &MutationQuota::UNLIMITED)
                 .expect("a decision");
         cluster.apply(decision.records);
         let text = |text: &StrBytes| text.as_str().to_owned();
@@ -200,19 +196,8 @@ mod tests {
     #[test]
     fn deletion_can_be_switched_off() {
         let cluster = Cluster::configured(&[1], &[("delete.topic.enable", "false")]);
-        let decide = |version| {
-            let request = DeleteTopicsRequest::default();
-            decide_delete_topics(
-                cluster.image(),
-                &cluster.rules,
-                &request,
-                version,
-                &MutationQuota::UNLIMITED,
-            )
-            .err()
-            .map(|e| e.error)
-        };
-        assert_eq!(decide(6), Some(ErrorCode::TopicDeletionDisabled));
-        assert_eq!(decide(2), Some(ErrorCode::InvalidRequest));
+        let (request, quota) = (DeleteTopicsRequest::default(), MutationQuota::UNLIMITED);
+        let refused = decide_delete_topics(cluster.image(), &cluster.rules, &request, &quota).err();
+        assert_eq!(refused.map(|error| error.error), Some(ErrorCode::TopicDeletionDisabled));
     }
 }

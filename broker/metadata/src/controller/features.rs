@@ -4,7 +4,7 @@
 use ottla_model::{BrokerId, ErrorCode};
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::update_features_request::{FeatureUpdateKey, UpdateFeaturesRequest};
-use ottla_protocol::messages::update_features_response::{UpdatableFeatureResult, UpdateFeaturesResponse};
+use ottla_protocol::messages::update_features_response::UpdateFeaturesResponse;
 use ottla_protocol::records::metadata::{ConfigRecord, FeatureLevelRecord, MetadataRecord};
 
 use crate::controller::{ApiError, Decision, Rules};
@@ -30,17 +30,10 @@ pub fn decide_update_features(
     image: &Image,
     rules: &Rules,
     request: &UpdateFeaturesRequest,
-    version: i16,
 ) -> Decision<UpdateFeaturesResponse> {
     let mut records = Vec::new();
     for update in &request.feature_updates {
-        // Before version 1 there was a flag; the crate reads it into its own field.
-        let upgrade_type = match (version, update.allow_downgrade) {
-            (0, true) => 2,
-            (0, false) => 1,
-            _ => update.upgrade_type,
-        };
-        match decide_feature(image, rules, &update.feature, update.max_version_level, upgrade_type) {
+        match decide_feature(image, rules, &update.feature, update.max_version_level, update.upgrade_type) {
             Ok(record) => records.extend(record),
             Err(error) => {
                 let text = format!(
@@ -55,18 +48,6 @@ pub fn decide_update_features(
             }
         }
     }
-    let mut response = UpdateFeaturesResponse::default().with_error_message(None);
-    if version <= 1 {
-        response.results = request
-            .feature_updates
-            .iter()
-            .map(|update| {
-                UpdatableFeatureResult::default()
-                    .with_feature(update.feature.clone())
-                    .with_error_message(Some(StrBytes::from_static_str("NONE")))
-            })
-            .collect();
-    }
     let turns_elr_on = |update: &FeatureUpdateKey| {
         update.feature.as_str() == ELIGIBLE_LEADER_REPLICAS && update.max_version_level > 0
     };
@@ -76,7 +57,7 @@ pub fn decide_update_features(
     if request.validate_only {
         records.clear();
     }
-    Decision { records, response }
+    Decision { records, response: UpdateFeaturesResponse::default().with_error_message(None) }
 }
 
 /// Eligible leader replicas need one `min.insync.replicas` that all nodes agree on (KAFKA-16540,
@@ -194,7 +175,7 @@ mod tests {
             .with_max_version_level(level)
             .with_upgrade_type(upgrade_type);
         let request = UpdateFeaturesRequest::default().with_feature_updates(vec![update]);
-        let decision = decide_update_features(cluster.image(), &cluster.rules, &request, 1);
+        let decision = decide_update_features(cluster.image(), &cluster.rules, &request);
         cluster.apply(decision.records);
         let text = decision.response.error_message.map(|text| text.as_str().to_owned());
         (decision.response.error_code, text.unwrap_or_default())

@@ -10,10 +10,10 @@ use ottla_protocol::messages::describe_quorum_response::{
 use uuid::Uuid;
 
 use crate::image::Image;
+use crate::metadata_log::CLUSTER_METADATA_TOPIC;
 use crate::quorum::{Leadership, Voter, VoterState};
 use crate::raft::threads::QuorumView;
 
-const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";
 /// The listener of controllers, as Kafka's examples name it.
 const CONTROLLER_LISTENER: &str = "CONTROLLER";
 
@@ -69,7 +69,6 @@ impl Described {
 pub(crate) fn describe_quorum(
     described: &Described,
     request: &DescribeQuorumRequest,
-    version: i16,
 ) -> DescribeQuorumResponse {
     let mut response = DescribeQuorumResponse::default();
     for topic in &request.topics {
@@ -78,9 +77,9 @@ pub(crate) fn describe_quorum(
             if topic.topic_name.as_str() != CLUSTER_METADATA_TOPIC || index != 0 {
                 let refused = partition.with_error_code(ErrorCode::UnknownTopicOrPartition.code());
                 let text = StrBytes::from_static_str("This server does not host this topic-partition.");
-                return if version >= 2 { refused.with_error_message(Some(text)) } else { refused };
+                return refused.with_error_message(Some(text));
             }
-            describe_partition(described, partition, version)
+            describe_partition(described, partition)
         };
         let partitions = topic.partitions.iter().map(|asked| describe(asked.partition_index)).collect();
         response
@@ -88,34 +87,27 @@ pub(crate) fn describe_quorum(
             .push(TopicData::default().with_topic_name(topic.topic_name.clone()).with_partitions(partitions));
     }
     let is_known = response.topics.iter().flat_map(|topic| &topic.partitions).all(|one| one.error_code == 0);
-    if version >= 2 && is_known {
+    if is_known {
         response.nodes = nodes(described);
     }
     response
 }
 
-fn describe_partition(described: &Described, partition: PartitionData, version: i16) -> PartitionData {
+fn describe_partition(described: &Described, partition: PartitionData) -> PartitionData {
     let leader = described.leadership.leader.unwrap_or(BrokerId(-1));
     let partition = partition.with_leader_id(leader.0.into()).with_leader_epoch(described.leadership.epoch.0);
     if !described.leads {
         let refused = partition.with_error_code(ErrorCode::NotLeaderOrFollower.code());
         let text = StrBytes::from_static_str("This node does not lead the metadata quorum.");
-        return if version >= 2 { refused.with_error_message(Some(text)) } else { refused };
+        return refused.with_error_message(Some(text));
     }
     let replica = |id: BrokerId, directory: Option<Uuid>, state: &VoterState| {
-        let mut voter =
-            ReplicaState::default().with_replica_id(id.0.into()).with_log_end_offset(state.log_end_offset.0);
-        if version >= 1 {
-            voter = voter
-                .with_last_fetch_timestamp(state.last_fetch_ms)
-                .with_last_caught_up_timestamp(state.last_caught_up_ms);
-        }
-        if version >= 2
-            && let Some(directory) = directory
-        {
-            voter = voter.with_replica_directory_id(directory);
-        }
-        voter
+        ReplicaState::default()
+            .with_replica_id(id.0.into())
+            .with_log_end_offset(state.log_end_offset.0)
+            .with_last_fetch_timestamp(state.last_fetch_ms)
+            .with_last_caught_up_timestamp(state.last_caught_up_ms)
+            .with_replica_directory_id(directory.unwrap_or_default())
     };
     let voters = described.voters.iter().map(|(id, directory, state)| replica(*id, *directory, state));
     let observers =

@@ -14,7 +14,6 @@ use crate::observer_loop::ObserverLoop;
 use crate::publisher::Shared;
 use crate::serve;
 
-const FETCH_VERSION: i16 = 18;
 const PAUSE_MS: u64 = 20;
 
 pub(crate) struct SimObserver {
@@ -70,10 +69,10 @@ impl World {
         let me = (id, life.machine.leadership());
         match ask {
             Ask::Fetch(request) => {
-                let asked = serve::partition_of(request, FETCH_VERSION).expect("an observer's fetch");
+                let asked = serve::partition_of(request).expect("an observer's fetch");
                 let observer = (BrokerId(*request.replica_state.replica_id), asked.replica_directory_id);
                 let partition = life.served.fetch(asked, observer, me, 2_000);
-                let response = serve::fetch_response(request, FETCH_VERSION, me.1, partition, &[]);
+                let response = serve::fetch_response(request, me.1, partition, &[]);
                 Reply::Fetch(Box::new(response))
             }
             Ask::Snapshot(request) => {

@@ -19,10 +19,10 @@ const NOW_S: i64 = WALL_MS / 1000;
 const GENERIC: &str = "due to invalid credentials with SASL mechanism";
 
 /// Numbers that a seed decides.
-struct Numbers(u64);
+pub(super) struct Numbers(pub(super) u64);
 
 impl Numbers {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % bound
     }
@@ -82,7 +82,7 @@ struct World {
     salted: [Secret; 2],
 }
 
-const SCRAMS: [ScramMechanism; 2] = [ScramMechanism::Sha256, ScramMechanism::Sha512];
+pub(super) const SCRAMS: [ScramMechanism; 2] = [ScramMechanism::Sha256, ScramMechanism::Sha512];
 
 fn world() -> World {
     let signer = Signer::new();
@@ -132,18 +132,28 @@ impl World {
         self.signer.token(&json!({"alg": "ES256", "kid": "k"}), &claims())
     }
 
-    /// The last message of whoever knows the password, to this first one and challenge.
+    /// The last message of alice, to this first one and challenge.
     fn last(&self, mechanism: ScramMechanism, first_bare: &str, challenge: &str) -> String {
-        let nonce = challenge.trim_start_matches("r=").split(',').next().expect("a nonce");
-        let without_proof = format!("c=biws,r={nonce}");
-        let signed = format!("{first_bare},{challenge},{without_proof}");
         let salted = &self.salted[(mechanism == ScramMechanism::Sha512) as usize];
-        let client_key = hmac(mechanism, salted.bytes(), b"Client Key");
-        let ScramKeys { stored_key, .. } = keys_of_salted_password(mechanism, salted.bytes());
-        let signature = hmac(mechanism, &stored_key, signed.as_bytes());
-        let proof: Vec<u8> = client_key.iter().zip(&signature).map(|(key, sign)| key ^ sign).collect();
-        format!("{without_proof},p={}", BASE64.encode(proof))
+        last_message(mechanism, salted, first_bare, challenge)
     }
+}
+
+/// The last message of whoever knows the password.
+pub(super) fn last_message(
+    mechanism: ScramMechanism,
+    salted: &Secret,
+    first_bare: &str,
+    challenge: &str,
+) -> String {
+    let nonce = challenge.trim_start_matches("r=").split(',').next().expect("a nonce");
+    let without_proof = format!("c=biws,r={nonce}");
+    let signed = format!("{first_bare},{challenge},{without_proof}");
+    let client_key = hmac(mechanism, salted.bytes(), b"Client Key");
+    let ScramKeys { stored_key, .. } = keys_of_salted_password(mechanism, salted.bytes());
+    let signature = hmac(mechanism, &stored_key, signed.as_bytes());
+    let proof: Vec<u8> = client_key.iter().zip(&signature).map(|(key, sign)| key ^ sign).collect();
+    format!("{without_proof},p={}", BASE64.encode(proof))
 }
 
 fn claims() -> Value {

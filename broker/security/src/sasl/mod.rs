@@ -10,6 +10,8 @@
 
 mod client;
 #[cfg(test)]
+mod history_tests;
+#[cfg(test)]
 mod hostile_tests;
 mod jwks;
 mod jwt;

@@ -120,7 +120,7 @@ impl ConsumerHistory {
             return self.create_topic(2);
         }
         let request = DeleteTopicsRequest::default().with_topic_names(vec![text(name).into()]);
-        let gone = self.world.ask(self.world.rooms().metadata.delete_topics(request, 5));
+        let gone = self.world.ask(self.world.rooms().metadata.delete_topics(request));
         assert_eq!(gone.expect("a healthy disk").responses[0].error_code, 0);
         self.look_at_topics();
     }
@@ -196,12 +196,12 @@ impl Breaking for ConsumerHistory {
         match self.wire.rng.below(100) {
             0..28 => drop(self.wire.tasks.poll_one(&self.wire.rng)),
             28..56 => self.poll_client(),
-            56..76 => drop(self.wire.deliver_one(&self.world.rooms().door, self.manners.answer_lost)),
+            56..76 => drop(self.wire.deliver_one(&self.world.rooms().dispatch, self.manners.answer_lost)),
             76..88 => drop(self.world.rooms().logs.flush_next()),
             88..96 => self.world.clock.advance(Duration::from_millis(self.wire.rng.below(90))),
             96 => {
                 if let Some(ended) = self.wire.next_ended() {
-                    self.world.rooms().door.on_close(&ended);
+                    self.world.rooms().dispatch.on_close(&ended);
                 }
             }
             _ => self.world.tick(),

@@ -165,7 +165,7 @@ impl ShareHistory {
         let Some(ended) = self.wire.next_ended() else { return };
         self.look_on();
         self.book.disconnected(ended.id);
-        self.world.rooms().door.on_close(&ended);
+        self.world.rooms().dispatch.on_close(&ended);
     }
 
     fn end_locks(&mut self) {
@@ -280,7 +280,7 @@ impl Breaking for ShareHistory {
         match self.wire.rng.below(100) {
             0..28 => drop(self.wire.tasks.poll_one(&self.wire.rng)),
             28..56 => self.poll_client(),
-            56..76 => drop(self.wire.deliver_one(&self.world.rooms().door, self.manners.answer_lost)),
+            56..76 => drop(self.wire.deliver_one(&self.world.rooms().dispatch, self.manners.answer_lost)),
             76..88 => drop(self.world.rooms().logs.flush_next()),
             88..95 => self.world.clock.advance(Duration::from_millis(self.wire.rng.below(60))),
             95 => self.end_connection(),

@@ -200,8 +200,8 @@ pub fn producers_are_those_of_the_records(world: &World) {
 
 /// Asks the broker without a network.
 fn ask<Q: Encode, A: Decode>(world: &World, key: ApiKey, version: i16, request: &Q) -> A {
-    let door: &dyn Handler = &world.rooms().door;
-    let answer = match door.admit(&wire::info(0), wire::frame(key, version, request)) {
+    let handler: &dyn Handler = &world.rooms().dispatch;
+    let answer = match handler.admit(&wire::info(0), wire::frame(key, version, request)) {
         Admitted::Ready(answer) => answer,
         Admitted::Parked(answer) | Admitted::Exclusive(answer) | Admitted::ExclusiveAfterEarlier(answer) => {
             while world.rooms().logs.flush_next() {}

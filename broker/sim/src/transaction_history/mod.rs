@@ -227,7 +227,10 @@ impl Breaking for TransactionHistory {
         match self.wire.rng.below(100) {
             0..30 => drop(self.wire.tasks.poll_one(&self.wire.rng)),
             30..60 => self.poll_client(),
-            60..78 => drop(self.wire.deliver_one(&self.world.rooms().door, self.weather.manners.answer_lost)),
+            60..78 => {
+                let lost = self.weather.manners.answer_lost;
+                let _was_there = self.wire.deliver_one(&self.world.rooms().dispatch, lost);
+            }
             78..92 => drop(self.world.rooms().logs.flush_next()),
             92..98 => self.world.clock.advance(Duration::from_millis(self.wire.rng.below(60))),
             98 => self.world.rooms().transactions.tick(),

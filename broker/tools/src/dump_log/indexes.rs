@@ -205,6 +205,7 @@ fn batch_with(log: &LogFile, offsets: &[OffsetEntry], offset: i64) -> Result<Opt
             let latest = if last == offset { batch.max_timestamp()? } else { -1 };
             return Ok(Some((last, latest)));
         }
+        assert!(batch.next() > position, "a search goes forward");
         position = batch.next();
     }
     Ok(None)

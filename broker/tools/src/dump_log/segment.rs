@@ -114,6 +114,10 @@ pub(super) fn dump(
         if wanted.records {
             dump_records(path, &batch, wanted, (&mut last, findings), terminal)?;
         }
+        assert!(
+            batch.next() > position && batch.next() <= end,
+            "a dump goes forward, and not beyond the end"
+        );
         position = batch.next();
     }
     if end > position && wanted.max_bytes.is_none() {

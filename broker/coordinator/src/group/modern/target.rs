@@ -105,6 +105,7 @@ pub struct Computed<A> {
 impl<Input> TargetTask<Input> {
     /// For the state of a group as it is.
     pub fn new<M: ModernMember>(group: &ModernGroup<M>, epoch: i32, input: Input) -> TargetTask<Input> {
+        assert!(group.target().epoch() < epoch, "a target is computed for a later epoch than its own");
         TargetTask { input, epoch, changes: group.changes() }
     }
 

@@ -181,6 +181,7 @@ struct Cluster<S: CoordinatorShard> {
     replicas: Arc<Replicas>,
     nodes: [Node<S>; 2],
     loads_cut: AtomicUsize,
+    assignors_cut: AtomicUsize,
 }
 
 impl<S: CoordinatorShard> Cluster<S> {
@@ -224,6 +225,25 @@ impl<S: CoordinatorShard> Cluster<S> {
         }
     }
 
+    /// A node loses the leadership, and has it again with another epoch and what the log holds by then.
+    fn lose_and_regain(&self, node: usize, lacks: impl FnOnce(u64) -> u64) {
+        let before = *self.nodes[node].leads.lock();
+        self.elect(Some(1 - node), lacks);
+        self.elect(Some(node), |_| 0);
+        while !self.nodes[node].news.lock().is_empty() {
+            self.deliver(node);
+        }
+        self.run_threads(node);
+        self.assignors_cut.fetch_add(usize::from(before.is_some()), Ordering::Relaxed);
+    }
+
+    fn run_threads(&self, node: usize) {
+        let threads = std::mem::take(&mut *self.nodes[node].tasks.threads.lock());
+        for thread in threads {
+            run(&thread);
+        }
+    }
+
     /// Some more of the log is with all replicas, and its leader hears of it.
     fn commit(&self, batches: u64) {
         let mut log = self.replicas.log.lock();
@@ -263,6 +283,11 @@ trait Subject: Send + Sync + 'static {
     fn other(&self) -> Option<BoxFuture<'static, Result<i64, ErrorCode>>> {
         None
     }
+
+    /// A request that computes something outside of the shard's lock, if there is one; `meanwhile` happens then.
+    fn compute(&self, _number: i64, _meanwhile: Hook) -> Option<BoxFuture<'static, Result<i64, ErrorCode>>> {
+        None
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -290,6 +315,7 @@ struct Totals {
     cut: usize,
     loads_cut: usize,
     loading: usize,
+    assignors_cut: usize,
 }
 
 struct History<U: Subject> {
@@ -325,7 +351,12 @@ impl<U: Subject> History<U> {
             let tasks = tasks[node].clone();
             Node { runtime, tasks, news: Mutex::default(), leads: Mutex::default() }
         });
-        let cluster = Arc::new(Cluster { replicas, nodes, loads_cut: AtomicUsize::new(0) });
+        let cluster = Arc::new(Cluster {
+            replicas,
+            nodes,
+            loads_cut: AtomicUsize::new(0),
+            assignors_cut: AtomicUsize::new(0),
+        });
         History {
             seed,
             rng: SeededRng::new(seed),
@@ -362,15 +393,30 @@ impl<U: Subject> History<U> {
     fn begin(&mut self, node: usize) {
         let subject = &self.subjects[node];
         self.attempted += 1;
-        let (kind, work) = match self.rng.below(10) {
+        let taken_under = *self.cluster.nodes[node].leads.lock();
+        let (kind, work) = match self.rng.below(12) {
             0..5 => (Kind::Write(self.attempted), subject.write(self.attempted)),
             5..8 => (Kind::Read, subject.read()),
+            10.. => {
+                let (cluster, is_cut) = (Arc::clone(&self.cluster), self.rng.below(3) > 0);
+                let keeps = self.rng.below(2) == 0;
+                let meanwhile = Box::new(move || {
+                    if is_cut {
+                        cluster.lose_and_regain(node, |bound| if keeps { 0 } else { bound - 1 });
+                    }
+                });
+                match subject.compute(self.attempted, meanwhile) {
+                    Some(work) => (Kind::Other, work),
+                    None => return,
+                }
+            }
             _ => match subject.other() {
                 Some(work) => (Kind::Other, work),
                 None => return,
             },
         };
         self.push(node, kind, work);
+        self.in_flight.last_mut().expect("it was just begun").epoch = taken_under;
         // What need not wait is answered now.
         self.poll(self.in_flight.len() - 1);
     }
@@ -448,15 +494,8 @@ impl<U: Subject> History<U> {
                 cluster.loads_cut.fetch_add(usize::from(is_cut), Ordering::Relaxed);
             }));
         }
-        self.run_threads(node);
+        self.cluster.run_threads(node);
         drop(self.cluster.replicas.on_read.lock().take());
-    }
-
-    fn run_threads(&self, node: usize) {
-        let threads = std::mem::take(&mut *self.cluster.nodes[node].tasks.threads.lock());
-        for thread in threads {
-            run(&thread);
-        }
     }
 
     /// Everything that does not wait for a leader comes to its end.
@@ -484,8 +523,8 @@ impl<U: Subject> History<U> {
         let leader = self.rng.below(2) as usize;
         self.cluster.elect(Some(leader), |_| 0);
         self.cluster.deliver_all();
-        self.run_threads(0);
-        self.run_threads(1);
+        self.cluster.run_threads(0);
+        self.cluster.run_threads(1);
         let answered = self.totals.answered;
         for _ in 0..5 {
             self.let_all_go_on();
@@ -498,13 +537,14 @@ impl<U: Subject> History<U> {
         }
         assert!(self.totals.answered > answered, "seed {seed}: the last leader does not answer");
         self.totals.loads_cut = self.cluster.loads_cut.load(Ordering::Relaxed);
+        self.totals.assignors_cut = self.cluster.assignors_cut.load(Ordering::Relaxed);
         for node in &self.cluster.nodes {
             node.runtime.close();
         }
     }
 }
 
-fn play<U: Subject>() {
+fn play<U: Subject>() -> Totals {
     let mut all = Totals::default();
     for seed in 0..SEEDS {
         let mut history = History::<U>::new(seed);
@@ -516,7 +556,9 @@ fn play<U: Subject>() {
         all.cut += history.totals.cut;
         all.loads_cut += history.totals.loads_cut;
         all.loading += history.totals.loading;
+        all.assignors_cut += history.totals.assignors_cut;
     }
     let least = all.answered.min(all.cut).min(all.loads_cut).min(all.loading);
     assert!(least > 20, "a history that meets too little: {all:?}");
+    all
 }

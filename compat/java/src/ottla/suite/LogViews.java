@@ -72,6 +72,10 @@ final class LogViews {
                 .filter(id -> id == member.id()).map(id -> id);
             return Option.apply(here.orElse(null));
         }
+
+        public Option<UnifiedLog> leaderLogIfLocal() {
+            return leaderIdIfLocal().isEmpty() ? Option.empty() : log(partition);
+        }
     }
 
     /** Of a log manager. */
