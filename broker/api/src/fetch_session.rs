@@ -1,13 +1,17 @@
-//! Incremental fetch sessions (KIP-227): what each consumer fetches and what it was last answered.
+//! Incremental fetch sessions (KIP-227): what each reader fetches and what it was last answered.
 //! Core. Rules are those of `org.apache.kafka.server.FetchManager` and `FetchSession`; which sessions are kept is
 //! `fetch_session_cache`'s.
+//!
+//! Invariant:
+//! - I1. A follower's session looks at a partition at each fetch, unless it has settled it (`SessionNews`) since it last
+//!   heard of something new there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ottla_env::Monotonic;
 use ottla_model::{ErrorCode, TopicId, TopicName};
-use ottla_replica::FollowerState;
+use ottla_replica::{FollowerState, Place, ReplicaReader, SessionNews};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::fetch_session_cache::{SHARD_COUNT, Shard};
@@ -45,9 +49,10 @@ pub struct Answered {
     pub diverging: bool,
 }
 
-/// A partition's place among those of its fetch or its session. Valid for the one request that was given it.
+/// A partition's place among those of its fetch or its session. Valid for the one request that was given it, and until
+/// the partition is answered with records.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Slot(u64);
+pub struct Slot(pub Place);
 
 /// One partition that a fetch wants, by its own words or by its session's.
 pub struct Wanted<'a> {
@@ -75,6 +80,14 @@ pub(crate) struct Session {
     order: BTreeMap<Slot, Cached>,
     slots: HashMap<FetchKey, Slot>,
     next_slot: Slot,
+    /// Of a follower's session.
+    followed: Option<Followed>,
+}
+
+struct Followed {
+    news: Arc<SessionNews>,
+    /// What its fetches look at.
+    unsettled: BTreeSet<Slot>,
 }
 
 impl Session {
@@ -85,6 +98,7 @@ impl Session {
             order: BTreeMap::new(),
             slots: HashMap::new(),
             next_slot: Slot(0),
+            followed: None,
         }
     }
 
@@ -97,6 +111,9 @@ impl Session {
     fn put(&mut self, key: FetchKey, params: FetchParams) {
         if let Some(cached) = self.slots.get(&key).and_then(|slot| self.order.get_mut(slot)) {
             cached.params = params;
+            if let (Some(followed), Some(slot)) = (&mut self.followed, self.slots.get(&key)) {
+                followed.unsettled.insert(*slot);
+            }
             return;
         }
         let cached = Cached { key, name: None, params, high_watermark: -1, log_start_offset: -1 };
@@ -107,13 +124,31 @@ impl Session {
         let slot = self.take_slot();
         self.slots.insert(cached.key.clone(), slot);
         self.order.insert(slot, cached);
+        if let Some(followed) = &mut self.followed {
+            followed.unsettled.insert(slot);
+        }
         assert_eq!(self.slots.len(), self.order.len(), "a slot for each partition");
     }
 
     fn forget(&mut self, key: &FetchKey) {
         if let Some(slot) = self.slots.remove(key) {
-            self.order.remove(&slot);
+            self.take_out(slot);
         }
+    }
+
+    fn take_out(&mut self, slot: Slot) -> Option<Cached> {
+        if let Some(followed) = &mut self.followed {
+            followed.unsettled.remove(&slot);
+        }
+        self.order.remove(&slot)
+    }
+
+    /// Takes up what is new for a follower; what it was not looking at before.
+    fn take_news(&mut self) -> Vec<Slot> {
+        let Some(followed) = &mut self.followed else { return Vec::new() };
+        let known = |slot: &Slot| self.order.contains_key(slot);
+        let news = followed.news.take().into_iter().map(Slot).filter(known);
+        news.filter(|slot| followed.unsettled.insert(*slot)).collect()
     }
 
     /// What `on_answer` would say.
@@ -147,7 +182,7 @@ impl Session {
             changed = true;
         }
         if answered.record_bytes > 0
-            && let Some(cached) = self.order.remove(&slot)
+            && let Some(cached) = self.take_out(slot)
         {
             self.append(cached);
         }
@@ -175,9 +210,10 @@ pub enum FetchContext {
 }
 
 impl FetchContext {
-    /// Goes through all partitions of the fetch in order. `name_of` says what a topic id is called now.
+    /// Goes through the partitions of the fetch in order. `name_of` says what a topic id is called now.
     pub fn for_each(
         &self,
+        which: Which,
         name_of: impl Fn(TopicId) -> Option<TopicName>,
         mut visit: impl FnMut(Wanted<'_>),
     ) {
@@ -189,16 +225,59 @@ impl FetchContext {
                 }
             }
             FetchContext::Incremental { session, .. } => {
-                for (slot, cached) in &mut session.0.lock().order {
+                let mut one = |(slot, cached): (&Slot, &mut Cached)| {
                     if let (FetchTopic::Id(id), None) = (&cached.key.topic, &cached.name) {
                         cached.name = name_of(*id);
                     }
                     let Cached { key, params, name, .. } = &*cached;
                     visit(Wanted { slot: *slot, key, params, name: name.as_ref() });
+                };
+                let mut session = session.0.lock();
+                let news = session.take_news();
+                let Session { order, followed, .. } = &mut *session;
+                let slots: Vec<Slot> = match (which, &followed) {
+                    (Which::News, _) => news,
+                    (Which::Unsettled, Some(followed)) => followed.unsettled.iter().copied().collect(),
+                    (Which::All, _) | (Which::Unsettled, None) => return order.iter_mut().for_each(one),
+                };
+                for slot in &slots {
+                    let cached = order.get_mut(slot).expect("a session's slots are in its order");
+                    one((slot, cached));
                 }
             }
         }
     }
+
+    /// What is new for the follower's session, if that is the session of this fetch.
+    pub fn news_of(&self, reader: &ReplicaReader) -> Option<Arc<SessionNews>> {
+        let FetchContext::Incremental { session, .. } = self else { return None };
+        let news = session.0.lock().followed.as_ref()?.news.clone();
+        news.is_of(reader).then_some(news)
+    }
+
+    /// There is nothing to say of these partitions before something changes.
+    pub fn settle(&self, slots: impl Iterator<Item = Slot>) {
+        let FetchContext::Incremental { session, epoch, .. } = self else { return };
+        let mut session = session.0.lock();
+        // Another request of the session looks for itself.
+        if session.epoch == *epoch
+            && let Some(followed) = &mut session.followed
+        {
+            for slot in slots {
+                followed.unsettled.remove(&slot);
+            }
+        }
+    }
+}
+
+/// Which partitions of its session a fetch looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Which {
+    All,
+    /// Those that are not settled, in a follower's session; all of another.
+    Unsettled,
+    /// Those that this fetch has not looked at, and has heard of meanwhile.
+    News,
 }
 
 impl FetchContext {
@@ -293,12 +372,11 @@ impl FetchSessions {
         FetchContext::Incremental { session_id, epoch, session: SessionRef(found) }
     }
 
-    /// Remembers a full fetch and its answer; 0 when there is no room. `is_follower`: followers' sessions are
-    /// privileged.
+    /// Remembers a full fetch and its answer; 0 when there is no room. Followers' sessions are privileged.
     pub fn remember(
         &self,
         (partitions, uses_topic_ids): (&[(FetchKey, FetchParams)], bool),
-        is_follower: bool,
+        follower: Option<&ReplicaReader>,
         answered: impl ExactSizeIterator<Item = Remembered>,
         now: Monotonic,
         random: impl Fn() -> u64,
@@ -306,10 +384,15 @@ impl FetchSessions {
         let turn = self.turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % SHARD_COUNT;
         let mut shard = self.cache[turn].lock();
         let count = answered.len();
+        let is_follower = follower.is_some();
         if !shard.make_room(is_follower, count, now) {
             return 0;
         }
         let mut session = Session::new(uses_topic_ids);
+        session.followed = follower.map(|reader| Followed {
+            news: SessionNews::new(reader.id, reader.broker_epoch),
+            unsettled: BTreeSet::new(),
+        });
         for Remembered { slot, name, answered } in answered {
             let (key, params) = &partitions[slot.0 as usize];
             // As `on_answer`: an error is repeated until it is over.
@@ -397,7 +480,7 @@ mod tests {
         let remembered = (0..keys.len() as u64).map(Slot).collect::<Vec<_>>();
         let remembered =
             remembered.into_iter().map(|slot| Remembered { slot, name: None, answered: answered(5, 0) });
-        sessions.remember((&partitions, uses_topic_ids), false, remembered, now(ms), random)
+        sessions.remember((&partitions, uses_topic_ids), None, remembered, now(ms), random)
     }
 
     fn created(sessions: &FetchSessions, keys: &[FetchKey]) -> i32 {
@@ -408,7 +491,7 @@ mod tests {
     fn go_on(sessions: &FetchSessions, request: SessionRequest, answers: &[Answered]) -> Vec<bool> {
         let context = sessions.open(request, now(1));
         let mut slots = Vec::new();
-        context.for_each(|_| None, |wanted| slots.push(wanted.slot));
+        context.for_each(Which::All, |_| None, |wanted| slots.push(wanted.slot));
         let FetchContext::Incremental { epoch, session, .. } = context else {
             panic!("the session is there")
         };
@@ -426,7 +509,7 @@ mod tests {
         assert_eq!(named, [true, false]);
         let mut order = Vec::new();
         let context = sessions.open(request(id, 2, &[key(2)]), now(1));
-        context.for_each(|_| None, |wanted| order.push(wanted.key.partition));
+        context.for_each(Which::All, |_| None, |wanted| order.push(wanted.key.partition));
         assert_eq!(order, [1, 0, 2]);
     }
 
@@ -481,9 +564,9 @@ mod tests {
         let name_in = |epoch: i32, known: Option<&str>| {
             let request = SessionRequest { uses_topic_ids: true, ..request(session_id, epoch, &[]) };
             let mut name = None;
-            sessions
-                .open(request, now(1))
-                .for_each(|_| known.map(TopicName::new), |wanted| name = wanted.name.cloned());
+            let context = sessions.open(request, now(1));
+            let name_of = |_| known.map(TopicName::new);
+            context.for_each(Which::All, name_of, |wanted| name = wanted.name.cloned());
             name.map(|name| name.as_str().to_owned())
         };
         assert_eq!(name_in(1, None), None);

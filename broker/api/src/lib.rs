@@ -22,6 +22,8 @@ mod delegation_tokens;
 pub mod dispatch;
 pub mod errors;
 pub mod fence;
+mod fetch_plan;
+mod fetch_response;
 pub mod fetch_session;
 mod fetch_session_cache;
 pub mod group_admin;

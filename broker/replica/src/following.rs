@@ -52,7 +52,14 @@ impl Partition {
         let _no_change = self.changing.lock();
         let role = self.role();
         match &**role {
-            Role::Follower(follower) if follower.epoch() == epoch => step(follower, opened),
+            Role::Follower(follower) if follower.epoch() == epoch => {
+                let known = follower.high_watermark();
+                let done = step(follower, opened);
+                if follower.high_watermark() != known {
+                    self.topic.shared.high_watermarks.note();
+                }
+                done
+            }
             _ => Err(NotFollowed::Ended),
         }
     }

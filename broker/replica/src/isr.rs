@@ -16,6 +16,7 @@ use ottla_model::{BrokerId, Offset};
 
 use crate::high_watermark;
 use crate::replica_progress::{FollowerFetch, ReplicaProgress};
+use crate::session_news::Settled;
 
 /// A set of in-sync replicas that the leader wants, as it is sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -74,6 +75,7 @@ impl Isr {
         if partition_epoch <= self.partition_epoch {
             return false;
         }
+        self.unsettle();
         self.partition_epoch = partition_epoch;
         self.replicas = Replicas::from_slice(replicas);
         self.committed = Replicas::from_slice(members);
@@ -145,6 +147,35 @@ impl Isr {
             None => return false,
         }
         true
+    }
+
+    /// A follower in sync that has everything need not look here before something changes. False for one out of sync.
+    pub fn settle(&mut self, id: BrokerId, settled: Settled) -> bool {
+        let is_member = self.committed.contains(&id);
+        match self.followers.iter_mut().find(|known| known.id == id && is_member) {
+            Some(follower) => follower.settle(settled),
+            None => return false,
+        }
+        true
+    }
+
+    /// All followers look again.
+    pub fn unsettle(&mut self) {
+        self.followers.iter_mut().for_each(ReplicaProgress::unsettle);
+    }
+
+    /// Those look again that lack something of a log that ends here, or have not heard where it starts.
+    pub fn unsettle_behind(&mut self, log_start: Offset, log_end: Offset) {
+        let is_behind = |one: &&mut ReplicaProgress| {
+            one.is_settled()
+                && (one.end() != Some(log_end) || one.log_start().is_some_and(|start| start < log_start))
+        };
+        self.followers.iter_mut().filter(is_behind).for_each(ReplicaProgress::unsettle);
+    }
+
+    /// One that does not fetch it in its session any more.
+    pub fn unsettle_follower(&mut self, id: BrokerId) {
+        self.followers.iter_mut().filter(|known| known.id == id).for_each(ReplicaProgress::unsettle);
     }
 
     /// Proposes a follower that has just fetched, if it is in sync now (`Partition.maybeExpandIsr`): it has all that is
@@ -227,6 +258,7 @@ impl Isr {
         if self.pending.as_ref() != Some(proposal) || partition_epoch < self.partition_epoch {
             return false;
         }
+        self.unsettle();
         self.partition_epoch = partition_epoch;
         self.committed = Replicas::from_slice(members);
         self.pending = None;

@@ -37,13 +37,27 @@ impl Partition {
         is_eligible: impl Fn(BrokerId, i64) -> bool,
     ) {
         let Ok(led) = self.led(-1) else { return };
-        let log_end = led.log().log_end_offset();
-        let behind = led.leader().review(log_end, now, lag_time_max, is_eligible);
+        let (log_start, log_end) = (led.log().log_start_offset(), led.log().log_end_offset());
+        let behind = led.leader().review((log_start, log_end), now, lag_time_max, is_eligible);
         if !behind.is_empty() {
             tracing::info!(partition = %self.name, ?behind, %log_end, "these replicas are out of sync");
             self.topic.shared.isr_changes.add(self.clone());
         }
         self.advance(led.leader(), led.opened);
+    }
+
+    /// The log starts elsewhere: followers are told at their next fetch, which this ends the wait of.
+    pub fn tell_log_start(&self) {
+        if let Some(leader) = self.role().leader() {
+            leader.unsettle();
+        }
+    }
+
+    /// A follower does not fetch this partition in its session any more.
+    pub fn unsettle(&self, follower: BrokerId) {
+        if let Some(leader) = self.role().leader() {
+            leader.unsettle_follower(follower);
+        }
     }
 
     /// What the controller is to be asked for, and under which leader epoch.

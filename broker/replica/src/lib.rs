@@ -46,6 +46,9 @@ pub mod replica_manager;
 pub mod replica_progress;
 pub mod replication;
 pub mod role;
+mod session_news;
+#[cfg(test)]
+mod session_news_tests;
 pub mod tail;
 #[cfg(test)]
 mod test_world;
@@ -65,5 +68,6 @@ pub use read::{
 pub use replica_manager::{Hosted, HostedTopic, ReplicaManager};
 pub use replication::{OtherNodes, ReplicaCounts};
 pub use role::{Assignment, Role};
+pub use session_news::{Place, SessionNews};
 pub use tail::{Look, TailWait, Woken};
 pub use throttle::charge_followers;

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use prometheus::{Histogram, HistogramOpts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, Registry};
 
 /// Bounds of the sync times in seconds: from a device with a cache of its own to a tired disk.
 const SYNC_SECONDS: [f64; 10] = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0];
@@ -11,6 +11,8 @@ const SYNC_SECONDS: [f64; 10] = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025
 /// What is counted over all topics; one set a broker.
 pub struct ReplicaMetrics {
     pub sync_seconds: Histogram,
+    /// Partitions that followers' fetches looked at here.
+    pub follower_looks: IntCounter,
 }
 
 /// The counters of one topic. They go with it; a scrape reads them where they are.
@@ -50,6 +52,11 @@ impl ReplicaMetrics {
             .buckets(SYNC_SECONDS.to_vec()),
         )?;
         registry.register(Box::new(sync_seconds.clone()))?;
-        Ok(ReplicaMetrics { sync_seconds })
+        let follower_looks = IntCounter::new(
+            "ottla_follower_fetch_partitions_total",
+            "Partitions that fetches of followers looked at: those with something new.",
+        )?;
+        registry.register(Box::new(follower_looks.clone()))?;
+        Ok(ReplicaMetrics { sync_seconds, follower_looks })
     }
 }

@@ -327,6 +327,7 @@ impl Partition {
             Role::Offline(_) => return,
         }
         if let Some(high_watermark) = role.high_watermark() {
+            self.topic.shared.high_watermarks.note();
             let bounds = Bounds { log_start, high_watermark, log_end }.checked();
             log.on_high_watermark(bounds.high_watermark);
         }
@@ -490,6 +491,7 @@ impl Partition {
         let log = &opened.log;
         let range = || (log.log_start_offset(), log.log_end_offset());
         if leader.advance(range, self.topic.min_isr()) {
+            self.topic.shared.high_watermarks.note();
             log.on_high_watermark(leader.high_watermark());
             opened.gate.wake_up_to(leader.high_watermark());
             self.wake_readers(log);
@@ -551,6 +553,7 @@ impl Partition {
             self.begin(&role, old.high_watermark(), &opened.log);
         }
         self.role.store(Arc::new(role));
+        tell_followers(&old);
         if self.is_failed.load(Ordering::SeqCst) {
             self.fail_role();
         }
@@ -582,6 +585,7 @@ impl Partition {
         }
         let offline = Offline { epoch: old.epoch(), reason: OfflineReason::Storage };
         self.role.store(Arc::new(Role::Offline(offline)));
+        tell_followers(&old);
     }
 
     pub(crate) fn mark_deleted(&self) {
@@ -612,6 +616,13 @@ impl Partition {
             Some(OfflineReason::Storage) => NotAcknowledged::Storage,
             Some(OfflineReason::Moved) | None => NotAcknowledged::NotLeader,
         }
+    }
+}
+
+/// The followers of a leader epoch that has ended look again: they find another one.
+fn tell_followers(old: &Role) {
+    if let Some(leader) = old.leader() {
+        leader.unsettle();
     }
 }
 

@@ -380,6 +380,9 @@ impl ImageListener for ReplicaManager {
         hosted.image = Some(image.clone());
         self.hosted.store(Arc::new(hosted));
         if !is_alone {
+            if !moved.is_empty() {
+                self.shared.high_watermarks.note();
+            }
             self.follow_replication(moved.iter());
             if delta.brokers_changed {
                 // Who is fenced is not waited for.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use ottla_env::Monotonic;
 use ottla_model::{BrokerId, Offset};
 
+use crate::session_news::Settled;
+
 /// What a follower's fetch says of its replica, once the leader knows that both logs are one up to its offset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FollowerFetch {
@@ -36,6 +38,8 @@ pub struct ReplicaProgress {
     caught_up: Option<Monotonic>,
     /// Not in sync, but about to be: the high watermark waits for it, or it would never come near.
     pub is_joining: bool,
+    /// Its fetch session does not look here before something changes.
+    settled: Option<Settled>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,7 +54,7 @@ struct Fetched {
 impl ReplicaProgress {
     /// A replica that is in sync counts as caught up when its leader's epoch begins.
     pub fn new(id: BrokerId, in_sync_since: Option<Monotonic>) -> ReplicaProgress {
-        ReplicaProgress { id, fetched: None, caught_up: in_sync_since, is_joining: false }
+        ReplicaProgress { id, fetched: None, caught_up: in_sync_since, is_joining: false, settled: None }
     }
 
     /// Where its log ends; `None` before it was heard of in this leader epoch.
@@ -70,12 +74,44 @@ impl ReplicaProgress {
 
     /// Since when it has not been known to have everything; `None`: it never was in this leader epoch.
     pub fn behind(&self, now: Monotonic) -> Option<Duration> {
-        self.caught_up.map(|caught_up| caught_up.until(now))
+        self.caught_up().map(|caught_up| caught_up.until(now))
+    }
+
+    fn caught_up(&self) -> Option<Monotonic> {
+        self.caught_up.max(self.settled.as_ref().map(Settled::had_all))
+    }
+
+    pub fn is_settled(&self) -> bool {
+        self.settled.is_some()
+    }
+
+    /// Its session does not look here until it is told to.
+    pub fn settle(&mut self, settled: Settled) {
+        if self.settled.as_ref() != Some(&settled) {
+            // Another session is to look for itself.
+            self.unsettle();
+        }
+        self.settled = Some(settled);
+    }
+
+    /// Something is new, or was: until its session's last fetch it had everything.
+    pub fn unsettle(&mut self) {
+        let Some(settled) = self.settled.take() else { return };
+        let had_all = settled.had_all();
+        self.caught_up = self.caught_up.max(Some(had_all));
+        if let Some(fetched) = &mut self.fetched {
+            fetched.at = fetched.at.max(had_all);
+        }
+        settled.tell();
     }
 
     /// `Replica.updateFetchStateOrThrow`. A fetch up to the leader's end proves that the follower has everything now;
     /// one up to where the leader ended at the previous fetch, that it had everything then.
     pub fn on_fetch(&mut self, fetch: &FollowerFetch) {
+        if self.end() != Some(fetch.end) {
+            // It lost something, or another session fetches.
+            self.unsettle();
+        }
         let before = self.fetched;
         let has_all_since = match before {
             _ if fetch.end >= fetch.leader_end => Some(fetch.received),
@@ -98,7 +134,7 @@ impl ReplicaProgress {
     /// Whether it may stay in sync (`ReplicaState.isCaughtUp`).
     pub fn is_caught_up(&self, leader_end: Offset, now: Monotonic, lag_time_max: Duration) -> bool {
         self.end() == Some(leader_end)
-            || self.caught_up.is_some_and(|caught_up| caught_up.until(now) <= lag_time_max)
+            || self.caught_up().is_some_and(|caught_up| caught_up.until(now) <= lag_time_max)
     }
 }
 

@@ -154,6 +154,9 @@ impl ReplicaManager {
     /// Writes down what is known to be committed, where others replicate too (`replication-offset-checkpoint`): a
     /// start does not find it in the log. May block.
     pub fn write_high_watermarks(&self) {
+        if !self.shared.high_watermarks.take() {
+            return;
+        }
         let mut high_watermarks = BTreeMap::new();
         for partition in self.hosted().topics().flat_map(|topic| &topic.partitions) {
             if partition.is_replicated()
@@ -169,7 +172,10 @@ impl ReplicaManager {
         }
         match self.logs().write_high_watermarks(&high_watermarks) {
             Ok(()) => *written = high_watermarks,
-            Err(error) => tracing::warn!(%error, "high watermarks were not written down"),
+            Err(error) => {
+                self.shared.high_watermarks.note();
+                tracing::warn!(%error, "high watermarks were not written down");
+            }
         }
     }
 }

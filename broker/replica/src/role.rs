@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use crate::high_watermark::Bounds;
 use crate::isr::{self, Isr, IsrFacts, Proposal};
 use crate::replica_progress::FollowerFetch;
+use crate::session_news::Settled;
 
 /// What the controller says of a partition, as far as its replicas act on it.
 #[derive(Clone, Copy, Debug)]
@@ -266,15 +267,37 @@ impl Leader {
         .unwrap_or_default()
     }
 
+    /// A follower need not look here before something changes, if `is_all` still holds while nothing can.
+    pub(crate) fn settle(&self, id: BrokerId, settled: Settled, is_all: impl FnOnce() -> bool) -> bool {
+        let mut isr = self.isr.lock();
+        let Some(isr) = isr.as_mut().filter(|_| !self.is_ended() && is_all()) else { return false };
+        isr.settle(id, settled)
+    }
+
+    /// Something changed that is neither the log's end nor the high watermark: all followers look again.
+    pub(crate) fn unsettle(&self) {
+        if let Some(isr) = &mut *self.isr.lock() {
+            isr.unsettle();
+        }
+    }
+
+    /// One does not fetch it in its session any more.
+    pub(crate) fn unsettle_follower(&self, id: BrokerId) {
+        if let Some(isr) = &mut *self.isr.lock() {
+            isr.unsettle_follower(id);
+        }
+    }
+
     /// Who is to leave the in-sync replicas: it was behind for too long. And who is not waited for any more.
     pub(crate) fn review(
         &self,
-        log_end: Offset,
+        (log_start, log_end): (Offset, Offset),
         now: Monotonic,
         lag_time_max: Duration,
         is_eligible: impl Fn(BrokerId, i64) -> bool,
     ) -> Vec<BrokerId> {
         self.with_isr(|isr| {
+            isr.unsettle_behind(log_start, log_end);
             isr.refresh_joining(log_end, now, lag_time_max, is_eligible);
             isr.propose_shrinking(log_end, now, lag_time_max)
         })
@@ -305,7 +328,7 @@ impl Leader {
     /// Moves the high watermark to where the in-sync replicas are; true when it moved. `log_range` is
     /// where the log starts and ends, read while no other thread moves the high watermark.
     pub(crate) fn advance(&self, log_range: impl FnOnce() -> (Offset, Offset), min_isr: i32) -> bool {
-        let isr = self.isr.lock();
+        let mut isr = self.isr.lock();
         let current = self.high_watermark();
         let (log_start, log_end) = log_range();
         if self.is_ended() {
@@ -318,6 +341,11 @@ impl Leader {
         };
         let bounds = Bounds { log_start, high_watermark: next, log_end }.checked();
         self.high_watermark.fetch_max(bounds.high_watermark.0, Ordering::AcqRel);
+        match &mut *isr {
+            Some(isr) if next > current => isr.unsettle(),
+            Some(isr) => isr.unsettle_behind(log_start, log_end),
+            None => {}
+        }
         next > current
     }
 }

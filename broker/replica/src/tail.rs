@@ -37,6 +37,16 @@ pub enum Look<T> {
     Places(Vec<LogPlace>),
 }
 
+impl<T> Look<T> {
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Look<U> {
+        match self {
+            Look::Found(found) => Look::Found(change(found)),
+            Look::Any => Look::Any,
+            Look::Places(places) => Look::Places(places),
+        }
+    }
+}
+
 impl<T> From<Option<T>> for Look<T> {
     fn from(found: Option<T>) -> Look<T> {
         found.map_or(Look::Any, Look::Found)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use ottla_env::Monotonic;
@@ -24,14 +24,36 @@ pub struct ReplicaShared {
     pub isr_changes: IsrChanges,
     /// What throttled replicas may copy.
     pub throttles: Throttles,
+    /// Whether high watermarks are other than they were last written down.
+    pub high_watermarks: Moved,
     /// High watermarks as the last process wrote them down; read when the first is asked for, and each given once.
     checkpointed: Mutex<Option<BTreeMap<TopicPartition, Offset>>>,
+}
+
+/// Something has moved since it was last asked.
+#[derive(Default)]
+pub struct Moved(AtomicBool);
+
+impl Moved {
+    pub fn note(&self) {
+        // Most moves find it noted: the line stays with all that read it.
+        if !self.0.load(Ordering::Acquire) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
+    }
 }
 
 impl ReplicaShared {
     pub fn new(logs: Arc<LogManager>, durability: Durability) -> Arc<ReplicaShared> {
         let (isr_changes, throttles) = (IsrChanges::default(), Throttles::default());
-        Arc::new(ReplicaShared { logs, durability, isr_changes, throttles, checkpointed: Mutex::default() })
+        let high_watermarks = Moved::default();
+        high_watermarks.note();
+        let checkpointed = Mutex::default();
+        Arc::new(ReplicaShared { logs, durability, isr_changes, throttles, high_watermarks, checkpointed })
     }
 
     /// What the last process knew of a replica's high watermark.

@@ -50,7 +50,7 @@ impl From<Position> for LogPlace {
 }
 
 /// Requests that want to look again when a log has grown up to the place they name.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct WaitList {
     /// Lets an append skip the lock when nobody waits, which is the common case.
     any: AtomicBool,

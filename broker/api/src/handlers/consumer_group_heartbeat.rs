@@ -10,7 +10,7 @@ use ottla_coordinator::assignor::ConsumerAssignor;
 use ottla_coordinator::group::consumer::{
     ConsumerHeartbeat, ConsumerHeartbeatOutcome, LEAVE_EPOCH, LEAVE_STATIC_EPOCH, check_pattern,
 };
-use ottla_coordinator::group::modern::GroupError;
+use ottla_coordinator::group::modern::{Awaited, GroupError};
 use ottla_model::{ErrorCode, TopicId, TopicName};
 use ottla_network::{Admitted, Answer};
 use ottla_protocol::api_key::ApiKey;
@@ -34,14 +34,64 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             .with_error_message(why.and_then(message));
         return request.ready(&response);
     }
-    let context = groups::context(&request);
     let made_id = body.member_id.is_empty().then(|| TopicId::from_random(|| broker.env.rng.next_16()));
     let made_id = made_id.map(|id| id.to_string());
+    let outcome =
+        beat(broker, &request, &body, made_id.as_deref().unwrap_or(&body.member_id), body.member_epoch);
+    match outcome {
+        Reply::Now(outcome) if awaited(&outcome).is_none() => {
+            Ok(Admitted::Ready(answer(broker, &access, &request, outcome)))
+        }
+        outcome => {
+            let broker = broker.clone();
+            park(async move {
+                let outcome = with_target(&broker, &request, &body, outcome.into_future().await).await;
+                answer(&broker, &access, &request, outcome)
+            })
+        }
+    }
+}
+
+type Outcome = Result<ConsumerHeartbeatOutcome, GroupError>;
+
+/// What a member that has joined waits for.
+fn awaited(outcome: &Outcome) -> Option<&Awaited> {
+    outcome.as_ref().ok().and_then(|outcome| outcome.awaited.as_ref())
+}
+
+/// Members that join while a target is being computed are in that which is computed next: their answer has it.
+async fn with_target(
+    broker: &Broker,
+    request: &Request,
+    body: &ConsumerGroupHeartbeatRequest,
+    joined: Outcome,
+) -> Outcome {
+    let Some(awaited) = awaited(&joined).cloned() else { return joined };
+    let joined = joined?;
+    awaited.over().await;
+    let again =
+        beat(broker, request, body, joined.member_id.as_str(), joined.member_epoch).into_future().await;
+    Ok(match again {
+        Ok(again) => ConsumerHeartbeatOutcome { patterns: joined.patterns.or(again.patterns), ..again },
+        // Whatever has become of it meanwhile, it has joined: its own heartbeat will be told the rest.
+        Err(_gone) => joined,
+    })
+}
+
+/// The heartbeat of a request; in its own epoch, or in the one that it has got.
+fn beat(
+    broker: &Broker,
+    request: &Request,
+    body: &ConsumerGroupHeartbeatRequest,
+    member_id: &str,
+    member_epoch: i32,
+) -> Reply<Outcome> {
+    let context = groups::context(request);
     let pattern = body.subscribed_topic_regex.as_deref();
     let beat = ConsumerHeartbeat {
         group_id: &body.group_id,
-        member_id: made_id.as_deref().unwrap_or(&body.member_id),
-        member_epoch: body.member_epoch,
+        member_id,
+        member_epoch,
         instance_id: body.instance_id.as_deref(),
         rack_id: body.rack_id.as_deref(),
         rebalance_timeout_ms: body.rebalance_timeout_ms,
@@ -59,13 +109,7 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             .as_ref()
             .map(|owned| owned.iter().map(|one| (TopicId(one.topic_id), one.partitions.clone())).collect()),
     };
-    match broker.groups.consumer_heartbeat(&beat, &Topics(broker.image())) {
-        Reply::Now(outcome) => Ok(Admitted::Ready(answer(broker, &access, &request, outcome))),
-        Reply::Later(outcome) => {
-            let broker = broker.clone();
-            park(async move { answer(&broker, &access, &request, outcome.await) })
-        }
-    }
+    broker.groups.consumer_heartbeat(&beat, &Topics(broker.image()))
 }
 
 fn check(
@@ -132,12 +176,7 @@ fn check_fields(body: &ConsumerGroupHeartbeatRequest, version: i16) -> Result<()
     }
 }
 
-fn answer(
-    broker: &Arc<Broker>,
-    access: &Access,
-    request: &Request,
-    outcome: Result<ConsumerHeartbeatOutcome, GroupError>,
-) -> Answer {
+fn answer(broker: &Arc<Broker>, access: &Access, request: &Request, outcome: Outcome) -> Answer {
     let response = match outcome {
         Err(error) => ConsumerGroupHeartbeatResponse::default()
             .with_error_code(error.code.code())

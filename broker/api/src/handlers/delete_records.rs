@@ -163,5 +163,6 @@ fn delete_in(partition: &Partition, offset: i64) -> Result<Deleted, ErrorCode> {
         return Err(ErrorCode::OffsetOutOfRange);
     }
     let log_start = log.delete_records(before).map_err(|error| errors::change_error(&error))?;
+    partition.tell_log_start();
     Ok(Deleted { log_start, before, followed_in: led.has_followers().then(|| led.epoch()) })
 }

@@ -71,6 +71,8 @@ impl GroupCoordinator {
         };
         let mut assigning = Assigning::Outside;
         let mut attempts = 0;
+        // A computation that came too late too often: whoever waits for it goes on waiting.
+        let mut outrun = None;
         loop {
             let mut task = None;
             let reply = self.turn_in(&shard, group_id, |core, now, wall_ms| {
@@ -83,6 +85,7 @@ impl GroupCoordinator {
                 })
             });
             let Some(task) = task else {
+                drop(outrun);
                 return reply.map(|reply| {
                     reply.map(|outcome| match outcome {
                         Some(outcome) => outcome,
@@ -96,7 +99,10 @@ impl GroupCoordinator {
                     Ok(computed) => Assigning::With(computed),
                     Err(error) => return Reply::Now(Err(error)),
                 },
-                _too_many => Assigning::Here,
+                _too_many => {
+                    outrun = Some(task);
+                    Assigning::Here
+                }
             };
         }
     }

@@ -177,7 +177,9 @@ impl CoordinatorLog for PartitionLog {
         if before <= log.log_start_offset() {
             return Ok(());
         }
-        log.delete_records(before).map(|_| ()).map_err(|error| error_codes::change_error(&error))
+        log.delete_records(before).map_err(|error| error_codes::change_error(&error))?;
+        partition.tell_log_start();
+        Ok(())
     }
 
     fn has_topic(&self, id: TopicId) -> bool {

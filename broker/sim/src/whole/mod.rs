@@ -5,13 +5,14 @@
 //! is mended, and within a bound everything must serve and every promise must have been kept.
 //!
 //! Reading order: `options` (what a seed chooses), `node`, `client` with `producer`, `reader` and `committer`, `book` (what clients were
-//! told), `nemesis` (what goes wrong), `checks` (what holds meanwhile), `history`.
+//! told), `nemesis` (what goes wrong), `checks` (what holds meanwhile), `history`. `idle` plays a cluster that nobody uses.
 
 mod book;
 mod checks;
 mod client;
 mod committer;
 mod history;
+mod idle;
 mod nemesis;
 mod node;
 mod options;
@@ -19,3 +20,4 @@ mod producer;
 mod reader;
 
 pub use history::{Outcome, panic_where_two_runs_part, play};
+pub use idle::{Idle, rest};

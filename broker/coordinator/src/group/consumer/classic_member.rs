@@ -104,6 +104,7 @@ impl ConsumerGroup {
             replaced: None,
             records: Vec::new(),
             is_refreshed: false,
+            awaited: None,
         };
         let decided = deciding.classic_join(&join).map_err(|stop| match stop {
             Stop::Refused(error) => error,

@@ -10,7 +10,7 @@ use super::current_assignment::Surroundings;
 use super::target::AssignorInput;
 use super::timers::PhaseChange;
 use super::{ConsumerGroup, ConsumerMember, MemberState};
-use crate::group::modern::{Assigning, GroupError, NextEpoch, TargetTask};
+use crate::group::modern::{Assigning, Awaited, GroupError, NextEpoch, TargetTask};
 use crate::record::consumer::{ConsumerGroupEpoch, ConsumerRecord};
 use crate::record::{Assignment, Record, TargetAssignmentEpoch};
 use crate::settings::{ConsumerGroupConfig, GroupSettings};
@@ -41,6 +41,8 @@ pub(in crate::group) struct Deciding<'a> {
     pub records: Vec<Record>,
     /// The topics were looked at.
     pub is_refreshed: bool,
+    /// The target is another one when this is over.
+    pub awaited: Option<Awaited>,
 }
 
 impl<'a> Deciding<'a> {
@@ -132,13 +134,20 @@ impl<'a> Deciding<'a> {
         if !target.is_due(epoch, self.config.assignment_interval_ms, self.wall_ms) {
             return Ok((target.epoch(), self.known_target(member)));
         }
-        let task = || TargetTask::new(modern, epoch, self.assignor_input(member, epoch));
-        let computed = match assigning {
-            Assigning::Outside => None,
-            Assigning::With(computed) => computed.if_current(modern, epoch),
-            Assigning::Here => Some(self.assignor_input(member, epoch).assign()?),
+        let task =
+            |under_way| TargetTask::again(modern, epoch, self.assignor_input(member, epoch), under_way);
+        let mut assignments = match (assigning, modern.assigning()) {
+            (Assigning::Outside, Some(under_way)) => {
+                self.awaited = Some(under_way.clone());
+                return Ok((target.epoch(), self.known_target(member)));
+            }
+            (Assigning::Outside, None) => return Err(Stop::Assign(task(None))),
+            (Assigning::With(computed), _) => match computed.if_current(modern, epoch) {
+                Ok(assignments) => assignments,
+                Err(under_way) => return Err(Stop::Assign(task(Some(under_way)))),
+            },
+            (Assigning::Here, _) => self.assignor_input(member, epoch).assign()?,
         };
-        let Some(mut assignments) = computed else { return Err(Stop::Assign(task())) };
         let changed: Vec<_> = target.changed(&assignments).map(|(id, to)| (id.clone(), to.clone())).collect();
         for (member, assignment) in changed {
             self.record(ConsumerRecord::TargetAssignmentMember { member, value: Some(assignment) });

@@ -13,7 +13,7 @@ use super::target::AssignorInput;
 use super::timers::AfterRecords;
 use super::{ConsumerGroup, ConsumerMember, LEAVE_STATIC_EPOCH, not_a_consumer_group};
 use crate::group::Group;
-use crate::group::modern::{Assigning, GroupError, HeartbeatTurn};
+use crate::group::modern::{Assigning, Awaited, GroupError, HeartbeatTurn};
 use crate::group::shard::GroupShard;
 use crate::group::turn::{Effects, Then, Turn};
 use crate::record::consumer::{ConsumerMemberMetadata, Owned};
@@ -54,6 +54,8 @@ pub struct ConsumerHeartbeatOutcome {
     pub assignment: Option<Arc<Owned>>,
     /// To be resolved outside of the lock.
     pub patterns: Option<PatternTask>,
+    /// The member has joined, and its target is being computed: a heartbeat behind that has it.
+    pub awaited: Option<Awaited>,
 }
 
 pub type ConsumerHeartbeatTurn = HeartbeatTurn<ConsumerHeartbeatOutcome, AssignorInput>;
@@ -91,11 +93,17 @@ impl GroupShard {
             replaced: None,
             records,
             is_refreshed: false,
+            awaited: None,
         };
         let (outcome, mut after) = match deciding.heartbeat(beat, assigning) {
             Ok(decided) => decided,
             Err(Stop::Refused(error)) => return Err(error),
-            Err(Stop::Assign(task)) => return Ok(ConsumerHeartbeatTurn::Assign(task)),
+            Err(Stop::Assign(task)) => {
+                if let Some(group) = self.consumer_group_mut(beat.group_id) {
+                    group.modern.on_assigning(task.awaited());
+                }
+                return Ok(ConsumerHeartbeatTurn::Assign(task));
+            }
         };
         let records = deciding.records;
         if beat.member_epoch == 0 {
@@ -201,6 +209,7 @@ impl Deciding<'_> {
             heartbeat_interval_ms: self.config.heartbeat_interval_ms,
             assignment: is_reported.then(|| Arc::clone(&member.assigned)),
             patterns,
+            awaited: self.awaited.take().filter(|_| beat.member_epoch == 0),
         };
         let after = AfterRecords {
             session_timeout_ms: self.config.session_timeout_ms,

@@ -47,6 +47,7 @@ impl GroupShard {
             heartbeat_interval_ms: 0,
             assignment: None,
             patterns: None,
+            awaited: None,
         };
         let effects = match instance_id {
             Some(_) if member_epoch == LEAVE_STATIC_EPOCH => {

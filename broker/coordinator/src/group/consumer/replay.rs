@@ -133,17 +133,23 @@ impl ConsumerGroup {
         }
         self.occupy(&now.assigned, now.member_epoch);
         self.occupy(&now.pending_revocation, now.member_epoch);
-        let (old, new) = (before.map(|before| before.metadata), &now.metadata);
+        let old_metadata = before.map(|before| before.metadata);
+        let (old, new) = (old_metadata.as_ref(), &now.metadata);
         if let Some(instance_id) = &new.instance_id {
             self.static_members.insert(Arc::clone(instance_id), id.clone());
         }
-        if old.as_ref().map(|old| &old.pattern) != Some(&new.pattern) {
+        if old.map(|old| &old.pattern) != Some(&new.pattern) {
             self.count_pattern(&new.pattern, true);
             if let Some(old) = old {
                 self.count_pattern(&old.pattern, false);
             }
         }
-        *self.modern.replay_member(id) = now;
+        // How far a member has come is nothing to an assignor.
+        let is_progress = old_metadata.is_some_and(|old| Arc::ptr_eq(&old, &now.metadata));
+        match if is_progress { self.modern.replay_progress(&id) } else { None } {
+            Some(known) => *known = now,
+            None => *self.modern.replay_member(id) = now,
+        }
     }
 
     fn replay_member_gone(&mut self, id: &MemberId) {

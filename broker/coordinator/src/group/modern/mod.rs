@@ -3,8 +3,8 @@
 //! It knows when a group's topics must be looked at again.
 //!
 //! Invariants:
-//! - M1. All but sessions and `needs_refresh` is changed by replay alone, and each replay counts in
-//!   `changes`: a decision that was prepared outside of the shard's lock holds only while the count stands.
+//! - M1. All but sessions, `needs_refresh` and `assigning` is changed by replay alone, and each replay of what an assignor
+//!   is given counts in `changes`: what was computed outside of the shard's lock holds only while the count stands.
 //! - M2. The target assignment's epoch is at most the group's.
 
 mod error;
@@ -22,7 +22,7 @@ use crate::topic_lookup::TopicLookup;
 
 pub use error::GroupError;
 pub use sessions::{SessionEnd, Sessions};
-pub use target::{Assigning, Computed, HeartbeatTurn, Target, TargetTask};
+pub use target::{Assigning, Awaited, Computed, HeartbeatTurn, Target, TargetTask};
 
 /// What a group must know of its members, whatever their protocol.
 pub trait ModernMember: Clone + Default {
@@ -41,6 +41,8 @@ pub struct ModernGroup<M: ModernMember> {
     sessions: Sessions,
     /// The topics may be others than those of the hash.
     needs_refresh: bool,
+    /// The computation of a target that was begun last.
+    assigning: Option<Awaited>,
     changes: u64,
 }
 
@@ -65,6 +67,7 @@ impl<M: ModernMember> ModernGroup<M> {
             members: BTreeMap::new(),
             target: Target::new(epoch),
             needs_refresh: true,
+            assigning: None,
             changes: 0,
         }
     }
@@ -89,7 +92,7 @@ impl<M: ModernMember> ModernGroup<M> {
         &self.target
     }
 
-    /// How many records have changed the group.
+    /// How many records have changed what an assignor is given.
     pub fn changes(&self) -> u64 {
         self.changes
     }
@@ -135,6 +138,16 @@ impl<M: ModernMember> ModernGroup<M> {
         self.needs_refresh = false;
     }
 
+    /// A target is being computed from now on.
+    pub fn on_assigning(&mut self, awaited: Awaited) {
+        self.assigning = Some(awaited);
+    }
+
+    /// The computation of a target that is under way.
+    pub fn assigning(&self) -> Option<&Awaited> {
+        self.assigning.as_ref().filter(|awaited| !awaited.is_over())
+    }
+
     pub fn sessions(&mut self) -> &mut Sessions {
         &mut self.sessions
     }
@@ -153,6 +166,11 @@ impl<M: ModernMember> ModernGroup<M> {
     /// As `replay_member`, for a record that makes no member.
     pub fn replay_known_member(&mut self, member: &MemberId) -> Option<&mut M> {
         self.changes += 1;
+        self.members.get_mut(member)
+    }
+
+    /// As `replay_known_member`, for what no assignor is given.
+    pub fn replay_progress(&mut self, member: &MemberId) -> Option<&mut M> {
         self.members.get_mut(member)
     }
 

@@ -3,13 +3,18 @@
 //!
 //! An assignor may take long. A turn that needs a new target therefore changes nothing and returns a
 //! `TargetTask`: what the assignor needs, taken under the lock. The shell computes it without the lock and
-//! repeats the turn with what came out, which counts only if the group is as it was (`changes`) and the
-//! epoch is the one that was computed for.
+//! repeats the turn with what came out, which counts only if what the assignor is given is as it was
+//! (`changes`) and the epoch is the one that was computed for.
+//!
+//! One target of a group is computed at a time. Whoever comes meanwhile changes the group without one, as if the
+//! assignment interval were not over: the computation that is under way is repeated with all that has changed, and
+//! whoever needs the target waits for it (`Awaited`). So members that join at once cost two or three targets in all.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ottla_model::MemberId;
+use tokio::sync::watch;
 
 use super::{ModernGroup, ModernMember};
 use crate::group::turn::Effects;
@@ -88,11 +93,43 @@ pub enum HeartbeatTurn<Outcome, Input> {
     Assign(TargetTask<Input>),
 }
 
+/// A target is being computed: for as long as this lasts.
+#[derive(Debug)]
+pub struct UnderWay(watch::Sender<()>);
+
+impl UnderWay {
+    fn begin() -> UnderWay {
+        UnderWay(watch::Sender::new(()))
+    }
+}
+
+/// The same, for those who wait.
+#[derive(Clone, Debug)]
+pub struct Awaited(watch::Receiver<()>);
+
+impl Awaited {
+    pub fn is_over(&self) -> bool {
+        self.0.has_changed().is_err()
+    }
+
+    pub async fn over(mut self) {
+        // Nothing is ever said: the other end goes.
+        while self.0.changed().await.is_ok() {}
+    }
+}
+
+impl PartialEq for Awaited {
+    fn eq(&self, other: &Awaited) -> bool {
+        self.0.same_channel(&other.0)
+    }
+}
+
 /// What an assignor works on.
 pub struct TargetTask<Input> {
     pub input: Input,
     epoch: i32,
     changes: u64,
+    under_way: UnderWay,
 }
 
 /// What an assignor made of it.
@@ -100,18 +137,35 @@ pub struct Computed<A> {
     assignments: BTreeMap<MemberId, A>,
     epoch: i32,
     changes: u64,
+    under_way: UnderWay,
 }
 
 impl<Input> TargetTask<Input> {
     /// For the state of a group as it is.
     pub fn new<M: ModernMember>(group: &ModernGroup<M>, epoch: i32, input: Input) -> TargetTask<Input> {
+        TargetTask::again(group, epoch, input, None)
+    }
+
+    /// In the place of a computation that came too late, if one did.
+    pub fn again<M: ModernMember>(
+        group: &ModernGroup<M>,
+        epoch: i32,
+        input: Input,
+        under_way: Option<UnderWay>,
+    ) -> TargetTask<Input> {
         assert!(group.target().epoch() < epoch, "a target is computed for a later epoch than its own");
-        TargetTask { input, epoch, changes: group.changes() }
+        let under_way = under_way.unwrap_or_else(UnderWay::begin);
+        TargetTask { input, epoch, changes: group.changes(), under_way }
+    }
+
+    pub fn awaited(&self) -> Awaited {
+        Awaited(self.under_way.0.subscribe())
     }
 
     /// Runs the assignor: outside of the shard's lock.
     pub fn compute<A>(self, assignor: impl FnOnce(Input) -> BTreeMap<MemberId, A>) -> Computed<A> {
-        Computed { assignments: assignor(self.input), epoch: self.epoch, changes: self.changes }
+        let TargetTask { input, epoch, changes, under_way } = self;
+        Computed { assignments: assignor(input), epoch, changes, under_way }
     }
 
     /// The same of an assignor that may fail.
@@ -119,8 +173,8 @@ impl<Input> TargetTask<Input> {
         self,
         assignor: impl FnOnce(Input) -> Result<BTreeMap<MemberId, A>, E>,
     ) -> Result<Computed<A>, E> {
-        let TargetTask { input, epoch, changes } = self;
-        Ok(Computed { assignments: assignor(input)?, epoch, changes })
+        let TargetTask { input, epoch, changes, under_way } = self;
+        Ok(Computed { assignments: assignor(input)?, epoch, changes, under_way })
     }
 }
 
@@ -130,7 +184,10 @@ impl<A> Computed<A> {
         self,
         group: &ModernGroup<M>,
         epoch: i32,
-    ) -> Option<BTreeMap<MemberId, A>> {
-        (self.epoch == epoch && self.changes == group.changes()).then_some(self.assignments)
+    ) -> Result<BTreeMap<MemberId, A>, UnderWay> {
+        match self.epoch == epoch && self.changes == group.changes() {
+            true => Ok(self.assignments),
+            false => Err(self.under_way),
+        }
     }
 }

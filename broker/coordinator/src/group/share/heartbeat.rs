@@ -192,8 +192,8 @@ impl Heartbeat<'_> {
         let task = || TargetTask::new(modern, epoch, self.assignor_input(member));
         let computed = match assigning {
             Assigning::Outside => return Err(task()),
-            Assigning::With(computed) => computed.if_current(modern, epoch),
-            Assigning::Here => task().compute(AssignorInput::assign).if_current(modern, epoch),
+            Assigning::With(computed) => computed.if_current(modern, epoch).ok(),
+            Assigning::Here => task().compute(AssignorInput::assign).if_current(modern, epoch).ok(),
         };
         let Some(mut assignments) = computed else { return Err(task()) };
         let changed = target.changed(&assignments).map(|(id, assignment)| {

@@ -300,8 +300,8 @@ impl Heartbeat<'_> {
             // Nothing can run: everybody gives up what it has.
             (_, Some(_)) => Some(self.nothing_for_all()),
             (Assigning::Outside, None) => return Err(task()),
-            (Assigning::With(computed), None) => computed.if_current(&group.modern, epoch),
-            (Assigning::Here, None) => task().compute(assign).if_current(&group.modern, epoch),
+            (Assigning::With(computed), None) => computed.if_current(&group.modern, epoch).ok(),
+            (Assigning::Here, None) => task().compute(assign).if_current(&group.modern, epoch).ok(),
         };
         let Some(mut assignments) = computed else { return Err(task()) };
         let changed = target.changed(&assignments).map(|(id, tasks)| StreamsRecord::TargetAssignmentMember {

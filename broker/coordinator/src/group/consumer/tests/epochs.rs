@@ -181,6 +181,28 @@ fn what_was_computed_outside_counts_only_while_the_group_is_as_it_was() {
 }
 
 #[test]
+fn how_far_members_have_come_does_not_outdate_what_is_computed() {
+    let mut lab = Lab::new(&[("t", 4)]);
+    lab.join("a", &["t"]);
+    lab.join("b", &["t"]);
+    let beat = Beat::join("c", &["t"]).as_heartbeat();
+    let topics = lab.topics.clone();
+    let (now, wall_ms) = (lab.now, lab.wall_ms);
+    let turn = |lab: &mut Lab, assigning| {
+        lab.shard.on_consumer_heartbeat(&beat, &topics, assigning, now, wall_ms).expect("it may join")
+    };
+    let ConsumerHeartbeatTurn::Assign(task) = turn(&mut lab, Assigning::Outside) else {
+        panic!("a target has to be computed");
+    };
+    let written = lab.log.len();
+    lab.has("a", 2, &[0, 1, 2, 3]);
+    assert!(lab.log.len() > written, "it gives back what b is to have");
+    let computed = task.compute(|input| input.assign().expect("an assignment"));
+    let outcome = turn(&mut lab, Assigning::With(computed));
+    assert!(matches!(outcome, ConsumerHeartbeatTurn::Done(..)));
+}
+
+#[test]
 fn each_new_epoch_is_counted_once_and_not_again_at_a_start() {
     let mut lab = Lab::new(&[("t", 2)]);
     let counted = |lab: &Lab| lab.shard.settings.counts.rebalances().consumer;

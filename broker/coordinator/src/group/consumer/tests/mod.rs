@@ -1,6 +1,7 @@
 //! Tests of consumer groups: a shard with a log that is a list, a clock that is a number, and topics that are a table.
 //! Core.
 
+mod at_once;
 mod epochs;
 mod migration;
 mod offsets;
@@ -90,6 +91,8 @@ struct Lab {
     settings: Arc<GroupSettings>,
     log: Vec<Record>,
     answers: Vec<Answer>,
+    /// How often an assignor ran.
+    computed: usize,
     now: Monotonic,
     wall_ms: i64,
 }
@@ -110,6 +113,7 @@ impl Lab {
             settings,
             log: Vec::new(),
             answers: Vec::new(),
+            computed: 0,
             now: Monotonic::default().after_ms(1_000),
             wall_ms: 1_700_000_000_000,
         };
@@ -165,6 +169,7 @@ impl Lab {
                     return Ok(outcome);
                 }
                 ConsumerHeartbeatTurn::Assign(task) => {
+                    self.computed += 1;
                     let computed = task.compute(|input| input.assign().expect("an assignment"));
                     assigning = Assigning::With(computed);
                 }
