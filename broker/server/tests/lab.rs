@@ -8,8 +8,16 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use ottla_env::real;
 use ottla_lab::{ClusterSettings, Created, Lab};
+use ottla_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use ottla_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use ottla_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use ottla_protocol::messages::{ProduceRequest, ProduceResponse, TopicName};
+use ottla_protocol::messages::streams_group_heartbeat_request::{Subtopology, Topology};
+use ottla_protocol::messages::{
+    ConsumerGroupHeartbeatRequest, EndTxnRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest,
+    IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest, ListConfigResourcesRequest,
+    ListGroupsRequest, ProduceRequest, ProduceResponse, ProducerId, StreamsGroupHeartbeatRequest, TopicName,
+    TransactionalId,
+};
 use ottla_protocol::{Request, RequestHeader, StrBytes, decode_response, decode_response_header};
 use ottla_records::BatchBuilder;
 use ottla_server::lab::Brokers;
@@ -17,6 +25,9 @@ use serde_json::{Value as Json, json};
 
 const PRODUCE_VERSION: i16 = 9;
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
+const UNKNOWN_MEMBER_ID: i16 = 25;
+const PRODUCER_FENCED: i16 = 90;
+const GROUP: i8 = 32;
 
 /// A lab that serves, and a thread that may block.
 fn with_lab(test: impl FnOnce(&Created) + Send + 'static) {
@@ -336,5 +347,148 @@ fn a_week_passes_at_once_and_retention_takes_what_is_old() {
         assert_eq!((status, &bad["error"]["field"]), (400, &json!("what")));
         // The main cluster has clocks of its own.
         assert_eq!(http(at, "GET", "/clock", None).1["mode"], "real");
+    });
+}
+
+/// A group's member and a producer with a transactional id.
+fn join_and_begin(client: &mut Client) -> (StrBytes, i64, i16) {
+    let id = StrBytes::from_static_str("known");
+    for key_type in [0, 1] {
+        let find = FindCoordinatorRequest::default().with_key(id.clone()).with_key_type(key_type);
+        while client.ask(3, &find).expect("an answer").error_code != 0 {}
+    }
+    let protocol = JoinGroupRequestProtocol::default().with_name(StrBytes::from_static_str("range"));
+    let join = JoinGroupRequest::default()
+        .with_group_id(GroupId(id.clone()))
+        .with_session_timeout_ms(10_000)
+        .with_rebalance_timeout_ms(10_000)
+        .with_protocol_type(StrBytes::from_static_str("consumer"))
+        .with_protocols(vec![protocol]);
+    let joined = client.ask(3, &join).expect("an answer");
+    assert_eq!(joined.error_code, 0);
+    let begin = InitProducerIdRequest {
+        transactional_id: Some(id),
+        transaction_timeout_ms: 10_000,
+        producer_id: -1,
+        producer_epoch: -1,
+        ..Default::default()
+    };
+    let begun = client.ask(3, &begin).expect("an answer");
+    assert_eq!(begun.error_code, 0);
+    (joined.member_id, begun.producer_id, begun.producer_epoch)
+}
+
+/// A member of a group of the newer protocol, and one of a streams group; the topic is there.
+fn join_newer_groups(client: &mut Client) {
+    let member = ConsumerGroupHeartbeatRequest::default()
+        .with_group_id(GroupId(StrBytes::from_static_str("newer")))
+        .with_member_id(StrBytes::from_static_str("m"))
+        .with_rebalance_timeout_ms(10_000)
+        .with_subscribed_topic_names(Some(vec![TopicName(StrBytes::from_static_str("a"))]))
+        .with_topic_partitions(Some(Vec::new()));
+    assert_eq!(client.ask(0, &member).expect("an answer").error_code, 0);
+    let subtopology = Subtopology {
+        subtopology_id: StrBytes::from_static_str("0"),
+        source_topics: vec![StrBytes::from_static_str("a")],
+        ..Default::default()
+    };
+    let streams = StreamsGroupHeartbeatRequest {
+        group_id: StrBytes::from_static_str("streams"),
+        member_id: StrBytes::from_static_str("m"),
+        rebalance_timeout_ms: 10_000,
+        topology: Some(Topology { subtopologies: vec![subtopology], ..Default::default() }),
+        active_tasks: Some(Vec::new()),
+        standby_tasks: Some(Vec::new()),
+        warmup_tasks: Some(Vec::new()),
+        process_id: Some(StrBytes::from_static_str("p")),
+        ..Default::default()
+    };
+    assert_eq!(client.ask(0, &streams).expect("an answer").error_code, 0);
+    let config = AlterableConfig::default()
+        .with_name(StrBytes::from_static_str("consumer.session.timeout.ms"))
+        .with_value(Some(StrBytes::from_static_str("50000")));
+    let of_group = AlterConfigsResource::default()
+        .with_resource_type(GROUP)
+        .with_resource_name(StrBytes::from_static_str("newer"))
+        .with_configs(vec![config]);
+    let change = IncrementalAlterConfigsRequest::default().with_resources(vec![of_group]);
+    assert_eq!(client.ask(1, &change).expect("an answer").responses[0].error_code, 0);
+}
+
+/// The names of groups, and of groups that have configs.
+fn group_names(client: &mut Client) -> (Vec<String>, Vec<String>) {
+    let listed = client.ask(5, &ListGroupsRequest::default()).expect("an answer");
+    let mut groups: Vec<String> = listed.groups.iter().map(|group| group.group_id.0.to_string()).collect();
+    groups.sort();
+    let request = ListConfigResourcesRequest::default().with_resource_types(vec![GROUP]);
+    let configs = client.ask(1, &request).expect("an answer").config_resources;
+    (groups, configs.iter().map(|one| one.resource_name.to_string()).collect())
+}
+
+#[test]
+fn after_a_reset_a_cluster_is_as_it_was_made_and_refuses_what_its_clients_know() {
+    with_lab(|created| {
+        let at = created.bootstrap.as_str();
+        let asked = json!({ "topics": ["a:2"], "faults": [{ "api": "Fetch", "throttle": 1 }] });
+        let (status, other) = http(at, "POST", "/clusters", Some(asked));
+        assert_eq!(status, 201, "{other}");
+        let there = other["bootstrap"].as_str().expect("an address").to_owned();
+        topics(&there, &["b"]);
+        let rule = json!({ "api": "Produce", "once": true, "hold": "gate" });
+        assert_eq!(http(&there, "POST", "/faults", Some(rule)).0, 201);
+        assert_eq!(http(&there, "POST", "/topics/a/records", Some(json!({ "value": "x" }))).0, 201);
+        let stream = TcpStream::connect(&there).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+        let mut client = Client(stream);
+        let (member, producer_id, epoch) = join_and_begin(&mut client);
+        join_newer_groups(&mut client);
+        let all = ["known", "newer", "streams"].map(str::to_owned);
+        assert_eq!(group_names(&mut client), (all.to_vec(), vec!["newer".to_owned()]));
+        assert_eq!(http(&there, "POST", "/reset", Some(json!({ "what": "all" }))).0, 400);
+        assert_eq!(count(&there, "a"), 1, "nothing is half applied");
+
+        let (status, answer) = http(&there, "POST", "/reset", None);
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!((count(&there, "a"), http(&there, "GET", "/topics/b/records", None).0), (0, 404));
+        let (_, faults) = http(&there, "GET", "/faults", None);
+        assert_eq!(faults["faults"].as_array().map(Vec::len), Some(1), "{faults}");
+        assert_eq!(faults["faults"][0]["rule"]["api"], "Fetch");
+        assert_eq!(http(&there, "GET", "/requests", None).1["count"], 0);
+        assert_eq!(http(&there, "GET", "/groups/known", None).1["state"], "Dead");
+        let (groups, configs) = group_names(&mut client);
+        assert!(groups.is_empty(), "{groups:?}");
+        assert!(configs.is_empty(), "{configs:?}");
+        let id = StrBytes::from_static_str("known");
+        let beat = HeartbeatRequest::default()
+            .with_group_id(GroupId(id.clone()))
+            .with_generation_id(1)
+            .with_member_id(member);
+        assert_eq!(client.ask(3, &beat).expect("an answer").error_code, UNKNOWN_MEMBER_ID);
+        let end = EndTxnRequest::default()
+            .with_transactional_id(TransactionalId(id))
+            .with_producer_id(ProducerId(producer_id))
+            .with_producer_epoch(epoch)
+            .with_committed(true);
+        assert_eq!(client.ask(3, &end).expect("an answer").error_code, PRODUCER_FENCED);
+        // The connection is as good as a new one.
+        assert_eq!(told(client.ask(PRODUCE_VERSION, &produce(&["a"]))), [("a".to_owned(), 0, 0)]);
+        // What other clusters have is theirs.
+        assert_eq!(http(at, "POST", "/clusters/main/reset", None).0, 200);
+        assert_eq!(count(&there, "a"), 1);
+    });
+}
+
+/// A record that the lab writes is as old as the cluster's own clock says.
+#[test]
+fn a_record_that_is_written_after_a_week_is_not_old() {
+    with_lab(|created| {
+        let at = created.bootstrap.as_str();
+        topics(at, &["a"]);
+        let moved = json!({ "by": "8d", "what": ["records"] });
+        let (_, clock) = http(at, "POST", "/clock/advance", Some(moved));
+        assert_eq!(http(at, "POST", "/topics/a/records", Some(json!({ "value": "x" }))).0, 201);
+        let (_, read) = http(at, "GET", "/topics/a/records", None);
+        let written = read["records"][0]["timestamp"].as_i64().expect("a time");
+        assert!(Some(written) >= clock["records"].as_i64(), "{written}: {clock}");
     });
 }

@@ -9,6 +9,7 @@ mod openapi;
 mod records;
 mod reply;
 mod requests;
+mod reset;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,6 +67,8 @@ pub struct Lab {
 struct Known {
     cluster: Arc<Cluster>,
     created: Created,
+    /// What it is again after a reset.
+    born: Arc<ClusterSettings>,
     /// Deletes it when its time is over; ends with it.
     _ttl: Option<Arc<Mutex<TaskHandle>>>,
 }
@@ -110,10 +113,11 @@ impl Lab {
         if cluster.faults.lock().replace(rules).is_none() {
             return Err(Failed::bad(Bad::new("faults", "too many rules")));
         }
+        let born = Arc::new(settings.clone());
         let created =
             host.create(Arc::clone(&cluster), settings).await.map_err(|why| Failed::of(400, why))?;
         let ttl = ttl.map(|ttl| Arc::new(Mutex::new(clusters::delete_after(self, &id, ttl))));
-        let known = Known { cluster, created, _ttl: ttl };
+        let known = Known { cluster, created, born, _ttl: ttl };
         let earlier = self.clusters.lock().insert(id, known.clone());
         assert!(earlier.is_none(), "the name was reserved");
         Ok(known)
@@ -168,23 +172,25 @@ impl Lab {
     }
 
     async fn of_cluster(self: &Arc<Lab>, id: &str, parts: &[&str], asked: &Asked) -> Reply {
-        let cluster = self.known(id)?.cluster;
+        let known = self.known(id)?;
+        let cluster = &known.cluster;
         let method = asked.method.as_str();
         match (method, parts) {
-            (_, ["faults"]) => faults::all(&cluster, asked),
-            (_, ["faults", fault]) => faults::one(&cluster, fault, asked),
-            ("GET", ["gates"]) => faults::gates(&cluster),
-            ("POST", ["gates", gate, "release"]) => faults::release(&cluster, gate),
-            (_, ["clock"]) => clock::show(&cluster, asked),
-            ("POST", ["clock", "advance"]) => clock::advance(&cluster, asked).await,
-            ("POST", ["clock", "next"]) => clock::next(&cluster, asked).await,
-            (_, ["requests"]) => requests::all(&cluster, asked),
-            ("POST", ["requests", "count"]) => requests::count(&cluster, asked),
-            ("POST", ["requests", "wait"]) => requests::wait(&cluster, asked).await,
-            ("POST", ["topics"]) => records::create_topic(&cluster, asked).await,
-            ("POST", ["topics", topic, "records"]) => records::produce(&cluster, topic, asked).await,
-            ("GET", ["topics", topic, "records"]) => records::read(&cluster, topic, asked).await,
-            ("GET", ["groups", group]) => groups::one(&cluster, group, asked).await,
+            (_, ["faults"]) => faults::all(cluster, asked),
+            (_, ["faults", fault]) => faults::one(cluster, fault, asked),
+            ("POST", ["reset"]) => reset::reset(&known, asked).await,
+            ("GET", ["gates"]) => faults::gates(cluster),
+            ("POST", ["gates", gate, "release"]) => faults::release(cluster, gate),
+            (_, ["clock"]) => clock::show(cluster, asked),
+            ("POST", ["clock", "advance"]) => clock::advance(cluster, asked).await,
+            ("POST", ["clock", "next"]) => clock::next(cluster, asked).await,
+            (_, ["requests"]) => requests::all(cluster, asked),
+            ("POST", ["requests", "count"]) => requests::count(cluster, asked),
+            ("POST", ["requests", "wait"]) => requests::wait(cluster, asked).await,
+            ("POST", ["topics"]) => records::create_topic(cluster, asked).await,
+            ("POST", ["topics", topic, "records"]) => records::produce(cluster, topic, asked).await,
+            ("GET", ["topics", topic, "records"]) => records::read(cluster, topic, asked).await,
+            ("GET", ["groups", group]) => groups::one(cluster, group, asked).await,
             _other => {
                 fail(404, format!("{method} {} is no address of the lab ({BASE}/openapi.json)", asked.path))
             }

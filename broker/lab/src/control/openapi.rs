@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 
 /// Method, path under `/clusters/{cluster}` or from the root, what it does.
-const ADDRESSES: [(&str, &str, &str); 27] = [
+const ADDRESSES: [(&str, &str, &str); 28] = [
     ("get", "/", "The lab: its seed, the cluster of this port"),
     ("get", "/openapi.json", "This description"),
     ("get", "/clusters", "All clusters"),
@@ -15,6 +15,11 @@ const ADDRESSES: [(&str, &str, &str); 27] = [
     ),
     ("get", "/clusters/{cluster}", "One cluster"),
     ("delete", "/clusters/{cluster}", "Drop a cluster with all that it holds"),
+    (
+        "post",
+        "/clusters/{cluster}/reset",
+        "As it was made, behind the same port: no groups, transactions, quotas and changed configs, its first topics alone",
+    ),
     ("get", "/clusters/{cluster}/faults", "The fault rules with their hits"),
     ("post", "/clusters/{cluster}/faults", "Add a rule behind the others"),
     ("put", "/clusters/{cluster}/faults", "These rules and no others"),

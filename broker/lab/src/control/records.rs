@@ -177,7 +177,7 @@ pub async fn produce(cluster: &Cluster, topic: &str, asked: &Asked) -> Reply {
     let read =
         |(place, json)| given(json, partitions).map_err(|bad| bad.within(&format!("records[{place}]")));
     let records: Vec<Given> = list.iter().enumerate().map(read).collect::<Result<_, Bad>>()?;
-    let now = cluster.env.clock.wall_ms();
+    let now = cluster.clock.read().records_ms;
     let mut data = Vec::new();
     for partition in 0..partitions {
         let mut builder = BatchBuilder::new();

@@ -185,3 +185,26 @@ func TestAWordThatIsWrongIsNamedAndARuleThatDoesNothingIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestAfterAResetAClusterIsAsItWasMade(t *testing.T) {
+	started := lab.New(t, lab.Topics("orders"))
+	if err := errors.Join(started.CreateTopic("more", 1), started.Produce("orders", lab.Words{"value": "a"})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := started.Fault(lab.Words{"api": "Fetch", "error": "REQUEST_TIMED_OUT"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := started.Reset(); err != nil {
+		t.Fatal(err)
+	}
+	records, err := started.Records("orders")
+	if err != nil || len(records) != 0 {
+		t.Fatal(records, err)
+	}
+	if rules, err := started.Faults(); err != nil || len(rules) != 0 {
+		t.Fatal(rules, err)
+	}
+	if _, err := started.Records("more"); err == nil {
+		t.Fatal("it is there still")
+	}
+}

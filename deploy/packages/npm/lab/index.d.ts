@@ -157,6 +157,8 @@ export class Cluster {
   readonly seed: number;
   delete(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
+  /** As it was made, behind the same port; clients stay connected. */
+  reset(): Promise<void>;
   createTopic(name: string, partitions?: number): Promise<void>;
   produce(topic: string, ...records: (NewRecord | string | Uint8Array | null)[]): Promise<void>;
   /** Once there are `count` that match; WaitTimeout after `wait`. */

@@ -56,6 +56,17 @@ test('a lab ends when it is closed, and says so afterwards', async () => {
   await assert.rejects(lab.records('orders'), LabEnded);
 });
 
+test('after a reset a cluster is as it was made', async () => {
+  const lab = await Lab.start({ topics: ['orders'] });
+  await lab.createTopic('more');
+  await lab.produce('orders', { value: 'a' });
+  await lab.fault({ api: 'Fetch', error: 'REQUEST_TIMED_OUT' });
+  await lab.reset();
+  assert.deepEqual([await lab.records('orders'), await lab.faults()], [[], []]);
+  await assert.rejects(lab.records('more'));
+  await lab.close();
+});
+
 for (const how of ['SIGKILL', 'SIGTERM', 'end']) {
   test(`a lab ends with the process that started it (${how})`, async () => {
     const program = "require('@ottla/lab').Lab.start().then(lab => { console.log(lab.pid); process.stdin.on('end', () => process.exit()).resume(); })";

@@ -76,6 +76,17 @@ def test_a_lab_ends_with_its_block_and_leaves_nothing(tmp_path):
         lab.records("orders")
 
 
+def test_after_a_reset_a_cluster_is_as_it_was_made():
+    with Lab(topics=["orders"]) as lab:
+        lab.create_topic("more")
+        lab.produce("orders", "a")
+        lab.fault(api="Fetch", error="REQUEST_TIMED_OUT")
+        lab.reset()
+        assert lab.records("orders") == [] and lab.faults() == []
+        with pytest.raises(ApiError):
+            lab.records("more")
+
+
 def test_a_lab_that_nobody_holds_any_more_ends():
     lab = Lab()
     pid = lab.pid
