@@ -309,15 +309,25 @@ class Lab extends Cluster {
           `${file} is version ${found}, and @ottla/lab ${VERSION}: take both of one version, or let OTTLA_BINARY name the right program`,
         );
       }
-      for (const topic of topics) {
-        const [name, partitions] = topic.split(':');
-        await lab.createTopic(name, Number(partitions ?? 1));
-      }
+      lab._topics = topics;
+      await lab._createFirstTopics();
     } catch (error) {
       await lab.close();
       throw error;
     }
     return lab;
+  }
+
+  async _createFirstTopics() {
+    for (const topic of this._topics) {
+      const [name, partitions] = topic.split(':');
+      await this.createTopic(name, Number(partitions ?? 1));
+    }
+  }
+
+  async reset() {
+    await super.reset();
+    await this._createFirstTopics();
   }
 
   async _askLab(method, address, body, words = {}, patience = 0) {

@@ -452,12 +452,20 @@ class Lab(Cluster):
             self._host, self._port, self._path = at.hostname, at.port, at.path
             super().__init__(None, "main", ready["bootstrap"], ready["seed"])
             self._check_version(command[0])
-            for topic in topics:
-                name, _, partitions = topic.partition(":")
-                self.create_topic(name, int(partitions or 1))
+            self._topics = tuple(topics)
+            self._create_first_topics()
         except BaseException:
             self.close()
             raise
+
+    def _create_first_topics(self) -> None:
+        for topic in self._topics:
+            name, _, partitions = topic.partition(":")
+            self.create_topic(name, int(partitions or 1))
+
+    def reset(self) -> None:
+        super().reset()
+        self._create_first_topics()
 
     @property
     def lab(self) -> Lab:
