@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
+use crate::behind::Behind;
 use crate::clock::LabClock;
 use crate::faults::{Faults, RULES_MAX};
 use crate::journal::Journal;
@@ -40,7 +41,7 @@ pub struct Cluster {
 struct Inside {
     handler: Arc<dyn Handler>,
     listener: Arc<ListenerInfo>,
-    names: Box<dyn TopicNames>,
+    behind: Box<dyn Behind>,
 }
 
 struct Gate {
@@ -76,9 +77,9 @@ impl Cluster {
         self: &Arc<Cluster>,
         handler: Arc<dyn Handler>,
         listener: Arc<ListenerInfo>,
-        names: Box<dyn TopicNames>,
+        behind: Box<dyn Behind>,
     ) -> Arc<dyn Handler> {
-        let is_first = self.inside.set(Inside { handler, listener, names }).is_ok();
+        let is_first = self.inside.set(Inside { handler, listener, behind }).is_ok();
         assert!(is_first, "a cluster has one handler");
         Arc::new(InFront(Arc::clone(self)))
     }
@@ -89,6 +90,10 @@ impl Cluster {
 
     pub(crate) fn listener(&self) -> Option<&Arc<ListenerInfo>> {
         self.inside.get().map(|inside| &inside.listener)
+    }
+
+    pub(crate) fn behind(&self) -> Option<&dyn Behind> {
+        self.inside.get().map(|inside| &*inside.behind)
     }
 
     /// Waits until a gate is opened, or no rule names it any more.
@@ -130,7 +135,7 @@ impl Cluster {
 
 impl TopicNames for Cluster {
     fn name_of(&self, id: Uuid) -> Option<String> {
-        self.inside.get()?.names.name_of(id)
+        self.inside.get()?.behind.name_of(id)
     }
 }
 

@@ -16,6 +16,15 @@ const CONNECTION: u64 = u64::MAX;
 
 /// Asks, and waits for the answer.
 pub async fn ask<R: Request>(cluster: &Cluster, version: i16, request: &R) -> Result<R::Response, String> {
+    send(cluster, version, request)?.await
+}
+
+/// Asks: the request is admitted when this returns, and answered when the future ends.
+pub fn send<R: Request>(
+    cluster: &Cluster,
+    version: i16,
+    request: &R,
+) -> Result<impl Future<Output = Result<R::Response, String>> + use<R>, String> {
     let (Some(handler), Some(listener)) = (cluster.handler(), cluster.listener()) else {
         return Err("the cluster does not serve yet".to_owned());
     };
@@ -30,17 +39,22 @@ pub async fn ask<R: Request>(cluster: &Cluster, version: i16, request: &R) -> Re
     let mut frame = BytesMut::new();
     header.encode(&mut frame);
     request.encode(&mut frame, version).map_err(|error| error.to_string())?;
-    let answer = match handler.admit(&connection, frame.freeze()) {
-        Admitted::Ready(answer) => answer,
-        Admitted::Parked(answer) | Admitted::Exclusive(answer) | Admitted::ExclusiveAfterEarlier(answer) => {
-            answer.await
-        }
-    };
-    handler.on_close(&connection);
-    let response = response_of(answer).ok_or_else(|| format!("{} was not answered", R::API_KEY.name()))?;
-    let mut bytes = whole(&response).ok_or("an answer cannot be read")?;
-    decode_response_header(&mut bytes, R::API_KEY, version).map_err(|error| error.to_string())?;
-    decode_response(R::API_KEY, version, bytes).map_err(|error| error.to_string())
+    let admitted = handler.admit(&connection, frame.freeze());
+    let handler = Arc::clone(handler);
+    Ok(async move {
+        let answer = match admitted {
+            Admitted::Ready(answer) => answer,
+            Admitted::Parked(answer)
+            | Admitted::Exclusive(answer)
+            | Admitted::ExclusiveAfterEarlier(answer) => answer.await,
+        };
+        handler.on_close(&connection);
+        let response =
+            response_of(answer).ok_or_else(|| format!("{} was not answered", R::API_KEY.name()))?;
+        let mut bytes = whole(&response).ok_or("an answer cannot be read")?;
+        decode_response_header(&mut bytes, R::API_KEY, version).map_err(|error| error.to_string())?;
+        decode_response(R::API_KEY, version, bytes).map_err(|error| error.to_string())
+    })
 }
 
 fn response_of(answer: Answer) -> Option<Response> {

@@ -4,9 +4,11 @@
 //!
 //! Reading order: `words`, `rule` (what may be asked), `scope` and `facts` (what a request is about), `faults` (which
 //! rule acts), `places` (where an error stands in an answer), `journal`, which are core; then `cluster`, `passing` (one
-//! request on its way), `clock`, `inside` (requests of the lab's own), and `control`, the API over HTTP.
+//! request on its way), `clock`, `inside` (requests of the lab's own), `behind`
+//! (what no request does), and `control`, the API over HTTP.
 
 mod bad;
+mod behind;
 mod clock;
 mod cluster;
 mod control;
@@ -23,6 +25,7 @@ mod settings;
 mod words;
 
 pub use bad::Bad;
+pub use behind::{Behind, Forgotten, HangingWrite};
 pub use cluster::Cluster;
 pub use control::{Created, Host, Lab, MAIN};
 pub use settings::{ClusterSettings, LabSettings, TopicSettings};

@@ -336,6 +336,16 @@ impl ProducerState {
         });
     }
 
+    /// The same of one producer, however lately it wrote. `None` where it is not known.
+    pub fn forget(&mut self, id: ProducerId) -> Option<bool> {
+        let entry = self.producers.get(&id)?;
+        let is_forgotten = entry.current_txn_first_offset.is_none();
+        if is_forgotten {
+            self.producers.remove(&id);
+        }
+        Some(is_forgotten)
+    }
+
     /// Moves on over batches that carry no producer.
     pub fn advance_to(&mut self, end_offset: Offset) {
         self.end_offset = self.end_offset.max(end_offset);

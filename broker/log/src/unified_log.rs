@@ -333,6 +333,14 @@ impl UnifiedLog {
         self.producers.read(|state| state.entries().map(|(id, entry)| (id, entry.clone())).collect())
     }
 
+    /// Forgets a producer, as its expiry does (`producer.id.expiration.ms`). `None` where it is not known; false where a
+    /// transaction of it is open, which keeps it.
+    pub fn forget_producer(&self, id: ProducerId) -> Option<bool> {
+        self.loaded();
+        let mut writer = self.writer.lock();
+        self.producers.change(&mut writer.turn, |state| state.forget(id))
+    }
+
     /// What a transactional write needs before it is appended (KIP-890): nothing, where the transaction has a
     /// batch here; else the word of its coordinator, which is asked after this.
     pub fn begin_verification(&self, batch: &FirstBatch, now_ms: i64) -> Verification {

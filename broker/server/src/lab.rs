@@ -10,14 +10,11 @@ use ottla_admin::Route;
 use ottla_config::StartTopic;
 use ottla_env::memory::{MemoryDisk, SeededRng};
 use ottla_env::{BoxFuture, Env};
-use ottla_lab::scope::TopicNames;
 use ottla_lab::{Cluster, ClusterSettings, Created, Host, MAIN};
-use ottla_metadata::Metadata;
-use ottla_model::TopicId;
 use ottla_network::{Handler, ListenerInfo};
 use parking_lot::Mutex;
-use uuid::Uuid;
 
+use crate::lab_behind::BehindRooms;
 use crate::rooms::Rooms;
 use crate::start_topics;
 use crate::wiring::{self, Broker, StartOptions};
@@ -48,18 +45,9 @@ pub fn in_front(
 ) -> Arc<dyn Handler> {
     match (lab, listeners.first()) {
         (Some(lab), Some(listener)) => {
-            lab.cluster.around(handler, listener.clone(), Box::new(Topics(rooms.metadata.clone())))
+            lab.cluster.around(handler, listener.clone(), Box::new(BehindRooms::new(rooms)))
         }
         _without => handler,
-    }
-}
-
-/// As the image has them.
-struct Topics(Arc<Metadata>);
-
-impl TopicNames for Topics {
-    fn name_of(&self, id: Uuid) -> Option<String> {
-        self.0.image().topic_by_id(TopicId(id)).map(|topic| topic.name.to_string())
     }
 }
 

@@ -18,6 +18,7 @@ pub mod identity;
 pub mod issuers;
 pub mod kafka_names;
 pub mod lab;
+pub mod lab_behind;
 pub mod lifecycle;
 pub mod listeners;
 pub mod membership;

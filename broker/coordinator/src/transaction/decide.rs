@@ -365,6 +365,18 @@ pub fn time_out(present: Option<&TransactionMetadata>, spare: Option<ProducerId>
     })
 }
 
+/// The same as if its time were over now.
+pub fn time_out_now(
+    present: Option<&TransactionMetadata>,
+    spare: Option<ProducerId>,
+    wall_ms: i64,
+) -> Decision {
+    Ok(match present.filter(|present| is_late(present, i64::MAX)) {
+        Some(present) => fence(present, spare, wall_ms),
+        None => Decided::Same,
+    })
+}
+
 /// Whether an id that nobody uses any more is to be forgotten.
 pub fn is_expired(present: &TransactionMetadata, expiration_ms: i64, wall_ms: i64) -> bool {
     let is_idle = matches!(

@@ -195,6 +195,29 @@ impl TransactionCoordinator {
         self.on_late(&id, &aborted);
     }
 
+    /// Aborts a transaction as if its timeout were over now, for whoever steers a broker by hand. False where none is open
+    /// that a timeout ends.
+    pub async fn time_out_now(self: &Arc<Self>, id: &str) -> Result<bool, ErrorCode> {
+        let shard = self.runtime.shard_for(id)?;
+        let mut spare = None;
+        loop {
+            let aborted =
+                self.step(&shard, id, |present, wall_ms| decide::time_out_now(present, spare, wall_ms));
+            match aborted? {
+                Step::NeedsProducerId => spare = Some(self.ids.next().await?),
+                Step::Same(..) => return Ok(false),
+                Step::Next(_, offset, completion) => {
+                    self.timed_out.fetch_add(1, Ordering::Relaxed);
+                    self.committed(&shard, Some(offset)).await?;
+                    if let Some(completion) = completion {
+                        self.hold_answer(completion).await;
+                    }
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
     fn on_late(&self, id: &str, outcome: &Result<Step, ErrorCode>) {
         if matches!(outcome, Ok(Step::Next(..))) {
             self.timed_out.fetch_add(1, Ordering::Relaxed);

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use ottla_admin::Asked;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
-use super::reply::{self, Failed, Reply, fail, ok};
+use super::reply::{self, Reply, fail, ok};
 use crate::bad::Bad;
 use crate::clock::{Mode, Reading, Step};
 use crate::cluster::Cluster;
@@ -20,7 +20,7 @@ pub fn show(cluster: &Cluster, asked: &Asked) -> Reply {
     match asked.method.as_str() {
         "GET" => ok(shown(cluster.clock.read())),
         "PUT" => {
-            let body = object(asked, &["mode"])?;
+            let body = reply::words(asked, &["mode"])?;
             let mode = match body.get("mode").and_then(Json::as_str) {
                 Some("real") => Mode::Real,
                 Some("frozen") => Mode::Frozen,
@@ -30,14 +30,6 @@ pub fn show(cluster: &Cluster, asked: &Asked) -> Reply {
             ok(shown(cluster.clock.read()))
         }
         _other => fail(405, "GET or PUT"),
-    }
-}
-
-fn object(asked: &Asked, known: &[&str]) -> Result<Map<String, Json>, Failed> {
-    let Json::Object(body) = reply::body(asked)? else { return Err(Bad::new("", "an object").into()) };
-    match body.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(other) => Err(Bad::new(other, format!("is not known; there are {}", known.join(", "))).into()),
-        None => Ok(body),
     }
 }
 
@@ -52,7 +44,7 @@ fn shown(reading: Reading) -> Json {
 }
 
 pub async fn advance(cluster: &Cluster, asked: &Asked) -> Reply {
-    let body = object(asked, &["by", "what"])?;
+    let body = reply::words(asked, &["by", "what"])?;
     let by = match body.get("by") {
         Some(Json::String(text)) => words::duration(text).map_err(|why| Bad::new("by", why))?,
         Some(value) if value.as_u64().is_some() => Duration::from_millis(value.as_u64().unwrap_or_default()),
@@ -80,7 +72,7 @@ pub async fn advance(cluster: &Cluster, asked: &Asked) -> Reply {
 
 /// To the moment for which the first of all timers waits.
 pub async fn next(cluster: &Cluster, asked: &Asked) -> Reply {
-    object(asked, &[])?;
+    reply::words(asked, &[])?;
     let reading = cluster.clock.read();
     let Some(next) = reading.next else { return fail(409, "nobody waits for anything") };
     let by = reading.timers.until(next);

@@ -19,10 +19,10 @@ use crate::words::code_name;
 
 const LATEST: i64 = -1;
 
-struct Group {
-    state: String,
-    protocol: &'static str,
-    members: Vec<Json>,
+pub struct Group {
+    pub state: String,
+    pub protocol: &'static str,
+    pub members: Vec<Json>,
 }
 
 pub async fn one(cluster: &Cluster, group: &str, asked: &Asked) -> Reply {
@@ -81,7 +81,7 @@ fn broken(why: String) -> Failed {
     Failed::of(500, why)
 }
 
-async fn describe(cluster: &Cluster, group: &str) -> Result<Group, Failed> {
+pub async fn describe(cluster: &Cluster, group: &str) -> Result<Group, Failed> {
     let request = DescribeGroupsRequest::default().with_groups(vec![text(group).into()]);
     let answer = ask(cluster, 5, &request).await.map_err(broken)?;
     let found = answer.groups.into_iter().next().ok_or_else(|| broken("no group was answered".to_owned()))?;
@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-async fn offsets(cluster: &Cluster, group: &str) -> Result<Vec<Json>, Failed> {
+pub async fn offsets(cluster: &Cluster, group: &str) -> Result<Vec<Json>, Failed> {
     let asked = OffsetFetchRequestGroup { group_id: text(group), topics: None, ..Default::default() };
     let request = OffsetFetchRequest { groups: vec![asked], ..Default::default() };
     let answer = ask(cluster, 8, &request).await.map_err(broken)?;

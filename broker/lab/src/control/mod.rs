@@ -5,11 +5,15 @@ mod clock;
 mod clusters;
 mod faults;
 mod groups;
+mod members;
+mod offsets;
 mod openapi;
+mod producers;
 mod records;
 mod reply;
 mod requests;
 mod reset;
+mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -191,6 +195,17 @@ impl Lab {
             ("POST", ["topics", topic, "records"]) => records::produce(cluster, topic, asked).await,
             ("GET", ["topics", topic, "records"]) => records::read(cluster, topic, asked).await,
             ("GET", ["groups", group]) => groups::one(cluster, group, asked).await,
+            ("POST", ["groups", group, "rebalance"]) => members::rebalance(cluster, group, asked).await,
+            ("POST", ["groups", group, "members", member, "expire"]) => {
+                members::expire(cluster, group, member, asked).await
+            }
+            ("PUT", ["groups", group, "offsets"]) => offsets::put(cluster, group, asked).await,
+            ("DELETE", ["groups", group, "offsets"]) => offsets::delete(cluster, group, asked).await,
+            ("GET", ["transactions"]) => transactions::all(cluster, asked).await,
+            ("GET", ["transactions", id]) => transactions::one(cluster, id, asked).await,
+            ("POST", ["transactions", id, act]) => transactions::act(cluster, id, act, asked).await,
+            ("GET", ["producers"]) => producers::all(cluster, asked).await,
+            ("POST", ["producers", id, "forget"]) => producers::forget(cluster, id, asked).await,
             _other => {
                 fail(404, format!("{method} {} is no address of the lab ({BASE}/openapi.json)", asked.path))
             }

@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 
 /// Method, path under `/clusters/{cluster}` or from the root, what it does.
-const ADDRESSES: [(&str, &str, &str); 28] = [
+const ADDRESSES: [(&str, &str, &str); 37] = [
     ("get", "/", "The lab: its seed, the cluster of this port"),
     ("get", "/openapi.json", "This description"),
     ("get", "/clusters", "All clusters"),
@@ -63,6 +63,39 @@ const ADDRESSES: [(&str, &str, &str); 28] = [
         "get",
         "/clusters/{cluster}/groups/{group}",
         "A group; with wait=stable, members, lag wait for that, 408 after timeout",
+    ),
+    (
+        "post",
+        "/clusters/{cluster}/groups/{group}/rebalance",
+        "Have the members of a group join again: reason",
+    ),
+    (
+        "post",
+        "/clusters/{cluster}/groups/{group}/members/{member}/expire",
+        "A member is out of its group, as when its session ends",
+    ),
+    (
+        "put",
+        "/clusters/{cluster}/groups/{group}/offsets",
+        "Commit offsets of a group without members: a list of topic, partition, offset",
+    ),
+    (
+        "delete",
+        "/clusters/{cluster}/groups/{group}/offsets",
+        "Delete committed offsets of a group without members: topics, or all",
+    ),
+    ("get", "/clusters/{cluster}/transactions", "The transactional ids with their producers and states"),
+    ("get", "/clusters/{cluster}/transactions/{id}", "One of them"),
+    (
+        "post",
+        "/clusters/{cluster}/transactions/{id}/{act}",
+        "fence its producer, abort what is open, expire it as if its timeout were over, or hang: topic, partition, value",
+    ),
+    ("get", "/clusters/{cluster}/producers", "Who wrote to which partition, with sequences: topic"),
+    (
+        "post",
+        "/clusters/{cluster}/producers/{id}/forget",
+        "Forget what partitions know of a producer: topic, partition, or all",
     ),
     (
         "get",

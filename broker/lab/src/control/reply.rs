@@ -5,7 +5,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use ottla_admin::{Asked, Told};
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::bad::Bad;
 
@@ -92,6 +92,16 @@ pub fn body(asked: &Asked) -> Result<Json, Failed> {
     }
     serde_json::from_slice(&asked.body)
         .map_err(|error| Failed::of(400, format!("the body is no JSON: {error}")))
+}
+
+/// The body as an object of these words and no others.
+pub fn words(asked: &Asked, known: &[&str]) -> Result<Map<String, Json>, Failed> {
+    let Json::Object(body) = body(asked)? else { return Err(Bad::new("", "an object").into()) };
+    let names = if known.is_empty() { "no words".to_owned() } else { known.join(", ") };
+    match body.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(other) => Err(Bad::new(other, format!("is not known; there are {names}")).into()),
+        None => Ok(body),
+    }
 }
 
 /// The words behind the question mark.

@@ -8,21 +8,17 @@ use ottla_protocol::messages::create_topics_request::{CreatableTopic, CreatableT
 use ottla_protocol::messages::delete_topics_request::DeleteTopicState;
 use ottla_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use ottla_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
-use ottla_protocol::messages::leave_group_request::MemberIdentity;
-use ottla_protocol::messages::list_groups_response::ListedGroup;
 use ottla_protocol::messages::{
-    AlterClientQuotasRequest, ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest,
-    CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest, DescribeClientQuotasRequest,
-    DescribeConfigsRequest, DescribeGroupsRequest, GroupId, IncrementalAlterConfigsRequest,
-    InitProducerIdRequest, LeaveGroupRequest, ListConfigResourcesRequest, ListGroupsRequest,
-    ListTransactionsRequest, MetadataRequest, ShareGroupDescribeRequest, ShareGroupHeartbeatRequest,
-    StreamsGroupDescribeRequest, StreamsGroupHeartbeatRequest, TopicName, alter_client_quotas_request,
+    AlterClientQuotasRequest, CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest,
+    DescribeClientQuotasRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest,
+    ListConfigResourcesRequest, ListGroupsRequest, ListTransactionsRequest, MetadataRequest, TopicName,
+    alter_client_quotas_request,
 };
 use serde_json::json;
 
 use super::records::LOOK_EVERY;
 use super::reply::{Failed, Reply, ok};
-use super::{Known, reply};
+use super::{Known, members, reply, transactions};
 use crate::bad::Bad;
 use crate::clock::Mode;
 use crate::cluster::Cluster;
@@ -32,9 +28,7 @@ use crate::words::code_name;
 
 const TIMEOUT_MS: i32 = 30_000;
 /// How often one looks whether a transaction has ended, or a member that came back has left again.
-const LOOKS_MAX: u32 = 500;
-/// A member says so by its epoch.
-const LEAVES: i32 = -1;
+pub const LOOKS_MAX: u32 = 500;
 /// Types of resources.
 const BROKER: i8 = 4;
 const CLIENT_METRICS: i8 = 16;
@@ -80,29 +74,12 @@ pub async fn reset(known: &Known, asked: &Asked) -> Reply {
 async fn end_transactions(cluster: &Cluster) -> Result<(), Failed> {
     let listed = ask(cluster, 0, &ListTransactionsRequest::default()).await.map_err(broken)?;
     for transaction in listed.transaction_states {
-        let request = InitProducerIdRequest {
-            transactional_id: Some(text(&transaction.transactional_id)),
-            transaction_timeout_ms: TIMEOUT_MS,
-            producer_id: -1,
-            producer_epoch: -1,
-            ..Default::default()
-        };
-        let mut looks = 0;
-        loop {
-            let answer = ask(cluster, 4, &request).await.map_err(broken)?;
-            match code_name(answer.error_code).as_str() {
-                "NONE" => break,
-                // It is ending.
-                "CONCURRENT_TRANSACTIONS" if looks < LOOKS_MAX => looks += 1,
-                other => return Err(broken(format!("{}: {other}", transaction.transactional_id.0))),
-            }
-            wait(cluster).await;
-        }
+        transactions::begin_anew(cluster, &transaction.transactional_id, TIMEOUT_MS).await?;
     }
     Ok(())
 }
 
-async fn wait(cluster: &Cluster) {
+pub async fn wait(cluster: &Cluster) {
     let clock = &cluster.env.clock;
     clock.sleep_until(clock.monotonic().after(LOOK_EVERY)).await;
 }
@@ -112,7 +89,7 @@ async fn delete_groups(cluster: &Cluster) -> Result<(), Failed> {
     for group in listed.groups {
         let mut looks = 0;
         loop {
-            empty(cluster, &group).await?;
+            members::leave(cluster, &group.group_type, &group.group_id, None).await?;
             let names = vec![group.group_id.clone()];
             let answer = ask(cluster, 2, &DeleteGroupsRequest::default().with_groups_names(names))
                 .await
@@ -126,79 +103,6 @@ async fn delete_groups(cluster: &Cluster) -> Result<(), Failed> {
             }
             wait(cluster).await;
         }
-    }
-    Ok(())
-}
-
-/// Every member leaves, whether it wants to or not.
-async fn empty(cluster: &Cluster, group: &ListedGroup) -> Result<(), Failed> {
-    let id = group.group_id.clone();
-    match group.group_type.as_str() {
-        "consumer" => empty_consumer_group(cluster, id).await,
-        "share" => empty_share_group(cluster, id).await,
-        "streams" => empty_streams_group(cluster, id).await,
-        "classic" => empty_classic_group(cluster, id).await,
-        other => unreachable!("a group is of one of four kinds, not {other}"),
-    }
-}
-
-async fn empty_classic_group(cluster: &Cluster, id: GroupId) -> Result<(), Failed> {
-    let request = DescribeGroupsRequest::default().with_groups(vec![id.clone()]);
-    let described = ask(cluster, 5, &request).await.map_err(broken)?;
-    let members: Vec<MemberIdentity> = described
-        .groups
-        .into_iter()
-        .flat_map(|group| group.members)
-        .map(|member| {
-            MemberIdentity::default()
-                .with_member_id(member.member_id)
-                .with_group_instance_id(member.group_instance_id)
-        })
-        .collect();
-    if !members.is_empty() {
-        let request = LeaveGroupRequest::default().with_group_id(id).with_members(members);
-        ask(cluster, 5, &request).await.map_err(broken)?;
-    }
-    Ok(())
-}
-
-async fn empty_consumer_group(cluster: &Cluster, id: GroupId) -> Result<(), Failed> {
-    let request = ConsumerGroupDescribeRequest::default().with_group_ids(vec![id.clone()]);
-    let described = ask(cluster, 0, &request).await.map_err(broken)?;
-    for member in described.groups.into_iter().flat_map(|group| group.members) {
-        let request = ConsumerGroupHeartbeatRequest::default()
-            .with_group_id(id.clone())
-            .with_member_id(member.member_id)
-            .with_member_epoch(LEAVES);
-        ask(cluster, 0, &request).await.map_err(broken)?;
-    }
-    Ok(())
-}
-
-async fn empty_share_group(cluster: &Cluster, id: GroupId) -> Result<(), Failed> {
-    let request = ShareGroupDescribeRequest::default().with_group_ids(vec![id.clone()]);
-    let described = ask(cluster, 1, &request).await.map_err(broken)?;
-    for member in described.groups.into_iter().flat_map(|group| group.members) {
-        let request = ShareGroupHeartbeatRequest::default()
-            .with_group_id(id.clone())
-            .with_member_id(member.member_id)
-            .with_member_epoch(LEAVES);
-        ask(cluster, 1, &request).await.map_err(broken)?;
-    }
-    Ok(())
-}
-
-async fn empty_streams_group(cluster: &Cluster, id: GroupId) -> Result<(), Failed> {
-    let request = StreamsGroupDescribeRequest { group_ids: vec![id.0.clone()], ..Default::default() };
-    let described = ask(cluster, 0, &request).await.map_err(broken)?;
-    for member in described.groups.into_iter().flat_map(|group| group.members) {
-        let request = StreamsGroupHeartbeatRequest {
-            group_id: id.0.clone(),
-            member_id: member.member_id,
-            member_epoch: LEAVES,
-            ..Default::default()
-        };
-        ask(cluster, 0, &request).await.map_err(broken)?;
     }
     Ok(())
 }

@@ -1,143 +1,29 @@
 //! The test lab over sockets: what a rule does to a client's requests, and the control API on Kafka's own port.
 //! Shell: a broker in memory, a client that writes frames, and HTTP by hand.
 
-use std::io::{Read, Write};
+mod by_hand;
+mod client;
+
 use std::net::TcpStream;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
-use ottla_env::real;
-use ottla_lab::{ClusterSettings, Created, Lab};
+use ottla_protocol::StrBytes;
 use ottla_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use ottla_protocol::messages::join_group_request::JoinGroupRequestProtocol;
-use ottla_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use ottla_protocol::messages::streams_group_heartbeat_request::{Subtopology, Topology};
 use ottla_protocol::messages::{
     ConsumerGroupHeartbeatRequest, EndTxnRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest,
     IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest, ListConfigResourcesRequest,
-    ListGroupsRequest, ProduceRequest, ProduceResponse, ProducerId, StreamsGroupHeartbeatRequest, TopicName,
-    TransactionalId,
+    ListGroupsRequest, ProducerId, StreamsGroupHeartbeatRequest, TopicName, TransactionalId,
 };
-use ottla_protocol::{Request, RequestHeader, StrBytes, decode_response, decode_response_header};
-use ottla_records::BatchBuilder;
-use ottla_server::lab::Brokers;
 use serde_json::{Value as Json, json};
 
-const PRODUCE_VERSION: i16 = 9;
+use client::{Client, PRODUCE_VERSION, count, http, produce, told, topics, with_lab};
+
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 const UNKNOWN_MEMBER_ID: i16 = 25;
 const PRODUCER_FENCED: i16 = 90;
 const GROUP: i8 = 32;
-
-/// A lab that serves, and a thread that may block.
-fn with_lab(test: impl FnOnce(&Created) + Send + 'static) {
-    let ran = real::run(Some(2), async {
-        let env = real::env();
-        let lab = Lab::new(env.clone(), 7);
-        let brokers = Brokers::new(env, 0, Vec::new(), lab.route());
-        lab.set_host(brokers.clone());
-        let settings = ClusterSettings { name: Some("main".to_owned()), seed: Some(7), ..Default::default() };
-        let created = lab.create(settings).await.expect("it serves");
-        let (done, is_done) = tokio::sync::oneshot::channel();
-        let thread = std::thread::spawn(move || {
-            test(&created);
-            // The lab waits for it.
-            let _gone = done.send(());
-        });
-        let _ended = is_done.await;
-        brokers.stop_all().await;
-        assert!(thread.join().is_ok(), "the test failed");
-    });
-    ran.expect("a runtime");
-}
-
-fn http(at: &str, method: &str, path: &str, body: Option<Json>) -> (u16, Json) {
-    let mut stream = TcpStream::connect(at).expect("it listens");
-    let body = body.map(|body| body.to_string()).unwrap_or_default();
-    let head = format!(
-        "{method} /lab/v1{path} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("it is sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    (status, serde_json::from_str(body).expect("JSON"))
-}
-
-struct Client(TcpStream);
-
-impl Client {
-    fn connect(created: &Created) -> Client {
-        let stream = TcpStream::connect(&created.bootstrap).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
-        Client(stream)
-    }
-
-    /// Nothing where the connection ends instead.
-    fn ask<R: Request>(&mut self, version: i16, request: &R) -> Option<R::Response> {
-        let header = RequestHeader {
-            api_key: R::API_KEY.to_i16(),
-            api_version: version,
-            correlation_id: 5,
-            client_id: Some(StrBytes::from_static_str("app")),
-        };
-        let mut frame = BytesMut::new();
-        header.encode(&mut frame);
-        request.encode(&mut frame, version).expect("it can be written");
-        let len = (frame.len() as i32).to_be_bytes();
-        self.0.write_all(&len).and_then(|()| self.0.write_all(&frame)).expect("it is sent");
-        let mut prefix = [0; 4];
-        self.0.read_exact(&mut prefix).ok()?;
-        let mut body = vec![0; i32::from_be_bytes(prefix) as usize];
-        self.0.read_exact(&mut body).ok()?;
-        let mut body = Bytes::from(body);
-        assert_eq!(decode_response_header(&mut body, R::API_KEY, version), Ok(5));
-        assert!(body.has_remaining());
-        Some(decode_response(R::API_KEY, version, body).expect("an answer"))
-    }
-}
-
-/// A record for partition 0 of each topic.
-fn produce(topics: &[&str]) -> ProduceRequest {
-    let data = topics.iter().map(|topic| {
-        let mut batch = BatchBuilder::new();
-        batch.append(1_700_000_000_000, None, Some(topic.as_bytes()), &[]);
-        let partition = PartitionProduceData::default().with_records(Some(batch.build()));
-        let name = TopicName(StrBytes::from_string((*topic).to_owned()));
-        TopicProduceData::default().with_name(name).with_partition_data(vec![partition])
-    });
-    ProduceRequest::default().with_acks(-1).with_timeout_ms(10_000).with_topic_data(data.collect())
-}
-
-/// The error and the offset of each topic, by its name.
-fn told(answer: Option<ProduceResponse>) -> Vec<(String, i16, i64)> {
-    let answer = answer.expect("an answer");
-    let mut told: Vec<(String, i16, i64)> = answer
-        .responses
-        .iter()
-        .flat_map(|topic| {
-            let name = topic.name.to_string();
-            topic.partition_responses.iter().map(move |one| (name.clone(), one.error_code, one.base_offset))
-        })
-        .collect();
-    told.sort();
-    told
-}
-
-fn count(at: &str, topic: &str) -> usize {
-    let (status, answer) = http(at, "GET", &format!("/topics/{topic}/records"), None);
-    assert_eq!(status, 200, "{answer}");
-    answer["records"].as_array().expect("a list").len()
-}
-
-fn topics(at: &str, names: &[&str]) {
-    for name in names {
-        let (status, answer) = http(at, "POST", "/topics", Some(json!({ "name": name, "partitions": 2 })));
-        assert_eq!(status, 201, "{answer}");
-    }
-}
 
 #[test]
 fn a_rule_about_one_topic_leaves_the_others_of_a_request_alone() {
