@@ -1,11 +1,7 @@
 //! Answers taken from a socket without keeping more of them than their first bytes.
 //! Shell: reads sockets.
 
-use std::io::Read;
-use std::net::TcpStream;
-
-use rustix::net::{RecvFlags, recv};
-
+use super::address::Source;
 use super::frames::Frame;
 use crate::failure::{Outcome, While, fail};
 
@@ -43,15 +39,13 @@ impl Answers {
     /// Reads once and tells of each answer that ended: its head, and its size as a whole.
     pub fn read(
         &mut self,
-        stream: &mut TcpStream,
+        stream: &mut impl Source,
         asked: &Frame,
         ended: impl FnMut(&[u8], usize),
     ) -> Outcome<usize> {
         let count = if self.discards && self.rest > 0 {
             let most = self.rest.min(DISCARD_BYTES);
-            let (_, count) = recv(&*stream, &mut self.buffer[..most], RecvFlags::TRUNC)
-                .while_doing(|| "reading an answer".to_owned())?;
-            count
+            stream.discard(&mut self.buffer[..most])?
         } else {
             let most = if self.discards { HEAD_BYTES - self.head.len() } else { READ_BYTES };
             stream.read(&mut self.buffer[..most]).while_doing(|| "reading an answer".to_owned())?

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::address::Address;
 use super::answers::Answers;
 use super::frames::{FetchFrame, Frame};
-use super::load::{Batches, Stage, Tally, connect};
+use super::load::{Batches, Stage, Tally};
+use super::login;
 use crate::failure::{Failure, Outcome, While, fail};
 
 /// One connection of a load.
@@ -29,13 +31,19 @@ pub enum Client {
     Tail { fetch: FetchFrame, batches: Batches },
     /// Sends this many fetches at once and throws away what comes.
     Gulp { fetch: FetchFrame, window: usize },
+    /// Connects, asks once and goes, again and again.
+    Newcomer { frame: Frame },
+    /// Connects, logs in and goes, again and again.
+    Login,
 }
 
 impl Client {
-    pub fn run(self, address: &str, stage: &Arc<Stage>) -> Outcome<Tally> {
+    pub fn run(self, address: &Address, stage: &Arc<Stage>) -> Outcome<Tally> {
         match self {
             Self::Repeat { frame, window } => repeat(address, &frame, window, Answers::small(), stage),
             Self::Gulp { fetch, window } => repeat(address, &fetch.frame, window, Answers::large(), stage),
+            Self::Newcomer { frame } => again(stage, || ask(address, &frame)),
+            Self::Login => again(stage, || login::log_in(address.host()).map(|()| 1)),
             Self::Rotate { frames, window } => rotate(address, &frames, window, stage),
             Self::Paced { frame, per_second, reader } => paced(address, frame, per_second, reader, stage),
             Self::Reader { fetch, batches, end_offset, discards } => {
@@ -53,13 +61,13 @@ impl Client {
 }
 
 fn repeat(
-    address: &str,
+    address: &Address,
     frame: &Frame,
     window: usize,
     mut answers: Answers,
     stage: &Arc<Stage>,
 ) -> Outcome<Tally> {
-    let (mut stream, mut tally) = (connect(address)?, Tally::new(stage)?);
+    let (mut stream, mut tally) = (address.connect()?, Tally::new(stage)?);
     // As many copies as one write may carry: a burst costs one system call.
     let burst = frame.bytes.repeat(window);
     let mut sent_at: VecDeque<Instant> = VecDeque::with_capacity(window);
@@ -84,8 +92,26 @@ fn repeat(
     }
 }
 
-fn rotate(address: &str, frames: &[Frame], window: usize, stage: &Arc<Stage>) -> Outcome<Tally> {
-    let (mut stream, mut tally, mut answers) = (connect(address)?, Tally::new(stage)?, Answers::small());
+/// Does something until the time is over; it says how many bytes came of it.
+fn again(stage: &Arc<Stage>, mut once: impl FnMut() -> Outcome<usize>) -> Outcome<Tally> {
+    let mut tally = Tally::new(stage)?;
+    while !stage.is_over() {
+        let since = Instant::now();
+        let bytes = once()?;
+        tally.note(bytes, since);
+    }
+    Ok(tally)
+}
+
+fn ask(address: &Address, frame: &Frame) -> Outcome<usize> {
+    let (mut stream, mut answers, mut bytes) = (address.connect()?, Answers::small(), 0);
+    stream.write_all(&frame.bytes).while_doing(|| "sending".to_owned())?;
+    while answers.read(&mut stream, frame, |_, size| bytes = size)? == 0 {}
+    Ok(bytes)
+}
+
+fn rotate(address: &Address, frames: &[Frame], window: usize, stage: &Arc<Stage>) -> Outcome<Tally> {
+    let (mut stream, mut tally, mut answers) = (address.connect()?, Tally::new(stage)?, Answers::small());
     let mut sent_at: VecDeque<Instant> = VecDeque::with_capacity(window);
     let mut next = frames.iter().cycle();
     loop {
@@ -124,13 +150,13 @@ impl Schedule {
 }
 
 fn paced(
-    address: &str,
+    address: &Address,
     frame: Frame,
     per_second: u32,
     reader: Option<(FetchFrame, Batches)>,
     stage: &Arc<Stage>,
 ) -> Outcome<Tally> {
-    let mut stream = connect(address)?;
+    let mut stream = address.connect_bare()?;
     let mut writer = stream.try_clone()?;
     let schedule = Schedule { start: Instant::now(), gap: Duration::from_secs(1) / per_second };
     let (sender_frame, sender_stage) = (frame.clone(), stage.clone());
@@ -151,7 +177,7 @@ fn paced(
         Ok(sent)
     });
     let tail = reader.map(|(fetch, batches)| {
-        let (address, stage) = (address.to_owned(), stage.clone());
+        let (address, stage) = (address.clone(), stage.clone());
         let over = Arc::new(AtomicBool::new(false));
         (
             over.clone(),
@@ -175,14 +201,14 @@ fn paced(
 
 /// One record a batch and one batch a request: the offset of a record is its place in the schedule.
 fn tail_paced(
-    address: &str,
+    address: &Address,
     mut fetch: FetchFrame,
     batches: Batches,
     schedule: Schedule,
     over: &AtomicBool,
     stage: &Arc<Stage>,
 ) -> Outcome<Tally> {
-    let (mut stream, mut tally, mut answers) = (connect(address)?, Tally::new(stage)?, Answers::large());
+    let (mut stream, mut tally, mut answers) = (address.connect()?, Tally::new(stage)?, Answers::large());
     let mut offset = 0_u32;
     while !over.load(Ordering::Relaxed) {
         fetch.seek(i64::from(offset));
@@ -196,14 +222,14 @@ fn tail_paced(
 }
 
 fn read_log(
-    address: &str,
+    address: &Address,
     mut fetch: FetchFrame,
     batches: Batches,
     end_offset: Option<i64>,
     mut answers: Answers,
     stage: &Arc<Stage>,
 ) -> Outcome<Tally> {
-    let (mut stream, mut tally) = (connect(address)?, Tally::new(stage)?);
+    let (mut stream, mut tally) = (address.connect()?, Tally::new(stage)?);
     let mut offset = 0;
     while !stage.is_over() {
         fetch.seek(offset);

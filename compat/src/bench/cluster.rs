@@ -120,7 +120,7 @@ fn producing(row: &'static str, folders: &[PathBuf]) -> Bout {
     let bout = move |broker: &dyn Broker, topic: &str, leaders: &[String], span: Span| {
         let client = |(partition, leader): (i32, &String)| {
             let frame = frames::produce(topic, partition, -1, &batch);
-            (leader.clone(), Client::Repeat { frame, window: 4 })
+            (leader.clone().into(), Client::Repeat { frame, window: 4 })
         };
         load::run_at(&broker.pids(), (0..).zip(leaders).map(client).collect(), span)
     };
@@ -140,7 +140,7 @@ pub fn open_loop(_scale: &Scale, of: &[Against]) -> Outcome<Vec<Side>> {
         let bout = move |broker: &dyn Broker, topic: &str, leaders: &[String], span: Span| {
             let frame = frames::produce(topic, 0, -1, &batch);
             let paced = Client::Paced { frame, per_second: 1_000, reader: None };
-            load::run_at(&broker.pids(), vec![(leaders[0].clone(), paced)], span)
+            load::run_at(&broker.pids(), vec![(leaders[0].clone().into(), paced)], span)
         };
         let bout = with_fresh_topic(ROW, 1, folders.to_vec(), bout, Measured::of_requests);
         // So thin a load would leave a JVM cold.

@@ -20,9 +20,12 @@ const FETCH_CODE_POSITION: usize = 26;
 /// What lies between the code and the length of the records: two offsets and no aborted transactions.
 const FETCH_LENGTH_AFTER_CODE: usize = 22;
 
+/// As whom the load comes.
+pub const CLIENT_ID: &str = "bench";
+
 /// A request with header version 1.
 pub fn request(key: i16, version: i16, body: &Body) -> Vec<u8> {
-    let header = Body::default().i16(key).i16(version).i32(7).string("bench");
+    let header = Body::default().i16(key).i16(version).i32(7).string(CLIENT_ID);
     let count = i32::try_from(header.0.len() + body.0.len()).unwrap_or(i32::MAX);
     let mut bytes = Body::default().i32(count).0;
     bytes.extend(header.0);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use super::address::{Address, Source};
 use super::answers::{Answers, number_at};
 use super::clients::Client;
 use super::frames::{FetchFrame, Frame};
@@ -128,11 +129,11 @@ pub struct Span {
 
 /// Runs every client against the broker at once.
 pub fn run(address: &str, pid: u32, clients: Vec<Client>, span: Span) -> Outcome<Load> {
-    run_at(&[pid], clients.into_iter().map(|client| (address.to_owned(), client)).collect(), span)
+    run_at(&[pid], clients.into_iter().map(|client| (address.into(), client)).collect(), span)
 }
 
 /// The same where each client has an address of its own, and several processes serve.
-pub fn run_at(pids: &[u32], clients: Vec<(String, Client)>, span: Span) -> Outcome<Load> {
+pub fn run_at(pids: &[u32], clients: Vec<(Address, Client)>, span: Span) -> Outcome<Load> {
     let stage = Arc::new(Stage::default());
     let mut threads: Vec<JoinHandle<Outcome<Tally>>> = Vec::new();
     for (address, client) in clients {
@@ -218,7 +219,7 @@ impl Batches {
     /// Asks for records and says how many came, with the size of the answer.
     pub fn fetch(
         self,
-        stream: &mut TcpStream,
+        stream: &mut (impl Source + Write),
         answers: &mut Answers,
         fetch: &FetchFrame,
     ) -> Outcome<(i64, usize)> {

@@ -2,6 +2,7 @@
 //! Shell: starts brokers, prints its progress.
 #![allow(clippy::print_stderr, reason = "progress for the person who waits")]
 
+mod address;
 pub mod answers;
 pub mod churn;
 pub mod cleaner;
@@ -16,11 +17,14 @@ pub mod growth;
 pub mod lifecycle;
 pub mod limits;
 pub mod load;
+mod login;
 pub mod machine;
 pub mod parked;
+mod quotas;
 pub mod rows;
 pub mod scene;
 pub mod scrape;
+mod secure;
 pub mod table;
 mod transactions;
 pub mod workloads;

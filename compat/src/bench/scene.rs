@@ -140,7 +140,8 @@ impl Filled {
     pub const VALUE_BYTES: usize = 1_010;
     /// So many of 64 KiB are a gigabyte in four partitions.
     pub const GIGABYTE: usize = 3_815;
-    const FETCHED_BATCHES: usize = 15;
+    /// What one fetch takes.
+    pub const FETCHED_BATCHES: usize = 15;
 
     /// A topic that has nothing in it yet.
     pub fn empty(topic: &str) -> Self {

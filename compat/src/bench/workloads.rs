@@ -10,9 +10,12 @@ use super::scene::{
     Bout, Filled, PATIENCE, Rows, Scale, Side, TOPIC, create_topic, delete_topic, drive, fill, start,
     with_peak,
 };
+use super::secure::{self, Key};
 use super::table::Measured;
 use super::transactions::{self, Library};
-use super::{churn, cleaner, cluster, consumer_groups, foreign, groups, growth, lifecycle, parked, scrape};
+use super::{
+    churn, cleaner, cluster, consumer_groups, foreign, groups, growth, lifecycle, parked, quotas, scrape,
+};
 use crate::broker::{Against, Broker};
 use crate::failure::{Outcome, fail};
 use crate::wire::{Answer, Body, Connection};
@@ -136,6 +139,14 @@ pub const WORKLOADS: &[Workload] = &[
     event("cluster-return-1gb", Once, Rounds, cluster::node_returns),
     Workload { named_only: true, ..event("cluster-100000", Never, Once, cluster::many_partitions) },
     event("connections-5000", Rounds, Rounds, lifecycle::connections),
+    turns("produce-64k-tls", secure::produce),
+    turns("fetch-hot-1-tls", |scale, of| secure::fetch("fetch-hot-1-tls", scale, of, 1)),
+    turns("fetch-hot-8-tls", |scale, of| secure::fetch("fetch-hot-8-tls", scale, of, 8)),
+    turns("tls-handshakes-ecdsa", |_, of| secure::handshakes("tls-handshakes-ecdsa", of, Key::Ecdsa)),
+    turns("tls-handshakes-rsa", |_, of| secure::handshakes("tls-handshakes-rsa", of, Key::Rsa)),
+    event("connections-5000-tls", Rounds, Rounds, secure::connections),
+    turns("scram-logins", secure::logins),
+    event("quota-10mb", Once, Once, quotas::run),
 ];
 
 const SYNCED: &[&str] = &["log.flush.interval.messages=1"];
@@ -153,7 +164,7 @@ pub struct Shape {
 }
 
 /// 64 KiB of records of 1 KiB, on four connections to four partitions.
-const BIG: Shape = Shape {
+pub const BIG: Shape = Shape {
     acks: 1,
     records: Filled::RECORDS,
     value_bytes: Filled::VALUE_BYTES,
@@ -178,7 +189,7 @@ pub fn sides(
     of.iter().map(side).collect()
 }
 
-fn producers(topic: &str, shape: Shape) -> Vec<Client> {
+pub fn producers(topic: &str, shape: Shape) -> Vec<Client> {
     let batch = frames::batch(shape.records, shape.value_bytes);
     (0..shape.connections)
         .map(|index| {
