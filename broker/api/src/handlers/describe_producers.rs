@@ -57,9 +57,10 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     request.ready(&DescribeProducersResponse::default().with_topics(topics))
 }
 
+/// As this replica knows them: a follower is asked too (`Partition.activeProducerState`).
 fn producers(partition: &Partition) -> Result<Vec<ProducerState>, ErrorCode> {
-    let led = partition.led(-1).map_err(errors::unavailable)?;
-    let states = led.log().producers().into_iter().map(|producer| {
+    let readable = partition.readable(-1).map_err(errors::unavailable)?;
+    let states = readable.log().producers().into_iter().map(|producer| {
         let (id, producer) = producer;
         ProducerState::default()
             .with_producer_id(ProducerId(id.0))
