@@ -17,6 +17,7 @@ use crate::access::Access;
 use crate::context::{Broker, ClusterLinks};
 use crate::delegation_tokens::refused_here;
 use crate::fence::{Fence, log_panic};
+use crate::own_settings::{Left, take_own};
 use crate::peers::ping::{self, PingFrame};
 use crate::peers::{Forward, Forwarded, envelope};
 use crate::quotas::{Throttle, rest};
@@ -143,11 +144,16 @@ fn forwarded(broker: &Arc<Broker>, forward: &Arc<Forward>, api: &'static Row, re
     if forward.decides_here() {
         return (api.admit)(broker, request);
     }
+    let (body, complete) = match take_own(broker, &request)? {
+        Left::Nothing(answer) => return Ok(Admitted::Ready(answer)),
+        Left::Whole => (request.body.clone(), None),
+        Left::Part(body, complete) => (body, Some(complete)),
+    };
     if let Some(refused) = refused_here(&request) {
         return refused.map(Admitted::Ready);
     }
     let host = request.connection.peer_addr.ip().to_canonical();
-    let envelope = envelope(&request.header, &request.body, request.principal(), host);
+    let envelope = envelope(&request.header, &body, request.principal(), host);
     let (broker, forward) = (broker.clone(), forward.clone());
     park(async move {
         let bytes = match forward.forward(envelope).await {
@@ -159,6 +165,10 @@ fn forwarded(broker: &Arc<Broker>, forward: &Arc<Forward>, api: &'static Row, re
             // Decided here after all, or answered as one that has found no controller.
             Ok(Forwarded::Ours) | Err(_) => return own(&broker, api, request).await,
         };
+        if let Some(complete) = complete {
+            return complete(&request, bytes)
+                .unwrap_or(Answer::Close("the controller's answer is unreadable"));
+        }
         let mut answer = ResponseBuilder::with_capacity(bytes.len());
         answer.buffer.extend_from_slice(&bytes);
         // It is the controller's word that counts (`RequestHandlerHelper.sendForwardedResponse`).

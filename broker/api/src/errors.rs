@@ -62,6 +62,11 @@ pub fn record_errors(refused: &AppendRefused) -> Vec<(i32, String)> {
     }
 }
 
+/// A code of an answer of ours.
+pub fn code_of(code: i16) -> ErrorCode {
+    ErrorCode::from_code(code).unwrap_or(ErrorCode::UnknownServerError)
+}
+
 /// Code and text when the controller has no answer of its own to a request.
 pub fn operation_error(error: &OperationError) -> (ErrorCode, Option<String>) {
     match error {

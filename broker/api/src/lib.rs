@@ -38,6 +38,7 @@ mod metadata_log;
 pub mod metrics;
 pub mod missing_answers;
 pub mod operation_audit;
+mod own_settings;
 pub mod owned_tasks;
 mod parked_metadata;
 mod partition_answer;

@@ -12,7 +12,7 @@ use ottla_network::{Admitted, Answer, ConnectionInfo, ResponseBuilder};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::header::RequestHeader;
 use ottla_protocol::throttle::{ThrottlePlace, throttle_place};
-use ottla_protocol::{Decode, Encode, ErrorCodes, StrBytes, versions};
+use ottla_protocol::{Decode, Encode, ErrorCodes, StrBytes, decode_response_header, versions};
 use ottla_security::{Identity, KafkaPrincipal};
 
 use crate::context::Broker;
@@ -87,6 +87,12 @@ impl Request {
             }
             None => Answer::Close("the response is longer than a frame can say"),
         }
+    }
+
+    /// What the controller answered in the place of this broker, from its header on; `None` where that is no such answer.
+    pub fn answer_of_controller<T: Decode>(&self, mut bytes: Bytes) -> Option<T> {
+        decode_response_header(&mut bytes, self.key, self.version()).ok()?;
+        T::decode(&mut bytes, self.version()).ok()
     }
 
     /// Encodes a response in the request's version and counts the request with its errors.

@@ -168,12 +168,23 @@ pub fn validate_topic(
 const CLUSTER_LEVEL_LISTENER_KEYS: &[&str] =
     &["max.connections", "max.connection.creation.rate", "num.network.threads"];
 
-/// All dynamic values that a broker (or, without `per_broker`, every broker) would have after a change.
+/// All dynamic values that this broker (or, without `per_broker`, every broker) would have after a change.
 pub fn validate_broker_change(
     config: &BrokerConfig,
     per_broker: bool,
     values: &ConfigMap,
 ) -> Result<(), ConfigError> {
+    validate_broker_settings(per_broker, values)?;
+    let candidate = candidate(config, per_broker, values).map_err(ConfigError::into_request_error)?;
+    startup::check(&candidate).map_err(ConfigError::into_request_error)?;
+    thread_counts(config, &candidate)?;
+    local_retention(&candidate)?;
+    listeners_keep_their_keys(config, &candidate)?;
+    candidate.ask_reconfigurables().map_err(|why| refused(why, "listeners"))
+}
+
+/// The part of it that follows from the values alone, whatever configuration they are for: names and types.
+pub fn validate_broker_settings(per_broker: bool, values: &ConfigMap) -> Result<(), ConfigError> {
     let row_mode = |name: &str| broker::row(name).map(|row| row.dynamic);
     refuse_names(values, "Cannot update these configs dynamically", |name| {
         row_mode(name) == Some(DynamicMode::ReadOnly)
@@ -206,13 +217,7 @@ pub fn validate_broker_change(
         values,
         "These configs cannot be changed while the broker runs, restart it instead",
         |name| matches!(name, "listeners" | "listener.security.protocol.map"),
-    )?;
-    let candidate = candidate(config, per_broker, values).map_err(ConfigError::into_request_error)?;
-    startup::check(&candidate).map_err(ConfigError::into_request_error)?;
-    thread_counts(config, &candidate)?;
-    local_retention(&candidate)?;
-    listeners_keep_their_keys(config, &candidate)?;
-    candidate.ask_reconfigurables().map_err(|why| refused(why, "listeners"))
+    )
 }
 
 /// Of a listener's own keys about security, only those of its stores change while it serves. The common keys

@@ -43,8 +43,8 @@ mod validators;
 mod value;
 
 pub use alter::{
-    OpType, ResourceKind, apply_op, validate_broker_change, validate_client_metrics, validate_group,
-    validate_topic, validate_topic_override,
+    OpType, ResourceKind, apply_op, validate_broker_change, validate_broker_settings,
+    validate_client_metrics, validate_group, validate_topic, validate_topic_override,
 };
 pub use broker::{OTTLA_DEFAULTS, OttlaDefault};
 pub use client_metrics_config::{CLIENT_METRICS_INTERVAL_MS, ClientMatch, ClientMetricsSubscription};

@@ -33,6 +33,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::active_controller::Decided;
+use crate::controller::configs::Through;
 use crate::controller::election_log::ElectionCounts;
 use crate::controller::features::{Feature, decide_update_features};
 use crate::controller::producer_ids::{ProducerIdBlock, decide_allocate_producer_ids};
@@ -480,8 +481,16 @@ impl Metadata {
         &self,
         request: IncrementalAlterConfigsRequest,
     ) -> Result<IncrementalAlterConfigsResponse, OperationError> {
+        self.incremental_alter_configs_through(Through::Broker, request).await
+    }
+
+    pub async fn incremental_alter_configs_through(
+        &self,
+        through: Through,
+        request: IncrementalAlterConfigsRequest,
+    ) -> Result<IncrementalAlterConfigsResponse, OperationError> {
         self.decide(move |Deciding { image, rules, .. }| {
-            Ok(configs::decide_incremental_alter_configs(image, rules, &request))
+            Ok(configs::decide_incremental_alter_configs(image, rules, through, &request))
         })
         .await
     }
@@ -490,8 +499,16 @@ impl Metadata {
         &self,
         request: AlterConfigsRequest,
     ) -> Result<AlterConfigsResponse, OperationError> {
+        self.alter_configs_through(Through::Broker, request).await
+    }
+
+    pub async fn alter_configs_through(
+        &self,
+        through: Through,
+        request: AlterConfigsRequest,
+    ) -> Result<AlterConfigsResponse, OperationError> {
         self.decide(move |Deciding { image, rules, .. }| {
-            Ok(configs::decide_alter_configs(image, rules, &request))
+            Ok(configs::decide_alter_configs(image, rules, through, &request))
         })
         .await
     }

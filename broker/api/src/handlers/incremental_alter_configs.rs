@@ -7,7 +7,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
 use ottla_metadata::ResourceType;
+use ottla_metadata::controller::configs::{Through, decide_incremental_alter_configs};
 use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
@@ -17,24 +19,28 @@ use ottla_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterC
 use super::prelude::*;
 use crate::access::text_of;
 use crate::config_access::take_unauthorized;
+use crate::errors::code_of;
 use crate::loggers::{DELETE, LevelChange};
+use crate::own_settings::{Left, encoded, take_refused, through};
+use crate::quotas::rest;
+use crate::request::Refusal;
 
 pub const API: Api = Api { key: ApiKey::IncrementalAlterConfigs, min: 0, max: 1, admit };
 
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let mut body: IncrementalAlterConfigsRequest = request.decode()?;
-    let access = Access::of(broker, &request);
-    let of_loggers = alter_loggers(broker, &access, &mut body);
-    if body.resources.is_empty() && !of_loggers.is_empty() {
-        let response = IncrementalAlterConfigsResponse::default().with_responses(of_loggers);
+    let own = take(broker, &request, &mut body);
+    if body.resources.is_empty() && !own.is_empty() {
+        let response = IncrementalAlterConfigsResponse::default().with_responses(own);
         return request.ready(&response);
     }
-    let (broker, mut allowed, done) = (broker.clone(), body.clone(), of_loggers.clone());
+    let (access, through) = (Access::of(broker, &request), through(&request));
+    let (broker, mut allowed, done) = (broker.clone(), body.clone(), own.clone());
     let decision = async move {
         let unauthorized = take_unauthorized(&access, &mut allowed.resources, |resource| {
             (resource.resource_type, &resource.resource_name)
         });
-        let mut response = broker.metadata.incremental_alter_configs(allowed).await?;
+        let mut response = broker.metadata.incremental_alter_configs_through(through, allowed).await?;
         response.responses.extend(unauthorized.into_iter().map(|(resource, error)| {
             answer(resource.resource_type, resource.resource_name, error, message(text_of(error)))
         }));
@@ -46,8 +52,54 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
             .resources
             .into_iter()
             .map(|resource| answer(resource.resource_type, resource.resource_name, error, why.clone()));
-        IncrementalAlterConfigsResponse::default().with_responses(refused.chain(of_loggers).collect())
+        IncrementalAlterConfigsResponse::default().with_responses(refused.chain(own).collect())
     })
+}
+
+/// What is this broker's own of a request for the controller.
+pub(crate) fn take_own(broker: &Arc<Broker>, request: &Request) -> Result<Left, Refusal> {
+    let mut body: IncrementalAlterConfigsRequest = request.decode()?;
+    let own = take(broker, request, &mut body);
+    if own.is_empty() {
+        return Ok(Left::Whole);
+    }
+    if body.resources.is_empty() {
+        let response = IncrementalAlterConfigsResponse::default().with_responses(own);
+        return Ok(Left::Nothing(request.answer(&response)));
+    }
+    let complete = move |request: &Request, bytes: Bytes| {
+        let mut response: IncrementalAlterConfigsResponse = request.answer_of_controller(bytes)?;
+        response.responses.extend(own);
+        Some(rest(request.answer(&response), response.throttle_time_ms))
+    };
+    Ok(Left::Part(encoded(&body, request.version()), Box::new(complete)))
+}
+
+/// Does what is said of this broker's loggers, and refuses what this broker would not take.
+fn take(
+    broker: &Arc<Broker>,
+    request: &Request,
+    body: &mut IncrementalAlterConfigsRequest,
+) -> Vec<AlterConfigsResourceResponse> {
+    let access = Access::of(broker, request);
+    let mut own = alter_loggers(broker, &access, body);
+    let refused = take_refused(
+        request,
+        &access,
+        &mut body.resources,
+        |resource| (resource.resource_type, &resource.resource_name),
+        |rules, resources| {
+            let asked = IncrementalAlterConfigsRequest::default().with_resources(resources);
+            let decided =
+                decide_incremental_alter_configs(&broker.image(), rules, Through::Broker, &asked).response;
+            let refused = |one: AlterConfigsResourceResponse| {
+                (one.resource_type, one.resource_name, code_of(one.error_code), one.error_message)
+            };
+            decided.responses.into_iter().map(refused).collect()
+        },
+    );
+    own.extend(refused.into_iter().map(|(kind, name, error, why)| answer(kind, name, error, why)));
+    own
 }
 
 /// Takes the loggers out of the request, and does what it says of them (`ConfigAdminManager.preprocess`). A resource that

@@ -13,6 +13,7 @@ use ottla_protocol::messages::{
 };
 use ottla_protocol::records::metadata::{ClearElrRecord, ConfigRecord, MetadataRecord};
 
+use crate::controller::features::{CORDONED_LOG_DIRS, METADATA_VERSION};
 use crate::controller::partition_change::has_eligible_replicas;
 use crate::controller::{ApiError, Decision, Rules, duplicates, wire_error};
 use crate::image::{ConfigResource, Image, ResourceType};
@@ -20,6 +21,16 @@ use crate::image::{ConfigResource, Image, ResourceType};
 /// Longest value of a setting: Kafka keeps it in 15 bits.
 const VALUE_CHARS_MAX: usize = i16::MAX as usize;
 const MIN_ISR: &str = "min.insync.replicas";
+const CORDONED: &str = "cordoned.log.dirs";
+
+/// Whom a client asked for a change of settings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Through {
+    /// A broker, which has looked at changes of its own settings.
+    Broker,
+    /// The controller itself, which doesn't know the brokers' configurations (KIP-919).
+    Controller,
+}
 
 /// One setting as requested.
 struct Change<'a> {
@@ -32,6 +43,7 @@ struct Change<'a> {
 pub fn decide_incremental_alter_configs(
     image: &Image,
     rules: &Rules,
+    through: Through,
     request: &IncrementalAlterConfigsRequest,
 ) -> Decision<IncrementalAlterConfigsResponse> {
     let decide = |resource: &incremental_alter_configs_request::AlterConfigsResource| {
@@ -44,7 +56,8 @@ pub fn decide_incremental_alter_configs(
                 value: config.value.as_deref(),
             })
             .collect();
-        alter_incrementally(image, rules, resource.resource_type, &resource.resource_name, &changes)
+        let (kind, name) = (resource.resource_type, &resource.resource_name);
+        alter_incrementally(image, rules, through, kind, name, &changes)
     };
     let twice = repeated(request.resources.iter().map(|r| (r.resource_type, r.resource_name.as_str())));
     let mut records = Vec::new();
@@ -68,6 +81,7 @@ pub fn decide_incremental_alter_configs(
 pub fn decide_alter_configs(
     image: &Image,
     rules: &Rules,
+    through: Through,
     request: &AlterConfigsRequest,
 ) -> Decision<AlterConfigsResponse> {
     let twice = repeated(request.resources.iter().map(|r| (r.resource_type, r.resource_name.as_str())));
@@ -75,7 +89,7 @@ pub fn decide_alter_configs(
     let mut response = AlterConfigsResponse::default();
     for resource in &request.resources {
         let is_twice = twice[&(resource.resource_type, resource.resource_name.as_str())] > 1;
-        let result = if is_twice { Err(appears_twice()) } else { replace(image, rules, resource) };
+        let result = if is_twice { Err(appears_twice()) } else { replace(image, rules, through, resource) };
         let (code, text) = wire_error(&result.map(|made| records.extend(made)));
         response.responses.push(
             alter_configs_response::AlterConfigsResourceResponse::default()
@@ -111,6 +125,7 @@ fn invalid_config(text: impl Into<String>) -> ApiError {
 fn alter_incrementally(
     image: &Image,
     rules: &Rules,
+    through: Through,
     type_code: i8,
     name: &str,
     changes: &[Change<'_>],
@@ -133,12 +148,13 @@ fn alter_incrementally(
             altered.push((change.name.to_owned(), next));
         }
     }
-    commit_checked(image, rules, &resource, altered)
+    commit_checked(image, rules, through, &resource, altered)
 }
 
 fn replace(
     image: &Image,
     rules: &Rules,
+    through: Through,
     asked: &alter_configs_request::AlterConfigsResource,
 ) -> Result<Vec<MetadataRecord>, ApiError> {
     let nulls = asked.configs.iter().filter(|config| config.value.is_none());
@@ -160,7 +176,7 @@ fn replace(
     let named: HashSet<&str> = asked.configs.iter().map(|config| config.name.as_str()).collect();
     let unnamed = existing.keys().filter(|name| !named.contains(name.as_str()));
     altered.extend(unnamed.map(|name| (name.clone(), None)));
-    commit_checked(image, rules, &resource, altered)
+    commit_checked(image, rules, through, &resource, altered)
 }
 
 fn check_keys<'a>(
@@ -211,6 +227,7 @@ fn check_resource(rules: &Rules, type_code: i8, name: &str) -> Result<ConfigReso
 fn commit_checked(
     image: &Image,
     rules: &Rules,
+    through: Through,
     resource: &ConfigResource,
     altered: Vec<(String, Option<String>)>,
 ) -> Result<Vec<MetadataRecord>, ApiError> {
@@ -218,6 +235,9 @@ fn commit_checked(
     let mut settings: BTreeMap<String, String> = (*existing).clone();
     for (name, value) in &altered {
         check_min_isr(image, resource, name, value.as_ref())?;
+        if resource.resource_type == ResourceType::Broker && name == CORDONED {
+            check_cordoned(image, through, existing.get(CORDONED), value.as_ref())?;
+        }
         match value {
             None => settings.remove(name),
             Some(value) if value.encode_utf16().count() > VALUE_CHARS_MAX => {
@@ -275,6 +295,35 @@ fn check_min_isr(
     }
 }
 
+/// Cordoned directories have a metadata.version (KIP-1066), and a controller that is asked by itself cannot look whether
+/// a broker has those that are new (`ConfigurationControlManager.isCordonedLogDirsInvalid`).
+fn check_cordoned(
+    image: &Image,
+    through: Through,
+    before: Option<&String>,
+    value: Option<&String>,
+) -> Result<(), ApiError> {
+    if image.feature_level(METADATA_VERSION) < CORDONED_LOG_DIRS {
+        return Err(invalid_config(
+            "The cordoned.log.dirs configuration value cannot be set because it requires metadata.version >= \
+             4.3-IV0",
+        ));
+    }
+    let entries = |text: &String| text.trim().split(',').map(|entry| entry.trim().to_owned()).collect();
+    let (Through::Controller, Some(value)) = (through, value.filter(|value| !value.trim().is_empty())) else {
+        return Ok(());
+    };
+    let (before, after): (HashSet<String>, HashSet<String>) =
+        (before.map(entries).unwrap_or_default(), entries(value));
+    if after.is_subset(&before) {
+        return Ok(());
+    }
+    Err(invalid_config(
+        "When updating cordoned.log.dirs via controllers,  the new value must be a subset of the current \
+         configuration value.",
+    ))
+}
+
 /// A new minimum makes what was known of eligible leaders void.
 fn finish(image: &Image, mut records: Vec<MetadataRecord>, validate_only: bool) -> Vec<MetadataRecord> {
     if validate_only {
@@ -326,7 +375,8 @@ mod tests {
 
     fn alter(cluster: &mut Cluster, resources: Vec<AlterConfigsResource>) -> Vec<(i16, Option<String>)> {
         let request = IncrementalAlterConfigsRequest::default().with_resources(resources);
-        let decision = decide_incremental_alter_configs(cluster.image(), &cluster.rules, &request);
+        let decision =
+            decide_incremental_alter_configs(cluster.image(), &cluster.rules, Through::Broker, &request);
         cluster.apply(decision.records);
         let text = |text: &StrBytes| text.as_str().to_owned();
         let responses = decision.response.responses;
@@ -355,7 +405,8 @@ mod tests {
         // Setting what is set writes nothing.
         let same = resource(TOPIC, "t", &[("cleanup.policy", SET, Some("compact"))]);
         let request = IncrementalAlterConfigsRequest::default().with_resources(vec![same]);
-        let decision = decide_incremental_alter_configs(cluster.image(), &cluster.rules, &request);
+        let decision =
+            decide_incremental_alter_configs(cluster.image(), &cluster.rules, Through::Broker, &request);
         assert!(decision.records.is_empty());
     }
 
@@ -432,6 +483,38 @@ mod tests {
     }
 
     #[test]
+    fn cordoned_directories_are_checked_by_the_broker_that_has_them() {
+        let mut cluster = Cluster::configured(&[1, 2], &[("ottla.brokers.join", "true")]);
+        cluster.finalize(METADATA_VERSION, CORDONED_LOG_DIRS);
+        let cordon = |cluster: &mut Cluster, through: Through, id: &str, value: &str| {
+            let changes = [("cordoned.log.dirs", SET, Some(value))];
+            let request = IncrementalAlterConfigsRequest::default()
+                .with_resources(vec![resource(BROKER, id, &changes)]);
+            let decision =
+                decide_incremental_alter_configs(cluster.image(), &cluster.rules, through, &request);
+            cluster.apply(decision.records);
+            let response = &decision.response.responses[0];
+            (response.error_code, response.error_message.as_ref().map(|text| text.as_str().to_owned()))
+        };
+        // Of another broker's directories this node knows nothing; of its own it does.
+        assert_eq!(cordon(&mut cluster, Through::Broker, "2", "/d1,/d2"), (0, None));
+        let (code, why) = cordon(&mut cluster, Through::Broker, "1", "/nowhere");
+        assert!(code == 42 && why.is_some_and(|why| why.contains("must be present in log.dirs")));
+        // A controller that is asked by itself takes none that is new.
+        let subset = "When updating cordoned.log.dirs via controllers,  the new value must be a subset of the \
+                      current configuration value.";
+        let refused = (40, Some(subset.to_owned()));
+        assert_eq!(cordon(&mut cluster, Through::Controller, "2", "/d2,/d3"), refused);
+        assert_eq!(cordon(&mut cluster, Through::Controller, "2", "*"), refused);
+        assert_eq!(cordon(&mut cluster, Through::Controller, "2", " /d2"), (0, None));
+        assert_eq!(cordon(&mut cluster, Through::Controller, "2", ""), (0, None));
+        cluster.finalize(METADATA_VERSION, CORDONED_LOG_DIRS - 1);
+        let old = "The cordoned.log.dirs configuration value cannot be set because it requires metadata.version \
+                   >= 4.3-IV0";
+        assert_eq!(cordon(&mut cluster, Through::Broker, "2", "*"), (40, Some(old.to_owned())));
+    }
+
+    #[test]
     fn replacing_all_settings_removes_those_not_named() {
         let mut cluster = Cluster::of(&[1]);
         cluster.create(topic("t", 1, 1));
@@ -445,10 +528,10 @@ mod tests {
             .with_resource_name("t".into_str())
             .with_configs(vec![config]);
         let mut request = AlterConfigsRequest::default().with_resources(vec![asked]).with_validate_only(true);
-        let decision = decide_alter_configs(cluster.image(), &cluster.rules, &request);
+        let decision = decide_alter_configs(cluster.image(), &cluster.rules, Through::Broker, &request);
         assert!(decision.records.is_empty());
         request.validate_only = false;
-        let decision = decide_alter_configs(cluster.image(), &cluster.rules, &request);
+        let decision = decide_alter_configs(cluster.image(), &cluster.rules, Through::Broker, &request);
         assert_eq!(decision.response.responses[0].error_code, 0);
         cluster.apply(decision.records);
         assert_eq!(overrides(&cluster, "t"), [pair("segment.ms", "9")]);

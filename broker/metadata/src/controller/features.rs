@@ -11,6 +11,8 @@ use crate::controller::{ApiError, Decision, Rules};
 use crate::image::{Image, ResourceType};
 
 pub const METADATA_VERSION: &str = "metadata.version";
+/// The first metadata.version (4.3-IV0) with cordoned directories.
+pub const CORDONED_LOG_DIRS: i16 = 30;
 pub const KRAFT_VERSION: &str = "kraft.version";
 pub const ELIGIBLE_LEADER_REPLICAS: &str = "eligible.leader.replicas.version";
 const MIN_ISR: &str = "min.insync.replicas";

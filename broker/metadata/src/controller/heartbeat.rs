@@ -6,6 +6,7 @@ use ottla_model::{BrokerId, Offset};
 use ottla_protocol::messages::{BrokerHeartbeatRequest, BrokerHeartbeatResponse};
 use ottla_protocol::records::metadata::{BrokerRegistrationChangeRecord, MetadataRecord};
 
+use crate::controller::features::{CORDONED_LOG_DIRS, METADATA_VERSION};
 use crate::controller::fencing::{
     begin_controlled_shutdown, check_broker_epoch, fence, has_leaderships, lose_directories, unfence,
 };
@@ -13,9 +14,6 @@ use crate::controller::liveness::Liveness;
 use crate::controller::partition_change::has_directories;
 use crate::controller::{ApiError, Decision, Rules};
 use crate::image::Image;
-
-/// The first metadata.version (4.3-IV0) with cordoned directories.
-const CORDONED_LOG_DIRS: i16 = 30;
 
 /// Kafka's `BrokerControlState`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,7 +114,7 @@ fn cordon(image: &Image, id: BrokerId, request: &BrokerHeartbeatRequest) -> Opti
         Some(known) => known == cordoned,
         None => cordoned.is_empty(),
     };
-    if is_known || image.feature_level(super::features::METADATA_VERSION) < CORDONED_LOG_DIRS {
+    if is_known || image.feature_level(METADATA_VERSION) < CORDONED_LOG_DIRS {
         return None;
     }
     let record = BrokerRegistrationChangeRecord {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use ottla_config::{
     BrokerConfig, ConfigError, ConfigErrorKind, ConfigSources, OpType, ResourceKind, apply_op,
-    describe_topic, validate_broker_change, validate_client_metrics, validate_group, validate_topic,
+    describe_topic, validate_broker_change, validate_broker_settings, validate_client_metrics,
+    validate_group, validate_topic,
 };
 use ottla_model::topic::{GROUP_METADATA_TOPIC, SHARE_GROUP_STATE_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_model::{BrokerId, ErrorCode, TopicName};
@@ -145,12 +146,20 @@ impl Rules {
     ) -> Result<(), ApiError> {
         match resource.resource_type {
             ResourceType::Topic => validate_topic(&self.config, existing, settings),
+            // Another broker has looked at its own before it let the controller know.
+            ResourceType::Broker if self.is_of_another_broker(resource) => {
+                validate_broker_settings(true, settings)
+            }
             ResourceType::Broker => validate_broker_change(&self.config, !resource.name.is_empty(), settings),
             ResourceType::Group => validate_group(&self.config, settings),
             ResourceType::ClientMetrics => validate_client_metrics(&resource.name, settings),
             ResourceType::BrokerLogger => Ok(()),
         }
         .map_err(refused)
+    }
+
+    fn is_of_another_broker(&self, resource: &ConfigResource) -> bool {
+        !resource.name.is_empty() && resource.name != self.node_id.to_string()
     }
 
     /// The value after an operation of IncrementalAlterConfigs.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ottla_env::Env;
 use ottla_env::memory::sim::{HostId, SimWorld};
 use ottla_env::memory::{MemoryDisk, SeededRng};
 use ottla_protocol::messages::CreateTopicsRequest;
@@ -16,6 +17,7 @@ use super::options::{Options, TOPIC};
 use crate::rooms::{End, wire};
 
 const SEED: u64 = 7;
+const NODES: usize = 3;
 const CLIENT: usize = 100;
 const FOUNDED_WITHIN: Duration = Duration::from_secs(60);
 /// What the creation left to do is no rest.
@@ -32,7 +34,35 @@ pub struct Idle {
 
 /// Three nodes with a topic that all of them replicate, for so long.
 pub fn rest(partitions: i32, time: Duration) -> Idle {
-    let options = Options { nodes: 3, lag_ms: 10_000, ..Options::draw(&SeededRng::new(SEED)) };
+    let (world, mut nodes) = found(partitions);
+    world.run_until(world.now() + SETTLES);
+    let before = (looks(&nodes), world.trace().1);
+    world.run_until(world.now() + time);
+    let idle = Idle { looks: looks(&nodes) - before.0, turns: world.trace().1 - before.1 };
+    end(&world, &mut nodes);
+    idle
+}
+
+/// The same nodes, and what a client does with them where nothing goes wrong.
+pub fn work<F>(of_client: impl FnOnce(Client) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (world, mut nodes) = found(1);
+    let (env, client) = client_of(&world);
+    let is_done = Arc::new(AtomicBool::new(false));
+    let (done, work) = (is_done.clone(), of_client(client));
+    let work = async move {
+        work.await;
+        done.store(true, Ordering::Relaxed);
+    };
+    env.tasks.spawn("client", Box::pin(work)).detach();
+    until(&world, "the client is done", || is_done.load(Ordering::Relaxed));
+    end(&world, &mut nodes);
+}
+
+fn found(partitions: i32) -> (SimWorld, Vec<Node>) {
+    let options = Options { nodes: NODES, lag_ms: 10_000, ..Options::draw(&SeededRng::new(SEED)) };
     let world = SimWorld::new(SEED);
     let mut nodes: Vec<Node> =
         (1..=options.nodes).map(|id| Node::new(&world, id, options.config(id), id as u64)).collect();
@@ -42,13 +72,12 @@ pub fn rest(partitions: i32, time: Duration) -> Idle {
     until(&world, "the topic is there", || {
         has_topic.load(Ordering::Relaxed) && nodes.iter().all(is_complete)
     });
-    world.run_until(world.now() + SETTLES);
-    let before = (looks(&nodes), world.trace().1);
-    world.run_until(world.now() + time);
-    let idle = Idle { looks: looks(&nodes) - before.0, turns: world.trace().1 - before.1 };
+    (world, nodes)
+}
+
+fn end(world: &SimWorld, nodes: &mut [Node]) {
     nodes.iter_mut().for_each(|node| node.end(End::Kill));
     world.end();
-    idle
 }
 
 fn until(world: &SimWorld, what: &str, is_so: impl Fn() -> bool) {
@@ -59,10 +88,15 @@ fn until(world: &SimWorld, what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-fn create(world: &SimWorld, partitions: i32) -> Arc<AtomicBool> {
+fn client_of(world: &SimWorld) -> (Env, Client) {
     let env = world.env(HostId(CLIENT as u16), Arc::new(MemoryDisk::new()), SEED);
-    let (tasks, is_there) = (env.tasks.clone(), Arc::new(AtomicBool::new(false)));
-    let client = Client::new(0, env, 3, SeededRng::new(SEED), &Arc::default(), &Arc::default());
+    let client = Client::new(0, env.clone(), NODES, SeededRng::new(SEED), &Arc::default(), &Arc::default());
+    (env, client)
+}
+
+fn create(world: &SimWorld, partitions: i32) -> Arc<AtomicBool> {
+    let (env, client) = client_of(world);
+    let is_there = Arc::new(AtomicBool::new(false));
     let topic = CreatableTopic::default()
         .with_name(wire(TOPIC).into())
         .with_num_partitions(partitions)
@@ -74,7 +108,7 @@ fn create(world: &SimWorld, partitions: i32) -> Arc<AtomicBool> {
         assert_eq!(answer.topics[0].error_code, 0);
         is_done.store(true, Ordering::Relaxed);
     };
-    tasks.spawn("admin", Box::pin(work)).detach();
+    env.tasks.spawn("admin", Box::pin(work)).detach();
     is_there
 }
 

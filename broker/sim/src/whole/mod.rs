@@ -19,5 +19,7 @@ mod options;
 mod producer;
 mod reader;
 
+pub use client::Client;
 pub use history::{Outcome, panic_where_two_runs_part, play};
-pub use idle::{Idle, rest};
+pub use idle::{Idle, rest, work};
+pub use options::TOPIC;

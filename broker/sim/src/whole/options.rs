@@ -57,7 +57,7 @@ impl Options {
         let durability = if self.is_synced { "fsync" } else { "survive-one" };
         let given = [
             ("node.id", id.to_string()),
-            ("log.dirs", "/data".to_owned()),
+            ("log.dirs", format!("/data-{id}")),
             ("listeners", format!("PLAINTEXT://10.0.0.{id}:9092,CONTROLLER://10.0.0.{id}:9093")),
             ("controller.listener.names", "CONTROLLER".to_owned()),
             ("controller.quorum.voters", voters.join(",")),
