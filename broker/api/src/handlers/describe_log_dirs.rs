@@ -6,13 +6,16 @@
 use std::collections::{BTreeMap, HashSet};
 
 use ottla_log::{DirState, MoveUnderWay};
+use ottla_metadata::controller::features::{CORDONED_LOG_DIRS, METADATA_VERSION};
 use ottla_model::ErrorCode;
+use ottla_network::Answer;
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use ottla_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 use ottla_replica::Hosted;
+use tokio::sync::oneshot;
 
 use super::prelude::*;
 
@@ -24,6 +27,26 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
         let error_code = ErrorCode::ClusterAuthorizationFailed.code();
         return request.ready(&DescribeLogDirsResponse { error_code, ..Default::default() });
     }
+    let (sender, receiver) = oneshot::channel();
+    let of_work = broker.clone();
+    let work = move || {
+        // A client that is gone hears nothing.
+        if !sender.is_closed() {
+            let response = respond(&of_work, body);
+            let _gone = sender.send((request, response));
+        }
+    };
+    // A file system that hangs holds up no connection.
+    broker.replicas.logs().read_aside(Box::new(work));
+    park(async move {
+        match receiver.await {
+            Ok((request, response)) => request.answer(&response),
+            Err(_) => Answer::Close("log directories could not be described"),
+        }
+    })
+}
+
+fn respond(broker: &Broker, body: DescribeLogDirsRequest) -> DescribeLogDirsResponse {
     let asked: Option<HashSet<(String, i32)>> = body.topics.map(|topics| {
         topics
             .iter()
@@ -34,15 +57,16 @@ fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     });
     let (dirs, config) = (broker.replicas.logs().dirs(), broker.dynamic_config.current());
     let (hosted, moves) = (broker.replicas.hosted(), broker.replicas.logs().moves_under_way());
+    let knows_cordoned = broker.image().feature_level(METADATA_VERSION) >= CORDONED_LOG_DIRS;
     let results = dirs
         .iter()
         .enumerate()
         .map(|(place, dir)| DescribeLogDirsResult {
-            is_cordoned: dir.offline.is_none() && config.is_cordoned(place),
+            is_cordoned: knows_cordoned && dir.offline.is_none() && config.is_cordoned(place),
             ..answer(dir, place == 0, &hosted, &moves, asked.as_ref())
         })
         .collect();
-    request.ready(&DescribeLogDirsResponse { results, ..Default::default() })
+    DescribeLogDirsResponse { results, ..Default::default() }
 }
 
 fn answer(
