@@ -9,6 +9,7 @@ pub mod group_history;
 pub mod log_history;
 pub mod login_history;
 pub mod metadata_history;
+pub mod quota_history;
 pub mod rooms;
 pub mod share_history;
 pub mod transaction_history;
