@@ -47,7 +47,8 @@ pub struct PeerSettings {
     pub client_id: String,
     /// Name and version of the software, as ApiVersions reports them (KIP-511).
     pub software: (String, String),
-    /// From dialling to the answer of ApiVersions (`socket.connection.setup.timeout.ms`).
+    /// For a connection, and again from then to the end of the handshake, of ApiVersions and the login, where it is doubled
+    /// each time that the other node is too slow for it (`socket.connection.setup.timeout.ms`).
     pub setup_timeout: Duration,
     /// From a request to its answer; a late one closes the connection (`request.timeout.ms`).
     pub request_timeout: Duration,

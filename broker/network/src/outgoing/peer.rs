@@ -3,6 +3,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ottla_env::net::{DialOptions, Stream};
 use ottla_env::tasks::TaskHandle;
@@ -19,6 +20,9 @@ use crate::handshake::secure_dialled;
 
 /// Connections in a row that the other node has closed without a word, before this is told.
 const SILENT_ENDS_MAX: u32 = 20;
+
+/// How often the time for a handshake and a login is doubled.
+const LATE_MAX: u32 = 3;
 
 /// Another node, by its address. Dropping the last clone closes its connection.
 #[derive(Clone)]
@@ -39,6 +43,8 @@ struct State {
     phase: Phase,
     /// Failed attempts since the last connection that was opened.
     failures: u32,
+    /// Those of the last ones in which the node took the connection and did not come to an end in time.
+    late: u32,
     /// Why the node did not let this one in, as it was said last.
     refusal: String,
     /// Who waits for the attempt that is under way.
@@ -85,7 +91,8 @@ impl Peer {
             state.waiting.push(sender);
             if let Some(rests_until) = rests_until {
                 state.phase = Phase::Dialling;
-                state.task = Some(self.start_attempt(rests_until));
+                let time = self.shared.settings.setup_timeout * 2_u32.pow(state.late.min(LATE_MAX));
+                state.task = Some(self.start_attempt(rests_until, time));
             }
             opened
         };
@@ -94,7 +101,8 @@ impl Peer {
             .unwrap_or_else(|_gone| Err(CallError::Unreachable("it is not needed any more".to_owned())))
     }
 
-    fn start_attempt(&self, rests_until: Option<Monotonic>) -> TaskHandle {
+    /// `time` is for the handshake and the login.
+    fn start_attempt(&self, rests_until: Option<Monotonic>, time: Duration) -> TaskHandle {
         // Without the peer nobody needs the connection: its task holds no clone.
         let peer = Arc::downgrade(&self.shared);
         let (env, settings) = (self.shared.env.clone(), self.shared.settings.clone());
@@ -106,12 +114,7 @@ impl Peer {
                 if let Some(until) = rests_until {
                     env.clock.sleep_until(until).await;
                 }
-                let deadline = env.clock.sleep_until(env.clock.monotonic().after(settings.setup_timeout));
-                let opened = tokio::select! {
-                    biased;
-                    opened = open(&env, &host, port, &settings) => opened,
-                    () = deadline => Err(Failed::away(&"no answer came in time")),
-                };
+                let opened = open(&env, &host, port, &settings, time).await;
                 let Some(peer) = peer.upgrade() else { return };
                 match opened {
                     Ok((link, task)) => {
@@ -132,15 +135,18 @@ struct Failed {
     /// After how many failures in a row it is told: the node is there and doesn't speak with this one as it is
     /// configured, which lasts until somebody changes that. `None` where the node is only away.
     told_after: Option<u32>,
+    /// The node is there and slow. The next attempt gets more time: handshakes that are given up and begun anew all the
+    /// time keep the nodes of a loaded machine from ever coming to an end of one (KIP-601).
+    is_late: bool,
 }
 
 impl Failed {
     fn away(why: &dyn std::fmt::Display) -> Failed {
-        Failed { error: CallError::Unreachable(why.to_string()), told_after: None }
+        Failed { error: CallError::Unreachable(why.to_string()), told_after: None, is_late: false }
     }
 
     fn refusal(why: &dyn std::fmt::Display) -> Failed {
-        Failed { error: CallError::Unreachable(why.to_string()), told_after: Some(1) }
+        Failed { told_after: Some(1), ..Failed::away(why) }
     }
 }
 
@@ -173,10 +179,24 @@ async fn open(
     host: &str,
     port: u16,
     settings: &PeerSettings,
+    time: Duration,
 ) -> Result<(Link, super::link::LinkTask), Failed> {
+    const LATE: &str = "no answer came in time";
     let options = DialOptions { buffers: settings.buffers, silence_max: settings.silence_max };
-    let stream = env.net.dial(host, port, options).await.map_err(|error| Failed::away(&error))?;
-    open_over(env, stream, host, settings).await
+    let stream = tokio::select! {
+        biased;
+        stream = env.net.dial(host, port, options) => stream.map_err(|error| Failed::away(&error))?,
+        () = env.clock.sleep_until(env.clock.monotonic().after(settings.setup_timeout)) => {
+            return Err(Failed::away(&LATE));
+        }
+    };
+    tokio::select! {
+        biased;
+        opened = open_over(env, stream, host, settings) => opened,
+        () = env.clock.sleep_until(env.clock.monotonic().after(time)) => {
+            Err(Failed { is_late: true, ..Failed::away(&LATE) })
+        }
+    }
 }
 
 async fn open_over(
@@ -230,7 +250,7 @@ impl Shared {
         let waiting = {
             let mut state = self.state.lock();
             assert!(matches!(state.phase, Phase::Dialling), "one attempt at a time");
-            state.failures = 0;
+            (state.failures, state.late) = (0, 0);
             state.refusal = String::new();
             state.phase = Phase::Open(link.clone());
             std::mem::take(&mut state.waiting)
@@ -240,11 +260,12 @@ impl Shared {
         }
     }
 
-    fn on_failure(&self, Failed { error, told_after }: &Failed) {
+    fn on_failure(&self, Failed { error, told_after, is_late }: &Failed) {
         let (waiting, failures, is_new) = {
             let mut state = self.state.lock();
             assert!(matches!(state.phase, Phase::Dialling), "one attempt at a time");
             state.failures = state.failures.saturating_add(1);
+            state.late = if *is_late { state.late.saturating_add(1) } else { 0 };
             let wait = self.settings.backoff.wait(state.failures, self.env.rng.next_u64());
             state.phase = Phase::Resting(self.env.clock.monotonic().after(wait));
             let is_told = told_after.is_some_and(|count| state.failures >= count);

@@ -221,3 +221,43 @@ fn a_lost_connection_is_dialled_again_at_once_by_the_next_call() {
         assert!(matches!(poll(call.as_mut()), Poll::Ready(Err(CallError::Lost(_)))));
     }
 }
+
+/// KIP-601: who is slow is not asked again and again for what it cannot do in that time.
+#[test]
+fn a_node_that_is_too_slow_gets_more_time_each_time_and_no_more_once_it_answers() {
+    let world = world();
+    let mut acceptor = world.net.bind(here(), SocketBuffers::default()).expect("the port is free");
+    let mut held = Vec::new();
+    for seconds in [3, 6, 12, 24, 24] {
+        let mut link = Box::pin(world.peer.link());
+        assert!(poll(link.as_mut()).is_pending());
+        // It rests before it dials.
+        world.clock.advance(Duration::from_millis(500));
+        world.tasks.run();
+        held.push(accept(&mut acceptor).expect("it was dialled"));
+        world.clock.advance(Duration::from_secs(seconds) - Duration::from_millis(1));
+        world.tasks.run();
+        assert!(poll(link.as_mut()).is_pending(), "{seconds} s are not over");
+        world.clock.advance(Duration::from_millis(1));
+        world.tasks.run();
+        assert!(matches!(poll(link.as_mut()), Poll::Ready(Err(CallError::Unreachable(_)))), "{seconds} s");
+    }
+    let mut link = Box::pin(world.peer.link());
+    assert!(poll(link.as_mut()).is_pending());
+    world.clock.advance(Duration::from_millis(500));
+    world.tasks.run();
+    let mut stream = accept(&mut acceptor).expect("it was dialled");
+    answer(&mut stream, 4, &serves());
+    world.tasks.run();
+    assert!(matches!(poll(link.as_mut()), Poll::Ready(Ok(_))));
+    drop((link, stream));
+    world.tasks.run();
+    // The next one has the time of the first again.
+    let mut link = Box::pin(world.peer.link());
+    assert!(poll(link.as_mut()).is_pending());
+    world.tasks.run();
+    held.push(accept(&mut acceptor).expect("it was dialled"));
+    world.clock.advance(Duration::from_secs(3));
+    world.tasks.run();
+    assert!(matches!(poll(link.as_mut()), Poll::Ready(Err(CallError::Unreachable(_)))));
+}
