@@ -12,8 +12,8 @@ use ottla_env::memory::{MemoryClock, SeededRng, ThreadTasks};
 use ottla_model::SecurityProtocol;
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo};
 use ottla_protocol::messages::{
-    ListGroupsRequest, ListGroupsResponse, SaslAuthenticateRequest, SaslAuthenticateResponse,
-    SaslHandshakeRequest, SaslHandshakeResponse,
+    ApiVersionsRequest, ListGroupsRequest, ListGroupsResponse, SaslAuthenticateRequest,
+    SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
 };
 use ottla_protocol::{ApiKey, Decode, Encode};
 use ottla_security::sasl::{ClientStep, Credentials, SaslClient, SaslMechanism};
@@ -79,6 +79,11 @@ pub struct LoginHistory {
     clients: Vec<Client>,
     next_id: u64,
     pub counts: Counts,
+}
+
+fn token(version: i16, token: &'static [u8]) -> Bytes {
+    let request = SaslAuthenticateRequest::default().with_auth_bytes(Bytes::from_static(token));
+    frame(ApiKey::SaslAuthenticate, version, &request)
 }
 
 impl LoginHistory {
@@ -161,6 +166,52 @@ impl LoginHistory {
                 }
             }
         }
+    }
+
+    /// The frames of logins in any order, with bytes changed, cut off and put in: whatever comes of them, nobody is let
+    /// in who has no password. How many of them were answered.
+    pub fn damage(&mut self, rounds: usize) -> u64 {
+        let mut answered = 0;
+        let whole = [
+            frame(ApiKey::ApiVersions, 0, &ApiVersionsRequest::default()),
+            frame(ApiKey::ApiVersions, 3, &ApiVersionsRequest::default()),
+            frame(ApiKey::SaslHandshake, 0, &SaslHandshakeRequest::default().with_mechanism(text("PLAIN"))),
+            frame(ApiKey::SaslHandshake, 1, &SaslHandshakeRequest::default().with_mechanism(text("PLAIN"))),
+            frame(
+                ApiKey::SaslHandshake,
+                1,
+                &SaslHandshakeRequest::default().with_mechanism(text("SCRAM-SHA-256")),
+            ),
+            token(0, b"\0alice\0wrong"),
+            token(2, b"\0alice\0wrong"),
+            token(1, b"n,,n=alice,r=abc"),
+            token(2, b"c=biws,r=abc,p=AAAA"),
+            Bytes::from_static(b"\0alice\0wrong"),
+            Bytes::from_static(b"n,,n=bob,r=abc"),
+        ];
+        for _ in 0..rounds {
+            self.connect();
+            let client = self.clients.pop().expect("it has connected");
+            for _ in 0..1 + self.rng.below(6) {
+                let mut bytes = whole[self.rng.below(whole.len() as u64) as usize].to_vec();
+                for _ in 0..self.rng.below(4) {
+                    let place = self.rng.below(bytes.len() as u64 + 1) as usize;
+                    match (self.rng.below(3), bytes.get_mut(place)) {
+                        (0, Some(byte)) => *byte = self.rng.next_u64() as u8,
+                        (1, _) => bytes.truncate(place),
+                        _ => bytes.insert(place, self.rng.next_u64() as u8),
+                    }
+                }
+                let came = self.send(&client, Bytes::from(bytes));
+                assert!(client.connection.identity().is_none(), "a wrong password lets nobody in");
+                match came {
+                    Came::Answer(_) => answered += 1,
+                    Came::End(_) => break,
+                }
+            }
+            self.authentication.on_close(&client.connection);
+        }
+        answered
     }
 
     /// One client does something.
