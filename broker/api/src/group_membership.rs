@@ -26,6 +26,8 @@ const REBALANCE_TIMEOUT_VERSION_MIN: i16 = 1;
 const KNOWN_ID_VERSION_MIN: i16 = 4;
 /// The first version of JoinGroup that says null where there is no protocol, and not the empty text (KIP-559).
 const NULL_PROTOCOL_VERSION_MIN: i16 = 7;
+/// From this version of JoinGroup on a text may be longer than 15 bits can say.
+const LONG_TEXT_VERSION_MIN: i16 = 6;
 /// The first version of JoinGroup whose leader can be told to assign nothing (KIP-814).
 const SKIP_ASSIGNMENT_VERSION_MIN: i16 = 9;
 /// From this version of SyncGroup on a member says what it believes it syncs (KIP-559).
@@ -74,6 +76,14 @@ fn joiner(context: &RequestContext, version: i16, request: &JoinGroupRequest) ->
 }
 
 fn joined(version: i16, answer: Joined) -> JoinGroupResponse {
+    // A member's id is its client's with more behind it. Kafka finds out when it writes the answer.
+    let is_short = |id: &str| version >= LONG_TEXT_VERSION_MIN || id.len() <= i16::MAX as usize;
+    if !is_short(answer.member_id.as_str())
+        || !is_short(answer.leader_id())
+        || !answer.members.iter().all(|member| is_short(member.member_id.as_str()))
+    {
+        return refused(version, ErrorCode::UnknownServerError);
+    }
     let member = |member: JoinedMember| {
         JoinGroupResponseMember::default()
             .with_member_id(text(member.member_id.as_str()))
@@ -94,6 +104,15 @@ fn joined(version: i16, answer: Joined) -> JoinGroupResponse {
         .with_leader(text(answer.leader_id()))
         .with_members(answer.members.into_iter().map(member).collect())
         .with_skip_assignment(answer.skip_assignment)
+}
+
+/// `JoinGroupRequest.getErrorResponse`.
+pub fn refused(version: i16, error: ErrorCode) -> JoinGroupResponse {
+    let protocol_name = (version < NULL_PROTOCOL_VERSION_MIN).then(StrBytes::default);
+    JoinGroupResponse::default()
+        .with_error_code(error.code())
+        .with_generation_id(-1)
+        .with_protocol_name(protocol_name)
 }
 
 pub fn sync(

@@ -6,7 +6,7 @@
 
 use ottla_model::ErrorCode;
 use ottla_protocol::api_key::ApiKey;
-use ottla_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
+use ottla_protocol::messages::JoinGroupRequest;
 
 use super::prelude::*;
 use crate::{group_membership, groups};
@@ -16,21 +16,12 @@ pub const API: Api = Api { key: ApiKey::JoinGroup, min: 0, max: 9, admit };
 fn admit(broker: &Arc<Broker>, request: Request) -> Handled {
     let body: JoinGroupRequest = request.decode()?;
     if !Access::of(broker, &request).group(AclOperation::Read, &body.group_id) {
-        return request.ready(&refused(request.version(), ErrorCode::GroupAuthorizationFailed));
+        return request
+            .ready(&group_membership::refused(request.version(), ErrorCode::GroupAuthorizationFailed));
     }
     let context = groups::context(&request);
     let reply = group_membership::join(&context, request.version(), &body, |group_id, joiner| {
         broker.groups.join_group(group_id, joiner)
     });
     groups::relay(request, reply)
-}
-
-/// `JoinGroupRequest.getErrorResponse`.
-fn refused(version: i16, error: ErrorCode) -> JoinGroupResponse {
-    // Null came with v7.
-    let protocol_name = (version < 7).then(StrBytes::default);
-    JoinGroupResponse::default()
-        .with_error_code(error.code())
-        .with_generation_id(-1)
-        .with_protocol_name(protocol_name)
 }

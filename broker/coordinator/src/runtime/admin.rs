@@ -1,16 +1,18 @@
 //! DescribeGroups, ListGroups and DeleteGroups.
 //! Shell.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use ottla_model::ErrorCode;
 use ottla_model::topic::GROUP_METADATA_TOPIC;
 
 use super::Reply;
 use super::coordinator::GroupCoordinator;
-use super::shard::CommitWait;
+use super::shard::{CommitWait, Shard};
 use crate::group::counts::Rebalances;
 use crate::group::modern::GroupError;
+use crate::group::turn::Effects;
 use crate::group::{ClassicDescription, GroupShard, ListedGroup};
 use crate::java_hash::order_as_in_concurrent_map;
 
@@ -70,25 +72,53 @@ impl GroupCoordinator {
         counts
     }
 
-    /// Each group once, and why it stays.
+    /// Each group once, and why it stays. Those of a partition go together, in one batch.
     pub fn delete_groups(&self, group_ids: &[&str]) -> Reply<Vec<(String, ErrorCode)>> {
         let mut seen = HashSet::new();
-        let deleted = group_ids.iter().filter(|group_id| seen.insert(**group_id)).map(|&group_id| {
-            let deleted = self.runtime.shard_for(group_id).and_then(|shard| {
-                let after = self.runtime.turn(&shard, |guard| {
+        let group_ids: Vec<&str> =
+            group_ids.iter().copied().filter(|group_id| seen.insert(*group_id)).collect();
+        let mut by_shard: Vec<(Arc<Shard<GroupShard>>, Vec<&str>)> = Vec::new();
+        let mut deleted: HashMap<&str, (ErrorCode, Option<CommitWait<GroupShard>>)> = HashMap::new();
+        for &group_id in &group_ids {
+            match self.runtime.shard_for(group_id) {
+                Err(error) => drop(deleted.insert(group_id, (error, None))),
+                Ok(shard) => match by_shard.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &shard)) {
+                    Some((_, of_shard)) => of_shard.push(group_id),
+                    None => by_shard.push((shard, vec![group_id])),
+                },
+            }
+        }
+        for (shard, of_shard) in by_shard {
+            let outcome = self.runtime.turn(&shard, |guard| {
+                let mut together = Effects::default();
+                let mut decide = |group_id: &str| {
                     let effects = guard.core().on_delete_group(group_id)?;
-                    guard.perform(effects)?;
+                    together.records.extend(effects.records);
+                    Ok(())
+                };
+                let decided: Vec<Result<(), ErrorCode>> = of_shard.iter().map(|id| decide(id)).collect();
+                let performed = guard.perform(together);
+                let ended = of_shard.iter().zip(decided).map(|(group_id, decided)| {
+                    decided.and(performed)?;
                     Ok(guard.core().last_record_offset(group_id))
-                })??;
-                Ok(self.runtime.commit_wait(&shard, after))
+                });
+                ended.collect::<Vec<Result<_, ErrorCode>>>()
             });
-            let (error, wait) = match deleted {
-                Ok(wait) => (ErrorCode::None, wait),
-                Err(error) => (error, None),
-            };
-            ((group_id.to_owned(), error), wait)
+            for (place, group_id) in of_shard.into_iter().enumerate() {
+                let ended = outcome.as_ref().map_err(|error| *error).and_then(|ended| ended[place]);
+                let settled = match ended {
+                    Ok(after) => (ErrorCode::None, self.runtime.commit_wait(&shard, after)),
+                    Err(error) => (error, None),
+                };
+                deleted.insert(group_id, settled);
+            }
+        }
+        let in_order = group_ids.iter().map(|group_id| {
+            let settled = deleted.remove(group_id);
+            let (error, wait) = settled.unwrap_or((ErrorCode::UnknownServerError, None));
+            (((*group_id).to_owned(), error), wait)
         });
-        each_after(deleted.collect(), |(group_id, _), error| (group_id, error))
+        each_after(in_order.collect(), |(group_id, _), error| (group_id, error))
     }
 }
 
