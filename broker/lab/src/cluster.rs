@@ -18,6 +18,7 @@ use crate::faults::{Faults, RULES_MAX};
 use crate::journal::Journal;
 use crate::passing::Passing;
 use crate::scope::TopicNames;
+use crate::turns::Turns;
 
 pub struct Cluster {
     /// As the control API names it.
@@ -33,6 +34,8 @@ pub struct Cluster {
     pub(crate) news: Notify,
     /// By the name that a rule gives them, and no longer than one does. Locked before the rules are.
     gates: Mutex<BTreeMap<String, Gate>>,
+    /// Requests that wait for one another.
+    pub(crate) turns: Turns,
     inside: OnceLock<Inside>,
     http: Arc<dyn TakesHttp>,
 }
@@ -67,6 +70,7 @@ impl Cluster {
             journal: Mutex::new(Journal::default()),
             news: Notify::new(),
             gates: Mutex::default(),
+            turns: Turns::default(),
             inside: OnceLock::new(),
             http,
         })

@@ -3,8 +3,10 @@
 
 use std::collections::VecDeque;
 
+use ottla_env::Monotonic;
+
 use crate::facts::Facts;
-use crate::rule::{Rule, Trigger};
+use crate::rule::{After, Rule, Trigger};
 
 /// Rules at a time.
 pub const RULES_MAX: usize = 1_000;
@@ -30,6 +32,17 @@ pub struct Held {
     /// Numbers of the last of these in the journal.
     pub last: VecDeque<u64>,
     draws: u64,
+    /// When it was made, or is in force from.
+    from: Monotonic,
+    phase: Phase,
+}
+
+/// Where a rule is with what comes before it (`after`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// So many requests that it is about have passed.
+    Before(u64),
+    InForce,
 }
 
 impl Faults {
@@ -38,7 +51,7 @@ impl Faults {
     }
 
     /// Behind those that are there. The id it is known by; nothing where there are too many.
-    pub fn add(&mut self, rule: Rule) -> Option<String> {
+    pub fn add(&mut self, rule: Rule, now: Monotonic) -> Option<String> {
         if self.rules.len() >= RULES_MAX {
             return None;
         }
@@ -46,17 +59,19 @@ impl Faults {
         let draws = mix(self.seed ^ mix(self.next));
         self.next += 1;
         assert!(self.get(&id).is_none(), "an id names one rule");
-        self.rules.push(Held { id: id.clone(), rule, seen: 0, hits: 0, last: VecDeque::new(), draws });
+        let phase = if rule.window.after == After::Nothing { Phase::InForce } else { Phase::Before(0) };
+        let last = VecDeque::new();
+        self.rules.push(Held { id: id.clone(), rule, seen: 0, hits: 0, last, draws, from: now, phase });
         Some(id)
     }
 
     /// These and no others.
-    pub fn replace(&mut self, rules: Vec<Rule>) -> Option<Vec<String>> {
+    pub fn replace(&mut self, rules: Vec<Rule>, now: Monotonic) -> Option<Vec<String>> {
         if rules.len() > RULES_MAX {
             return None;
         }
         self.rules.clear();
-        Some(rules.into_iter().filter_map(|rule| self.add(rule)).collect())
+        Some(rules.into_iter().filter_map(|rule| self.add(rule, now)).collect())
     }
 
     pub fn all(&self) -> &[Held] {
@@ -81,10 +96,20 @@ impl Faults {
         self.rules.clear();
     }
 
-    /// The rule that acts on this request, if one does. `number` is the request's in the journal.
-    pub fn decide(&mut self, facts: &Facts, number: u64) -> Option<Held> {
+    /// The rule that acts on this request, if one does. `number` is the request's in the journal, `now` of the clock of
+    /// timers.
+    pub fn decide(&mut self, facts: &Facts, number: u64, now: Monotonic) -> Option<Held> {
+        let acting = self.acting(facts, number, now);
+        // Whatever acted, a request may be the one that others come after.
         for held in &mut self.rules {
-            if !held.rule.matching.takes(facts) {
+            held.note_passed(facts, now);
+        }
+        acting
+    }
+
+    fn acting(&mut self, facts: &Facts, number: u64, now: Monotonic) -> Option<Held> {
+        for held in &mut self.rules {
+            if !held.rule.matching.takes(facts) || !held.is_in_force(now) {
                 continue;
             }
             held.seen += 1;
@@ -101,9 +126,49 @@ impl Faults {
         }
         None
     }
+
+    /// A rule that fired found nothing in the request or its answer that it could change.
+    pub fn take_back(&mut self, id: &str, number: u64) {
+        let Some(held) = self.rules.iter_mut().find(|held| held.id == id) else { return };
+        assert!(held.hits > 0, "what is taken back was counted");
+        held.hits -= 1;
+        held.last.retain(|known| *known != number);
+    }
 }
 
 impl Held {
+    /// Looks whether its time has come, or is over.
+    fn is_in_force(&mut self, now: Monotonic) -> bool {
+        if let Phase::Before(passed) = self.phase {
+            match &self.rule.window.after {
+                After::Time(wait) if now >= self.from.after(*wait) => self.begin(self.from.after(*wait)),
+                After::Requests(count) => {
+                    match passed + 1 == *count {
+                        true => self.begin(now),
+                        false => self.phase = Phase::Before(passed + 1),
+                    }
+                    // The last of them passes, too.
+                    return false;
+                }
+                _not_yet => return false,
+            }
+        }
+        self.rule.window.lasts.is_none_or(|lasts| now < self.from.after(lasts))
+    }
+
+    fn begin(&mut self, from: Monotonic) {
+        self.phase = Phase::InForce;
+        self.from = from;
+    }
+
+    fn note_passed(&mut self, facts: &Facts, now: Monotonic) {
+        if let (Phase::Before(_), After::Request(matching)) = (self.phase, &self.rule.window.after)
+            && matching.takes(facts)
+        {
+            self.begin(now);
+        }
+    }
+
     fn fires(&mut self) -> bool {
         match self.rule.trigger {
             Trigger::Every => true,

@@ -79,6 +79,13 @@ impl Journal {
         }
     }
 
+    /// The rule found nothing to change.
+    pub fn forget_fault(&mut self, number: u64) {
+        if let Some(entry) = self.entry(number) {
+            entry.fault = None;
+        }
+    }
+
     pub fn end(&mut self, number: u64, answer: AnswerEntry) {
         let bytes = weight(&answer.body);
         let Some(entry) = self.entry(number) else { return };

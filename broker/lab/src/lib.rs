@@ -22,6 +22,7 @@ pub mod places;
 mod rule;
 pub mod scope;
 mod settings;
+mod turns;
 mod words;
 
 pub use bad::Bad;

@@ -2,9 +2,10 @@
 //! Shell.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use ottla_env::Monotonic;
+use ottla_env::{Clock, Monotonic};
 use ottla_model::ErrorCode;
 use ottla_network::{Admitted, Answer, Chunk, ConnectionInfo, Handler, Response, ResponseBuilder};
 use ottla_protocol::shape::{self, Message, Value};
@@ -16,9 +17,14 @@ use crate::facts::{Facts, Sender};
 use crate::faults::Held;
 use crate::journal::{AnswerEntry, Entry};
 use crate::places::{self, Stamp};
-use crate::rule::{Outcome, When};
+use crate::rule::{Corrupt, Outcome, When};
+use crate::scope::Scope;
 use crate::words;
 
+/// Why a connection is closed.
+const BY_RULE: &str = "a rule of the lab";
+/// What no answer is long.
+const NO_LENGTH: i32 = -2;
 /// Of a longer answer the journal has the length alone.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
@@ -72,7 +78,8 @@ impl Passing {
         };
         let acks = facts.acks;
         let number = cluster.journal.lock().begin(entry);
-        let held = cluster.faults.lock().decide(&facts, number);
+        let now = cluster.clock.monotonic();
+        let held = cluster.faults.lock().decide(&facts, number, now);
         if let Some(held) = &held {
             cluster.journal.lock().note_fault(number, &held.id);
         }
@@ -114,7 +121,11 @@ impl Passing {
         if let Some(gate) = &act.hold {
             self.cluster.wait_at(gate).await;
         }
-        let closed = Answer::Close("a rule of the lab");
+        let _turn = match act.reorder {
+            Some(count) => Some(self.cluster.turns.wait(&self.cluster.env, &held.id, count).await),
+            None => None,
+        };
+        let closed = Answer::Close(BY_RULE);
         let mut answer = match &act.outcome {
             Outcome::Serve => self.carry_out(frame).await,
             Outcome::Error { code, message } => self.refuse(held, *code, message.as_deref(), frame).await,
@@ -134,6 +145,13 @@ impl Passing {
                 let answer = self.carry_out(frame.clone()).await;
                 self.carry_out(frame).await;
                 answer
+            }
+            Outcome::Corrupt(Corrupt::Crc) => self.corrupt_records(held, frame).await,
+            // What was answered is noted, and then spoilt.
+            Outcome::Truncate(_) | Outcome::Corrupt(Corrupt::Length) => {
+                let answer = self.carry_out(frame).await;
+                let answer = self.note(answer);
+                spoil(answer, &act.outcome)
             }
         };
         if let Some(throttle_ms) = act.throttle_ms {
@@ -156,6 +174,32 @@ impl Passing {
         }
     }
 
+    /// Records have another checksum than they say; where there are none the rule has not acted.
+    async fn corrupt_records(&self, held: &Held, frame: Bytes) -> Answer {
+        let filter = &held.rule.matching.filter;
+        let shapes = shape::request(self.key).zip(shape::response(self.key));
+        let (Some(body), Some((request, response))) = (&self.body, shapes) else {
+            return self.carry_out(frame).await;
+        };
+        let mut spoilt = body.clone();
+        let base = Scope::default();
+        if places::corrupt_records(request.root, &mut spoilt, &base, filter, &*self.cluster) > 0 {
+            let frame = self.frame_of(request, &spoilt).unwrap_or(frame);
+            return self.carry_out(frame).await;
+        }
+        let base = places::base_scope(request, body, &*self.cluster);
+        let mut count = 0;
+        let answer = self.carry_out(frame).await;
+        let answer = self.map(answer, |_message, value, _version| {
+            count = places::corrupt_records(response.root, value, &base, filter, &*self.cluster);
+        });
+        if count == 0 {
+            self.cluster.faults.lock().take_back(&held.id, self.number);
+            self.cluster.journal.lock().forget_fault(self.number);
+        }
+        answer
+    }
+
     /// Answers with an error; what of the request the rule is not about is carried out.
     async fn refuse(&self, held: &Held, code: ErrorCode, text: Option<&str>, frame: Bytes) -> Answer {
         let matching = &held.rule.matching;
@@ -169,7 +213,7 @@ impl Passing {
         if matching.when == When::Request && !places::is_stamped_only(self.key) {
             if self.acks == Some(0) {
                 // There is no answer to put it in; Kafka closes the connection.
-                return Answer::Close("a rule of the lab");
+                return Answer::Close(BY_RULE);
             }
             let refused = places::refusal((request, body), response, version, &base, &stamp);
             if let Some(refused) = refused {
@@ -179,7 +223,7 @@ impl Passing {
                 };
                 let rest = rest.and_then(|rest| self.frame_of(request, &rest));
                 let Some(rest) = rest else {
-                    return self.respond(response, &refused).unwrap_or(Answer::Close("a rule of the lab"));
+                    return self.respond(response, &refused).unwrap_or(Answer::Close(BY_RULE));
                 };
                 let answer = self.carry_out(rest).await;
                 return self.map(answer, |response, value, version| {
@@ -272,6 +316,33 @@ impl Passing {
         let answer = AnswerEntry { outcome, took_us: took.as_micros() as u64, errors, body };
         self.cluster.journal.lock().end(self.number, answer);
         self.cluster.news.notify_waiters();
+    }
+}
+
+/// The bytes of an answer as a fault on their way leaves them.
+fn spoil(answer: Answer, by: &Outcome) -> Answer {
+    let (response, mute) = match answer {
+        Answer::ThenMute { answer, mute } => match *answer {
+            Answer::Respond(response) => (response, Some(mute)),
+            other => return other,
+        },
+        Answer::Respond(response) => (response, None),
+        other => return other,
+    };
+    let Some(body) = whole(&response) else { return Answer::Close(BY_RULE) };
+    let mut bytes = BytesMut::with_capacity(4 + body.len());
+    let is_cut = matches!(by, Outcome::Truncate(_));
+    let prefix = if is_cut { body.len() as i32 } else { NO_LENGTH };
+    bytes.extend_from_slice(&prefix.to_be_bytes());
+    bytes.extend_from_slice(&body);
+    if let Outcome::Truncate(count) = by {
+        bytes.truncate(*count);
+    }
+    let response = Response::of_bytes(bytes.freeze());
+    match (is_cut, mute) {
+        (true, _) => Answer::CloseAfter { response: Some(response), delay: Duration::ZERO, why: BY_RULE },
+        (false, Some(mute)) => Answer::ThenMute { answer: Box::new(Answer::Respond(response)), mute },
+        (false, None) => Answer::Respond(response),
     }
 }
 

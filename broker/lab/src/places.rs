@@ -16,6 +16,9 @@ pub struct Stamp<'a> {
     pub names: &'a dyn TopicNames,
 }
 
+/// Of a batch of records (v2).
+const BATCH_CRC_AT: usize = 17;
+
 /// What an error is about. One about a partition says nothing where a whole answer has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum About {
@@ -412,6 +415,37 @@ fn is_same(part: &Struct, one: &Value, other: &Value) -> bool {
         .zip(one.iter().zip(other))
         .filter(|(field, _)| is_name(field))
         .all(|(_, (a, b))| a == b)
+}
+
+/// Spoils the checksums of the records that are meant. At how many places.
+pub fn corrupt_records(
+    shape: &Struct,
+    value: &mut Value,
+    outer: &Scope,
+    filter: &Filter,
+    names: &dyn TopicNames,
+) -> usize {
+    let Value::Struct(values) = value else { return 0 };
+    let scope = outer.enter(shape, values, names);
+    let is_meant = filter.selects(&scope) == Selected::Yes;
+    let mut count = 0;
+    for (field, value) in shape.fields.iter().zip(values.iter_mut()) {
+        match (field.kind, value) {
+            (Kind::Array(Kind::Struct(inner)), Value::Array(items)) => {
+                let spoil = |item| corrupt_records(inner, item, &scope, filter, names);
+                count += items.iter_mut().map(spoil).sum::<usize>();
+            }
+            (Kind::Struct(inner), value) => count += corrupt_records(inner, value, &scope, filter, names),
+            (_, Value::Bytes(bytes)) if is_meant && field.name == "Records" && bytes.len() > BATCH_CRC_AT => {
+                let mut spoilt = bytes.to_vec();
+                spoilt[BATCH_CRC_AT] ^= 0xff;
+                *bytes = spoilt.into();
+                count += 1;
+            }
+            _other => {}
+        }
+    }
+    count
 }
 
 /// The field that says how long a client is to rest, put into an answer that has one.

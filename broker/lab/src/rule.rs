@@ -14,10 +14,15 @@ use crate::words::{self, Glob};
 
 /// Longest delay and throttle.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
+/// On the lab's clock, which is moved by days.
+const WINDOW_MAX: Duration = Duration::from_secs(10 * 366 * 86_400);
+/// Requests that wait for one another.
+const REORDER_MAX: i64 = 16;
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct Rule {
     pub matching: Match,
+    pub window: Window,
     pub trigger: Trigger,
     pub act: Act,
     /// As it was asked, to be shown.
@@ -57,11 +62,34 @@ pub enum Trigger {
     Probability(f64),
 }
 
+/// When a rule is in force. Its trigger counts what it sees then.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Window {
+    pub after: After,
+    /// On the clock of the cluster's timers.
+    pub lasts: Option<Duration>,
+}
+
+/// What comes before.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub enum After {
+    #[default]
+    Nothing,
+    /// So many requests that the rule is about.
+    Requests(u64),
+    /// A time on the clock of the cluster's timers.
+    Time(Duration),
+    /// A request of another kind.
+    Request(Box<Match>),
+}
+
 /// What happens to a request. A hold comes first, a delay last.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Act {
     pub outcome: Outcome,
     pub hold: Option<String>,
+    /// So many requests wait for one another, and go on from the last to the first.
+    pub reorder: Option<usize>,
     pub delay: Option<Duration>,
     pub throttle_ms: Option<i32>,
 }
@@ -80,7 +108,21 @@ pub enum Outcome {
     Disconnect(When),
     /// Carried out twice, answered once.
     Duplicate,
+    /// Of the answer so many bytes are sent, and the connection closed.
+    Truncate(usize),
+    Corrupt(Corrupt),
 }
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Corrupt {
+    /// Records do not have their checksum: on the way in where a client sends them, else on the way out.
+    Crc,
+    /// The answer says that it is of a length that none has.
+    Length,
+}
+
+/// APIs that carry records.
+const WITH_RECORDS: [ApiKey; 3] = [ApiKey::Produce, ApiKey::Fetch, ApiKey::ShareFetch];
 
 const MATCH_WORDS: [&str; 12] = [
     "api",
@@ -96,11 +138,23 @@ const MATCH_WORDS: [&str; 12] = [
     "acks",
     "when",
 ];
-const TRIGGER_WORDS: [&str; 6] = ["once", "nth", "times", "every", "every_nth", "probability"];
-const DO_WORDS: [&str; 8] =
-    ["error", "message", "delay", "throttle", "hold", "drop", "disconnect", "duplicate"];
+const TRIGGER_WORDS: [&str; 8] =
+    ["once", "nth", "times", "every", "every_nth", "probability", "after", "for"];
+const DO_WORDS: [&str; 11] = [
+    "error",
+    "message",
+    "delay",
+    "throttle",
+    "hold",
+    "reorder",
+    "drop",
+    "disconnect",
+    "duplicate",
+    "truncate",
+    "corrupt",
+];
 /// Words of the grammar that this release does not obey.
-const NOT_YET: [&str; 7] = ["after", "for", "truncate", "corrupt", "reorder", "rewrite", "broker"];
+const NOT_YET: [&str; 2] = ["rewrite", "broker"];
 
 /// Reads a rule. Its words stand in `match`, `trigger` and `do`, or bare beside these.
 pub fn parse(json: &Value) -> Result<Rule, Bad> {
@@ -120,12 +174,21 @@ pub fn parse(json: &Value) -> Result<Rule, Bad> {
         }
     }
     let matching = matching(&words)?;
+    let window = window(&words)?;
     let trigger = trigger(&words)?;
     let act = act(&words)?;
+    let carries_records = |key: &ApiKey| WITH_RECORDS.contains(key);
+    if act.outcome == Outcome::Corrupt(Corrupt::Crc)
+        && (matching.apis.is_empty() || !matching.apis.iter().all(carries_records))
+    {
+        return Err(
+            words.bad("corrupt", "crc is about records: the rule names Produce, Fetch or ShareFetch as api")
+        );
+    }
     if matching.when == When::Response && !matches!(act.outcome, Outcome::Error { .. }) {
         return Err(words.bad("when", "only an error can be put into the answer of what was carried out"));
     }
-    Ok(Rule { matching, trigger, act, source: json.clone() })
+    Ok(Rule { matching, window, trigger, act, source: json.clone() })
 }
 
 /// The words of a rule, each with the section it stood in.
@@ -192,6 +255,14 @@ impl Words {
     }
 
     fn wait(&self, name: &str) -> Result<Option<Duration>, Bad> {
+        let wait = self.time(name)?;
+        match wait.is_some_and(|wait| wait > WAIT_MAX) {
+            true => Err(self.bad(name, "at most an hour")),
+            false => Ok(wait),
+        }
+    }
+
+    fn time(&self, name: &str) -> Result<Option<Duration>, Bad> {
         let wait = match self.get(name) {
             None => return Ok(None),
             Some(Value::String(text)) => words::duration(text).map_err(|why| self.bad(name, why))?,
@@ -200,8 +271,8 @@ impl Words {
                 Duration::from_millis(ms)
             }
         };
-        if wait > WAIT_MAX {
-            return Err(self.bad(name, "at most an hour"));
+        if wait > WINDOW_MAX {
+            return Err(self.bad(name, "at most ten years"));
         }
         Ok(Some(wait))
     }
@@ -283,6 +354,31 @@ fn versions(words: &Words) -> Result<Option<(i16, i16)>, Bad> {
     if low > high { Err(bad()) } else { Ok(Some((low, high))) }
 }
 
+fn window(words: &Words) -> Result<Window, Bad> {
+    let after = match words.get("after") {
+        None => After::Nothing,
+        Some(Value::String(_)) => After::Time(words.time("after")?.unwrap_or_default()),
+        Some(Value::Object(given)) if !given.is_empty() => {
+            let mut of_request = Words::default();
+            let read = of_request.add_all(&Value::Object(given.clone()), &MATCH_WORDS, "");
+            let found = read.and_then(|()| matching(&of_request));
+            let found = found.map_err(|bad| bad.within(&words.bad("after", "").field))?;
+            After::Request(Box::new(found))
+        }
+        Some(value) => {
+            let count = value.as_u64().filter(|count| *count > 0);
+            let why =
+                "how many requests, a duration (30s), or what a request is to match ({\"api\": \"Fetch\"})";
+            After::Requests(count.ok_or_else(|| words.bad("after", why))?)
+        }
+    };
+    let lasts = words.time("for")?;
+    match lasts {
+        Some(Duration::ZERO) => Err(words.bad("for", "a duration, as 30s")),
+        _some => Ok(Window { after, lasts }),
+    }
+}
+
 fn trigger(words: &Words) -> Result<Trigger, Bad> {
     let mut found = Vec::new();
     for (name, once) in [("once", true), ("every", false)] {
@@ -338,11 +434,21 @@ fn act(words: &Words) -> Result<Act, Bad> {
     if words.is_set("duplicate")? {
         outcomes.push(("duplicate", Outcome::Duplicate));
     }
+    if let Some(bytes) = words.whole("truncate", 1, i32::MAX.into())? {
+        outcomes.push(("truncate", Outcome::Truncate(bytes as usize)));
+    }
+    match words.text("corrupt")?.as_deref() {
+        None => {}
+        Some("crc") => outcomes.push(("corrupt", Outcome::Corrupt(Corrupt::Crc))),
+        Some("length") => outcomes.push(("corrupt", Outcome::Corrupt(Corrupt::Length))),
+        Some(_other) => return Err(words.bad("corrupt", "crc or length")),
+    }
     if let [(first, _), (second, _), ..] = outcomes.as_slice() {
         return Err(words.bad(second, format!("does not go with {first}")));
     }
     let act = Act {
         hold: words.text("hold")?,
+        reorder: words.whole("reorder", 2, REORDER_MAX)?.map(|count| count as usize),
         delay: words.wait("delay")?,
         throttle_ms: words.wait("throttle")?.map(|wait| wait.as_millis() as i32),
         outcome: outcomes.pop().map(|(_, outcome)| outcome).unwrap_or_default(),

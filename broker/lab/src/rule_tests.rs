@@ -45,6 +45,21 @@ fn each_trigger_and_each_action_is_read() {
     assert_eq!(act(json!({ "disconnect": "after" })), Ok(Outcome::Disconnect(When::Response)));
     assert_eq!(act(json!({ "duplicate": true })), Ok(Outcome::Duplicate));
     assert_eq!(act(json!({ "hold": "gate" })), Ok(Outcome::Serve));
+    assert_eq!(act(json!({ "truncate": 20 })), Ok(Outcome::Truncate(20)));
+    assert_eq!(act(json!({ "corrupt": "length" })), Ok(Outcome::Corrupt(Corrupt::Length)));
+    let crc = parse(&json!({ "api": ["Fetch", "Produce"], "corrupt": "crc" })).map(|rule| rule.act.outcome);
+    assert_eq!(crc, Ok(Outcome::Corrupt(Corrupt::Crc)));
+    assert_eq!(parse(&json!({ "reorder": 3 })).map(|rule| rule.act.reorder), Ok(Some(3)));
+    let window = |json: Value| parse(&json!({ "trigger": json, "delay": 1 })).map(|rule| rule.window);
+    let second = Duration::from_secs(1);
+    assert_eq!(window(json!({ "after": 3 })), Ok(Window { after: After::Requests(3), lasts: None }));
+    assert_eq!(
+        window(json!({ "after": "1s", "for": "1s" })),
+        Ok(Window { after: After::Time(second), lasts: Some(second) })
+    );
+    let after = window(json!({ "after": { "api": "Fetch" } })).map(|window| window.after);
+    let fetch = Match { apis: vec![ApiKey::Fetch], ..Match::default() };
+    assert_eq!(after, Ok(After::Request(Box::new(fetch))));
     let throttle = parse(&json!({ "do": { "throttle": 250 } })).map(|rule| rule.act.throttle_ms);
     assert_eq!(throttle, Ok(Some(250)));
 }
@@ -68,10 +83,23 @@ fn what_is_wrong_is_named_with_its_section() {
         (json!({ "trigger": { "nth": 1, "once": true }, "do": { "delay": 1 } }), "trigger.nth"),
         (json!({ "trigger": { "probability": 1.5 }, "do": { "delay": 1 } }), "trigger.probability"),
         (json!({ "trigger": { "after": {} }, "do": { "delay": 1 } }), "trigger.after"),
+        (json!({ "trigger": { "after": 0 }, "do": { "delay": 1 } }), "trigger.after"),
+        (json!({ "trigger": { "after": "soon" }, "do": { "delay": 1 } }), "trigger.after"),
+        (json!({ "trigger": { "after": { "apis": 1 } }, "do": { "delay": 1 } }), "trigger.after.apis"),
+        (json!({ "trigger": { "after": { "api": "Fetsch" } }, "do": { "delay": 1 } }), "trigger.after.api"),
+        (json!({ "after": { "api": "Fetsch" }, "do": { "delay": 1 } }), "after.api"),
+        (json!({ "trigger": { "for": "0s" }, "do": { "delay": 1 } }), "trigger.for"),
+        (json!({ "trigger": { "for": true }, "do": { "delay": 1 } }), "trigger.for"),
+        (json!({ "do": { "rewrite": { "a": 1 } } }), "do.rewrite"),
+        (json!({ "do": { "truncate": 0 } }), "do.truncate"),
+        (json!({ "do": { "corrupt": "bits" } }), "do.corrupt"),
+        (json!({ "do": { "corrupt": "crc" } }), "do.corrupt"),
+        (json!({ "api": "Metadata", "do": { "corrupt": "crc" } }), "do.corrupt"),
+        (json!({ "api": "Fetch", "do": { "corrupt": "crc", "truncate": 3 } }), "do.corrupt"),
+        (json!({ "do": { "reorder": 1 } }), "do.reorder"),
         (json!({ "do": { "error": "NOT_LEADER" } }), "do.error"),
         (json!({ "do": { "error": "NONE" } }), "do.error"),
         (json!({ "do": { "error": "NOT_COORDINATOR", "drop": true } }), "do.drop"),
-        (json!({ "do": { "truncate": 3 } }), "do.truncate"),
         (json!({ "do": { "delay": "soon" } }), "do.delay"),
         (json!({ "do": { "delay": "2h" } }), "do.delay"),
         (json!({ "do": { "hold": "" } }), "do.hold"),

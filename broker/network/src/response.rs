@@ -102,6 +102,11 @@ impl ResponseBuilder {
 }
 
 impl Response {
+    /// These bytes as they are, whatever they say of their length: what a fault on the way makes of a response.
+    pub fn of_bytes(bytes: Bytes) -> Response {
+        Response { len: bytes.len(), head: bytes, rest: Vec::new() }
+    }
+
     /// All bytes on the wire, the length prefix included.
     pub fn len(&self) -> usize {
         self.len

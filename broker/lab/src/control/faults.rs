@@ -2,6 +2,7 @@
 //! Shell.
 
 use ottla_admin::Asked;
+use ottla_env::Clock;
 use serde_json::{Value as Json, json};
 
 use super::reply::{self, Failed, Reply, created, fail, ok};
@@ -12,22 +13,31 @@ use crate::rule::{self, Rule};
 
 pub fn all(cluster: &Cluster, asked: &Asked) -> Reply {
     match asked.method.as_str() {
-        "GET" => ok(json!({ "faults": cluster.faults.lock().all().iter().map(show).collect::<Vec<_>>() })),
+        "GET" => ok(
+            json!({ "faults": cluster.faults.lock().all().iter().map(|held| show(cluster, held)).collect::<Vec<_>>() }),
+        ),
         "POST" => {
             let rule = rule::parse(&reply::body(asked)?)?;
-            let id = cluster.faults.lock().add(rule).ok_or_else(too_many)?;
+            let now = cluster.clock.monotonic();
+            let id = cluster.faults.lock().add(rule, now).ok_or_else(too_many)?;
             created(json!({ "id": id }))
         }
         "PUT" => {
             let rules = rules(&reply::body(asked)?)?;
-            let ids = cluster.faults.lock().replace(rules).ok_or_else(too_many)?;
+            let now = cluster.clock.monotonic();
+            let ids = cluster.faults.lock().replace(rules, now).ok_or_else(too_many)?;
             cluster.open_forgotten_gates();
             ok(json!({ "ids": ids }))
         }
         "DELETE" => {
             let expects_hit = expects_hit(asked)?;
             let mut faults = cluster.faults.lock();
-            let unhit = faults.all().iter().filter(|held| held.hits == 0).map(show).collect::<Vec<_>>();
+            let unhit = faults
+                .all()
+                .iter()
+                .filter(|held| held.hits == 0)
+                .map(|held| show(cluster, held))
+                .collect::<Vec<_>>();
             faults.clear();
             drop(faults);
             cluster.open_forgotten_gates();
@@ -66,7 +76,7 @@ fn rules(json: &Json) -> Result<Vec<Rule>, Failed> {
 pub fn one(cluster: &Cluster, id: &str, asked: &Asked) -> Reply {
     let unknown = || Failed::of(404, format!("there is no rule {id}"));
     match asked.method.as_str() {
-        "GET" => ok(cluster.faults.lock().get(id).map(show).ok_or_else(unknown)?),
+        "GET" => ok(cluster.faults.lock().get(id).map(|held| show(cluster, held)).ok_or_else(unknown)?),
         "DELETE" => {
             let expects_hit = expects_hit(asked)?;
             let held = cluster.faults.lock().remove(id).ok_or_else(unknown)?;
@@ -75,9 +85,9 @@ pub fn one(cluster: &Cluster, id: &str, asked: &Asked) -> Reply {
                 true => {
                     let seen = held.seen;
                     let why = format!("the rule never acted; it was about {seen} requests");
-                    Err(Failed::of(409, why).with(json!({ "fault": show(&held) })))
+                    Err(Failed::of(409, why).with(json!({ "fault": show(cluster, &held) })))
                 }
-                false => ok(show(&held)),
+                false => ok(show(cluster, &held)),
             }
         }
         _other => fail(405, "GET or DELETE"),
@@ -95,10 +105,10 @@ fn expects_hit(asked: &Asked) -> Result<bool, Failed> {
     }
 }
 
-fn show(held: &Held) -> Json {
+fn show(cluster: &Cluster, held: &Held) -> Json {
     json!({
         "id": held.id, "rule": held.rule.source, "seen": held.seen, "hits": held.hits,
-        "last_requests": held.last
+        "last_requests": held.last, "waiting": cluster.turns.waiting(&held.id)
     })
 }
 

@@ -23,7 +23,7 @@ use bytes::BytesMut;
 use ottla_admin::{Asked, Route, Told, serve_route};
 use ottla_env::net::Stream;
 use ottla_env::tasks::TaskHandle;
-use ottla_env::{BoxFuture, Env};
+use ottla_env::{BoxFuture, Clock, Env};
 use ottla_network::TakesHttp;
 use parking_lot::Mutex;
 use serde_json::json;
@@ -114,7 +114,8 @@ impl Lab {
         let http = Arc::new(AtPort { lab: Arc::downgrade(self), id: id.clone() });
         let cluster = Cluster::new(id.clone(), seed, self.env.clone(), http);
         let rules = settings.faults.iter().map(|fault| fault.0.clone()).collect();
-        if cluster.faults.lock().replace(rules).is_none() {
+        let now = cluster.clock.monotonic();
+        if cluster.faults.lock().replace(rules, now).is_none() {
             return Err(Failed::bad(Bad::new("faults", "too many rules")));
         }
         let born = Arc::new(settings.clone());

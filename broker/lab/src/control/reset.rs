@@ -3,6 +3,7 @@
 //! aborted under a newer producer epoch, its member id is unknown, the ids of its topics are unknown.
 
 use ottla_admin::Asked;
+use ottla_env::Clock;
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use ottla_protocol::messages::delete_topics_request::DeleteTopicState;
@@ -65,7 +66,8 @@ pub async fn reset(known: &Known, asked: &Asked) -> Reply {
     make_topics(cluster, &born.topics).await?;
     cluster.journal.lock().clear();
     let rules = born.faults.iter().map(|fault| fault.0.clone()).collect();
-    let were_taken = cluster.faults.lock().replace(rules).is_some();
+    let now = cluster.clock.monotonic();
+    let were_taken = cluster.faults.lock().replace(rules, now).is_some();
     assert!(were_taken, "the cluster was born with them");
     ok(json!({}))
 }

@@ -318,6 +318,54 @@ class Cluster:
                            timeout=text if waits else None, **words)
         return Group._of(answer)
 
+    def rebalance(self, group: str, reason: str | None = None) -> None:
+        """The members of a classic or consumer group have to join again."""
+        self._ask("POST", f"/groups/{quote(group, safe='')}/rebalance", {"reason": reason} if reason else None)
+
+    def expire_member(self, group: str, member_id: str) -> None:
+        """The member is out, as when its session ends; it hears of it with its next heartbeat."""
+        self._ask("POST", f"/groups/{quote(group, safe='')}/members/{quote(member_id, safe='')}/expire")
+
+    def commit(self, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Commits offsets, by topic and partition, of a group without members."""
+        listed = [{"topic": topic, "partition": partition, "offset": offset}
+                  for (topic, partition), offset in offsets.items()]
+        self._ask("PUT", f"/groups/{quote(group, safe='')}/offsets", listed)
+
+    def delete_offsets(self, group: str, topics: Iterable[str] | None = None) -> None:
+        """Deletes what a group without members has committed, in these topics or in all."""
+        body = None if topics is None else {"topics": list(topics)}
+        self._ask("DELETE", f"/groups/{quote(group, safe='')}/offsets", body)
+
+    # Transactions and producers.
+
+    def transactions(self) -> list[Mapping[str, Any]]:
+        """The transactional ids: state, producer_id, producer_epoch, partitions."""
+        return self._ask("GET", "/transactions")["transactions"]
+
+    def fence(self, transactional_id: str) -> Mapping[str, Any]:
+        """Another producer of the same id begins."""
+        return self._transaction(transactional_id, "fence")
+
+    def abort(self, transactional_id: str) -> Mapping[str, Any]:
+        """Aborts the transaction that is open."""
+        return self._transaction(transactional_id, "abort")
+
+    def expire(self, transactional_id: str) -> Mapping[str, Any]:
+        """Aborts the transaction that is open as if its timeout were over now."""
+        return self._transaction(transactional_id, "expire")
+
+    def hang(self, transactional_id: str, topic: str, partition: int = 0, value: str = "") -> Mapping[str, Any]:
+        """Leaves a transaction in a partition of which the coordinator knows nothing."""
+        return self._transaction(transactional_id, "hang", {"topic": topic, "partition": partition, "value": value})
+
+    def _transaction(self, transactional_id: str, act: str, body: object = None) -> Mapping[str, Any]:
+        return self._ask("POST", f"/transactions/{quote(transactional_id, safe='')}/{act}", body, 10)
+
+    def forget_producer(self, producer_id: int, topic: str | None = None) -> None:
+        """Partitions forget a producer, as after `producer.id.expiration.ms`."""
+        self._ask("POST", f"/producers/{producer_id}/forget", {"topic": topic} if topic else None)
+
     # Faults and gates.
 
     def fault(self, *, required: bool = True, **words: Any) -> Fault:
