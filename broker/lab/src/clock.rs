@@ -12,14 +12,29 @@ use tokio::sync::Notify;
 /// Settling is given up after so long, and looked at so often.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// Thousandths.
+const NORMAL_RATE: u32 = 1_000;
 /// So many looks in a row without anybody due: what was woken has begun to wait again.
 const QUIET_LOOKS: u32 = 5;
 
 /// What a clock does by itself.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Mode {
+    #[default]
     Real,
     Frozen,
+    /// So many thousandths as fast as the machine's.
+    Scaled(u32),
+}
+
+impl Mode {
+    fn rate(self) -> u32 {
+        match self {
+            Mode::Real => NORMAL_RATE,
+            Mode::Frozen => 0,
+            Mode::Scaled(rate) => rate,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -36,7 +51,10 @@ struct Hands {
 
 struct State {
     mode: Mode,
-    /// Milliseconds before the machine's wall clock while it runs; the time itself while it stands.
+    /// What the machine's two clocks said when these were last set.
+    machine_ms: i64,
+    machine: i128,
+    /// What these said then.
     records_ms: i64,
     /// As nanoseconds.
     timers: i128,
@@ -65,15 +83,34 @@ pub struct Step {
 
 impl LabClock {
     pub fn new(machine: Arc<dyn Clock>) -> LabClock {
+        LabClock::in_mode(machine, Mode::Real)
+    }
+
+    pub fn in_mode(machine: Arc<dyn Clock>, mode: Mode) -> LabClock {
+        let (wall_ms, steady) = (machine.wall_ms(), nanos(machine.monotonic()));
         let state = State {
-            mode: Mode::Real,
-            records_ms: 0,
-            timers: 0,
+            mode,
+            machine_ms: wall_ms,
+            machine: steady,
+            records_ms: wall_ms,
+            timers: steady,
             sleepers: BTreeSet::new(),
             next: 0,
             fired: 0,
         };
         LabClock { machine, hands: Arc::new(Hands { state: Mutex::new(state), moved: Notify::new() }) }
+    }
+
+    /// Another pair that stands or runs as this one does, and is moved by itself from here on.
+    pub fn copy(&self) -> LabClock {
+        let copy = LabClock::new(self.machine.clone());
+        let state = self.hands.state.lock();
+        let mut copied = copy.hands.state.lock();
+        copied.mode = state.mode;
+        (copied.machine_ms, copied.machine) = (state.machine_ms, state.machine);
+        (copied.records_ms, copied.timers) = (state.records_ms, state.timers);
+        drop(copied);
+        copy
     }
 
     pub fn read(&self) -> Reading {
@@ -85,19 +122,11 @@ impl LabClock {
 
     /// Neither clock jumps by it.
     pub fn set_mode(&self, mode: Mode) {
-        let (wall_ms, steady) = (self.machine.wall_ms(), nanos(self.machine.monotonic()));
+        let (wall_ms, steady) = (self.machine.wall_ms(), self.machine.monotonic());
         let mut state = self.hands.state.lock();
-        match (state.mode, mode) {
-            (Mode::Real, Mode::Frozen) => {
-                state.records_ms += wall_ms;
-                state.timers += steady;
-            }
-            (Mode::Frozen, Mode::Real) => {
-                state.records_ms -= wall_ms;
-                state.timers -= steady;
-            }
-            _same => return,
-        }
+        let (records_ms, timers) = (records_at(&state, wall_ms), timers_at(&state, steady));
+        (state.machine_ms, state.machine) = (wall_ms, nanos(steady));
+        (state.records_ms, state.timers) = (records_ms, timers);
         state.mode = mode;
         drop(state);
         self.hands.moved.notify_waiters();
@@ -137,19 +166,33 @@ impl LabClock {
     /// What stands between now and a deadline: nothing, the machine's clock, or a test.
     fn wait(&self, deadline: Monotonic) -> Wait {
         let state = self.hands.state.lock();
-        match state.mode {
-            _ if self.steady(&state) >= deadline => Wait::Over,
-            Mode::Frozen => Wait::Moved,
-            Mode::Real => Wait::Machine(monotonic(nanos(deadline) - state.timers)),
+        if self.steady(&state) >= deadline {
+            return Wait::Over;
+        }
+        match i128::from(state.mode.rate()) {
+            0 => Wait::Moved,
+            // Not before it: what is left is rounded up.
+            rate => {
+                let left = (nanos(deadline) - state.timers) * i128::from(NORMAL_RATE);
+                Wait::Machine(monotonic(state.machine + (left + rate - 1).div_euclid(rate)))
+            }
         }
     }
 
     fn steady(&self, state: &State) -> Monotonic {
-        match state.mode {
-            Mode::Frozen => monotonic(state.timers),
-            Mode::Real => monotonic(nanos(self.machine.monotonic()) + state.timers),
-        }
+        monotonic(timers_at(state, self.machine.monotonic()))
     }
+}
+
+fn records_at(state: &State, machine_ms: i64) -> i64 {
+    let passed = i128::from(machine_ms) - i128::from(state.machine_ms);
+    let passed = passed * i128::from(state.mode.rate()) / i128::from(NORMAL_RATE);
+    state.records_ms.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX))
+}
+
+fn timers_at(state: &State, machine: Monotonic) -> i128 {
+    let passed = nanos(machine) - state.machine;
+    state.timers + passed * i128::from(state.mode.rate()) / i128::from(NORMAL_RATE)
 }
 
 enum Wait {
@@ -186,11 +229,8 @@ impl Drop for Place {
 
 impl Clock for LabClock {
     fn wall_ms(&self) -> i64 {
-        let state = self.hands.state.lock();
-        match state.mode {
-            Mode::Frozen => state.records_ms,
-            Mode::Real => self.machine.wall_ms() + state.records_ms,
-        }
+        let machine_ms = self.machine.wall_ms();
+        records_at(&self.hands.state.lock(), machine_ms)
     }
 
     fn monotonic(&self) -> Monotonic {
@@ -288,6 +328,30 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_runs_faster_or_slower_wakes_who_waits_in_its_own_time() {
+        let (machine, clock) = clocks();
+        let before = clock.read();
+        clock.set_mode(Mode::Scaled(60_000));
+        let mut waits = clock.sleep_until(clock.monotonic().after(Duration::from_secs(60)));
+        assert!(!is_ready(&mut waits));
+        machine.advance(Duration::from_millis(999));
+        assert!(!is_ready(&mut waits));
+        machine.advance(Duration::from_millis(1));
+        assert!(is_ready(&mut waits));
+        let after = clock.read();
+        assert_eq!(after.records_ms, before.records_ms + 60_000);
+        assert_eq!(before.timers.until(after.timers), Duration::from_secs(60));
+        clock.set_mode(Mode::Scaled(500));
+        machine.advance(Duration::from_secs(10));
+        assert_eq!(clock.wall_ms(), after.records_ms + 5_000);
+        advance(&machine, &clock, Step { records: Duration::from_secs(1), timers: Duration::ZERO });
+        clock.set_mode(Mode::Real);
+        let stands = clock.wall_ms();
+        machine.advance(Duration::from_secs(1));
+        assert_eq!(clock.wall_ms(), stands + 1_000);
+    }
+
+    #[test]
     fn who_waits_goes_on_when_the_clock_is_there_however_it_came_there() {
         let (machine, clock) = clocks();
         let mut by_machine = clock.sleep_until(clock.monotonic().after(Duration::from_secs(1)));
@@ -309,6 +373,19 @@ mod tests {
             machine.advance(LOOK_EVERY);
         }
         assert_eq!(clock.read().next, None);
+    }
+
+    #[test]
+    fn a_copy_shows_the_same_and_is_moved_by_itself() {
+        let (machine, clock) = clocks();
+        let hour = Step { records: Duration::from_secs(3600), timers: Duration::from_secs(60) };
+        advance(&machine, &clock, hour);
+        let copy = clock.copy();
+        assert_eq!((copy.wall_ms(), copy.monotonic()), (clock.wall_ms(), clock.monotonic()));
+        advance(&machine, &copy, hour);
+        assert_eq!(copy.wall_ms(), clock.wall_ms() + 3_600_000);
+        clock.set_mode(Mode::Frozen);
+        assert_eq!((clock.copy().read().mode, copy.read().mode), (Mode::Frozen, Mode::Real));
     }
 
     #[test]

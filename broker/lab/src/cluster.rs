@@ -1,13 +1,15 @@
 //! One cluster of the lab: its rules, its journal, its gates, and the handler that they stand in front of.
 //! Shell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use ottla_env::net::Stream;
 use ottla_env::{BoxFuture, Env};
-use ottla_network::{Admitted, ConnectionInfo, Handler, ListenerInfo, TakesHttp};
+use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo, TakesHttp};
+use ottla_protocol::RequestHeader;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
@@ -37,7 +39,15 @@ pub struct Cluster {
     /// Requests that wait for one another.
     pub(crate) turns: Turns,
     inside: OnceLock<Inside>,
-    http: Arc<dyn TakesHttp>,
+    port: Arc<dyn Port>,
+    /// It was deleted.
+    is_gone: AtomicBool,
+}
+
+/// What comes to a cluster's listener and is perhaps not for it.
+pub trait Port: TakesHttp {
+    /// Another cluster whose name stands before the first dot of a client's id, where the port is for all.
+    fn cluster_of(&self, client_id: &str) -> Option<Arc<Cluster>>;
 }
 
 /// What the lab stands in front of.
@@ -59,12 +69,12 @@ impl std::fmt::Debug for Cluster {
 }
 
 impl Cluster {
-    /// `http` takes the connections to its listener that speak HTTP.
-    pub fn new(id: String, seed: u64, env: Env, http: Arc<dyn TakesHttp>) -> Arc<Cluster> {
+    /// `port` takes the connections to its listener that speak HTTP.
+    pub fn new(id: String, seed: u64, env: Env, clock: LabClock, port: Arc<dyn Port>) -> Arc<Cluster> {
         Arc::new(Cluster {
             id,
             seed,
-            clock: LabClock::new(env.clock.clone()),
+            clock,
             env,
             faults: Mutex::new(Faults::new(seed)),
             journal: Mutex::new(Journal::default()),
@@ -72,7 +82,8 @@ impl Cluster {
             gates: Mutex::default(),
             turns: Turns::default(),
             inside: OnceLock::new(),
-            http,
+            port,
+            is_gone: AtomicBool::new(false),
         })
     }
 
@@ -85,7 +96,12 @@ impl Cluster {
     ) -> Arc<dyn Handler> {
         let is_first = self.inside.set(Inside { handler, listener, behind }).is_ok();
         assert!(is_first, "a cluster has one handler");
-        Arc::new(InFront(Arc::clone(self)))
+        Arc::new(InFront { cluster: Arc::clone(self), others: Mutex::default() })
+    }
+
+    /// Connections that came by the port of all are closed with their next request.
+    pub(crate) fn on_deleted(&self) {
+        self.is_gone.store(true, Ordering::Release);
     }
 
     pub(crate) fn handler(&self) -> Option<&Arc<dyn Handler>> {
@@ -144,25 +160,47 @@ impl TopicNames for Cluster {
 }
 
 /// Where every frame of a client meets the lab.
-struct InFront(Arc<Cluster>);
+struct InFront {
+    cluster: Arc<Cluster>,
+    /// Whose each connection is; none where it is this cluster's. Its first request says so.
+    others: Mutex<HashMap<u64, Option<Arc<Cluster>>>>,
+}
+
+impl InFront {
+    fn other_of(&self, connection: &ConnectionInfo, frame: &Bytes) -> Option<Arc<Cluster>> {
+        let mut others = self.others.lock();
+        others.entry(connection.id).or_insert_with(|| self.named_by(frame)).clone()
+    }
+
+    fn named_by(&self, frame: &Bytes) -> Option<Arc<Cluster>> {
+        let header = RequestHeader::decode(&mut frame.clone()).ok()?;
+        self.cluster.port.cluster_of(header.client_id?.as_str())
+    }
+}
 
 impl Handler for InFront {
     fn admit(&self, connection: &Arc<ConnectionInfo>, frame: Bytes) -> Admitted {
-        let handler = self.0.handler().expect("the handler was set before it is asked");
-        match Passing::begin(&self.0, handler, connection, &frame) {
+        let other = self.other_of(connection, &frame);
+        let cluster = other.as_ref().unwrap_or(&self.cluster);
+        if cluster.is_gone.load(Ordering::Acquire) {
+            return Admitted::Ready(Answer::Close("its cluster was deleted"));
+        }
+        let handler = cluster.handler().expect("the handler was set before it is asked");
+        match Passing::begin(cluster, handler, connection, &frame) {
             Some(passing) => passing.admit(frame),
             None => handler.admit(connection, frame),
         }
     }
 
     fn on_close(&self, connection: &Arc<ConnectionInfo>) {
-        if let Some(handler) = self.0.handler() {
+        let other = self.others.lock().remove(&connection.id).flatten();
+        if let Some(handler) = other.as_ref().unwrap_or(&self.cluster).handler() {
             handler.on_close(connection);
         }
     }
 
     fn http(&self) -> Option<Arc<dyn TakesHttp>> {
-        Some(Arc::new(AtCluster(Arc::clone(&self.0))))
+        Some(Arc::new(AtCluster(Arc::clone(&self.cluster))))
     }
 }
 
@@ -171,6 +209,6 @@ struct AtCluster(Arc<Cluster>);
 
 impl TakesHttp for AtCluster {
     fn take(&self, stream: Box<dyn Stream>, bytes: BytesMut) -> BoxFuture<'static, ()> {
-        self.0.http.take(stream, bytes)
+        self.0.port.take(stream, bytes)
     }
 }

@@ -22,12 +22,14 @@ pub mod places;
 mod rule;
 pub mod scope;
 mod settings;
+mod tar;
 mod turns;
 mod words;
 
 pub use bad::Bad;
 pub use behind::{Behind, Forgotten, HangingWrite};
+pub use clock::Mode;
 pub use cluster::Cluster;
-pub use control::{Created, Host, Lab, MAIN};
+pub use control::{Created, Host, Lab, MAIN, SNAPSHOT};
 pub use settings::{ClusterSettings, LabSettings, TopicSettings};
 pub use words::duration;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 
 use crate::bad::Bad;
+use crate::clock::Mode;
 use crate::rule::{self, Rule};
 use crate::words;
 
@@ -24,6 +25,10 @@ pub struct ClusterSettings {
     pub configs: Vec<(String, String)>,
     pub faults: Vec<FaultSettings>,
     pub ttl: Option<Duration>,
+    /// What its clocks do; those of a snapshot go on as they did where nothing is said.
+    pub clock: Option<Mode>,
+    /// A snapshot with which it begins.
+    pub from: Option<String>,
 }
 
 /// A rule that is read already.
@@ -37,9 +42,11 @@ pub struct TopicSettings {
     pub configs: Vec<(String, String)>,
 }
 
-const WORDS: [&str; 6] = ["name", "seed", "topics", "configs", "faults", "ttl"];
+const WORDS: [&str; 8] = ["name", "seed", "topics", "configs", "faults", "ttl", "clock", "from"];
+/// A thousandth of the machine's pace to ten thousand times.
+const SCALES: std::ops::RangeInclusive<f64> = 0.001..=10_000.0;
 /// Words of the grammar that this release does not obey.
-const NOT_YET: [&str; 5] = ["brokers", "users", "emulate", "clock", "from"];
+const NOT_YET: [&str; 3] = ["brokers", "users", "emulate"];
 
 impl LabSettings {
     /// Reads `lab.toml`.
@@ -52,6 +59,9 @@ fn parse_file(text: &str) -> Result<LabSettings, Bad> {
     let table: toml::Table =
         text.parse().map_err(|error: toml::de::Error| Bad::new("", error.to_string()))?;
     let main = parse(&json_of(toml::Value::Table(table)))?;
+    if main.from.is_some() {
+        return Err(Bad::new("from", "a lab that starts has no snapshots yet"));
+    }
     Ok(LabSettings { seed: main.seed, main })
 }
 
@@ -87,6 +97,11 @@ pub fn parse(json: &Json) -> Result<ClusterSettings, Bad> {
                 let text = value.as_str().ok_or_else(|| Bad::new("ttl", "a duration, as \"10m\""))?;
                 settings.ttl = Some(words::duration(text).map_err(|why| Bad::new("ttl", why))?);
             }
+            "clock" => settings.clock = Some(clock(value).map_err(|bad| bad.within("clock"))?),
+            "from" => {
+                let id = value.as_str().ok_or_else(|| Bad::new("from", "the id of a snapshot"))?;
+                settings.from = Some(id.to_owned());
+            }
             other if NOT_YET.contains(&other) => {
                 return Err(Bad::new(other, "this release does not do that yet"));
             }
@@ -105,6 +120,34 @@ fn list<T>(value: &Json, name: &str, one: impl Fn(&Json) -> Result<T, Bad>) -> R
     let one =
         |(place, item): (usize, &Json)| one(item).map_err(|bad| bad.within(&format!("{name}[{place}]")));
     items.iter().enumerate().map(one).collect()
+}
+
+/// `"frozen"`, or an object with mode and scale.
+fn clock(value: &Json) -> Result<Mode, Bad> {
+    match value {
+        Json::String(_) => clock_words(&Map::from_iter([("mode".to_owned(), value.clone())])),
+        Json::Object(words) => match words.keys().find(|name| !["mode", "scale"].contains(&name.as_str())) {
+            Some(other) => Err(Bad::new(other, "is not known; there are mode, scale")),
+            None => clock_words(words),
+        },
+        _other => Err(Bad::new("", "real, frozen, or an object with mode and scale")),
+    }
+}
+
+/// What clocks do by themselves.
+pub fn clock_words(words: &Map<String, Json>) -> Result<Mode, Bad> {
+    let scale = words.get("scale");
+    match words.get("mode").and_then(Json::as_str) {
+        Some("scaled") => {
+            let scale = scale.and_then(Json::as_f64).filter(|scale| SCALES.contains(scale));
+            let scale = scale.ok_or_else(|| Bad::new("scale", "a number from 0.001 to 10000"))?;
+            Ok(Mode::Scaled((scale * 1_000.0).round() as u32))
+        }
+        Some("real" | "frozen") if scale.is_some() => Err(Bad::new("scale", "goes with the mode scaled")),
+        Some("real") => Ok(Mode::Real),
+        Some("frozen") => Ok(Mode::Frozen),
+        _other => Err(Bad::new("mode", "real, frozen or scaled")),
+    }
 }
 
 /// It stands in addresses.
@@ -212,6 +255,24 @@ mod tests {
             "faults[0].do.error"
         );
         assert_eq!(bad(serde_json::json!({ "configs": { "a": [] } })), "configs.a");
+        for (clock, field) in [
+            (serde_json::json!("standing"), "clock.mode"),
+            (serde_json::json!(7), "clock"),
+            (serde_json::json!({ "mode": "scaled" }), "clock.scale"),
+            (serde_json::json!({ "mode": "scaled", "scale": 0 }), "clock.scale"),
+            (serde_json::json!({ "mode": "frozen", "scale": 2 }), "clock.scale"),
+            (serde_json::json!({ "mode": "real", "rate": 2 }), "clock.rate"),
+        ] {
+            assert_eq!(bad(serde_json::json!({ "clock": clock })), field);
+        }
+        assert_eq!(bad(serde_json::json!({ "from": 1 })), "from");
+        assert_eq!(parse_file("from = \"s1\"").expect_err("none is there").field, "from");
+        let scaled = parse(&serde_json::json!({ "clock": { "mode": "scaled", "scale": 1.5 } }));
+        assert_eq!(scaled.map(|settings| settings.clock), Ok(Some(Mode::Scaled(1_500))));
+        assert_eq!(
+            parse(&serde_json::json!({ "clock": "frozen" })).map(|settings| settings.clock),
+            Ok(Some(Mode::Frozen))
+        );
         assert_eq!(bad(serde_json::json!({ "name": "a/b" })), "name");
         assert_eq!(bad(serde_json::json!({ "ttl": "soon" })), "ttl");
     }

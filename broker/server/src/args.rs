@@ -135,6 +135,9 @@ pub struct Lab {
     /// Topics, rules, and what else the main cluster is to be like, in the words of the control API.
     #[arg(long, value_name = "LAB.TOML")]
     pub config: Option<PathBuf>,
+    /// What the main cluster's clocks do: real, or frozen until a test moves them.
+    #[arg(long, value_name = "real|frozen")]
+    pub clock: Option<String>,
     /// The port of the main cluster, on the loopback address. 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     pub port: u16,

@@ -3,14 +3,16 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_admin::Route;
 use ottla_config::StartTopic;
 use ottla_env::memory::{MemoryDisk, SeededRng};
-use ottla_env::{BoxFuture, Env};
-use ottla_lab::{Cluster, ClusterSettings, Created, Host, MAIN};
+use ottla_env::{BoxFuture, Disk, Env};
+use ottla_lab::{Cluster, ClusterSettings, Created, Host, MAIN, SNAPSHOT};
+use ottla_log::MetaProperties;
 use ottla_network::{Handler, ListenerInfo};
 use parking_lot::Mutex;
 
@@ -58,7 +60,17 @@ pub struct Brokers {
     port: u16,
     overrides: Vec<(String, String)>,
     route: Arc<dyn Route>,
-    running: Arc<Mutex<HashMap<String, Broker>>>,
+    running: Arc<Mutex<HashMap<String, Running>>>,
+}
+
+struct Running {
+    broker: Broker,
+    disk: MemoryDisk,
+}
+
+/// Where a cluster has its data directory.
+fn folder(id: &str) -> PathBuf {
+    Path::new("/lab").join(id)
 }
 
 impl Brokers {
@@ -68,13 +80,13 @@ impl Brokers {
 
     /// The address of the main cluster's HTTP listener.
     pub fn http(&self) -> Option<String> {
-        self.running.lock().get(MAIN).and_then(Broker::http)
+        self.running.lock().get(MAIN).and_then(|running| running.broker.http())
     }
 
     pub async fn stop_all(&self) {
-        let running: Vec<Broker> = self.running.lock().drain().map(|(_, broker)| broker).collect();
-        for broker in running {
-            broker.stop(ANSWERS_WAIT).await;
+        let running: Vec<Running> = self.running.lock().drain().map(|(_, running)| running).collect();
+        for running in running {
+            running.broker.stop(ANSWERS_WAIT).await;
         }
     }
 
@@ -84,7 +96,7 @@ impl Brokers {
         let text = |key: &str, value: String| (key.to_owned(), value);
         let mut keys = vec![
             text("listeners", format!("PLAINTEXT://{}:{port}", Ipv4Addr::LOCALHOST)),
-            text("log.dirs", format!("/lab/{id}")),
+            text("log.dirs", folder(id).display().to_string()),
             text("ottla.http.listener", if is_main { "127.0.0.1:0".to_owned() } else { String::new() }),
             // So that each fetch names all its partitions, and rules can be about them.
             text("max.incremental.fetch.session.cache.slots", "0".to_owned()),
@@ -102,16 +114,24 @@ impl Host for Brokers {
         &self,
         cluster: Arc<Cluster>,
         settings: ClusterSettings,
+        from: Option<MemoryDisk>,
     ) -> BoxFuture<'static, Result<Created, String>> {
         let id = cluster.id.clone();
-        let keys = self.keys(&id, &settings);
+        let mut keys = self.keys(&id, &settings);
         let route = (id == MAIN).then(|| self.route.clone());
         let (running, machine) = (self.running.clone(), self.env.clone());
         Box::pin(async move {
+            let disk = match &from {
+                Some(from) => from.copy_of(Path::new(SNAPSHOT), &folder(&id)),
+                None => MemoryDisk::new(),
+            };
+            if from.is_some() {
+                keys.push(("node.id".to_owned(), node_id(&disk, &folder(&id))?));
+            }
             let (config, _warnings) =
                 ottla_config::load(None, &[], &keys).map_err(|error| error.to_string())?;
             let env = Env {
-                disk: Arc::new(MemoryDisk::new()),
+                disk: Arc::new(disk.clone()),
                 clock: Arc::new(cluster.clock.clone()),
                 rng: Arc::new(SeededRng::new(cluster.seed)),
                 ..machine.clone()
@@ -137,17 +157,31 @@ impl Host for Brokers {
                 cluster_id: broker.cluster_id(),
                 node_id: broker.node_id(),
             };
-            running.lock().insert(id, broker);
+            running.lock().insert(id, Running { broker, disk });
             Ok(created)
         })
     }
 
     fn delete(&self, id: &str) -> BoxFuture<'static, ()> {
-        let broker = self.running.lock().remove(id);
+        let running = self.running.lock().remove(id);
         Box::pin(async move {
-            if let Some(broker) = broker {
-                broker.stop(ANSWERS_WAIT).await;
+            if let Some(running) = running {
+                running.broker.stop(ANSWERS_WAIT).await;
             }
         })
     }
+
+    fn copy(&self, id: &str) -> Option<MemoryDisk> {
+        let disk = self.running.lock().get(id).map(|running| running.disk.clone())?;
+        Some(disk.copy_of(&folder(id), Path::new(SNAPSHOT)))
+    }
+}
+
+/// The node that a directory belongs to.
+fn node_id(disk: &MemoryDisk, folder: &Path) -> Result<String, String> {
+    let path = folder.join("meta.properties");
+    let bytes = disk.read(&path).map_err(|error| format!("meta.properties: {error}"))?;
+    let properties = MetaProperties::parse(&String::from_utf8_lossy(&bytes));
+    let properties = properties.ok_or("meta.properties: not one of version 1")?;
+    Ok(properties.node_id.to_string())
 }

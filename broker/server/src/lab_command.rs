@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ottla_env::Env;
 use ottla_env::real::{self, StopSignals};
-use ottla_lab::{ClusterSettings, Lab, LabSettings, MAIN};
+use ottla_lab::{ClusterSettings, Lab, LabSettings, MAIN, Mode};
 use ottla_server::lab::Brokers;
 
 use crate::args::{self, parse_override};
@@ -21,6 +21,13 @@ pub fn run(arguments: &args::Lab) -> Result<(), String> {
     };
     let ttl = arguments.ttl.as_deref().map(ottla_lab::duration).transpose();
     let ttl = ttl.map_err(|why| format!("--ttl: {why}"))?;
+    let mut settings = settings;
+    settings.main.clock = match arguments.clock.as_deref() {
+        None => settings.main.clock,
+        Some("real") => Some(Mode::Real),
+        Some("frozen") => Some(Mode::Frozen),
+        Some(other) => return Err(format!("--clock {other}: real or frozen")),
+    };
     start_logging();
     real::run(None, serve(arguments.clone(), settings, ttl)).map_err(|error| error.to_string())?
 }

@@ -54,6 +54,8 @@ pub struct Opening<'a> {
     pub cluster: Option<ClusterOpening>,
     /// Nothing of it outlives the process.
     pub ephemeral: bool,
+    /// The metadata log is kept even so, if only in memory: somebody copies it.
+    pub keeps_metadata: bool,
     /// A damaged metadata log is cut, and does not stop the start.
     pub accept_metadata_loss: bool,
     /// What this broker serves of features, with the levels of a new cluster.
@@ -97,8 +99,11 @@ impl Rooms {
         let durability = settings::durability(config, ephemeral);
         let options = MetadataOptions {
             // A controller that others may reach keeps its log, if only in memory: they count on it.
-            logs: (!ephemeral || opening.cluster.is_some() || !config.controller_listeners.is_empty())
-                .then(|| logs.clone()),
+            logs: (!ephemeral
+                || opening.keeps_metadata
+                || opening.cluster.is_some()
+                || !config.controller_listeners.is_empty())
+            .then(|| logs.clone()),
             cluster_id: opening.cluster_id.to_owned(),
             config: config.clone(),
             features: opening.features.clone(),

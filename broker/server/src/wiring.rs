@@ -108,6 +108,7 @@ pub async fn start(
         transactions: settings::transactions(&config),
         cluster,
         ephemeral,
+        keeps_metadata: lab.is_some(),
         accept_metadata_loss,
         features: features.clone(),
         first_users: if config.has_peers() { scram_users.clone() } else { Vec::new() },

@@ -175,6 +175,7 @@ impl World {
             transactions: TRANSACTION_SETTINGS,
             cluster: None,
             ephemeral: false,
+            keeps_metadata: false,
             accept_metadata_loss: false,
             features: server_settings::features(),
             first_users: Vec::new(),

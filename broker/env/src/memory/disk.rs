@@ -31,6 +31,8 @@ pub struct MemoryDisk {
     locks: Arc<Mutex<Vec<PathBuf>>>,
     used: Arc<AtomicU64>,
     total_bytes: u64,
+    /// Held by who writes bytes, and alone by who copies all of them.
+    writers: Arc<RwLock<()>>,
 }
 
 struct Lock {
@@ -62,7 +64,38 @@ impl MemoryDisk {
             locks: Arc::default(),
             used: Arc::new(AtomicU64::new(0)),
             total_bytes,
+            writers: Arc::default(),
         }
+    }
+
+    /// Another disk with what is below a folder at one moment, below another folder: what a disk has when its machine stops.
+    /// Full chunks are shared by both.
+    pub fn copy_of(&self, from: &Path, to: &Path) -> MemoryDisk {
+        let copy = MemoryDisk::with_room(self.total_bytes);
+        // Nobody writes, and no name changes, until all is taken.
+        let (_alone, nodes) = (self.writers.write(), self.nodes.read());
+        let mut copies = copy.nodes.write();
+        for folder in to.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
+            copies.insert(folder.to_owned(), Node::Folder);
+        }
+        for (path, node) in nodes.iter() {
+            let Ok(rest) = path.strip_prefix(from) else { continue };
+            let node = match node {
+                Node::Folder => Node::Folder,
+                Node::File(file) => Node::File(Arc::new(file.copy_on(&copy))),
+            };
+            copies.insert(if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) }, node);
+        }
+        drop(copies);
+        copy
+    }
+
+    /// The files below a folder in the order of their paths.
+    pub fn files_below(&self, folder: &Path) -> Vec<PathBuf> {
+        let nodes = self.nodes.read();
+        let below =
+            nodes.iter().filter(|(path, node)| path.starts_with(folder) && matches!(node, Node::File(_)));
+        below.map(|(path, _)| path.clone()).collect()
     }
 
     fn not_found(path: &Path) -> io::Error {
@@ -96,6 +129,7 @@ impl Disk for MemoryDisk {
                     bytes: RwLock::default(),
                     used: self.used.clone(),
                     total_bytes: self.total_bytes,
+                    writers: self.writers.clone(),
                 });
                 nodes.insert(path.to_owned(), Node::File(file.clone()));
                 Ok(file)
@@ -197,7 +231,7 @@ impl Disk for MemoryDisk {
 }
 
 /// Sealed chunks that readers share, and one that still grows.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Chunks {
     /// Each with the position of its first byte, in order.
     sealed: Vec<(u64, Bytes)>,
@@ -288,9 +322,21 @@ struct MemoryFile {
     bytes: RwLock<Chunks>,
     used: Arc<AtomicU64>,
     total_bytes: u64,
+    writers: Arc<RwLock<()>>,
 }
 
 impl MemoryFile {
+    fn copy_on(&self, disk: &MemoryDisk) -> MemoryFile {
+        let chunks = self.bytes.read().clone();
+        disk.used.fetch_add(chunks.len(), Ordering::Relaxed);
+        MemoryFile {
+            bytes: RwLock::new(chunks),
+            used: disk.used.clone(),
+            total_bytes: disk.total_bytes,
+            writers: disk.writers.clone(),
+        }
+    }
+
     fn note_growth(&self, before: u64, after: u64) {
         if after >= before {
             self.used.fetch_add(after - before, Ordering::Relaxed);
@@ -313,6 +359,7 @@ impl File for MemoryFile {
     }
 
     fn write_vectored_all_at(&self, slices: &mut [IoSlice<'_>], mut position: u64) -> io::Result<()> {
+        let _writer = self.writers.read();
         let mut chunks = self.bytes.write();
         let before = chunks.len();
         let end = position + slices.iter().map(|slice| slice.len() as u64).sum::<u64>();
@@ -333,6 +380,7 @@ impl File for MemoryFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        let _writer = self.writers.read();
         let mut chunks = self.bytes.write();
         let before = chunks.len();
         if len > before {
@@ -422,6 +470,29 @@ mod tests {
         let file = disk.open(Path::new("g"), OpenMode::Create).expect("memory");
         file.write_all_at(&[1; 50], 0).expect("fits again");
         assert_eq!(disk.space(Path::new("")).expect("memory").usable_bytes, 50);
+    }
+
+    #[test]
+    fn a_copy_has_what_was_there_and_goes_its_own_way() {
+        let disk = MemoryDisk::new();
+        disk.create_dir_all(Path::new("/lab/a/t-0")).expect("memory");
+        disk.create_dir_all(Path::new("/lab/b")).expect("memory");
+        disk.open(Path::new("/lab/b/other"), OpenMode::Create).expect("memory");
+        let file = disk.open(Path::new("/lab/a/t-0/f"), OpenMode::Create).expect("memory");
+        file.write_all_at(&[1; 100_000], 0).expect("memory");
+        file.write_all_at(&[2; 10], 100_000).expect("memory");
+        let copy = disk.copy_of(Path::new("/lab/a"), Path::new("/snapshot"));
+        file.write_all_at(&[3; 10], 100_010).expect("memory");
+        file.write_all_at(&[3; 10], 0).expect("memory");
+        let copied = PathBuf::from("/snapshot/t-0/f");
+        assert_eq!(copy.files_below(Path::new("/")), [copied.clone()]);
+        let bytes = copy.read(&copied).expect("memory");
+        assert_eq!((bytes.len(), bytes[0], bytes[100_009]), (100_010, 1, 2));
+        let used = |disk: &MemoryDisk| disk.space(Path::new("/")).expect("memory").usable_bytes;
+        assert_eq!(used(&copy) - used(&disk), 10);
+        let of_copy = copy.open(&copied, OpenMode::ReadWrite).expect("memory");
+        of_copy.set_len(5).expect("memory");
+        assert_eq!(file.len().expect("memory"), 100_020);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::reply::{self, Reply, fail, ok};
 use crate::bad::Bad;
 use crate::clock::{Mode, Reading, Step};
 use crate::cluster::Cluster;
-use crate::words;
+use crate::{settings, words};
 
 /// Further than any retention that means anything.
 const STEP_MAX: Duration = Duration::from_secs(10 * 366 * 86_400);
@@ -20,12 +20,7 @@ pub fn show(cluster: &Cluster, asked: &Asked) -> Reply {
     match asked.method.as_str() {
         "GET" => ok(shown(cluster.clock.read())),
         "PUT" => {
-            let body = reply::words(asked, &["mode"])?;
-            let mode = match body.get("mode").and_then(Json::as_str) {
-                Some("real") => Mode::Real,
-                Some("frozen") => Mode::Frozen,
-                _other => return Err(Bad::new("mode", "real or frozen").into()),
-            };
+            let mode = settings::clock_words(&reply::words(asked, &["mode", "scale"])?)?;
             cluster.clock.set_mode(mode);
             ok(shown(cluster.clock.read()))
         }
@@ -35,8 +30,14 @@ pub fn show(cluster: &Cluster, asked: &Asked) -> Reply {
 
 fn shown(reading: Reading) -> Json {
     let next = reading.next.map(|next| reading.timers.until(next).as_millis() as u64);
+    let (mode, scale) = match reading.mode {
+        Mode::Real => ("real", 1.0),
+        Mode::Frozen => ("frozen", 0.0),
+        Mode::Scaled(thousandths) => ("scaled", f64::from(thousandths) / 1_000.0),
+    };
     json!({
-        "mode": match reading.mode { Mode::Real => "real", Mode::Frozen => "frozen" },
+        "mode": mode,
+        "scale": scale,
         "records": reading.records_ms,
         "timers": reading.timers.0.as_millis() as u64,
         "next_in_ms": next

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_admin::Asked;
+use ottla_env::Monotonic;
 use ottla_env::tasks::TaskHandle;
 use serde_json::{Value as Json, json};
 
 use super::reply::{self, Failed, Reply, created, fail, ok};
+use super::snapshots;
 use super::{Known, Lab, MAIN};
+use crate::bad::Bad;
 use crate::settings;
 
 pub async fn all(lab: &Arc<Lab>, asked: &Asked) -> Reply {
@@ -21,11 +24,9 @@ pub async fn all(lab: &Arc<Lab>, asked: &Asked) -> Reply {
         "POST" => {
             let settings = settings::parse(&reply::body(asked)?)?;
             let began = lab.env.clock.monotonic();
-            let known = lab.make(settings).await?;
-            let took = began.until(lab.env.clock.monotonic());
-            let mut shown = show(&known);
-            shown["took_us"] = json!(took.as_micros() as u64);
-            created(shown)
+            let from = settings.from.as_deref().map(|id| snapshots::known(lab, id));
+            let from = from.transpose().map_err(|_| Bad::new("from", "there is no such snapshot"))?;
+            created(made(lab, &lab.make(settings, from.as_deref()).await?, began))
         }
         _other => fail(405, "GET or POST"),
     }
@@ -58,6 +59,7 @@ async fn delete(lab: &Arc<Lab>, id: &str) -> Reply {
     }
     let known = lab.clusters.lock().remove(id);
     let Some(known) = known else { return Err(Failed::of(404, format!("there is no cluster {id}"))) };
+    known.cluster.on_deleted();
     // Who waits at a gate would wait for ever.
     known.cluster.faults.lock().clear();
     known.cluster.open_forgotten_gates();
@@ -67,6 +69,14 @@ async fn delete(lab: &Arc<Lab>, id: &str) -> Reply {
     // Where its time is over, this is done by the task that ends here.
     drop(known);
     ok(json!({}))
+}
+
+/// A cluster that is new, and how long it took.
+pub fn made(lab: &Lab, known: &Known, began: Monotonic) -> Json {
+    let took = began.until(lab.env.clock.monotonic());
+    let mut shown = show(known);
+    shown["took_us"] = json!(took.as_micros() as u64);
+    shown
 }
 
 fn show(known: &Known) -> Json {

@@ -13,6 +13,7 @@ mod records;
 mod reply;
 mod requests;
 mod reset;
+mod snapshots;
 mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::BytesMut;
 use ottla_admin::{Asked, Route, Told, serve_route};
+use ottla_env::memory::MemoryDisk;
 use ottla_env::net::Stream;
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{BoxFuture, Clock, Env};
@@ -29,21 +31,30 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::bad::Bad;
-use crate::cluster::Cluster;
+use crate::clock::LabClock;
+use crate::cluster::{Cluster, Port};
 use crate::settings::ClusterSettings;
 use reply::{Failed, Reply, fail, ok};
+use snapshots::Snapshot;
 
 /// The cluster that a lab begins with.
 pub const MAIN: &str = "main";
 const BASE: &str = "/lab/v1";
+/// Where the disk of a snapshot has the data directory.
+pub const SNAPSHOT: &str = "/snapshot";
 
 /// Starts and stops the brokers of the lab's clusters.
 pub trait Host: Send + Sync {
+    /// `from` is a disk that holds a data directory in `SNAPSHOT`, with which it begins.
     fn create(
         &self,
         cluster: Arc<Cluster>,
         settings: ClusterSettings,
+        from: Option<MemoryDisk>,
     ) -> BoxFuture<'static, Result<Created, String>>;
+
+    /// What a cluster has on its disk now, as if it were stopped at once, below `SNAPSHOT`.
+    fn copy(&self, id: &str) -> Option<MemoryDisk>;
 
     /// The future ends when nothing of it is left.
     fn delete(&self, id: &str) -> BoxFuture<'static, ()>;
@@ -61,6 +72,7 @@ pub struct Lab {
     env: Env,
     pub seed: u64,
     clusters: Mutex<BTreeMap<String, Known>>,
+    snapshots: Mutex<BTreeMap<String, Arc<Snapshot>>>,
     /// Names of clusters that are being made.
     coming: Mutex<BTreeSet<String>>,
     next: AtomicU64,
@@ -91,8 +103,15 @@ impl Drop for Name<'_> {
 
 impl Lab {
     pub fn new(env: Env, seed: u64) -> Arc<Lab> {
-        let (clusters, coming) = (Mutex::default(), Mutex::default());
-        Arc::new(Lab { env, seed, clusters, coming, next: AtomicU64::new(1), host: OnceLock::new() })
+        Arc::new(Lab {
+            env,
+            seed,
+            clusters: Mutex::default(),
+            snapshots: Mutex::default(),
+            coming: Mutex::default(),
+            next: AtomicU64::new(1),
+            host: OnceLock::new(),
+        })
     }
 
     /// Who starts brokers from here on.
@@ -103,24 +122,43 @@ impl Lab {
 
     /// Makes a cluster, and waits until it serves.
     pub async fn create(self: &Arc<Lab>, settings: ClusterSettings) -> Result<Created, String> {
-        self.make(settings).await.map(|known| known.created).map_err(|failed| failed.to_string())
+        self.make(settings, None).await.map(|known| known.created).map_err(|failed| failed.to_string())
     }
 
-    async fn make(self: &Arc<Lab>, settings: ClusterSettings) -> Result<Known, Failed> {
+    async fn make(
+        self: &Arc<Lab>,
+        settings: ClusterSettings,
+        from: Option<&Snapshot>,
+    ) -> Result<Known, Failed> {
         let Some(host) = self.host.get() else { return Err(Failed::of(503, "the lab does not serve yet")) };
         let name = self.reserve(settings.name.clone())?;
         let id = name.id.clone();
         let (seed, ttl) = (settings.seed.unwrap_or_else(|| self.seed ^ fold(&id)), settings.ttl);
         let http = Arc::new(AtPort { lab: Arc::downgrade(self), id: id.clone() });
-        let cluster = Cluster::new(id.clone(), seed, self.env.clone(), http);
+        let clock = match from {
+            Some(from) => from.clock.copy(),
+            None => LabClock::new(self.env.clock.clone()),
+        };
+        if let Some(mode) = settings.clock {
+            clock.set_mode(mode);
+        }
+        let cluster = Cluster::new(id.clone(), seed, self.env.clone(), clock, http);
         let rules = settings.faults.iter().map(|fault| fault.0.clone()).collect();
         let now = cluster.clock.monotonic();
         if cluster.faults.lock().replace(rules, now).is_none() {
             return Err(Failed::bad(Bad::new("faults", "too many rules")));
         }
-        let born = Arc::new(settings.clone());
+        let (mut born, mut settings) = (settings.clone(), settings);
+        if let Some(from) = from {
+            // What it was made with goes before what is said of the fork.
+            settings.configs = [from.born.configs.clone(), settings.configs].concat();
+            born.configs.clone_from(&settings.configs);
+            born.topics = [from.born.topics.clone(), born.topics].concat();
+        }
+        let born = Arc::new(born);
+        let disk = from.map(|from| from.disk.clone());
         let created =
-            host.create(Arc::clone(&cluster), settings).await.map_err(|why| Failed::of(400, why))?;
+            host.create(Arc::clone(&cluster), settings, disk).await.map_err(|why| Failed::of(400, why))?;
         let ttl = ttl.map(|ttl| Arc::new(Mutex::new(clusters::delete_after(self, &id, ttl))));
         let known = Known { cluster, created, born, _ttl: ttl };
         let earlier = self.clusters.lock().insert(id, known.clone());
@@ -170,6 +208,13 @@ impl Lab {
             }
             ("GET", ["openapi.json"]) => ok(openapi::document()),
             (_, ["clusters"]) => clusters::all(self, &asked).await,
+            (_, ["snapshots"]) => snapshots::all(self, here, &asked),
+            (_, ["snapshots", id]) => snapshots::one(self, id, &asked),
+            ("GET", ["snapshots", id, "export"]) => snapshots::export(self, id),
+            ("POST", ["snapshots", id, "fork"]) => snapshots::fork(self, id, &asked).await,
+            ("POST", ["clusters", id, "snapshots"]) => snapshots::take(self, id, &asked),
+            ("POST", ["clusters", id, "fork"]) => snapshots::fork_cluster(self, id, &asked).await,
+            ("POST", ["fork"]) => snapshots::fork_cluster(self, here, &asked).await,
             (_, ["clusters", id]) => clusters::one(self, id, &asked).await,
             (_, ["clusters", id, rest @ ..]) => self.of_cluster(id, rest, &asked).await,
             (_, rest) => self.of_cluster(here, rest, &asked).await,
@@ -240,6 +285,16 @@ impl Route for AtPort {
             };
             reply::told(replied)
         })
+    }
+}
+
+impl Port for AtPort {
+    /// A cluster that serves already; only the main cluster's port is for all.
+    fn cluster_of(&self, client_id: &str) -> Option<Arc<Cluster>> {
+        let (name, _rest) = client_id.split_once('.').filter(|_| self.id == MAIN)?;
+        let lab = self.lab.upgrade()?;
+        let known = lab.clusters.lock().get(name).map(|known| Arc::clone(&known.cluster))?;
+        (name != MAIN).then_some(known)
     }
 }
 

@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 
 /// Method, path under `/clusters/{cluster}` or from the root, what it does.
-const ADDRESSES: [(&str, &str, &str); 37] = [
+const ADDRESSES: [(&str, &str, &str); 45] = [
     ("get", "/", "The lab: its seed, the cluster of this port"),
     ("get", "/openapi.json", "This description"),
     ("get", "/clusters", "All clusters"),
@@ -15,6 +15,18 @@ const ADDRESSES: [(&str, &str, &str); 37] = [
     ),
     ("get", "/clusters/{cluster}", "One cluster"),
     ("delete", "/clusters/{cluster}", "Drop a cluster with all that it holds"),
+    ("post", "/clusters/{cluster}/fork", "A new cluster that begins as this one is now: as POST /clusters"),
+    ("post", "/clusters/{cluster}/snapshots", "Keep the cluster as it is now"),
+    ("get", "/snapshots", "All snapshots"),
+    (
+        "post",
+        "/snapshots",
+        "Take in a tar of a data directory, or keep the cluster of this port as it is now",
+    ),
+    ("get", "/snapshots/{snapshot}", "One snapshot"),
+    ("delete", "/snapshots/{snapshot}", "Forget it"),
+    ("get", "/snapshots/{snapshot}/export", "A tar of its data directory"),
+    ("post", "/snapshots/{snapshot}/fork", "A new cluster that begins as the snapshot is: as POST /clusters"),
     (
         "post",
         "/clusters/{cluster}/reset",

@@ -10,12 +10,16 @@ use serde_json::{Map, Value as Json, json};
 use crate::bad::Bad;
 
 const JSON: &str = "application/json";
+const TAR: &str = "application/x-tar";
 
 pub type Reply = Result<Success, Failed>;
 
 /// A status and what goes with it.
 #[derive(Debug)]
-pub struct Success(u16, Json);
+pub enum Success {
+    Json(u16, Json),
+    Tar(Bytes),
+}
 
 #[derive(Debug)]
 pub struct Failed {
@@ -54,11 +58,11 @@ impl fmt::Display for Failed {
 }
 
 pub fn ok(body: Json) -> Reply {
-    Ok(Success(200, body))
+    Ok(Success::Json(200, body))
 }
 
 pub fn created(body: Json) -> Reply {
-    Ok(Success(201, body))
+    Ok(Success::Json(201, body))
 }
 
 pub fn fail(status: u16, why: impl Into<String>) -> Reply {
@@ -67,7 +71,8 @@ pub fn fail(status: u16, why: impl Into<String>) -> Reply {
 
 pub fn told(reply: Reply) -> Told {
     let (status, body) = match reply {
-        Ok(Success(status, body)) => (status, body),
+        Ok(Success::Json(status, body)) => (status, body),
+        Ok(Success::Tar(body)) => return Told { status: 200, content_type: TAR, body },
         Err(failed) => {
             let mut error = json!({ "message": failed.bad.why });
             if !failed.bad.field.is_empty() {

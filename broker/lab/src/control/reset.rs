@@ -21,7 +21,6 @@ use super::records::LOOK_EVERY;
 use super::reply::{Failed, Reply, ok};
 use super::{Known, members, reply, transactions};
 use crate::bad::Bad;
-use crate::clock::Mode;
 use crate::cluster::Cluster;
 use crate::inside::ask;
 use crate::settings::TopicSettings;
@@ -57,7 +56,7 @@ pub async fn reset(known: &Known, asked: &Asked) -> Reply {
     // Whoever is held goes on, and nothing stands in the way.
     cluster.faults.lock().clear();
     cluster.open_forgotten_gates();
-    cluster.clock.set_mode(Mode::Real);
+    cluster.clock.set_mode(born.clock.unwrap_or_default());
     end_transactions(cluster).await?;
     delete_groups(cluster).await?;
     delete_topics(cluster).await?;

@@ -40,27 +40,38 @@ pub fn with_lab(test: impl FnOnce(&Created) + Send + 'static) {
 }
 
 pub fn http(at: &str, method: &str, path: &str, body: Option<Json>) -> (u16, Json) {
-    let mut stream = TcpStream::connect(at).expect("it listens");
     let body = body.map(|body| body.to_string()).unwrap_or_default();
+    let (status, answer) = http_bytes(at, method, path, body.as_bytes());
+    (status, serde_json::from_slice(&answer).expect("JSON"))
+}
+
+pub fn http_bytes(at: &str, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+    let mut stream = TcpStream::connect(at).expect("it listens");
     let head = format!(
         "{method} /lab/v1{path} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("it is sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("it is sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head and a body");
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    (status, serde_json::from_str(body).expect("JSON"))
+    (status, answer.split_off(end + 4))
 }
 
-pub struct Client(pub TcpStream);
+/// A connection, and the id with which it sends.
+pub struct Client(pub TcpStream, pub &'static str);
 
 impl Client {
     pub fn connect(created: &Created) -> Client {
-        let stream = TcpStream::connect(&created.bootstrap).expect("it listens");
+        Client::at(&created.bootstrap)
+    }
+
+    pub fn at(bootstrap: &str) -> Client {
+        let stream = TcpStream::connect(bootstrap).expect("it listens");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
-        Client(stream)
+        Client(stream, "app")
     }
 
     /// Nothing where the connection ends instead.
@@ -69,7 +80,7 @@ impl Client {
             api_key: R::API_KEY.to_i16(),
             api_version: version,
             correlation_id: 5,
-            client_id: Some(StrBytes::from_static_str("app")),
+            client_id: Some(StrBytes::from_static_str(self.1)),
         };
         let mut frame = BytesMut::new();
         header.encode(&mut frame);

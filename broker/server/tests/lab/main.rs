@@ -3,10 +3,11 @@
 
 mod by_hand;
 mod client;
+mod ports;
 mod rules;
+mod snapshots;
 
 use std::net::TcpStream;
-use std::time::Duration;
 
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
@@ -325,9 +326,7 @@ fn after_a_reset_a_cluster_is_as_it_was_made_and_refuses_what_its_clients_know()
         let rule = json!({ "api": "Produce", "once": true, "hold": "gate" });
         assert_eq!(http(&there, "POST", "/faults", Some(rule)).0, 201);
         assert_eq!(http(&there, "POST", "/topics/a/records", Some(json!({ "value": "x" }))).0, 201);
-        let stream = TcpStream::connect(&there).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
-        let mut client = Client(stream);
+        let mut client = Client::at(&there);
         let (member, producer_id, epoch) = join_and_begin(&mut client);
         join_newer_groups(&mut client);
         let all = ["known", "newer", "streams"].map(str::to_owned);

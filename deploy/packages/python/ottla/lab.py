@@ -271,6 +271,14 @@ class Cluster:
         self._ask("POST", "/reset", patience=30)
         self._faults.clear()
 
+    def fork(self, **words: Any) -> Cluster:
+        """A new cluster that begins as this one is now: its topics, records, groups, transactions and clocks."""
+        return self.lab._made(self._ask("POST", "/fork", words, 30))
+
+    def snapshot(self) -> Snapshot:
+        """The cluster as it is now, from which others can be made."""
+        return Snapshot(self.lab, self._ask("POST", "/snapshots")["snapshot"])
+
     # Topics, records, groups.
 
     def create_topic(self, name: str, partitions: int = 1) -> None:
@@ -433,6 +441,10 @@ class Cluster:
         """Both clocks stand until they are moved."""
         self._ask("PUT", "/clock", {"mode": "frozen"})
 
+    def scale(self, scale: float) -> None:
+        """Both clocks run so many times as fast as the machine's."""
+        self._ask("PUT", "/clock", {"mode": "scaled", "scale": scale})
+
     def unfreeze(self) -> None:
         """Both clocks run again, from where they stand."""
         self._ask("PUT", "/clock", {"mode": "real"})
@@ -455,6 +467,24 @@ class Cluster:
             by = f", by rule {one.fault}" if one.fault else ""
             lines.append(f"{one.number:>6} {one.api} v{one.version} {one.client_id!r}: {what}{by}")
         return "\n".join(lines)
+
+
+class Snapshot:
+    """A cluster as it was at one moment. Made by `Cluster.snapshot`."""
+
+    def __init__(self, lab: Lab, id: str):
+        self._lab, self.id = lab, id
+
+    def fork(self, **words: Any) -> Cluster:
+        """A new cluster that begins as it is: `name`, `topics`, `configs`, `faults`, `seed`, `ttl`, `clock`."""
+        return self._lab._made(self._lab._ask_lab("POST", f"/snapshots/{self.id}/fork", words, 30, {}))
+
+    def delete(self) -> None:
+        """Forgets it."""
+        self._lab._ask_lab("DELETE", f"/snapshots/{self.id}", None, 0, {})
+
+    def __repr__(self) -> str:
+        return f"Snapshot({self.id})"
 
 
 class Lab(Cluster):
@@ -599,16 +629,20 @@ class Lab(Cluster):
 
     def cluster(self, *, name: str | None = None, topics: Iterable[str | Mapping[str, Any]] = (),
                 configs: Mapping[str, object] | None = None, faults: Iterable[Mapping[str, Any]] = (),
-                seed: int | None = None, ttl: Duration | None = None) -> Cluster:
+                seed: int | None = None, ttl: Duration | None = None,
+                clock: str | Mapping[str, Any] | None = None) -> Cluster:
         """Makes a cluster with a port of its own; it serves when this returns. One a test keeps tests apart.
 
         A topic is "orders", "orders:6", or {"name": ..., "partitions": ..., "configs": {...}}.
         """
         body: dict[str, Any] = {"topics": list(topics), "configs": dict(configs or {}), "faults": list(faults)}
-        for word, value in (("name", name), ("seed", seed), ("ttl", None if ttl is None else _duration(ttl))):
+        for word, value in (("name", name), ("seed", seed), ("clock", clock),
+                            ("ttl", None if ttl is None else _duration(ttl))):
             if value is not None:
                 body[word] = value
-        made = self._ask_lab("POST", "/clusters", body, 0, {})
+        return self._made(self._ask_lab("POST", "/clusters", body, 0, {}))
+
+    def _made(self, made: Mapping[str, Any]) -> Cluster:
         return Cluster(self, made["id"], made["bootstrap"], made["seed"])
 
     def clusters(self) -> list[str]:
