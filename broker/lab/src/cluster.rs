@@ -40,6 +40,8 @@ pub struct Cluster {
     pub(crate) turns: Turns,
     inside: OnceLock<Inside>,
     port: Arc<dyn Port>,
+    /// Unsafe habits of its clients are told when it is deleted.
+    pub(crate) is_strict: AtomicBool,
     /// It was deleted.
     is_gone: AtomicBool,
 }
@@ -83,6 +85,7 @@ impl Cluster {
             turns: Turns::default(),
             inside: OnceLock::new(),
             port,
+            is_strict: AtomicBool::new(false),
             is_gone: AtomicBool::new(false),
         })
     }

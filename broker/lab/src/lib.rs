@@ -17,6 +17,7 @@ mod faults;
 mod inside;
 mod journal;
 mod json;
+mod lint;
 mod passing;
 pub mod places;
 mod rule;

@@ -10,8 +10,8 @@ use ottla_env::tasks::TaskHandle;
 use serde_json::{Value as Json, json};
 
 use super::reply::{self, Failed, Reply, created, fail, ok};
-use super::snapshots;
 use super::{Known, Lab, MAIN};
+use super::{lint, snapshots};
 use crate::bad::Bad;
 use crate::settings;
 
@@ -66,9 +66,16 @@ async fn delete(lab: &Arc<Lab>, id: &str) -> Reply {
     if let Some(host) = lab.host.get() {
         host.delete(id).await;
     }
+    let findings = lint::strict_findings(&known.cluster);
     // Where its time is over, this is done by the task that ends here.
     drop(known);
-    ok(json!({}))
+    match findings.is_empty() {
+        true => ok(json!({})),
+        false => {
+            let why = "the cluster is gone; its clients have unsafe habits";
+            Err(Failed::of(409, why).with(json!({ "findings": findings })))
+        }
+    }
 }
 
 /// A cluster that is new, and how long it took.

@@ -5,6 +5,7 @@ mod clock;
 mod clusters;
 mod faults;
 mod groups;
+mod lint;
 mod members;
 mod offsets;
 mod openapi;
@@ -234,6 +235,7 @@ impl Lab {
             (_, ["clock"]) => clock::show(cluster, asked),
             ("POST", ["clock", "advance"]) => clock::advance(cluster, asked).await,
             ("POST", ["clock", "next"]) => clock::next(cluster, asked).await,
+            (_, ["lint"]) => lint::all(cluster, asked),
             (_, ["requests"]) => requests::all(cluster, asked),
             ("POST", ["requests", "count"]) => requests::count(cluster, asked),
             ("POST", ["requests", "wait"]) => requests::wait(cluster, asked).await,

@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 
 /// Method, path under `/clusters/{cluster}` or from the root, what it does.
-const ADDRESSES: [(&str, &str, &str); 45] = [
+const ADDRESSES: [(&str, &str, &str); 47] = [
     ("get", "/", "The lab: its seed, the cluster of this port"),
     ("get", "/openapi.json", "This description"),
     ("get", "/clusters", "All clusters"),
@@ -54,6 +54,12 @@ const ADDRESSES: [(&str, &str, &str); 45] = [
         "The journal: api, version, topic, partition, group, transactional_id, client_id, software, connection, error, outcome, fault, since; limit, bodies=false",
     ),
     ("delete", "/clusters/{cluster}/requests", "Forget the journal"),
+    ("get", "/clusters/{cluster}/lint", "Unsafe habits of clients, as the journal shows them"),
+    (
+        "put",
+        "/clusters/{cluster}/lint",
+        "strict: true has DELETE of the cluster answer 409 where there are some",
+    ),
     ("post", "/clusters/{cluster}/requests/count", "How many requests match"),
     (
         "post",

@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod client;
+mod lint;
 mod ports;
 mod rules;
 mod snapshots;
