@@ -31,14 +31,17 @@ use ottla_security::{Authorizer, Secret};
 use crate::identity::Identity;
 use crate::issuers::Issuers;
 
-pub fn log_manager(config: &BrokerConfig) -> LogManagerSettings {
+/// No device fills up under what is kept in memory: there is nothing to reserve, and it would take room of the machine.
+pub fn log_manager(config: &BrokerConfig, ephemeral: bool) -> LogManagerSettings {
+    let usual = LogManagerSettings::default();
     LogManagerSettings {
+        reserve_bytes: if ephemeral { 0 } else { usual.reserve_bytes },
         recovery_threads: config.num_recovery_threads_per_data_dir.max(1) as usize,
         checkpoint_interval_ms: i64::from(config.log_flush_offset_checkpoint_interval_ms).min(5_000),
         retention_check_interval_ms: config.log_retention_check_interval_ms,
         producer_id_expiration_ms: i64::from(config.producer_id_expiration_ms),
         cleaner: cleaner_settings(config),
-        ..LogManagerSettings::default()
+        ..usual
     }
 }
 

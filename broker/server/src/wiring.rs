@@ -93,8 +93,9 @@ pub async fn start(
     let controller = ControllerListeners::open(&env, &config, &tls, &issuers, &network_metrics)?;
     let dirs: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
     adopt::refuse_unfinished(&*env.disk, &dirs)?;
-    let (logs, recovery) = LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config))
-        .map_err(|error| error.to_string())?;
+    let (logs, recovery) =
+        LogManager::open(env.clone(), dirs.clone(), settings::log_manager(&config, ephemeral))
+            .map_err(|error| error.to_string())?;
     let is_new = !identity::has_cluster(&env, &dirs);
     let (identity, cluster) = founding::find(&env, &config, &dirs, controller.as_ref(), &tls).await?;
     let registration = settings::registration(&env, &config, &identity);
