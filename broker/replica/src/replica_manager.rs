@@ -172,6 +172,14 @@ impl ReplicaManager {
         }
     }
 
+    /// An image of a time before this process: nothing of it is hosted, and it only says what there is in the cluster.
+    pub fn on_early_image(&self, image: &Arc<Image>) {
+        let _hosting = self.hosting.lock();
+        let hosted = Hosted { image: Some(image.clone()), ..Hosted::default() };
+        assert!(self.hosted.load().by_id.is_empty(), "this comes before anything is hosted");
+        self.hosted.store(Arc::new(hosted));
+    }
+
     /// What is hosted now; a snapshot.
     pub fn hosted(&self) -> arc_swap::Guard<Arc<Hosted>> {
         self.hosted.load()

@@ -2,6 +2,7 @@
 //! Shell.
 
 pub mod adopt;
+pub mod after_registration;
 pub mod balancing;
 pub mod cleaner_metrics;
 pub mod client_figures;

@@ -23,7 +23,9 @@ use ottla_coordinator::{
 use ottla_env::Env;
 use ottla_env::tasks::TaskHandle;
 use ottla_log::LogManager;
-use ottla_metadata::{BrokerEpoch, ControllerChannel, Feature, Metadata, MetadataOptions, Registration};
+use ottla_metadata::{
+    BrokerEpoch, ControllerChannel, Feature, ImageListener, Metadata, MetadataOptions, Registration,
+};
 use ottla_model::BrokerId;
 use ottla_model::topic::{GROUP_METADATA_TOPIC, TRANSACTION_STATE_TOPIC};
 use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
@@ -34,6 +36,7 @@ use ottla_replica::{Durability, OtherNodes, ReplicaManager};
 use ottla_telemetry::ClientTelemetry;
 use prometheus::Registry;
 
+use crate::after_registration::{AfterRegistration, OnEarly};
 use crate::cluster::{self, ClusterOpening, Links};
 use crate::share::Share;
 use crate::transactions::Ids;
@@ -88,6 +91,8 @@ pub struct Rooms {
     pub controllers: Option<Arc<Controllers>>,
     /// What the handlers see.
     pub broker: Arc<Broker>,
+    /// On a node of several: what waits for the registration, the last of it.
+    pub hosting: Option<Arc<AfterRegistration>>,
     /// On a broker without a vote: ends with this value. The lock makes it something that threads may share.
     _observing: Option<Mutex<TaskHandle>>,
 }
@@ -138,7 +143,19 @@ impl Rooms {
                 broker_epoch: broker_epoch.clone(),
             });
         }
-        metadata.subscribe(replicas.clone());
+        let has_peers = cluster.is_some();
+        let early = replicas.clone();
+        // What has effects on records waits for the registration of this process.
+        let gate = |listener: Arc<dyn ImageListener>, on_early: OnEarly| {
+            let incarnation_id = opening.registration.incarnation_id;
+            AfterRegistration::new(BrokerId(config.node_id), incarnation_id, listener, on_early)
+        };
+        match has_peers {
+            true => {
+                metadata.subscribe(gate(replicas.clone(), Box::new(move |image| early.on_early_image(image))))
+            }
+            false => metadata.subscribe(replicas.clone()),
+        }
         let loader = Loader::new(env.tasks.clone());
         let groups = GroupCoordinator::new(
             GroupSettings {
@@ -188,13 +205,18 @@ impl Rooms {
             env.tasks.clone(),
             loader.clone(),
         );
-        metadata.subscribe(Arc::new(CoordinatorListener {
+        let coordinators = Arc::new(CoordinatorListener {
             node_id,
             groups: groups.clone(),
             transactions: transactions.clone(),
             share_state: share_state.clone(),
             share_partitions: share_partitions.clone(),
-        }));
+        });
+        let hosting = has_peers.then(|| gate(coordinators.clone(), Box::new(|_| ())));
+        match &hosting {
+            Some(gate) => metadata.subscribe(gate.clone()),
+            None => metadata.subscribe(coordinators),
+        }
         let telemetry = ClientTelemetry::new(config.telemetry_bytes_max, config.metrics_series_max);
         metadata.subscribe(telemetry.clone());
         let quota_metrics = QuotaMetrics::register(registry).map_err(failed)?;
@@ -243,6 +265,7 @@ impl Rooms {
             nodes,
             controllers,
             broker,
+            hosting,
             _observing: observing,
         })
     }

@@ -207,6 +207,9 @@ pub async fn start(
         }
     }
     if config.is_broker() {
+        if let Some(hosting) = &rooms.hosting {
+            hosting.until_it_came().await;
+        }
         // The image is the cluster's of now: what it does not place here went while this node was down.
         rooms.replicas.set_strays_aside();
     }
