@@ -35,8 +35,11 @@ impl<S: CoordinatorShard> Load for ShardLoad<S> {
     }
 
     fn run(self: Box<Self>) {
-        // A load that failed is logged, and its clients are sent to look for the coordinator.
-        let _summary = self.runtime.read_shard(&self.shard);
+        if self.runtime.read_shard(&self.shard).is_err() && !self.shard.has_ended() {
+            // This node leads on: nobody else will load it. Its clients hear that it is being loaded.
+            let (loader, clock) = (self.runtime.loader.clone(), self.runtime.outside.clock.clone());
+            loader.submit_later(self, clock);
+        }
     }
 }
 
@@ -58,7 +61,12 @@ impl<S: CoordinatorShard> CoordinatorRuntime<S> {
         partition: i32,
         epoch: LeaderEpoch,
     ) -> Option<Result<LoadSummary, ErrorCode>> {
-        self.begin(partition, epoch).map(|shard| self.read_shard(&shard))
+        let shard = self.begin(partition, epoch)?;
+        let loaded = self.read_shard(&shard);
+        if loaded.is_err() {
+            shard.close();
+        }
+        Some(loaded)
     }
 
     /// Makes the shard of a new epoch and ends that of the older one. `None` when the epoch is known.
@@ -131,7 +139,6 @@ impl<S: CoordinatorShard> CoordinatorRuntime<S> {
             Err(_) if shard.has_ended() => {}
             Err(error) => {
                 tracing::error!(topic, partition, epoch, %error, "a coordinator's partition could not be loaded");
-                shard.close();
             }
         }
         let (core, summary) = loaded?;

@@ -3,11 +3,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ottla_env::Tasks;
 use ottla_env::tasks::ThreadHandle;
+use ottla_env::{Clock, Tasks};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+/// Between two attempts to load a shard.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// One shard to be loaded.
 pub(crate) trait Load: Send {
@@ -54,6 +58,19 @@ impl Loader {
         }
         let loader = Arc::clone(self);
         *thread = Some(self.tasks.spawn_thread("coordinator-load", Box::new(move || loader.run())));
+    }
+
+    /// After a load that failed: a device that is full, or fails, may have been mended then.
+    pub(crate) fn submit_later(self: &Arc<Self>, load: Box<dyn Load>, clock: Arc<dyn Clock>) {
+        let loader = Arc::clone(self);
+        let wait = clock.sleep_until(clock.monotonic().after(AGAIN));
+        let work = async move {
+            wait.await;
+            if !load.is_stale() {
+                loader.submit(load);
+            }
+        };
+        self.tasks.spawn("coordinator-load-again", Box::pin(work)).detach();
     }
 
     fn run(&self) {

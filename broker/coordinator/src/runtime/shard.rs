@@ -326,7 +326,7 @@ impl<S: CoordinatorShard> Drop for ShardGuard<'_, S> {
 }
 
 /// Waits for a record's commit. A loss ends the shard, as its memory is ahead of its log; an end of the
-/// shard ends the wait.
+/// shard ends the wait. That too few replicas are in sync is no loss.
 pub(crate) struct CommitWait<S: CoordinatorShard> {
     shard: Arc<Shard<S>>,
     committed: BoxFuture<'static, Result<(), ErrorCode>>,
@@ -345,6 +345,10 @@ impl<S: CoordinatorShard> CommitWait<S> {
             () = self.shard.until_ended() => return Err(ErrorCode::NotCoordinator),
             committed = self.committed => committed,
         };
+        if committed == Err(ErrorCode::NotEnoughReplicasAfterAppend) {
+            // It is in the log, and this epoch's: nothing is lost, and memory is not ahead. More replicas may come.
+            return Err(response_error(ErrorCode::NotEnoughReplicasAfterAppend));
+        }
         if let Err(error) = committed {
             tracing::error!(topic = S::TOPIC, partition = self.shard.partition, %error, "a coordinator's records were not committed; it stops answering");
             self.shard.close();

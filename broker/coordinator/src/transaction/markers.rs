@@ -92,8 +92,13 @@ impl TransactionCoordinator {
         offset: Offset,
     ) {
         // A marker must not be where its decision may yet be lost.
-        if self.committed(shard, Some(offset)).await.is_err() {
-            return;
+        while self.committed(shard, Some(offset)).await.is_err() {
+            if shard.has_ended() {
+                return;
+            }
+            // Too few replicas are in sync.
+            let again = Monotonic(self.clock.monotonic().0 + RETRY_PAUSE);
+            self.clock.sleep_until(again).await;
         }
         let mut left = prepared.partitions.clone();
         loop {
@@ -152,6 +157,8 @@ impl TransactionCoordinator {
         for partition in partitions {
             match self.markers.leader_of(partition) {
                 Ok(leader) => by_leader.entry(leader).or_default().push(partition.clone()),
+                // The image says that it is gone. A leader that says so may not have heard of it yet (KAFKA-9666).
+                Err(ErrorCode::UnknownTopicOrPartition) => {}
                 Err(error) => judge(partition, Err(error), &mut failed),
             }
         }
@@ -229,7 +236,7 @@ impl TransactionCoordinator {
 /// Takes in what became of a marker; a partition that has to be tried again joins those that failed.
 fn judge(partition: &TopicPartition, outcome: Result<(), ErrorCode>, failed: &mut PartitionSet) {
     match outcome {
-        Ok(()) | Err(ErrorCode::UnknownTopicOrPartition) => {}
+        Ok(()) => {}
         // A newer epoch wrote here already: its first batch could only come after a marker.
         Err(error @ (ErrorCode::InvalidProducerEpoch | ErrorCode::TransactionCoordinatorFenced)) => {
             tracing::warn!(?partition, %error, "a transaction's marker is older than its partition's");

@@ -356,6 +356,21 @@ fn a_lost_record_closes_the_shard() {
     assert_eq!(lab.join(9, "").now().error, ErrorCode::NotCoordinator);
 }
 
+/// The leader goes on leading under its epoch: who ended its shard would answer nobody for as long.
+#[test]
+fn too_few_replicas_after_an_append_are_told_and_the_shard_goes_on() {
+    let lab = Lab::new();
+    lab.log.commit_to(Ok(0));
+    let mut commit = lab.commit("", -1);
+    assert!(commit.poll().is_none());
+    lab.log.commit_to(Err(ErrorCode::NotEnoughReplicasAfterAppend));
+    assert_eq!(commit.now(), Err(ErrorCode::CoordinatorNotAvailable));
+    let end = *lab.log.end.lock();
+    lab.log.commit_to(Ok(end + 100));
+    assert_eq!(lab.commit("", -1).now(), Ok(vec![ErrorCode::None; 2]));
+    assert_eq!(lab.fetch(true).now(), Ok(vec![(42, ErrorCode::None), (-1, ErrorCode::None)]));
+}
+
 #[test]
 fn a_refused_append_is_answered_and_forgotten() {
     let lab = Lab::new();
