@@ -124,7 +124,7 @@ pub struct Metadata {
     waiting: Mutex<Option<(Driver, mpsc::Receiver<Event>)>>,
     thread: Mutex<Option<ThreadHandle>>,
     leadership: watch::Receiver<Leadership>,
-    config: BrokerConfig,
+    pub(crate) config: BrokerConfig,
     /// `None` on a lone node.
     quorum: Option<QuorumHandle>,
     /// What observers are given; `None` where nobody can ask for it.

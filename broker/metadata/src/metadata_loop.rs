@@ -15,6 +15,7 @@ use ottla_env::Env;
 use ottla_model::limits::{METADATA_COMMIT_BYTES, METADATA_EVENTS_PER_COMMIT_MAX};
 use ottla_model::{BrokerId, LeaderEpoch, Offset, TopicId};
 use tokio::sync::mpsc::Receiver;
+use uuid::Uuid;
 
 use crate::active_controller::{ActiveController, Answer, Decide, Proposal};
 use crate::controller::registration::Registration;
@@ -24,11 +25,13 @@ use crate::metadata::{MetadataOptions, OpenError};
 use crate::metadata_log::{CommitError, MetadataLog};
 use crate::observer::Finding;
 use crate::publisher::{Publisher, Shared};
+use crate::quorum::Voter;
 use crate::quorum_state::{self, QuorumState};
 use crate::recovery::{Recovered, recover};
 use crate::serve::ServedLog;
 use crate::upkeep::Upkeep;
-use crate::voter_changes::{ChangeVoters, refuse_alone};
+use crate::voter_changes::{ChangeVoters, changed, decide_alone};
+use crate::voter_set::VoterNode;
 
 pub(crate) enum Event {
     Decide(Decide),
@@ -56,6 +59,9 @@ pub(crate) struct MetadataLoop {
     is_quorum_state_written: bool,
     /// Where a controller's listener is configured: what observers are given.
     served: Option<Arc<ServedLog>>,
+    /// There as well: where this node votes, by which listener. Its directory is known when it is registered.
+    votes_at: Option<(Voter, String)>,
+    directory_id: Uuid,
 }
 
 impl MetadataLoop {
@@ -77,6 +83,8 @@ impl MetadataLoop {
             upkeep,
             is_quorum_state_written: false,
             served: None,
+            votes_at: votes_at(&options.config),
+            directory_id: Uuid::nil(),
         };
         this.serve(&options.config);
         this.publisher.publish(this.log.commit_offset());
@@ -131,6 +139,8 @@ impl MetadataLoop {
     /// Registers this node as a broker that serves; readers and listeners have it when this returns.
     pub fn register(&mut self, registration: &Registration) -> Result<(), CommitError> {
         let now = self.now();
+        // The metadata log is in the first.
+        self.directory_id = registration.log_dirs.first().copied().unwrap_or_default();
         let controller = self.controller.as_mut().expect("a lone node leads from its start on");
         let record = controller.registration(registration);
         controller.apply(record, now);
@@ -223,13 +233,35 @@ impl MetadataLoop {
                 // A lone node has nobody to hear from.
                 (Event::Heard | Event::Observed(_), _) => {}
                 (Event::ChangeVoters(asked), _) => {
-                    // Who asks may be gone.
-                    drop(asked.answer.send(refuse_alone(&self.shared.image.load(), &asked.change)));
+                    self.finish(std::mem::take(&mut answers));
+                    self.change_voters(asked, now);
                 }
             }
         }
         self.finish(answers);
         is_stopping
+    }
+
+    /// The log of a node that is alone may begin to say who votes: itself. What was decided before is committed.
+    fn change_voters(&mut self, asked: ChangeVoters, now: Now) {
+        let ChangeVoters { change, answer, .. } = asked;
+        let kept = self.votes_at.as_ref().filter(|_| self.log.is_kept() && !self.directory_id.is_nil());
+        let me = kept.map(|(at, listener)| VoterNode::configured(at, listener, self.directory_id));
+        let decided = decide_alone(&self.shared.image.load(), me, &change);
+        let result = match (decided, &mut self.controller) {
+            (Ok(Some((set, level))), Some(controller)) => {
+                tracing::info!("the log says from here on which controllers vote: {}", set.keys());
+                let proposal = controller.change_voters(set, level, now);
+                let committed = self.commit(vec![proposal], true);
+                if let (Err(_), Some(controller)) = (&committed, &mut self.controller) {
+                    controller.go_back_to(self.publisher.committed());
+                }
+                changed(committed)
+            }
+            (decided, _) => decided.map(drop),
+        };
+        // Who asks may be gone.
+        drop(answer.send(result));
     }
 
     fn finish(&mut self, answers: Vec<Answer>) {
@@ -261,6 +293,13 @@ impl MetadataLoop {
             Err(error) => tracing::warn!("quorum-state could not be written: {error}"),
         }
     }
+}
+
+/// Where other controllers would reach this one.
+fn votes_at(config: &BrokerConfig) -> Option<(Voter, String)> {
+    let listener = config.controller_listeners.first()?;
+    let (host, port) = config.reachable_at(listener)?;
+    Some((Voter { id: BrokerId(config.node_id), host, port }, listener.name.clone()))
 }
 
 /// A panic behind the room would leave readers with facts that no log keeps: the process ends.

@@ -207,36 +207,17 @@ fn a_quorum_grows_lets_its_leader_go_and_knows_its_voters_after_a_restart() {
         let leader = &cluster.rooms[&cluster.leader()];
         (1..=3).all(|id| register(cluster, leader, id)).then_some(())
     });
-    let upgrade = FeatureUpdateKey::default()
-        .with_feature(ottla_protocol::StrBytes::from_static_str("kraft.version"))
-        .with_max_version_level(1)
-        .with_upgrade_type(1);
-    let upgrade = UpdateFeaturesRequest::default().with_feature_updates(vec![upgrade]);
+    let upgrade = upgrade();
     cluster.until("the log says who votes", |cluster| {
         let leader = &cluster.rooms[&cluster.leader()];
         let answer = run_stepped(cluster, leader.update_features(upgrade.clone())).ok()?;
         (answer.error_code == 0).then_some(())
     });
     cluster.start(BrokerId(4));
-    let add = AddRaftVoterRequest {
-        cluster_id: None,
-        timeout_ms: 5_000,
-        voter_id: 4,
-        voter_directory_id: directory(4),
-        listeners: vec![Listener {
-            name: ottla_protocol::StrBytes::from_static_str("CONTROLLER"),
-            host: ottla_protocol::StrBytes::from_static_str("host4"),
-            port: 9093,
-            ..Listener::default()
-        }],
-        ack_when_committed: true,
-        ..AddRaftVoterRequest::default()
-    };
-    let done = [ErrorCode::None.code(), ErrorCode::DuplicateVoter.code()];
     cluster.until("the fourth votes", |cluster| {
         let leader = &cluster.rooms[&cluster.leader()];
-        let answer = run_stepped(cluster, leader.add_voter(&add));
-        done.contains(&answer.error_code).then_some(())
+        let answer = run_stepped(cluster, leader.add_voter(&add_fourth()));
+        is_added(answer.error_code).then_some(())
     });
     let removed = cluster.leader();
     let remove = RemoveRaftVoterRequest::default()
@@ -264,6 +245,83 @@ fn a_quorum_grows_lets_its_leader_go_and_knows_its_voters_after_a_restart() {
             let image = room.image();
             let voters: Option<Vec<BrokerId>> = image.voters().map(|voters| voters.set.ids().collect());
             image.next_producer_id() > block.first.0 && voters.as_ref() == Some(&rest)
+        };
+        cluster.rooms.values().all(knows).then_some(())
+    });
+}
+
+fn upgrade() -> UpdateFeaturesRequest {
+    let upgrade = FeatureUpdateKey::default()
+        .with_feature(ottla_protocol::StrBytes::from_static_str("kraft.version"))
+        .with_max_version_level(1)
+        .with_upgrade_type(1);
+    UpdateFeaturesRequest::default().with_feature_updates(vec![upgrade])
+}
+
+fn add_fourth() -> AddRaftVoterRequest {
+    AddRaftVoterRequest {
+        cluster_id: None,
+        timeout_ms: 5_000,
+        voter_id: 4,
+        voter_directory_id: Uuid::from_u128(4),
+        listeners: vec![Listener {
+            name: ottla_protocol::StrBytes::from_static_str("CONTROLLER"),
+            host: ottla_protocol::StrBytes::from_static_str("host4"),
+            port: 9093,
+            ..Listener::default()
+        }],
+        ack_when_committed: true,
+        ..AddRaftVoterRequest::default()
+    }
+}
+
+fn is_added(code: i16) -> bool {
+    [ErrorCode::None.code(), ErrorCode::DuplicateVoter.code()].contains(&code)
+}
+
+/// Its log says that it votes, and at its next start another comes to it.
+#[test]
+fn a_node_that_was_alone_becomes_one_of_several_with_all_that_it_knew() {
+    let mut cluster = Cluster::new();
+    let alone = |listeners: &str| {
+        let given = [("node.id", "1"), ("listeners", listeners), ("controller.listener.names", "CONTROLLER")];
+        let given: Vec<_> = given.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let env = &cluster.envs[&BrokerId(1)];
+        let config = ottla_config::load(None, &[], &given).expect("a valid configuration").0;
+        let logs = logs(env, Path::new(crate::metadata_tests::DIR));
+        let room = Metadata::open(env, MetadataOptions { config, ..options(Some(logs)) }).expect("it opens");
+        let log_dirs = vec![Uuid::from_u128(1)];
+        room.start(&Registration { log_dirs, ..Registration::default() }).expect("it starts");
+        room
+    };
+    let room = alone("PLAINTEXT://host1:9092,CONTROLLER://host1:9093");
+    let asked = upgrade().with_validate_only(true);
+    assert_eq!(run(room.update_features(asked)).expect("an answer").error_code, 0);
+    assert!(room.image().voters().is_none(), "it was only asked whether it may");
+    for _ in 0..2 {
+        assert_eq!(run(room.update_features(upgrade())).expect("an answer").error_code, 0);
+    }
+    let level = |room: &Metadata| room.image().feature_level("kraft.version");
+    assert_eq!(level(&room), 1);
+    let refused = run(room.add_voter(&add_fourth())).error_code;
+    assert_eq!(refused, ErrorCode::UnsupportedVersion.code(), "nobody comes while it takes itself for all");
+    let block = run(room.allocate_producer_ids()).expect("it decides");
+    run(room.stop());
+    drop(room);
+    cluster.start(BrokerId(1));
+    assert_eq!(cluster.leader(), BrokerId(1), "it needs nobody");
+    assert_eq!(level(&cluster.rooms[&BrokerId(1)]), 1);
+    cluster.start(BrokerId(4));
+    cluster.until("the fourth votes", |cluster| {
+        let answer = run_stepped(cluster, cluster.rooms[&BrokerId(1)].add_voter(&add_fourth()));
+        is_added(answer.error_code).then_some(())
+    });
+    cluster.until("both know the voters, and what the one knew alone", |cluster| {
+        let knows = |room: &Arc<Metadata>| {
+            let image = room.image();
+            let voters: Option<Vec<i32>> =
+                image.voters().map(|voters| voters.set.ids().map(|id| id.0).collect());
+            image.next_producer_id() > block.first.0 && voters == Some(vec![1, 4])
         };
         cluster.rooms.values().all(knows).then_some(())
     });

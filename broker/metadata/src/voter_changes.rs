@@ -224,9 +224,28 @@ pub(crate) fn changed(committed: Result<(), CommitError>) -> Changed {
     })
 }
 
-/// A node that is alone stays alone: no voter comes to it.
-pub(crate) fn refuse_alone(image: &Image, change: &VoterChange) -> Changed {
+/// The same on a node that is alone: no voter comes to it while it runs so. Its log may begin to say who votes, so that it
+/// is one of several at its next start. `me`: this node, where others could reach it.
+pub(crate) fn decide_alone(
+    image: &Image,
+    me: Option<VoterNode>,
+    change: &VoterChange,
+) -> Result<NextVoters, Refused> {
     let level = image.feature_level(KRAFT_VERSION);
+    match (change, me) {
+        (VoterChange::Upgrade { .. }, _) if level > 0 => Ok(None),
+        (VoterChange::Upgrade { is_asked }, Some(me)) => {
+            Ok((!is_asked).then(|| (VoterSet::new([me]), Some(1))))
+        }
+        (VoterChange::Upgrade { .. }, None) => with_text(
+            ErrorCode::InvalidUpdateVersion,
+            "This node has no listener of controllers that others could reach, so that its log can't say where its voter is",
+        ),
+        (change, _) => refuse_alone(image, level, change).map(|()| None),
+    }
+}
+
+fn refuse_alone(image: &Image, level: i16, change: &VoterChange) -> Changed {
     match change {
         VoterChange::Update(node) if node.id != image.controller_id() => Err(bare(ErrorCode::VoterNotFound)),
         VoterChange::Update(_) => Err(bare(ErrorCode::UnsupportedVersion)),
@@ -234,8 +253,8 @@ pub(crate) fn refuse_alone(image: &Image, change: &VoterChange) -> Changed {
         VoterChange::Remove(..) if level == 0 => unchanging("removing"),
         VoterChange::Add(_) | VoterChange::Remove(..) | VoterChange::Upgrade { .. } => with_text(
             ErrorCode::UnsupportedVersion,
-            "This node is broker and controller alone, and its only voter does not change: a quorum that is to grow has \
-             controllers that controller.quorum.voters names",
+            "This node is broker and controller alone, and its only voter does not change: it is one of a quorum that can \
+             grow when it is started with controller.quorum.bootstrap.servers that names others, at kraft.version 1",
         ),
     }
 }
@@ -384,8 +403,8 @@ impl Metadata {
 
 impl Metadata {
     /// The one feature whose level is no record of the image: where a request raises kraft.version, the quorum does it
-    /// before the rest is decided (`FeatureControlManager.updateFeatures`). A node that is alone has no quorum, and what
-    /// decides the rest refuses it.
+    /// before the rest is decided (`FeatureControlManager.updateFeatures`). Where controllers have no listener what decides
+    /// the rest refuses it.
     pub(crate) async fn upgrade_kraft_version(
         &self,
         request: &UpdateFeaturesRequest,
@@ -394,7 +413,8 @@ impl Metadata {
         let asked = request.feature_updates.iter().find(|update| update.feature.as_str() == KRAFT_VERSION);
         let is_raised =
             asked.is_some_and(|update| update.max_version_level == 1 && update.upgrade_type == UPGRADE);
-        if !is_raised || !self.has_quorum() {
+        let is_alone = self.config.controller_listeners.is_empty() || !self.config.is_controller();
+        if !is_raised || (is_alone && !self.has_quorum()) {
             return Ok(());
         }
         let change = VoterChange::Upgrade { is_asked: request.validate_only };

@@ -132,7 +132,9 @@ fn decide_feature(
     if name == KRAFT_VERSION {
         // The quorum's version is no record of the image. The quorum has raised it before this (`voter_changes.rs`).
         return match level {
-            _ if level == current || (level > current && !rules.is_alone()) => Ok(None),
+            _ if level == current || (level > current && (!rules.is_alone() || rules.may_be_joined())) => {
+                Ok(None)
+            }
             _ if level < current => {
                 let text = format!(
                     "Invalid upgrade of {name} from version {current} to {level} because the new version is a downgrade"

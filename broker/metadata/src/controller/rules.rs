@@ -68,6 +68,11 @@ impl Rules {
         !self.config.has_peers()
     }
 
+    /// Whether controllers have a listener, by which others may come to this one.
+    pub fn may_be_joined(&self) -> bool {
+        self.config.is_controller() && !self.config.controller_listeners.is_empty()
+    }
+
     pub fn default_replication_factor(&self) -> i16 {
         self.config.default_replication_factor
     }

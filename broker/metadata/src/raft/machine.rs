@@ -2,6 +2,9 @@
 //! Core: inputs go in, and `Outputs` say what to send, to write and to tell. `quorum_thread` drives it on a thread, the
 //! tests in a simulated world.
 
+mod guests;
+mod parts;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -48,6 +51,8 @@ pub(crate) enum Input {
     Snapshot(SnapshotId),
     /// The writer has done this write and all before it.
     Written(Result<u64, CommitError>),
+    /// The device is full, and the writer waits for room: another is to lead.
+    Full,
     /// The writer has read what a follower asked for.
     Part(PartRequest, Option<Part>),
     /// This node is about to stop: if it leads, another is to do so.
@@ -244,85 +249,6 @@ impl RaftMachine {
         }
     }
 
-    /// Notes who speaks without a vote, so that it is sent the log. False: another of this id is sent it.
-    fn note_guest(&mut self, from: BrokerId, directory_id: Uuid, body: &Body) -> bool {
-        let voters = self.voters();
-        if !voters.is_dynamic || voters.set.get(from).is_some() {
-            return true;
-        }
-        if !self.node.leads() {
-            let stands =
-                |message: &PeerMessage| matches!(message.kind, MessageKind::Vote | MessageKind::PreVote);
-            if matches!(body, Body::Message(message) if stands(message)) {
-                // One that has not read that it does not vote any more.
-                self.tell_leader(from, &VoterNode::unknown(from));
-            }
-            return true;
-        }
-        let asked = match body {
-            Body::Observe(node) if node.id == from && node.directory_id == directory_id => Some(node.clone()),
-            Body::Observe(_) => return false,
-            _ => None,
-        };
-        if let Some((node, heard)) = self.observers.get_mut(&from)
-            && node.directory_id == directory_id
-        {
-            *heard = self.ticks;
-            if let Some(asked) = asked {
-                self.out.others.extend(
-                    asked.at(&self.listener).filter(|new| Some(new) != node.at(&self.listener).as_ref()),
-                );
-                *node = asked;
-            }
-            self.node.add_observer(from);
-            return true;
-        }
-        let since = self.ticks.saturating_sub(ASK_TICKS);
-        if self.observers.get(&from).is_some_and(|(_, heard)| *heard > since) && asked.is_none() {
-            return false;
-        }
-        if self.observers.len() >= OBSERVERS_MAX {
-            return true;
-        }
-        let node = asked.unwrap_or_else(|| VoterNode { directory_id, ..VoterNode::unknown(from) });
-        self.out.others.extend(node.at(&self.listener));
-        self.node.remove_observer(from);
-        self.voter_states.remove(&from);
-        self.observers.insert(from, (node, self.ticks));
-        self.node.add_observer(from);
-        true
-    }
-
-    /// A node without a vote that asks for the log is told who leads, if it is not this node.
-    fn tell_leader(&mut self, to: BrokerId, node: &VoterNode) {
-        let leader = self.leadership.leader.filter(|leader| *leader != self.me.id && *leader != to);
-        let Some(leader) = leader.and_then(|id| self.voters().set.get(id)).cloned() else { return };
-        self.out.others.extend(node.at(&self.listener).filter(|_| node.id == to));
-        self.send(to, Body::Leader(leader));
-    }
-
-    /// Who is silent is sent nothing any more; and a node without a vote asks to be sent the log.
-    fn tend_observers(&mut self) {
-        let since = self.ticks.saturating_sub(OBSERVER_TICKS);
-        let silent: Vec<BrokerId> =
-            self.observers.iter().filter(|(_, (_, heard))| *heard < since).map(|(id, _)| *id).collect();
-        for id in silent {
-            self.observers.remove(&id);
-            self.node.remove_observer(id);
-        }
-        if self.ticks.is_multiple_of(ASK_TICKS) {
-            let mut others = BTreeSet::new();
-            if !self.node.votes() {
-                others.extend(self.voters().set.ids());
-            }
-            if self.leadership.leader.is_none() || !self.node.votes() {
-                others.extend(self.told_leader);
-            }
-            others.remove(&self.me.id);
-            others.into_iter().for_each(|id| self.send(id, Body::Observe(self.me.clone())));
-        }
-    }
-
     pub fn take_outputs(&mut self) -> Outputs {
         std::mem::take(&mut self.out)
     }
@@ -354,6 +280,11 @@ impl RaftMachine {
             }
             Input::Part(request, part) => self.on_part_read(request, part),
             Input::HandOver => self.node.hand_over(now_ms),
+            Input::Full => {
+                if self.node.leads() {
+                    self.node.hand_over(now_ms);
+                }
+            }
             Input::Stop => {}
         }
         self.take_effects();
@@ -535,34 +466,6 @@ impl RaftMachine {
         if is_caught_up || had_all {
             state.last_caught_up_ms = now_ms;
         }
-    }
-
-    fn ask_for_part(&mut self) {
-        let Some(fetch) = &self.fetch else { return };
-        let (from, id, position) = (fetch.from, fetch.id, fetch.position());
-        self.send(from, Body::FetchSnapshot { id, position });
-    }
-
-    fn on_part(&mut self, from: BrokerId, id: SnapshotId, position: u64, file_bytes: u64, bytes: Bytes) {
-        let Some(fetch) = &mut self.fetch else { return };
-        if !fetch.on_part(from, id, position, bytes.len()) {
-            return;
-        }
-        let is_last = fetch.position() >= file_bytes;
-        let part = Part { id, position, file_bytes, bytes };
-        let write = self.push_write(Write { part: Some((part, is_last)), ..Write::default() }, None);
-        self.part_write = Some(write);
-        self.last_part = is_last.then_some(write);
-    }
-
-    fn on_part_read(&mut self, request: PartRequest, part: Option<Part>) {
-        let Some(Part { id, position, file_bytes, bytes }) = part else {
-            // A newer one took its place: the follower hears of that.
-            self.served.remove(&request.to);
-            self.node.on_snapshot_failed(request.to);
-            return;
-        };
-        self.send(request.to, Body::SnapshotPart { id, position, file_bytes, bytes });
     }
 
     fn on_written(&mut self, number: u64, now_ms: i64) {

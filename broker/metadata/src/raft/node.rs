@@ -1,5 +1,5 @@
 //! One voter of the quorum: what it is told goes in, what it must send, write and publish comes out.
-//! Core. With `library`, which translates, the only file that names the types of the `raft` library.
+//! Core. With its parts in `node/` and `library`, which translates, the only file that names the types of the `raft` library.
 //!
 //! Invariants:
 //! - I1. A raft index is the offset behind a record (what Kafka calls an end offset): the index of a batch's first
@@ -14,6 +14,9 @@
 //!   and again when it is cut: its own entries for changes are not used. This node is always known to it, as a learner
 //!   where it does not vote.
 
+mod leaving;
+mod voters;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -26,6 +29,7 @@ use raft::eraftpb::{ConfChange, ConfChangeType, ConfState, Entry, HardState, Mes
 use raft::{Config, NO_LIMIT, ProgressState, RaftLog, RawNode, Ready, SnapshotStatus, StateRole};
 use uuid::Uuid;
 
+use self::voters::{conf_state_of, counted};
 use super::effects::{Effects, LostLog, NodeStart, NodeWrite, VoterProgress};
 use super::library::{
     StoreView, batch_of, end_of, epoch, index, node_id, of_peer, push_entries, raft_id, term, to_peer,
@@ -225,66 +229,6 @@ impl RaftNode {
         self.voters.contains(&self.me)
     }
 
-    /// What those have that are sent this leader's log without a vote.
-    pub fn observed(&self) -> Vec<VoterProgress> {
-        let of = |id: &BrokerId| {
-            let matched = self.raw.raft.prs().get(raft_id(*id)).map_or(0, |progress| progress.matched);
-            VoterProgress { id: *id, end: end_of(matched) }
-        };
-        self.observers.iter().map(of).collect()
-    }
-
-    /// Sends this leader's log to a node without a vote. It counts for nothing.
-    pub fn add_observer(&mut self, id: BrokerId) {
-        if self.leads() && id != self.me && !self.voters.contains(&id) && self.observers.insert(id) {
-            self.reconfigure(ConfChangeType::AddLearnerNode, id);
-        }
-    }
-
-    pub fn remove_observer(&mut self, id: BrokerId) {
-        if self.observers.remove(&id) {
-            self.reconfigure(ConfChangeType::RemoveNode, id);
-        }
-    }
-
-    fn reconfigure(&mut self, change_type: ConfChangeType, id: BrokerId) {
-        let change = ConfChange { change_type, node_id: raft_id(id), ..ConfChange::default() };
-        let conf_state = self.raw.apply_conf_change(&change).expect("one node comes or goes");
-        self.raw.mut_store().conf_state = conf_state;
-    }
-
-    /// Makes the library count those who count by the log.
-    fn follow_voters(&mut self) {
-        let log = &self.raw.raft.raft_log;
-        let covered = self.raw.store().log.snapshot().end_offset;
-        self.history.cut(|change| change.offset < covered || stands(log, change));
-        let wanted = counted(self.me, self.directory_id, self.history.latest());
-        if wanted != self.voters {
-            let before = std::mem::replace(&mut self.voters, wanted);
-            for id in self.voters.clone() {
-                if !before.contains(&id) {
-                    self.observers.remove(&id);
-                    self.reconfigure(ConfChangeType::AddNode, id);
-                }
-            }
-            for id in before.into_iter().filter(|id| !self.voters.contains(id)).collect::<Vec<_>>() {
-                // Who leads goes on sending to whom it has removed, so that this is heard there.
-                let is_kept = id == self.me || self.leads();
-                if id != self.me && is_kept {
-                    self.observers.insert(id);
-                }
-                let change_type =
-                    if is_kept { ConfChangeType::AddLearnerNode } else { ConfChangeType::RemoveNode };
-                self.reconfigure(change_type, id);
-            }
-        }
-        if !self.leads() {
-            for id in std::mem::take(&mut self.observers) {
-                self.reconfigure(ConfChangeType::RemoveNode, id);
-            }
-        }
-    }
-
     /// A leader that has removed itself lets another lead when that is committed.
     fn leave_if_removed(&mut self, now_ms: i64) {
         let is_committed = self.history.last_change().is_none_or(|change| change.offset < self.committed());
@@ -404,31 +348,6 @@ impl RaftNode {
         Ok(())
     }
 
-    /// A snapshot took the place of the log, if it is the one that the library now waits for.
-    fn take_voters_of(&mut self, id: SnapshotId, voters: Voters) {
-        let pending = self.raw.raft.raft_log.unstable.snapshot.as_ref();
-        if pending.is_some_and(|snapshot| snapshot.get_metadata().index == index(id.end_offset)) {
-            self.voters = counted(self.me, self.directory_id, &voters);
-            self.raw.mut_store().conf_state = conf_state_of(self.me, &self.voters);
-            self.observers.clear();
-            self.history.install(voters);
-        }
-    }
-
-    fn take_changes(&mut self, changes: Vec<Change>) {
-        if changes.is_empty() {
-            return;
-        }
-        let log = &self.raw.raft.raft_log;
-        let covered = self.raw.store().log.snapshot().end_offset;
-        self.history.cut(|change| change.offset < covered || stands(log, change));
-        for change in changes.into_iter().filter(|change| change.offset >= covered) {
-            if stands(log, &change) {
-                self.history.append(change);
-            }
-        }
-    }
-
     /// The leader's records behind those that are there. False: this node does not lead under `epoch`, or they do not
     /// follow; nothing was taken.
     pub fn propose(&mut self, batch: &StoredBatch, now_ms: i64) -> bool {
@@ -455,23 +374,6 @@ impl RaftNode {
         }
         self.after(now_ms);
         is_taken
-    }
-
-    /// I2 of `voter_history`.
-    fn check_change(&self, change: &Change) {
-        let (now, next) = (self.history.latest(), &change.voters.set);
-        let is_step = match now.is_dynamic {
-            true => now.set.is_one_step_to(next),
-            false => now.set.ids().eq(next.ids()),
-        };
-        assert!(is_step && !next.is_empty(), "one voter comes or goes: {:?} to {next:?}", now.set);
-        let committed = self.committed();
-        assert!(
-            self.history.last_change().is_none_or(|last| last.offset < committed),
-            "one set after the other"
-        );
-        let of_epoch = self.raw.raft.raft_log.term(index(committed));
-        assert!(of_epoch.is_ok_and(|term| term == self.raw.raft.term), "the leader's own epoch is committed");
     }
 
     /// All writes up to this one are on the device.
@@ -543,106 +445,4 @@ impl RaftNode {
         raft.r.raft_log.unstable.entries.iter_mut().for_each(fill);
         raft.msgs.iter_mut().flat_map(|message| &mut message.entries).for_each(fill);
     }
-
-    /// What is to be done now.
-    pub fn take_effects(&mut self) -> Effects {
-        let mut effects = Effects::default();
-        self.release(&mut effects);
-        while self.raw.has_ready() {
-            let mut ready = self.raw.ready();
-            let number = ready.number();
-            self.last_ready = number;
-            for message in ready.take_messages() {
-                effects.messages.extend(self.to_peer(message));
-            }
-            effects.committed.extend(ready.take_committed_entries().into_iter().filter_map(batch_of));
-            self.take_write(&mut ready, &mut effects);
-            self.hold(ready.take_persisted_messages(), &mut effects);
-            self.raw.advance_append_async(ready);
-            if self.written == self.issued {
-                self.raw.on_persist_ready(number);
-            }
-            if self.installing.is_none() {
-                self.raw.advance_apply();
-            }
-        }
-        effects
-    }
-
-    fn take_write(&mut self, ready: &mut Ready, effects: &mut Effects) {
-        if !ready.must_sync() {
-            return;
-        }
-        let number = ready.number();
-        let hard_state = ready.hs().cloned();
-        let state = hard_state.map(|state| {
-            self.raw.mut_store().hard_state = state.clone();
-            (epoch(state.term), (state.vote != 0).then(|| node_id(state.vote)))
-        });
-        let store = &mut self.raw.mut_store().log;
-        let metadata = ready.snapshot().get_metadata();
-        let install = (metadata.index != 0)
-            .then(|| SnapshotId { end_offset: end_of(metadata.index), epoch: epoch(metadata.term) });
-        if let Some(snapshot) = install {
-            store.install(snapshot);
-            self.installing = Some(number);
-        }
-        let entries = ready.take_entries();
-        let last = entries.last().map(|entry| end_of(entry.index));
-        let batches: Vec<StoredBatch> = entries.into_iter().filter_map(batch_of).collect();
-        assert!(last == batches.last().map(|batch| batch.next), "a batch is written whole");
-        store.append(&batches, number);
-        self.issued = number;
-        effects.writes.push(NodeWrite { number, state, install, batches });
-    }
-
-    fn hold(&mut self, messages: Vec<Message>, effects: &mut Effects) {
-        let mut promises = Vec::new();
-        for message in messages {
-            let waits = !matches!(
-                message.msg_type,
-                MessageType::MsgHeartbeatResponse
-                    | MessageType::MsgRequestPreVote
-                    | MessageType::MsgRequestPreVoteResponse
-            );
-            if waits && self.written < self.issued {
-                promises.push(message);
-            } else {
-                effects.messages.extend(self.to_peer(message));
-            }
-        }
-        if !promises.is_empty() {
-            self.held.push_back((self.issued, promises));
-        }
-    }
-
-    fn release(&mut self, effects: &mut Effects) {
-        while self.held.front().is_some_and(|(number, _)| *number <= self.written) {
-            let (_, messages) = self.held.pop_front().expect("looked at");
-            for message in messages {
-                effects.messages.extend(self.to_peer(message));
-            }
-        }
-    }
-}
-
-/// Whether a change is in the log.
-fn stands(log: &RaftLog<StoreView>, change: &Change) -> bool {
-    log.term(index(change.offset) + 1).is_ok_and(|found| found == term(change.epoch))
-}
-
-/// The voters of a set as this node's library counts them. Another directory under this node's id is another voter, which
-/// has no place beside this node; so it is left out, and this node does not stand.
-fn counted(me: BrokerId, directory_id: Uuid, voters: &Voters) -> Vec<BrokerId> {
-    let is_other =
-        |voter: &VoterNode| voters.is_dynamic && voter.id == me && voter.directory_id != directory_id;
-    let ids: Vec<BrokerId> =
-        voters.set.iter().filter(|voter| !is_other(voter)).map(|voter| voter.id).collect();
-    // The library knows no empty set.
-    if ids.is_empty() { vec![NOBODY] } else { ids }
-}
-
-fn conf_state_of(me: BrokerId, voters: &[BrokerId]) -> ConfState {
-    let learners = if voters.contains(&me) { Vec::new() } else { vec![raft_id(me)] };
-    ConfState { voters: voters.iter().copied().map(raft_id).collect(), learners, ..ConfState::default() }
 }

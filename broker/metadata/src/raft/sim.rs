@@ -405,7 +405,7 @@ impl World {
         let reads = std::mem::take(&mut alive.reads);
         let mut answers = Vec::new();
         if !group.is_empty() {
-            answers.push(Input::Written(alive.writer.write(group)));
+            answers.push(Input::Written(alive.writer.write(&group)));
         }
         for read in reads {
             let part = alive.writer.read_part(&read);

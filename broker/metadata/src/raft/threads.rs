@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::machine::{Heard, Input, RaftMachine};
 use super::voter_history::Voters;
 use super::writer::{GROUP_MAX, LogWriter, PartRequest, Write};
+use crate::metadata_log::CommitError;
 use crate::metadata_loop::{AbortOnPanic, Event};
 use crate::quorum::{Leadership, RaftTransport, VoterState};
 use crate::voter_set::VoterNode;
@@ -28,6 +29,8 @@ use crate::voter_set::VoterNode;
 const TICK: Duration = Duration::from_millis(20);
 /// Ticks after which the room looks at what time brings.
 const ROOM_TICKS: u64 = 5;
+/// How often room is looked for on a full device.
+const ROOM_AGAIN: Duration = Duration::from_millis(100);
 /// Inputs that are taken before what they lead to is done.
 const ROUND_MAX: usize = 256;
 /// Inputs that wait for the quorum's thread.
@@ -137,7 +140,9 @@ impl QuorumThread {
         let _guard = AbortOnPanic;
         let (jobs, of_writer) = unbounded_channel();
         let (env, writer) = (self.env.clone(), self.writer.clone());
-        let thread = env.tasks.spawn_machine("metadata-writer", Box::pin(write(writer, of_writer, inputs)));
+        let thread = env
+            .tasks
+            .spawn_machine("metadata-writer", Box::pin(write(self.env.clone(), writer, of_writer, inputs)));
         self.finish(&jobs);
         while let Some(first) = receiver.recv().await {
             let mut is_stopping = self.on_input(first);
@@ -200,7 +205,7 @@ impl QuorumThread {
 }
 
 /// The writer's life: takes what is there, brings it to the device together, and says so.
-async fn write(mut writer: LogWriter, mut jobs: UnboundedReceiver<Job>, answers: Sender<Input>) {
+async fn write(env: Env, mut writer: LogWriter, mut jobs: UnboundedReceiver<Job>, answers: Sender<Input>) {
     let _guard = AbortOnPanic;
     loop {
         let Some(first) = jobs.recv().await else { return };
@@ -215,7 +220,8 @@ async fn write(mut writer: LogWriter, mut jobs: UnboundedReceiver<Job>, answers:
             next = if group.len() < GROUP_MAX { jobs.try_recv().ok() } else { None };
         }
         if !group.is_empty() {
-            drop(answers.send(Input::Written(writer.write(group))).await);
+            let Some(written) = write_group(&env, &mut writer, &group, &answers).await else { return };
+            drop(answers.send(Input::Written(written)).await);
         }
         for read in reads {
             let part = writer.read_part(&read);
@@ -223,6 +229,32 @@ async fn write(mut writer: LogWriter, mut jobs: UnboundedReceiver<Job>, answers:
         }
         if is_stopping {
             return;
+        }
+    }
+}
+
+/// Waits for room where the device is full, and says so once. `None`: the quorum's thread has ended.
+async fn write_group(
+    env: &Env,
+    writer: &mut LogWriter,
+    group: &[Write],
+    answers: &Sender<Input>,
+) -> Option<Result<u64, CommitError>> {
+    let mut is_told = false;
+    loop {
+        match writer.write(group) {
+            Err(CommitError::Refused(why)) => {
+                if !is_told {
+                    tracing::warn!("the metadata log waits for room: {why}");
+                    drop(answers.send(Input::Full).await);
+                    is_told = true;
+                }
+                env.clock.sleep_until(env.clock.monotonic().after(ROOM_AGAIN)).await;
+                if answers.is_closed() {
+                    return None;
+                }
+            }
+            written => return Some(written),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! - I1. Writes are done in the order in which they were given; one is reported when it and all before it are on the
 //!   device.
 //! - I2. After a failure nothing more is written or reported until the process starts anew.
+//! - I3. That the device is full is no failure: nothing is reported, and the same is written when there is room.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_env::{Env, OpenMode};
-use ottla_log::UnifiedLog;
+use ottla_log::{AppendError, UnifiedLog};
 use ottla_model::{BrokerId, Offset};
 
 use super::log_store::StoredBatch;
@@ -71,28 +72,33 @@ impl LogWriter {
         LogWriter { env, log, folder, failed: None }
     }
 
-    /// Does all of them and gives the number of the last.
-    pub fn write(&mut self, group: Vec<Write>) -> Result<u64, CommitError> {
+    /// Does all of them and gives the number of the last. `Refused`: the device is full, and the same group may be given
+    /// again, whatever of it is done.
+    pub fn write(&mut self, group: &[Write]) -> Result<u64, CommitError> {
         if let Some(failed) = &self.failed {
             return Err(failed.clone());
         }
-        self.try_write(group).inspect_err(|error| self.failed = Some(error.clone()))
+        let result = self.try_write(group);
+        if let Err(error @ (CommitError::Poisoned(_) | CommitError::NotLeader)) = &result {
+            self.failed = Some(error.clone());
+        }
+        result
     }
 
-    fn try_write(&mut self, group: Vec<Write>) -> Result<u64, CommitError> {
+    fn try_write(&mut self, group: &[Write]) -> Result<u64, CommitError> {
         let number = group.last().map_or(0, |write| write.number);
         let poisoned = |error: &dyn std::fmt::Display| CommitError::Poisoned(error.to_string());
         if !self.env.disk.exists(&self.folder) {
-            self.make_folder().map_err(|error| poisoned(&error))?;
+            self.make_folder().map_err(failure_of)?;
         }
         if let Some(state) = group.iter().rev().find_map(|write| write.state.as_ref()) {
-            quorum_state::write(&*self.env.disk, &self.folder, state).map_err(|error| poisoned(&error))?;
+            quorum_state::write(&*self.env.disk, &self.folder, state).map_err(failure_of)?;
         }
         let (mut is_changed, mut unsynced) = (false, 0);
         for write in group {
             let Write { install, batches, drop_before, part, .. } = write;
             if let Some((part, is_last)) = part {
-                self.write_part(&part, is_last).map_err(|error| poisoned(&error))?;
+                self.write_part(part, *is_last).map_err(failure_of)?;
             }
             is_changed |= install.is_some() || !batches.is_empty();
             if let Some(snapshot) = install {
@@ -109,7 +115,7 @@ impl LogWriter {
                 }
             }
             if let Some(snapshot) = drop_before {
-                self.drop_before(snapshot);
+                self.drop_before(*snapshot);
             }
         }
         if is_changed {
@@ -151,15 +157,18 @@ impl LogWriter {
         Some(Part { id: request.id, position: request.position, file_bytes, bytes: bytes.into() })
     }
 
-    fn append(&mut self, batch: StoredBatch) -> Result<(), CommitError> {
+    fn append(&mut self, batch: &StoredBatch) -> Result<(), CommitError> {
         let poisoned = |error: &dyn std::fmt::Display| CommitError::Poisoned(error.to_string());
         if batch.base < self.log.log_end_offset() {
             self.log.truncate_to(batch.base).map_err(|error| poisoned(&error))?;
         }
         assert!(batch.base == self.log.log_end_offset(), "offsets are contiguous");
         let now_ms = self.env.clock.wall_ms();
-        self.log.append_as_follower(batch.bytes, now_ms).map_err(|error| poisoned(&error))?;
-        Ok(())
+        match self.log.append_as_follower(batch.bytes.clone(), now_ms) {
+            Ok(_) => Ok(()),
+            Err(AppendError::NoSpace(why)) => Err(CommitError::Refused(why)),
+            Err(error) => Err(poisoned(&error)),
+        }
     }
 
     /// Only room is lost when it fails.
@@ -177,5 +186,62 @@ impl LogWriter {
         if let Err(error) = crate::snapshot::remove_before(&*self.env.disk, &self.folder, snapshot) {
             tracing::warn!("older metadata snapshots could not be removed: {error}");
         }
+    }
+}
+
+/// A full device may have room later; what else became of a write is not known.
+fn failure_of(error: io::Error) -> CommitError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CommitError::Refused(error.to_string()),
+        _ => CommitError::Poisoned(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use ottla_env::memory::{Faults, FaultyDisk};
+    use ottla_model::LeaderEpoch;
+    use ottla_protocol::records::control::LeaderChangeMessage;
+    use ottla_records::ControlRecordType;
+
+    use super::*;
+    use crate::batch::encode_control;
+    use crate::metadata_log::MetadataLog;
+    use crate::metadata_tests::{DIR, logs, world};
+
+    #[test]
+    fn a_full_device_is_waited_for_and_a_failed_one_is_given_up() {
+        let disk = FaultyDisk::new(3);
+        let env = world(3, Arc::new(disk.clone()));
+        let log = MetadataLog::on_disk(&logs(&env, Path::new(DIR))).expect("it opens");
+        let unified = log.unified().expect("on a disk").clone();
+        let mut writer = LogWriter::new(env, unified.clone(), log.folder().expect("on a disk"));
+        let write = |number: u64| {
+            let (kind, message) = (ControlRecordType::LeaderChange, LeaderChangeMessage::default());
+            let bytes = encode_control(kind, &message, Offset(number as i64 - 1), LeaderEpoch(1), 5);
+            let batches = vec![StoredBatch::parse(bytes).expect("whole")];
+            let state = Some(QuorumState::of_lone(BrokerId(1), LeaderEpoch(1)));
+            Write { number, batches, state, ..Write::default() }
+        };
+        let group = [write(1), write(2)];
+        for faults in [
+            Faults { write_is_full: 1_000, ..Faults::default() },
+            Faults { write_is_full: 500, ..Faults::default() },
+        ] {
+            disk.set_faults(faults);
+            for _ in 0..20 {
+                let written = writer.write(&group);
+                assert!(matches!(written, Ok(2) | Err(CommitError::Refused(_))), "{written:?}");
+            }
+        }
+        disk.set_faults(Faults::default());
+        assert_eq!(writer.write(&group), Ok(2));
+        assert_eq!(unified.log_end_offset(), Offset(2), "each is there once");
+        disk.set_faults(Faults { write_fails: 1_000, ..Faults::default() });
+        assert!(matches!(writer.write(&[write(3)]), Err(CommitError::Poisoned(_))));
+        disk.set_faults(Faults::default());
+        assert!(matches!(writer.write(&[write(3)]), Err(CommitError::Poisoned(_))), "it stays so");
     }
 }
