@@ -256,6 +256,16 @@ impl FaultyDisk {
         world.durable_names = after;
     }
 
+    /// The device under a folder is gone, and an empty one is in its place. For a process that has ended.
+    pub fn replace(&self, folder: &Path) {
+        let mut world = self.world.lock();
+        let is_on_it = |path: &Path| path.starts_with(folder) && path != folder;
+        world.names.retain(|path, _| !is_on_it(path));
+        world.durable_names.retain(|path, _| !is_on_it(path));
+        world.renames.retain(|(from, to, _)| !is_on_it(from) && !is_on_it(to));
+        world.folder_renames.retain(|one| !is_on_it(&one.from) && !is_on_it(&one.to));
+    }
+
     fn lose_bytes(&self, contents: &mut Contents) {
         if contents.bytes == contents.durable {
             return;
@@ -557,6 +567,26 @@ mod tests {
             assert_eq!(next.read(path).expect("kept"), b"kept");
             assert!(!next.exists(Path::new("f.tmp")) && !next.exists(Path::new("d")));
             next.write_atomically(path, b"next").expect("the next process writes");
+        }
+    }
+
+    #[test]
+    fn a_device_that_is_replaced_is_empty_and_the_others_keep_all() {
+        let disk = FaultyDisk::new(4);
+        for folder in ["lost", "kept"] {
+            disk.create_dir_all(Path::new(folder)).expect("memory");
+            let file = disk.open(&Path::new(folder).join("f"), OpenMode::Create).expect("memory");
+            file.write_all_at(b"bytes", 0).expect("memory");
+            file.sync_data().expect("memory");
+            disk.sync_dir(Path::new(folder)).expect("memory");
+        }
+        disk.sync_dir(Path::new("")).expect("memory");
+        disk.kill();
+        disk.replace(Path::new("lost"));
+        for _ in 0..2 {
+            assert!(disk.read_dir(Path::new("lost")).expect("it is there").is_empty());
+            assert_eq!(disk.read(Path::new("kept/f")).expect("kept"), b"bytes");
+            disk.lose_power();
         }
     }
 

@@ -1,8 +1,10 @@
 //! What clients sent, were told and have read, and what of it contradicts itself.
 //! Core.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use super::transactions::Transactions;
 
 /// A partition of the topic.
 pub type Place = i32;
@@ -21,6 +23,35 @@ pub struct Book {
     /// Commits of offsets that were acknowledged, and when the last of each client was.
     committed: usize,
     last_commit: BTreeMap<usize, Duration>,
+    pub transactions: Transactions,
+    /// Records before these were asked to be deleted, and were.
+    deletion_asked: BTreeMap<Place, i64>,
+    deleted: BTreeMap<Place, i64>,
+    pub register: Register,
+}
+
+/// What one client sets again and again: a value of a setting.
+#[derive(Default)]
+pub struct Register {
+    acked: u64,
+    /// May have been set, or may still be.
+    unknown: BTreeSet<u64>,
+}
+
+impl Register {
+    pub fn on_asked(&mut self, value: u64) {
+        self.unknown.insert(value);
+    }
+
+    pub fn on_acked(&mut self, value: u64) {
+        self.acked = value;
+        self.unknown.remove(&value);
+    }
+
+    /// Whether it may have this value. Zero: it was never set.
+    pub fn may_be(&self, found: u64) -> bool {
+        found == self.acked || self.unknown.contains(&found)
+    }
 }
 
 impl Book {
@@ -50,6 +81,26 @@ impl Book {
         );
         self.is_at(place, offset, value, "read");
         self.read.insert((place, offset), value);
+    }
+
+    pub fn on_deleting(&mut self, place: Place, before: i64) {
+        let asked = self.deletion_asked.entry(place).or_default();
+        *asked = before.max(*asked);
+    }
+
+    pub fn on_deleted(&mut self, place: Place, before: i64) {
+        let deleted = self.deleted.entry(place).or_default();
+        *deleted = before.max(*deleted);
+    }
+
+    /// All records before are gone for good.
+    pub fn deleted(&self, place: Place) -> i64 {
+        self.deleted.get(&place).copied().unwrap_or_default()
+    }
+
+    /// Records before may be gone.
+    pub fn deletion_asked(&self, place: Place) -> i64 {
+        self.deletion_asked.get(&place).copied().unwrap_or_default()
     }
 
     /// A value has one offset, and an offset one value, for ever.
@@ -91,11 +142,19 @@ impl Book {
         self.read.len()
     }
 
-    /// Of what was acknowledged: what no reader has found.
+    /// Of what was acknowledged, and of what was committed: what no reader has found, and nobody has deleted.
     pub fn missing(&self) -> Vec<(u64, Place)> {
         let is_read =
             |value: &u64| self.offset_of.get(value).is_some_and(|place| self.read.get(place) == Some(value));
-        self.acked_values.iter().filter(|(value, _)| !is_read(value)).map(|(v, p)| (*v, *p)).collect()
+        let acked = self.acked_values.iter().filter(|(value, _)| !is_read(value)).map(|(v, p)| (*v, *p));
+        let committed = self.transactions.missing().into_iter().map(|value| (value, self.sent[&value].1));
+        acked.chain(committed).filter(|(value, place)| !self.may_be_deleted(*value, *place)).collect()
+    }
+
+    fn may_be_deleted(&self, value: u64, place: Place) -> bool {
+        // The leader may not have said where it is.
+        let offset = self.offset_of.get(&value).map_or(0, |(_, offset)| *offset);
+        offset < self.deletion_asked(place)
     }
 
     /// The values of one producer stand in each partition in the order in which it sent them.

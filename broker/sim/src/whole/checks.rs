@@ -6,19 +6,25 @@
 //!   is in sync.
 //! - C3. Bounds: log start <= high watermark <= log end; a leader's watermark never goes back.
 //! - C4. Copies: below a high watermark every copy has the same bytes as every other ever had there.
-//! - C5. The leader of the highest epoch has all that was acknowledged.
+//! - C5. The leader of the highest epoch has all that was acknowledged, and nothing that was deleted.
+//!
+//! And at the end, when all is well:
+//!
+//! - C6. No node hosts a partition that is not its own, or has a folder of one. No move of replicas is left over.
+//! - C7. Every node has the setting that was acknowledged last, or one whose answer never came.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use ottla_log::{ReadLimits, UnifiedLog};
-use ottla_metadata::{Image, PartitionImage};
-use ottla_model::Offset;
+use ottla_metadata::{CLUSTER_METADATA_TOPIC, Image, PartitionImage};
+use ottla_model::{BrokerId, Offset, PartitionIndex};
 use ottla_records::batches;
 use ottla_replica::Partition;
 use ottla_server::rooms::Rooms;
 
+use super::admin::{SETTING, SETTING_FROM};
 use super::book::Book;
 use super::node::Node;
 use super::options::TOPIC;
@@ -196,7 +202,7 @@ impl Checks {
     fn acknowledged(&self, nodes: &[Node], book: &Book) {
         for (key, epoch) in self.epochs.iter().filter(|(key, _)| key.0 == TOPIC) {
             let Some(leader) = self.leaders.get(&(key.clone(), *epoch)) else { continue };
-            let Some(last) = book.last_acked(key.1) else { continue };
+            let (last, deleted) = (book.last_acked(key.1).unwrap_or(-1), book.deleted(key.1));
             let Some(serving) = nodes[leader - 1].serving() else { continue };
             let Some(partition) = serving.rooms().replicas.partition(TOPIC, key.1) else { continue };
             let role = partition.role();
@@ -209,7 +215,50 @@ impl Checks {
                 end.0 > last,
                 "C5: node {leader} leads {key:?} in epoch {epoch} and ends at {end}; {last} was acknowledged"
             );
+            let start = log.log_start_offset();
+            assert!(
+                start.0 >= deleted,
+                "C5: node {leader} leads {key:?} in epoch {epoch} from {start} on; all before {deleted} was deleted"
+            );
         }
+    }
+}
+
+/// C6 and C7.
+pub fn at_the_end(nodes: &[Node], book: &Book) {
+    for node in nodes {
+        let serving = node.serving().expect("every node serves");
+        let rooms = serving.rooms();
+        let (id, image) = (BrokerId(node.id as i32), rooms.metadata.image());
+        let is_own = |topic: &str, index: i32| {
+            let partition = image.partition(topic, PartitionIndex(index));
+            partition.is_some_and(|partition| partition.replicas.contains(&id))
+        };
+        for topic in rooms.replicas.hosted().topics() {
+            for partition in &topic.partitions {
+                let (name, index) = (partition.topic().to_string(), partition.index().0);
+                assert!(is_own(&name, index), "C6: node {id} hosts {name}-{index}, which is none of its own");
+            }
+        }
+        for folder in node.folders() {
+            let Some((topic, index)) = folder.rsplit_once('-') else { continue };
+            // One that is being deleted has another name.
+            let Ok(index) = index.parse::<i32>() else { continue };
+            let is_known = topic == CLUSTER_METADATA_TOPIC || is_own(topic, index);
+            assert!(is_known, "C6: node {id} has the folder {folder}, which is none of its own");
+        }
+        for topic in image.topics() {
+            for partition in topic.partitions.iter() {
+                let is_moving =
+                    !partition.adding_replicas().is_empty() || !partition.removing_replicas().is_empty();
+                assert!(!is_moving, "C6: a move is left over: {partition:?}");
+            }
+        }
+        let set = image
+            .topic_overrides(TOPIC)
+            .get(SETTING)
+            .map_or(0, |value| value.parse::<u64>().expect("a number that was set") - SETTING_FROM);
+        assert!(book.register.may_be(set), "C7: node {id} has the setting {set}");
     }
 }
 

@@ -10,19 +10,24 @@ use std::time::Duration;
 
 use ottla_env::memory::sim::{HostId, SimWorld};
 use ottla_env::memory::{MemoryDisk, SeededRng};
-use ottla_protocol::messages::CreateTopicsRequest;
+use ottla_metadata::Image;
+use ottla_model::{BrokerId, TopicId};
 use ottla_protocol::messages::create_topics_request::CreatableTopic;
+use ottla_protocol::messages::update_features_request::FeatureUpdateKey;
+use ottla_protocol::messages::{CreateTopicsRequest, UpdateFeaturesRequest};
 use parking_lot::Mutex;
 
+use super::admin::Admin;
 use super::book::Book;
-use super::checks::Checks;
+use super::checks::{self, Checks};
 use super::client::{Client, code, is_retriable};
 use super::committer::Committer;
-use super::nemesis::Nemesis;
+use super::nemesis::{Nemesis, Spare};
 use super::node::Node;
-use super::options::{Options, TOPIC};
+use super::options::{Disks, Options, TOPIC};
 use super::producer::Producer;
 use super::reader::Reader;
+use super::transactor::Transactor;
 use crate::rooms::wire;
 
 /// Between two looks at what must always hold.
@@ -34,6 +39,7 @@ const SERVES_WITHIN: Duration = Duration::from_secs(40);
 /// And so much later all that was acknowledged is read.
 const READ_WITHIN: Duration = Duration::from_secs(20);
 const FIRST_CLIENT: usize = 100;
+const BEFALLEN_TOLD: usize = 60;
 
 /// What became of a history: equal for two runs of one seed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +49,8 @@ pub struct Outcome {
     pub acked: usize,
     pub read: usize,
     pub committed: usize,
+    pub transactions: usize,
+    pub deleted: i64,
     pub elections: usize,
     pub leaderships: usize,
     pub compared: usize,
@@ -61,6 +69,8 @@ struct History {
     trace: Arc<Mutex<Vec<String>>>,
     is_over: Arc<AtomicBool>,
     has_topic: Arc<AtomicBool>,
+    /// Nobody changes the cluster any more.
+    is_calm: Arc<AtomicBool>,
     healed_ms: u128,
 }
 
@@ -104,21 +114,34 @@ fn play_kept(seed: u64, keeps: bool) -> (Outcome, Vec<Kept>) {
     let played = std::panic::catch_unwind(AssertUnwindSafe(|| history.play()));
     let outcome = history.outcome();
     let (trace, kept) = (std::mem::take(&mut *history.trace.lock()), history.world.kept_trace());
+    let state = if played.is_err() { history.state() + &befallen(&trace) } else { String::new() };
     for node in &mut history.nodes {
         node.end(crate::rooms::End::Kill);
     }
     history.world.end();
     if played.is_err() {
         let options = history.options;
-        crate::with_trace(seed, played.map_err(|panic| with_options(panic, options)), &trace);
+        crate::with_trace(seed, played.map_err(|panic| with_options(panic, options, &state)), &trace);
     }
     (outcome, kept)
 }
 
-fn with_options(panic: Box<dyn std::any::Any + Send>, options: Options) -> Box<dyn std::any::Any + Send> {
+fn with_options(
+    panic: Box<dyn std::any::Any + Send>,
+    options: Options,
+    state: &str,
+) -> Box<dyn std::any::Any + Send> {
     let text = panic.downcast_ref::<String>().cloned();
     let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-    Box::new(format!("{}\n  {options:?}", text.unwrap_or_default()))
+    Box::new(format!("{}\n  {options:?}{state}", text.unwrap_or_default()))
+}
+
+/// What went wrong in a history, in short.
+fn befallen(trace: &[String]) -> String {
+    let notes: Vec<&str> =
+        trace.iter().map(String::as_str).filter(|note| !note.contains(" client ")).collect();
+    let last = &notes[notes.len().saturating_sub(BEFALLEN_TOLD)..];
+    format!("\n  befell:\n    {}\n  last:", last.join("\n    "))
 }
 
 thread_local! {
@@ -146,11 +169,14 @@ impl History {
         let rng = SeededRng::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x0011_c1a5);
         let options = Options::draw(&rng);
         let world = SimWorld::new(rng.below(u64::MAX));
-        let nodes = (1..=options.nodes)
-            .map(|id| Node::new(&world, id, options.config(id), rng.below(u64::MAX)))
-            .collect();
+        let node = |id| {
+            let node = Node::new(&world, id, options.config(id), rng.below(u64::MAX));
+            world.set_clock_rate(node.host, options.draw_clock(&rng));
+            node
+        };
+        let nodes = (1..=options.nodes).map(node).collect();
         let clients = (0..options.clients()).map(|number| FIRST_CLIENT + number).collect();
-        let nemesis = Nemesis::new(&world, SeededRng::new(rng.below(u64::MAX)), clients);
+        let nemesis = Nemesis::new(&world, SeededRng::new(rng.below(u64::MAX)), options, clients);
         History {
             options,
             world,
@@ -162,6 +188,7 @@ impl History {
             trace: Arc::default(),
             is_over: Arc::default(),
             has_topic: Arc::default(),
+            is_calm: Arc::default(),
             healed_ms: 0,
         }
     }
@@ -174,6 +201,8 @@ impl History {
             acked: book.acked_count(),
             read: book.read_count(),
             committed: book.committed_count(),
+            transactions: book.transactions.committed(),
+            deleted: (0..self.options.partitions).map(|place| book.deleted(place)).sum(),
             elections: self.checks.elections,
             leaderships: self.checks.leaderships,
             compared: self.checks.compared,
@@ -192,8 +221,9 @@ impl History {
         while self.world.now() < end {
             let calm = Duration::from_millis(20 + self.rng.below(self.options.calm_ms));
             self.go_on(calm);
-            let may_lose_power = self.options.is_synced || self.is_complete();
-            let what = self.nemesis.strike(&mut self.nodes, &self.options, may_lose_power);
+            let is_complete = self.is_complete();
+            let spare = Spare { unsynced: is_complete, disk: is_complete && self.all_vote() };
+            let what = self.nemesis.strike(&mut self.nodes, spare);
             self.note(&what);
         }
         self.heal();
@@ -257,15 +287,19 @@ impl History {
         });
         let client = self.client(0, FIRST_CLIENT);
         let (partitions, factor) = (self.options.partitions, self.options.nodes.min(3) as i16);
+        let is_dynamic = self.options.disks == Disks::Replaceable;
         let has_topic = self.has_topic.clone();
         let tasks = client.env.tasks.clone();
         let create = async move {
             create_topic(&client, partitions, factor).await;
+            if is_dynamic {
+                upgrade(&client).await;
+            }
             has_topic.store(true, Ordering::Relaxed);
         };
         tasks.spawn("admin", Box::pin(create)).detach();
         self.until(FOUNDED_WITHIN, "the topic is there", |history| {
-            history.has_topic.load(Ordering::Relaxed) && history.is_complete()
+            history.has_topic.load(Ordering::Relaxed) && history.is_complete() && history.all_vote()
         });
         self.note("founded");
     }
@@ -278,17 +312,27 @@ impl History {
     }
 
     fn begin_clients(&mut self) {
-        let Options { producers, readers, .. } = self.options;
+        let (options, is_over) = (self.options, self.is_over.clone());
+        let Options { producers, readers, .. } = options;
         for number in 0..self.options.clients() {
             let client = self.client(number, FIRST_CLIENT + number);
             let (tasks, partitions) = (client.env.tasks.clone(), self.options.partitions);
+            let is_over = is_over.clone();
             if number < producers {
-                let producer = Producer { client, partitions, is_over: self.is_over.clone() };
+                let producer = Producer { client, partitions, is_over };
                 tasks.spawn("producer", Box::pin(producer.live())).detach();
             } else if number < producers + readers {
-                tasks.spawn("reader", Box::pin(Reader { client, partitions }.live())).detach();
-            } else {
+                let is_committed_only = options.reads_committed(number);
+                let reader = Reader { client, partitions, is_committed_only };
+                tasks.spawn("reader", Box::pin(reader.live())).detach();
+            } else if options.committers().contains(&number) {
                 tasks.spawn("committer", Box::pin(Committer::new(client).live())).detach();
+            } else if options.transactors().contains(&number) {
+                let transactor = Transactor::new(client, partitions, is_over);
+                tasks.spawn("transactor", Box::pin(transactor.live())).detach();
+            } else {
+                let admin = Admin { client, options, is_calm: self.is_calm.clone() };
+                tasks.spawn("admin", Box::pin(admin.live())).detach();
             }
         }
     }
@@ -299,14 +343,34 @@ impl History {
             node.serving().is_some_and(|serving| {
                 let image = serving.rooms().metadata.image();
                 image.topics().flat_map(|topic| topic.partitions.iter()).all(|partition| {
-                    partition.leader.is_some() && partition.isr.len() == partition.replicas.len()
+                    let is_moving =
+                        !partition.adding_replicas().is_empty() || !partition.removing_replicas().is_empty();
+                    partition.leader.is_some()
+                        && !is_moving
+                        && partition.isr.len() == partition.replicas.len()
                 })
             })
         };
         self.nodes.iter().all(has_all)
     }
 
+    /// Whether all nodes vote, with the directories that they have, as every node knows; where that is the log's to say.
+    fn all_vote(&self) -> bool {
+        let is_voter = |image: &Image, node: &Node| {
+            let known = image.voters().and_then(|logged| logged.set.get(BrokerId(node.id as i32)));
+            known.map(|voter| TopicId(voter.directory_id).to_string()) == node.directory()
+        };
+        self.options.disks != Disks::Replaceable
+            || self.nodes.iter().all(|node| {
+                node.serving().is_some_and(|serving| {
+                    let image = serving.rooms().metadata.image();
+                    self.nodes.iter().all(|node| is_voter(&image, node))
+                })
+            })
+    }
+
     fn heal(&mut self) {
+        self.is_calm.store(true, Ordering::Relaxed);
         self.nemesis.mend_all(&mut self.nodes);
         self.note("all is mended");
         let begun = self.world.now();
@@ -315,6 +379,8 @@ impl History {
             let is_acked = |place| book.is_acked_since(place, begun);
             let is_committed = |client| book.is_committed_since(client, begun);
             history.is_complete()
+                && history.all_vote()
+                && (history.options.transactors == 0 || book.transactions.is_committed_since(begun))
                 && (0..history.options.partitions).all(is_acked)
                 && history.options.committers().all(is_committed)
         });
@@ -327,6 +393,7 @@ impl History {
             history.book.lock().missing().is_empty()
         });
         self.book.lock().check_order();
+        checks::at_the_end(&self.nodes, &self.book.lock());
     }
 }
 
@@ -344,6 +411,24 @@ async fn create_topic(client: &Client, partitions: i32, factor: i16) {
                     is_retriable(code) || code == ottla_model::ErrorCode::InvalidReplicationFactor,
                     "the topic is refused: {code}"
                 ),
+            }
+        }
+        client.pause(200).await;
+    }
+}
+
+/// The log says who votes from here on.
+async fn upgrade(client: &Client) {
+    let update = FeatureUpdateKey::default()
+        .with_feature(wire("kraft.version"))
+        .with_max_version_level(1)
+        .with_upgrade_type(1);
+    let request = UpdateFeaturesRequest::default().with_feature_updates(vec![update]).with_timeout_ms(2_000);
+    loop {
+        if let Ok(answer) = client.call(client.any_node(), &request).await {
+            match code(answer.error_code) {
+                ottla_model::ErrorCode::None => return,
+                code => client.note(|| format!("the upgrade waits: {code} {:?}", answer.error_message)),
             }
         }
         client.pause(200).await;

@@ -4,9 +4,10 @@
 //! A history has three parts: the nodes found a cluster and get a topic; clients work while nodes and links fail; then all
 //! is mended, and within a bound everything must serve and every promise must have been kept.
 //!
-//! Reading order: `options` (what a seed chooses), `node`, `client` with `producer`, `reader` and `committer`, `book` (what clients were
-//! told), `nemesis` (what goes wrong), `checks` (what holds meanwhile), `history`. `idle` plays a cluster that nobody uses.
+//! Reading order: `options` (what a seed chooses), `node`, `client` with `producer`, `transactor`, `reader`, `committer` and
+//! `admin`, `book` with `transactions` (what clients were told), `nemesis` (what goes wrong), `checks` (what holds meanwhile), `history`. `idle` plays a cluster that nobody uses.
 
+mod admin;
 mod book;
 mod checks;
 mod client;
@@ -18,6 +19,8 @@ mod node;
 mod options;
 mod producer;
 mod reader;
+mod transactions;
+mod transactor;
 
 pub use client::Client;
 pub use history::{Outcome, panic_where_two_runs_part, play};

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use ottla_env::memory::SeededRng;
 use ottla_env::memory::sim::SimWorld;
+use ottla_env::memory::{Faults, SeededRng};
 
 use super::node::Node;
-use super::options::Options;
+use super::options::{Disks, Options};
 use crate::rooms::End;
 
 /// What ends a fault.
@@ -18,19 +18,33 @@ enum Mend {
     Resume(usize),
     Hasten(usize, usize),
     FastDisk(usize),
+    /// The disk takes writes again.
+    WholeDisk(usize),
+    /// A process of so many lives that has stopped in the middle of its writes is gone.
+    Death(usize, u64),
+}
+
+/// What may be lost now, as others have it.
+#[derive(Clone, Copy, Debug)]
+pub struct Spare {
+    /// What one machine has not synced.
+    pub unsynced: bool,
+    /// All that one machine has.
+    pub disk: bool,
 }
 
 pub struct Nemesis {
     world: SimWorld,
     rng: SeededRng,
+    options: Options,
     /// Clients' hosts, which links may be cut to.
     clients: Vec<usize>,
     due: Vec<(Duration, Mend)>,
 }
 
 impl Nemesis {
-    pub fn new(world: &SimWorld, rng: SeededRng, clients: Vec<usize>) -> Nemesis {
-        Nemesis { world: world.clone(), rng, clients, due: Vec::new() }
+    pub fn new(world: &SimWorld, rng: SeededRng, options: Options, clients: Vec<usize>) -> Nemesis {
+        Nemesis { world: world.clone(), rng, options, clients, due: Vec::new() }
     }
 
     fn below(&self, bound: usize) -> usize {
@@ -64,8 +78,15 @@ impl Nemesis {
         }
     }
 
-    fn mend(&self, nodes: &mut [Node], mend: Mend) {
+    fn mend(&mut self, nodes: &mut [Node], mend: Mend) {
         match mend {
+            Mend::WholeDisk(place) => nodes[place].set_faults(Faults::default()),
+            Mend::Death(place, life) => {
+                if nodes[place].is_up() && nodes[place].life == life {
+                    nodes[place].end(End::Kill);
+                    self.later(20, 4_000, Mend::Start(place));
+                }
+            }
             Mend::Start(place) if nodes[place].is_up() => {}
             Mend::Start(place) => nodes[place].start(),
             Mend::Link(from, to) => self.link(from, to).mend(),
@@ -85,7 +106,7 @@ impl Nemesis {
 
     /// Everything ends.
     pub fn mend_all(&mut self, nodes: &mut [Node]) {
-        for (_, mend) in std::mem::take(&mut self.due) {
+        while let Some((_, mend)) = self.due.pop() {
             self.mend(nodes, mend);
         }
         for node in nodes.iter_mut().filter(|node| !node.is_up()) {
@@ -93,52 +114,83 @@ impl Nemesis {
         }
     }
 
-    /// One thing goes wrong. `may_lose_power`: what one machine has not synced is safe with others.
-    pub fn strike(&mut self, nodes: &mut [Node], options: &Options, may_lose_power: bool) -> String {
+    /// One thing goes wrong.
+    pub fn strike(&mut self, nodes: &mut [Node], spare: Spare) -> String {
         let place = self.below(nodes.len());
         let id = nodes[place].id;
-        match self.rng.below(100) {
-            0..22 => self.end(nodes, place, End::Kill),
-            22..36 if may_lose_power => self.end(nodes, place, End::PowerLoss),
-            22..36 => self.end(nodes, place, End::Kill),
-            36..44 => {
+        match self.rng.below(112) {
+            0..20 => self.end(nodes, place, End::Kill),
+            20..32 if spare.unsynced => self.end(nodes, place, End::PowerLoss),
+            20..32 => self.end(nodes, place, End::Kill),
+            32..40 => {
                 nodes[place].stop();
                 self.later(500, 3_000, Mend::Start(place));
                 format!("stop {id}")
             }
-            44..60 => self.cut(nodes.len()),
-            60..68 => self.isolate(nodes.len(), id),
-            68..78 => {
+            40..54 => self.cut(nodes.len()),
+            54..62 => self.isolate(nodes.len(), id),
+            62..72 => {
                 self.world.set_paused(nodes[place].host, true);
                 self.later(50, 4_000, Mend::Resume(place));
                 format!("pause {id}")
             }
-            78..84 => {
+            72..78 => {
                 let (from, to) = self.two(nodes.len());
                 let delay = (self.ms(5, 50), self.ms(50, 400));
                 self.link(from, to).set_delay(Some(delay));
                 self.later(500, 5_000, Mend::Hasten(from, to));
                 format!("delay {from} to {to} by {delay:?}")
             }
-            84..90 => {
+            78..84 => {
                 let (from, to) = self.two(nodes.len());
                 let host = |number: usize| ottla_env::memory::sim::HostId(number as u16);
                 self.world.break_connections(host(from), host(to));
                 format!("break {from} and {to}")
             }
-            90..95 => {
+            84..90 => {
                 let delay = (self.ms(1, 20), self.ms(20, 500));
                 self.world.set_disk_delay(nodes[place].host, delay.0, delay.1);
                 self.later(500, 5_000, Mend::FastDisk(place));
                 format!("slow disk of {id}: {delay:?}")
             }
-            _ => {
-                let by =
-                    self.rng.below(2 * options.session_ms * 10) as i64 - (options.session_ms * 10) as i64;
+            90..94 => {
+                let far = self.options.session_ms * 10;
+                let by = self.rng.below(2 * far) as i64 - far as i64;
                 self.world.shift_wall(nodes[place].host, by);
                 format!("the wall clock of {id} jumps by {by} ms")
             }
+            94..100 => match self.options.lost_dir().filter(|_| spare.disk) {
+                Some(dir) => {
+                    nodes[place].end(End::PowerLoss);
+                    nodes[place].lose_disk(dir);
+                    self.later(20, 4_000, Mend::Start(place));
+                    format!("{id} loses its directory {dir}")
+                }
+                None => self.end(nodes, place, End::Kill),
+            },
+            100..106 => {
+                let changes = self.rng.below(12);
+                nodes[place].die_after(changes);
+                self.later(1, 80, Mend::Death(place, nodes[place].life));
+                format!("{id} dies after {changes} changes")
+            }
+            _ => self.spoil_disk(&nodes[place], place),
         }
+    }
+
+    /// A disk that fails, or is full.
+    fn spoil_disk(&mut self, node: &Node, place: usize) -> String {
+        // The others of several directories go on when one has failed, and nobody is told what was in it
+        // (docs/exceptions/clusters.md).
+        let kinds = if self.options.disks == Disks::Two { 1 } else { 3 };
+        let faults = match self.below(kinds) {
+            0 => Faults { write_is_full: 1_000, ..Faults::default() },
+            1 => Faults { write_fails: 1 + self.rng.below(200), ..Faults::default() },
+            _ => Faults { sync_fails: 1 + self.rng.below(500), ..Faults::default() },
+        };
+        node.set_faults(faults);
+        self.later(100, 3_000, Mend::WholeDisk(place));
+        format!("disk of {}: {faults:?}", node.id)
     }
 
     fn end(&mut self, nodes: &mut [Node], place: usize, end: End) -> String {

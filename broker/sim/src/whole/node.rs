@@ -1,14 +1,16 @@
 //! One node: its disk, and the process on it as `server` starts it.
 //! Shell.
 
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use ottla_config::BrokerConfig;
-use ottla_env::memory::FaultyDisk;
+use ottla_env::Disk;
 use ottla_env::memory::sim::{HostId, SimWorld};
+use ottla_env::memory::{Faults, FaultyDisk};
 use ottla_server::rooms::Rooms;
 use ottla_server::wiring::{self, Broker, StartOptions};
 use parking_lot::{Mutex, MutexGuard};
@@ -92,6 +94,37 @@ impl Node {
         };
         tasks.spawn("node", Box::pin(start)).detach();
         self.process = Some(process);
+    }
+
+    /// The device under a directory is lost with all that is on it. For a machine whose process is gone.
+    pub fn lose_disk(&self, dir: usize) {
+        assert!(self.process.is_none(), "a disk is exchanged in a machine that stands");
+        self.disk.replace(Path::new(&self.config.log_dirs[dir]));
+    }
+
+    pub fn set_faults(&self, faults: Faults) {
+        self.disk.set_faults(faults);
+    }
+
+    /// After so many more changes of its disk the process can do no more.
+    pub fn die_after(&self, changes: u64) {
+        if self.process.is_some() {
+            self.disk.die_after(changes);
+        }
+    }
+
+    /// The directory by which this node votes, as its disk says.
+    pub fn directory(&self) -> Option<String> {
+        let text = self.disk.read(&Path::new(&self.config.log_dirs[0]).join("meta.properties")).ok()?;
+        let text = String::from_utf8(text.to_vec()).ok()?;
+        text.lines().find_map(|line| line.strip_prefix("directory.id=")).map(str::to_owned)
+    }
+
+    /// The folders of all partitions on its disks.
+    pub fn folders(&self) -> Vec<String> {
+        let of = |dir: &String| self.disk.read_dir(Path::new(dir)).unwrap_or_default();
+        let entries = self.config.log_dirs.iter().flat_map(of);
+        entries.filter(|entry| entry.is_dir).map(|entry| entry.name).collect()
     }
 
     /// Asks the process to stop in order; one that does not serve yet is killed. `tend` sees it end.

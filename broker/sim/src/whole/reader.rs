@@ -1,12 +1,13 @@
 //! A reader: it reads each partition from its beginning, wherever its leader is, and believes what it was given once.
 //! Shell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ottla_model::ErrorCode;
 use ottla_protocol::messages::FetchRequest;
 use ottla_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use ottla_records::batches;
+use ottla_protocol::messages::fetch_response::PartitionData;
+use ottla_records::{EndTxnMarker, batches};
 
 use super::book::Place;
 use super::client::{Client, code, is_retriable};
@@ -19,6 +20,8 @@ const BACKOFF_MS: u64 = 120;
 pub struct Reader {
     pub client: Client,
     pub partitions: i32,
+    /// What an application wrote in a transaction is read when it was committed, and not at all when it was not.
+    pub is_committed_only: bool,
 }
 
 impl Reader {
@@ -56,6 +59,7 @@ impl Reader {
             .with_max_wait_ms(WAIT_MS)
             .with_min_bytes(1)
             .with_max_bytes(1 << 20)
+            .with_isolation_level(i8::from(self.is_committed_only))
             .with_session_epoch(-1)
             .with_topics(vec![topic]);
         let answer = self.client.call(leader, &request).await.ok()?;
@@ -65,27 +69,68 @@ impl Reader {
         let data = answer.responses.first()?.partitions.first()?;
         match code(data.error_code) {
             ErrorCode::None => {}
+            ErrorCode::OffsetOutOfRange if at < self.client.book.lock().deletion_asked(place) => {
+                // A leader that has not deleted it yet has it.
+                return Some(data.log_start_offset).filter(|start| *start > at);
+            }
             code if is_retriable(code) => return None,
             code => panic!("{place}@{at} cannot be read at {}: {code}", leader + 1),
         }
-        let mut next = at;
-        let (bytes, mut scratch) = (data.records.clone().unwrap_or_default(), Vec::new());
-        for batch in batches(&bytes) {
-            let Ok(batch) = batch else { break };
-            batch.verify_checksum().expect("nothing wrong is served");
-            let base = batch.header().base_offset.0;
-            for (number, record) in batch.records(&mut scratch).expect("opens").enumerate() {
-                let offset = base + number as i64;
-                let value = record.expect("a record").value.unwrap_or_default().to_vec();
-                let value = String::from_utf8(value).expect("text").parse().expect("a number");
-                if offset >= at {
-                    self.client.book.lock().on_read(place, offset, value);
-                }
+        let (next, values) = given(at, data);
+        let mut book = self.client.book.lock();
+        for (offset, value) in values {
+            book.on_read(place, offset, value);
+            if self.is_committed_only {
+                book.transactions.on_found(value);
             }
-            next = next.max(batch.header().next_offset().0);
         }
         // A new leader may not know yet what its reader knows.
-        assert!(next == at || next <= data.high_watermark, "{place}@{at}: read beyond the high watermark");
+        let bound = if self.is_committed_only { data.last_stable_offset } else { data.high_watermark };
+        assert!(
+            next == at || next <= bound,
+            "{place}@{at}: read up to {next}, beyond the high watermark {bound}"
+        );
+        assert!(
+            data.last_stable_offset <= data.high_watermark,
+            "{place}@{at}: stable beyond the high watermark"
+        );
         Some(next)
     }
+}
+
+/// What a consumer is given of an answer, and where it goes on (`CompletedFetch` of the Java client).
+fn given(at: i64, data: &PartitionData) -> (i64, Vec<(i64, u64)>) {
+    let mut aborted: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
+    for transaction in data.aborted_transactions.iter().flatten() {
+        aborted.entry(transaction.first_offset).or_default().insert(transaction.producer_id.0);
+    }
+    let (mut next, mut values, mut skipped) = (at, Vec::new(), BTreeSet::new());
+    let (bytes, mut scratch) = (data.records.clone().unwrap_or_default(), Vec::new());
+    for batch in batches(&bytes) {
+        let Ok(batch) = batch else { break };
+        batch.verify_checksum().expect("nothing wrong is served");
+        let header = batch.header();
+        let later = aborted.split_off(&(header.last_offset().0 + 1));
+        skipped.extend(std::mem::replace(&mut aborted, later).into_values().flatten());
+        next = next.max(header.next_offset().0);
+        if header.attributes.is_control() {
+            if EndTxnMarker::parse(&batch).is_some_and(|marker| !marker.is_commit) {
+                skipped.remove(&header.producer_id.0);
+            }
+            continue;
+        }
+        if header.attributes.is_transactional() && skipped.contains(&header.producer_id.0) {
+            continue;
+        }
+        let base = header.base_offset.0;
+        for record in batch.records(&mut scratch).expect("opens") {
+            let record = record.expect("a record");
+            let offset = base + i64::from(record.offset_delta);
+            let text = String::from_utf8(record.value.unwrap_or_default().to_vec()).expect("text");
+            if offset >= at {
+                values.push((offset, text.parse().expect("a number")));
+            }
+        }
+    }
+    (next, values)
 }

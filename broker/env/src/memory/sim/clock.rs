@@ -1,4 +1,4 @@
-//! A host's clocks: all share the steady one, and each wall is its own.
+//! A host's clocks: the steady one may run a little slower or faster than the world's, and each wall is its own.
 //! Shell.
 
 use std::collections::BTreeMap;
@@ -17,18 +17,52 @@ use crate::clock::{Clock, Monotonic};
 /// What every wall says at the beginning.
 pub(super) const BEGINNING_MS: i64 = 1_700_000_000_000;
 
-/// How far each wall is off.
+const MILLION: i128 = 1_000_000;
+
+/// How far each wall is off, and how fast each clock runs.
 #[derive(Default)]
-pub(super) struct Walls(Mutex<BTreeMap<HostId, i64>>);
+pub(super) struct Walls {
+    shifts: Mutex<BTreeMap<HostId, i64>>,
+    /// In millionths by which a clock is faster than the world's. It stands for good: a steady clock never goes back.
+    rates: Mutex<BTreeMap<HostId, i32>>,
+}
 
 impl Walls {
     pub fn shift(&self, host: HostId, by_ms: i64) {
-        *self.0.lock().entry(host).or_default() += by_ms;
+        *self.shifts.lock().entry(host).or_default() += by_ms;
     }
 
-    fn of(&self, host: HostId) -> i64 {
-        self.0.lock().get(&host).copied().unwrap_or_default()
+    pub fn set_rate(&self, host: HostId, millionths: i32) {
+        self.rates.lock().insert(host, millionths);
     }
+
+    fn shift_of(&self, host: HostId) -> i64 {
+        self.shifts.lock().get(&host).copied().unwrap_or_default()
+    }
+
+    fn rate_of(&self, host: HostId) -> i128 {
+        MILLION + i128::from(self.rates.lock().get(&host).copied().unwrap_or_default())
+    }
+
+    /// What a host's clock says at a moment of the world.
+    fn here(&self, host: HostId, moment: Duration) -> Duration {
+        of_nanos((nanos(moment) * self.rate_of(host)).div_euclid(MILLION))
+    }
+
+    /// The first moment of the world at which a host's clock says so.
+    fn there(&self, host: HostId, moment: Duration) -> Duration {
+        let rate = self.rate_of(host);
+        of_nanos((nanos(moment) * MILLION + rate - 1).div_euclid(rate))
+    }
+}
+
+fn nanos(moment: Duration) -> i128 {
+    // Who waits for ever waits until the end of what can be counted.
+    moment.as_nanos().min(u128::from(u64::MAX)) as i128
+}
+
+fn of_nanos(nanos: i128) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 pub(super) struct HostClock {
@@ -38,15 +72,15 @@ pub(super) struct HostClock {
 
 impl Clock for HostClock {
     fn wall_ms(&self) -> i64 {
-        BEGINNING_MS + self.shared.now().as_millis() as i64 + self.shared.walls.of(self.host)
+        BEGINNING_MS + self.monotonic().0.as_millis() as i64 + self.shared.walls.shift_of(self.host)
     }
 
     fn monotonic(&self) -> Monotonic {
-        Monotonic(self.shared.now())
+        Monotonic(self.shared.walls.here(self.host, self.shared.now()))
     }
 
     fn sleep_until(&self, deadline: Monotonic) -> BoxFuture<'static, ()> {
-        sleep_until(&self.shared, deadline)
+        sleep_until(&self.shared, Monotonic(self.shared.walls.there(self.host, deadline.0)))
     }
 }
 

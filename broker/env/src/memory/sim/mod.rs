@@ -102,6 +102,12 @@ impl SimWorld {
         self.shared.walls.shift(host, by_ms);
     }
 
+    /// A machine's clock runs faster than the world's by so many millionths, or slower. Before anything looks at it.
+    pub fn set_clock_rate(&self, host: HostId, millionths: i32) {
+        assert!(self.now() == Duration::ZERO, "a steady clock never goes back");
+        self.shared.walls.set_rate(host, millionths);
+    }
+
     /// The process of a machine is stopped, or goes on (SIGSTOP, SIGCONT). What arrives meanwhile waits.
     pub fn set_paused(&self, host: HostId, is_paused: bool) {
         self.shared.ready.set_paused(host, is_paused);

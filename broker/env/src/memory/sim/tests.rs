@@ -179,3 +179,29 @@ fn a_dial_is_refused_where_nobody_listens_and_waits_where_nobody_answers() {
     assert_eq!(outcome.lock().take(), Some(None));
     world.end();
 }
+
+#[test]
+fn a_clock_that_runs_at_another_speed_wakes_its_sleepers_at_its_own_time() {
+    for millionths in [-500, 0, 333] {
+        let world = SimWorld::new(3);
+        world.set_clock_rate(A, millionths);
+        let env = env(&world, A);
+        let woken = Arc::new(Mutex::new(Vec::new()));
+        let (of_task, tasks) = (woken.clone(), env.tasks.clone());
+        let sleep = async move {
+            for wait in [Duration::from_nanos(1), Duration::from_micros(777), 1_000 * SECOND] {
+                let deadline = env.clock.monotonic().after(wait);
+                env.clock.sleep_until(deadline).await;
+                let late = env.clock.monotonic().0.checked_sub(deadline.0);
+                of_task.lock().push(late.expect("not before its time"));
+            }
+        };
+        tasks.spawn("sleep", Box::pin(sleep)).detach();
+        world.run_until(2_000 * SECOND);
+        let late = woken.lock().clone();
+        assert!(late.len() == 3 && late.iter().all(|late| *late <= Duration::from_nanos(2)), "{late:?}");
+        let here = super::HostClock { shared: world.shared.clone(), host: A }.monotonic().0;
+        let ahead = here.as_nanos() as i128 - world.now().as_nanos() as i128;
+        assert_eq!(ahead, i128::from(millionths) * 2_000_000);
+    }
+}
