@@ -402,7 +402,12 @@ fn prepare_python(folder: &str, say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
 }
 
 /// A Python environment of its own with what a file names; returns its interpreter.
-fn prepare_venv(name: &str, requirements: &Path, about: &str, say: &dyn Fn(&str)) -> Outcome<PathBuf> {
+pub(crate) fn prepare_venv(
+    name: &str,
+    requirements: &Path,
+    about: &str,
+    say: &dyn Fn(&str),
+) -> Outcome<PathBuf> {
     let venv = cache_dir()?.join(name);
     let sources = [requirements.to_path_buf()];
     if !is_current(name, &sources)? {
@@ -426,7 +431,7 @@ fn prepare_kafkajs(say: &dyn Fn(&str)) -> Outcome<Vec<OsString>> {
 }
 
 /// What a folder's lock file names, in the folder.
-fn prepare_npm(name: &str, folder: &Path, about: &str, say: &dyn Fn(&str)) -> Outcome<()> {
+pub(crate) fn prepare_npm(name: &str, folder: &Path, about: &str, say: &dyn Fn(&str)) -> Outcome<()> {
     require("node", "Node 20.15 or newer (apt: nodejs)")?;
     require("npm", "npm (apt: npm)")?;
     let sources = [folder.join("package-lock.json")];
@@ -454,7 +459,13 @@ pub(crate) fn prepare_chart(say: &dyn Fn(&str)) -> Outcome<[PathBuf; 2]> {
     ])
 }
 
-fn build_go(name: &str, sources: &Path, package: &str, what: &str, say: &dyn Fn(&str)) -> Outcome<PathBuf> {
+pub(crate) fn build_go(
+    name: &str,
+    sources: &Path,
+    package: &str,
+    what: &str,
+    say: &dyn Fn(&str),
+) -> Outcome<PathBuf> {
     require("go", "Go 1.24 or newer")?;
     let binary = cache_dir()?.join(format!("go/{name}"));
     if !binary.exists() {

@@ -15,7 +15,6 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.connector.base.DeliveryGuarantee;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaSink;
-import org.apache.flink.connector.kafka.sink.TransactionNamingStrategy;
 import org.apache.flink.connector.kafka.source.KafkaSource;
 import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
 import org.apache.flink.core.execution.JobClient;
@@ -52,7 +51,7 @@ public final class Sums {
         environment.fromSource(source, WatermarkStrategy.noWatermarks(), "lines").uid("lines")
             .keyBy(line -> line.split(",")[1])
             .process(new Sum()).uid("sums")
-            .sinkTo(sink(bootstrap, words[1], TransactionNamingStrategy.valueOf(words[3]))).uid("out");
+            .sinkTo(sink(bootstrap, words[1], words[3])).uid("out");
         JobClient job = environment.executeAsync("sums");
         while (!Hand.awaitLeave(50)) {
             Hand.say("count " + DONE.get());
@@ -80,12 +79,11 @@ public final class Sums {
         return configuration;
     }
 
-    private static KafkaSink<String> sink(String bootstrap, String topic, TransactionNamingStrategy strategy) {
-        return KafkaSink.<String>builder()
+    private static KafkaSink<String> sink(String bootstrap, String topic, String naming) {
+        return Naming.apply(naming, KafkaSink.<String>builder()
             .setBootstrapServers(bootstrap)
             .setDeliveryGuarantee(DeliveryGuarantee.EXACTLY_ONCE)
             .setTransactionalIdPrefix("flink-sums")
-            .setTransactionNamingStrategy(strategy)
             // The sink's own hour is more than a broker allows by default.
             .setProperty("transaction.timeout.ms", "60000")
             .setRecordSerializer(KafkaRecordSerializationSchema.<String>builder()
@@ -97,7 +95,7 @@ public final class Sums {
                     }
                 })
                 .setValueSerializationSchema(new SimpleStringSchema())
-                .build())
+                .build()))
             .build();
     }
 

@@ -16,7 +16,7 @@ use crate::eos::dumped::Value;
 use crate::eos::stage::Worker;
 use crate::failure::{Failure, Outcome, While, fail};
 use crate::frameworks::scene::{LEAVE_LIMIT, Scene, prepare, start};
-use crate::frameworks::{EXACT, Job, rest, truth};
+use crate::frameworks::{EXACT, Job, Play, rest, truth};
 use crate::ports::free_ports;
 use crate::process::Process;
 use crate::steps::Steps;
@@ -34,7 +34,7 @@ pub(super) const JOB: Job = Job {
     name: "connect",
     about: "two distributed workers: FileStreamSource exactly once to a topic to FileStreamSink; offsets reset by REST",
     versions: "Kafka Connect 4.3.1",
-    play,
+    play: Play::Own(play),
 };
 
 /// The source file grows until it is told to stop.

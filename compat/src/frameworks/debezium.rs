@@ -1,9 +1,10 @@
-//! Debezium on Connect: every change of a PostgreSQL table becomes a record once, and the records make the table again.
-//! Shell: the broker, PostgreSQL, a worker of Connect, a thread that changes rows.
+//! Debezium on Connect: every change of a table becomes a record once, and the records make the table again.
+//! Shell: the broker, PostgreSQL or MariaDB, a worker of Connect, a thread that changes rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -15,13 +16,13 @@ use crate::eos::dumped::{Dumped, Value};
 use crate::eos::stage::{Look, Worker};
 use crate::failure::{Outcome, While, fail};
 use crate::frameworks::connect::ConnectWorker;
+use crate::frameworks::mariadb::MariaDb;
 use crate::frameworks::postgres::Postgres;
 use crate::frameworks::scene::{LEAVE_LIMIT, Scene, prepare, wait_for_folder};
-use crate::frameworks::{EXACT, Job, rest};
+use crate::frameworks::{EXACT, Job, Play, rest};
 use crate::process::Process;
 use crate::steps::Steps;
 
-const TOPIC: &str = "pg.public.lines";
 const ROWS_PER_TURN: usize = 50;
 const TURN: Duration = Duration::from_millis(100);
 /// Each turn inserts its rows, changes two and deletes one.
@@ -40,7 +41,78 @@ pub(super) const JOB: Job = Job {
     name: "debezium-postgres",
     about: "a table's snapshot, inserts, updates, deletes and a new column through Connect, exactly once",
     versions: "Debezium 3.6.1.Final on Kafka Connect 4.3.1, PostgreSQL 15",
-    play,
+    play: Play::Own(|scene, steps| play(scene, steps, &POSTGRES, Postgres::start)),
+};
+
+pub(super) const JOB_MARIADB: Job = Job {
+    name: "debezium-mariadb",
+    about: "the job debezium-postgres out of MariaDB's log of rows, with the history of the schema in a topic",
+    versions: "Debezium 3.5.0.Final on Kafka Connect 4.3.1, MariaDB 10.11",
+    play: Play::Own(|scene, steps| play(scene, steps, &MARIADB, MariaDb::start)),
+};
+
+/// A server whose changes are read.
+pub(super) trait Database {
+    fn port(&self) -> u16;
+    /// One statement or several; the rows of the answer, a line each.
+    fn ask(&self, statements: &str) -> Outcome<String>;
+    /// The server's client in its plainest form; it reads statements and ends at the first one that fails.
+    fn client(&self) -> Command;
+    fn stop(&mut self) -> Outcome<()>;
+}
+
+/// What differs between the databases.
+struct Kind {
+    pom: &'static str,
+    version: &'static str,
+    topic: &'static str,
+    /// The table.
+    table: &'static [&'static str],
+    /// What the connector is told, by the server's port and the broker's address.
+    connector: fn(u16, &str) -> Json,
+}
+
+const POSTGRES: Kind = Kind {
+    pom: "debezium",
+    version: "Debezium 3.6.1.Final",
+    topic: "pg.public.lines",
+    table: &[
+        "CREATE TABLE lines (id text PRIMARY KEY, \"key\" text, amount bigint)",
+        "ALTER TABLE lines REPLICA IDENTITY FULL",
+    ],
+    connector: |port, _| {
+        json!({
+            "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+            "plugin.name": "pgoutput",
+            "database.port": port.to_string(),
+            "database.user": "postgres",
+            "database.dbname": "postgres",
+            "topic.prefix": "pg",
+            "table.include.list": "public.lines",
+            "publication.autocreate.mode": "filtered",
+        })
+    },
+};
+
+const MARIADB: Kind = Kind {
+    pom: "debezium-mariadb",
+    version: "Debezium 3.5.0.Final",
+    topic: "maria.shop.lines",
+    // LINES is a word of its grammar.
+    table: &["CREATE TABLE \"lines\" (id varchar(20) PRIMARY KEY, \"key\" varchar(20), amount bigint)"],
+    connector: |port, bootstrap| {
+        json!({
+            "connector.class": "io.debezium.connector.mariadb.MariaDbConnector",
+            "database.port": port.to_string(),
+            "database.user": "cdc",
+            "database.server.id": "184054",
+            "topic.prefix": "maria",
+            "database.include.list": "shop",
+            "table.include.list": "shop.lines",
+            "schema.history.internal.kafka.bootstrap.servers": bootstrap,
+            "schema.history.internal.kafka.topic": "maria-history",
+        })
+    },
 };
 
 /// Changes rows until it is told to stop.
@@ -51,11 +123,11 @@ struct Changes {
 }
 
 impl Changes {
-    fn start(postgres: &Postgres, scene: &Scene<'_>) -> Outcome<Self> {
-        let mut command = postgres.psql();
+    fn start(database: &impl Database, scene: &Scene<'_>) -> Outcome<Self> {
+        let mut command = database.client();
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut psql = Process::start_as_is("psql", &mut command, &scene.path("changes.log"))?;
-        let Some(mut input) = psql.child().stdin.take() else { return fail("no pipe for psql") };
+        let mut client = Process::start_as_is("changes", &mut command, &scene.path("changes.log"))?;
+        let Some(mut input) = client.child().stdin.take() else { return fail("no pipe for the client") };
         let (turns, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let (counted, told, lines) = (turns.clone(), is_over.clone(), scene.lines.clone());
         let thread = std::thread::Builder::new().name("changes".to_owned()).spawn(move || {
@@ -68,9 +140,9 @@ impl Changes {
                 std::thread::sleep(TURN);
             }
             drop(input);
-            match psql.wait_until(std::time::Instant::now() + LEAVE_LIMIT)? {
+            match client.wait_until(std::time::Instant::now() + LEAVE_LIMIT)? {
                 Some(status) if status.success() => Ok(()),
-                ended => fail(format!("psql ended with {ended:?}")),
+                ended => fail(format!("the client ended with {ended:?}")),
             }
         })?;
         Ok(Self { turns, is_over, thread: Some(thread) })
@@ -105,26 +177,27 @@ fn statements(lines: &[String], turn: usize) -> String {
     let name = |row: usize| crate::frameworks::truth::name(turn * ROWS_PER_TURN + row);
     let mut text = String::new();
     if turn == SCHEMA_TURN {
-        text.push_str("ALTER TABLE lines ADD COLUMN note text DEFAULT 'later';\n");
+        text.push_str("ALTER TABLE \"lines\" ADD COLUMN note varchar(20) DEFAULT 'later';\n");
     }
     let rows = lines.iter().skip(turn * ROWS_PER_TURN).take(ROWS_PER_TURN).map(|line| {
         let words: Vec<&str> = line.split(',').collect();
         format!("('{}','{}',{})", words[0], words[1], words[2])
     });
     let rows: Vec<String> = rows.collect();
-    text.push_str(&format!("INSERT INTO lines (id, key, amount) VALUES {};\n", rows.join(",")));
+    text.push_str(&format!("INSERT INTO \"lines\" (id, \"key\", amount) VALUES {};\n", rows.join(",")));
     text.push_str(&format!(
-        "UPDATE lines SET amount = amount + 1 WHERE id IN ('{}','{}');\n",
+        "UPDATE \"lines\" SET amount = amount + 1 WHERE id IN ('{}','{}');\n",
         name(1),
         name(2)
     ));
-    text.push_str(&format!("DELETE FROM lines WHERE id = '{}';\n", name(3)));
+    text.push_str(&format!("DELETE FROM \"lines\" WHERE id = '{}';\n", name(3)));
     text
 }
 
 /// The connector's worker, with what it has written by now.
 struct CdcWorker {
     worker: ConnectWorker,
+    topic: &'static str,
     log_dir: std::path::PathBuf,
     bootstrap: String,
     written: u64,
@@ -133,9 +206,9 @@ struct CdcWorker {
 impl Worker for CdcWorker {
     fn drain(&mut self) -> Outcome<()> {
         self.worker.drain()?;
-        if self.log_dir.join(format!("{TOPIC}-0")).exists() {
+        if self.log_dir.join(format!("{}-0", self.topic)).exists() {
             let mut connection = crate::wire::Connection::open(&self.bootstrap, Duration::from_secs(10))?;
-            self.written = u64::try_from(connection.list_offset(TOPIC, 0, -1)?).unwrap_or(0);
+            self.written = u64::try_from(connection.list_offset(self.topic, 0, -1)?).unwrap_or(0);
         }
         Ok(())
     }
@@ -149,29 +222,36 @@ impl Worker for CdcWorker {
     }
 }
 
-fn play(scene: &mut Scene<'_>, steps: &mut Steps) -> Outcome<String> {
+fn play<D: Database>(
+    scene: &mut Scene<'_>,
+    steps: &mut Steps,
+    kind: &'static Kind,
+    start: fn(&Path) -> Outcome<D>,
+) -> Outcome<String> {
     let main_class = "org.apache.kafka.connect.cli.ConnectDistributed";
-    let program =
-        steps.step("prepare", || prepare("debezium", "Debezium 3.6.1.Final", main_class, 512, &[]))?;
-    let mut postgres = steps.step("postgres", || Postgres::start(scene.stage.work_dir))?;
+    let program = steps.step("prepare", || prepare(kind.pom, kind.version, main_class, 512, &[]))?;
+    let mut database = steps.step("database", || start(scene.stage.work_dir))?;
     let (mut changes, worker) = steps.step("start", || {
-        postgres.ask("CREATE TABLE lines (id text PRIMARY KEY, key text, amount bigint)")?;
-        postgres.ask("ALTER TABLE lines REPLICA IDENTITY FULL")?;
+        for statement in kind.table {
+            database.ask(statement)?;
+        }
         for turn in 0..SNAPSHOT_TURNS {
-            postgres.ask(&statements(&scene.lines, turn))?;
+            database.ask(&statements(&scene.lines, turn))?;
         }
         let worker = ConnectWorker::start(scene, &program, 0, None)?;
         let path = "/connectors/lines/config";
-        rest::insist(worker.port(), "PUT", path, Some(&connector(postgres.port())), REST_LIMIT)?;
+        let connector = connector((kind.connector)(database.port(), &scene.bootstrap()));
+        rest::insist(worker.port(), "PUT", path, Some(&connector), REST_LIMIT)?;
         let mut look = scene.stage.look()?;
-        wait_for_snapshot(scene, &mut look)?;
+        wait_for_snapshot(scene, kind.topic, &mut look)?;
         let worker = CdcWorker {
             worker,
+            topic: kind.topic,
             log_dir: scene.stage.broker.log_dir().to_owned(),
             bootstrap: scene.bootstrap(),
             written: 0,
         };
-        Ok((Changes::start(&postgres, scene)?, worker))
+        Ok((Changes::start(&database, scene)?, worker))
     })?;
     let (kills, work_dir, mut workers) = (scene.stage.kills, scene.stage.work_dir, [worker]);
     let deaths = steps.step(&format!("{kills}-kills"), || {
@@ -187,17 +267,18 @@ fn play(scene: &mut Scene<'_>, steps: &mut Steps) -> Outcome<String> {
     steps.step("settle", || {
         scene.settle(due, || {
             worker.drain()?;
-            Ok(look.dump(TOPIC, Value::Text)?.record_count() as u64)
+            Ok(look.dump(kind.topic, Value::Text)?.record_count() as u64)
         })
     })?;
     scene.weigh(worker.worker.pid());
     steps.step(EXACT, || {
-        let dumped = look.dump(TOPIC, Value::Text)?;
-        let table = postgres.ask("SELECT id, key, amount FROM lines ORDER BY id")?;
+        let dumped = look.dump(kind.topic, Value::Text)?;
+        let table =
+            database.ask("SELECT concat(id, '|', \"key\", '|', amount) FROM \"lines\" ORDER BY id")?;
         check(&dumped, &table, turns * CHANGES_PER_TURN)
     })?;
     steps.step("leave", || worker.worker.stop(LEAVE_LIMIT))?;
-    steps.step("stop-postgres", || postgres.stop())?;
+    steps.step("stop-database", || database.stop())?;
     Ok(format!(
         "{due} records of a snapshot and {turns} turns of changes make the table again, each change once, under {kills} \
          kills of the broker ({deaths})"
@@ -205,24 +286,17 @@ fn play(scene: &mut Scene<'_>, steps: &mut Steps) -> Outcome<String> {
 }
 
 /// What changes before is a part of the snapshot, and no change that could be counted.
-fn wait_for_snapshot(scene: &Scene<'_>, look: &mut Look) -> Outcome<()> {
-    wait_for_folder(scene.stage.broker, TOPIC)?;
-    scene.settle(SNAPSHOT_RECORDS, || Ok(look.dump(TOPIC, Value::Text)?.record_count() as u64))
+fn wait_for_snapshot(scene: &Scene<'_>, topic: &str, look: &mut Look) -> Outcome<()> {
+    wait_for_folder(scene.stage.broker, topic)?;
+    scene.settle(SNAPSHOT_RECORDS, || Ok(look.dump(topic, Value::Text)?.record_count() as u64))
 }
 
-fn connector(port: u16) -> Json {
-    json!({
-        "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+/// What every connector is told.
+fn connector(mut of_its_kind: Json) -> Json {
+    let common = json!({
         "tasks.max": "1",
-        "plugin.name": "pgoutput",
         "database.hostname": "127.0.0.1",
-        "database.port": port.to_string(),
-        "database.user": "postgres",
         "database.password": "none",
-        "database.dbname": "postgres",
-        "topic.prefix": "pg",
-        "table.include.list": "public.lines",
-        "publication.autocreate.mode": "filtered",
         "exactly.once.support": "required",
         "key.converter": "org.apache.kafka.connect.json.JsonConverter",
         "key.converter.schemas.enable": "false",
@@ -230,7 +304,11 @@ fn connector(port: u16) -> Json {
         "value.converter.schemas.enable": "false",
         "topic.creation.default.replication.factor": "-1",
         "topic.creation.default.partitions": "1",
-    })
+    });
+    if let (Some(all), Json::Object(common)) = (of_its_kind.as_object_mut(), common) {
+        all.extend(common);
+    }
+    of_its_kind
 }
 
 /// Replays the records into a table, and counts each place in the server's log.
@@ -251,7 +329,9 @@ fn check(dumped: &Dumped, table: &str, change_count: u64) -> Outcome<()> {
         if change["op"] != "r" {
             changes += 1;
             // Rows of one statement lie at different places.
-            if !places.insert((change["source"]["lsn"].to_string(), id.clone())) {
+            let source = &change["source"];
+            let place = ["lsn", "file", "pos", "row"].map(|name| source[name].to_string());
+            if !places.insert((place, id.clone())) {
                 return fail(format!("this change came twice: {value}"));
             }
         }

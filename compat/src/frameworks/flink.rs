@@ -7,8 +7,8 @@ use crate::eos::dumped::Value;
 use crate::eos::hand::Hand;
 use crate::eos::stage::{Look, Worker as _};
 use crate::failure::{Outcome, fail};
-use crate::frameworks::scene::{LEAVE_LIMIT, PARTITION_COUNT, Scene, prepare};
-use crate::frameworks::{EXACT, Job, truth};
+use crate::frameworks::scene::{LEAVE_LIMIT, PARTITION_COUNT, Scene, prepare_other};
+use crate::frameworks::{EXACT, Job, Play, truth};
 use crate::steps::Steps;
 
 const FROM: &str = "flink-lines";
@@ -29,18 +29,25 @@ pub(super) const JOB: Job = Job {
     name: "flink",
     about: "KafkaSource, keyed running sums, KafkaSink with EXACTLY_ONCE; checkpoints every 500 ms, resumed after a kill",
     versions: VERSIONS,
-    play: |scene, steps| play(scene, steps, "INCREMENTING"),
+    play: Play::Own(|scene, steps| play(scene, steps, "flink", "INCREMENTING")),
 };
 
 pub(super) const JOB_POOLING: Job = Job {
     name: "flink-pooling",
     about: "the job flink with transactions named by POOLING, which asks for transactions and producers of the past",
     versions: VERSIONS,
-    play: |scene, steps| play(scene, steps, "POOLING"),
+    play: Play::Own(|scene, steps| play(scene, steps, "flink", "POOLING")),
 };
 
-fn play(scene: &mut Scene<'_>, steps: &mut Steps, naming: &str) -> Outcome<String> {
-    let program = steps.step("prepare", || prepare("flink", "Flink 2.3.0", "Sums", 640, &JVM))?;
+pub(super) const JOB_1: Job = Job {
+    name: "flink-1.20",
+    about: "the job flink on the last Flink of version 1, whose client speaks the first form of transactions",
+    versions: "Flink 1.20.1, flink-connector-kafka 3.4.0-1.20, kafka-clients 3.4.0",
+    play: Play::Own(|scene, steps| play(scene, steps, "flink-1.20", "INCREMENTING")),
+};
+
+fn play(scene: &mut Scene<'_>, steps: &mut Steps, pom: &str, naming: &str) -> Outcome<String> {
+    let program = steps.step("prepare", || prepare_other(pom, "flink", pom, "Sums", 640, &JVM))?;
     let line = format!("{FROM} {TO} {} {naming}", scene.path("checkpoints").display());
     let mut look = scene.stage.look()?;
     let (bootstrap, work_dir) = (scene.bootstrap(), scene.stage.work_dir);

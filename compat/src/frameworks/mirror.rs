@@ -11,7 +11,7 @@ use crate::eos::hand::Hand;
 use crate::eos::stage::{Look, Worker};
 use crate::failure::{Outcome, fail};
 use crate::frameworks::scene::{LEAVE_LIMIT, PARTITION_COUNT, Scene, prepare, start, wait_for_folder};
-use crate::frameworks::{EXACT, Job};
+use crate::frameworks::{EXACT, Job, Play};
 use crate::ports::free_ports;
 use crate::process::Process;
 use crate::steps::Steps;
@@ -34,7 +34,7 @@ pub(super) const JOB: Job = Job {
     name: "mirrormaker",
     about: "MirrorMaker 2 both ways between two brokers, exactly once, topics made and group offsets translated at the other",
     versions: "MirrorMaker 4.3.1",
-    play,
+    play: Play::Own(play),
 };
 
 struct Mirror {

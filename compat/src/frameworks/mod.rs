@@ -5,9 +5,12 @@
 mod connect;
 mod debezium;
 mod flink;
+mod jdbc;
 mod lying;
+mod mariadb;
 mod mirror;
 mod postgres;
+mod relay;
 mod rest;
 pub mod rows;
 mod rsyslog;
@@ -47,11 +50,34 @@ pub struct Job {
     /// What is run, for the ledger.
     pub about: &'static str,
     pub versions: &'static str,
-    play: fn(&mut Scene<'_>, &mut Steps) -> Outcome<String>,
+    play: Play,
 }
 
-pub const JOBS: &[Job] =
-    &[connect::JOB, mirror::JOB, flink::JOB, flink::JOB_POOLING, spark::JOB, debezium::JOB, rsyslog::JOB];
+/// How a job is played.
+enum Play {
+    Own(fn(&mut Scene<'_>, &mut Steps) -> Outcome<String>),
+    /// A row of the table of client frameworks.
+    Relay(&'static relay::Relay),
+}
+
+const OWN: [Job; 11] = [
+    connect::JOB,
+    mirror::JOB,
+    flink::JOB,
+    flink::JOB_POOLING,
+    flink::JOB_1,
+    spark::JOB,
+    spark::JOB_3,
+    debezium::JOB,
+    debezium::JOB_MARIADB,
+    jdbc::JOB,
+    rsyslog::JOB,
+];
+
+/// All jobs, the client frameworks last.
+pub fn jobs() -> impl Iterator<Item = &'static Job> {
+    OWN.iter().chain(&relay::JOBS)
+}
 
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -83,8 +109,8 @@ struct Played {
 
 /// Runs the jobs one after the other, each on a broker of its own; true when none failed.
 pub fn run(plan: &Plan) -> Outcome<bool> {
-    if let Some(name) = plan.names.iter().find(|name| !JOBS.iter().any(|job| job.name == **name)) {
-        let known: Vec<_> = JOBS.iter().map(|job| job.name).collect();
+    if let Some(name) = plan.names.iter().find(|name| !jobs().any(|job| job.name == **name)) {
+        let known: Vec<_> = jobs().map(|job| job.name).collect();
         return fail(format!("no job is called {name}; there are {}", known.join(", ")));
     }
     let begin = Instant::now();
@@ -96,7 +122,7 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
     println!("seed {}", plan.seed);
     let mut work = ScratchDir::new(NAME)?;
     let mut rows = Vec::new();
-    for job in JOBS.iter().filter(|job| plan.names.is_empty() || plan.names.iter().any(|n| n == job.name)) {
+    for job in jobs().filter(|job| plan.names.is_empty() || plan.names.iter().any(|n| n == job.name)) {
         let played = run_job(plan, job, &look, &work);
         let passed = is_passed(&played.row);
         if !passed {
@@ -162,7 +188,10 @@ fn play(
         kills: if plan.is_lying { 0 } else { plan.kills },
     };
     let mut scene = Scene::new(stage, plan.against, plan.is_lying);
-    let played = (job.play)(&mut scene, steps);
+    let played = match &job.play {
+        Play::Own(play) => play(&mut scene, steps),
+        Play::Relay(row) => relay::play(job, row, &mut scene, steps),
+    };
     *peak_mib = scene.peak_mib;
     let broker = scene.stage.broker;
     let took: Duration = steps.steps.iter().map(|step| step.took).sum();
@@ -210,6 +239,7 @@ fn write_down(plan: &Plan, job: &Job, played: &Played, passed: bool) -> Outcome<
         row.seen_to_fail = passed;
     } else if plan.against == Against::Kafka {
         row.kafka = verdict;
+        row.kafka_seconds = played.row.played_in.as_secs();
     } else {
         row.ottla = verdict;
         row.seconds = played.row.played_in.as_secs();

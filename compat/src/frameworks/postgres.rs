@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::clients::prepare_apt;
 use crate::failure::{Outcome, While, fail};
+use crate::frameworks::debezium::Database;
 use crate::ports::free_ports;
 use crate::process::{Process, capture, run};
 
@@ -53,20 +54,22 @@ impl Postgres {
         }
         Ok(server)
     }
+}
 
-    pub(super) fn port(&self) -> u16 {
+impl Database for Postgres {
+    fn port(&self) -> u16 {
         self.port
     }
 
     /// One statement or several; the rows of the answer, a line each.
-    pub(super) fn ask(&self, statements: &str) -> Outcome<String> {
-        let mut command = self.psql();
+    fn ask(&self, statements: &str) -> Outcome<String> {
+        let mut command = self.client();
         command.args(["-c", statements]);
         Ok(capture("psql", &mut command, None, &self.work_dir, LIMIT)?.output)
     }
 
     /// psql in its plainest form; it ends at the first statement that fails.
-    pub(super) fn psql(&self) -> Command {
+    fn client(&self) -> Command {
         let mut command = Command::new("psql");
         command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1"]).args([
             "-p",
@@ -79,7 +82,7 @@ impl Postgres {
         command
     }
 
-    pub(super) fn stop(&mut self) -> Outcome<()> {
+    fn stop(&mut self) -> Outcome<()> {
         // Readers of its log keep it from a polite end for long; nothing of it is needed again.
         self.process.kill9().while_doing(|| "ending postgres".to_owned())
     }

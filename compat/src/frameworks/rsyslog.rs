@@ -11,7 +11,7 @@ use crate::eos::stage::Worker;
 use crate::failure::{Outcome, fail};
 use crate::frameworks::connect::{Feed, line_count};
 use crate::frameworks::scene::{LEAVE_LIMIT, PARTITION_COUNT, Scene};
-use crate::frameworks::{EXACT, Job, truth};
+use crate::frameworks::{EXACT, Job, Play, truth};
 use crate::process::Process;
 use crate::steps::Steps;
 
@@ -24,7 +24,7 @@ pub(super) const JOB: Job = Job {
     about: "imfile to omkafka, idempotent, to a topic to imkafka to omfile; only the broker is killed, since imkafka's own \
             queue is in memory",
     versions: "rsyslog 8.2302, librdkafka 2.0.2",
-    play,
+    play: Play::Own(play),
 };
 
 /// One rsyslogd; the reader is the one whose lines are counted.

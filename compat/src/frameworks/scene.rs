@@ -114,17 +114,41 @@ pub(crate) fn prepare(
     heap_mib: u32,
     jvm: &[&str],
 ) -> Outcome<Program> {
-    let folder = compat_dir().join("frameworks").join(name);
-    let mut sources: Vec<PathBuf> = std::fs::read_dir(&folder)?
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "java"))
-        .collect();
+    prepare_other(name, name, about, main_class, heap_mib, jvm)
+}
+
+fn folder(name: &str) -> PathBuf {
+    compat_dir().join("frameworks").join(name)
+}
+
+fn java_files(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    let paths = std::fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path());
+    Ok(paths.filter(|path| path.extension().is_some_and(|extension| extension == "java")).collect())
+}
+
+/// The program of another folder with the libraries of the pom of `name`, and with the files of `name` in the place of those
+/// that have the same names.
+pub(crate) fn prepare_other(
+    name: &str,
+    program: &str,
+    about: &str,
+    main_class: &'static str,
+    heap_mib: u32,
+    jvm: &[&str],
+) -> Outcome<Program> {
+    let (own, common) = (folder(name), folder(program));
+    let mut sources = java_files(&own)?;
+    if name != program {
+        sources.extend(java_files(&common)?.into_iter().filter(|path| {
+            let in_its_place = path.file_name().map(|file| own.join(file));
+            !in_its_place.is_some_and(|other| other.exists())
+        }));
+    }
     if !sources.is_empty() {
         sources.push(compat_dir().join("frameworks/Hand.java"));
     }
     sources.sort();
-    sources.insert(0, folder.join("pom.xml"));
+    sources.insert(0, own.join("pom.xml"));
     let program = JavaProgram {
         name: format!("framework-{name}"),
         about: about.to_owned(),

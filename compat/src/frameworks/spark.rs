@@ -8,8 +8,8 @@ use crate::eos::dumped::Value;
 use crate::eos::hand::Hand;
 use crate::eos::stage::Worker as _;
 use crate::failure::{Outcome, While, fail};
-use crate::frameworks::scene::{LEAVE_LIMIT, PARTITION_COUNT, Scene, prepare};
-use crate::frameworks::{EXACT, Job, truth};
+use crate::frameworks::scene::{LEAVE_LIMIT, PARTITION_COUNT, Scene, prepare_other};
+use crate::frameworks::{EXACT, Job, Play, truth};
 use crate::steps::Steps;
 
 const FROM: &str = "spark-lines";
@@ -31,16 +31,25 @@ const JVM: [&str; 11] = [
     "--add-opens=java.base/sun.util.calendar=ALL-UNNAMED",
 ];
 
+const ABOUT: &str = "structured streaming, local[2]: a topic to files (exactly once) and to sums in a topic (update mode), \
+                     failOnDataLoss on, resumed from its checkpoint after a kill";
+
 pub(super) const JOB: Job = Job {
     name: "spark",
-    about: "structured streaming, local[2]: a topic to files (exactly once) and to sums in a topic (update mode), \
-            failOnDataLoss on, resumed from its checkpoint after a kill",
+    about: ABOUT,
     versions: "Spark 4.2.0, kafka-clients 3.9.2",
-    play,
+    play: Play::Own(|scene, steps| play(scene, steps, "spark", "Spark 4.2.0")),
 };
 
-fn play(scene: &mut Scene<'_>, steps: &mut Steps) -> Outcome<String> {
-    let program = steps.step("prepare", || prepare("spark", "Spark 4.2.0", "Stream", 900, &JVM))?;
+pub(super) const JOB_3: Job = Job {
+    name: "spark-3.5",
+    about: ABOUT,
+    versions: "Spark 3.5.4, kafka-clients 3.4.1",
+    play: Play::Own(|scene, steps| play(scene, steps, "spark-3.5", "Spark 3.5.4")),
+};
+
+fn play(scene: &mut Scene<'_>, steps: &mut Steps, pom: &str, version: &str) -> Outcome<String> {
+    let program = steps.step("prepare", || prepare_other(pom, "spark", version, "Stream", 900, &JVM))?;
     let files = scene.path("files");
     let line = format!("{FROM} {TO} {} {}", files.display(), scene.path("checkpoints").display());
     let mut look = scene.stage.look()?;

@@ -37,6 +37,10 @@ fn parse(line: &str) -> Option<(usize, &str, u64)> {
     words.next().is_none().then_some((id, key, number))
 }
 
+pub(crate) fn amount(line: &str) -> Option<u64> {
+    parse(line).map(|(_, _, amount)| amount)
+}
+
 /// What the amounts of each key come to.
 pub(crate) fn sums(lines: &[String]) -> BTreeMap<&str, u64> {
     let mut sums = BTreeMap::new();
@@ -81,6 +85,39 @@ pub(crate) fn check_at_least_once<'a>(
     let counts: Vec<u32> = seen.iter().map(|seen| u32::from(*seen)).collect();
     check_counts(what, &counts)?;
     Ok(found_count - lines.len())
+}
+
+/// Each of the lines that are due, and no other, must have come out, in any order, and once where nothing may be
+/// repeated; the number of repetitions.
+pub(crate) fn check_these<'a>(
+    what: &str,
+    due: &[String],
+    found: impl Iterator<Item = &'a str>,
+    is_once: bool,
+) -> Outcome<usize> {
+    let mut counts: BTreeMap<&str, u32> = due.iter().map(|line| (line.as_str(), 0)).collect();
+    for line in found {
+        match counts.get_mut(line) {
+            Some(count) => *count += 1,
+            None => return fail(format!("{what}: {line:?} was not due")),
+        }
+    }
+    let lines = |wrong: fn(u32) -> bool| -> Vec<&str> {
+        counts.iter().filter(|(_, count)| wrong(**count)).map(|(line, _)| *line).collect()
+    };
+    let (missing, repeated) = (lines(|count| count == 0), lines(|count| count > 1));
+    if !missing.is_empty() || (is_once && !repeated.is_empty()) {
+        let named = |lines: &[&str]| lines.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(" ");
+        return fail(format!(
+            "{what}: of {} lines {} are missing ({}), {} came more than once ({})",
+            due.len(),
+            missing.len(),
+            named(&missing),
+            repeated.len(),
+            named(&repeated)
+        ));
+    }
+    Ok(counts.values().map(|count| *count as usize - 1).sum())
 }
 
 /// Running sums a key: each record once, each sum larger than the one before by its record's own amount, and the last
@@ -164,6 +201,20 @@ mod tests {
         assert_eq!(check(&[FED[0], FED[1], FED[1], FED[2], FED[0]]), Ok(2));
         assert!(check(&[FED[0], FED[0], FED[1]]).is_err());
         assert!(check(&["x"]).is_err());
+    }
+
+    #[test]
+    fn those_that_are_due_and_no_others() {
+        let due = [FED[0].to_owned(), FED[2].to_owned()];
+        let check = |found: &[&str], is_once| check_these("out", &due, found.iter().copied(), is_once);
+        assert_eq!(check(&[FED[2], FED[0]], true), Ok(0));
+        assert_eq!(check(&[FED[2], FED[0], FED[2], FED[2]], false), Ok(2));
+        assert!(check(&[FED[2], FED[0], FED[2]], true).is_err());
+        for is_once in [false, true] {
+            assert!(check(&[FED[2]], is_once).is_err());
+            assert!(check(&[FED[0], FED[1], FED[2]], is_once).is_err());
+        }
+        assert_eq!(amount(FED[1]), Some(5));
     }
 
     #[test]
