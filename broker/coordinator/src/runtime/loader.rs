@@ -3,12 +3,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ottla_env::tasks::ThreadHandle;
 use ottla_env::{Clock, Tasks};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+use super::task_set::TaskSet;
 
 /// Between two attempts to load a shard.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -30,6 +33,9 @@ pub struct Loader {
     /// The thread that runs, or ran last; locked to start or end one.
     thread: Mutex<Option<ThreadHandle>>,
     idle: Notify,
+    /// What is tried again after a pause, one after the other numbered.
+    later: TaskSet<u64>,
+    later_number: AtomicU64,
 }
 
 #[derive(Default)]
@@ -40,7 +46,14 @@ struct Queue {
 
 impl Loader {
     pub fn new(tasks: Arc<dyn Tasks>) -> Arc<Loader> {
-        Arc::new(Loader { tasks, queue: Mutex::default(), thread: Mutex::default(), idle: Notify::new() })
+        Arc::new(Loader {
+            later: TaskSet::new(tasks.clone()),
+            tasks,
+            queue: Mutex::default(),
+            thread: Mutex::default(),
+            idle: Notify::new(),
+            later_number: AtomicU64::new(0),
+        })
     }
 
     pub(crate) fn submit(self: &Arc<Self>, load: Box<dyn Load>) {
@@ -70,7 +83,8 @@ impl Loader {
                 loader.submit(load);
             }
         };
-        self.tasks.spawn("coordinator-load-again", Box::pin(work)).detach();
+        let number = self.later_number.fetch_add(1, Ordering::Relaxed);
+        self.later.spawn(number, "coordinator-load-again", Box::pin(work));
     }
 
     fn run(&self) {
@@ -107,6 +121,7 @@ impl Loader {
 
     /// Ends the thread; call when the shards are closed.
     pub fn close(&self) {
+        self.later.close();
         let mut thread = self.thread.lock();
         self.queue.lock().loads.clear();
         if let Some(thread) = thread.take() {

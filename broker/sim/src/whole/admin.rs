@@ -1,6 +1,5 @@
-//! Somebody who looks after the cluster while others work: replicas move, leaders are elected, records deleted, topics made
-//! and deleted, and a setting is changed.
-//! Shell.
+//! Somebody who looks after the cluster while others work.
+//! Shell. Replicas move, leaders are elected, records deleted, topics made and deleted, and a setting is changed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
