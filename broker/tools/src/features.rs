@@ -22,6 +22,7 @@ const GLOBALS: &[Known] = &[
 const HELP: Known = flag("help", "Show this.").or('h');
 const FEATURE: Known = value("feature", "A feature with its level, as name=level. May be repeated.").or('f');
 const METADATA: Known = value("metadata", "(DEPRECATED) The metadata.version, as 4.3-IV0.");
+const RELEASE: Known = value("release-version", "A release, as 4.3, whose levels all features get.").or('r');
 const DRY_RUN: Known = flag("dry-run", "Only say what would be done.");
 const UNSAFE: Known = flag("unsafe", "Do it though facts of the cluster may be lost.");
 
@@ -31,9 +32,14 @@ pub const ACTIONS: Actions = Actions {
     is_terse: true,
     actions: &[
         Action { name: "describe", options: &[HELP], run: describe },
-        Action { name: "upgrade", options: &[METADATA, FEATURE, DRY_RUN, HELP], run: upgrade },
-        Action { name: "downgrade", options: &[METADATA, FEATURE, UNSAFE, DRY_RUN, HELP], run: downgrade },
+        Action { name: "upgrade", options: &[METADATA, FEATURE, RELEASE, DRY_RUN, HELP], run: upgrade },
+        Action {
+            name: "downgrade",
+            options: &[METADATA, FEATURE, RELEASE, UNSAFE, DRY_RUN, HELP],
+            run: downgrade,
+        },
         Action { name: "disable", options: &[FEATURE, UNSAFE, DRY_RUN, HELP], run: disable },
+        Action { name: "version-mapping", options: &[RELEASE, HELP], run: version_mapping },
     ],
 };
 
@@ -45,6 +51,17 @@ const METADATA_VERSIONS: [&str; 25] = [
     "4.0-IV3", "4.1-IV0", "4.1-IV1", "4.2-IV0", "4.2-IV1", "4.3-IV0", "4.4-IV0",
 ];
 const FIRST_LEVEL: i16 = 7;
+/// What 4.3 is released with; the level behind it is not.
+const NEWEST_RELEASED: &str = "4.3-IV0";
+/// The other features in Kafka's order: from which metadata.version on a release has them, and at which level.
+const OTHER_FEATURES: [(&str, i16, i16); 6] = [
+    ("kraft.version", 21, 1),
+    ("transaction.version", 24, 2),
+    ("group.version", 22, 1),
+    ("eligible.leader.replicas.version", 26, 1),
+    ("share.version", 28, 1),
+    ("streams.version", 29, 1),
+];
 const TIMEOUT_MS: i32 = 30_000;
 const UPGRADE: i8 = 1;
 const SAFE_DOWNGRADE: i8 = 2;
@@ -70,6 +87,31 @@ fn level_of(name: &str) -> Option<i16> {
         |known: &&str| *known == name || known.split_once("-IV").is_some_and(|(release, _)| release == name);
     let at = METADATA_VERSIONS.iter().rposition(is_it)?;
     i16::try_from(at).ok().map(|at| at + FIRST_LEVEL)
+}
+
+fn known_level_of(name: &str) -> Result<i16, Failure> {
+    level_of(name).ok_or_else(|| {
+        let known = METADATA_VERSIONS.join(", ");
+        let message = format!("Unknown metadata.version '{name}'. Supported metadata.version are: {known}");
+        Failure::Sentence(message, 1)
+    })
+}
+
+/// The other features' levels in a release with this metadata.version; 0 where it has them not.
+fn levels_beside(metadata: i16) -> impl Iterator<Item = (&'static str, i16)> {
+    OTHER_FEATURES
+        .into_iter()
+        .map(move |(name, since, level)| (name, if metadata >= since { level } else { 0 }))
+}
+
+fn version_mapping(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let release = options.get("release-version").unwrap_or(NEWEST_RELEASED);
+    let metadata = known_level_of(release)?;
+    terminal.say(&format!("{METADATA_VERSION}={metadata} ({release})"))?;
+    for (name, level) in levels_beside(metadata) {
+        terminal.say(&format!("{name}={level}"))?;
+    }
+    Ok(())
 }
 
 fn describe(options: &Options, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
@@ -139,15 +181,19 @@ fn refuse<T>(message: String) -> Result<T, Failure> {
 
 fn change(options: &Options, terminal: &mut Terminal<'_>, what: &str, kind: i8) -> Result<(), Failure> {
     let mut levels = BTreeMap::new();
+    if let Some(release) = options.get("release-version") {
+        if options.has("metadata") || options.has("feature") {
+            return refuse("Can not specify `release-version` with other feature flags.".to_owned());
+        }
+        let metadata = known_level_of(release)?;
+        levels.insert(METADATA_VERSION.to_owned(), metadata);
+        // An upgrade leaves alone what the release has not.
+        let others = levels_beside(metadata).filter(|(_, level)| kind != UPGRADE || *level > 0);
+        levels.extend(others.map(|(name, level)| (name.to_owned(), level)));
+    }
     if let Some(version) = options.get("metadata") {
         terminal.say(" `metadata` flag is deprecated and may be removed in a future release.")?;
-        let Some(level) = level_of(version) else {
-            let known = METADATA_VERSIONS.join(", ");
-            return refuse(format!(
-                "Unknown metadata.version '{version}'. Supported metadata.version are: {known}"
-            ));
-        };
-        levels.insert(METADATA_VERSION.to_owned(), level);
+        levels.insert(METADATA_VERSION.to_owned(), known_level_of(version)?);
     }
     for given in options.all("feature") {
         let (name, level) = match feature_level(given) {
@@ -258,6 +304,16 @@ mod tests {
             (Some(7), Some(22), Some(30))
         );
         assert_eq!(level_of("9.9"), None);
+    }
+
+    #[test]
+    fn a_release_has_levels_of_all_features() {
+        let of = |metadata| levels_beside(metadata).map(|(_, level)| level).collect::<Vec<_>>();
+        assert_eq!(of(20), [0; 6]);
+        assert_eq!(of(23), [1, 0, 1, 0, 0, 0]);
+        assert_eq!(of(28), [1, 2, 1, 1, 1, 0]);
+        assert_eq!(of(30), [1, 2, 1, 1, 1, 1]);
+        assert_eq!(level_of(NEWEST_RELEASED), Some(30));
     }
 
     #[test]

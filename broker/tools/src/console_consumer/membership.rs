@@ -1,5 +1,7 @@
-//! A consumer's part in a group of the classic protocol: it joins, is assigned partitions, stays and leaves.
-//! Shell over the client; what the leader of a group assigns is a plain function.
+//! A consumer's part in a group: it joins, is assigned partitions, stays and leaves. Here by the classic protocol; `heartbeats`
+//! has the newer one. Shell over the client; what the leader of a group assigns is a plain function.
+
+mod heartbeats;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -18,6 +20,7 @@ use ottla_protocol::messages::{
     LeaveGroupRequest, OffsetCommitRequest, OffsetFetchRequest, SyncGroupRequest,
 };
 
+use self::heartbeats::Heartbeats;
 use super::assignment::{self, Partition};
 use crate::admin;
 use crate::client::Client;
@@ -29,10 +32,19 @@ const ASSIGNOR: &str = "range";
 const BACKOFF: Duration = Duration::from_millis(100);
 const GROUP_KEY: i8 = 0;
 
+/// `group.protocol`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    Classic,
+    /// KIP-848, with the assignor that the coordinator shall use, if one was asked for.
+    Consumer(Option<String>),
+}
+
 /// How a consumer takes part.
 #[derive(Clone, Debug)]
 pub struct MembershipSettings {
     pub group: String,
+    pub protocol: Protocol,
     pub instance: Option<String>,
     pub session_timeout_ms: i32,
     pub rebalance_timeout_ms: i32,
@@ -45,7 +57,9 @@ pub struct Membership {
     settings: MembershipSettings,
     coordinator: Option<i32>,
     member_id: String,
+    /// Of the newer protocol: the epoch of the member, 0 where it is none.
     generation: i32,
+    heartbeats: Option<Heartbeats>,
     heard: Instant,
     committed: Instant,
     /// What is committed already.
@@ -67,6 +81,8 @@ enum Answer {
     MustJoin,
     /// The group does not know this member any more.
     Forgotten,
+    /// The member was not told its newest epoch yet; the next heartbeat tells it.
+    Stale,
     Failed(Exception),
 }
 
@@ -79,18 +95,28 @@ fn answer(code: i16) -> Answer {
             | ErrorCode::NotCoordinator,
         ) => Answer::Elsewhere,
         Some(ErrorCode::RebalanceInProgress) => Answer::MustJoin,
-        Some(ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration) => Answer::Forgotten,
+        Some(ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration | ErrorCode::FencedMemberEpoch) => {
+            Answer::Forgotten
+        }
+        Some(ErrorCode::StaleMemberEpoch) => Answer::Stale,
         _ => Answer::Failed(Exception::of(code, None)),
     }
 }
 
 impl Membership {
     pub fn new(settings: MembershipSettings) -> Membership {
+        let (heartbeats, member_id) = match &settings.protocol {
+            Protocol::Classic => (None, String::new()),
+            Protocol::Consumer(assignor) => {
+                (Some(Heartbeats::new(assignor.clone())), heartbeats::new_member_id())
+            }
+        };
         Membership {
             settings,
             coordinator: None,
-            member_id: String::new(),
+            member_id,
             generation: -1,
+            heartbeats,
             heard: Instant::now(),
             committed: Instant::now(),
             stored: BTreeMap::new(),
@@ -105,6 +131,9 @@ impl Membership {
         topics: &BTreeSet<String>,
         until: Option<Instant>,
     ) -> Result<Option<Vec<Partition>>, Exception> {
+        if self.heartbeats.is_some() {
+            return self.take_over(client, terminal, topics, until);
+        }
         loop {
             if until.is_some_and(|until| Instant::now() >= until) {
                 return Ok(None);
@@ -149,8 +178,8 @@ impl Membership {
                 self.coordinator = None;
                 std::thread::sleep(BACKOFF);
             }
-            Answer::MustJoin => {}
-            Answer::Forgotten => self.member_id.clear(),
+            Answer::MustJoin | Answer::Stale => {}
+            Answer::Forgotten => self.forget(),
             Answer::Failed(exception) => return Err(exception),
         }
         Ok(false)
@@ -169,7 +198,7 @@ impl Membership {
         match answer(code) {
             Answer::Done => self.coordinator = found.map(|found| found.node_id.0),
             Answer::Elsewhere => {}
-            Answer::MustJoin | Answer::Forgotten | Answer::Failed(_) => {
+            Answer::MustJoin | Answer::Forgotten | Answer::Stale | Answer::Failed(_) => {
                 if ErrorCode::from_code(code) == Some(ErrorCode::GroupAuthorizationFailed) {
                     let message = format!("Not authorized to access group: {}", self.settings.group);
                     return Err(Exception::kafka("GroupAuthorizationException", message));
@@ -242,6 +271,9 @@ impl Membership {
 
     /// Tells the group that this member is there, when it is time to.
     pub fn stay(&mut self, client: &mut Client, terminal: &mut Terminal<'_>) -> Result<Standing, Exception> {
+        if self.heartbeats.is_some() {
+            return self.stay_by_heartbeat(client, terminal);
+        }
         if self.heard.elapsed() < self.settings.heartbeat_interval {
             return Ok(Standing::Member);
         }
@@ -258,17 +290,28 @@ impl Membership {
 
     fn standing(&mut self, code: i16) -> Result<Standing, Exception> {
         match answer(code) {
-            Answer::Done => Ok(Standing::Member),
+            Answer::Done | Answer::Stale => Ok(Standing::Member),
             Answer::Elsewhere => {
                 self.coordinator = None;
                 Ok(Standing::Member)
             }
             Answer::MustJoin => Ok(Standing::MustJoin),
             Answer::Forgotten => {
-                self.member_id.clear();
+                self.forget();
                 Ok(Standing::MustJoin)
             }
             Answer::Failed(exception) => Err(exception),
+        }
+    }
+
+    /// The group knows it no more: in the newer protocol it keeps the name that it gave itself.
+    fn forget(&mut self) {
+        match &mut self.heartbeats {
+            Some(heartbeats) => {
+                heartbeats.forget();
+                self.generation = 0;
+            }
+            None => self.member_id.clear(),
         }
     }
 
@@ -398,6 +441,9 @@ impl Membership {
 
     /// Leaves the group; nobody has to wait for this member's session to end.
     pub fn leave(&mut self, client: &mut Client, terminal: &mut Terminal<'_>) -> Result<(), Exception> {
+        if self.heartbeats.is_some() {
+            return self.leave_by_heartbeat(client, terminal);
+        }
         // A static member comes back under its name (KIP-345).
         if self.member_id.is_empty() || self.settings.instance.is_some() {
             return Ok(());
@@ -417,16 +463,32 @@ impl Membership {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_error_says_what_a_member_does() {
-        let mut member = Membership::new(MembershipSettings {
+    fn member(protocol: Protocol) -> Membership {
+        Membership::new(MembershipSettings {
             group: "g".to_owned(),
+            protocol,
             instance: None,
             session_timeout_ms: 45_000,
             rebalance_timeout_ms: 300_000,
             heartbeat_interval: Duration::from_secs(3),
             commit_interval: None,
-        });
+        })
+    }
+
+    #[test]
+    fn a_member_of_the_newer_protocol_keeps_its_name() {
+        let mut member = member(Protocol::Consumer(None));
+        let name = member.member_id.clone();
+        member.generation = 3;
+        assert_eq!(member.standing(ErrorCode::StaleMemberEpoch.code()), Ok(Standing::Member));
+        assert_eq!(member.generation, 3);
+        assert_eq!(member.standing(ErrorCode::FencedMemberEpoch.code()), Ok(Standing::MustJoin));
+        assert_eq!((&member.member_id, member.generation), (&name, 0));
+    }
+
+    #[test]
+    fn an_error_says_what_a_member_does() {
+        let mut member = member(Protocol::Classic);
         (member.member_id, member.coordinator) = ("m".to_owned(), Some(1));
         assert_eq!(member.standing(0), Ok(Standing::Member));
         assert_eq!(member.standing(ErrorCode::RebalanceInProgress.code()), Ok(Standing::MustJoin));

@@ -8,7 +8,7 @@ use regex::Regex;
 
 use super::fetcher::{EARLIEST, LATEST, Reset};
 use super::formatter::{DEFAULT_CLASS, Formatter};
-use super::membership::MembershipSettings;
+use super::membership::{MembershipSettings, Protocol};
 use crate::client::ClientSettings;
 use crate::command::{self, required};
 use crate::error::{Exception, Failure};
@@ -99,10 +99,6 @@ pub fn plan(options: &Options, terminal: &mut Terminal<'_>) -> Result<Plan, Fail
     let is_read_committed = isolation == "read_committed";
     let protocol = properties.get("group.protocol").unwrap_or("classic");
     let is_classic = protocol.eq_ignore_ascii_case("classic");
-    if group.is_some() && !is_classic {
-        let message = "group.protocol=consumer: this command is a member of classic groups only; leave the property out";
-        return Err(Failure::Sentence(message.to_owned(), 1));
-    }
     let mut client = ClientSettings {
         client_id: "console-consumer".to_owned(),
         kind: "Consumer",
@@ -288,12 +284,37 @@ fn membership(
     let commits = properties.get("enable.auto.commit").unwrap_or(default) == "true";
     Ok(MembershipSettings {
         group,
+        protocol: group_protocol(properties)?,
         instance: properties.get("group.instance.id").map(str::to_owned),
         session_timeout_ms: properties.number("session.timeout.ms", "INT")?.unwrap_or(45_000),
         rebalance_timeout_ms: properties.number("max.poll.interval.ms", "INT")?.unwrap_or(300_000),
         heartbeat_interval: ms("heartbeat.interval.ms", 3_000)?,
         commit_interval: commits.then_some(ms("auto.commit.interval.ms", 5_000)?),
     })
+}
+
+/// Properties of the classic protocol mean nothing in the newer one, and Kafka refuses them there.
+fn group_protocol(properties: &Properties) -> Result<Protocol, Exception> {
+    let wrong = |message| Exception::new("org.apache.kafka.common.config.ConfigException", message);
+    match properties.get("group.protocol").unwrap_or("classic").to_ascii_lowercase().as_str() {
+        "classic" => Ok(Protocol::Classic),
+        "consumer" => {
+            let of_classic = ["partition.assignment.strategy", "heartbeat.interval.ms", "session.timeout.ms"];
+            let given: Vec<&str> = of_classic
+                .into_iter()
+                .filter(|key| properties.get(key).is_some_and(|v| !v.is_empty()))
+                .collect();
+            if !given.is_empty() {
+                let given = given.join(", ");
+                return Err(wrong(format!("{given} cannot be set when group.protocol=CONSUMER")));
+            }
+            Ok(Protocol::Consumer(properties.get("group.remote.assignor").map(str::to_owned)))
+        }
+        other => Err(wrong(format!(
+            "Invalid value {other} for configuration group.protocol: String must be one of (case insensitive): \
+             CLASSIC, CONSUMER"
+        ))),
+    }
 }
 
 #[cfg(test)]
@@ -363,6 +384,14 @@ mod tests {
         let member = plan("--group g --timeout-ms 7").membership.expect("a member");
         assert_eq!((member.group.as_str(), member.session_timeout_ms), ("g", 45_000));
         assert_eq!(member.commit_interval, Some(Duration::from_secs(5)));
+        assert_eq!(member.protocol, Protocol::Classic);
+        let newer = "--group g --command-property group.protocol=Consumer";
+        assert_eq!(plan(newer).membership.expect("a member").protocol, Protocol::Consumer(None));
+        let refused = planned(&format!(
+            "--bootstrap-server b:1 --topic t {newer} --command-property session.timeout.ms=7"
+        ));
+        let why = "session.timeout.ms cannot be set when group.protocol=CONSUMER";
+        assert!(refused.err().is_some_and(|text| text.ends_with(why)));
         let silent = plan("--group g --command-property enable.auto.commit=false").membership;
         assert_eq!(silent.expect("a member").commit_interval, None);
     }
