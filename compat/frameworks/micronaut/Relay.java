@@ -8,6 +8,7 @@ import io.micronaut.context.ApplicationContext;
 import io.micronaut.messaging.annotation.SendTo;
 import java.util.Map;
 import org.apache.kafka.common.IsolationLevel;
+import org.apache.kafka.common.serialization.StringSerializer;
 
 /** Lines from one topic to another by a listener of Micronaut whose answers are sent in transactions with their offsets. */
 public final class Relay {
@@ -18,6 +19,8 @@ public final class Relay {
         ApplicationContext context = ApplicationContext.run(Map.of(
             "kafka.bootstrap.servers", args[0],
             "kafka.session.timeout.ms", "10000",
+            // What a listener answers would else be written as JSON.
+            "kafka.producers.relay.value.serializer", StringSerializer.class.getName(),
             "relay.from", args[1],
             "relay.to", args[2],
             "relay.group", args[3]));
