@@ -197,6 +197,9 @@ struct ClusterArguments {
     /// Only let the controllers change: one joins, one loses its disk, the one that leads is taken out.
     #[arg(long, conflicts_with_all = ["secured", "rounds"])]
     voters: bool,
+    /// Only let something be the matter with nodes that live: they are stormed, slow, stand still, and have no room.
+    #[arg(long, conflicts_with_all = ["secured", "rounds", "voters"])]
+    faults: bool,
     /// A configuration line for every node.
     #[arg(long = "override", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
@@ -309,8 +312,12 @@ fn run(task: Task) -> Outcome<ExitCode> {
         }
         Task::Bench(arguments) => bench_brokers(arguments),
         Task::Crash(arguments) => crash_broker(arguments),
-        Task::Cluster(ClusterArguments { rounds, secured, voters, overrides }) => {
+        Task::Cluster(ClusterArguments { rounds, secured, voters, faults, overrides }) => {
             process::end_children_on_signal()?;
+            if faults {
+                let clean = cluster::run_faults_alone(&cluster::Plan::quick(overrides))?;
+                return Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            }
             if voters {
                 let clean = cluster::run_voters_alone(&cluster::Plan::quick(overrides))?;
                 return Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE });

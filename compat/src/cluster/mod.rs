@@ -3,11 +3,13 @@
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
 mod audit;
+mod faults;
 mod load;
 pub mod mixed;
 pub mod moves;
 mod network;
 pub(crate) mod nodes;
+mod relay;
 mod secured;
 mod share;
 mod voters;
@@ -144,6 +146,9 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
             if !plan.is_secured && !run_voters(plan) {
                 return Ok(false);
             }
+            if !plan.is_secured && !run_faults(plan) {
+                return Ok(false);
+            }
             if plan.is_whole { run_moves(&moves::Plan::whole(plan.overrides.clone())?) } else { Ok(true) }
         }
         Err(failure) => {
@@ -159,6 +164,23 @@ pub fn run_voters_alone(plan: &Plan) -> Outcome<bool> {
     println!("building ottla");
     broker::build_ottla()?;
     Ok(run_voters(plan))
+}
+
+/// Builds the program and lets something be the matter with nodes that live.
+pub fn run_faults_alone(plan: &Plan) -> Outcome<bool> {
+    println!("building ottla");
+    broker::build_ottla()?;
+    Ok(run_faults(plan))
+}
+
+fn run_faults(plan: &Plan) -> bool {
+    let begin = Instant::now();
+    let befallen = faults::run_all(&plan.overrides);
+    match &befallen {
+        Ok(text) => println!("faults passed in {:.0} s: {text}", begin.elapsed().as_secs_f64()),
+        Err(failure) => println!("faults FAILED after {:.0} s: {failure}", begin.elapsed().as_secs_f64()),
+    }
+    befallen.is_ok()
 }
 
 /// Controllers that come and go.

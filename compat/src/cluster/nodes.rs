@@ -39,6 +39,17 @@ struct Layout {
     count: usize,
     ports: Vec<u16>,
     inside: Option<&'static str>,
+    places: Places,
+}
+
+/// Where a node is another than usual, by place.
+#[derive(Default)]
+pub struct Places {
+    /// Three for each node; any where there are none.
+    pub ports: Vec<u16>,
+    pub log_dirs: Vec<Option<PathBuf>>,
+    /// The port by which the others reach its inside listener.
+    pub relays: Vec<Option<u16>>,
 }
 
 impl Layout {
@@ -60,6 +71,16 @@ impl Layout {
             // Leaders move when something is done to a node, and not otherwise.
             "auto.leader.rebalance.enable=false".to_owned(),
         ];
+        if let (Some(name), Some(Some(relay))) = (self.inside, self.places.relays.get(index)) {
+            all.push(format!("inter.broker.listener.name={name}"));
+            all.push(format!("advertised.listeners=PLAINTEXT://{host}:{client},{name}://{host}:{relay}"));
+        } else if let (Some(name), false) = (self.inside, self.places.relays.is_empty()) {
+            all.push(format!("inter.broker.listener.name={name}"));
+        }
+        if !self.places.relays.is_empty() {
+            let map = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,INSIDE:PLAINTEXT";
+            all.push(format!("listener.security.protocol.map={map}"));
+        }
         all.push(match index < self.count {
             true => format!("controller.quorum.voters={}", voters.join(",")),
             false => {
@@ -70,7 +91,8 @@ impl Layout {
         });
         all.extend_from_slice(overrides);
         let under = network.map_or_else(Vec::new, |network| network.under(index));
-        BrokerOptions { port: Some(client), overrides: all, under, ..BrokerOptions::default() }
+        let log_dir = self.places.log_dirs.get(index).cloned().flatten();
+        BrokerOptions { port: Some(client), overrides: all, under, log_dir, ..BrokerOptions::default() }
     }
 }
 
@@ -98,8 +120,31 @@ impl Nodes {
         overrides: &[String],
         network: Option<Network>,
     ) -> Outcome<Self> {
-        let ports = free_port_list(3 * count)?;
-        let layout = Layout { count, ports, inside };
+        Self::start_in(count, inside, overrides, network, Places::default())
+    }
+
+    /// The same on this machine's own network, with nodes at places that are not usual.
+    pub fn start_at(
+        count: usize,
+        inside: Option<&'static str>,
+        overrides: &[String],
+        places: Places,
+    ) -> Outcome<Self> {
+        Self::start_in(count, inside, overrides, None, places)
+    }
+
+    fn start_in(
+        count: usize,
+        inside: Option<&'static str>,
+        overrides: &[String],
+        network: Option<Network>,
+        mut places: Places,
+    ) -> Outcome<Self> {
+        let ports = match std::mem::take(&mut places.ports) {
+            ports if ports.is_empty() => free_port_list(3 * count)?,
+            ports => ports,
+        };
+        let layout = Layout { count, ports, inside, places };
         let options = |index: usize| layout.options(index, overrides, network.as_ref());
         let servers = std::thread::scope(|scope| {
             let starting: Vec<_> =
