@@ -1,13 +1,15 @@
 //! The two clocks of a cluster, records' time (the wall's) and the timers' (the steady one): they run, stand, are moved.
 //! Shell around the machine's clock. What waits for the steady clock waits here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_env::{BoxFuture, Clock, Monotonic};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+use crate::named_tasks;
 
 /// Settling is given up after so long, and looked at so often.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
@@ -61,7 +63,8 @@ struct State {
     /// Those who wait, by their deadline.
     sleepers: BTreeSet<(Monotonic, u64)>,
     next: u64,
-    fired: u64,
+    /// Timers that ended, by the task that waited.
+    fired: BTreeMap<&'static str, u64>,
 }
 
 /// Both clocks, to be shown.
@@ -72,6 +75,14 @@ pub struct Reading {
     pub timers: Monotonic,
     /// When the first of those who wait is due.
     pub next: Option<Monotonic>,
+}
+
+/// What came of a move.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Moved {
+    /// How many timers ended, by the task that waited.
+    pub fired: BTreeMap<&'static str, u64>,
+    pub is_settled: bool,
 }
 
 /// How far to move each clock.
@@ -96,7 +107,7 @@ impl LabClock {
             timers: steady,
             sleepers: BTreeSet::new(),
             next: 0,
-            fired: 0,
+            fired: BTreeMap::new(),
         };
         LabClock { machine, hands: Arc::new(Hands { state: Mutex::new(state), moved: Notify::new() }) }
     }
@@ -132,18 +143,25 @@ impl LabClock {
         self.hands.moved.notify_waiters();
     }
 
-    /// Moves the clocks forward, and waits until all who became due have gone on and wait again. Returns how many
-    /// timers ended, and whether it became quiet.
-    pub async fn advance(&self, step: Step) -> (u64, bool) {
+    /// Moves the clocks forward, and waits until all who became due have gone on and wait again.
+    pub async fn advance(&self, step: Step) -> Moved {
         let before = {
             let mut state = self.hands.state.lock();
             state.records_ms += i64::try_from(step.records.as_millis()).unwrap_or(i64::MAX);
             state.timers += step.timers.as_nanos() as i128;
-            state.fired
+            state.fired.clone()
         };
         self.hands.moved.notify_waiters();
         let is_settled = self.settle().await;
-        (self.hands.state.lock().fired - before, is_settled)
+        let mut fired = self.hands.state.lock().fired.clone();
+        for (what, count) in before {
+            if let Some(fired) = fired.get_mut(what) {
+                assert!(*fired >= count, "what has ended stays so");
+                *fired -= count;
+            }
+        }
+        fired.retain(|_, count| *count > 0);
+        Moved { fired, is_settled }
     }
 
     async fn settle(&self) -> bool {
@@ -216,6 +234,8 @@ fn monotonic(nanos: i128) -> Monotonic {
 struct Place {
     hands: Arc<Hands>,
     at: (Monotonic, u64),
+    /// The task that waits.
+    what: &'static str,
     is_over: bool,
 }
 
@@ -223,7 +243,9 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.hands.state.lock();
         state.sleepers.remove(&self.at);
-        state.fired += u64::from(self.is_over);
+        if self.is_over {
+            *state.fired.entry(self.what).or_default() += 1;
+        }
     }
 }
 
@@ -247,7 +269,8 @@ impl Clock for LabClock {
                 state.sleepers.insert(at);
                 at
             };
-            let mut place = Place { hands: Arc::clone(&clock.hands), at, is_over: false };
+            let what = named_tasks::current();
+            let mut place = Place { hands: Arc::clone(&clock.hands), at, what, is_over: false };
             loop {
                 // Asked for before the clock is looked at, so that no move is missed.
                 let moved = clock.hands.moved.notified();
@@ -292,7 +315,7 @@ mod tests {
         let mut moving = Box::pin(clock.advance(step));
         loop {
             match moving.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(moved) => return moved,
+                Poll::Ready(moved) => return (moved.fired.values().sum(), moved.is_settled),
                 Poll::Pending => machine.advance(LOOK_EVERY),
             }
         }

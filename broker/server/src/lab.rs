@@ -11,7 +11,7 @@ use ottla_admin::Route;
 use ottla_config::StartTopic;
 use ottla_env::memory::{MemoryDisk, SeededRng};
 use ottla_env::{BoxFuture, Disk, Env};
-use ottla_lab::{Cluster, ClusterSettings, Created, Host, MAIN, SNAPSHOT};
+use ottla_lab::{Cluster, ClusterSettings, Created, Host, MAIN, NamedTasks, SNAPSHOT};
 use ottla_log::MetaProperties;
 use ottla_network::{Handler, ListenerInfo};
 use parking_lot::Mutex;
@@ -134,6 +134,7 @@ impl Host for Brokers {
                 disk: Arc::new(disk.clone()),
                 clock: Arc::new(cluster.clock.clone()),
                 rng: Arc::new(SeededRng::new(cluster.seed)),
+                tasks: Arc::new(NamedTasks::new(machine.tasks.clone())),
                 ..machine.clone()
             };
             let lab = Some(LabHook { cluster, route });

@@ -81,10 +81,11 @@ pub async fn next(cluster: &Cluster, asked: &Asked) -> Reply {
 }
 
 async fn move_by(cluster: &Cluster, step: Step) -> Reply {
-    let (fired, is_settled) = cluster.clock.advance(step).await;
+    let moved = cluster.clock.advance(step).await;
     let mut body = shown(cluster.clock.read());
-    body["fired"] = json!(fired);
-    body["settled"] = json!(is_settled);
+    body["fired"] = json!(moved.fired.values().sum::<u64>());
+    body["fired_by_task"] = json!(moved.fired);
+    body["settled"] = json!(moved.is_settled);
     body["note"] = json!(CLIENTS);
     ok(body)
 }

@@ -99,6 +99,28 @@ fn a_group_is_told_to_rebalance_and_a_member_expires() {
 }
 
 #[test]
+fn whose_timers_ended_is_told_when_the_clock_is_moved() {
+    with_lab(|created| {
+        let at = created.bootstrap.as_str();
+        coordinators(at);
+        assert_eq!(http(at, "PUT", "/clock", Some(json!({ "mode": "frozen" }))).0, 200);
+        let mut client = Client::connect(created);
+        let (member, generation) = join(&mut client, &StrBytes::default());
+        let advance =
+            |by: &str| http(at, "POST", "/clock/advance", Some(json!({ "by": by, "what": ["timers"] })));
+        let (_, short) = advance("1ms");
+        assert_eq!(short["fired_by_task"]["coordinator timers"], Json::Null, "{short}");
+        assert_eq!(beat(&mut client, &member, generation), 0);
+        let (status, moved) = advance("31s");
+        assert_eq!(status, 200);
+        let by_task = moved["fired_by_task"].as_object().expect("an object");
+        assert!(by_task["coordinator timers"].as_u64() >= Some(1), "{moved}");
+        assert_eq!(Some(by_task.values().filter_map(Json::as_u64).sum()), moved["fired"].as_u64());
+        assert_eq!(beat(&mut client, &member, generation), UNKNOWN_MEMBER_ID);
+    });
+}
+
+#[test]
 fn a_group_of_the_newer_protocol_gets_a_new_epoch_and_loses_a_member() {
     with_lab(|created| {
         let at = created.bootstrap.as_str();
