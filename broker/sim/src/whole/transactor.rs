@@ -104,7 +104,7 @@ impl Transactor {
     async fn init(&mut self) -> Option<Producer> {
         let node = self.find().await?;
         let request = InitProducerIdRequest {
-            transactional_id: Some(wire(TRANSACTIONAL_ID).into()),
+            transactional_id: Some(wire(TRANSACTIONAL_ID)),
             transaction_timeout_ms: TIMEOUT_MS,
             ..InitProducerIdRequest::default()
         };

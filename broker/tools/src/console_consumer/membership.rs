@@ -1,5 +1,5 @@
-//! A consumer's part in a group: it joins, is assigned partitions, stays and leaves. Here by the classic protocol; `heartbeats`
-//! has the newer one. Shell over the client; what the leader of a group assigns is a plain function.
+//! A consumer's part in a group: it joins, is assigned partitions, stays and leaves.
+//! Shell over the client; what the leader of a group assigns is a plain function. Here by the classic protocol; `heartbeats` has the newer one.
 
 mod heartbeats;
 
