@@ -150,7 +150,7 @@ mod tests {
     fn what_is_forwarded_is_served_by_both_kinds_of_listeners() {
         let has = |endpoint, row: &Row| find(served(endpoint), row.key.to_i16()).is_some();
         let of = |treatment| ROWS.iter().filter(move |row| row.treatment == treatment);
-        assert_eq!((of(Treatment::Forwarded).count(), of(Treatment::Exempt).count()), (20, 8));
+        assert_eq!((of(Treatment::Forwarded).count(), of(Treatment::Exempt).count()), (20, 9));
         for row in of(Treatment::Forwarded) {
             assert!(has(Endpoint::Controller, row) && has(Endpoint::Broker, row), "{:?}", row.key);
         }

@@ -64,4 +64,4 @@ pub use mover::{MoveRefused, MoveUnderWay};
 pub use positions::Position;
 pub use read::{ReadData, ReadLimits, ReadSlice};
 pub use txn_index::AbortedTxn;
-pub use unified_log::{SyncObserver, UnifiedLog};
+pub use unified_log::{PlaceObserver, SyncObserver, UnifiedLog};

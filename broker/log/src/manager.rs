@@ -28,7 +28,7 @@ use crate::names;
 use crate::open_files::OpenFiles;
 use crate::read_turns::ReadTurns;
 use crate::startup::{Settled, find_partitions, open_dir, recover, remove_clean_marker, settle_moves, tell};
-use crate::unified_log::{Shared, SyncObserver, UnifiedLog};
+use crate::unified_log::{PlaceObserver, Shared, SyncObserver, UnifiedLog};
 
 type Logs = BTreeMap<TopicPartition, Arc<UnifiedLog>>;
 
@@ -98,6 +98,7 @@ impl LogManager {
             settings: settings.clone(),
             dirty: Mutex::default(),
             on_sync: OnceLock::new(),
+            on_place: OnceLock::new(),
             env,
         });
         let mut report = RecoveryReport::default();
@@ -235,10 +236,10 @@ impl LogManager {
             }
             return self.with_topic_id(log, topic_id);
         }
-        let log = {
+        let (log, is_new) = {
             let mut logs = self.logs.write();
             if let Some(log) = logs.get(partition) {
-                log.clone()
+                (log.clone(), false)
             } else {
                 let dir = self.dir_for(partition, &logs)?;
                 // The folder may be there all the same: the metadata log's is no find of a start.
@@ -248,9 +249,12 @@ impl LogManager {
                 let log = Arc::new(log);
                 log.claim(config);
                 logs.insert(partition.clone(), log.clone());
-                log
+                (log, true)
             }
         };
+        if is_new {
+            self.shared.report_place(partition);
+        }
         self.with_topic_id(log, topic_id)
     }
 
@@ -300,6 +304,11 @@ impl LogManager {
     /// Hears how long each sync takes; plugged once, in wiring.
     pub fn on_sync(&self, observer: Arc<SyncObserver>) {
         let _first_wins = self.shared.on_sync.set(observer);
+    }
+
+    /// Hears which logs are in other directories than before; plugged once.
+    pub fn on_place(&self, observer: Arc<PlaceObserver>) {
+        let _first_wins = self.shared.on_place.set(observer);
     }
 
     /// All logs, also those that a start found and no topic has claimed yet.

@@ -472,6 +472,7 @@ impl UnifiedLog {
         let end = self.bounds.log_end();
         let active_bytes = segments.last().map_or(0, |active| active.size_bytes());
         self.set_place(place);
+        self.shared.report_place(&self.partition);
         if let Some(active) = segments.last() {
             writer.active.relocate(active.clone());
         }

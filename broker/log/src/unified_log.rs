@@ -51,10 +51,23 @@ pub(crate) struct Shared {
     pub dirty: Mutex<Vec<Arc<UnifiedLog>>>,
     /// Called with how long each sync took.
     pub on_sync: OnceLock<Arc<SyncObserver>>,
+    /// Called when a log is given a directory, at first or for another.
+    pub on_place: OnceLock<Arc<PlaceObserver>>,
 }
 
 /// Hears how long a sync of one log took.
 pub type SyncObserver = dyn Fn(Duration) + Send + Sync;
+
+/// Hears that the log of a partition is in a directory that it was not in before. May hold up appends: it only takes note.
+pub type PlaceObserver = dyn Fn(&TopicPartition) + Send + Sync;
+
+impl Shared {
+    pub fn report_place(&self, partition: &TopicPartition) {
+        if let Some(observer) = self.on_place.get() {
+            observer(partition);
+        }
+    }
+}
 
 pub struct UnifiedLog {
     pub(crate) partition: TopicPartition,

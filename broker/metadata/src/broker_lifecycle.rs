@@ -152,6 +152,13 @@ impl BrokerLifecycle {
         self.due = now;
     }
 
+    /// A log directory has failed: the controller hears it at once, and has others lead what was in it.
+    pub fn on_directory_failure(&mut self, now: Monotonic) {
+        if matches!(self.state, State::CatchingUp | State::Serving) {
+            self.due = now;
+        }
+    }
+
     /// This broker wants to stop. Who is not registered may go.
     pub fn on_stop(&mut self, now: Monotonic) {
         self.wants_stop = true;

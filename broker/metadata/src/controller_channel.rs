@@ -6,13 +6,15 @@ use ottla_env::BoxFuture;
 use ottla_model::BrokerId;
 use ottla_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest, AlterPartitionResponse,
-    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
+    AssignReplicasToDirsRequest, AssignReplicasToDirsResponse, BrokerHeartbeatRequest,
+    BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
     ControllerRegistrationRequest, ControllerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse,
 };
 use ottla_quota::MutationQuota;
 
 use crate::controller::Deciding;
 use crate::controller::alter_partition::decide_alter_partition;
+use crate::controller::assign_directories::decide_assign_replicas_to_dirs;
 use crate::controller::create_topics::decide_create_topics;
 use crate::controller::heartbeat::decide_heartbeat;
 use crate::controller::producer_ids::decide_allocate_for;
@@ -29,6 +31,12 @@ pub trait ControllerChannel: Send + Sync {
     fn heartbeat(&self, request: BrokerHeartbeatRequest) -> Reached<BrokerHeartbeatResponse>;
 
     fn alter_partition(&self, request: AlterPartitionRequest) -> Reached<AlterPartitionResponse>;
+
+    /// In which of its log directories a broker has replicas.
+    fn assign_replicas_to_dirs(
+        &self,
+        request: AssignReplicasToDirsRequest,
+    ) -> Reached<AssignReplicasToDirsResponse>;
 
     fn allocate_producer_ids(
         &self,
@@ -62,6 +70,15 @@ impl ControllerChannel for Metadata {
 
     fn alter_partition(&self, request: AlterPartitionRequest) -> Reached<AlterPartitionResponse> {
         self.reach(move |Deciding { image, rules, .. }| decide_alter_partition(image, rules, &request))
+    }
+
+    fn assign_replicas_to_dirs(
+        &self,
+        request: AssignReplicasToDirsRequest,
+    ) -> Reached<AssignReplicasToDirsResponse> {
+        self.reach(move |Deciding { image, rules, .. }| {
+            decide_assign_replicas_to_dirs(image, rules, &request)
+        })
     }
 
     fn allocate_producer_ids(

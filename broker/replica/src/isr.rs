@@ -232,7 +232,8 @@ impl Isr {
         self.pending = Some(Proposal { partition_epoch: self.partition_epoch, members });
     }
 
-    /// Who is out of sync, and no longer waited for (`is_eligible` by the image of now).
+    /// Who is out of sync is no longer waited for where it is behind, or gone (`is_eligible` by the image of now). Only a fetch
+    /// has it waited for: one whose log directory failed lives, and does not come.
     pub fn refresh_joining(
         &mut self,
         leader_end: Offset,
@@ -241,7 +242,7 @@ impl Isr {
         is_eligible: impl Fn(BrokerId, i64) -> bool,
     ) {
         for follower in &mut self.followers {
-            follower.is_joining = follower.is_caught_up(leader_end, now, lag_time_max)
+            follower.is_joining &= follower.is_caught_up(leader_end, now, lag_time_max)
                 && follower.broker_epoch().is_some_and(|epoch| is_eligible(follower.id, epoch));
         }
     }
@@ -456,6 +457,20 @@ mod tests {
         assert_eq!(isr.high_watermark(Offset(6), Offset(14), 1), Offset(10));
         isr.refresh_joining(Offset(14), at(2), LAG, |id, epoch| (id, epoch) != (B, 72));
         assert_eq!(isr.high_watermark(Offset(6), Offset(14), 1), Offset(14), "B is fenced");
+    }
+
+    /// Its log directory failed: the controller takes it out, its broker lives, and it fetches no more.
+    #[test]
+    fn who_was_taken_out_and_lives_is_not_waited_for_before_it_fetches() {
+        let mut isr = isr(&[A, B, C], &[A, B, C]);
+        assert!(isr.on_fetch(&fetch(B, 10)));
+        assert!(isr.on_fetch(&fetch(C, 14)));
+        assert!(isr.set(facts(1, &[A, B, C], &[A, C]), at(2)));
+        isr.refresh_joining(Offset(14), at(2), LAG, |_, _| true);
+        assert_eq!(isr.high_watermark(Offset(6), Offset(14), 1), Offset(14));
+        assert!(isr.on_fetch(&fetch(B, 10)));
+        isr.refresh_joining(Offset(14), at(2), LAG, |_, _| true);
+        assert_eq!(isr.high_watermark(Offset(6), Offset(14), 1), Offset(10), "it comes back");
     }
 
     #[test]

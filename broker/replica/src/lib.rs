@@ -4,7 +4,7 @@
 //! Reading order: `replica_manager` (name to partition), `partition` (append and role changes), `role`
 //! (leader, follower, offline), `isr` and `high_watermark` (what is committed), `read` (what a fetch may
 //! see), `delayed_fetch` (when that is enough), `acknowledge` and `flush_gate` (what an append waits for), `tail` and `wake` (waiting for
-//! records), `error_codes`.
+//! records), `directory_assignments` (in which log directory a replica is), `error_codes`.
 //!
 //! Invariants:
 //! - I1. An append is acknowledged to all in-sync replicas when the high watermark has passed its end,
@@ -13,8 +13,10 @@
 //! - I3. log start <= high watermark <= log end, after each step (`high_watermark`).
 
 pub mod acknowledge;
+mod assign_directories;
 pub mod config;
 pub mod delayed_fetch;
+mod directory_assignments;
 pub mod error_codes;
 mod fetch_apply;
 mod fetch_plan;
@@ -58,6 +60,7 @@ pub mod truncation;
 pub mod wake;
 
 pub use acknowledge::{Acks, AllAcknowledged, Durability, NotAcknowledged, Pending};
+pub use assign_directories::DirectoryIds;
 pub use delayed_fetch::DelayedFetch;
 pub use hand_over::HAND_OVER_MAX;
 pub use partition::{AppendRefused, Appended, LeaderFacts, Led, Partition, Readable, Unavailable};

@@ -11,6 +11,7 @@ use ottla_log::{LogConfig, LogError, LogManager};
 use ottla_metadata::{Delta, Image, ImageListener, ResourceType, TopicImage};
 use ottla_model::{BrokerId, ErrorCode, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::acknowledge::Durability;
 use crate::config::{cleaner_settings, copy_rates, copy_windows, throttled_now, topic_settings};
@@ -64,6 +65,10 @@ impl Hosted {
 
     pub fn topics(&self) -> impl Iterator<Item = &Arc<HostedTopic>> {
         self.by_name.values()
+    }
+
+    pub(crate) fn image(&self) -> Option<&Arc<Image>> {
+        self.image.as_ref()
     }
 
     /// Whether there is such a topic, here or elsewhere.
@@ -128,6 +133,8 @@ pub struct ReplicaManager {
     pub(crate) checkpointed: Mutex<BTreeMap<TopicPartition, Offset>>,
     pub metrics: Arc<ReplicaMetrics>,
     pub hand_over: HandOver,
+    /// How many log directories have failed.
+    dir_failures: watch::Sender<usize>,
 }
 
 impl ReplicaManager {
@@ -150,6 +157,7 @@ impl ReplicaManager {
             checkpointed: Mutex::default(),
             metrics,
             hand_over: HandOver::default(),
+            dir_failures: watch::Sender::new(0),
         });
         replicas.set_throttles();
         replicas.set_cordoned();
@@ -170,6 +178,12 @@ impl ReplicaManager {
                 partition.on_dir_failure();
             }
         }
+        self.dir_failures.send_modify(|failures| *failures += 1);
+    }
+
+    /// Changes when a log directory has failed, once its partitions are offline.
+    pub fn dir_failures(&self) -> watch::Receiver<usize> {
+        self.dir_failures.subscribe()
     }
 
     /// An image of a time before this process: nothing of it is hosted, and it only says what there is in the cluster.

@@ -12,6 +12,7 @@ use ottla_model::{BrokerId, ErrorCode, TopicPartition};
 use ottla_network::outgoing::Nodes;
 use parking_lot::Mutex;
 
+use crate::assign_directories::{DirectoryIds, assign};
 use crate::fetch_plan::FetchSettings;
 use crate::fetcher::{FetcherRooms, Fetchers};
 use crate::isr_changes::{AlterPartition, IsrChanges};
@@ -30,13 +31,15 @@ pub struct OtherNodes {
     pub nodes: Arc<dyn Nodes>,
     /// Of this broker's registration in this life.
     pub broker_epoch: BrokerEpoch,
+    /// Of the log directories of this broker.
+    pub directories: DirectoryIds,
 }
 
 /// What runs beside requests.
 pub(crate) struct Replication {
-    others: OtherNodes,
+    pub others: OtherNodes,
     pub fetchers: Fetchers,
-    tasks: Mutex<Option<[TaskHandle; 2]>>,
+    tasks: Mutex<Option<[TaskHandle; 3]>>,
 }
 
 impl Replication {
@@ -47,10 +50,12 @@ impl Replication {
     fn run(&self, replicas: &Weak<ReplicaManager>) {
         let proposals = propose(replicas.clone(), self.others.env.clone(), self.others.controller.clone());
         let upkeep = keep_up(replicas.clone(), self.others.env.clone());
+        let assignments = assign(replicas.clone(), self.others.env.clone(), self.others.controller.clone());
         let tasks = &self.others.env.tasks;
         *self.tasks.lock() = Some([
             tasks.spawn("alter-partition", Box::pin(proposals)),
             tasks.spawn("replica-upkeep", Box::pin(upkeep)),
+            tasks.spawn("assign-directories", Box::pin(assignments)),
         ]);
     }
 
@@ -72,6 +77,12 @@ impl ReplicaManager {
         });
         let replication = Replication { others, fetchers, tasks: Mutex::default() };
         assert!(self.replication.set(replication).is_ok(), "there is one way to the other nodes");
+        let shared = Arc::downgrade(&self.shared);
+        self.logs().on_place(Arc::new(move |partition| {
+            if let Some(shared) = shared.upgrade() {
+                shared.directory_assignments.note([partition.clone()]);
+            }
+        }));
         let hosted = self.hosted().clone();
         self.follow_replication(hosted.topics().flat_map(|topic| &topic.partitions));
     }
@@ -93,11 +104,14 @@ impl ReplicaManager {
     pub(crate) fn follow_replication<'a>(&self, changed: impl Iterator<Item = &'a Arc<Partition>>) {
         let Some(replication) = self.replication.get() else { return };
         let mut is_replicated = false;
+        let mut here = Vec::new();
         let changed = changed.map(|partition| {
+            here.push(partition.name.clone());
             is_replicated |= partition.is_replicated();
             (partition.clone(), partition.follows())
         });
         replication.fetchers.assign(changed);
+        self.shared.directory_assignments.note(here);
         if is_replicated && !replication.is_running() {
             replication.run(&self.me);
         }

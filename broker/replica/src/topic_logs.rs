@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use crate::acknowledge::Durability;
 use crate::config::TopicSettings;
+use crate::directory_assignments::DirectoryAssignments;
 use crate::isr_changes::IsrChanges;
 use crate::throttle::{Throttled, Throttles};
 
@@ -22,6 +23,8 @@ pub struct ReplicaShared {
     pub durability: Durability,
     /// Where the controller is asked for other in-sync replicas.
     pub isr_changes: IsrChanges,
+    /// Replicas that may be in other log directories than the controller knows.
+    pub directory_assignments: DirectoryAssignments,
     /// What throttled replicas may copy.
     pub throttles: Throttles,
     /// Whether high watermarks are other than they were last written down.
@@ -53,7 +56,16 @@ impl ReplicaShared {
         let high_watermarks = Moved::default();
         high_watermarks.note();
         let checkpointed = Mutex::default();
-        Arc::new(ReplicaShared { logs, durability, isr_changes, throttles, high_watermarks, checkpointed })
+        let directory_assignments = DirectoryAssignments::default();
+        Arc::new(ReplicaShared {
+            logs,
+            durability,
+            isr_changes,
+            directory_assignments,
+            throttles,
+            high_watermarks,
+            checkpointed,
+        })
     }
 
     /// What the last process knew of a replica's high watermark.

@@ -45,6 +45,8 @@ pub struct Joining<'a> {
     pub controller: Arc<dyn ControllerChannel>,
     /// Where the epoch is published.
     pub broker_epoch: BrokerEpoch,
+    /// Changes when a log directory has failed.
+    pub dir_failures: watch::Receiver<usize>,
 }
 
 pub struct Lifecycle {
@@ -87,6 +89,7 @@ impl Lifecycle {
             life,
             phase,
             stops,
+            dir_failures: joining.dir_failures,
             is_stopping: false,
             last_error: None,
         };
@@ -163,6 +166,13 @@ enum Outcome<R> {
     Interrupted,
 }
 
+/// What does not let a broker wait.
+enum Event {
+    Stop,
+    NewController,
+    DirectoryFailure,
+}
+
 struct Turn {
     env: Env,
     metadata: Arc<Metadata>,
@@ -176,6 +186,7 @@ struct Turn {
     phase: watch::Sender<Phase>,
     leaders: watch::Receiver<Leadership>,
     stops: watch::Receiver<bool>,
+    dir_failures: watch::Receiver<usize>,
     is_stopping: bool,
     /// So that a refusal that is repeated is logged once.
     last_error: Option<ErrorCode>,
@@ -263,9 +274,10 @@ impl Turn {
         })
     }
 
-    /// Waits for `work`, unless another controller leads or this broker is to stop first: then there is nothing.
+    /// Waits for `work`, unless another controller leads, a log directory fails or this broker is to stop first: then
+    /// there is nothing.
     async fn first<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
-        let Turn { leaders, stops, is_stopping, .. } = self;
+        let Turn { leaders, stops, dir_failures, is_stopping, .. } = self;
         let leads = async {
             while leaders.changed().await.is_ok() {
                 if leaders.borrow_and_update().leader.is_some() {
@@ -280,19 +292,26 @@ impl Turn {
                 std::future::pending::<()>().await;
             }
         };
-        let is_stop = tokio::select! {
+        let fails = async {
+            if dir_failures.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let event = tokio::select! {
             biased;
-            () = stop => true,
-            () = leads => false,
+            () = stop => Event::Stop,
+            () = leads => Event::NewController,
+            () = fails => Event::DirectoryFailure,
             done = work => return Some(done),
         };
         let now = self.now();
-        match is_stop {
-            true => {
+        match event {
+            Event::Stop => {
                 self.is_stopping = true;
                 self.life.on_stop(now);
             }
-            false => self.life.on_new_controller(now),
+            Event::NewController => self.life.on_new_controller(now),
+            Event::DirectoryFailure => self.life.on_directory_failure(now),
         }
         None
     }
@@ -379,6 +398,7 @@ mod tests {
                 metadata: &self.metadata,
                 controller: self.metadata.clone(),
                 broker_epoch: BrokerEpoch::default(),
+                dir_failures: tokio::sync::watch::Sender::new(0).subscribe(),
             })
         }
 

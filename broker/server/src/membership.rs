@@ -102,6 +102,7 @@ impl Membership {
             metadata: &rooms.metadata,
             controller: rooms.controller.clone(),
             broker_epoch: rooms.broker_epoch.clone(),
+            dir_failures: rooms.replicas.dir_failures(),
         };
         let lifecycle = config.is_broker().then(|| Lifecycle::start(joining()));
         Membership { lifecycle, replicas: rooms.replicas.clone(), _tasks: Mutex::new(tasks) }

@@ -141,6 +141,7 @@ impl Rooms {
                 controller: controller.clone(),
                 nodes: links.nodes.clone(),
                 broker_epoch: broker_epoch.clone(),
+                directories: settings::directory_ids(config, &opening.registration),
             });
         }
         let has_peers = cluster.is_some();

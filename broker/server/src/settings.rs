@@ -1,6 +1,7 @@
 //! The configuration as each room takes it.
 //! Core.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +22,8 @@ use ottla_model::TopicId;
 use ottla_network::{ConnectionLimits, NetworkSettings};
 use ottla_quota::{ConnectionRateLimits, QuotaSettings, Windows};
 use ottla_records::{Codec, CompressionType};
-use ottla_replica::Durability;
 use ottla_replica::config::cleaner_settings;
+use ottla_replica::{DirectoryIds, Durability};
 use ottla_security::sasl::{
     EnabledMechanism, SaslMechanism, SaslServer, SignedRules, SignedTokens, TokenValidator, UnsecuredTokens,
 };
@@ -314,6 +315,12 @@ pub fn registration(env: &Env, config: &BrokerConfig, identity: &Identity) -> Re
         log_dirs: identity.directory_ids.iter().map(|id| id.0).collect(),
         incarnation_id: TopicId::from_random(|| env.rng.next_16()).0,
     }
+}
+
+/// Which log directory has which id, as this broker registers them.
+pub fn directory_ids(config: &BrokerConfig, registration: &Registration) -> DirectoryIds {
+    let paths = config.log_dirs.iter().map(PathBuf::from);
+    DirectoryIds(paths.zip(registration.log_dirs.iter().copied()).collect())
 }
 
 #[cfg(test)]

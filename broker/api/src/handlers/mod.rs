@@ -16,6 +16,7 @@ mod alter_replica_log_dirs;
 mod alter_share_group_offsets;
 mod alter_user_scram_credentials;
 pub(crate) mod api_versions;
+mod assign_replicas_to_dirs;
 mod broker_heartbeat;
 mod broker_registration;
 mod consumer_group_describe;
@@ -177,6 +178,7 @@ rows! {
     controller_registration: exempt
     get_telemetry_subscriptions
     push_telemetry
+    assign_replicas_to_dirs: exempt
     list_config_resources
     describe_topic_partitions
     share_group_heartbeat

@@ -11,7 +11,8 @@ use ottla_network::outgoing::CallError;
 use ottla_protocol::Request;
 use ottla_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest, AlterPartitionResponse,
-    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
+    AssignReplicasToDirsRequest, AssignReplicasToDirsResponse, BrokerHeartbeatRequest,
+    BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
     ControllerRegistrationRequest, ControllerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse,
 };
 
@@ -112,6 +113,17 @@ impl ControllerChannel for ToController {
         self.ask(Ask {
             request,
             local: |metadata, request| metadata.alter_partition(request),
+            code: |answer| answer.error_code,
+        })
+    }
+
+    fn assign_replicas_to_dirs(
+        &self,
+        request: AssignReplicasToDirsRequest,
+    ) -> Reached<AssignReplicasToDirsResponse> {
+        self.ask(Ask {
+            request,
+            local: |metadata, request| metadata.assign_replicas_to_dirs(request),
             code: |answer| answer.error_code,
         })
     }

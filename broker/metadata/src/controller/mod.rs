@@ -6,6 +6,7 @@
 
 pub mod acls;
 pub(crate) mod alter_partition;
+pub(crate) mod assign_directories;
 #[cfg(test)]
 mod broker_history_tests;
 #[cfg(test)]

@@ -100,6 +100,8 @@ pub(crate) struct PartitionChange<'a> {
     removing: Vec<BrokerId>,
     elr: Vec<BrokerId>,
     recovering: bool,
+    /// Where a replica is from now on.
+    assigned: Option<(BrokerId, Uuid)>,
 }
 
 impl<'a> PartitionChange<'a> {
@@ -123,6 +125,7 @@ impl<'a> PartitionChange<'a> {
             removing: partition.removing_replicas().to_vec(),
             elr: partition.elr().to_vec(),
             recovering: partition.recovering,
+            assigned: None,
             candidates,
             partition,
         }
@@ -138,6 +141,11 @@ impl<'a> PartitionChange<'a> {
 
     pub fn recovering(self, recovering: bool) -> PartitionChange<'a> {
         PartitionChange { recovering, ..self }
+    }
+
+    /// The directory that a replica is in.
+    pub fn directory(self, id: BrokerId, directory: Uuid) -> PartitionChange<'a> {
+        PartitionChange { assigned: Some((id, directory)), ..self }
     }
 
     /// Where the partition is to be: all that have a replica meanwhile, and which of them come and go.
@@ -313,15 +321,23 @@ impl<'a> PartitionChange<'a> {
 
     fn decide_assignment(&self, record: &mut PartitionChangeRecord) {
         let image = self.candidates.image;
-        if self.replicas != self.partition.replicas {
+        let are_others = self.replicas != self.partition.replicas;
+        if are_others {
             record.replicas = Some(ids(&self.replicas));
-            if has_directories(image) {
-                let directory = |id: &BrokerId| {
-                    let known = self.partition.replicas.iter().position(|replica| replica == id);
-                    let known = known.and_then(|index| self.partition.directories.get(index).copied());
-                    known.unwrap_or_else(|| super::placement::default_directory(image, *id))
-                };
-                record.directories = Some(self.replicas.iter().map(directory).collect());
+        }
+        if has_directories(image) && (are_others || self.assigned.is_some()) {
+            let directory = |id: &BrokerId| {
+                let known = self.partition.replicas.iter().position(|replica| replica == id);
+                let known = known.and_then(|index| self.partition.directories.get(index).copied());
+                let assigned = self.assigned.filter(|(assigned, _)| assigned == id);
+                assigned
+                    .map(|(_, directory)| directory)
+                    .or(known)
+                    .unwrap_or_else(|| super::placement::default_directory(image, *id))
+            };
+            let directories: Vec<Uuid> = self.replicas.iter().map(directory).collect();
+            if are_others || directories != self.partition.directories.as_slice() {
+                record.directories = Some(directories);
             }
         }
         if self.removing != self.partition.removing_replicas() {

@@ -80,7 +80,14 @@ impl Nemesis {
 
     fn mend(&mut self, nodes: &mut [Node], mend: Mend) {
         match mend {
-            Mend::WholeDisk(place) => nodes[place].set_faults(Faults::default()),
+            Mend::WholeDisk(place) => {
+                nodes[place].set_faults(Faults::default());
+                // A directory that has failed stays so until its process starts anew; where it was the only one, there is none.
+                if self.options.disks == Disks::Two && nodes[place].is_up() {
+                    nodes[place].end(End::Kill);
+                    self.later(20, 4_000, Mend::Start(place));
+                }
+            }
             Mend::Death(place, life) => {
                 if nodes[place].is_up() && nodes[place].life == life {
                     nodes[place].end(End::Kill);
@@ -180,10 +187,7 @@ impl Nemesis {
 
     /// A disk that fails, or is full.
     fn spoil_disk(&mut self, node: &Node, place: usize) -> String {
-        // The others of several directories go on when one has failed, and nobody is told what was in it
-        // (docs/exceptions/clusters.md).
-        let kinds = if self.options.disks == Disks::Two { 1 } else { 3 };
-        let faults = match self.below(kinds) {
+        let faults = match self.below(3) {
             0 => Faults { write_is_full: 1_000, ..Faults::default() },
             1 => Faults { write_fails: 1 + self.rng.below(200), ..Faults::default() },
             _ => Faults { sync_fails: 1 + self.rng.below(500), ..Faults::default() },
