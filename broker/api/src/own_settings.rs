@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use ottla_metadata::ResourceType;
 use ottla_metadata::controller::Rules;
 use ottla_metadata::controller::configs::Through;
-use ottla_model::ErrorCode;
+use ottla_model::{BrokerId, ErrorCode};
 use ottla_network::Answer;
 use ottla_protocol::{ApiKey, Encode, StrBytes};
 use ottla_security::AclOperation;
@@ -83,9 +83,12 @@ pub(crate) fn take_refused<T: Clone>(
     };
     let looked_at: Vec<T> = resources.iter().filter(is_looked_at).cloned().collect();
     let rules = Rules::new(&broker.dynamic_config.current(), Vec::new());
+    let image = broker.metadata.image();
+    let lives = |id: i32| image.broker(BrokerId(id)).is_some_and(|registered| !registered.fenced);
     let decided =
         decide(&rules, looked_at).into_iter().map(|(kind, name, error, why)| match name.parse::<i32>() {
-            Ok(id) if id != broker.node_id.0 => {
+            // A broker that is gone can't be asked itself, and its settings may have to go with it.
+            Ok(id) if id != broker.node_id.0 && lives(id) => {
                 let why = format!("Unexpected broker id, expected {}, but received {name}", broker.node_id);
                 (kind, name, ErrorCode::InvalidRequest, Some(StrBytes::from_string(why)))
             }

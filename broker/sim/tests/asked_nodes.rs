@@ -67,6 +67,9 @@ fn a_node_knows_its_own_directories_and_those_of_no_other() {
             if told != [(other.clone(), INVALID_REQUEST, why), topic_changed.clone()] {
                 panic!("node {own}: {told:?}");
             }
+            // Of a broker that is gone anybody takes them: it is decommissioned so.
+            let gone = alter(&client, node, vec![cordon("9", "*")]).await;
+            assert_eq!(gone, [("9".to_owned(), 0, String::new())]);
             let absent = change(OF_TOPIC, "absent", "retention.ms", "60000");
             let told = alter(&client, node, vec![absent, cordon(&own, "/nowhere")]).await;
             let codes: Vec<(&str, i16)> =
