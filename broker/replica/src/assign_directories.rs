@@ -49,6 +49,12 @@ impl ReplicaManager {
 pub(crate) async fn assign(replicas: Weak<ReplicaManager>, env: Env, controller: Arc<dyn ControllerChannel>) {
     let Some(shared) = replicas.upgrade().map(|replicas| replicas.shared.clone()) else { return };
     let assignments = &shared.directory_assignments;
+    assignments.begin();
+    if let Some(replicas) = replicas.upgrade() {
+        let hosted = replicas.hosted().clone();
+        let here = hosted.topics().flat_map(|topic| &topic.partitions);
+        assignments.note(here.map(|partition| partition.name.clone()));
+    }
     let sleep = |wait| env.clock.sleep_until(env.clock.monotonic().after(wait));
     loop {
         std::future::poll_fn(|context| assignments.poll_waiting(context)).await;

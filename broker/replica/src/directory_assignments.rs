@@ -3,6 +3,7 @@
 //!
 //! Invariants:
 //! - I1. What was noted is in the list until it was taken; who takes notes it again, unless it was answered.
+//! - I2. Nothing is in the list while nobody takes from it: names of topics that are gone would stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::task::{Context, Poll, Waker};
@@ -26,6 +27,7 @@ pub struct DirectoryAssignments(Mutex<Waiting>);
 struct Waiting {
     partitions: BTreeSet<TopicPartition>,
     sender: Option<Waker>,
+    is_taken_from: bool,
 }
 
 /// A replica that is in another directory than the image says.
@@ -37,9 +39,17 @@ pub struct Placement {
 }
 
 impl DirectoryAssignments {
+    /// Somebody takes from now on, and is to look at all that is hosted: what changed before was not noted.
+    pub fn begin(&self) {
+        self.0.lock().is_taken_from = true;
+    }
+
     pub fn note(&self, partitions: impl IntoIterator<Item = TopicPartition>) {
         let sender = {
             let mut waiting = self.0.lock();
+            if !waiting.is_taken_from {
+                return;
+            }
             waiting.partitions.extend(partitions);
             if waiting.partitions.is_empty() { None } else { waiting.sender.take() }
         };
@@ -132,6 +142,9 @@ mod tests {
     #[test]
     fn what_is_noted_is_taken_once_and_as_much_as_goes_into_a_request() {
         let assignments = DirectoryAssignments::default();
+        assignments.note([name(7)]);
+        assignments.begin();
+        assert!(assignments.take().is_empty(), "nobody would have taken it");
         assignments.note((0..3_000).chain(0..10).map(name));
         let first = assignments.take();
         assert_eq!((first.len(), &first[0]), (ASSIGNMENTS_MAX, &name(0)));
