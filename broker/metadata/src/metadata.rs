@@ -635,6 +635,12 @@ impl Metadata {
         self.quorum.as_ref()?.view.load().replaces
     }
 
+    /// The voters that this node's own log has, committed or not, with their directories; `None` where the log names none.
+    pub fn voters_of_own_log(&self) -> Option<crate::voter_set::VoterSet> {
+        let view = self.quorum.as_ref()?.view.load();
+        (view.set.is_dynamic).then(|| (*view.set.set).clone())
+    }
+
     pub(crate) fn has_quorum(&self) -> bool {
         self.quorum.is_some()
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::controller::features::KRAFT_VERSION;
 use crate::controller::placement::is_cordoned;
 use crate::image::Image;
-use crate::voter_set::{Endpoint, KRAFT_VERSIONS, VoterNode};
+use crate::voter_set::{Endpoint, KRAFT_VERSIONS, VoterNode, VoterSet};
 use crate::wire::text;
 
 /// A controller as it is now.
@@ -50,6 +50,13 @@ impl OwnVote {
             Some(old) => Some(VoteStep::RemoveOld(old.directory_id)),
             None => Some(VoteStep::Add),
         }
+    }
+
+    /// What is to be asked before anything is heard of a leader, by the voters that this node's own log has. The leader
+    /// sends what it has to where this voter listened before, so nothing would ever be heard.
+    pub fn next_by_own_log(&self, set: &VoterSet) -> Option<VoteStep> {
+        let known = set.get(self.node.id).filter(|known| known.directory_id == self.node.directory_id);
+        known.filter(|known| !self.is_as(known)).map(|_| VoteStep::Update)
     }
 
     /// Whether it may have to ask for something although nothing is heard of the log.
@@ -129,7 +136,6 @@ mod tests {
     use super::*;
     use crate::image::LoggedVoters;
     use crate::replay::Working;
-    use crate::voter_set::VoterSet;
 
     const ME: BrokerId = BrokerId(2);
     const DIRECTORY: Uuid = Uuid::from_u128(22);
@@ -201,6 +207,20 @@ mod tests {
         let request = own(false).update("cluster", LeaderEpoch(3));
         assert_eq!((request.current_leader_epoch, request.listeners[0].port), (3, 9));
         assert_eq!(request.k_raft_version_feature.max_supported_version, KRAFT_VERSIONS.1);
+    }
+
+    #[test]
+    fn a_voter_that_listens_elsewhere_says_so_before_it_hears_of_a_leader() {
+        let set = |node: VoterNode| VoterSet::new([voter(1, 11, at(8)), node]);
+        let step = own(false).next_by_own_log(&set(voter(2, 22, at(7))));
+        assert_eq!(step, Some(VoteStep::Update));
+        assert_eq!(own(true).next_by_own_log(&set(voter(2, 22, at(9)))), None, "nothing has changed");
+        assert_eq!(
+            own(true).next_by_own_log(&set(voter(2, 21, at(7)))),
+            None,
+            "the vote of a disk that is gone"
+        );
+        assert_eq!(own(true).next_by_own_log(&VoterSet::new([voter(1, 11, at(8))])), None, "it has no vote");
     }
 
     #[test]

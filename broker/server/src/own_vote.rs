@@ -12,7 +12,7 @@ use ottla_env::{BoxFuture, Env};
 use ottla_metadata::{
     Delta, Endpoint, Image, ImageListener, Metadata, OperationError, OwnVote, VoteStep, VoterSet,
 };
-use ottla_model::{BrokerId, ErrorCode};
+use ottla_model::{BrokerId, ErrorCode, LeaderEpoch};
 use ottla_protocol::Request;
 use ottla_protocol::messages::{AddRaftVoterResponse, RemoveRaftVoterResponse, UpdateRaftVoterResponse};
 use parking_lot::Mutex;
@@ -121,7 +121,12 @@ impl Voting {
     }
 
     fn next(&self, image: &Image) -> Option<VoteStep> {
-        self.own.next(image, self.metadata.replaced_directory())
+        let by_own_log = || {
+            let is_led = self.metadata.leadership().leader.is_some();
+            let set = self.metadata.voters_of_own_log().filter(|_| !is_led)?;
+            self.own.next_by_own_log(&set)
+        };
+        self.own.next(image, self.metadata.replaced_directory()).or_else(by_own_log)
     }
 
     /// `refused`: the error that was told last, which is told once.
@@ -149,8 +154,15 @@ impl Voting {
                         Box::pin(async move { metadata.update_voter(&request, &[]).await })
                     };
                 let epoch = self.metadata.leadership().epoch;
-                let answer = self.ask(own.update(cluster_id, epoch), here, |one| one.error_code);
-                answer.await.map(|answer| (answer.error_code, None))
+                let mut answer = self.ask(own.update(cluster_id, epoch), here, |one| one.error_code).await;
+                // There were elections of which nothing was heard here: the leader says its epoch.
+                if let Ok(first) = &answer
+                    && first.error_code == ErrorCode::FencedLeaderEpoch.code()
+                {
+                    let epoch = LeaderEpoch(first.current_leader.leader_epoch);
+                    answer = self.ask(own.update(cluster_id, epoch), here, |one| one.error_code).await;
+                }
+                answer.map(|answer| (answer.error_code, None))
             }
         };
         let what = match step {

@@ -4,6 +4,7 @@
 
 mod audit;
 mod faults;
+mod founder;
 mod load;
 pub mod mixed;
 pub mod moves;
@@ -191,7 +192,18 @@ fn run_voters(plan: &Plan) -> bool {
         Ok(text) => println!("voters passed in {:.0} s: {text}", begin.elapsed().as_secs_f64()),
         Err(failure) => println!("voters FAILED after {:.0} s: {failure}", begin.elapsed().as_secs_f64()),
     }
-    changed.is_ok()
+    changed.is_ok() && run_founder(plan)
+}
+
+/// A node that was alone becomes one of three.
+fn run_founder(plan: &Plan) -> bool {
+    let begin = Instant::now();
+    let grown = founder::run(&plan.overrides);
+    match &grown {
+        Ok(text) => println!("founder passed in {:.0} s: {text}", begin.elapsed().as_secs_f64()),
+        Err(failure) => println!("founder FAILED after {:.0} s: {failure}", begin.elapsed().as_secs_f64()),
+    }
+    grown.is_ok()
 }
 
 /// Hosts of their own, where this machine can make them.

@@ -287,7 +287,7 @@ impl Connection {
     }
 
     /// AlterPartitionReassignments v0, which has the flexible encoding.
-    fn reassign(&mut self, topic: &str, targets: &[Vec<i32>]) -> Outcome<()> {
+    pub(super) fn reassign(&mut self, topic: &str, targets: &[Vec<i32>]) -> Outcome<()> {
         // The header ends with its tags.
         let body = length(Body::default().i8(0).i32(30_000), 1);
         let mut body = length(body, topic.len());

@@ -31,14 +31,16 @@ const CALM_RECORDS: u64 = 100;
 
 /// Who leads the controllers, and who votes with which directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Quorum {
-    leader: i32,
-    voters: BTreeMap<i32, String>,
+pub(super) struct Quorum {
+    pub leader: i32,
+    pub voters: BTreeMap<i32, String>,
+    /// Where they listen, as the log says it; nothing at kraft.version 0.
+    pub endpoints: BTreeMap<i32, Vec<String>>,
 }
 
 /// The commands of `ottla`, as a person runs them.
-struct Commands {
-    scratch: ScratchDir,
+pub(super) struct Commands {
+    pub scratch: ScratchDir,
 }
 
 impl Commands {
@@ -49,17 +51,21 @@ impl Commands {
         Ok(command)
     }
 
-    fn run(&self, addresses: &[String], arguments: &[&str]) -> Outcome<String> {
+    pub(super) fn run(&self, addresses: &[String], arguments: &[&str]) -> Outcome<String> {
         let mut command = Self::of(addresses, arguments)?;
         Ok(capture("command", &mut command, None, self.scratch.path(), LIMIT)?.output)
     }
 
-    fn quorum(&self, addresses: &[String]) -> Outcome<Quorum> {
+    pub(super) fn quorum(&self, addresses: &[String]) -> Outcome<Quorum> {
         quorum_of(&self.run(addresses, &["kafka-metadata-quorum", "describe", "--status"])?)
     }
 
     /// Waits until those vote that have these directories.
-    fn wait_until_vote(&self, addresses: &[String], wanted: &BTreeMap<i32, String>) -> Outcome<Quorum> {
+    pub(super) fn wait_until_vote(
+        &self,
+        addresses: &[String],
+        wanted: &BTreeMap<i32, String>,
+    ) -> Outcome<Quorum> {
         let begin = Instant::now();
         loop {
             let found = self.quorum(addresses);
@@ -86,13 +92,19 @@ fn quorum_of(text: &str) -> Outcome<Quorum> {
         let id = i32::try_from(one.get("id")?.as_i64()?).ok()?;
         Some((id, one.get("directoryId")?.as_str()?.to_owned()))
     };
+    let endpoints = |one: &serde_json::Value| {
+        let id = i32::try_from(one.get("id")?.as_i64()?).ok()?;
+        let all = one.get("endpoints")?.as_array()?.iter();
+        Some((id, all.filter_map(|one| one.as_str().map(str::to_owned)).collect()))
+    };
     let known = voters.iter().map(voter).collect::<Option<BTreeMap<_, _>>>();
+    let endpoints = voters.iter().filter_map(endpoints).collect();
     let voters = known.ok_or_else(|| Failure(format!("a voter has no id or no directory: {text}")))?;
-    Ok(Quorum { leader, voters })
+    Ok(Quorum { leader, voters, endpoints })
 }
 
 /// The directory that a node has now.
-fn directory_of(log_dir: &Path) -> Outcome<String> {
+pub(super) fn directory_of(log_dir: &Path) -> Outcome<String> {
     let text = std::fs::read_to_string(log_dir.join("meta.properties"))?;
     let id = text.lines().find_map(|line| line.strip_prefix("directory.id="));
     id.map(str::to_owned).ok_or_else(|| Failure(format!("no directory.id in {}", log_dir.display())))
@@ -141,7 +153,7 @@ fn under_load(nodes: &mut Nodes, overrides: &[String]) -> Outcome<String> {
     let gone = changed?;
     let acknowledged = acknowledged?;
     let remaining: Vec<i32> = (1..=NODES as i32 + 1).filter(|id| *id != gone).collect();
-    wait_until_in_sync(&nodes.addresses, &remaining)?;
+    wait_until_in_sync(&nodes.addresses, TOPIC, &remaining)?;
     audit::records(&nodes.addresses, TOPIC, &acknowledged)?;
     for id in &remaining {
         nodes.stop(*id)?;
@@ -192,7 +204,7 @@ fn change(commands: &Commands, nodes: &mut Nodes, stage: &Stage, overrides: &[St
         return fail(format!("node {lost} has its old directory although its disk is empty"));
     }
     let quorum = commands.wait_until_vote(&nodes.addresses, &renewed)?;
-    wait_until_in_sync(&nodes.addresses, &[1, 2, 3])?;
+    wait_until_in_sync(&nodes.addresses, TOPIC, &[1, 2, 3])?;
     calm(stage)?;
     tell(&format!("node {lost} came back with an empty disk, and votes again"));
 
@@ -233,10 +245,10 @@ fn decommission(commands: &Commands, nodes: &mut Nodes, id: i32) -> Outcome<()> 
     }
 }
 
-fn wait_until_in_sync(addresses: &[String], brokers: &[i32]) -> Outcome<()> {
+pub(super) fn wait_until_in_sync(addresses: &[String], topic: &str, brokers: &[i32]) -> Outcome<()> {
     let begin = Instant::now();
     loop {
-        let map = map_of_any(addresses, TOPIC);
+        let map = map_of_any(addresses, topic);
         let is_whole = |map: &crate::cluster::nodes::Map| {
             let sorted = |ids: &Vec<i32>| {
                 let mut ids = ids.clone();
@@ -254,7 +266,7 @@ fn wait_until_in_sync(addresses: &[String], brokers: &[i32]) -> Outcome<()> {
 }
 
 /// The load goes on.
-fn calm(stage: &Stage) -> Outcome<()> {
+pub(super) fn calm(stage: &Stage) -> Outcome<()> {
     let (before, begin) = (stage.acknowledged.load(Ordering::Relaxed), Instant::now());
     while stage.acknowledged.load(Ordering::Relaxed) < before + CALM_RECORDS {
         if begin.elapsed() > LIMIT {
@@ -275,7 +287,8 @@ mod tests {
                     \"directoryId\": \"d\", \"endpoints\": [\"C://h:1\"]}, {\"id\": 2, \"directoryId\": \"e\"}]\n\
                     CurrentObservers:       []\n";
         let voters = BTreeMap::from([(1, "d".to_owned()), (2, "e".to_owned())]);
-        assert_eq!(quorum_of(text), Ok(Quorum { leader: 2, voters }));
+        let endpoints = BTreeMap::from([(1, vec!["C://h:1".to_owned()])]);
+        assert_eq!(quorum_of(text), Ok(Quorum { leader: 2, voters, endpoints }));
         assert!(quorum_of("LeaderId: 1\nCurrentVoters: [{\"id\": 1}]\n").is_err(), "no directory");
     }
 }

@@ -34,13 +34,15 @@ impl Described {
     pub fn of_lone(image: &Image, now_ms: i64) -> Described {
         let (me, end) = (image.controller_id(), image.metadata_offset() + 1);
         let state = VoterState { log_end_offset: end, last_fetch_ms: now_ms, last_caught_up_ms: now_ms };
+        // Where its log says that it votes, it says with which directory, and where.
+        let logged = image.voters().and_then(|logged| logged.set.get(me));
         Described {
             leadership: Leadership { leader: Some(me), epoch: image.leader_epoch() },
             leads: true,
             high_watermark: end,
-            voters: vec![(me, None, state)],
+            voters: vec![(me, logged.map(|voter| voter.directory_id), state)],
             observers: Vec::new(),
-            endpoints: Vec::new(),
+            endpoints: logged.and_then(|voter| voter.at("")).into_iter().collect(),
         }
     }
 
