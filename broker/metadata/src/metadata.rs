@@ -56,6 +56,7 @@ use crate::quorum_loop::{OpenQuorum, QuorumLoop};
 use crate::raft::machine::Input;
 use crate::raft::threads::{INPUTS_QUEUED_MAX, QuorumView};
 use crate::serve::ServedLog;
+use crate::voter_set::VoterSet;
 
 /// What a start is given.
 #[derive(Clone)]
@@ -636,9 +637,9 @@ impl Metadata {
     }
 
     /// The voters that this node's own log has, committed or not, with their directories; `None` where the log names none.
-    pub fn voters_of_own_log(&self) -> Option<crate::voter_set::VoterSet> {
+    pub fn voters_of_own_log(&self) -> Option<Arc<VoterSet>> {
         let view = self.quorum.as_ref()?.view.load();
-        (view.set.is_dynamic).then(|| (*view.set.set).clone())
+        view.set.is_dynamic.then(|| view.set.set.clone())
     }
 
     pub(crate) fn has_quorum(&self) -> bool {

@@ -55,8 +55,8 @@ impl OwnVote {
     /// What is to be asked before anything is heard of a leader, by the voters that this node's own log has. The leader
     /// sends what it has to where this voter listened before, so nothing would ever be heard.
     pub fn next_by_own_log(&self, set: &VoterSet) -> Option<VoteStep> {
-        let known = set.get(self.node.id).filter(|known| known.directory_id == self.node.directory_id);
-        known.filter(|known| !self.is_as(known)).map(|_| VoteStep::Update)
+        let known = set.get(self.node.id).filter(|known| known.directory_id == self.node.directory_id)?;
+        (!self.is_as(known)).then_some(VoteStep::Update)
     }
 
     /// Whether it may have to ask for something although nothing is heard of the log.

@@ -97,8 +97,17 @@ pub fn this_controller(config: &BrokerConfig) -> Result<Voter, String> {
     match told.filter(|(host, _)| !is_everywhere(host)) {
         Some((host, port)) => Ok(Voter { id, host, port }),
         None => Err("listeners names no host for the controller's listener, so that the quorum that this node joins can't \
-                     dial it: advertised.listeners must say one"
+                     dial it: it must name one"
             .to_owned()),
+    }
+}
+
+/// Puts this node among voters of a log where the others reach it now, which may be elsewhere than at its last start: it has
+/// the log say so (UpdateRaftVoter). Where its configuration says nothing of that it is where the log has it.
+pub fn move_own_voter(voters: &mut [Voter], config: &BrokerConfig) {
+    let own = voters.iter_mut().find(|voter| voter.id == BrokerId(config.node_id));
+    if let (Some(own), Ok(this)) = (own, this_controller(config)) {
+        *own = this;
     }
 }
 
@@ -124,5 +133,33 @@ impl VoterEvents for Voting {
 
     fn on_disconnected(&self, voter: BrokerId) {
         self.0.on_voter_disconnected(voter);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moved(controllers: &str) -> Vec<String> {
+        let pairs = [
+            ("node.id", "2"),
+            ("listeners", &*format!("PLAINTEXT://b:9092,{controllers}")),
+            ("controller.listener.names", "CONTROLLER"),
+            ("controller.quorum.bootstrap.servers", "a:9093,b:9093"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let (config, _) = ottla_config::load(None, &[], &pairs).expect("a config");
+        let voter = |id, host: &str| Voter { id: BrokerId(id), host: host.to_owned(), port: 9093 };
+        let mut voters = [voter(1, "a"), voter(2, "b")];
+        move_own_voter(&mut voters, &config);
+        voters.iter().map(|voter| format!("{}@{}:{}", voter.id, voter.host, voter.port)).collect()
+    }
+
+    #[test]
+    fn a_voter_is_where_its_configuration_has_it_reached_or_where_the_log_says() {
+        let at = |own: &str| vec!["1@a:9093".to_owned(), format!("2@{own}")];
+        assert_eq!(moved("CONTROLLER://c:9094"), at("c:9094"));
+        assert_eq!(moved("CONTROLLER://0.0.0.0:9093"), at("b:9093"), "no host is said");
+        assert_eq!(moved("CONTROLLER://:9093"), at("b:9093"), "no host is said");
     }
 }

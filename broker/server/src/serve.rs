@@ -11,9 +11,9 @@ use ottla_config::{BrokerConfig, Warning};
 use ottla_env::Env;
 use ottla_env::memory::MemoryDisk;
 use ottla_env::real::{self, RealDisk, ReloadSignal, StopSignals};
-use ottla_metadata::{Voter, formatted_voters, logged_voters};
+use ottla_metadata::{formatted_voters, logged_voters};
 use ottla_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
-use ottla_server::scram_users;
+use ottla_server::{founding, scram_users};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Serve, Sources, parse_feature};
@@ -71,7 +71,7 @@ fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), String> {
     };
     let mut voters = voters.map_err(|error| error.to_string())?;
     if joins {
-        at_own_listener(&mut voters, &config);
+        founding::move_own_voter(&mut voters, &config);
     }
     let is_alone = voters.len() < 2 && config.is_broker() && !joins && !config.brokers_join;
     if voters.is_empty() || is_alone {
@@ -82,18 +82,6 @@ fn load(sources: &Sources) -> Result<(BrokerConfig, Vec<Warning>), String> {
     let mut sources = sources.clone();
     sources.overrides.push(format!("controller.quorum.voters={}", voters.join(",")));
     crate::load(&sources)
-}
-
-/// A voter of the log may listen elsewhere since its last start: it is found where it listens now, and says so to the
-/// others (UpdateRaftVoter).
-fn at_own_listener(voters: &mut [Voter], config: &BrokerConfig) {
-    let own = config.controller_listeners.first();
-    let this = voters.iter_mut().find(|voter| voter.id.0 == config.node_id);
-    if let (Some(this), Some(own)) = (this, own) {
-        let host = own.host.clone().or_else(|| Some(config.reachable_at(own)?.0));
-        this.port = own.port;
-        this.host = host.unwrap_or_else(|| this.host.clone());
-    }
 }
 
 /// Begins to log; the loggers change what is logged from then on.

@@ -134,16 +134,8 @@ fn under_load(nodes: &mut Nodes, relay: &Relay, device: Option<&Device>) -> Outc
     open.create_replicated_topic(TOPIC, PARTITIONS as i32, NODES as i16)?;
     nodes.wait_until_whole(TOPIC)?;
     let stage = Stage::new(nodes.addresses.clone(), TOPIC, GROUP);
-    let (befallen, acknowledged, committed) = std::thread::scope(|scope| {
-        let stage = &stage;
-        let producers: Vec<_> =
-            (0..PARTITIONS).map(|partition| scope.spawn(move || load::produce(stage, partition))).collect();
-        let group = scope.spawn(move || load::commit(stage));
-        let befallen = befall(nodes, stage, relay, device);
-        stage.settle.store(true, Ordering::SeqCst);
-        let acknowledged: Outcome<Vec<u64>> = producers.into_iter().map(|one| joined(one.join())).collect();
-        (befallen, acknowledged, joined(group.join()))
-    });
+    let (befallen, acknowledged, committed) =
+        load::produce_and_commit_while(&stage, PARTITIONS, || befall(nodes, &stage, relay, device));
     let (acknowledged, _committed) = (acknowledged?, committed?);
     befallen?;
     nodes.wait_until_whole(TOPIC)?;

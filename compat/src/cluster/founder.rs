@@ -5,14 +5,13 @@
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::broker::{Broker as _, BrokerOptions, OttlaServer};
+use crate::cluster::audit;
 use crate::cluster::load::{self, Stage};
-use crate::cluster::voters::{Commands, calm, directory_of, wait_until_in_sync};
-use crate::cluster::{audit, joined};
-use crate::failure::{Failure, Outcome, fail};
+use crate::cluster::voters::{Commands, LIMIT, Quorum, calm, directory_of, wait_until_in_sync};
+use crate::failure::{Failure, Outcome};
 use crate::places::ScratchDir;
 use crate::ports::free_port_list;
 use crate::wire::Connection;
@@ -21,8 +20,6 @@ const TOPIC: &str = "cluster-founder";
 const GROUP: &str = "cluster-founder-group";
 const NODES: usize = 3;
 const PARTITIONS: usize = 2;
-const LIMIT: Duration = Duration::from_secs(30);
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The nodes, by place; those that are not there yet have ports.
 struct Founding {
@@ -94,15 +91,7 @@ fn under_load(founding: &mut Founding) -> Outcome<String> {
     let mut open = Connection::open(&founding.addresses()[0], Duration::from_secs(10))?;
     open.create_topic(TOPIC, PARTITIONS as i32, &[])?;
     let stage = Stage::new(founding.addresses(), TOPIC, GROUP);
-    let (grown, acknowledged) = std::thread::scope(|scope| {
-        let stage = &stage;
-        let producers: Vec<_> =
-            (0..PARTITIONS).map(|partition| scope.spawn(move || load::produce(stage, partition))).collect();
-        let grown = grow(&commands, founding, stage);
-        stage.settle.store(true, Ordering::SeqCst);
-        let acknowledged: Outcome<Vec<u64>> = producers.into_iter().map(|one| joined(one.join())).collect();
-        (grown, acknowledged)
-    });
+    let (grown, acknowledged) = load::produce_while(&stage, PARTITIONS, || grow(&commands, founding, &stage));
     grown?;
     let acknowledged = acknowledged?;
     wait_until_in_sync(&founding.addresses(), TOPIC, &[1, 2, 3])?;
@@ -152,8 +141,20 @@ fn grow(commands: &Commands, founding: &mut Founding, stage: &Stage) -> Outcome<
     tell("it was killed, the others went on, and it is back");
 
     founding.controllers[2] = *free_port_list(1)?.first().ok_or_else(|| Failure("no port".to_owned()))?;
+    founding.servers[2].stop()?;
+    // It does not hear of the election that follows.
+    let led = |quorum: &Quorum| quorum.leader >= 0;
+    let leader = commands.wait_until(&all[..2], "somebody is to lead", led)?.leader;
+    let leader = usize::try_from(leader - 1).ok().filter(|place| *place < 2);
+    let leader = leader.ok_or_else(|| Failure("a node that does not run leads".to_owned()))?;
+    founding.servers[leader].kill9()?;
+    founding.servers[leader].restart()?;
     founding.start_anew(2)?;
-    wait_until_at(commands, &all, 3, founding.controllers[2])?;
+    let port = format!(":{}", founding.controllers[2]);
+    let is_at = |endpoints: &Vec<String>| endpoints.iter().any(|one| one.ends_with(&port));
+    commands.wait_until(&all, &format!("node 3 is to be at {port}"), |quorum| {
+        quorum.endpoints.get(&3).is_some_and(is_at)
+    })?;
     wait_until_in_sync(&all, TOPIC, &[1, 2, 3])?;
     tell("the controllers of node 3 listen elsewhere, and the log says so");
 
@@ -165,21 +166,4 @@ fn grow(commands: &Commands, founding: &mut Founding, stage: &Stage) -> Outcome<
     wait_until_in_sync(&all, TOPIC, &[1, 2, 3])?;
     tell("node 2 was killed, and the others are a majority at their new addresses");
     Ok(())
-}
-
-/// Waits until the log says that a voter listens at this port.
-fn wait_until_at(commands: &Commands, addresses: &[String], id: i32, port: u16) -> Outcome<()> {
-    let begin = Instant::now();
-    loop {
-        let found = commands.quorum(addresses);
-        let is_there =
-            |endpoints: &Vec<String>| endpoints.iter().any(|one| one.ends_with(&format!(":{port}")));
-        match &found {
-            Ok(quorum) if quorum.endpoints.get(&id).is_some_and(is_there) => return Ok(()),
-            _ if begin.elapsed() > LIMIT => {
-                return fail(format!("node {id} is to be at port {port}: {found:?}"));
-            }
-            _ => std::thread::sleep(LOOK_AGAIN),
-        }
-    }
 }

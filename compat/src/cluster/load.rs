@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::cluster::joined;
 use crate::cluster::nodes::{PATIENCE, map_within};
 use crate::crash::batch::{self, Origin};
 use crate::failure::{Outcome, fail};
@@ -79,6 +80,31 @@ impl Stage {
 /// REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS before and after the append, and whatever says that another node leads.
 fn asks_for_another_try(code: i16) -> bool {
     matches!(code, 3 | 5 | 6 | 7 | 13 | 14 | 15 | 16 | 19 | 20 | 56 | 74 | 75)
+}
+
+/// Has each partition written to while something is done; gives what came of it, and how many records of each partition
+/// were acknowledged.
+pub fn produce_while<T>(stage: &Stage, partitions: usize, act: impl FnOnce() -> T) -> (T, Outcome<Vec<u64>>) {
+    std::thread::scope(|scope| {
+        let producers: Vec<_> =
+            (0..partitions).map(|partition| scope.spawn(move || produce(stage, partition))).collect();
+        let done = act();
+        stage.settle.store(true, Ordering::SeqCst);
+        (done, producers.into_iter().map(|one| joined(one.join())).collect())
+    })
+}
+
+/// The same beside a group that commits; gives the last offset that was committed, too.
+pub fn produce_and_commit_while<T>(
+    stage: &Stage,
+    partitions: usize,
+    act: impl FnOnce() -> T,
+) -> (T, Outcome<Vec<u64>>, Outcome<i64>) {
+    std::thread::scope(|scope| {
+        let group = scope.spawn(|| commit(stage));
+        let (done, acknowledged) = produce_while(stage, partitions, act);
+        (done, acknowledged, joined(group.join()))
+    })
 }
 
 /// One idempotent producer of one partition; returns how many records were acknowledged.

@@ -4,7 +4,6 @@
 
 use std::io::Write;
 use std::process::Stdio;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::broker::{self, Broker, BrokerOptions, OttlaServer};
@@ -149,17 +148,8 @@ fn under_load(cluster: &mut Mixed) -> Outcome<String> {
         return fail(format!("both kinds of brokers are to lead partitions: {leaders:?}"));
     }
     let stage = Stage::new(cluster.addresses.clone(), TOPIC, GROUP);
-    let (disturbed, acknowledged, committed) = std::thread::scope(|scope| {
-        let stage = &stage;
-        let producers: Vec<_> =
-            (0..PARTITIONS).map(|partition| scope.spawn(move || load::produce(stage, partition))).collect();
-        let group = scope.spawn(move || load::commit(stage));
-        let disturbed = disturb(cluster, stage);
-        stage.settle.store(true, Ordering::SeqCst);
-        let acknowledged: Outcome<Vec<u64>> =
-            producers.into_iter().map(|one| super::joined(one.join())).collect();
-        (disturbed, acknowledged, super::joined(group.join()))
-    });
+    let (disturbed, acknowledged, committed) =
+        load::produce_and_commit_while(&stage, PARTITIONS, || disturb(cluster, &stage));
     let (acknowledged, committed) = (acknowledged?, committed?);
     disturbed?;
     java_clients(&cluster.addresses)?;

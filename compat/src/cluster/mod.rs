@@ -150,7 +150,7 @@ pub fn run(plan: &Plan) -> Outcome<bool> {
             if !plan.is_secured && !run_faults(plan) {
                 return Ok(false);
             }
-            if plan.is_whole { run_moves(&moves::Plan::whole(plan.overrides.clone())?) } else { Ok(true) }
+            Ok(!plan.is_whole || run_moves(&moves::Plan::whole(plan.overrides.clone())?))
         }
         Err(failure) => {
             println!("{}", nodes.last_output(25));
@@ -174,36 +174,25 @@ pub fn run_faults_alone(plan: &Plan) -> Outcome<bool> {
     Ok(run_faults(plan))
 }
 
+/// Whether it passed; says what it came to.
+fn passes(name: &str, run: impl FnOnce() -> Outcome<String>) -> bool {
+    let begin = Instant::now();
+    let outcome = run();
+    let seconds = begin.elapsed().as_secs_f64();
+    match &outcome {
+        Ok(text) => println!("{name} passed in {seconds:.0} s: {text}"),
+        Err(failure) => println!("{name} FAILED after {seconds:.0} s: {failure}"),
+    }
+    outcome.is_ok()
+}
+
 fn run_faults(plan: &Plan) -> bool {
-    let begin = Instant::now();
-    let befallen = faults::run_all(&plan.overrides);
-    match &befallen {
-        Ok(text) => println!("faults passed in {:.0} s: {text}", begin.elapsed().as_secs_f64()),
-        Err(failure) => println!("faults FAILED after {:.0} s: {failure}", begin.elapsed().as_secs_f64()),
-    }
-    befallen.is_ok()
+    passes("faults", || faults::run_all(&plan.overrides))
 }
 
-/// Controllers that come and go.
+/// Controllers that come and go, and a node that was alone and becomes one of three.
 fn run_voters(plan: &Plan) -> bool {
-    let begin = Instant::now();
-    let changed = voters::run(&plan.overrides);
-    match &changed {
-        Ok(text) => println!("voters passed in {:.0} s: {text}", begin.elapsed().as_secs_f64()),
-        Err(failure) => println!("voters FAILED after {:.0} s: {failure}", begin.elapsed().as_secs_f64()),
-    }
-    changed.is_ok() && run_founder(plan)
-}
-
-/// A node that was alone becomes one of three.
-fn run_founder(plan: &Plan) -> bool {
-    let begin = Instant::now();
-    let grown = founder::run(&plan.overrides);
-    match &grown {
-        Ok(text) => println!("founder passed in {:.0} s: {text}", begin.elapsed().as_secs_f64()),
-        Err(failure) => println!("founder FAILED after {:.0} s: {failure}", begin.elapsed().as_secs_f64()),
-    }
-    grown.is_ok()
+    passes("voters", || voters::run(&plan.overrides)) && passes("founder", || founder::run(&plan.overrides))
 }
 
 /// Hosts of their own, where this machine can make them.
@@ -221,17 +210,11 @@ fn network() -> Outcome<Option<Network>> {
 pub fn run_moves_alone(plan: &moves::Plan) -> Outcome<bool> {
     println!("building ottla");
     broker::build_ottla()?;
-    run_moves(plan)
+    Ok(run_moves(plan))
 }
 
-fn run_moves(plan: &moves::Plan) -> Outcome<bool> {
-    let begin = Instant::now();
-    let moved = moves::run(plan);
-    match &moved {
-        Ok(text) => println!("moves passed in {:.0} s: {text}", begin.elapsed().as_secs_f64()),
-        Err(failure) => println!("moves FAILED after {:.0} s: {failure}", begin.elapsed().as_secs_f64()),
-    }
-    Ok(moved.is_ok())
+fn run_moves(plan: &moves::Plan) -> bool {
+    passes("moves", || moves::run(plan))
 }
 
 fn under_load(plan: &Plan, nodes: &mut Nodes, secured: Option<&Secured>) -> Outcome<String> {
@@ -240,16 +223,8 @@ fn under_load(plan: &Plan, nodes: &mut Nodes, secured: Option<&Secured>) -> Outc
     open.create_replicated_topic(TOPIC, partitions, NODES as i16)?;
     nodes.wait_until_whole(TOPIC)?;
     let stage = Stage::new(nodes.addresses.clone(), TOPIC, GROUP);
-    let (disturbed, acknowledged, committed) = std::thread::scope(|scope| {
-        let stage = &stage;
-        let producers: Vec<_> =
-            (0..PARTITIONS).map(|partition| scope.spawn(move || load::produce(stage, partition))).collect();
-        let group = scope.spawn(move || load::commit(stage));
-        let disturbed = disturb(plan, nodes, stage);
-        stage.settle.store(true, Ordering::SeqCst);
-        let acknowledged: Outcome<Vec<u64>> = producers.into_iter().map(|one| joined(one.join())).collect();
-        (disturbed, acknowledged, joined(group.join()))
-    });
+    let (disturbed, acknowledged, committed) =
+        load::produce_and_commit_while(&stage, PARTITIONS, || disturb(plan, nodes, &stage));
     let (acknowledged, committed) = (acknowledged?, committed?);
     disturbed?;
     nodes.wait_until_whole(TOPIC)?;

@@ -4,7 +4,6 @@
 //! Replicas move, nothing is lost, no error reaches a client, and what a client waits for its answers stays near what it was.
 #![allow(clippy::print_stdout, reason = "this program talks to a person")]
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::cluster::load::{self, Stage};
@@ -95,16 +94,8 @@ fn under_load(plan: &Plan, nodes: &mut Nodes) -> Outcome<String> {
     }
     fill(plan, &nodes.addresses)?;
     let stage = Stage::new(nodes.addresses.clone(), TOPIC, GROUP);
-    let (moved, acknowledged, committed) = std::thread::scope(|scope| {
-        let stage = &stage;
-        let producers: Vec<_> =
-            (0..PARTITIONS).map(|partition| scope.spawn(move || load::produce(stage, partition))).collect();
-        let group = scope.spawn(move || load::commit(stage));
-        let moved = grow_and_shrink(plan, nodes, stage);
-        stage.settle.store(true, Ordering::SeqCst);
-        let acknowledged: Outcome<Vec<u64>> = producers.into_iter().map(|one| joined(one.join())).collect();
-        (moved, acknowledged, joined(group.join()))
-    });
+    let (moved, acknowledged, committed) =
+        load::produce_and_commit_while(&stage, PARTITIONS, || grow_and_shrink(plan, nodes, &stage));
     let (acknowledged, committed) = (acknowledged?, committed?);
     let gaps = moved?;
     audit::records(&nodes.addresses[..REPLICAS], TOPIC, &acknowledged)?;

@@ -11,9 +11,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::broker::ottla_binary;
+use crate::cluster::audit;
 use crate::cluster::load::{self, Stage};
 use crate::cluster::nodes::{Nodes, map_of_any};
-use crate::cluster::{audit, joined};
 use crate::failure::{Failure, Outcome, While, fail};
 use crate::places::ScratchDir;
 use crate::process::{Process, capture};
@@ -24,7 +24,7 @@ const GROUP: &str = "cluster-voters-group";
 const NODES: usize = 3;
 const PARTITIONS: usize = 3;
 /// How long one step may take.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(super) const LIMIT: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Records that must come through behind each step.
 const CALM_RECORDS: u64 = 100;
@@ -56,7 +56,7 @@ impl Commands {
         Ok(capture("command", &mut command, None, self.scratch.path(), LIMIT)?.output)
     }
 
-    pub(super) fn quorum(&self, addresses: &[String]) -> Outcome<Quorum> {
+    fn quorum(&self, addresses: &[String]) -> Outcome<Quorum> {
         quorum_of(&self.run(addresses, &["kafka-metadata-quorum", "describe", "--status"])?)
     }
 
@@ -66,14 +66,22 @@ impl Commands {
         addresses: &[String],
         wanted: &BTreeMap<i32, String>,
     ) -> Outcome<Quorum> {
+        let what = format!("{wanted:?} are to vote");
+        self.wait_until(addresses, &what, |quorum| quorum.voters == *wanted && quorum.leader >= 0)
+    }
+
+    /// Waits until the quorum is as it ought to be.
+    pub(super) fn wait_until(
+        &self,
+        addresses: &[String],
+        what: &str,
+        is_so: impl Fn(&Quorum) -> bool,
+    ) -> Outcome<Quorum> {
         let begin = Instant::now();
         loop {
-            let found = self.quorum(addresses);
-            match found {
-                Ok(quorum) if quorum.voters == *wanted && quorum.leader >= 0 => return Ok(quorum),
-                _ if begin.elapsed() > LIMIT => {
-                    return fail(format!("{wanted:?} are to vote, and there is {found:?}"));
-                }
+            match self.quorum(addresses) {
+                Ok(quorum) if is_so(&quorum) => return Ok(quorum),
+                found if begin.elapsed() > LIMIT => return fail(format!("{what}, and there is {found:?}")),
                 _ => std::thread::sleep(LOOK_AGAIN),
             }
         }
@@ -141,15 +149,8 @@ fn under_load(nodes: &mut Nodes, overrides: &[String]) -> Outcome<String> {
     // The fourth is not there yet.
     let mut stage = Stage::new(nodes.addresses.clone(), TOPIC, GROUP);
     stage.addresses.push(nodes.reserve()?);
-    let (changed, acknowledged) = std::thread::scope(|scope| {
-        let stage = &stage;
-        let producers: Vec<_> =
-            (0..PARTITIONS).map(|partition| scope.spawn(move || load::produce(stage, partition))).collect();
-        let changed = change(&commands, nodes, stage, overrides);
-        stage.settle.store(true, Ordering::SeqCst);
-        let acknowledged: Outcome<Vec<u64>> = producers.into_iter().map(|one| joined(one.join())).collect();
-        (changed, acknowledged)
-    });
+    let (changed, acknowledged) =
+        load::produce_while(&stage, PARTITIONS, || change(&commands, nodes, &stage, overrides));
     let gone = changed?;
     let acknowledged = acknowledged?;
     let remaining: Vec<i32> = (1..=NODES as i32 + 1).filter(|id| *id != gone).collect();
