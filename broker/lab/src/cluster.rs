@@ -19,6 +19,7 @@ use crate::clock::LabClock;
 use crate::faults::{Faults, RULES_MAX};
 use crate::journal::Journal;
 use crate::passing::Passing;
+use crate::releases::Release;
 use crate::scope::TopicNames;
 use crate::turns::Turns;
 
@@ -40,6 +41,8 @@ pub struct Cluster {
     pub(crate) turns: Turns,
     inside: OnceLock<Inside>,
     port: Arc<dyn Port>,
+    /// The release of Apache Kafka that its clients see; none is that of the broker.
+    pub(crate) emulate: Option<&'static Release>,
     /// Unsafe habits of its clients are told when it is deleted.
     pub(crate) is_strict: AtomicBool,
     /// It was deleted.
@@ -72,7 +75,14 @@ impl std::fmt::Debug for Cluster {
 
 impl Cluster {
     /// `port` takes the connections to its listener that speak HTTP.
-    pub fn new(id: String, seed: u64, env: Env, clock: LabClock, port: Arc<dyn Port>) -> Arc<Cluster> {
+    pub fn new(
+        id: String,
+        seed: u64,
+        env: Env,
+        clock: LabClock,
+        port: Arc<dyn Port>,
+        emulate: Option<&'static Release>,
+    ) -> Arc<Cluster> {
         Arc::new(Cluster {
             id,
             seed,
@@ -85,6 +95,7 @@ impl Cluster {
             turns: Turns::default(),
             inside: OnceLock::new(),
             port,
+            emulate,
             is_strict: AtomicBool::new(false),
             is_gone: AtomicBool::new(false),
         })

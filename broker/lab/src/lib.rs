@@ -3,7 +3,7 @@
 //! the lab has no trace of it (docs/decisions/0044).
 //!
 //! Reading order: `words`, `rule` (what may be asked), `scope` and `facts` (what a request is about), `faults` (which
-//! rule acts), `places` (where an error stands in an answer), `journal`, which are core; then `cluster`, `passing` (one
+//! rule acts), `places` (where an error stands in an answer), `releases` (older Kafkas), `journal`, which are core; then `cluster`, `passing` (one
 //! request on its way), `clock`, `inside` (requests of the lab's own), `behind`
 //! (what no request does), and `control`, the API over HTTP.
 
@@ -21,6 +21,7 @@ mod lint;
 mod named_tasks;
 mod passing;
 pub mod places;
+mod releases;
 mod rule;
 pub mod scope;
 mod settings;
@@ -34,5 +35,6 @@ pub use clock::Mode;
 pub use cluster::Cluster;
 pub use control::{Created, Host, Lab, MAIN, SNAPSHOT};
 pub use named_tasks::NamedTasks;
+pub use releases::Release;
 pub use settings::{ClusterSettings, LabSettings, TopicSettings};
 pub use words::duration;

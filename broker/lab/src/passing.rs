@@ -8,8 +8,12 @@ use bytes::{Bytes, BytesMut};
 use ottla_env::{Clock, Monotonic};
 use ottla_model::ErrorCode;
 use ottla_network::{Admitted, Answer, Chunk, ConnectionInfo, Handler, Response, ResponseBuilder};
+use ottla_protocol::messages::ApiVersionsResponse;
+use ottla_protocol::messages::api_versions_response::ApiVersion;
 use ottla_protocol::shape::{self, Message, Value};
-use ottla_protocol::{ApiKey, RequestHeader, decode_response_header, encode_response_header};
+use ottla_protocol::{
+    ApiKey, Encode, RequestHeader, decode_response_header, encode_response_header, versions,
+};
 use serde_json::{Value as Json, json};
 
 use crate::cluster::Cluster;
@@ -17,12 +21,14 @@ use crate::facts::{Facts, Sender};
 use crate::faults::Held;
 use crate::journal::{AnswerEntry, Entry};
 use crate::places::{self, Stamp};
+use crate::releases::Release;
 use crate::rule::{Corrupt, Outcome, When};
 use crate::scope::Scope;
 use crate::words;
 
 /// Why a connection is closed.
 const BY_RULE: &str = "a rule of the lab";
+const BY_RELEASE: &str = "the release that is emulated has not this version of this API";
 /// What no answer is long.
 const NO_LENGTH: i32 = -2;
 /// Of a longer answer the journal has the length alone.
@@ -36,6 +42,10 @@ pub(crate) struct Passing {
     key: ApiKey,
     body: Option<Value>,
     acks: Option<i64>,
+    /// The release that is emulated, where it has not this version.
+    lacked: Option<&'static Release>,
+    /// That of the request, but where ApiVersions is asked for in one that is not served (KIP-511).
+    answer_version: i16,
     held: Option<Held>,
     number: u64,
     began: Monotonic,
@@ -79,7 +89,17 @@ impl Passing {
         let acks = facts.acks;
         let number = cluster.journal.lock().begin(entry);
         let now = cluster.clock.monotonic();
-        let held = cluster.faults.lock().decide(&facts, number, now);
+        // Kafka reads nothing of a version that it has not, so that no rule is about it.
+        let lacked = cluster.emulate.filter(|release| !release.has(key, header.api_version));
+        let is_served = lacked.is_none() && versions::is_decodable(key, header.api_version);
+        let answer_version = match key {
+            ApiKey::ApiVersions if !is_served => 0,
+            _other => header.api_version,
+        };
+        let held = match lacked {
+            Some(_) => None,
+            None => cluster.faults.lock().decide(&facts, number, now),
+        };
         if let Some(held) = &held {
             cluster.journal.lock().note_fault(number, &held.id);
         }
@@ -92,6 +112,8 @@ impl Passing {
             key,
             body,
             acks,
+            lacked,
+            answer_version,
             held,
             number,
             began: cluster.env.clock.monotonic(),
@@ -101,19 +123,53 @@ impl Passing {
 
     /// A request on which a rule acts keeps others from being admitted until it is answered, as Kafka does with each.
     pub fn admit(mut self, frame: Bytes) -> Admitted {
+        if let Some(release) = self.lacked {
+            let answer = self.refuse_version(release);
+            return Admitted::Ready(self.note(answer));
+        }
         if let Some(held) = self.held.take() {
             return Admitted::Exclusive(Box::pin(async move { self.act(&held, frame).await }));
         }
         match self.handler.admit(&self.connection, frame) {
-            Admitted::Ready(answer) => Admitted::Ready(self.note(answer)),
-            Admitted::Parked(answer) => Admitted::Parked(Box::pin(async move { self.note(answer.await) })),
+            Admitted::Ready(answer) => Admitted::Ready(self.emulate_and_note(answer)),
+            Admitted::Parked(answer) => {
+                Admitted::Parked(Box::pin(async move { self.emulate_and_note(answer.await) }))
+            }
             Admitted::Exclusive(answer) => {
-                Admitted::Exclusive(Box::pin(async move { self.note(answer.await) }))
+                Admitted::Exclusive(Box::pin(async move { self.emulate_and_note(answer.await) }))
             }
             Admitted::ExclusiveAfterEarlier(answer) => {
-                Admitted::ExclusiveAfterEarlier(Box::pin(async move { self.note(answer.await) }))
+                Admitted::ExclusiveAfterEarlier(Box::pin(async move { self.emulate_and_note(answer.await) }))
             }
         }
+    }
+
+    /// As Kafka: the connection is closed, but one that asks for the versions is told that of this API (KIP-511).
+    fn refuse_version(&self, release: &Release) -> Answer {
+        let refused = release.versions(ApiKey::ApiVersions).filter(|_| self.key == ApiKey::ApiVersions);
+        let refused = refused.and_then(|range| {
+            let row = ApiVersion::default().with_api_key(self.key.to_i16());
+            let refused = ApiVersionsResponse::default()
+                .with_error_code(ErrorCode::UnsupportedVersion.code())
+                .with_api_keys(vec![row.with_min_version(range.min).with_max_version(range.max)]);
+            let mut builder = self.builder();
+            refused.encode(&mut builder.buffer, self.answer_version).ok()?;
+            builder.finish().map(Answer::Respond)
+        });
+        refused.unwrap_or(Answer::Close(BY_RELEASE))
+    }
+
+    /// An answer as the release that is emulated gives it.
+    fn emulate(&self, answer: Answer) -> Answer {
+        match self.cluster.emulate.filter(|_| self.key == ApiKey::ApiVersions) {
+            Some(release) => self.map(answer, |message, value, _version| release.narrow(message, value)),
+            None => answer,
+        }
+    }
+
+    fn emulate_and_note(&mut self, answer: Answer) -> Answer {
+        let answer = self.emulate(answer);
+        self.note(answer)
     }
 
     async fn act(mut self, held: &Held, frame: Bytes) -> Answer {
@@ -166,12 +222,13 @@ impl Passing {
     }
 
     async fn carry_out(&self, frame: Bytes) -> Answer {
-        match self.handler.admit(&self.connection, frame) {
+        let answer = match self.handler.admit(&self.connection, frame) {
             Admitted::Ready(answer) => answer,
             Admitted::Parked(answer)
             | Admitted::Exclusive(answer)
             | Admitted::ExclusiveAfterEarlier(answer) => answer.await,
-        }
+        };
+        self.emulate(answer)
     }
 
     /// Records have another checksum than they say; where there are none the rule has not acted.
@@ -246,11 +303,16 @@ impl Passing {
     }
 
     fn respond(&self, message: &Message, body: &Value) -> Option<Answer> {
-        let version = self.header.api_version;
-        let mut builder = ResponseBuilder::with_capacity(256);
-        encode_response_header(&mut builder.buffer, self.key, version, self.header.correlation_id);
-        message.encode(body, &mut builder.buffer, version).ok()?;
+        let mut builder = self.builder();
+        message.encode(body, &mut builder.buffer, self.answer_version).ok()?;
         builder.finish().map(Answer::Respond)
+    }
+
+    fn builder(&self) -> ResponseBuilder {
+        let mut builder = ResponseBuilder::with_capacity(256);
+        let (version, correlation_id) = (self.answer_version, self.header.correlation_id);
+        encode_response_header(&mut builder.buffer, self.key, version, correlation_id);
+        builder
     }
 
     /// The answer with another body; one that cannot be read stays as it is.
@@ -262,7 +324,7 @@ impl Passing {
             Answer::Respond(response) => response,
             other => return other,
         };
-        let version = self.header.api_version;
+        let version = self.answer_version;
         let read = shape::response(self.key).zip(self.read(&response));
         let Some((message, mut value)) = read else { return Answer::Respond(response) };
         change(message, &mut value, version);
@@ -271,8 +333,8 @@ impl Passing {
 
     fn read(&self, response: &Response) -> Option<Value> {
         let mut bytes = whole(response)?;
-        decode_response_header(&mut bytes, self.key, self.header.api_version).ok()?;
-        shape::decode_response(self.key, self.header.api_version, bytes).ok()
+        decode_response_header(&mut bytes, self.key, self.answer_version).ok()?;
+        shape::decode_response(self.key, self.answer_version, bytes).ok()
     }
 
     fn note(&mut self, answer: Answer) -> Answer {
@@ -293,7 +355,7 @@ impl Passing {
         if response.len() > ANSWER_BYTES_MAX {
             return (Vec::new(), size);
         }
-        let version = self.header.api_version;
+        let version = self.answer_version;
         let Some((message, value)) = shape::response(self.key).zip(self.read(response)) else {
             return (Vec::new(), size);
         };

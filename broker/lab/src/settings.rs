@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::bad::Bad;
 use crate::clock::Mode;
+use crate::releases::{self, Release};
 use crate::rule::{self, Rule};
 use crate::words;
 
@@ -29,6 +30,8 @@ pub struct ClusterSettings {
     pub clock: Option<Mode>,
     /// A snapshot with which it begins.
     pub from: Option<String>,
+    /// The release of Apache Kafka that clients see.
+    pub emulate: Option<&'static Release>,
 }
 
 /// A rule that is read already.
@@ -42,11 +45,11 @@ pub struct TopicSettings {
     pub configs: Vec<(String, String)>,
 }
 
-const WORDS: [&str; 8] = ["name", "seed", "topics", "configs", "faults", "ttl", "clock", "from"];
+const WORDS: [&str; 9] = ["name", "seed", "topics", "configs", "faults", "ttl", "clock", "from", "emulate"];
 /// A thousandth of the machine's pace to ten thousand times.
 const SCALES: std::ops::RangeInclusive<f64> = 0.001..=10_000.0;
 /// Words of the grammar that this release does not obey.
-const NOT_YET: [&str; 3] = ["brokers", "users", "emulate"];
+const NOT_YET: [&str; 2] = ["brokers", "users"];
 
 impl LabSettings {
     /// Reads `lab.toml`.
@@ -101,6 +104,12 @@ pub fn parse(json: &Json) -> Result<ClusterSettings, Bad> {
             "from" => {
                 let id = value.as_str().ok_or_else(|| Bad::new("from", "the id of a snapshot"))?;
                 settings.from = Some(id.to_owned());
+            }
+            "emulate" => {
+                // `3.7` without quotes is a number, and `3.10` would be another one.
+                let name =
+                    value.as_str().ok_or_else(|| Bad::new("emulate", "a release as a text: \"3.7\""))?;
+                settings.emulate = Some(releases::find(name).map_err(|why| Bad::new("emulate", why))?);
             }
             other if NOT_YET.contains(&other) => {
                 return Err(Bad::new(other, "this release does not do that yet"));
@@ -274,6 +283,9 @@ mod tests {
             Ok(Some(Mode::Frozen))
         );
         assert_eq!(bad(serde_json::json!({ "name": "a/b" })), "name");
+        for release in [serde_json::json!("2.7"), serde_json::json!(3.7)] {
+            assert_eq!(bad(serde_json::json!({ "emulate": release })), "emulate");
+        }
         assert_eq!(bad(serde_json::json!({ "ttl": "soon" })), "ttl");
     }
 }

@@ -11,7 +11,7 @@ use ottla_admin::Route;
 use ottla_config::StartTopic;
 use ottla_env::memory::{MemoryDisk, SeededRng};
 use ottla_env::{BoxFuture, Disk, Env};
-use ottla_lab::{Cluster, ClusterSettings, Created, Host, MAIN, NamedTasks, SNAPSHOT};
+use ottla_lab::{Cluster, ClusterSettings, Created, Host, MAIN, NamedTasks, Release, SNAPSHOT};
 use ottla_log::MetaProperties;
 use ottla_network::{Handler, ListenerInfo};
 use parking_lot::Mutex;
@@ -138,7 +138,8 @@ impl Host for Brokers {
                 ..machine.clone()
             };
             let lab = Some(LabHook { cluster, route });
-            let options = StartOptions { ephemeral: true, lab, ..StartOptions::default() };
+            let features = settings.emulate.map(Release::levels).unwrap_or_default();
+            let options = StartOptions { ephemeral: true, features, lab, ..StartOptions::default() };
             let broker = wiring::start(env, machine.disk, config, options).await?;
             let topics: Vec<StartTopic> = settings
                 .topics

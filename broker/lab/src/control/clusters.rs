@@ -95,6 +95,7 @@ fn show(known: &Known) -> Json {
         "brokers": [{ "id": created.node_id, "host": host, "port": port.parse::<u16>().unwrap_or(0) }],
         "cluster_id": created.cluster_id,
         "seed": cluster.seed,
+        "emulate": cluster.emulate.map(|release| release.name.as_str()),
         "faults": cluster.faults.lock().all().len(),
         "requests": cluster.journal.lock().next(),
     })

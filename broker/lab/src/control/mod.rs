@@ -132,6 +132,15 @@ impl Lab {
         from: Option<&Snapshot>,
     ) -> Result<Known, Failed> {
         let Some(host) = self.host.get() else { return Err(Failed::of(503, "the lab does not serve yet")) };
+        let mut settings = settings;
+        if let Some(from) = from {
+            let of_base = from.born.emulate;
+            if settings.emulate.is_some_and(|release| Some(release) != of_base) {
+                let why = "a fork emulates what its base does: the levels of features are on its disk";
+                return Err(Bad::new("emulate", why).into());
+            }
+            settings.emulate = of_base;
+        }
         let name = self.reserve(settings.name.clone())?;
         let id = name.id.clone();
         let (seed, ttl) = (settings.seed.unwrap_or_else(|| self.seed ^ fold(&id)), settings.ttl);
@@ -143,13 +152,13 @@ impl Lab {
         if let Some(mode) = settings.clock {
             clock.set_mode(mode);
         }
-        let cluster = Cluster::new(id.clone(), seed, self.env.clone(), clock, http);
+        let cluster = Cluster::new(id.clone(), seed, self.env.clone(), clock, http, settings.emulate);
         let rules = settings.faults.iter().map(|fault| fault.0.clone()).collect();
         let now = cluster.clock.monotonic();
         if cluster.faults.lock().replace(rules, now).is_none() {
             return Err(Failed::bad(Bad::new("faults", "too many rules")));
         }
-        let (mut born, mut settings) = (settings.clone(), settings);
+        let mut born = settings.clone();
         if let Some(from) = from {
             // What it was made with goes before what is said of the fork.
             settings.configs = [from.born.configs.clone(), settings.configs].concat();

@@ -11,7 +11,7 @@ const ADDRESSES: [(&str, &str, &str); 47] = [
     (
         "post",
         "/clusters",
-        "Make a cluster: name, seed, topics, configs, faults, ttl; answered when it serves",
+        "Make a cluster: name, seed, topics, configs, faults, ttl, clock, from, emulate; answered when it serves",
     ),
     ("get", "/clusters/{cluster}", "One cluster"),
     ("delete", "/clusters/{cluster}", "Drop a cluster with all that it holds"),

@@ -1,6 +1,7 @@
 //! Reads the message definitions out of Apache Kafka's jars in the local Maven repository.
 //! Shell: reads files.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -49,6 +50,26 @@ pub fn load(repository: &Path) -> Result<Definitions, String> {
         storage: next(),
         raft: next(),
     })
+}
+
+/// Major and minor.
+pub type Release = (u32, u32);
+
+/// The definitions of each `kafka-clients-RELEASE.jar` in a folder, oldest first; the newest patch of a release counts.
+pub fn load_releases(folder: &Path) -> Result<Vec<(Release, Vec<Message>)>, String> {
+    let mut jars: BTreeMap<(u32, u32, u32), PathBuf> = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))? {
+        let path = entry.map_err(|error| error.to_string())?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let release = name.strip_prefix("kafka-clients-").and_then(|rest| rest.strip_suffix(".jar"));
+        let Some(release) = release else { continue };
+        let parts: Vec<u32> = release.split('.').filter_map(|part| part.parse().ok()).collect();
+        let [major, minor, patch] = parts[..] else { return Err(format!("{name} names no release")) };
+        jars.insert((major, minor, patch), path);
+    }
+    let mut newest: BTreeMap<Release, PathBuf> = BTreeMap::new();
+    newest.extend(jars.into_iter().map(|((major, minor, _), path)| ((major, minor), path)));
+    newest.into_iter().map(|(release, path)| Ok((release, load_jar(&path)?))).collect()
 }
 
 fn jar_path(repository: &Path, artifact: &str) -> PathBuf {

@@ -1,11 +1,14 @@
 //! Writes `broker/protocol/src/generated/` from the message definitions in Apache Kafka's jars.
-//! Shell: `ottla-protocol-generator [--check] [--repository DIR]`; with `--check` it only compares.
+//! Shell: `ottla-protocol-generator [--check] [--repository DIR]`; with `--check` it only compares. With
+//! `--releases DIR` it prints the versions that other releases advertise, of the jars `kafka-clients-RELEASE.jar` there:
+//! the table in `broker/lab/src/releases.txt`.
 
 mod error_codes;
 mod jars;
 mod layouts;
 mod names;
 mod records;
+mod releases;
 mod schema;
 mod shapes;
 mod types;
@@ -13,6 +16,7 @@ mod versions;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -36,9 +40,18 @@ fn run() -> Result<String, String> {
         match argument.as_str() {
             "--check" => check = true,
             "--repository" => repository = arguments.next().map(PathBuf::from),
+            "--releases" => {
+                let folder = arguments.next().ok_or("--releases needs a folder")?;
+                let releases = jars::load_releases(Path::new(&folder))?;
+                std::io::stdout()
+                    .write_all(releases::emit(&releases).as_bytes())
+                    .map_err(|error| error.to_string())?;
+                return Ok(format!("{} releases", releases.len()));
+            }
             other => {
                 return Err(format!(
-                    "{other:?} is not known; usage: ottla-protocol-generator [--check] [--repository DIR]"
+                    "{other:?} is not known; usage: ottla-protocol-generator [--check] [--repository DIR] | \
+                     --releases DIR"
                 ));
             }
         }

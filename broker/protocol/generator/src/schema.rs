@@ -156,7 +156,10 @@ pub struct Message {
 
 impl Message {
     pub fn parse(text: &str) -> Result<Message, String> {
-        let json: Value = serde_json::from_str(&without_comments(text)).map_err(|error| error.to_string())?;
+        // Kafka's own reader stops after the object, and one definition of a release goes on.
+        let text = without_comments(text);
+        let first = serde_json::Deserializer::from_str(&text).into_iter().next();
+        let json: Value = first.ok_or("nothing is defined")?.map_err(|error| error.to_string())?;
         let name = string(&json, "name")?;
         let valid = Versions::parse(&string(&json, "validVersions")?)?;
         let mut structs = Vec::new();

@@ -35,7 +35,7 @@ pub fn emit(clients: &[Message]) -> Result<String, String> {
         if at as i16 != *key {
             return Err(format!("the keys have a hole before {key}"));
         }
-        out.push_str(&row(*key, message));
+        out.push_str(&row(message));
     }
     out.push_str("];\n");
     Ok(out)
@@ -56,15 +56,18 @@ pub fn served(message: &Message) -> Versions {
     versions
 }
 
-fn row(key: i16, message: &Message) -> String {
-    let served = served(message);
-    let listener = |listener: &str| {
-        let advertised = message.listeners.iter().any(|name| name == listener)
-            && !served.is_empty()
-            && !ADVERTISED_WITH_PLUGIN.contains(&key);
-        let low = if key == PRODUCE { 0 } else { served.low };
-        range(advertised.then_some(Versions { low, high: served.high }))
-    };
+/// The versions that a broker advertises on a kind of listener.
+pub fn advertised(message: &Message, listener: &str) -> Option<Versions> {
+    let (served, key) = (served(message), message.api_key?);
+    let is_advertised = message.listeners.iter().any(|name| name == listener)
+        && !served.is_empty()
+        && !ADVERTISED_WITH_PLUGIN.contains(&key);
+    let low = if key == PRODUCE { 0 } else { served.low };
+    is_advertised.then_some(Versions { low, high: served.high })
+}
+
+fn row(message: &Message) -> String {
+    let listener = |listener: &str| range(advertised(message, listener));
     let flexible = if message.flexible.is_empty() {
         "None".to_owned()
     } else {

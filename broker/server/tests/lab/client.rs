@@ -76,6 +76,16 @@ impl Client {
 
     /// Nothing where the connection ends instead.
     pub fn ask<R: Request>(&mut self, version: i16, request: &R) -> Option<R::Response> {
+        self.ask_in(version, version, request)
+    }
+
+    /// Where the answer is of another version than the request.
+    pub fn ask_in<R: Request>(
+        &mut self,
+        version: i16,
+        answer_version: i16,
+        request: &R,
+    ) -> Option<R::Response> {
         let header = RequestHeader {
             api_key: R::API_KEY.to_i16(),
             api_version: version,
@@ -92,9 +102,9 @@ impl Client {
         let mut body = vec![0; i32::from_be_bytes(prefix) as usize];
         self.0.read_exact(&mut body).ok()?;
         let mut body = Bytes::from(body);
-        assert_eq!(decode_response_header(&mut body, R::API_KEY, version), Ok(5));
+        assert_eq!(decode_response_header(&mut body, R::API_KEY, answer_version), Ok(5));
         assert!(body.has_remaining());
-        Some(decode_response(R::API_KEY, version, body).expect("an answer"))
+        Some(decode_response(R::API_KEY, answer_version, body).expect("an answer"))
     }
 }
 

@@ -15,7 +15,7 @@ fn named(bootstrap: &str, client_id: &'static str) -> Client {
     client
 }
 
-fn make(at: &str, settings: Json) -> String {
+pub fn make(at: &str, settings: Json) -> String {
     let (status, made) = http(at, "POST", "/clusters", Some(settings));
     assert_eq!(status, 201, "{made}");
     made["bootstrap"].as_str().expect("an address").to_owned()

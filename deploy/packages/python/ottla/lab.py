@@ -630,13 +630,14 @@ class Lab(Cluster):
     def cluster(self, *, name: str | None = None, topics: Iterable[str | Mapping[str, Any]] = (),
                 configs: Mapping[str, object] | None = None, faults: Iterable[Mapping[str, Any]] = (),
                 seed: int | None = None, ttl: Duration | None = None,
-                clock: str | Mapping[str, Any] | None = None) -> Cluster:
+                clock: str | Mapping[str, Any] | None = None, emulate: str | None = None) -> Cluster:
         """Makes a cluster with a port of its own; it serves when this returns. One a test keeps tests apart.
 
-        A topic is "orders", "orders:6", or {"name": ..., "partitions": ..., "configs": {...}}.
+        A topic is "orders", "orders:6", or {"name": ..., "partitions": ..., "configs": {...}}. With emulate="3.7"
+        clients see the versions and features of that release of Apache Kafka.
         """
         body: dict[str, Any] = {"topics": list(topics), "configs": dict(configs or {}), "faults": list(faults)}
-        for word, value in (("name", name), ("seed", seed), ("clock", clock),
+        for word, value in (("name", name), ("seed", seed), ("clock", clock), ("emulate", emulate),
                             ("ttl", None if ttl is None else _duration(ttl))):
             if value is not None:
                 body[word] = value
