@@ -335,6 +335,12 @@ impl BrokerSettings {
         self.cordoned_log_dirs.iter().any(is_it)
     }
 
+    /// Those of these directories, named in the order of `log.dirs`, that take no new replicas.
+    pub fn cordoned_of<D: Clone>(&self, dirs: &[D]) -> Vec<D> {
+        let named = dirs.iter().enumerate();
+        named.filter(|(place, _)| self.is_cordoned(*place)).map(|(_, dir)| dir.clone()).collect()
+    }
+
     /// A whole number key; asking for anything else is a mistake of the caller.
     pub(crate) fn get_i64(&self, name: &str) -> i64 {
         match self.value(name).as_i64() {

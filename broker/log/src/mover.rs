@@ -32,6 +32,8 @@ pub enum MoveRefused {
     UnknownDir(String),
     #[error("the log directory is offline")]
     Offline,
+    #[error("the log directory is cordoned")]
+    Cordoned,
 }
 
 /// A move under way, as DescribeLogDirs shows it.
@@ -193,6 +195,9 @@ impl LogManager {
         }
         let to = self.dir_at(dir).ok_or_else(|| MoveRefused::UnknownDir(dir.display().to_string()))?;
         to.check().map_err(|_: StorageFailure| MoveRefused::Offline)?;
+        if self.is_cordoned(&to) {
+            return Err(MoveRefused::Cordoned);
+        }
         let Some(log) = self.get(partition) else {
             let mut state = self.moves().state.lock();
             if state.preferred.len() < PREFERRED_MAX {

@@ -222,6 +222,10 @@ fn what_can_not_be_moved_is_refused() {
     assert_eq!(unknown, Err(MoveRefused::UnknownDir("/c".to_owned())));
     let long = TopicPartition::parse(&format!("{}-0", "x".repeat(240))).expect("a partition");
     assert_eq!(manager.move_log(&long, Path::new("/a")), Err(MoveRefused::NameTooLong));
+    manager.set_cordoned([1].into());
+    assert_eq!(manager.move_log(&partition(), Path::new("/b")), Err(MoveRefused::Cordoned));
+    assert_eq!(manager.move_log(&partition(), Path::new("/a")), Ok(()));
+    manager.set_cordoned([].into());
     for dir in DIRS {
         // One that is not here yet is made where it was wanted.
         let wanted = TopicPartition::parse(&format!("wanted{}-0", &dir[1..])).expect("a partition");

@@ -15,11 +15,13 @@ use ottla_protocol::records::control::leader_change_message::Voter;
 use ottla_protocol::records::metadata::{AbortTransactionRecord, MetadataRecord};
 use ottla_records::ControlRecordType;
 use std::sync::Arc;
+use uuid::Uuid;
 
 use crate::batch::{Batch, BatchEncoder, encode_control, encode_voters};
 use crate::controller::election_log::Elections;
 use crate::controller::features::{ELIGIBLE_LEADER_REPLICAS, METADATA_VERSION, one_min_isr};
 use crate::controller::fencing::fence;
+use crate::controller::heartbeat::cordon;
 use crate::controller::liveness::{Contacts, Liveness};
 use crate::controller::partition_change::has_eligible_replicas;
 use crate::controller::rebalance::Chores;
@@ -61,6 +63,8 @@ pub(crate) struct ActiveController {
     chores: Chores,
     /// The broker in this process where this node is alone: it needs no session to live.
     local: Option<BrokerId>,
+    /// Its directories, in the order of `log.dirs`, once it is registered.
+    local_dirs: Vec<Uuid>,
     /// The moment of the last decision.
     now: Monotonic,
     /// Whether a log keeps the records; batches are not encoded otherwise.
@@ -105,6 +109,7 @@ impl ActiveController {
             liveness: Liveness::of(&working.image, rules.broker_session_timeout(), local, now),
             chores: Chores::begin(&rules, now),
             local,
+            local_dirs: Vec::new(),
             now,
             is_kept,
             growing: None,
@@ -205,12 +210,25 @@ impl ActiveController {
         (parts, !changes.is_empty())
     }
 
-    /// The record by which this node serves; its broker epoch is the record's own offset. It lives as long as this
-    /// process does, and needs no session.
-    pub fn registration(&mut self, registration: &Registration) -> Vec<MetadataRecord> {
+    /// This node serves; its broker epoch is the offset of the record that says so. It lives as long as this process does,
+    /// and needs no session.
+    pub fn register(&mut self, registration: &Registration, now: Now) {
         let offset = self.next_offset();
         self.liveness.on_unregistered(self.rules.node_id);
-        vec![register_broker(self.rules.node_id, registration, &self.rules.features, offset).into()]
+        self.local_dirs.clone_from(&registration.log_dirs);
+        let record = register_broker(self.rules.node_id, registration, &self.rules.features, offset);
+        self.apply(vec![record.into()], now);
+        self.cordon_local_dirs(now);
+    }
+
+    /// The broker in this process sends no heartbeats: what they would say of its directories follows from what is
+    /// decided.
+    fn cordon_local_dirs(&mut self, now: Now) {
+        let Some(local) = self.local.filter(|_| !self.local_dirs.is_empty()) else { return };
+        let image = &self.working.image;
+        let cordoned = self.rules.cordoned_of(image, &self.local_dirs);
+        let record = cordon(image, local, &cordoned);
+        self.apply(record.into_iter().collect(), now);
     }
 
     /// Decides and applies what was decided; the answer is due when it is committed.
@@ -219,7 +237,15 @@ impl ActiveController {
         let ActiveController { working, rules, liveness, .. } = self;
         let deciding = Deciding { image: &working.image, rules, now, topic_ids, liveness };
         let Decided { records, answer } = decide(Some(deciding));
+        let may_cordon = records.iter().any(|record| match record {
+            MetadataRecord::Config(config) => config.resource_type == ResourceType::Broker.code(),
+            MetadataRecord::FeatureLevel(level) => level.name.as_str() == METADATA_VERSION,
+            _ => false,
+        });
         self.apply(records, now);
+        if may_cordon {
+            self.cordon_local_dirs(now);
+        }
         answer
     }
 

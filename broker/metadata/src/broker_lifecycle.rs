@@ -22,6 +22,14 @@ const QUICK: Duration = Duration::from_millis(10);
 /// After a first failure; it doubles up to the heartbeats' interval.
 const RETRY: Duration = Duration::from_millis(20);
 
+/// What a heartbeat says of this broker's log directories.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LogDirs {
+    pub offline: Vec<Uuid>,
+    /// They take no new replicas (KIP-1066); `None` below the metadata.version of that.
+    pub cordoned: Option<Vec<Uuid>>,
+}
+
 /// What is to be done next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
@@ -76,7 +84,7 @@ impl BrokerLifecycle {
     }
 
     /// What to do at `now`, with an image that ends at `offset`.
-    pub fn step(&self, now: Monotonic, offset: Offset, offline_log_dirs: Vec<Uuid>) -> Step {
+    pub fn step(&self, now: Monotonic, offset: Offset, log_dirs: LogDirs) -> Step {
         match self.state {
             State::Gone => Step::Gone,
             _ if now < self.due => Step::Wait(self.due),
@@ -87,8 +95,9 @@ impl BrokerLifecycle {
                 current_metadata_offset: offset.0,
                 want_fence: false,
                 want_shut_down: self.wants_stop,
-                offline_log_dirs,
-                cordoned_log_dirs: None,
+                offline_log_dirs: log_dirs.offline,
+                // Before, the configuration of this broker may not be known: what the controller knows stays.
+                cordoned_log_dirs: log_dirs.cordoned.filter(|_| offset.0 >= self.epoch),
                 ..BrokerHeartbeatRequest::default()
             })),
         }
@@ -152,8 +161,9 @@ impl BrokerLifecycle {
         self.due = now;
     }
 
-    /// A log directory has failed: the controller hears it at once, and has others lead what was in it.
-    pub fn on_directory_failure(&mut self, now: Monotonic) {
+    /// There is something to tell the controller, which hears it at once: a log directory has failed (it has others lead
+    /// what was in it), or others are cordoned than before.
+    pub fn on_news(&mut self, now: Monotonic) {
         if matches!(self.state, State::CatchingUp | State::Serving) {
             self.due = now;
         }
@@ -227,7 +237,7 @@ mod tests {
     }
 
     fn heartbeat(life: &BrokerLifecycle, ms: i64, offset: i64) -> BrokerHeartbeatRequest {
-        match life.step(at(ms), Offset(offset), vec![]) {
+        match life.step(at(ms), Offset(offset), LogDirs::default()) {
             Step::Heartbeat(request) => *request,
             other => panic!("a heartbeat was due: {other:?}"),
         }
@@ -236,7 +246,7 @@ mod tests {
     #[test]
     fn a_broker_registers_catches_up_quickly_and_serves() {
         let mut life = lifecycle(Some(12));
-        let Step::Register(request) = life.step(at(0), Offset(-1), vec![]) else {
+        let Step::Register(request) = life.step(at(0), Offset(-1), LogDirs::default()) else {
             panic!("it registers first")
         };
         assert_eq!((request.broker_id.0, request.previous_broker_epoch), (3, 12));
@@ -248,15 +258,15 @@ mod tests {
         assert_eq!((request.broker_epoch, request.current_metadata_offset), (40, 39));
         assert!(!request.want_shut_down);
         life.on_heartbeat(at(6), beat(true, false));
-        assert_eq!(life.step(at(6), Offset(40), vec![]), Step::Wait(at(16)));
+        assert_eq!(life.step(at(6), Offset(40), LogDirs::default()), Step::Wait(at(16)));
         heartbeat(&life, 16, 40);
         life.on_heartbeat(at(17), beat(false, false));
         assert!(life.is_serving());
-        assert_eq!(life.step(at(18), Offset(40), vec![]), Step::Wait(at(2017)));
+        assert_eq!(life.step(at(18), Offset(40), LogDirs::default()), Step::Wait(at(2017)));
         // Fenced by the controller: quick again.
         life.on_heartbeat(at(2018), beat(true, false));
         assert!(!life.is_serving());
-        assert_eq!(life.step(at(2018), Offset(40), vec![]), Step::Wait(at(2028)));
+        assert_eq!(life.step(at(2018), Offset(40), LogDirs::default()), Step::Wait(at(2028)));
     }
 
     #[test]
@@ -265,12 +275,40 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..9 {
             life.on_registration(at(0), Err(ErrorCode::DuplicateBrokerRegistration));
-            let Step::Wait(until) = life.step(at(0), Offset(0), vec![]) else { panic!("it waits") };
+            let Step::Wait(until) = life.step(at(0), Offset(0), LogDirs::default()) else {
+                panic!("it waits")
+            };
             waits.push(Monotonic::default().until(until).as_millis());
         }
         assert_eq!(waits, [20, 40, 80, 160, 320, 640, 1280, 2000, 2000]);
         life.on_new_controller(at(3));
-        assert!(matches!(life.step(at(3), Offset(0), vec![]), Step::Register(_)));
+        assert!(matches!(life.step(at(3), Offset(0), LogDirs::default()), Step::Register(_)));
+    }
+
+    #[test]
+    fn news_are_told_at_once_where_somebody_knows_this_broker() {
+        let mut life = lifecycle(None);
+        life.on_registration(at(0), Err(ErrorCode::NotController));
+        life.on_news(at(1));
+        assert_eq!(life.step(at(1), Offset(0), LogDirs::default()), Step::Wait(at(20)));
+        life.on_registration(at(20), Ok(40));
+        life.on_heartbeat(at(21), beat(false, false));
+        let dirs = |cordoned| LogDirs { offline: vec![Uuid::from_u128(1)], cordoned };
+        assert_eq!(life.step(at(22), Offset(40), dirs(None)), Step::Wait(at(2021)));
+        life.on_news(at(22));
+        let cordoned = Some(vec![Uuid::from_u128(2)]);
+        let Step::Heartbeat(told) = life.step(at(22), Offset(40), dirs(cordoned.clone())) else {
+            panic!("it is told")
+        };
+        assert_eq!(
+            (&told.offline_log_dirs[..], &told.cordoned_log_dirs),
+            (&dirs(None).offline[..], &cordoned)
+        );
+        // Without an image of its own registration a broker may not know its configuration.
+        let Step::Heartbeat(early) = life.step(at(22), Offset(39), dirs(cordoned)) else {
+            panic!("it lives")
+        };
+        assert_eq!((&early.offline_log_dirs[..], &early.cordoned_log_dirs), (&dirs(None).offline[..], &None));
     }
 
     #[test]
@@ -283,7 +321,7 @@ mod tests {
             assert_eq!(life.epoch(), Some(4), "who does not answer has forgotten nothing");
             life.on_heartbeat(at(3), Err(code));
             assert_eq!((life.epoch(), life.is_serving()), (None, false));
-            assert!(matches!(life.step(at(100), Offset(0), vec![]), Step::Register(_)));
+            assert!(matches!(life.step(at(100), Offset(0), LogDirs::default()), Step::Register(_)));
             life.on_registration(at(101), Ok(9));
             assert_eq!(heartbeat(&life, 101, 9).broker_epoch, 9);
         }
@@ -298,18 +336,18 @@ mod tests {
         assert!(!life.is_serving());
         assert!(heartbeat(&life, 2, 4).want_shut_down);
         life.on_heartbeat(at(3), beat(false, false));
-        assert_eq!(life.step(at(3), Offset(4), vec![]), Step::Wait(at(13)));
+        assert_eq!(life.step(at(3), Offset(4), LogDirs::default()), Step::Wait(at(13)));
         life.on_heartbeat(at(14), beat(true, true));
-        assert_eq!(life.step(at(14), Offset(4), vec![]), Step::Gone);
+        assert_eq!(life.step(at(14), Offset(4), LogDirs::default()), Step::Gone);
         assert_eq!(life.epoch(), Some(4), "the next start says under which epoch this one stopped");
         let mut unregistered = lifecycle(None);
         unregistered.on_stop(at(0));
-        assert_eq!(unregistered.step(at(0), Offset(0), vec![]), Step::Gone);
+        assert_eq!(unregistered.step(at(0), Offset(0), LogDirs::default()), Step::Gone);
         assert_eq!(unregistered.epoch(), None);
         let mut unknown = lifecycle(None);
         unknown.on_registration(at(0), Ok(4));
         unknown.on_stop(at(1));
         unknown.on_heartbeat(at(2), Err(ErrorCode::StaleBrokerEpoch));
-        assert_eq!(unknown.step(at(9), Offset(0), vec![]), Step::Gone);
+        assert_eq!(unknown.step(at(9), Offset(0), LogDirs::default()), Step::Gone);
     }
 }

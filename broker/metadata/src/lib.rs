@@ -18,6 +18,8 @@ mod broker_lifecycle;
 pub mod client_quotas;
 pub mod controller;
 mod controller_channel;
+#[cfg(test)]
+mod cordon_tests;
 mod damage;
 #[cfg(test)]
 mod damage_tests;
@@ -61,7 +63,7 @@ mod voter_set;
 mod wire;
 
 pub use broker_epoch::BrokerEpoch;
-pub use broker_lifecycle::{BrokerLifecycle, Step};
+pub use broker_lifecycle::{BrokerLifecycle, LogDirs, Step};
 pub use controller::ApiError;
 pub use controller::features::Feature;
 pub use controller::placement::takes_replicas;

@@ -142,8 +142,7 @@ impl MetadataLoop {
         // The metadata log is in the first.
         self.directory_id = registration.log_dirs.first().copied().unwrap_or_default();
         let controller = self.controller.as_mut().expect("a lone node leads from its start on");
-        let record = controller.registration(registration);
-        controller.apply(record, now);
+        controller.register(registration, now);
         let proposals = controller.take_proposal().into_iter().collect();
         self.commit(proposals, false)
     }

@@ -231,7 +231,7 @@ fn listeners_have_the_image_before_the_answer_in_their_order() {
 }
 
 /// Asks for a level of a feature; the code of the answer. An upgrade is 1, a safe downgrade 2.
-async fn update_feature(metadata: &Metadata, name: &str, level: i16, upgrade_type: i8) -> i16 {
+pub(crate) async fn update_feature(metadata: &Metadata, name: &str, level: i16, upgrade_type: i8) -> i16 {
     let update = FeatureUpdateKey::default()
         .with_feature(name.into_str())
         .with_max_version_level(level)

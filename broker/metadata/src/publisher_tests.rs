@@ -113,8 +113,7 @@ fn history(controller: &mut ActiveController) -> Vec<Proposal> {
     for part in parts {
         controller.apply(part, now());
     }
-    let records = controller.registration(&Registration::default());
-    controller.apply(records, now());
+    controller.register(&Registration::default(), now());
     proposals.extend(controller.take_proposal());
     let mut step = |controller: &mut ActiveController, records: Vec<MetadataRecord>| {
         controller.apply(records, now());

@@ -9,9 +9,10 @@ use ottla_env::clock::Monotonic;
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{BoxFuture, Env};
 use ottla_log::LogManager;
+use ottla_metadata::controller::features::{CORDONED_LOG_DIRS, METADATA_VERSION};
 use ottla_metadata::{
-    ApiError, BrokerEpoch, BrokerLifecycle, ControllerChannel, Feature, Leadership, Metadata, OperationError,
-    Registration, Step,
+    ApiError, BrokerEpoch, BrokerLifecycle, ControllerChannel, Feature, Image, Leadership, LogDirs, Metadata,
+    OperationError, Registration, Step,
 };
 use ottla_model::{BrokerId, ErrorCode};
 use parking_lot::Mutex;
@@ -81,7 +82,7 @@ impl Lifecycle {
             controller: joining.controller,
             logs: logs.clone(),
             log_dirs: registration.log_dirs.clone(),
-            config: joining.dynamic_config.clone(),
+            cordoned: cordoned_dirs(joining.dynamic_config, &registration.log_dirs),
             broker_epoch: joining.broker_epoch.clone(),
             // Whoever does not answer must not cost the session (KAFKA-14392).
             request_timeout: ms(config.broker_session_timeout_ms / 2),
@@ -159,6 +160,28 @@ impl Lifecycle {
     }
 }
 
+/// Tells of these directories, in the order of `log.dirs`, which are cordoned.
+fn cordoned_dirs(config: &Arc<DynamicBrokerConfig>, log_dirs: &[Uuid]) -> watch::Receiver<Vec<Uuid>> {
+    let (tell, cordoned) = watch::channel(config.current().cordoned_of(log_dirs));
+    let log_dirs = log_dirs.to_vec();
+    config.follow(move |config| {
+        let now = config.cordoned_of(&log_dirs);
+        tell.send_if_modified(|known| {
+            let is_new = *known != now;
+            *known = now;
+            is_new
+        });
+    });
+    cordoned
+}
+
+/// Waits for a change, for ever where none can come any more.
+async fn change_of<T>(receiver: &mut watch::Receiver<T>) {
+    if receiver.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// What became of a request.
 enum Outcome<R> {
     Answered(Result<R, ErrorCode>),
@@ -170,7 +193,8 @@ enum Outcome<R> {
 enum Event {
     Stop,
     NewController,
-    DirectoryFailure,
+    /// There is something to tell the controller.
+    News,
 }
 
 struct Turn {
@@ -179,7 +203,8 @@ struct Turn {
     controller: Arc<dyn ControllerChannel>,
     logs: Arc<LogManager>,
     log_dirs: Vec<Uuid>,
-    config: Arc<DynamicBrokerConfig>,
+    /// Those of them that take no new replicas.
+    cordoned: watch::Receiver<Vec<Uuid>>,
     broker_epoch: BrokerEpoch,
     request_timeout: Duration,
     life: BrokerLifecycle,
@@ -196,8 +221,9 @@ impl Turn {
     async fn run(mut self) {
         loop {
             let now = self.now();
-            let offset = self.metadata.image().metadata_offset();
-            match self.life.step(now, offset, self.offline_log_dirs()) {
+            let image = self.metadata.image().clone();
+            let log_dirs = self.log_dirs(&image);
+            match self.life.step(now, image.metadata_offset(), log_dirs) {
                 Step::Register(request) => {
                     let answer = self.controller.register_broker(*request);
                     if let Outcome::Answered(answer) = self.ask(answer, |answer| answer.error_code).await {
@@ -206,8 +232,7 @@ impl Turn {
                         self.life.on_registration(now, answer.map(|answer| answer.broker_epoch));
                     }
                 }
-                Step::Heartbeat(mut request) => {
-                    request.cordoned_log_dirs = Some(self.cordoned_log_dirs());
+                Step::Heartbeat(request) => {
                     let answer = self.controller.heartbeat(*request);
                     if let Outcome::Answered(answer) = self.ask(answer, |answer| answer.error_code).await {
                         self.note("send a heartbeat", answer.as_ref().err().copied());
@@ -227,15 +252,13 @@ impl Turn {
         self.phase.send_replace(Phase::Gone);
     }
 
-    fn offline_log_dirs(&self) -> Vec<Uuid> {
-        self.logs.offline_dirs().into_iter().filter_map(|place| self.log_dirs.get(place).copied()).collect()
-    }
-
-    /// Directories that take no new replicas (KIP-1066); `*` is all of them.
-    fn cordoned_log_dirs(&self) -> Vec<Uuid> {
-        let config = self.config.current();
-        let dirs = self.log_dirs.iter().enumerate();
-        dirs.filter(|(place, _)| config.is_cordoned(*place)).map(|(_, id)| *id).collect()
+    fn log_dirs(&mut self, image: &Image) -> LogDirs {
+        let offline = self.logs.offline_dirs().into_iter();
+        let knows_cordoned = image.feature_level(METADATA_VERSION) >= CORDONED_LOG_DIRS;
+        LogDirs {
+            offline: offline.filter_map(|place| self.log_dirs.get(place).copied()).collect(),
+            cordoned: knows_cordoned.then(|| self.cordoned.borrow_and_update().clone()),
+        }
     }
 
     fn now(&self) -> Monotonic {
@@ -274,10 +297,10 @@ impl Turn {
         })
     }
 
-    /// Waits for `work`, unless another controller leads, a log directory fails or this broker is to stop first: then
-    /// there is nothing.
+    /// Waits for `work`, unless another controller leads, this broker is to stop or there is something to tell of its log
+    /// directories first: then there is nothing.
     async fn first<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
-        let Turn { leaders, stops, dir_failures, is_stopping, .. } = self;
+        let Turn { leaders, stops, dir_failures, cordoned, is_stopping, .. } = self;
         let leads = async {
             while leaders.changed().await.is_ok() {
                 if leaders.borrow_and_update().leader.is_some() {
@@ -292,16 +315,18 @@ impl Turn {
                 std::future::pending::<()>().await;
             }
         };
-        let fails = async {
-            if dir_failures.changed().await.is_err() {
-                std::future::pending::<()>().await;
+        let news = async {
+            tokio::select! {
+                biased;
+                () = change_of(dir_failures) => {}
+                () = change_of(cordoned) => {}
             }
         };
         let event = tokio::select! {
             biased;
             () = stop => Event::Stop,
             () = leads => Event::NewController,
-            () = fails => Event::DirectoryFailure,
+            () = news => Event::News,
             done = work => return Some(done),
         };
         let now = self.now();
@@ -311,7 +336,7 @@ impl Turn {
                 self.life.on_stop(now);
             }
             Event::NewController => self.life.on_new_controller(now),
-            Event::DirectoryFailure => self.life.on_directory_failure(now),
+            Event::News => self.life.on_news(now),
         }
         None
     }
@@ -328,6 +353,7 @@ impl Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
     use std::path::PathBuf;
     use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -364,9 +390,13 @@ mod tests {
         };
         let metadata = Metadata::open(&env, options).expect("it opens");
         metadata.start(&registration(1)).expect("it starts");
-        let given = [("node.id".to_owned(), "2".to_owned())];
-        let (config, _warnings) = ottla_config::load(None, &[], &given).expect("a valid configuration");
-        World { env, clock, metadata, features, config }
+        World { env, clock, metadata, features, config: config(&[]) }
+    }
+
+    fn config(more: &[(&str, &str)]) -> BrokerConfig {
+        let given = [("node.id", "2")].iter().chain(more);
+        let given: Vec<_> = given.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        ottla_config::load(None, &[], &given).expect("a valid configuration").0
     }
 
     fn registration(id: u128) -> Registration {
@@ -383,14 +413,33 @@ mod tests {
         LogManager::open(env.clone(), vec![PathBuf::from("/two")], settings).expect("the directory opens").0
     }
 
+    /// Also where a test fails.
+    struct StopsTime<'a>(&'a AtomicBool);
+
+    impl Drop for StopsTime<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+
     impl World {
         fn join(&self, logs: &Arc<LogManager>, incarnation: u128) -> Lifecycle {
+            let config = Arc::new(DynamicBrokerConfig::new(self.config.clone()));
+            self.join_with(logs, incarnation, &config)
+        }
+
+        fn join_with(
+            &self,
+            logs: &Arc<LogManager>,
+            incarnation: u128,
+            dynamic_config: &Arc<DynamicBrokerConfig>,
+        ) -> Lifecycle {
             let registration =
                 Registration { incarnation_id: Uuid::from_u128(incarnation), ..registration(2) };
             Lifecycle::start(Joining {
                 env: &self.env,
                 config: &self.config,
-                dynamic_config: &Arc::new(DynamicBrokerConfig::new(self.config.clone())),
+                dynamic_config,
                 cluster_id: "cluster",
                 registration: &registration,
                 features: &self.features,
@@ -412,10 +461,9 @@ mod tests {
                         std::thread::yield_now();
                     }
                 });
+                let _stops_time = StopsTime(&is_done);
                 let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-                let value = runtime.block_on(future);
-                is_done.store(true, Ordering::Release);
-                value
+                runtime.block_on(future)
             })
         }
     }
@@ -454,6 +502,32 @@ mod tests {
         // A kill leaves no mark from here on.
         assert!(!world.env.disk.exists(&PathBuf::from("/two/.kafka_cleanshutdown")));
         world.run(second.stop(Duration::from_secs(600)));
+        world.run(world.metadata.stop());
+    }
+
+    #[test]
+    fn the_controller_hears_at_once_which_directories_are_cordoned() {
+        const SOON: Duration = Duration::from_secs(3_600);
+        let more =
+            [("broker.heartbeat.interval.ms", "1000000000"), ("broker.session.timeout.ms", "1000000000")];
+        let world = World { config: config(&more), ..world() };
+        let logs = logs(&world.env);
+        let config = Arc::new(DynamicBrokerConfig::new(world.config.clone()));
+        let life = world.join_with(&logs, 20, &config);
+        assert!(world.run(life.until_serving()));
+        for (value, expected) in [("*", vec![Uuid::from_u128(502)]), ("", vec![])] {
+            let changed = BTreeMap::from([("cordoned.log.dirs".to_owned(), value.to_owned())]);
+            config.publish(&changed, &BTreeMap::new());
+            let deadline = world.env.clock.monotonic().after(SOON);
+            world.run(async {
+                let known = || world.metadata.image().broker(BrokerId(2))?.cordoned_log_dirs.clone();
+                while known().as_ref() != Some(&expected) {
+                    assert!(world.env.clock.monotonic() < deadline, "{value}: {:?}", known());
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+        world.run(life.stop(Duration::from_secs(600)));
         world.run(world.metadata.stop());
     }
 

@@ -77,6 +77,7 @@ fn move_replica(broker: &Broker, topic: &str, index: i32, dir: &Path) -> ErrorCo
             MoveRefused::NameTooLong => ErrorCode::InvalidTopicException,
             MoveRefused::UnknownDir(_) => ErrorCode::LogDirNotFound,
             MoveRefused::Offline => ErrorCode::KafkaStorageError,
+            MoveRefused::Cordoned => ErrorCode::InvalidReplicaAssignment,
         };
     }
     match found {

@@ -38,20 +38,24 @@ impl LogManager {
         *self.cordoned.write() = places;
     }
 
-    /// The directory with the fewest partitions, as Kafka chooses; one that is cordoned only where no other is left.
+    pub(crate) fn is_cordoned(&self, dir: &Arc<LogDir>) -> bool {
+        let cordoned = self.cordoned.read();
+        self.dirs.iter().enumerate().any(|(place, one)| Arc::ptr_eq(one, dir) && cordoned.contains(&place))
+    }
+
+    /// Of those that are not cordoned, the directory with the fewest partitions; the first one where all are: a partition
+    /// that came here has to be somewhere (`LogManager.nextLogDirs`).
     fn choose_dir(&self, logs: &Logs) -> Result<Arc<LogDir>, StorageFailure> {
         let cordoned = self.cordoned.read();
-        let online = self.dirs.iter().enumerate().filter(|(_, dir)| dir.poisoned().is_none());
+        let online = || self.dirs.iter().enumerate().filter(|(_, dir)| dir.poisoned().is_none());
+        let count =
+            |dir: &Arc<LogDir>| logs.values().filter(|log| Arc::ptr_eq(&log.place().dir, dir)).count();
+        let open = || online().filter(|(place, _)| !cordoned.contains(place)).map(|(_, dir)| dir);
         let chosen = match &self.dirs[..] {
-            [_alone] => online.map(|(_, dir)| dir).next(),
-            _ => {
-                let count = |dir: &Arc<LogDir>| {
-                    logs.values().filter(|log| Arc::ptr_eq(&log.place().dir, dir)).count()
-                };
-                let chosen = online.min_by_key(|(place, dir)| (cordoned.contains(place), count(dir)));
-                chosen.map(|(_, dir)| dir)
-            }
+            [_alone] => open().next(),
+            _ => open().min_by_key(|dir| count(dir)),
         };
+        let chosen = chosen.or_else(|| online().map(|(_, dir)| dir).next());
         match (chosen, self.dirs.first().and_then(|dir| dir.poisoned())) {
             (Some(dir), _) => Ok(dir.clone()),
             (None, Some(failure)) => Err(failure),

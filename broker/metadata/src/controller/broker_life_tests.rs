@@ -434,6 +434,27 @@ fn p30_no_kind_of_election_takes_one_who_may_not_lead() {
 }
 
 #[test]
+fn a_heartbeat_says_which_directories_are_cordoned() {
+    let mut cluster = cluster(&[1], &[], true);
+    let dirs = [7, 8].map(uuid::Uuid::from_u128);
+    let told = |cluster: &mut Cluster, cordoned: Option<&[uuid::Uuid]>| {
+        let before = cluster.image().metadata_offset();
+        let cordoned = cordoned.map(<[uuid::Uuid]>::to_vec);
+        assert_eq!(cluster.beat(1, |beat| beat.cordoned_log_dirs = cordoned), Ok(SERVES));
+        let known = cluster.image().broker(BrokerId(1)).expect("it is registered").cordoned_log_dirs.clone();
+        (cluster.image().metadata_offset().0 - before.0, known)
+    };
+    assert_eq!(told(&mut cluster, Some(&[])), (0, None), "there are none in any case");
+    assert_eq!(told(&mut cluster, Some(&dirs)), (1, Some(dirs.to_vec())));
+    assert_eq!(told(&mut cluster, None), (0, Some(dirs.to_vec())), "it does not know yet");
+    assert_eq!(told(&mut cluster, Some(&[dirs[1], dirs[0]])), (0, Some(dirs.to_vec())), "the same ones");
+    assert_eq!(told(&mut cluster, Some(&dirs[1..])), (1, Some(dirs[1..].to_vec())));
+    assert_eq!(told(&mut cluster, Some(&[])), (1, Some(vec![])));
+    cluster.finalize("metadata.version", 29);
+    assert_eq!(told(&mut cluster, Some(&dirs)), (0, Some(vec![])));
+}
+
+#[test]
 fn an_id_that_no_broker_had_is_no_clean_stop() {
     let mut cluster = cluster(&[1, 2], &[("min.insync.replicas", "2")], true);
     with_topic(&mut cluster, &[1, 2]);

@@ -1,10 +1,13 @@
 //! BrokerHeartbeat: what becomes of a broker that says how far it is and what it wants.
 //! Core. `ReplicationControlManager.processBrokerHeartbeat`, `BrokerHeartbeatManager.calculateNextBrokerState`.
 
+use std::collections::BTreeSet;
+
 use ottla_env::clock::Monotonic;
 use ottla_model::{BrokerId, Offset};
 use ottla_protocol::messages::{BrokerHeartbeatRequest, BrokerHeartbeatResponse};
 use ottla_protocol::records::metadata::{BrokerRegistrationChangeRecord, MetadataRecord};
+use uuid::Uuid;
 
 use crate::controller::features::{CORDONED_LOG_DIRS, METADATA_VERSION};
 use crate::controller::fencing::{
@@ -61,7 +64,7 @@ pub(crate) fn decide_heartbeat(
     if has_directories(image) {
         lose_directories(image, rules, id, &request.offline_log_dirs, &mut records);
     }
-    records.extend(cordon(image, id, request));
+    records.extend(request.cordoned_log_dirs.as_ref().and_then(|dirs| cordon(image, id, dirs)));
     if next == BrokerState::ControlledShutdown {
         liveness.on_controlled_shutdown(id, image.metadata_offset() + records.len() as i64);
     }
@@ -106,21 +109,19 @@ fn next_state(
     }
 }
 
-/// Directories that take no new replicas (KIP-1066).
-fn cordon(image: &Image, id: BrokerId, request: &BrokerHeartbeatRequest) -> Option<MetadataRecord> {
-    let cordoned = request.cordoned_log_dirs.as_ref()?;
+/// These directories take no new replicas, and no others of this broker (KIP-1066). Nothing where that is known, in
+/// whatever order (`BrokerRegistration.cordonedDirChanged`).
+pub(crate) fn cordon(image: &Image, id: BrokerId, cordoned: &[Uuid]) -> Option<MetadataRecord> {
     let broker = image.broker(id)?;
-    let is_known = match &broker.cordoned_log_dirs {
-        Some(known) => known == cordoned,
-        None => cordoned.is_empty(),
-    };
+    let known = broker.cordoned_log_dirs.as_deref().unwrap_or_default();
+    let is_known = known.iter().collect::<BTreeSet<_>>() == cordoned.iter().collect();
     if is_known || image.feature_level(METADATA_VERSION) < CORDONED_LOG_DIRS {
         return None;
     }
     let record = BrokerRegistrationChangeRecord {
         broker_id: id.0,
         broker_epoch: broker.broker_epoch,
-        cordoned_log_dirs: Some(cordoned.clone()),
+        cordoned_log_dirs: Some(cordoned.to_vec()),
         ..BrokerRegistrationChangeRecord::default()
     };
     Some(record.into())

@@ -15,6 +15,7 @@ use ottla_protocol::StrBytes;
 use ottla_protocol::messages::create_topics_response::CreatableTopicConfigs;
 use ottla_protocol::records::metadata::MetadataRecord;
 use ottla_security::Secret;
+use uuid::Uuid;
 
 use crate::controller::ApiError;
 use crate::controller::delegation_tokens::TokenRules;
@@ -138,8 +139,18 @@ impl Rules {
 
     /// Takes over dynamic broker settings after they changed.
     pub fn refresh(&mut self, image: &Image) {
+        self.config = self.config_of(image);
+    }
+
+    /// The configuration of this node as of this image.
+    fn config_of(&self, image: &Image) -> BrokerConfig {
         let own = image.broker_dynamic(Some(self.node_id));
-        self.config = self.config.with_dynamic(&own, &image.broker_dynamic(None));
+        self.config.with_dynamic(&own, &image.broker_dynamic(None))
+    }
+
+    /// Those of this node's directories, named in the order of `log.dirs`, that take no new replicas as of this image.
+    pub fn cordoned_of(&self, image: &Image, log_dirs: &[Uuid]) -> Vec<Uuid> {
+        self.config_of(image).cordoned_of(log_dirs)
     }
 
     /// Whether a resource may have these settings; `existing` is what it has now.
