@@ -63,14 +63,14 @@ impl BrokerSettings {
     pub fn names_other_controllers(&self) -> bool {
         // A broker with a vote whose only address has its own port, and whose listener has no host, is taken to be alone.
         let is_one = self.is_broker() && self.quorum_bootstrap_given.len() == 1;
-        let is_everywhere = |host: &str| matches!(host, "" | "0.0.0.0" | "::");
-        let own = |(host, port): &(String, u16)| {
+        let own = |address: &(String, u16)| {
+            let (host, port) = address;
             self.controller_listeners.iter().any(|listener| {
-                let told = self.reachable_at(listener).map(|(host, _)| host);
+                let is_told = self.controller_reached_at(listener).as_ref() == Some(address);
                 let is_here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1");
                 let has_no_host = listener.host.as_deref().is_none_or(is_everywhere);
-                let is_named = told.as_ref() == Some(host) || listener.host.as_ref() == Some(host);
-                listener.port == *port && (is_here || is_named || (is_one && has_no_host))
+                let is_opened = is_here || listener.host.as_ref() == Some(host) || (is_one && has_no_host);
+                is_told || (listener.port == *port && is_opened)
             })
         };
         let mut named = self.quorum_bootstrap_given.iter().filter_map(|entry| host_and_port(entry));
@@ -128,7 +128,28 @@ impl BrokerSettings {
         })
     }
 
-    /// The host and port at which others reach a listener of this node: what is advertised, or the listener's own
+    /// The host and port that are advertised of a controller's listener.
+    pub fn controller_advertised(&self, listener: &Listener) -> Option<(String, u16)> {
+        let advertised = self.advertised_controllers.iter().find(|other| other.name == listener.name)?;
+        Some((advertised.host.clone()?, advertised.port))
+    }
+
+    /// The host and port at which others reach a controller's listener of this node: what is advertised, or where
+    /// `controller.quorum.voters` has this node, or the listener's own host. `None` where nothing says it.
+    pub fn controller_reached_at(&self, listener: &Listener) -> Option<(String, u16)> {
+        let is_first = self.controller_listeners.first().is_some_and(|first| first.name == listener.name);
+        let as_voter = || {
+            let voter = self.this_voter()?;
+            Some((voter.host.clone(), if is_first { voter.port } else { listener.port }))
+        };
+        let as_opened = || {
+            let host = listener.host.clone().filter(|host| !is_everywhere(host))?;
+            Some((host, listener.port))
+        };
+        self.controller_advertised(listener).or_else(as_voter).or_else(as_opened)
+    }
+
+    /// The host and port at which others reach a broker's listener of this node: what is advertised, or the listener's own
     /// host, or the host by which this node is named among the voters. `None` where nothing says it. Port 0 is the
     /// port that is picked.
     pub fn reachable_at(&self, listener: &Listener) -> Option<(String, u16)> {
@@ -137,6 +158,11 @@ impl BrokerSettings {
         let host = told.host.clone().or_else(|| self.this_voter().map(|voter| voter.host.clone()))?;
         Some((host, told.port))
     }
+}
+
+/// Whether it means every address of a machine, which nobody can dial.
+fn is_everywhere(host: &str) -> bool {
+    matches!(host, "" | "0.0.0.0" | "::")
 }
 
 pub(crate) fn check(config: &BrokerSettings) -> Result<(), ConfigError> {
@@ -165,9 +191,12 @@ pub(crate) fn check(config: &BrokerSettings) -> Result<(), ConfigError> {
     let address = |host: &str| host.parse::<std::net::IpAddr>().ok().filter(|addr| !addr.is_unspecified());
     let opened = controller.host.as_deref().and_then(address);
     let is_elsewhere = opened.zip(address(&this.host)).is_some_and(|(opened, voter)| opened != voter);
-    if this.port != controller.port || is_elsewhere {
+    // What is advertised says that others come another way than directly.
+    let is_advertised = config.controller_advertised(controller).is_some();
+    if !is_advertised && (this.port != controller.port || is_elsewhere) {
         let why = format!(
-            "it names {}:{} for this node, and its controller listener is {controller}",
+            "it names {}:{} for this node, and its controller listener is {controller}: where others reach it elsewhere \
+             than there, advertised.listeners says so",
             this.host, this.port
         );
         return Err(refuse(VOTERS, config, why));
@@ -236,7 +265,6 @@ fn reachable(config: &BrokerSettings) -> Result<(), ConfigError> {
             None => Err(refuse("listeners", config, "inter.broker.listener.name must name one of them")),
         };
     }
-    let is_everywhere = |host: &str| matches!(host, "0.0.0.0" | "::");
     for listener in &config.listeners {
         if config.reachable_at(listener).is_none_or(|(host, _)| is_everywhere(&host)) {
             let why = format!(

@@ -191,8 +191,10 @@ pub struct BrokerSettings {
     pub controller_listeners: Vec<Listener>,
     /// Voters of the metadata quorum in the order of their ids; none where this node is alone and none was named.
     pub quorum_voters: Vec<QuorumVoter>,
-    /// Unset, a connection is told the address it dialled.
+    /// Of listeners for clients. Unset, a connection is told the address it dialled.
     pub advertised_listeners: Option<Vec<Listener>>,
+    /// Of controllers' listeners.
+    pub advertised_controllers: Vec<Listener>,
     /// Host as written, with its own limit.
     pub connections_per_ip_max_overrides: Vec<(String, usize)>,
     /// False: nobody set it, and the delay is adaptive (no wait for a lone first member).
@@ -293,6 +295,7 @@ impl BrokerConfig {
             controller_listeners: sockets.controller_listeners,
             quorum_voters: quorum::voters(&in_force.quorum_voters_given),
             advertised_listeners: sockets.advertised,
+            advertised_controllers: sockets.advertised_controllers,
             connections_per_ip_max_overrides: per_ip_overrides(&in_force.connections_per_ip_overrides_text)?,
             group_initial_rebalance_delay_is_set,
             in_force,
@@ -429,11 +432,10 @@ fn sockets(keys: &KeysInForce) -> Result<Sockets, ConfigError> {
         .transpose()?;
     let (controller_listeners, listeners) =
         all.into_iter().partition(|listener| controllers.contains(&listener.name));
-    let not_controller = |l: &Listener| !controllers.contains(&l.name);
-    let advertised: Option<Vec<Listener>> =
-        advertised.map(|entries| entries.into_iter().filter(not_controller).collect());
-    let advertised = advertised.filter(|entries| !entries.is_empty());
-    Ok(Sockets { listeners, controller_listeners, advertised })
+    let (advertised_controllers, advertised): (Vec<Listener>, Vec<Listener>) =
+        advertised.into_iter().flatten().partition(|listener| controllers.contains(&listener.name));
+    let advertised = Some(advertised).filter(|entries| !entries.is_empty());
+    Ok(Sockets { listeners, controller_listeners, advertised, advertised_controllers })
 }
 
 fn per_ip_overrides(text: &str) -> Result<Vec<(String, usize)>, ConfigError> {
@@ -455,6 +457,7 @@ struct Sockets {
     listeners: Vec<Listener>,
     controller_listeners: Vec<Listener>,
     advertised: Option<Vec<Listener>>,
+    advertised_controllers: Vec<Listener>,
 }
 
 const DEFAULT_PROTOCOL_MAP: &str =

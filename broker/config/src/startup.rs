@@ -75,17 +75,33 @@ fn client_listeners(config: &BrokerSettings) -> Result<(), ConfigError> {
 }
 
 fn advertised(config: &BrokerSettings) -> Result<(), ConfigError> {
-    for listener in config.advertised_listeners.iter().flatten() {
-        if !config.listeners.iter().any(|opened| opened.name == listener.name) {
-            let why = format!("{} is not a name in listeners", listener.name);
-            return Err(refuse("advertised.listeners", config, why));
-        }
-        if matches!(listener.host.as_deref(), Some("0.0.0.0" | "::")) {
-            let why = "it names every interface, which is no address that a client can dial";
-            return Err(refuse("advertised.listeners", config, why));
-        }
+    let key = "advertised.listeners";
+    let brokers = || config.advertised_listeners.iter().flatten();
+    if brokers()
+        .chain(&config.advertised_controllers)
+        .any(|one| matches!(one.host.as_deref(), Some("0.0.0.0" | "::")))
+    {
+        return Err(refuse(
+            key,
+            config,
+            "it names every interface, which is no address that anybody can dial",
+        ));
     }
-    Ok(())
+    if config.is_broker() && brokers().next().is_none() && !config.advertised_controllers.is_empty() {
+        let why = "every listener in it is named in controller.listener.names, and it must have one of listeners that is \
+                   for clients";
+        return Err(refuse(key, config, why));
+    }
+    // A listener of a role that this node does not have means nothing here.
+    let brokers = brokers().filter(|_| config.is_broker());
+    let controllers = config.advertised_controllers.iter().filter(|_| config.is_controller());
+    let is_opened = |name: &str| {
+        config.listeners.iter().chain(&config.controller_listeners).any(|opened| opened.name == name)
+    };
+    match brokers.chain(controllers).find(|listener| !is_opened(&listener.name)) {
+        Some(listener) => Err(refuse(key, config, format!("{} is not a name in listeners", listener.name))),
+        None => Ok(()),
+    }
 }
 
 fn inter_broker(config: &BrokerSettings) -> Result<(), ConfigError> {

@@ -216,6 +216,24 @@ fn one_node_is_the_whole_cluster() {
     refused("listeners=C://:1\ncontroller.listener.names=C", &["none is left for clients"]);
     refused("advertised.listeners=PLAINTEXT://0.0.0.0:9092", &["advertised.listeners", "dial"]);
     refused("advertised.listeners=SSL://a:1", &["advertised.listeners", "SSL"]);
+    let names = "controller.listener.names=C\nlisteners=PLAINTEXT://:1,C://:2\n";
+    refused(
+        &format!("{names}advertised.listeners=PLAINTEXT://a:1,C://0.0.0.0:2"),
+        &["C://0.0.0.0:2", "dial"],
+    );
+    refused(
+        &format!("{names}advertised.listeners=C://a:2"),
+        &["advertised.listeners=C://a:2", "for clients"],
+    );
+    let unopened = "controller.listener.names=C\nlisteners=PLAINTEXT://:1\n\
+                    advertised.listeners=PLAINTEXT://a:1,C://a:2\n";
+    refused(unopened, &["advertised.listeners", "C is not a name in listeners"]);
+    // The names of a role that a node does not have mean nothing there.
+    let broker = "process.roles=broker\nnode.id=5\ncontroller.quorum.bootstrap.servers=a:1\n";
+    file(&format!("{broker}{unopened}")).unwrap();
+    let controller = "process.roles=controller\nlisteners=C://h:1\ncontroller.listener.names=C\n\
+                      controller.quorum.voters=1@h:1\nadvertised.listeners=PLAINTEXT://a:1,C://a:2";
+    assert_eq!(file(controller).unwrap().0.advertised_controllers.len(), 1);
     refused("inter.broker.listener.name=OTHER", &["inter.broker.listener.name", "OTHER"]);
 }
 
@@ -257,6 +275,39 @@ fn a_node_may_be_a_broker_or_a_controller_alone() {
             "process.roles=controller\nlisteners=C://h:1,PLAINTEXT://h:2\n{names}controller.quorum.voters=1@h:1"
         ),
         &["listeners", "only contain controller listeners"],
+    );
+}
+
+#[test]
+fn a_controller_is_reached_where_it_is_advertised_or_votes_or_listens() {
+    let reached = |listener: &str, advertised: &str, voters: &str| {
+        let text = format!(
+            "process.roles=controller\ncontroller.listener.names=C\nlisteners={listener}\n{advertised}\n{voters}"
+        );
+        let (config, _) = file(&text).unwrap();
+        let listener = &config.controller_listeners[0];
+        (config.controller_reached_at(listener), config.names_other_controllers())
+    };
+    let at = |host: &str, port, names_others| (Some((host.to_owned(), port)), names_others);
+    let voters = "controller.quorum.voters=1@v:2,2@w:2";
+    let joins = "controller.quorum.bootstrap.servers=v:2,w:2";
+    assert_eq!(reached("C://h:2", "", voters), at("v", 2, false));
+    assert_eq!(reached("C://h:2", "", joins), at("h", 2, true));
+    assert_eq!(reached("C://0.0.0.0:2", "", joins), (None, true));
+    for (voters, names_others) in [(voters, false), (joins, true)] {
+        assert_eq!(reached("C://h:2", "advertised.listeners=C://a:3", voters), at("a", 3, names_others));
+        assert_eq!(reached("C://:2", "advertised.listeners=C://a:3", voters), at("a", 3, names_others));
+    }
+    // Its own address under another port is its own.
+    let alone = "controller.quorum.bootstrap.servers=a:3";
+    assert_eq!(reached("C://h:2", "advertised.listeners=C://a:3", alone), at("a", 3, false));
+    assert_eq!(reached("C://h:2", "advertised.listeners=C://b:3", alone), at("b", 3, true));
+    // What is dialled need not be what is opened where that is said.
+    let elsewhere = "controller.quorum.voters=1@10.0.0.2:9,2@w:2";
+    assert_eq!(reached("C://10.0.0.1:2", "advertised.listeners=C://a:9", elsewhere), at("a", 9, false));
+    refused(
+        &format!("controller.listener.names=C\nlisteners=PLAINTEXT://h:1,C://10.0.0.1:2\n{elsewhere}"),
+        &["10.0.0.2:9", "advertised.listeners"],
     );
 }
 

@@ -357,6 +357,13 @@ impl Image {
         self.controllers.keys().copied()
     }
 
+    /// Where a controller has registered this listener of its own.
+    pub fn controller_at(&self, id: BrokerId, listener: &str) -> Option<(&str, u16)> {
+        let mut end_points = self.controllers.get(&id)?.end_points.iter();
+        let found = end_points.find(|one| one.name.as_str() == listener)?;
+        Some((found.host.as_str(), found.port))
+    }
+
     /// The first producer id that no block holds.
     pub fn next_producer_id(&self) -> i64 {
         self.next_producer_id

@@ -47,12 +47,12 @@ fn request_of(
 ) -> ControllerRegistrationRequest {
     let text = |text: &str| StrBytes::from_string(text.to_owned());
     let listeners = config.controller_listeners.iter().map(|listener| {
-        let voter = config.this_voter();
-        let host = voter.map(|voter| voter.host.as_str()).or(listener.host.as_deref());
+        let reached = config.controller_reached_at(listener);
+        let (host, port) = reached.unwrap_or_else(|| (String::new(), listener.port));
         Listener::default()
             .with_name(text(&listener.name))
-            .with_host(text(host.unwrap_or_default()))
-            .with_port(listener.port)
+            .with_host(text(&host))
+            .with_port(port)
             .with_security_protocol(listener.protocol.id())
     });
     let features = features.iter().map(|feature| {

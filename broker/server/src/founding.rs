@@ -87,17 +87,11 @@ pub async fn find(
 
 /// Where the other controllers reach this one.
 pub fn this_controller(config: &BrokerConfig) -> Result<Voter, String> {
-    let id = BrokerId(config.node_id);
-    if let Some(this) = config.this_voter() {
-        return Ok(Voter { id, host: this.host.clone(), port: this.port });
-    }
     let listener = config.controller_listeners.first();
-    let is_everywhere = |host: &str| matches!(host, "0.0.0.0" | "::");
-    let told = listener.and_then(|listener| config.reachable_at(listener));
-    match told.filter(|(host, _)| !is_everywhere(host)) {
-        Some((host, port)) => Ok(Voter { id, host, port }),
-        None => Err("listeners names no host for the controller's listener, so that the quorum that this node joins can't \
-                     dial it: it must name one"
+    match listener.and_then(|listener| config.controller_reached_at(listener)) {
+        Some((host, port)) => Ok(Voter { id: BrokerId(config.node_id), host, port }),
+        None => Err("neither advertised.listeners nor listeners names a host for the controller's listener, so that the \
+                     quorum that this node joins can't dial it: one of them must"
             .to_owned()),
     }
 }
@@ -140,10 +134,11 @@ impl VoterEvents for Voting {
 mod tests {
     use super::*;
 
-    fn moved(controllers: &str) -> Vec<String> {
+    fn moved(controllers: &str, advertised: &str) -> Vec<String> {
         let pairs = [
             ("node.id", "2"),
             ("listeners", &*format!("PLAINTEXT://b:9092,{controllers}")),
+            ("advertised.listeners", &*format!("PLAINTEXT://b:9092{advertised}")),
             ("controller.listener.names", "CONTROLLER"),
             ("controller.quorum.bootstrap.servers", "a:9093,b:9093"),
         ]
@@ -158,8 +153,11 @@ mod tests {
     #[test]
     fn a_voter_is_where_its_configuration_has_it_reached_or_where_the_log_says() {
         let at = |own: &str| vec!["1@a:9093".to_owned(), format!("2@{own}")];
-        assert_eq!(moved("CONTROLLER://c:9094"), at("c:9094"));
-        assert_eq!(moved("CONTROLLER://0.0.0.0:9093"), at("b:9093"), "no host is said");
-        assert_eq!(moved("CONTROLLER://:9093"), at("b:9093"), "no host is said");
+        assert_eq!(moved("CONTROLLER://c:9094", ""), at("c:9094"));
+        assert_eq!(moved("CONTROLLER://0.0.0.0:9093", ""), at("b:9093"), "no host is said");
+        assert_eq!(moved("CONTROLLER://:9093", ""), at("b:9093"), "no host is said");
+        for controllers in ["CONTROLLER://:9093", "CONTROLLER://c:9093"] {
+            assert_eq!(moved(controllers, ",CONTROLLER://d:19093"), at("d:19093"), "it is advertised");
+        }
     }
 }

@@ -18,7 +18,8 @@ pub fn specs(config: &BrokerConfig, tls: &ListenersTls) -> Vec<ListenerSpec> {
 
 /// The listeners of the controller.
 pub fn controller_specs(config: &BrokerConfig, tls: &ListenersTls) -> Vec<ListenerSpec> {
-    config.controller_listeners.iter().map(|listener| spec(config, tls, listener, None)).collect()
+    let of = |listener| spec(config, tls, listener, config.controller_advertised(listener));
+    config.controller_listeners.iter().map(of).collect()
 }
 
 fn spec(
@@ -131,6 +132,10 @@ pub fn explain(config: &BrokerConfig) -> String {
              --bootstrap-controller use it, and clients are not served on it.",
             listener.name, listener.port
         );
+        if let Some((host, port)) = config.controller_advertised(listener) {
+            let _written =
+                writeln!(text, "  They are told {host}:{port}, because advertised.listeners says so.");
+        }
     }
     text
 }

@@ -19,8 +19,6 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::founding::this_controller;
-
 /// Before anything is asked for, and between two requests (`controller.quorum.fetch.timeout.ms` in Kafka).
 const PERIOD: Duration = Duration::from_secs(1);
 const REQUEST_TIMEOUT_MS: i32 = 2_000;
@@ -29,16 +27,11 @@ const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Where controllers reach this one: each of its listeners that has an address.
 fn endpoints(config: &BrokerConfig) -> Vec<Endpoint> {
-    let first = this_controller(config).ok();
-    let listeners = config.controller_listeners.iter().enumerate();
-    let endpoint = |(index, listener): (usize, &ottla_config::Listener)| {
-        let (host, port) = match first.as_ref().filter(|_| index == 0) {
-            Some(this) => (this.host.clone(), this.port),
-            None => config.reachable_at(listener)?,
-        };
+    let endpoint = |listener: &ottla_config::Listener| {
+        let (host, port) = config.controller_reached_at(listener)?;
         Some(Endpoint { name: listener.name.clone(), host, port })
     };
-    listeners.filter_map(endpoint).collect()
+    config.controller_listeners.iter().filter_map(endpoint).collect()
 }
 
 /// Wakes the task when what concerns voters has changed.

@@ -279,7 +279,7 @@ impl Broker {
         let Some(listener) = self.listeners.first() else {
             // A controller alone: whoever repairs a cluster reaches it there (`--bootstrap-controller`).
             let controllers = self.config.controller_listeners.iter();
-            let mut known = controllers.filter_map(|one| Some((one.host.as_deref()?, one.port)));
+            let mut known = controllers.filter_map(|one| self.config.controller_reached_at(one));
             return known.next().map_or_else(String::new, |(host, port)| format!("{host}:{port}"));
         };
         match &listener.advertised {

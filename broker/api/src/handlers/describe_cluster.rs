@@ -82,11 +82,14 @@ fn refusal(reached: Endpoint, wanted: i8) -> Option<(ErrorCode, String)> {
     Some((ErrorCode::MismatchedEndpointType, why))
 }
 
-/// Every controller of the quorum; this one is where the client has reached it, if it is alone.
+/// Every controller of the quorum, where it has registered the listener at which the client has come
+/// (`ControllerRegistrationsPublisher.describeClusterControllers`). This one is where the client has reached it, if it is alone.
 fn controllers(broker: &Broker, request: &Request) -> Vec<Node> {
+    let (image, listener) = (broker.image(), &request.connection.listener.name);
     let node = |voter: ottla_metadata::Voter| {
-        let ottla_metadata::Voter { id, host, port } = voter;
-        Node { id, host, port: i32::from(port), rack: None }
+        let registered = image.controller_at(voter.id, listener).filter(|(host, _)| !host.is_empty());
+        let (host, port) = registered.unwrap_or((&voter.host, voter.port));
+        Node { id: voter.id, host: host.to_owned(), port: i32::from(port), rack: None }
     };
     metadata_log::controllers(broker, request).into_iter().map(node).collect()
 }

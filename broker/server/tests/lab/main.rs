@@ -6,7 +6,6 @@ mod client;
 mod emulate;
 mod lint;
 mod ports;
-mod recordings;
 mod rules;
 mod snapshots;
 

@@ -1,6 +1,8 @@
 //! The process as its operator sees it: ready line, refusals, signals, what a stop leaves behind.
 //! Shell.
 
+mod advertised;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -494,6 +496,12 @@ fn describe_cluster(address: &str, endpoint_type: u8) -> Option<i16> {
 
 /// The code at a place of the answer to a frame.
 fn answer_code(address: &str, frame: &[u8], at: usize) -> Option<i16> {
+    let answer = exchange(address, frame)?;
+    Some(i16::from_be_bytes([answer[at], answer[at + 1]]))
+}
+
+/// The answer to a frame, or nothing when the connection is closed.
+fn exchange(address: &str, frame: &[u8]) -> Option<Vec<u8>> {
     let mut stream = TcpStream::connect(address).expect("the port accepts");
     stream.write_all(&(frame.len() as i32).to_be_bytes()).expect("sent");
     stream.write_all(frame).expect("sent");
@@ -501,7 +509,7 @@ fn answer_code(address: &str, frame: &[u8], at: usize) -> Option<i16> {
     stream.read_exact(&mut length).ok()?;
     let mut answer = vec![0; i32::from_be_bytes(length) as usize];
     stream.read_exact(&mut answer).expect("the whole answer");
-    Some(i16::from_be_bytes([answer[at], answer[at + 1]]))
+    Some(answer)
 }
 
 fn free_port() -> u16 {
