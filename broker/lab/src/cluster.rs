@@ -16,9 +16,11 @@ use uuid::Uuid;
 
 use crate::behind::Behind;
 use crate::clock::LabClock;
+use crate::control::Recording;
 use crate::faults::{Faults, RULES_MAX};
 use crate::journal::Journal;
 use crate::passing::Passing;
+use crate::played::Played;
 use crate::releases::Release;
 use crate::scope::TopicNames;
 use crate::turns::Turns;
@@ -39,6 +41,10 @@ pub struct Cluster {
     gates: Mutex<BTreeMap<String, Gate>>,
     /// Requests that wait for one another.
     pub(crate) turns: Turns,
+    /// What is being recorded.
+    pub(crate) recorder: Mutex<Option<Arc<Recording>>>,
+    /// A recording that answers in the broker's place.
+    pub(crate) played: Mutex<Option<Played>>,
     inside: OnceLock<Inside>,
     port: Arc<dyn Port>,
     /// The release of Apache Kafka that its clients see; none is that of the broker.
@@ -93,6 +99,8 @@ impl Cluster {
             news: Notify::new(),
             gates: Mutex::default(),
             turns: Turns::default(),
+            recorder: Mutex::default(),
+            played: Mutex::default(),
             inside: OnceLock::new(),
             port,
             emulate,

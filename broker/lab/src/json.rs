@@ -18,7 +18,7 @@ pub fn of_struct(shape: &Struct, value: &Value, version: i16) -> Json {
     Json::Object(fields.collect::<Map<_, _>>())
 }
 
-fn name(name: &str) -> String {
+pub fn name(name: &str) -> String {
     let mut letters = name.chars();
     let first = letters.next().map(|first| first.to_ascii_lowercase());
     first.into_iter().chain(letters).collect()
@@ -52,6 +52,6 @@ fn of_field(field: &Field, kind: Kind, value: &Value, version: i16) -> Json {
 }
 
 /// Credentials are in no journal.
-fn is_secret(name: &str) -> bool {
+pub fn is_secret(name: &str) -> bool {
     matches!(name, "AuthBytes" | "SaltedPassword" | "Salt" | "Hmac")
 }

@@ -3,10 +3,12 @@
 //! the lab has no trace of it (docs/decisions/0044).
 //!
 //! Reading order: `words`, `rule` (what may be asked), `scope` and `facts` (what a request is about), `faults` (which
-//! rule acts), `places` (where an error stands in an answer), `releases` (older Kafkas), `journal`, which are core; then `cluster`, `passing` (one
+//! rule acts), `places` (where an error stands in an answer), `releases` (older Kafkas), `journal`, `tape`,
+//! `again` and `played` (recordings, compared and as a broker), which are core; then `cluster`, `passing` (one
 //! request on its way), `clock`, `inside` (requests of the lab's own), `behind`
-//! (what no request does), and `control`, the API over HTTP.
+//! (what no request does), `play` (a recording as a client), and `control`, the API over HTTP.
 
+mod again;
 mod bad;
 mod behind;
 mod clock;
@@ -21,10 +23,13 @@ mod lint;
 mod named_tasks;
 mod passing;
 pub mod places;
+mod play;
+mod played;
 mod releases;
 mod rule;
 pub mod scope;
 mod settings;
+mod tape;
 mod tar;
 mod turns;
 mod words;

@@ -17,17 +17,21 @@ use ottla_protocol::{
 use serde_json::{Value as Json, json};
 
 use crate::cluster::Cluster;
+use crate::control::Recording;
 use crate::facts::{Facts, Sender};
 use crate::faults::Held;
 use crate::journal::{AnswerEntry, Entry};
 use crate::places::{self, Stamp};
+use crate::played::FromTape;
 use crate::releases::Release;
 use crate::rule::{Corrupt, Outcome, When};
 use crate::scope::Scope;
+use crate::tape::Asked;
 use crate::words;
 
 /// Why a connection is closed.
 const BY_RULE: &str = "a rule of the lab";
+const BY_RECORDING: &str = "the recording that is played has no answer to this request";
 const BY_RELEASE: &str = "the release that is emulated has not this version of this API";
 /// What no answer is long.
 const NO_LENGTH: i32 = -2;
@@ -47,6 +51,8 @@ pub(crate) struct Passing {
     /// That of the request, but where ApiVersions is asked for in one that is not served (KIP-511).
     answer_version: i16,
     held: Option<Held>,
+    /// Where it is on a tape.
+    taped: Option<(Arc<Recording>, usize)>,
     number: u64,
     began: Monotonic,
     is_noted: bool,
@@ -103,6 +109,11 @@ impl Passing {
         if let Some(held) = &held {
             cluster.journal.lock().note_fault(number, &held.id);
         }
+        let recorder = cluster.recorder.lock().clone();
+        let taped = recorder.and_then(|recorder| {
+            let place = recorder.begin(connection.id, cluster.env.clock.monotonic(), frame)?;
+            Some((recorder, place))
+        });
         cluster.news.notify_waiters();
         Some(Passing {
             cluster: Arc::clone(cluster),
@@ -115,6 +126,7 @@ impl Passing {
             lacked,
             answer_version,
             held,
+            taped,
             number,
             began: cluster.env.clock.monotonic(),
             is_noted: false,
@@ -130,7 +142,7 @@ impl Passing {
         if let Some(held) = self.held.take() {
             return Admitted::Exclusive(Box::pin(async move { self.act(&held, frame).await }));
         }
-        match self.handler.admit(&self.connection, frame) {
+        match self.serve(frame) {
             Admitted::Ready(answer) => Admitted::Ready(self.emulate_and_note(answer)),
             Admitted::Parked(answer) => {
                 Admitted::Parked(Box::pin(async move { self.emulate_and_note(answer.await) }))
@@ -140,6 +152,30 @@ impl Passing {
             }
             Admitted::ExclusiveAfterEarlier(answer) => {
                 Admitted::ExclusiveAfterEarlier(Box::pin(async move { self.emulate_and_note(answer.await) }))
+            }
+        }
+    }
+
+    /// The broker's answer, or what a recording has for it.
+    fn serve(&self, frame: Bytes) -> Admitted {
+        let from_tape = {
+            let mut played = self.cluster.played.lock();
+            played
+                .as_mut()
+                .map(|played| Asked::of(&frame).map_or(FromTape::Missed, |asked| played.answer(&asked)))
+        };
+        match from_tape {
+            None => self.handler.admit(&self.connection, frame),
+            Some(FromTape::Missed) => Admitted::Ready(Answer::Close(BY_RECORDING)),
+            Some(FromTape::Never) => Admitted::Parked(Box::pin(std::future::pending())),
+            Some(FromTape::Answer(answer, wait)) => {
+                let (clock, until) = (Arc::clone(&self.cluster.env.clock), self.began.after(wait));
+                Admitted::Parked(Box::pin(async move {
+                    clock.sleep_until(until).await;
+                    let mut bytes = BytesMut::from(&(answer.len() as i32).to_be_bytes()[..]);
+                    bytes.extend_from_slice(&answer);
+                    Answer::Respond(Response::of_bytes(bytes.freeze()))
+                }))
             }
         }
     }
@@ -222,7 +258,7 @@ impl Passing {
     }
 
     async fn carry_out(&self, frame: Bytes) -> Answer {
-        let answer = match self.handler.admit(&self.connection, frame) {
+        let answer = match self.serve(frame) {
             Admitted::Ready(answer) => answer,
             Admitted::Parked(answer)
             | Admitted::Exclusive(answer)
@@ -340,6 +376,9 @@ impl Passing {
     fn note(&mut self, answer: Answer) -> Answer {
         match innermost(&answer) {
             Innermost::Response(response) => {
+                if let Some(((recorder, place), bytes)) = self.taped.take().zip(whole(response)) {
+                    recorder.end(place, self.cluster.env.clock.monotonic(), &bytes);
+                }
                 let told = self.tell(response);
                 self.note_as("answered", Some(told));
             }

@@ -10,6 +10,7 @@ mod members;
 mod offsets;
 mod openapi;
 mod producers;
+mod recordings;
 mod records;
 mod reply;
 mod requests;
@@ -37,6 +38,8 @@ use crate::cluster::{Cluster, Port};
 use crate::settings::ClusterSettings;
 use reply::{Failed, Reply, fail, ok};
 use snapshots::Snapshot;
+
+pub use recordings::Recording;
 
 /// The cluster that a lab begins with.
 pub const MAIN: &str = "main";
@@ -74,6 +77,7 @@ pub struct Lab {
     pub seed: u64,
     clusters: Mutex<BTreeMap<String, Known>>,
     snapshots: Mutex<BTreeMap<String, Arc<Snapshot>>>,
+    recordings: Mutex<BTreeMap<String, Arc<Recording>>>,
     /// Names of clusters that are being made.
     coming: Mutex<BTreeSet<String>>,
     next: AtomicU64,
@@ -109,6 +113,7 @@ impl Lab {
             seed,
             clusters: Mutex::default(),
             snapshots: Mutex::default(),
+            recordings: Mutex::default(),
             coming: Mutex::default(),
             next: AtomicU64::new(1),
             host: OnceLock::new(),
@@ -218,6 +223,10 @@ impl Lab {
             }
             ("GET", ["openapi.json"]) => ok(openapi::document()),
             (_, ["clusters"]) => clusters::all(self, &asked).await,
+            (_, ["recordings"]) => recordings::all(self, here, &asked),
+            (_, ["recordings", id]) => recordings::one(self, id, &asked),
+            ("POST", ["recordings", id, "stop"]) => recordings::stop(self, id),
+            ("GET", ["recordings", id, "export"]) => recordings::export(self, id),
             (_, ["snapshots"]) => snapshots::all(self, here, &asked),
             (_, ["snapshots", id]) => snapshots::one(self, id, &asked),
             ("GET", ["snapshots", id, "export"]) => snapshots::export(self, id),
@@ -238,6 +247,8 @@ impl Lab {
         match (method, parts) {
             (_, ["faults"]) => faults::all(cluster, asked),
             (_, ["faults", fault]) => faults::one(cluster, fault, asked),
+            ("POST", ["recordings"]) => recordings::start(self, &known, asked),
+            (_, ["replays"]) => recordings::replays(self, &known, asked).await,
             ("POST", ["reset"]) => reset::reset(&known, asked).await,
             ("GET", ["gates"]) => faults::gates(cluster),
             ("POST", ["gates", gate, "release"]) => faults::release(cluster, gate),

@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 
 /// Method, path under `/clusters/{cluster}` or from the root, what it does.
-const ADDRESSES: [(&str, &str, &str); 47] = [
+const ADDRESSES: [(&str, &str, &str); 57] = [
     ("get", "/", "The lab: its seed, the cluster of this port"),
     ("get", "/openapi.json", "This description"),
     ("get", "/clusters", "All clusters"),
@@ -38,6 +38,24 @@ const ADDRESSES: [(&str, &str, &str); 47] = [
     ("delete", "/clusters/{cluster}/faults", "No rules; with expect=hit 409 unless each has acted"),
     ("get", "/clusters/{cluster}/faults/{fault}", "One rule with its hits"),
     ("delete", "/clusters/{cluster}/faults/{fault}", "Drop a rule; with expect=hit 409 if it never acted"),
+    ("get", "/recordings", "All recordings"),
+    ("post", "/recordings", "Take in an exported recording, or begin one of the cluster of this port"),
+    ("get", "/recordings/{recording}", "One recording: how many requests and bytes, has it ended"),
+    ("delete", "/recordings/{recording}", "Forget it"),
+    ("post", "/recordings/{recording}/stop", "Take in nothing more"),
+    (
+        "get",
+        "/recordings/{recording}/export",
+        "Its frames with times, a line of JSON each, credentials blanked",
+    ),
+    ("post", "/clusters/{cluster}/recordings", "Record what is asked and answered from here on"),
+    (
+        "post",
+        "/clusters/{cluster}/replays",
+        "Play a recording again: recording, as (client, server), to (host:port), speed; as a client answers are compared",
+    ),
+    ("get", "/clusters/{cluster}/replays", "The recording that answers in the broker's place"),
+    ("delete", "/clusters/{cluster}/replays", "Let the broker answer again"),
     ("get", "/clusters/{cluster}/gates", "Gates with how many requests wait at each"),
     ("post", "/clusters/{cluster}/gates/{gate}/release", "Let those go on that wait"),
     ("get", "/clusters/{cluster}/clock", "Both clocks: mode, records, timers"),

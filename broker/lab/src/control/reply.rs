@@ -11,6 +11,7 @@ use crate::bad::Bad;
 
 const JSON: &str = "application/json";
 const TAR: &str = "application/x-tar";
+const LINES: &str = "application/x-ndjson";
 
 pub type Reply = Result<Success, Failed>;
 
@@ -19,6 +20,8 @@ pub type Reply = Result<Success, Failed>;
 pub enum Success {
     Json(u16, Json),
     Tar(Bytes),
+    /// A line of JSON each.
+    Lines(Bytes),
 }
 
 #[derive(Debug)]
@@ -73,6 +76,7 @@ pub fn told(reply: Reply) -> Told {
     let (status, body) = match reply {
         Ok(Success::Json(status, body)) => (status, body),
         Ok(Success::Tar(body)) => return Told { status: 200, content_type: TAR, body },
+        Ok(Success::Lines(body)) => return Told { status: 200, content_type: LINES, body },
         Err(failed) => {
             let mut error = json!({ "message": failed.bad.why });
             if !failed.bad.field.is_empty() {

@@ -21,7 +21,7 @@ const REBALANCE_IN_PROGRESS: i16 = 27;
 const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;
 const INVALID_PRODUCER_EPOCH: i16 = 47;
 const PRODUCER_FENCED: i16 = 90;
-const ID: &str = "tx";
+pub const ID: &str = "tx";
 
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
@@ -31,7 +31,7 @@ fn group() -> GroupId {
     GroupId(text("g"))
 }
 
-fn coordinators(at: &str) {
+pub fn coordinators(at: &str) {
     // Committing once makes the topic of offsets; a transaction that hangs makes that of transactions.
     topics(at, &["a", "spare"]);
     let commit = json!([{ "topic": "spare", "partition": 0, "offset": 0 }]);
@@ -201,7 +201,7 @@ fn offsets_of_a_group_are_set_and_deleted_and_those_of_one_with_members_are_not(
 }
 
 /// The producer's id and epoch, with a transaction open in partition 0 of a topic.
-fn begin(client: &mut Client, topic: &str) -> (i64, i16) {
+pub fn begin(client: &mut Client, topic: &str) -> (i64, i16) {
     let begin = InitProducerIdRequest {
         transactional_id: Some(text(ID)),
         transaction_timeout_ms: 60_000,
@@ -227,7 +227,7 @@ fn begin(client: &mut Client, topic: &str) -> (i64, i16) {
 }
 
 /// The error of one record with a producer's sequence.
-fn write(client: &mut Client, topic: &str, id: Option<&str>, producer: (i64, i16), sequence: i32) -> i16 {
+pub fn write(client: &mut Client, topic: &str, id: Option<&str>, producer: (i64, i16), sequence: i32) -> i16 {
     let mut batch =
         BatchBuilder::new().producer(ProducerId(producer.0), ProducerEpoch(producer.1), Sequence(sequence));
     if id.is_some() {
@@ -246,7 +246,7 @@ fn write(client: &mut Client, topic: &str, id: Option<&str>, producer: (i64, i16
     answer.responses[0].partition_responses[0].error_code
 }
 
-fn commit(client: &mut Client, (id, epoch): (i64, i16)) -> i16 {
+pub fn commit(client: &mut Client, (id, epoch): (i64, i16)) -> i16 {
     let end = EndTxnRequest::default()
         .with_transactional_id(TransactionalId(text(ID)))
         .with_producer_id(WireProducerId(id))

@@ -6,6 +6,7 @@ mod client;
 mod emulate;
 mod lint;
 mod ports;
+mod recordings;
 mod rules;
 mod snapshots;
 

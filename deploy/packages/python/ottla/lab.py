@@ -402,6 +402,25 @@ class Cluster:
             rules = "; ".join(f"{json.dumps(one['rule'])} (about {one['seen']} requests)" for one in idle)
             raise NeverActed(409, {"error": {"message": f"never acted: {rules}"}, "faults": idle})
 
+    def record(self) -> Recording:
+        """Keeps what is asked and answered from here on, until it is stopped or left: `with cluster.record() as talk`."""
+        return Recording(self, self._ask("POST", "/recordings")["recording"])
+
+    def replay(self, recording: Recording, to: str | None = None, speed: float = 0) -> Mapping[str, Any]:
+        """Sends its requests again, here or to another broker: sent, same, different, differences."""
+        words: dict[str, Any] = {"recording": recording.id, "speed": speed}
+        if to is not None:
+            words["to"] = to
+        return self._ask("POST", "/replays", words, patience=3600)
+
+    def answer_from(self, recording: Recording, speed: float = 0) -> None:
+        """From here on the recording answers in the broker's place."""
+        self._ask("POST", "/replays", {"recording": recording.id, "as": "server", "speed": speed})
+
+    def answer_again(self) -> Mapping[str, Any]:
+        """The broker answers again. What the recording was asked: played, repeated, left, missed, missing."""
+        return self._ask("DELETE", "/replays")
+
     def gates(self) -> dict[str, int]:
         """How many requests wait at each gate."""
         return {one["gate"]: one["waiting"] for one in self._ask("GET", "/gates")["gates"]}
@@ -485,6 +504,38 @@ class Snapshot:
 
     def __repr__(self) -> str:
         return f"Snapshot({self.id})"
+
+
+class Recording:
+    """What clients and a broker said to each other. Made by `Cluster.record`, or `Lab.recording` of what was exported."""
+
+    def __init__(self, cluster: Cluster, id: str):
+        self._cluster, self.id = cluster, id
+
+    def _ask(self, method: str, path: str = "") -> Any:
+        return self._cluster.lab._ask_lab(method, f"/recordings/{self.id}{path}", None, 0, {})
+
+    def stop(self) -> None:
+        """Takes in nothing more."""
+        self._ask("POST", "/stop")
+
+    def export(self) -> bytes:
+        """Its frames with times, a line of JSON each."""
+        exported: bytes = self._ask("GET", "/export")
+        return exported
+
+    def delete(self) -> None:
+        """Forgets it."""
+        self._ask("DELETE")
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"Recording({self.id})"
 
 
 class Lab(Cluster):
@@ -596,18 +647,20 @@ class Lab(Cluster):
         given = {name: ",".join(value) if isinstance(value, (list, tuple)) else value
                  for name, value in words.items() if value is not None}
         url = self._path + path + ("?" + urlencode(given) if given else "")
-        data = None if body is None else json.dumps(body).encode()
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         connection = http.client.HTTPConnection(self._host or "", self._port, timeout=30 + patience)
         try:
             connection.request(method, url, data)
             answer = connection.getresponse()
-            status, text = answer.status, answer.read()
+            status, text, kind = answer.status, answer.read(), answer.getheader("content-type", "")
         except OSError as error:
             raise self._ended(error) from error
         except http.client.HTTPException as error:
             raise self._ended(error) from error
         finally:
             connection.close()
+        if kind.startswith("application/x-"):
+            return text
         try:
             told = json.loads(text)
         except ValueError:
@@ -645,6 +698,10 @@ class Lab(Cluster):
 
     def _made(self, made: Mapping[str, Any]) -> Cluster:
         return Cluster(self, made["id"], made["bootstrap"], made["seed"])
+
+    def recording(self, exported: bytes) -> Recording:
+        """Takes in what `Recording.export` gave."""
+        return Recording(self, self._ask_lab("POST", "/recordings", exported, 30, {})["recording"])
 
     def clusters(self) -> list[str]:
         """The names of all clusters."""
