@@ -5,8 +5,8 @@
 //! - I1. What was noted is in the list until it was taken; who takes notes it again, unless it was answered.
 //! - I2. Nothing is in the list while nobody takes from it: names of topics that are gone would stay.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::task::{Context, Poll, Waker};
+use std::collections::BTreeMap;
+use std::task::{Context, Poll};
 
 use ottla_model::{BrokerId, ErrorCode, PartitionIndex, TopicId, TopicPartition};
 use ottla_protocol::messages::assign_replicas_to_dirs_request::{DirectoryData, PartitionData, TopicData};
@@ -16,18 +16,16 @@ use ottla_protocol::messages::{
 use parking_lot::Mutex;
 use uuid::Uuid;
 
+use crate::waiting_list::WaitingList;
+
 /// Kafka's `MAX_ASSIGNMENTS_PER_REQUEST`.
 const ASSIGNMENTS_MAX: usize = 2_250;
 
 /// Partitions that may be elsewhere than the image says.
 #[derive(Default)]
-pub struct DirectoryAssignments(Mutex<Waiting>);
-
-#[derive(Default)]
-struct Waiting {
-    partitions: BTreeSet<TopicPartition>,
-    sender: Option<Waker>,
-    is_taken_from: bool,
+pub struct DirectoryAssignments {
+    waiting: WaitingList<TopicPartition>,
+    is_taken_from: Mutex<bool>,
 }
 
 /// A replica that is in another directory than the image says.
@@ -41,41 +39,23 @@ pub struct Placement {
 impl DirectoryAssignments {
     /// Somebody takes from now on, and is to look at all that is hosted: what changed before was not noted.
     pub fn begin(&self) {
-        self.0.lock().is_taken_from = true;
+        *self.is_taken_from.lock() = true;
     }
 
     pub fn note(&self, partitions: impl IntoIterator<Item = TopicPartition>) {
-        let sender = {
-            let mut waiting = self.0.lock();
-            if !waiting.is_taken_from {
-                return;
-            }
-            waiting.partitions.extend(partitions);
-            if waiting.partitions.is_empty() { None } else { waiting.sender.take() }
-        };
-        if let Some(sender) = sender {
-            sender.wake();
+        if *self.is_taken_from.lock() {
+            self.waiting.add(partitions.into_iter().map(|partition| (partition, ())));
         }
     }
 
     /// Ready when something was noted.
     pub fn poll_waiting(&self, context: &Context<'_>) -> Poll<()> {
-        let mut waiting = self.0.lock();
-        if !waiting.partitions.is_empty() {
-            return Poll::Ready(());
-        }
-        waiting.sender = Some(context.waker().clone());
-        Poll::Pending
+        self.waiting.poll_waiting(context)
     }
 
     /// At most as many as go into one request.
     pub fn take(&self) -> Vec<TopicPartition> {
-        let mut waiting = self.0.lock();
-        let mut taken = std::mem::take(&mut waiting.partitions);
-        if let Some(first_left) = taken.iter().nth(ASSIGNMENTS_MAX).cloned() {
-            waiting.partitions = taken.split_off(&first_left);
-        }
-        taken.into_iter().collect()
+        self.waiting.take(ASSIGNMENTS_MAX).into_keys().collect()
     }
 }
 

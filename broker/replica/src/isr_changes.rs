@@ -6,25 +6,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, TopicId};
 use ottla_protocol::messages::alter_partition_request::{BrokerState, PartitionData, TopicData};
 use ottla_protocol::messages::alter_partition_response::PartitionData as Answered;
 use ottla_protocol::messages::{AlterPartitionRequest, AlterPartitionResponse, BrokerId as WireBrokerId};
-use parking_lot::Mutex;
 
 use crate::isr::Proposal;
 use crate::partition::Partition;
+use crate::waiting_list::WaitingList;
 
 #[derive(Default)]
-pub struct IsrChanges(Mutex<Waiting>);
-
-#[derive(Default)]
-struct Waiting {
-    partitions: Vec<Arc<Partition>>,
-    sender: Option<Waker>,
-}
+pub struct IsrChanges(WaitingList<(TopicId, i32), Arc<Partition>>);
 
 /// A request to the controller, and what it was made from.
 pub struct AlterPartition {
@@ -79,36 +73,21 @@ impl ProposalOutcome {
 impl IsrChanges {
     /// The partition has a proposal that the controller has not heard of.
     pub fn add(&self, partition: Arc<Partition>) {
-        let sender = {
-            let mut waiting = self.0.lock();
-            waiting.partitions.push(partition);
-            waiting.sender.take()
-        };
-        if let Some(sender) = sender {
-            sender.wake();
-        }
+        self.0.add([((partition.topic_id, partition.index().0), partition)]);
     }
 
     /// Ready when there is something to send.
     pub fn poll_waiting(&self, context: &Context<'_>) -> Poll<()> {
-        let mut waiting = self.0.lock();
-        if !waiting.partitions.is_empty() {
-            return Poll::Ready(());
-        }
-        waiting.sender = Some(context.waker().clone());
-        Poll::Pending
+        self.0.poll_waiting(context)
     }
 
     /// All that waits, as one request. `None`: nothing does any more.
     pub fn take(&self, broker: BrokerId, broker_epoch: i64) -> Option<AlterPartition> {
-        let partitions = std::mem::take(&mut self.0.lock().partitions);
-        let mut sent = BTreeMap::new();
-        for partition in partitions {
-            if let Some((leader_epoch, proposal)) = partition.proposal() {
-                let key = (partition.topic_id, partition.index().0);
-                sent.insert(key, Sent { partition, leader_epoch, proposal });
-            }
-        }
+        let proposed = |(key, partition): (_, Arc<Partition>)| {
+            let (leader_epoch, proposal) = partition.proposal()?;
+            Some((key, Sent { partition, leader_epoch, proposal }))
+        };
+        let sent: BTreeMap<_, _> = self.0.take(usize::MAX).into_iter().filter_map(proposed).collect();
         let mut topics: Vec<TopicData> = Vec::new();
         for ((topic_id, index), Sent { leader_epoch, proposal, .. }) in &sent {
             if topics.last().is_none_or(|last| last.topic_id != topic_id.0) {

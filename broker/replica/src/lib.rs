@@ -57,6 +57,7 @@ mod test_world;
 mod throttle;
 mod topic_logs;
 pub mod truncation;
+mod waiting_list;
 pub mod wake;
 
 pub use acknowledge::{Acks, AllAcknowledged, Durability, NotAcknowledged, Pending};
