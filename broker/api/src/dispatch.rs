@@ -252,8 +252,8 @@ impl Handler for Dispatch {
         self.broker.share_partitions.on_disconnect(connection.id);
         self.broker.telemetry.on_disconnect(connection.id);
         self.broker.broker_connections.on_close(connection.id);
-        if let Some((name, version)) = connection.software.get() {
-            self.broker.metrics.software.on_close(name, version);
+        if let Some(software) = connection.software.get() {
+            self.broker.metrics.software.on_close(software);
         }
     }
 }

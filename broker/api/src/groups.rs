@@ -20,7 +20,7 @@ use ottla_protocol::ErrorCodes;
 pub fn context(request: &Request) -> RequestContext {
     let software = request.connection.software.get();
     RequestContext {
-        first_rebalance_wait_ms: software.map_or(0, |(name, _)| first_rebalance_wait_ms(name)),
+        first_rebalance_wait_ms: software.map_or(0, |software| first_rebalance_wait_ms(&software.0)),
         client_id: request.client_id(),
         // As Java prints an address: "/" and no name before it.
         client_host: format!("/{}", request.connection.peer_addr.ip().to_canonical()),

@@ -2,6 +2,7 @@
 //! Shell.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_model::ErrorCode;
@@ -58,7 +59,7 @@ impl Logins {
 /// Open connections by the software at their other end (KIP-511).
 pub struct SoftwareCounts {
     gauge: IntGaugeVec,
-    counts: Mutex<BTreeMap<(String, String), i64>>,
+    counts: Mutex<BTreeMap<Arc<(String, String)>, i64>>,
 }
 
 /// Kinds of software that are told apart; whoever calls itself something new beyond them is `other`.
@@ -74,23 +75,25 @@ impl SoftwareCounts {
         Ok(SoftwareCounts { gauge, counts: Mutex::default() })
     }
 
-    pub fn on_known(&self, name: &str, version: &str) {
+    /// Its name and version, held once for all connections that have them: thousands of clients are of a few kinds.
+    pub fn on_known(&self, name: &str, version: &str) -> Arc<(String, String)> {
         let mut counts = self.counts.lock();
-        let mut key = (name.to_owned(), version.to_owned());
-        if counts.len() >= SOFTWARE_MAX && !counts.contains_key(&key) {
-            key = other_software();
-        }
-        let count = counts.entry(key.clone()).or_default();
-        *count += 1;
-        self.gauge.with_label_values(&[&key.0, &key.1]).set(*count);
+        let software = (name.to_owned(), version.to_owned());
+        let known = counts.get_key_value(&software).map(|(known, _)| Arc::clone(known));
+        let is_other = known.is_none() && counts.len() >= SOFTWARE_MAX;
+        let software = known.unwrap_or_else(|| Arc::new(software));
+        let counted = if is_other { Arc::new(other_software()) } else { Arc::clone(&software) };
+        self.gauge.with_label_values(&[&counted.0, &counted.1]).inc();
+        *counts.entry(counted).or_default() += 1;
+        software
     }
 
-    pub fn on_close(&self, name: &str, version: &str) {
+    /// `software` as it was given.
+    pub fn on_close(&self, software: &Arc<(String, String)>) {
         let mut counts = self.counts.lock();
-        let mut key = (name.to_owned(), version.to_owned());
-        if !counts.contains_key(&key) {
-            key = other_software();
-        }
+        // One of its name may have come later, when there was room.
+        let is_own = counts.get_key_value(&**software).is_some_and(|(known, _)| Arc::ptr_eq(known, software));
+        let key = if is_own { Arc::clone(software) } else { Arc::new(other_software()) };
         let Some(count) = counts.get_mut(&key) else { return };
         *count -= 1;
         match *count {
@@ -189,6 +192,8 @@ fn error_label(code: i16) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use prometheus::Registry;
 
     use super::{SOFTWARE_MAX, SoftwareCounts, error_label};
@@ -203,15 +208,25 @@ mod tests {
             let name = |one: &prometheus::proto::Metric| one.get_label()[0].value().to_owned();
             metrics.iter().map(|one| (name(one), one.get_gauge().get_value())).collect()
         };
-        counts.on_known("a", "1");
-        counts.on_known("a", "1");
-        counts.on_close("a", "1");
+        let (first, second) = (counts.on_known("a", "1"), counts.on_known("a", "1"));
+        assert!(Arc::ptr_eq(&first, &second), "a name is held once");
+        counts.on_close(&first);
         assert_eq!(shown(), [("a".to_owned(), 1.0)]);
-        counts.on_close("a", "1");
+        counts.on_close(&second);
         assert!(shown().is_empty(), "who is gone is not shown");
-        (0..=SOFTWARE_MAX).for_each(|number| counts.on_known(&format!("n{number}"), "1"));
+        let all: Vec<_> =
+            (0..=SOFTWARE_MAX).map(|number| counts.on_known(&format!("n{number}"), "1")).collect();
         assert_eq!(shown().len(), SOFTWARE_MAX + 1);
         assert!(shown().contains(&("other".to_owned(), 1.0)));
+        // With room again the last has its own series, and the one before it is still counted elsewhere.
+        all[..2].iter().for_each(|one| counts.on_close(one));
+        let late = counts.on_known(&format!("n{SOFTWARE_MAX}"), "1");
+        assert!(shown().contains(&(format!("n{SOFTWARE_MAX}"), 1.0)));
+        counts.on_close(&all[SOFTWARE_MAX]);
+        assert!(!shown().contains(&("other".to_owned(), 1.0)), "{:?}", shown());
+        assert!(shown().contains(&(format!("n{SOFTWARE_MAX}"), 1.0)));
+        counts.on_close(&late);
+        assert!(!shown().iter().any(|(name, _)| *name == format!("n{SOFTWARE_MAX}")));
     }
 
     #[test]

@@ -10,7 +10,8 @@ pub fn facts(request: &Request) -> ClientFacts {
     let connection = &request.connection;
     // As Kafka calls a client that has not said (`ClientInformation.UNKNOWN_NAME_OR_VERSION`).
     let unknown = || ("unknown".to_owned(), "unknown".to_owned());
-    let (software_name, software_version) = connection.software.get().cloned().unwrap_or_else(unknown);
+    let (software_name, software_version) =
+        connection.software.get().map_or_else(unknown, |software| (**software).clone());
     ClientFacts {
         client_id: request.header.client_id.as_deref().map(str::to_owned),
         software_name,

@@ -75,7 +75,7 @@ impl Passing {
             software: connection
                 .software
                 .get()
-                .map(|(name, version)| format!("{name} {version}"))
+                .map(|software| format!("{} {}", software.0, software.1))
                 .unwrap_or_default(),
             user: connection.identity().map(|known| known.principal.to_string()).unwrap_or_default(),
         };

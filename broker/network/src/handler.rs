@@ -43,7 +43,7 @@ pub struct ConnectionInfo {
     /// The address the client dialled.
     pub local_addr: SocketAddr,
     /// Name and version of the client's software, once ApiVersions reported them (KIP-511).
-    pub software: OnceLock<(String, String)>,
+    pub software: OnceLock<Arc<(String, String)>>,
     /// The limits of its client, as its requests last found them.
     pub quotas: QuotaCache,
     identity: ArcSwapOption<Identity>,

@@ -45,10 +45,8 @@ pub(crate) fn answer(broker: &Arc<Broker>, request: &Request) -> Result<(Answer,
             let refused = ApiVersionsResponse::default().with_error_code(ErrorCode::InvalidRequest.code());
             return Ok((request.answer(&refused), false));
         }
-        // A client that says it twice said the same.
-        if request.connection.software.set((name.to_owned(), version.to_owned())).is_ok() {
-            broker.metrics.software.on_known(name, version);
-        }
+        // What it says first counts.
+        request.connection.software.get_or_init(|| broker.metrics.software.on_known(name, version));
     }
     let throttle_ms = request.settle_throttle();
     if throttle_ms > 0 {

@@ -2,7 +2,7 @@
 //! Shell.
 
 use std::io::{self, IoSlice};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -29,7 +29,7 @@ struct TcpAcceptor {
 
 struct RealStream {
     stream: TcpStream,
-    local_addr: SocketAddr,
+    /// Kept, for the system forgets it when the other side is gone.
     peer_addr: SocketAddr,
 }
 
@@ -112,8 +112,7 @@ fn give_up_after(stream: &TcpStream, silence_max: Duration) -> io::Result<()> {
 impl RealStream {
     fn new(stream: TcpStream, peer_addr: SocketAddr) -> io::Result<RealStream> {
         stream.set_nodelay(true)?;
-        let local_addr = stream.local_addr()?;
-        Ok(RealStream { stream, local_addr, peer_addr })
+        Ok(RealStream { stream, peer_addr })
     }
 }
 
@@ -154,7 +153,8 @@ impl Stream for RealStream {
     }
 
     fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        // Asked for once, when the connection begins: thousands need not keep it.
+        self.stream.local_addr().unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
