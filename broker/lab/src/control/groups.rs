@@ -9,7 +9,7 @@ use ottla_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use ottla_protocol::messages::{ConsumerGroupDescribeRequest, DescribeGroupsRequest, OffsetFetchRequest};
 use serde_json::{Value as Json, json};
 
-use super::records::{LOOK_EVERY, offset_at};
+use super::records::{EARLIEST, LOOK_EVERY, offset_at};
 use super::reply::{self, Failed, Reply, ok};
 use super::requests;
 use crate::bad::Bad;
@@ -50,10 +50,12 @@ pub async fn one(cluster: &Cluster, group: &str, asked: &Asked) -> Reply {
     loop {
         let found = describe(cluster, group).await?;
         let offsets = offsets(cluster, group).await?;
-        let behind: i64 = offsets.iter().filter_map(|offset| offset["lag"].as_i64()).sum();
+        let uncommitted = uncommitted(cluster, &found.members, &offsets).await;
+        let behind: i64 =
+            offsets.iter().chain(&uncommitted).filter_map(|offset| offset["lag"].as_i64()).sum();
         let body = json!({
             "group": group, "state": found.state, "protocol": found.protocol, "members": found.members,
-            "offsets": offsets, "lag": behind
+            "offsets": offsets, "uncommitted": uncommitted, "lag": behind
         });
         let is_met = (!is_stable || found.state == "Stable")
             && members.is_none_or(|members| found.members.len() as i64 == members)
@@ -71,6 +73,27 @@ pub async fn one(cluster: &Cluster, group: &str, asked: &Asked) -> Reply {
         }
         clock.sleep_until(clock.monotonic().after(LOOK_EVERY)).await;
     }
+}
+
+/// What members have and nobody has committed: all that is there is still to be read.
+async fn uncommitted(cluster: &Cluster, members: &[Json], offsets: &[Json]) -> Vec<Json> {
+    let mut left: Vec<(String, i32)> = Vec::new();
+    for part in members.iter().filter_map(|member| member["assignment"].as_array()).flatten() {
+        let is_this = |one: &Json| one["topic"] == part["topic"] && one["partition"] == part["partition"];
+        if let (Some(topic), Some(index)) = (part["topic"].as_str(), part["partition"].as_i64())
+            && !offsets.iter().any(is_this)
+        {
+            left.push((topic.to_owned(), index as i32));
+        }
+    }
+    let mut found = Vec::new();
+    for (topic, index) in left {
+        // A topic that is gone has no lag.
+        let Ok(first) = offset_at(cluster, &topic, index, EARLIEST).await else { continue };
+        let Ok(end) = offset_at(cluster, &topic, index, LATEST).await else { continue };
+        found.push(json!({ "topic": topic, "partition": index, "end": end, "lag": (end - first).max(0) }));
+    }
+    found
 }
 
 fn text(text: &str) -> StrBytes {

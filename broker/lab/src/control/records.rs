@@ -33,7 +33,7 @@ const REQUEST_TIMEOUT_MS: i32 = 30_000;
 const FETCH_BYTES_MAX: i32 = 8 * 1024 * 1024;
 /// Records in one answer.
 const RECORDS_MAX: usize = 100_000;
-const EARLIEST: i64 = -2;
+pub const EARLIEST: i64 = -2;
 
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())

@@ -1,6 +1,7 @@
 //! Groups, transactions and producers by hand, and what their clients then meet.
 //! Shell.
 
+use bytes::{BufMut, Bytes, BytesMut};
 use ottla_model::{ProducerEpoch, ProducerId, Sequence};
 use ottla_protocol::StrBytes;
 use ottla_protocol::messages::join_group_request::JoinGroupRequestProtocol;
@@ -41,6 +42,10 @@ pub fn coordinators(at: &str) {
 
 /// The member and the generation of a classic group of one.
 fn join(client: &mut Client, member: &StrBytes) -> (StrBytes, i32) {
+    join_with(client, member, Bytes::new())
+}
+
+fn join_with(client: &mut Client, member: &StrBytes, assignment: Bytes) -> (StrBytes, i32) {
     let protocol = JoinGroupRequestProtocol::default().with_name(text("range"));
     let join = JoinGroupRequest::default()
         .with_group_id(group())
@@ -51,7 +56,9 @@ fn join(client: &mut Client, member: &StrBytes) -> (StrBytes, i32) {
         .with_protocols(vec![protocol]);
     let joined = client.ask(3, &join).expect("an answer");
     assert_eq!(joined.error_code, 0);
-    let assignment = SyncGroupRequestAssignment::default().with_member_id(joined.member_id.clone());
+    let assignment = SyncGroupRequestAssignment::default()
+        .with_member_id(joined.member_id.clone())
+        .with_assignment(assignment);
     let sync = SyncGroupRequest::default()
         .with_group_id(group())
         .with_generation_id(joined.generation_id)
@@ -197,6 +204,39 @@ fn offsets_of_a_group_are_set_and_deleted_and_those_of_one_with_members_are_not(
         assert_eq!((put(two).0, delete(json!({})).0), (409, 409));
         assert_eq!(http(at, "GET", "/groups/g", None).1["offsets"][0]["offset"], 3);
         assert_eq!(beat(&mut client, &member, generation), 0);
+    });
+}
+
+/// Version 0, one topic, no user data.
+fn assignment(topic: &str, partitions: &[i32]) -> Bytes {
+    let mut bytes = BytesMut::new();
+    bytes.put_i16(0);
+    bytes.put_i32(1);
+    bytes.put_i16(topic.len() as i16);
+    bytes.put_slice(topic.as_bytes());
+    bytes.put_i32(partitions.len() as i32);
+    partitions.iter().for_each(|partition| bytes.put_i32(*partition));
+    bytes.put_i32(-1);
+    bytes.freeze()
+}
+
+#[test]
+fn a_partition_that_a_member_has_and_nobody_committed_is_behind() {
+    with_lab(|created| {
+        let at = created.bootstrap.as_str();
+        coordinators(at);
+        let records = json!([{ "value": "x", "partition": 0 }, { "value": "y", "partition": 1 }]);
+        assert_eq!(http(at, "POST", "/topics/spare/records", Some(records)).0, 201);
+        let two = json!([{ "topic": "spare", "partition": 0, "offset": 2 }]);
+        assert_eq!(http(at, "PUT", "/groups/g/offsets", Some(two)).0, 200);
+        assert_eq!(http(at, "GET", "/groups/g", None).1["lag"], 0, "nobody is to read the other");
+        let mut client = Client::connect(created);
+        join_with(&mut client, &StrBytes::default(), assignment("spare", &[0, 1]));
+        let told = http(at, "GET", "/groups/g", None).1;
+        let uncommitted = json!([{ "topic": "spare", "partition": 1, "end": 1, "lag": 1 }]);
+        assert_eq!((&told["lag"], &told["uncommitted"]), (&json!(1), &uncommitted), "{told}");
+        let (status, late) = http(at, "GET", "/groups/g?lag=0&timeout=1ms", None);
+        assert_eq!((status, &late["last"]["lag"]), (408, &json!(1)), "{late}");
     });
 }
 
