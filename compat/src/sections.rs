@@ -70,9 +70,13 @@ pub fn run_full(selection: Selection) -> Outcome<ExitCode> {
     Ok(end_with_summary(summary))
 }
 
-/// The clients, and when all of them are asked for on Ottla the benchmark's smoke run as well.
+/// That of Python runs the examples of docs/lab, too.
+const QUICK_PACKAGES: [&str; 1] = ["python"];
+
+/// The clients, and when all of them are asked for on Ottla some frameworks, a package, and the benchmark's smoke run as
+/// well.
 pub fn run_quick(selection: Selection) -> Outcome<ExitCode> {
-    let benches = selection.is_everything();
+    let (is_everything, overrides) = (selection.is_everything(), selection.overrides.clone());
     let more = More {
         suite: librdkafka::Plan::short,
         java: java::Plan::short,
@@ -83,7 +87,11 @@ pub fn run_quick(selection: Selection) -> Outcome<ExitCode> {
         is_secured: false,
     };
     let mut summary = run_clients(selection, Amounts::QUICK, &more)?;
-    if benches {
+    if is_everything {
+        summary.section(frameworks::NAME, || {
+            frameworks::run(&frameworks::Plan::short(Against::Ottla, overrides, clock_seed()))
+        });
+        summary.section(packages::NAME, || packages::run(&QUICK_PACKAGES.map(str::to_owned)));
         summary.section("bench", || {
             let report = bench::run(&bench::Plan::smoke())?;
             report.failures.iter().for_each(|failure| ottla_compat::summary::note("a workload", failure));
