@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use ottla_compat::ports::free_ports;
 use serde_json::Value;
 
 use crate::Outcome;
@@ -110,7 +111,14 @@ impl Broker {
         let errors = log.try_clone().map_err(|error| error.to_string())?;
         raise_file_limit();
         let mut command = Command::new(binary()?);
-        command.args(["--override", "listeners=PLAINTEXT://127.0.0.1:0"]);
+        let mut listeners = "listeners=PLAINTEXT://127.0.0.1:0".to_owned();
+        if let Some(names) =
+            self.settings.iter().find_map(|one| one.strip_prefix("controller.listener.names="))
+        {
+            let [port] = free_ports().map_err(|error| error.to_string())?;
+            listeners.push_str(&format!(",{names}://127.0.0.1:{port}"));
+        }
+        command.args(["--override", &listeners]);
         command.args(["--override", "ottla.http.listener=127.0.0.1:0"]);
         command.args(["--override", &format!("log.dirs={}", self.dir.join("data").display())]);
         let settings = self.settings.iter().map(String::as_str);

@@ -156,6 +156,13 @@ impl Player {
                 self.clients.insert(step.connection.clone(), codec::odd_text(name)?);
                 Ok(())
             }
+            Action::Dial { port } => {
+                let port = self.fill(port);
+                let host = self.address.rsplit_once(':').map_or("", |(host, _)| host);
+                let connection = Connection::open(&format!("{host}:{port}"))?;
+                self.lines.insert(step.connection.clone(), Line { connection, waiting: VecDeque::new() });
+                Ok(())
+            }
             Action::Close => {
                 self.lines.remove(&step.connection);
                 Ok(())

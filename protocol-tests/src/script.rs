@@ -19,6 +19,8 @@
 //!                                                (nonce, channel, proof, short) spoils the last message
 //! [@conn] client TEXT                            from here on its requests come from a client of this name, or of none: null
 //! [@conn] close
+//! [@conn] dial PORT                              opens it to that port of the broker's host: a controller's, which
+//!                                                `broker controller.listener.names=CONTROLLER` opens and DescribeQuorum tells
 //! for n in 0-9 ... end
 //! together ... end                               sends all requests inside at once, each on a connection of its own, and
 //!                                                notes of each, with its answer but without records, what `timed` notes
@@ -74,6 +76,7 @@ pub enum Action {
     Scram(Scram),
     Client { name: Value },
     Close,
+    Dial { port: Value },
     Set { name: String, value: Value },
     Topic { name: String, partitions: i64, configs: Vec<(String, String)> },
     DeleteTopic { name: String },
@@ -180,6 +183,7 @@ fn parse_step(line: usize, statement: &str) -> Outcome<Step> {
         "receive" => Action::Receive,
         "outcome" => Action::Outcome,
         "close" => Action::Close,
+        "dial" => Action::Dial { port: relaxed::parse(tail)? },
         "client" => Action::Client { name: relaxed::parse(tail)? },
         "token" => Action::Token { bytes: tail.replace("\\0", "\0").into_bytes() },
         "scram" => parse_scram(tail)?,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ottla_metadata::{Image, PartitionImage, Replicas};
+use ottla_metadata::{Image, PartitionImage, Replicas, has_directory};
 use ottla_model::{BrokerId, ErrorCode, LeaderEpoch, PartitionIndex, TopicId};
 use ottla_network::ConnectionInfo;
 use ottla_protocol::messages::BrokerId as WireBrokerId;
@@ -122,9 +122,11 @@ impl<'a> Cluster<'a> {
         Err(if is_alive { ErrorCode::ListenerNotFound } else { ErrorCode::LeaderNotAvailable })
     }
 
-    /// Replicas whose brokers are away.
+    /// Replicas whose brokers are away, or whose directories have failed (`KRaftMetadataCache.isReplicaOffline`).
     pub fn offline_replicas(&self, partition: &PartitionImage) -> Replicas {
-        partition.replicas.iter().copied().filter(|id| !self.is_reachable(*id)).collect()
+        let is_offline =
+            |id: &BrokerId| !self.is_reachable(*id) || !has_directory(&self.image, partition, *id);
+        partition.replicas.iter().copied().filter(is_offline).collect()
     }
 
     fn is_reachable(&self, id: BrokerId) -> bool {
@@ -214,6 +216,7 @@ mod tests {
             end_points: vec![end_point],
             fenced: is_fenced,
             rack: None,
+            log_dirs: vec![uuid::Uuid::from_u128(502)],
             ..RegisterBrokerRecord::default()
         }
         .into()
@@ -291,6 +294,12 @@ mod tests {
         );
         assert_eq!(leader(3), Err(ErrorCode::ListenerNotFound));
         assert_eq!(cluster.offline_replicas(&partition(0)).to_vec(), [BrokerId(3), BrokerId(4)]);
+        // One of the directories has failed of the broker that is there.
+        let [failed, there] = [501, 502].map(uuid::Uuid::from_u128);
+        let directories = vec![uuid::Uuid::nil(), failed, there, there].into();
+        let mut known = (*partition(0)).clone();
+        known.directories = directories;
+        assert_eq!(cluster.offline_replicas(&known).to_vec(), [2, 3, 4].map(BrokerId));
     }
 
     #[test]

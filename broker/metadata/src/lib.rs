@@ -66,6 +66,7 @@ pub use broker_epoch::BrokerEpoch;
 pub use broker_lifecycle::{BrokerLifecycle, LogDirs, Step};
 pub use controller::ApiError;
 pub use controller::features::Feature;
+pub use controller::partition_change::has_directory;
 pub use controller::placement::takes_replicas;
 pub use controller::producer_ids::{PRODUCER_IDS_PER_BLOCK, ProducerIdBlock};
 pub use controller::registration::Registration;

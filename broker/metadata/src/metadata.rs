@@ -47,7 +47,7 @@ use crate::delta::{Delta, ImageListener};
 use crate::detector::SILENCE_MIN;
 use crate::image::Image;
 use crate::metadata_log::{CommitError, LogOpenError};
-use crate::metadata_loop::{Event, MetadataLoop};
+use crate::metadata_loop::{Event, MetadataLoop, votes_at};
 use crate::observer::Observed;
 use crate::observer_loop::ObserverLoop;
 use crate::publisher::Shared;
@@ -610,7 +610,10 @@ impl Metadata {
         let image = self.image();
         let mut described = match &self.quorum {
             None if !self.config.is_controller() => quorum::Described::of_observer(self.leadership()),
-            None => quorum::Described::of_lone(&image, now_ms),
+            None => {
+                let opened = votes_at(&self.config).map(|(voter, _)| voter);
+                quorum::Described::of_lone(&image, opened, now_ms)
+            }
             Some(handle) => quorum::Described::of_view(&handle.view.load(), self.quorum_voters(), now_ms),
         };
         if image.voters().is_none() {

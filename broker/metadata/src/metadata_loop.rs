@@ -295,7 +295,7 @@ impl MetadataLoop {
 }
 
 /// Where other controllers would reach this one.
-fn votes_at(config: &BrokerConfig) -> Option<(Voter, String)> {
+pub(crate) fn votes_at(config: &BrokerConfig) -> Option<(Voter, String)> {
     let listener = config.controller_listeners.first()?;
     let (host, port) = config.controller_reached_at(listener)?;
     Some((Voter { id: BrokerId(config.node_id), host, port }, listener.name.clone()))

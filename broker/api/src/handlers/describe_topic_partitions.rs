@@ -113,9 +113,9 @@ fn describe(
     let partitions = page
         .into_iter()
         .map(|(index, partition)| {
+            // That there is no leader is no error here (`KRaftMetadataCache.getPartitionMetadataForDescribeTopicResponse`).
             let answer = PartitionAnswer::of(cluster, partition);
             DescribeTopicPartitionsResponsePartition::default()
-                .with_error_code(answer.error.code())
                 .with_partition_index(index as i32)
                 .with_leader_id(answer.leader_id)
                 .with_leader_epoch(answer.leader_epoch)

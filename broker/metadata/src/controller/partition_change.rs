@@ -70,19 +70,20 @@ impl<'a> Candidates<'a> {
     pub fn may_lead(&self, partition: &PartitionImage, id: BrokerId) -> bool {
         let is_leaving = self.leaving == Some(id) || self.unclean == Some(id);
         let is_active = self.coming == Some(id) || self.image.is_active(id);
-        !is_leaving && is_active && self.has_directory(partition, id)
+        !is_leaving && is_active && has_directory(self.image, partition, id)
     }
+}
 
-    fn has_directory(&self, partition: &PartitionImage, id: BrokerId) -> bool {
-        let Some(index) = partition.replicas.iter().position(|replica| *replica == id) else { return false };
-        let Some(broker) = self.image.broker(id) else { return false };
-        // A log from before 3.7 knows no directories.
-        let Some(directory) = partition.directories.get(index).copied() else { return true };
-        directory != DIRECTORY_LOST
-            && (is_reserved_directory(directory)
-                || broker.log_dirs.is_empty()
-                || broker.log_dirs.contains(&directory))
-    }
+/// Whether the log directory of a replica is there, as far as it is known (`DirectoryId.isOnline`).
+pub fn has_directory(image: &Image, partition: &PartitionImage, id: BrokerId) -> bool {
+    let Some(index) = partition.replicas.iter().position(|replica| *replica == id) else { return false };
+    let Some(broker) = image.broker(id) else { return false };
+    // A log from before 3.7 knows no directories.
+    let Some(directory) = partition.directories.get(index).copied() else { return true };
+    directory != DIRECTORY_LOST
+        && (is_reserved_directory(directory)
+            || broker.log_dirs.is_empty()
+            || broker.log_dirs.contains(&directory))
 }
 
 /// A change that is being decided. What is not set stays.

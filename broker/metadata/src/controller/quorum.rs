@@ -31,7 +31,8 @@ pub(crate) struct Described {
 
 impl Described {
     /// The node is its own leader and only voter: all that is in the image is committed.
-    pub fn of_lone(image: &Image, now_ms: i64) -> Described {
+    /// `opened`: its controller's listener, where it has one that others can dial.
+    pub fn of_lone(image: &Image, opened: Option<Voter>, now_ms: i64) -> Described {
         let (me, end) = (image.controller_id(), image.metadata_offset() + 1);
         let state = VoterState { log_end_offset: end, last_fetch_ms: now_ms, last_caught_up_ms: now_ms };
         // Where its log says that it votes, it says with which directory, and where.
@@ -42,7 +43,7 @@ impl Described {
             high_watermark: end,
             voters: vec![(me, logged.map(|voter| voter.directory_id), state)],
             observers: Vec::new(),
-            endpoints: logged.and_then(|voter| voter.at("")).into_iter().collect(),
+            endpoints: logged.and_then(|voter| voter.at("")).or(opened).into_iter().collect(),
         }
     }
 

@@ -193,5 +193,5 @@ pub(crate) fn decide_unregister_broker(
     let mut records = Vec::new();
     unregister(image, rules, id, &mut records);
     liveness.on_unregistered(id);
-    Ok(Decision { records, response: UnregisterBrokerResponse::default().with_error_message(None) })
+    Ok(Decision { records, response: UnregisterBrokerResponse::default() })
 }
