@@ -38,6 +38,7 @@ use crate::metrics::Logins;
 use crate::peers::frame::is_of_voter;
 use crate::quotas::Throttle;
 use crate::request::{Handled, Refusal, Request};
+use crate::seldom::Seldom;
 use crate::table::Endpoint;
 
 /// Bytes of the key from which answers to unknown SCRAM names are made.
@@ -55,6 +56,8 @@ pub struct Authentication {
     /// Where there are delegation tokens.
     tokens: Option<Tokens>,
     failure_delay: Duration,
+    /// Those that are logged.
+    failures: Seldom,
 }
 
 struct Behind {
@@ -81,6 +84,7 @@ impl Authentication {
             Tokens::new(Secret::new(secret.text()), Secret::new(salt_key))
         });
         Authentication {
+            failures: Seldom::new(env.clock.clone()),
             env,
             behind: OnceLock::new(),
             servers: ArcSwap::default(),
@@ -331,7 +335,14 @@ impl Authentication {
             true => logins.failed_again.inc(),
             false => logins.failed.inc(),
         });
-        audit::on_failed_login(connection, session.mechanism(), name, session.is_again(), why);
+        audit::on_failed_login(
+            &self.failures,
+            connection,
+            session.mechanism(),
+            name,
+            session.is_again(),
+            why,
+        );
         session.on_failure();
         let response = match answer {
             Some(Answer::Respond(response)) => Some(response),

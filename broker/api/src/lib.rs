@@ -47,6 +47,7 @@ pub mod peers;
 pub mod producer_ids;
 pub mod quotas;
 pub mod request;
+mod seldom;
 pub mod share;
 mod share_state;
 pub mod streams;

@@ -6,21 +6,16 @@
 //! - L1. The same refusal of the same client is logged once a second; the next line says how many were not.
 //! - L2. What a list leaves out because its reader may not see it is no refusal: it is logged at TRACE alone.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ottla_env::Clock;
 use ottla_security::{AclOperation, KafkaPrincipal, ResourceType};
-use parking_lot::Mutex;
 use prometheus::{IntCounter, Registry};
 
+use crate::seldom::Seldom;
+
 const TARGET: &str = "kafka.authorizer.logger";
-const INTERVAL: Duration = Duration::from_secs(1);
-/// Refusals that are remembered; beyond them they are logged as if they were new.
-const REMEMBERED_MAX: usize = 4_096;
 
 /// What was asked.
 #[derive(Clone, Copy, Hash)]
@@ -35,11 +30,8 @@ pub(crate) struct Asked<'a> {
 }
 
 pub struct OperationAudit {
-    clock: Arc<dyn Clock>,
-    hasher: RandomState,
     denied: IntCounter,
-    /// When a refusal was logged last, and how many were not since.
-    logged: Mutex<HashMap<u64, (Duration, u64)>>,
+    refusals: Seldom,
 }
 
 impl OperationAudit {
@@ -49,7 +41,7 @@ impl OperationAudit {
             "Operations that ACLs have refused, each resource of a request by itself.",
         )?;
         registry.register(Box::new(denied.clone()))?;
-        Ok(OperationAudit { clock, hasher: RandomState::new(), denied, logged: Mutex::default() })
+        Ok(OperationAudit { denied, refusals: Seldom::new(clock) })
     }
 
     pub(crate) fn on_decision(&self, asked: &Asked<'_>, is_allowed: bool) {
@@ -67,7 +59,7 @@ impl OperationAudit {
             return;
         }
         self.denied.inc();
-        let Some(unlogged) = self.may_log(asked) else { return };
+        let Some(unlogged) = self.refusals.may_log(asked) else { return };
         tracing::info!(
             target: TARGET,
             principal = ?asked.principal.as_str(),
@@ -93,26 +85,6 @@ impl OperationAudit {
             "left out"
         );
     }
-
-    /// How many of the same were not logged since the last line; nothing when this one is not either.
-    fn may_log(&self, asked: &Asked<'_>) -> Option<u64> {
-        let now = self.clock.monotonic().0;
-        let key = self.hasher.hash_one(asked);
-        let mut logged = self.logged.lock();
-        if let Some((since, unlogged)) = logged.get_mut(&key) {
-            if now.saturating_sub(*since) < INTERVAL {
-                *unlogged += 1;
-                return None;
-            }
-            *since = now;
-            return Some(std::mem::take(unlogged));
-        }
-        if logged.len() >= REMEMBERED_MAX {
-            logged.clear();
-        }
-        logged.insert(key, (now, 0));
-        Some(0)
-    }
 }
 
 #[cfg(test)]
@@ -122,30 +94,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_logged_once_a_second_and_counted_each_time() {
-        let clock = Arc::new(MemoryClock::new(0));
-        let audit = OperationAudit::register(clock.clone(), &Registry::new()).expect("names are free");
+    fn a_refusal_is_counted_each_time_and_what_is_allowed_is_not() {
+        let audit = OperationAudit::register(Arc::new(MemoryClock::new(0)), &Registry::new());
+        let audit = audit.expect("names are free");
         let principal = KafkaPrincipal::user("alice");
-        let host = IpAddr::from([127, 0, 0, 1]);
-        let others: Vec<String> = (0..2 * REMEMBERED_MAX).map(|number| number.to_string()).collect();
-        let asked = |name| Asked {
+        let asked = Asked {
             principal: &principal,
-            host,
+            host: IpAddr::from([127, 0, 0, 1]),
             api: "Produce",
             operation: AclOperation::Write,
             resource_type: ResourceType::Topic,
-            name,
+            name: "a",
         };
-        assert_eq!((audit.may_log(&asked("a")), audit.may_log(&asked("a"))), (Some(0), None));
-        assert_eq!(audit.may_log(&asked("b")), Some(0), "another topic is another refusal");
-        audit.on_decision(&asked("a"), false);
-        clock.advance(INTERVAL);
-        assert_eq!(audit.may_log(&asked("a")), Some(2));
-        for name in &others {
-            assert_eq!(audit.may_log(&asked(name)), Some(0));
-        }
-        assert!(audit.logged.lock().len() <= REMEMBERED_MAX);
-        audit.on_decision(&asked("a"), true);
-        assert_eq!(audit.denied.get(), 1);
+        audit.on_decision(&asked, false);
+        audit.on_decision(&asked, false);
+        audit.on_decision(&asked, true);
+        assert_eq!(audit.denied.get(), 2);
     }
 }

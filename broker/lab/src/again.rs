@@ -1,5 +1,4 @@
-//! A tape that is played again: what a broker drew then (ids) is put in the place of what it draws now, and answers are
-//! compared.
+//! A tape that is played again: ids that a broker drew then give way to those it draws now, and answers are compared.
 //! Core.
 
 use std::collections::HashMap;

@@ -15,11 +15,15 @@ use tokio::sync::oneshot;
 
 use super::link::Link;
 use super::login::log_in;
-use super::{CallError, PeerSettings};
+use super::{Backoff, CallError, PeerSettings};
 use crate::handshake::secure_dialled;
 
 /// Connections in a row that the other node has closed without a word, before this is told.
 const SILENT_ENDS_MAX: u32 = 20;
+
+/// Who is not let in stays out until somebody changes a configuration: it asks less often than for a node that is away,
+/// and is in so many of the longest waits after that.
+const REFUSED_REST_TIMES: u32 = 5;
 
 /// How often the time for a handshake and a login is doubled.
 const LATE_MAX: u32 = 3;
@@ -266,9 +270,11 @@ impl Shared {
             assert!(matches!(state.phase, Phase::Dialling), "one attempt at a time");
             state.failures = state.failures.saturating_add(1);
             state.late = if *is_late { state.late.saturating_add(1) } else { 0 };
-            let wait = self.settings.backoff.wait(state.failures, self.env.rng.next_u64());
-            state.phase = Phase::Resting(self.env.clock.monotonic().after(wait));
             let is_told = told_after.is_some_and(|count| state.failures >= count);
+            let Backoff { min, max } = self.settings.backoff;
+            let max = if is_told { max * REFUSED_REST_TIMES } else { max };
+            let wait = Backoff { min, max }.wait(state.failures, self.env.rng.next_u64());
+            state.phase = Phase::Resting(self.env.clock.monotonic().after(wait));
             let is_new = is_told && state.refusal != error.to_string();
             if is_new {
                 state.refusal = error.to_string();

@@ -261,3 +261,47 @@ fn a_node_that_is_too_slow_gets_more_time_each_time_and_no_more_once_it_answers(
     world.tasks.run();
     assert!(matches!(poll(link.as_mut()), Poll::Ready(Err(CallError::Unreachable(_)))));
 }
+
+#[test]
+fn who_is_not_let_in_asks_less_often_than_for_a_node_that_is_away() {
+    let world = world();
+    let mut acceptor = world.net.bind(here(), SocketBuffers::default()).expect("the port is free");
+    let refusal = ApiVersionsResponse::default().with_error_code(58);
+    let mut waited = Vec::new();
+    for _attempt in 0..8 {
+        let mut link = pin!(world.peer.link());
+        assert!(poll(link.as_mut()).is_pending());
+        let mut rested = 0;
+        let mut stream = loop {
+            world.tasks.run();
+            if let Some(stream) = accept(&mut acceptor) {
+                break stream;
+            }
+            world.clock.advance(Duration::from_millis(10));
+            rested += 10;
+            assert!(rested < 3_000, "it is dialled again: {waited:?}");
+        };
+        answer(&mut stream, 4, &refusal);
+        world.tasks.run();
+        assert!(matches!(poll(link.as_mut()), Poll::Ready(Err(_))));
+        waited.push(rested);
+    }
+    // The longest wait for a node that is away is 400 ms, a fifth more or less.
+    assert!(waited[..3].iter().all(|wait| *wait < 250), "it begins as ever: {waited:?}");
+    assert!(waited[6..].iter().all(|wait| (1_600..=2_410).contains(wait)), "{waited:?}");
+    // Once it is let in, it is as if nothing had been.
+    let mut link = pin!(world.peer.link());
+    assert!(poll(link.as_mut()).is_pending());
+    world.clock.advance(Duration::from_millis(2_500));
+    world.tasks.run();
+    let mut stream = accept(&mut acceptor).expect("it was dialled");
+    answer(&mut stream, 4, &serves());
+    world.tasks.run();
+    assert!(matches!(poll(link.as_mut()), Poll::Ready(Ok(_))));
+    drop(stream);
+    world.tasks.run();
+    let mut link = pin!(world.peer.link());
+    assert!(poll(link.as_mut()).is_pending());
+    world.tasks.run();
+    assert!(accept(&mut acceptor).is_some(), "at once");
+}
