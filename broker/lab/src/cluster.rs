@@ -2,15 +2,15 @@
 //! Shell.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use ottla_env::net::Stream;
 use ottla_env::{BoxFuture, Env};
 use ottla_network::{Admitted, Answer, ConnectionInfo, Handler, ListenerInfo, TakesHttp};
 use ottla_protocol::RequestHeader;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
@@ -45,7 +45,8 @@ pub struct Cluster {
     pub(crate) recorder: Mutex<Option<Arc<Recording>>>,
     /// A recording that answers in the broker's place.
     pub(crate) played: Mutex<Option<Played>>,
-    inside: OnceLock<Inside>,
+    /// Another one after a crash.
+    inside: RwLock<Option<Arc<Inside>>>,
     port: Arc<dyn Port>,
     /// The release of Apache Kafka that its clients see; none is that of the broker.
     pub(crate) emulate: Option<&'static Release>,
@@ -65,7 +66,7 @@ pub trait Port: TakesHttp {
 struct Inside {
     handler: Arc<dyn Handler>,
     listener: Arc<ListenerInfo>,
-    behind: Box<dyn Behind>,
+    behind: Arc<dyn Behind>,
 }
 
 struct Gate {
@@ -101,7 +102,7 @@ impl Cluster {
             turns: Turns::default(),
             recorder: Mutex::default(),
             played: Mutex::default(),
-            inside: OnceLock::new(),
+            inside: RwLock::default(),
             port,
             emulate,
             is_strict: AtomicBool::new(false),
@@ -114,10 +115,9 @@ impl Cluster {
         self: &Arc<Cluster>,
         handler: Arc<dyn Handler>,
         listener: Arc<ListenerInfo>,
-        behind: Box<dyn Behind>,
+        behind: Arc<dyn Behind>,
     ) -> Arc<dyn Handler> {
-        let is_first = self.inside.set(Inside { handler, listener, behind }).is_ok();
-        assert!(is_first, "a cluster has one handler");
+        *self.inside.write() = Some(Arc::new(Inside { handler, listener, behind }));
         Arc::new(InFront { cluster: Arc::clone(self), others: Mutex::default() })
     }
 
@@ -126,16 +126,20 @@ impl Cluster {
         self.is_gone.store(true, Ordering::Release);
     }
 
-    pub(crate) fn handler(&self) -> Option<&Arc<dyn Handler>> {
-        self.inside.get().map(|inside| &inside.handler)
+    fn inside(&self) -> Option<Arc<Inside>> {
+        self.inside.read().clone()
     }
 
-    pub(crate) fn listener(&self) -> Option<&Arc<ListenerInfo>> {
-        self.inside.get().map(|inside| &inside.listener)
+    pub(crate) fn handler(&self) -> Option<Arc<dyn Handler>> {
+        self.inside().map(|inside| Arc::clone(&inside.handler))
     }
 
-    pub(crate) fn behind(&self) -> Option<&dyn Behind> {
-        self.inside.get().map(|inside| &*inside.behind)
+    pub(crate) fn listener(&self) -> Option<Arc<ListenerInfo>> {
+        self.inside().map(|inside| Arc::clone(&inside.listener))
+    }
+
+    pub(crate) fn behind(&self) -> Option<Arc<dyn Behind>> {
+        self.inside().map(|inside| Arc::clone(&inside.behind))
     }
 
     /// Waits until a gate is opened, or no rule names it any more.
@@ -177,7 +181,7 @@ impl Cluster {
 
 impl TopicNames for Cluster {
     fn name_of(&self, id: Uuid) -> Option<String> {
-        self.inside.get()?.behind.name_of(id)
+        self.inside()?.behind.name_of(id)
     }
 }
 
@@ -208,7 +212,7 @@ impl Handler for InFront {
             return Admitted::Ready(Answer::Close("its cluster was deleted"));
         }
         let handler = cluster.handler().expect("the handler was set before it is asked");
-        match Passing::begin(cluster, handler, connection, &frame) {
+        match Passing::begin(cluster, &handler, connection, &frame) {
             Some(passing) => passing.admit(frame),
             None => handler.admit(connection, frame),
         }

@@ -29,7 +29,7 @@ pub fn send<R: Request>(
         return Err("the cluster does not serve yet".to_owned());
     };
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let connection = Arc::new(ConnectionInfo::new(CONNECTION, Arc::clone(listener), here, listener.bound));
+    let connection = Arc::new(ConnectionInfo::new(CONNECTION, Arc::clone(&listener), here, listener.bound));
     let header = RequestHeader {
         api_key: R::API_KEY.to_i16(),
         api_version: version,
@@ -40,7 +40,6 @@ pub fn send<R: Request>(
     header.encode(&mut frame);
     request.encode(&mut frame, version).map_err(|error| error.to_string())?;
     let admitted = handler.admit(&connection, frame.freeze());
-    let handler = Arc::clone(handler);
     Ok(async move {
         let answer = match admitted {
             Admitted::Ready(answer) => answer,

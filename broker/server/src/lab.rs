@@ -11,7 +11,9 @@ use ottla_admin::Route;
 use ottla_config::StartTopic;
 use ottla_env::memory::{MemoryDisk, SeededRng};
 use ottla_env::{BoxFuture, Disk, Env};
-use ottla_lab::{Cluster, ClusterSettings, Created, Host, MAIN, NamedTasks, Release, SNAPSHOT};
+use ottla_lab::{
+    Cluster, ClusterSettings, Created, Host, Lose, MAIN, NamedTasks, Release, SNAPSHOT, SteeredDisk,
+};
 use ottla_log::MetaProperties;
 use ottla_network::{Handler, ListenerInfo};
 use parking_lot::Mutex;
@@ -47,7 +49,7 @@ pub fn in_front(
 ) -> Arc<dyn Handler> {
     match (lab, listeners.first()) {
         (Some(lab), Some(listener)) => {
-            lab.cluster.around(handler, listener.clone(), Box::new(BehindRooms::new(rooms)))
+            lab.cluster.around(handler, listener.clone(), Arc::new(BehindRooms::new(rooms)))
         }
         _without => handler,
     }
@@ -65,7 +67,38 @@ pub struct Brokers {
 
 struct Running {
     broker: Broker,
-    disk: MemoryDisk,
+    disk: SteeredDisk,
+    /// With which it starts again.
+    start: Start,
+}
+
+/// What a broker of a cluster starts with, also when its machine has stopped.
+#[derive(Clone)]
+struct Start {
+    cluster: Arc<Cluster>,
+    route: Option<Arc<dyn Route>>,
+    keys: Vec<(String, String)>,
+    features: Vec<(String, i16)>,
+}
+
+impl Start {
+    async fn broker(&self, machine: &Env, disk: MemoryDisk) -> Result<(Broker, SteeredDisk), String> {
+        let (config, _warnings) =
+            ottla_config::load(None, &[], &self.keys).map_err(|error| error.to_string())?;
+        let disk = SteeredDisk::new(disk, machine.tasks.clone());
+        let env = Env {
+            disk: Arc::new(disk.clone()),
+            clock: Arc::new(self.cluster.clock.clone()),
+            rng: Arc::new(SeededRng::new(self.cluster.seed)),
+            tasks: Arc::new(NamedTasks::new(machine.tasks.clone())),
+            ..machine.clone()
+        };
+        let lab = Some(LabHook { cluster: Arc::clone(&self.cluster), route: self.route.clone() });
+        let features = self.features.clone();
+        let options = StartOptions { ephemeral: true, features, lab, ..StartOptions::default() };
+        let broker = wiring::start(env, machine.disk.clone(), config, options).await?;
+        Ok((broker, disk))
+    }
 }
 
 /// Where a cluster has its data directory.
@@ -128,19 +161,12 @@ impl Host for Brokers {
             if from.is_some() {
                 keys.push(("node.id".to_owned(), node_id(&disk, &folder(&id))?));
             }
-            let (config, _warnings) =
-                ottla_config::load(None, &[], &keys).map_err(|error| error.to_string())?;
-            let env = Env {
-                disk: Arc::new(disk.clone()),
-                clock: Arc::new(cluster.clock.clone()),
-                rng: Arc::new(SeededRng::new(cluster.seed)),
-                tasks: Arc::new(NamedTasks::new(machine.tasks.clone())),
-                ..machine.clone()
-            };
-            let lab = Some(LabHook { cluster, route });
             let features = settings.emulate.map(Release::levels).unwrap_or_default();
-            let options = StartOptions { ephemeral: true, features, lab, ..StartOptions::default() };
-            let broker = wiring::start(env, machine.disk, config, options).await?;
+            let mut start = Start { cluster, route, keys, features };
+            let (broker, disk) = start.broker(&machine, disk).await?;
+            // A later start is at the same address, and the cluster is there.
+            start.keys.push(("listeners".to_owned(), format!("PLAINTEXT://{}", broker.bootstrap())));
+            start.features.clear();
             let topics: Vec<StartTopic> = settings
                 .topics
                 .into_iter()
@@ -159,8 +185,30 @@ impl Host for Brokers {
                 cluster_id: broker.cluster_id(),
                 node_id: broker.node_id(),
             };
-            running.lock().insert(id, Running { broker, disk });
+            running.lock().insert(id, Running { broker, disk, start });
             Ok(created)
+        })
+    }
+
+    fn disk(&self, id: &str) -> Option<SteeredDisk> {
+        self.running.lock().get(id).map(|running| running.disk.clone())
+    }
+
+    fn crash(&self, id: &str, lose: Lose) -> BoxFuture<'static, Result<(), String>> {
+        let (running, machine, id) = (self.running.clone(), self.env.clone(), id.to_owned());
+        Box::pin(async move {
+            let left = {
+                let running = running.lock();
+                let running = running.get(&id).ok_or("the cluster does not serve")?;
+                running.disk.after_crash(&folder(&id), lose).map_err(|error| error.to_string())?
+            };
+            let crashed = running.lock().remove(&id).ok_or("the cluster does not serve")?;
+            // What it still does is done to a disk that nobody reads any more.
+            crashed.broker.stop(ANSWERS_WAIT).await;
+            let start = crashed.start;
+            let (broker, disk) = start.broker(&machine, left).await?;
+            running.lock().insert(id, Running { broker, disk, start });
+            Ok(())
         })
     }
 

@@ -157,10 +157,11 @@ pub fn authorizer(config: &BrokerConfig) -> Result<Option<Authorizer>, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Without a directory there is nothing to sync: memory is as durable as it gets.
+/// Without a directory there is nothing to sync: memory is as durable as it gets. Who says fsync waits for it all the
+/// same: the lab's disks can be slow or forget.
 pub fn durability(config: &BrokerConfig, ephemeral: bool) -> Durability {
     match config.durability {
-        _ if ephemeral => Durability::Os,
+        configured if ephemeral && configured != ConfiguredDurability::Fsync => Durability::Os,
         ConfiguredDurability::SurviveOne => Durability::SurviveOne,
         ConfiguredDurability::Os => Durability::Os,
         ConfiguredDurability::Fsync => Durability::Fsync,

@@ -3,6 +3,7 @@
 
 mod clock;
 mod clusters;
+mod disks;
 mod faults;
 mod groups;
 mod lint;
@@ -35,6 +36,7 @@ use serde_json::json;
 use crate::bad::Bad;
 use crate::clock::LabClock;
 use crate::cluster::{Cluster, Port};
+use crate::disk::{Lose, SteeredDisk};
 use crate::settings::ClusterSettings;
 use reply::{Failed, Reply, fail, ok};
 use snapshots::Snapshot;
@@ -59,6 +61,11 @@ pub trait Host: Send + Sync {
 
     /// What a cluster has on its disk now, as if it were stopped at once, below `SNAPSHOT`.
     fn copy(&self, id: &str) -> Option<MemoryDisk>;
+
+    fn disk(&self, id: &str) -> Option<SteeredDisk>;
+
+    /// Its machine stops at once and starts again behind the same port. The future ends when it serves.
+    fn crash(&self, id: &str, lose: Lose) -> BoxFuture<'static, Result<(), String>>;
 
     /// The future ends when nothing of it is left.
     fn delete(&self, id: &str) -> BoxFuture<'static, ()>;
@@ -232,6 +239,8 @@ impl Lab {
             ("GET", ["snapshots", id, "export"]) => snapshots::export(self, id),
             ("POST", ["snapshots", id, "fork"]) => snapshots::fork(self, id, &asked).await,
             ("POST", ["clusters", id, "snapshots"]) => snapshots::take(self, id, &asked),
+            ("POST", ["clusters", id, "crash"]) => disks::crash(self, here, id, &asked).await,
+            ("POST", ["crash"]) => disks::crash(self, here, here, &asked).await,
             ("POST", ["clusters", id, "fork"]) => snapshots::fork_cluster(self, id, &asked).await,
             ("POST", ["fork"]) => snapshots::fork_cluster(self, here, &asked).await,
             (_, ["clusters", id]) => clusters::one(self, id, &asked).await,
@@ -247,6 +256,7 @@ impl Lab {
         match (method, parts) {
             (_, ["faults"]) => faults::all(cluster, asked),
             (_, ["faults", fault]) => faults::one(cluster, fault, asked),
+            (_, ["disk"]) => disks::disk(self, &known, asked),
             ("POST", ["recordings"]) => recordings::start(self, &known, asked),
             (_, ["replays"]) => recordings::replays(self, &known, asked).await,
             ("POST", ["reset"]) => reset::reset(&known, asked).await,

@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 
 /// Method, path under `/clusters/{cluster}` or from the root, what it does.
-const ADDRESSES: [(&str, &str, &str); 57] = [
+const ADDRESSES: [(&str, &str, &str); 61] = [
     ("get", "/", "The lab: its seed, the cluster of this port"),
     ("get", "/openapi.json", "This description"),
     ("get", "/clusters", "All clusters"),
@@ -38,6 +38,18 @@ const ADDRESSES: [(&str, &str, &str); 57] = [
     ("delete", "/clusters/{cluster}/faults", "No rules; with expect=hit 409 unless each has acted"),
     ("get", "/clusters/{cluster}/faults/{fault}", "One rule with its hits"),
     ("delete", "/clusters/{cluster}/faults/{fault}", "Drop a rule; with expect=hit 409 if it never acted"),
+    ("get", "/clusters/{cluster}/disk", "What is done to its disk"),
+    (
+        "put",
+        "/clusters/{cluster}/disk",
+        "Fill it, slow it down, let it fail or rot: free_bytes, fsync (delay, error), read (corrupt); null takes one back",
+    ),
+    ("delete", "/clusters/{cluster}/disk", "Mend it"),
+    (
+        "post",
+        "/clusters/{cluster}/crash",
+        "Its machine stops and starts again behind the same port; lose: none (kill -9) or unsynced (power loss)",
+    ),
     ("get", "/recordings", "All recordings"),
     ("post", "/recordings", "Take in an exported recording, or begin one of the cluster of this port"),
     ("get", "/recordings/{recording}", "One recording: how many requests and bytes, has it ended"),

@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod client;
+mod disks;
 mod emulate;
 mod lint;
 mod ports;

@@ -96,7 +96,7 @@ fn an_answer_is_cut_or_says_a_length_that_none_has_and_the_request_had_its_effec
 }
 
 /// Whether the records of a topic are what their checksum says; none where there are none.
-fn fetch(client: &mut Client, topic: &str) -> Option<bool> {
+pub fn fetch(client: &mut Client, topic: &str) -> Option<bool> {
     let partition = FetchPartition::default().with_partition(0).with_partition_max_bytes(1_000_000);
     let name = TopicName(StrBytes::from_string(topic.to_owned()));
     let topic = FetchTopic::default().with_topic(name).with_partitions(vec![partition]);

@@ -402,6 +402,19 @@ class Cluster:
             rules = "; ".join(f"{json.dumps(one['rule'])} (about {one['seen']} requests)" for one in idle)
             raise NeverActed(409, {"error": {"message": f"never acted: {rules}"}, "faults": idle})
 
+    def disk(self, **words: Any) -> Mapping[str, Any]:
+        """Fills, slows down or spoils its disk: disk(free_bytes=0), disk(fsync={"delay": "1s"}), disk(fsync={"error": True}),
+        disk(read={"corrupt": [{"topic": "orders"}]}); None takes one back. What is in force now."""
+        return self._ask("PUT", "/disk", words) if words else self._ask("GET", "/disk")
+
+    def mend_disk(self) -> None:
+        """As it was. A directory that failed stays away until a crash."""
+        self._ask("DELETE", "/disk")
+
+    def crash(self, lose: str = "none") -> None:
+        """Its machine stops and starts again behind the same port. lose: "none" (as kill -9) or "unsynced" (power loss)."""
+        self._ask("POST", "/crash", {"lose": lose}, patience=30)
+
     def record(self) -> Recording:
         """Keeps what is asked and answered from here on, until it is stopped or left: `with cluster.record() as talk`."""
         return Recording(self, self._ask("POST", "/recordings")["recording"])
