@@ -6,7 +6,7 @@
 //! rule acts), `places` (where an error stands in an answer), `releases` (older Kafkas), `journal`, `tape`,
 //! `again` and `played` (recordings, compared and as a broker), which are core; then `cluster`, `passing` (one
 //! request on its way), `clock`, `inside` (requests of the lab's own), `behind`
-//! (what no request does), `play` (a recording as a client), `disk` (what a test does to it), and `control`, the API over HTTP.
+//! (what no request does), `play` (a recording as a client), and `control`, the API over HTTP.
 
 mod again;
 mod bad;
@@ -14,7 +14,6 @@ mod behind;
 mod clock;
 mod cluster;
 mod control;
-mod disk;
 mod facts;
 mod faults;
 mod inside;
@@ -40,7 +39,6 @@ pub use behind::{Behind, Forgotten, HangingWrite};
 pub use clock::Mode;
 pub use cluster::Cluster;
 pub use control::{Created, Host, Lab, MAIN, SNAPSHOT};
-pub use disk::{Lose, SteeredDisk};
 pub use named_tasks::NamedTasks;
 pub use releases::Release;
 pub use settings::{ClusterSettings, LabSettings, TopicSettings};

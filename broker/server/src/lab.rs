@@ -9,11 +9,9 @@ use std::time::Duration;
 
 use ottla_admin::Route;
 use ottla_config::StartTopic;
-use ottla_env::memory::{MemoryDisk, SeededRng};
+use ottla_env::memory::{Lose, MemoryDisk, SeededRng, SteeredDisk};
 use ottla_env::{BoxFuture, Disk, Env};
-use ottla_lab::{
-    Cluster, ClusterSettings, Created, Host, Lose, MAIN, NamedTasks, Release, SNAPSHOT, SteeredDisk,
-};
+use ottla_lab::{Cluster, ClusterSettings, Created, Host, MAIN, NamedTasks, Release, SNAPSHOT};
 use ottla_log::MetaProperties;
 use ottla_network::{Handler, ListenerInfo};
 use parking_lot::Mutex;

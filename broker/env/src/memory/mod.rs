@@ -7,12 +7,14 @@ mod faulty;
 pub mod net;
 mod rng;
 pub mod sim;
+mod steered;
 mod tasks;
 
 pub use clock::MemoryClock;
 pub use disk::MemoryDisk;
 pub use faulty::{Faults, FaultyDisk};
 pub use rng::SeededRng;
+pub use steered::{Corrupt, Lose, Steered, SteeredDisk};
 pub use tasks::{NoNet, ThreadTasks};
 
 use std::sync::Arc;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_admin::Asked;
+use ottla_env::memory::{Corrupt, Lose, Steered};
 use serde_json::{Map, Value as Json, json};
 
 use super::reply::{self, Failed, Reply, fail, ok};
 use super::{Known, Lab, MAIN};
 use crate::bad::Bad;
-use crate::disk::{Corrupt, Lose, Steered};
 use crate::words;
 
 /// Behind the header of a file's first batch.
@@ -104,21 +104,21 @@ fn corrupt(value: &Json) -> Result<Vec<Corrupt>, Bad> {
             Some(value) => value.as_i64().and_then(|number| i32::try_from(number).ok()).filter(|n| *n >= 0),
         };
         let position = words.get("position").map_or(Some(POSITION), Json::as_u64);
-        Ok(Corrupt {
-            topic: topic.ok_or_else(|| Bad::new("topic", "the name of a topic"))?.to_owned(),
-            partition: partition.ok_or_else(|| Bad::new("partition", "a whole number from 0"))?,
-            position: position.ok_or_else(|| Bad::new("position", "a whole number from 0"))?,
-        })
+        let topic = topic.ok_or_else(|| Bad::new("topic", "the name of a topic"))?;
+        let partition = partition.ok_or_else(|| Bad::new("partition", "a whole number from 0"))?;
+        let position = position.ok_or_else(|| Bad::new("position", "a whole number from 0"))?;
+        // As Kafka names the folder of a partition.
+        Ok(Corrupt { folder: format!("{topic}-{partition}"), position })
     };
     let read = list.iter().enumerate();
     read.map(|(place, json)| one(json).map_err(|bad: Bad| bad.within(&format!("corrupt[{place}]")))).collect()
 }
 
 fn show(steered: &Steered) -> Json {
-    let corrupt = steered
-        .corrupt
-        .iter()
-        .map(|one| json!({ "topic": one.topic, "partition": one.partition, "position": one.position }));
+    let corrupt = steered.corrupt.iter().map(|one| {
+        let (topic, partition) = one.folder.rsplit_once('-').unwrap_or((&one.folder, ""));
+        json!({ "topic": topic, "partition": partition.parse::<i32>().ok(), "position": one.position })
+    });
     json!({
         "free_bytes": steered.free_bytes,
         "fsync": {

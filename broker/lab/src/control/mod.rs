@@ -25,7 +25,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::BytesMut;
 use ottla_admin::{Asked, Route, Told, serve_route};
-use ottla_env::memory::MemoryDisk;
+use ottla_env::memory::{Lose, MemoryDisk, SteeredDisk};
 use ottla_env::net::Stream;
 use ottla_env::tasks::TaskHandle;
 use ottla_env::{BoxFuture, Clock, Env};
@@ -36,7 +36,6 @@ use serde_json::json;
 use crate::bad::Bad;
 use crate::clock::LabClock;
 use crate::cluster::{Cluster, Port};
-use crate::disk::{Lose, SteeredDisk};
 use crate::settings::ClusterSettings;
 use reply::{Failed, Reply, fail, ok};
 use snapshots::Snapshot;

@@ -1,4 +1,4 @@
-//! The disk of a cluster, which a test can fill, slow down, and let fail, rot or forget.
+//! A disk in memory that can be filled, slowed down, and made to fail, rot or forget, while it is used.
 //! Shell. What is not steered costs a look at one atomic.
 
 use std::any::Any;
@@ -11,14 +11,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use ottla_env::disk::{Entry, Space};
-use ottla_env::memory::MemoryDisk;
-use ottla_env::{Disk, File, OpenMode, Tasks};
 use parking_lot::Mutex;
+
+use super::disk::MemoryDisk;
+use crate::disk::{Disk, Entry, File, OpenMode, Space};
+use crate::tasks::Tasks;
 
 const LOG: &str = "log";
 
-/// What a test does to a disk.
+/// What is done to a disk.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Steered {
     /// Room that is left; none is as much as memory has.
@@ -28,11 +29,11 @@ pub struct Steered {
     pub corrupt: Vec<Corrupt>,
 }
 
-/// A byte that is read as another than was written, in each segment of a partition.
+/// A byte that is read as another than was written, in each log file of a folder.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Corrupt {
-    pub topic: String,
-    pub partition: i32,
+    /// Its last name.
+    pub folder: String,
     pub position: u64,
 }
 
@@ -86,7 +87,7 @@ impl Shared {
             self.tasks.pause(delay);
         }
         match steered.fsync_fails {
-            true => Err(io::Error::other("the lab lets the disk fail")),
+            true => Err(io::Error::other("the disk was made to fail")),
             false => Ok(()),
         }
     }
@@ -224,9 +225,7 @@ impl SteeredFile {
         let folder =
             self.path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or("");
         let range = position..position + len as u64;
-        let is_meant = |one: &&Corrupt| {
-            range.contains(&one.position) && folder == format!("{}-{}", one.topic, one.partition)
-        };
+        let is_meant = |one: &&Corrupt| range.contains(&one.position) && folder == one.folder;
         steered.corrupt.iter().filter(is_meant).map(|one| one.position).collect()
     }
 }
@@ -282,8 +281,7 @@ impl File for SteeredFile {
 
 #[cfg(test)]
 mod tests {
-    use ottla_env::memory::ThreadTasks;
-
+    use super::super::tasks::ThreadTasks;
     use super::*;
 
     fn disk() -> SteeredDisk {
@@ -333,7 +331,7 @@ mod tests {
         let disk = disk();
         let log = file(&disk, "d/a-0/0.log");
         log.write_all_at(&[7; 100], 0).expect("memory");
-        let corrupt = vec![Corrupt { topic: "a".to_owned(), partition: 0, position: 61 }];
+        let corrupt = vec![Corrupt { folder: "a-0".to_owned(), position: 61 }];
         disk.steer(Steered { free_bytes: Some(10), fsync_fails: true, corrupt, ..Steered::default() });
         assert_eq!(disk.space(Path::new("d")).expect("memory").usable_bytes, 10);
         let full = log.write_all_at(&[7; 11], 100).expect_err("there is room for ten");
