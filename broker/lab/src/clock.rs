@@ -143,6 +143,18 @@ impl LabClock {
         self.hands.moved.notify_waiters();
     }
 
+    /// Records' time is from here on that of another pair, earlier or later. The timers' goes on: it never goes back.
+    pub fn take_records_time(&self, of: &LabClock) {
+        let (wall_ms, steady) = (self.machine.wall_ms(), self.machine.monotonic());
+        let records_ms = of.wall_ms();
+        let mut state = self.hands.state.lock();
+        let timers = timers_at(&state, steady);
+        (state.machine_ms, state.machine) = (wall_ms, nanos(steady));
+        (state.records_ms, state.timers) = (records_ms, timers);
+        drop(state);
+        self.hands.moved.notify_waiters();
+    }
+
     /// Moves the clocks forward, and waits until all who became due have gone on and wait again.
     pub async fn advance(&self, step: Step) -> Moved {
         let before = {

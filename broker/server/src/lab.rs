@@ -23,6 +23,7 @@ use crate::wiring::{self, Broker, StartOptions};
 
 /// Tests end often, and nobody waits for the last answers of a cluster that is dropped.
 const ANSWERS_WAIT: Duration = Duration::from_millis(5);
+const GONE: &str = "the cluster does not serve";
 
 /// Where the lab takes part in a broker.
 #[derive(Clone)]
@@ -178,11 +179,7 @@ impl Host for Brokers {
                 broker.stop(ANSWERS_WAIT).await;
                 return Err(why);
             }
-            let created = Created {
-                bootstrap: broker.bootstrap(),
-                cluster_id: broker.cluster_id(),
-                node_id: broker.node_id(),
-            };
+            let created = created(&broker);
             running.lock().insert(id, Running { broker, disk, start });
             Ok(created)
         })
@@ -193,21 +190,18 @@ impl Host for Brokers {
     }
 
     fn crash(&self, id: &str, lose: Lose) -> BoxFuture<'static, Result<(), String>> {
+        let left = match self.running.lock().get(id) {
+            Some(running) => running.disk.after_crash(&folder(id), lose).map_err(|error| error.to_string()),
+            None => Err(GONE.to_owned()),
+        };
         let (running, machine, id) = (self.running.clone(), self.env.clone(), id.to_owned());
-        Box::pin(async move {
-            let left = {
-                let running = running.lock();
-                let running = running.get(&id).ok_or("the cluster does not serve")?;
-                running.disk.after_crash(&folder(&id), lose).map_err(|error| error.to_string())?
-            };
-            let crashed = running.lock().remove(&id).ok_or("the cluster does not serve")?;
-            // What it still does is done to a disk that nobody reads any more.
-            crashed.broker.stop(ANSWERS_WAIT).await;
-            let start = crashed.start;
-            let (broker, disk) = start.broker(&machine, left).await?;
-            running.lock().insert(id, Running { broker, disk, start });
-            Ok(())
-        })
+        Box::pin(async move { start_again(&running, &machine, id, left?).await.map(|_created| ()) })
+    }
+
+    fn restore(&self, id: &str, disk: &MemoryDisk) -> BoxFuture<'static, Result<Created, String>> {
+        let disk = disk.copy_of(Path::new(SNAPSHOT), &folder(id));
+        let (running, machine, id) = (self.running.clone(), self.env.clone(), id.to_owned());
+        Box::pin(async move { start_again(&running, &machine, id, disk).await })
     }
 
     fn delete(&self, id: &str) -> BoxFuture<'static, ()> {
@@ -223,6 +217,30 @@ impl Host for Brokers {
         let disk = self.running.lock().get(id).map(|running| running.disk.clone())?;
         Some(disk.copy_of(&folder(id), Path::new(SNAPSHOT)))
     }
+}
+
+/// In the place of the broker that is there, which ends without another word to its disk.
+async fn start_again(
+    running: &Mutex<HashMap<String, Running>>,
+    machine: &Env,
+    id: String,
+    disk: MemoryDisk,
+) -> Result<Created, String> {
+    let node_id = node_id(&disk, &folder(&id))?;
+    let ended = running.lock().remove(&id).ok_or(GONE)?;
+    // What it still does is done to a disk that nobody reads any more.
+    ended.broker.stop(ANSWERS_WAIT).await;
+    let mut start = ended.start;
+    start.keys.push(("node.id".to_owned(), node_id));
+    let (broker, disk) = start.broker(machine, disk).await?;
+    let created = created(&broker);
+    running.lock().insert(id, Running { broker, disk, start });
+    Ok(created)
+}
+
+fn created(broker: &Broker) -> Created {
+    let (cluster_id, node_id) = (broker.cluster_id(), broker.node_id());
+    Created { bootstrap: broker.bootstrap(), cluster_id, node_id }
 }
 
 /// The node that a directory belongs to.

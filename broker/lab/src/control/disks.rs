@@ -129,6 +129,19 @@ fn show(steered: &Steered) -> Json {
     })
 }
 
+/// A cluster that starts again takes its connections along.
+pub fn may_go_down(here: &str, id: &str) -> Result<(), Failed> {
+    if id == MAIN {
+        return Err(Failed::of(409, "the main cluster is the lab's own and stays: make another one"));
+    }
+    match here == id {
+        true => {
+            Err(Failed::of(409, "the port of a cluster that goes down brings no answer: ask at the lab's"))
+        }
+        false => Ok(()),
+    }
+}
+
 pub async fn crash(lab: &Arc<Lab>, here: &str, id: &str, asked: &Asked) -> Reply {
     let known = lab.known(id)?;
     let words = reply::words(asked, &["lose"])?;
@@ -137,15 +150,7 @@ pub async fn crash(lab: &Arc<Lab>, here: &str, id: &str, asked: &Asked) -> Reply
         Some(Some("unsynced")) => Lose::Unsynced,
         Some(_other) => return Err(Bad::new("lose", "none or unsynced").into()),
     };
-    if id == MAIN {
-        return fail(409, "the main cluster is the lab's own: make another one, and let that crash");
-    }
-    if here == id {
-        return fail(
-            409,
-            "who asks at the port of a cluster that goes down hears no answer: ask at the lab's",
-        );
-    }
+    may_go_down(here, id)?;
     let host = lab.host.get().ok_or_else(|| Failed::of(503, "the lab does not serve yet"))?;
     let began = lab.env.clock.monotonic();
     host.crash(id, lose).await.map_err(|why| Failed::of(500, why))?;

@@ -66,6 +66,9 @@ pub trait Host: Send + Sync {
     /// Its machine stops at once and starts again behind the same port. The future ends when it serves.
     fn crash(&self, id: &str, lose: Lose) -> BoxFuture<'static, Result<(), String>>;
 
+    /// It starts again behind the same port, on a disk that holds a data directory in `SNAPSHOT`.
+    fn restore(&self, id: &str, disk: &MemoryDisk) -> BoxFuture<'static, Result<Created, String>>;
+
     /// The future ends when nothing of it is left.
     fn delete(&self, id: &str) -> BoxFuture<'static, ()>;
 }
@@ -238,6 +241,8 @@ impl Lab {
             ("GET", ["snapshots", id, "export"]) => snapshots::export(self, id),
             ("POST", ["snapshots", id, "fork"]) => snapshots::fork(self, id, &asked).await,
             ("POST", ["clusters", id, "snapshots"]) => snapshots::take(self, id, &asked),
+            ("POST", ["clusters", id, "restore"]) => snapshots::restore(self, here, id, &asked).await,
+            ("POST", ["restore"]) => snapshots::restore(self, here, here, &asked).await,
             ("POST", ["clusters", id, "crash"]) => disks::crash(self, here, id, &asked).await,
             ("POST", ["crash"]) => disks::crash(self, here, here, &asked).await,
             ("POST", ["clusters", id, "fork"]) => snapshots::fork_cluster(self, id, &asked).await,

@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 
 /// Method, path under `/clusters/{cluster}` or from the root, what it does.
-const ADDRESSES: [(&str, &str, &str); 61] = [
+const ADDRESSES: [(&str, &str, &str); 62] = [
     ("get", "/", "The lab: its seed, the cluster of this port"),
     ("get", "/openapi.json", "This description"),
     ("get", "/clusters", "All clusters"),
@@ -17,6 +17,11 @@ const ADDRESSES: [(&str, &str, &str); 61] = [
     ("delete", "/clusters/{cluster}", "Drop a cluster with all that it holds"),
     ("post", "/clusters/{cluster}/fork", "A new cluster that begins as this one is now: as POST /clusters"),
     ("post", "/clusters/{cluster}/snapshots", "Keep the cluster as it is now"),
+    (
+        "post",
+        "/clusters/{cluster}/restore",
+        "The cluster becomes what a snapshot is, behind the same port: snapshot; its clients connect anew",
+    ),
     ("get", "/snapshots", "All snapshots"),
     (
         "post",

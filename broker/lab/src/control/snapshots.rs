@@ -11,6 +11,7 @@ use ottla_env::{Disk, OpenMode};
 use serde_json::{Value as Json, json};
 
 use super::clusters::made;
+use super::disks::may_go_down;
 use super::reply::{self, Failed, Reply, Success, created, fail, ok};
 use super::{Lab, SNAPSHOT};
 use crate::bad::Bad;
@@ -124,6 +125,32 @@ pub async fn fork_cluster(lab: &Arc<Lab>, id: &str, asked: &Asked) -> Reply {
     let began = lab.env.clock.monotonic();
     let snapshot = now(lab, id)?;
     created(made(lab, &lab.make(settings, Some(&snapshot)).await?, began))
+}
+
+/// A cluster becomes what a snapshot is, behind the same port.
+pub async fn restore(lab: &Arc<Lab>, here: &str, id: &str, asked: &Asked) -> Reply {
+    let of = lab.known(id)?;
+    let words = reply::words(asked, &["snapshot"])?;
+    let name = words.get("snapshot").and_then(Json::as_str);
+    let name = name.ok_or_else(|| Bad::new("snapshot", "the id of a snapshot"))?;
+    let snapshot = known(lab, name).map_err(|_| Bad::new("snapshot", "there is no such snapshot"))?;
+    may_go_down(here, id)?;
+    if snapshot.born.emulate != of.cluster.emulate {
+        let why = "emulates another release: the levels of features are on its disk";
+        return Err(Bad::new("snapshot", why).into());
+    }
+    let host = lab.host.get().ok_or_else(|| Failed::of(503, "the lab does not serve yet"))?;
+    let began = lab.env.clock.monotonic();
+    of.cluster.clock.take_records_time(&snapshot.clock);
+    let created = host.restore(id, &snapshot.disk).await.map_err(|why| Failed::of(500, why))?;
+    let restored = {
+        let mut clusters = lab.clusters.lock();
+        let restored =
+            clusters.get_mut(id).ok_or_else(|| Failed::of(404, format!("there is no cluster {id}")))?;
+        restored.created = created;
+        restored.clone()
+    };
+    ok(made(lab, &restored, began))
 }
 
 /// Kafka's data directory, whose files are at the top of the archive.

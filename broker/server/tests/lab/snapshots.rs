@@ -94,6 +94,44 @@ fn a_snapshot_is_what_was_there_then_however_often_it_is_forked() {
 }
 
 /// Puts the files of an archive below a folder, by the program that everybody has.
+#[test]
+fn a_cluster_becomes_what_a_snapshot_is_behind_the_same_port() {
+    with_lab(|created| {
+        let at = created.bootstrap.as_str();
+        let made = http(at, "POST", "/clusters", Some(json!({ "name": "one", "topics": ["a"] }))).1;
+        let one = made["bootstrap"].as_str().expect("an address").to_owned();
+        write(&one, "a", &["first"]);
+        let snapshot = http(at, "POST", "/clusters/one/snapshots", None).1["snapshot"].clone();
+        write(&one, "a", &["second"]);
+        assert_eq!(http(&one, "POST", "/clock/advance", Some(json!({ "by": "8d" }))).0, 200);
+        let later = http(&one, "GET", "/clock", None).1["records"].as_i64().expect("a time");
+        for _ in 0..2 {
+            write(&one, "b", &["made here"]);
+            let (status, told) =
+                http(at, "POST", "/clusters/one/restore", Some(json!({ "snapshot": snapshot })));
+            assert_eq!((status, &told["cluster_id"]), (200, &made["cluster_id"]), "{told}");
+            assert_eq!(values(&one, "a"), ["first"]);
+            assert_eq!(http(&one, "GET", "/topics/b/records", None).0, 404);
+        }
+        let now = http(&one, "GET", "/clock", None).1["records"].as_i64().expect("a time");
+        assert!(now < later - 7 * 86_400_000, "records' time went back with them");
+        // That of another cluster, with its id.
+        let two = http(at, "POST", "/clusters", Some(json!({ "name": "two", "topics": ["c"] }))).1;
+        let other = http(at, "POST", "/clusters/two/snapshots", None).1["snapshot"].clone();
+        assert_eq!(http(at, "POST", "/clusters/one/restore", Some(json!({ "snapshot": other }))).0, 200);
+        assert_eq!(http(at, "GET", "/clusters/one", None).1["cluster_id"], two["cluster_id"]);
+        for (words, field) in [(json!({}), "snapshot"), (json!({ "snapshot": "s99" }), "snapshot")] {
+            let (status, bad) = http(at, "POST", "/clusters/one/restore", Some(words));
+            assert_eq!((status, &bad["error"]["field"]), (400, &json!(field)), "{bad}");
+        }
+        let old = json!({ "name": "old", "emulate": "3.7" });
+        assert_eq!(http(at, "POST", "/clusters", Some(old)).0, 201);
+        let words = json!({ "snapshot": snapshot });
+        assert_eq!(http(at, "POST", "/clusters/old/restore", Some(words.clone())).0, 400);
+        assert_eq!(http(&one, "POST", "/restore", Some(words)).0, 409, "who would hear the answer?");
+    });
+}
+
 fn unpack(archive: &[u8], folder: &Path) {
     let packed = folder.join("archive.tar");
     std::fs::write(&packed, archive).expect("a folder of the test");
