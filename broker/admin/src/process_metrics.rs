@@ -21,6 +21,8 @@ pub struct ProcessMetrics {
     open_fds: IntGauge,
     max_fds: IntGauge,
     threads: IntGauge,
+    disk_read_bytes: IntGauge,
+    disk_write_bytes: IntGauge,
 }
 
 /// What `/proc/self/stat` and `/proc/self/status` say.
@@ -59,6 +61,14 @@ impl ProcessMetrics {
             open_fds: gauge("process_open_fds", "Open file descriptors.")?,
             max_fds: gauge("process_max_fds", "Most file descriptors that may be open.")?,
             threads: gauge("process_threads", "Threads of the process.")?,
+            disk_read_bytes: gauge(
+                "ottla_process_disk_read_bytes",
+                "Bytes that the process had read from devices; what the page cache had is not in it.",
+            )?,
+            disk_write_bytes: gauge(
+                "ottla_process_disk_write_bytes",
+                "Bytes that the process has had written to devices.",
+            )?,
         })
     }
 
@@ -77,6 +87,11 @@ impl ProcessMetrics {
         if let Ok(entries) = self.disk.read_dir(Path::new("/proc/self/fd")) {
             self.open_fds.set(entries.len() as i64);
         }
+        // Not there in every container.
+        if let Some((read, written)) = device_bytes(&self.read("/proc/self/io")) {
+            self.disk_read_bytes.set(read);
+            self.disk_write_bytes.set(written);
+        }
         if let Some(max) = max_fds(&self.read("/proc/self/limits")) {
             self.max_fds.set(max);
         }
@@ -90,6 +105,12 @@ impl ProcessMetrics {
         bytes.truncate(read.unwrap_or(0));
         String::from_utf8_lossy(&bytes).into_owned()
     }
+}
+
+/// What went from and to devices, without what the page cache had (`read_bytes`, `write_bytes`).
+fn device_bytes(io: &str) -> Option<(i64, i64)> {
+    let line = |name: &str| io.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok();
+    Some((line("read_bytes:")?, line("write_bytes:")?))
 }
 
 /// The soft limit; one that is `unlimited` is none.
@@ -131,6 +152,8 @@ mod tests {
         assert_eq!(parse(stat, "VmRSS:\tmany kB\n"), None);
         let limits = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 4096                 files\n";
         assert_eq!((max_fds(limits), max_fds("Max open files unlimited")), (Some(1024), None));
+        let io = "rchar: 9\nwchar: 8\nread_bytes: 4096\nwrite_bytes: 8192\ncancelled_write_bytes: 7\n";
+        assert_eq!((device_bytes(io), device_bytes("rchar: 9\n")), (Some((4096, 8192)), None));
     }
 
     #[test]

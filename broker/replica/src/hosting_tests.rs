@@ -145,6 +145,23 @@ fn leaders_come_and_go_with_the_image() {
 }
 
 #[test]
+fn who_leaves_and_joins_the_in_sync_replicas_is_counted_where_the_partition_is_led() {
+    let mut hosts = Hosts::new();
+    hosts.create(&[(ME, &[ME, B]), (B, &[ME, B])]);
+    let mut set = |index: i32, isr: &[BrokerId]| {
+        let isr = Some(isr.iter().map(|id| id.0).collect());
+        let change = PartitionChangeRecord { partition_id: index, topic_id: ID.0, isr, ..Default::default() };
+        hosts.publish([change.into()]);
+        hosts.replicas.isr_moves()
+    };
+    assert_eq!(set(0, &[ME, B]), (0, 0), "it is as it was");
+    assert_eq!(set(0, &[ME]), (1, 0));
+    assert_eq!(set(1, &[B]), (1, 0), "its leader counts it");
+    assert_eq!(set(0, &[ME, B]), (1, 1));
+    assert_eq!(set(0, &[ME]), (2, 1));
+}
+
+#[test]
 fn a_replica_that_moves_away_takes_its_log_with_it_and_may_come_back_empty() {
     let mut hosts = Hosts::new();
     hosts.create(&[(ME, &[ME]), (ME, &[ME])]);

@@ -428,6 +428,11 @@ impl Partition {
         }
     }
 
+    /// `min.insync.replicas` of its topic.
+    pub fn min_isr(&self) -> i32 {
+        self.topic.min_isr()
+    }
+
     /// The controller says who leads and who replicates.
     pub(crate) fn assign(&self, node: BrokerId, assignment: &Assignment<'_>) {
         let now = self.topic.now();
@@ -435,9 +440,10 @@ impl Partition {
         let is_same_epoch = role.epoch() == assignment.leader_epoch;
         match &**role {
             Role::Leader(leader) if is_same_epoch && assignment.leader == Some(node) => {
-                if leader.set_isr(node, assignment, now)
-                    && let Some(opened) = self.opened.get()
-                {
+                let before = leader.isr_count();
+                let is_new = leader.set_isr(node, assignment, now);
+                self.topic.note_isr(before, leader.isr_count());
+                if is_new && let Some(opened) = self.opened.get() {
                     self.advance(leader, opened);
                     // How many must have it has changed: who waits looks again.
                     opened.gate.wake_all();

@@ -216,6 +216,12 @@ impl ReplicaManager {
         led
     }
 
+    /// How often the in-sync replicas of a partition led here became fewer, and more.
+    pub fn isr_moves(&self) -> (u64, u64) {
+        let moves = &self.shared.isr_moves;
+        (moves.shrinks.get(), moves.expands.get())
+    }
+
     pub fn replica_counts(&self) -> ReplicaCounts {
         let mut counts = ReplicaCounts::default();
         for partition in self.hosted().topics().flat_map(|topic| &topic.partitions) {

@@ -15,6 +15,7 @@ use crate::acknowledge::Durability;
 use crate::config::TopicSettings;
 use crate::directory_assignments::DirectoryAssignments;
 use crate::isr_changes::IsrChanges;
+use crate::metrics::Counter;
 use crate::throttle::{Throttled, Throttles};
 
 /// What all partitions of this broker have in common.
@@ -25,12 +26,21 @@ pub struct ReplicaShared {
     pub isr_changes: IsrChanges,
     /// Replicas that may be in other log directories than the controller knows.
     pub directory_assignments: DirectoryAssignments,
+    /// How often one of a partition that is led here became another.
+    pub isr_moves: IsrMoves,
     /// What throttled replicas may copy.
     pub throttles: Throttles,
     /// Whether high watermarks are other than they were last written down.
     pub high_watermarks: Moved,
     /// High watermarks as the last process wrote them down; read when the first is asked for, and each given once.
     checkpointed: Mutex<Option<BTreeMap<TopicPartition, Offset>>>,
+}
+
+/// Sets of in-sync replicas that lost or gained somebody, under one leader.
+#[derive(Default)]
+pub struct IsrMoves {
+    pub shrinks: Counter,
+    pub expands: Counter,
 }
 
 /// Something has moved since it was last asked.
@@ -62,6 +72,7 @@ impl ReplicaShared {
             durability,
             isr_changes,
             directory_assignments,
+            isr_moves: IsrMoves::default(),
             throttles,
             high_watermarks,
             checkpointed,
@@ -113,6 +124,15 @@ impl TopicLogs {
 
     pub fn now(&self) -> Monotonic {
         self.shared.logs.clock().monotonic()
+    }
+
+    pub fn note_isr(&self, before: usize, after: usize) {
+        let moves = &self.shared.isr_moves;
+        match after.cmp(&before) {
+            std::cmp::Ordering::Less => moves.shrinks.inc_by(1),
+            std::cmp::Ordering::Greater => moves.expands.inc_by(1),
+            std::cmp::Ordering::Equal => {}
+        }
     }
 
     #[inline]

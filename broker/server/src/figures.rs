@@ -153,6 +153,22 @@ impl Figures {
             text.metric(name, "gauge", help);
             text.sample(name, &[], count);
         }
+        let (shrinks, expands) = self.replicas.isr_moves();
+        for (name, help, count) in [
+            (
+                "ottla_isr_shrinks_total",
+                "In-sync replicas of a partition led here that became fewer.",
+                shrinks,
+            ),
+            (
+                "ottla_isr_expands_total",
+                "In-sync replicas of a partition led here that became more.",
+                expands,
+            ),
+        ] {
+            text.metric(name, "counter", help);
+            text.sample(name, &[], count);
+        }
     }
 
     /// A partition that was never written to is left out: thousands of zeros help nobody.

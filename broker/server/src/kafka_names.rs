@@ -91,6 +91,8 @@ struct Used<'a> {
     topic: &'a str,
     index: String,
     image: Option<Arc<PartitionImage>>,
+    /// How many must be in sync: never more than there are.
+    min_isr: usize,
     log: Arc<UnifiedLog>,
 }
 
@@ -142,6 +144,15 @@ impl KafkaNames {
             "Partitions led here with fewer replicas in sync than min.insync.replicas.",
             counts.under_min_isr,
         );
+        let (shrinks, expands) = self.replicas.isr_moves();
+        for (name, help, count) in [
+            ("isrshrinks", "In-sync replicas of a partition led here that became fewer.", shrinks),
+            ("isrexpands", "In-sync replicas of a partition led here that became more.", expands),
+        ] {
+            let name = format!("kafka_server_replicamanager_{name}_total");
+            text.metric(&name, "counter", help);
+            text.sample(&name, &[], count);
+        }
         gauge(text, "kafka_server_kafkaserver_brokerstate", "3: the broker is running.", BROKER_IS_RUNNING);
         gauge(
             text,
@@ -216,7 +227,9 @@ impl KafkaNames {
                 }
                 let index = partition.name.partition;
                 let image = known.and_then(|topic| topic.partition(index)).cloned();
-                used.push(Used { topic: topic.name.as_str(), index: index.to_string(), image, log });
+                let most = image.as_ref().map_or(0, |one| one.replicas.len());
+                let min_isr = usize::try_from(partition.min_isr()).unwrap_or(0).min(most);
+                used.push(Used { topic: topic.name.as_str(), index: index.to_string(), image, min_isr, log });
             }
         }
         for (name, help, read) in OF_LOGS {
@@ -225,6 +238,13 @@ impl KafkaNames {
         for (name, help, read) in OF_PARTITIONS.into_iter().chain(OF_EXPORTER) {
             write_of(text, name, help, &used, |one| one.image.as_deref().map(read));
         }
+        let in_sync = |one: &Used<'_>| one.image.as_ref().map(|image| image.isr.len());
+        let under = |one: &Used<'_>| in_sync(one).map(|count| i64::from(count < one.min_isr));
+        let name = "kafka_cluster_partition_underminisr";
+        write_of(text, name, "1 where fewer are in sync than min.insync.replicas.", &used, under);
+        let at = |one: &Used<'_>| in_sync(one).map(|count| i64::from(count == one.min_isr));
+        let name = "kafka_cluster_partition_atminisr";
+        write_of(text, name, "1 where as many are in sync as must be.", &used, at);
         let end = |one: &Used<'_>| Some(one.log.log_end_offset().0);
         write_of(text, "kafka_topic_partition_current_offset", "Where the next record goes.", &used, end);
         let start = |one: &Used<'_>| Some(one.log.log_start_offset().0);

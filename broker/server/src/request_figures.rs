@@ -20,6 +20,15 @@ pub fn write(families: &[MetricFamily], is_alone: bool, text: &mut MetricsText<'
     let name = "kafka_server_socket_server_metrics_connection_count";
     text.metric(name, "gauge", "Connections that are open.");
     text.sample(name, &[("networkProcessor", "0")], total("ottla_connections"));
+    // Kafka has them of its process, too (LinuxIoMetricsCollector).
+    for (own, name, help) in [
+        ("ottla_process_disk_read_bytes", "disk_read", "Bytes that the process had read from devices."),
+        ("ottla_process_disk_write_bytes", "disk_write", "Bytes that the process had written to devices."),
+    ] {
+        let name = format!("kafka_server_kafkaserver_linux_{name}_bytes");
+        text.metric(&name, "gauge", help);
+        text.sample(&name, &[], total(own));
+    }
     let name = "kafka_server_socket_server_metrics_connections_software";
     text.metric(name, "gauge", "Connections that are open, by the client's software.");
     for one in of("ottla_client_connections") {
