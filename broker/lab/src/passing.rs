@@ -167,6 +167,7 @@ impl Passing {
         match from_tape {
             None => self.handler.admit(&self.connection, frame),
             Some(FromTape::Missed) => Admitted::Ready(Answer::Close(BY_RECORDING)),
+            Some(FromTape::Silent) => Admitted::Ready(Answer::Silent),
             Some(FromTape::Never) => Admitted::Parked(Box::pin(std::future::pending())),
             Some(FromTape::Answer(answer, wait)) => {
                 let (clock, until) = (Arc::clone(&self.cluster.env.clock), self.began.after(wait));

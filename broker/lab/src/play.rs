@@ -176,12 +176,12 @@ impl<'a> Player<'a> {
                 return;
             };
             let correlation_id = (&is[..]).get_i32();
-            // Who is answered later than the one behind it is not answered.
-            let Some(at) =
-                line.waiting.iter().position(|sent| sent.asked.header.correlation_id == correlation_id)
-            else {
-                continue;
-            };
+            // One that had an answer then, if several have the number.
+            let has_it = |sent: &Sent| sent.asked.header.correlation_id == correlation_id;
+            let had_one = |sent: &Sent| has_it(sent) && self.tape.exchanges()[sent.place].answer.is_some();
+            let found =
+                line.waiting.iter().position(had_one).or_else(|| line.waiting.iter().position(has_it));
+            let Some(at) = found else { continue };
             if line.waiting.len() == 1
                 && is_not_there_yet(&line.waiting[0].asked, exchange.answer.as_ref(), &is)
                 && self.env.clock.monotonic() < tries_end
@@ -195,8 +195,9 @@ impl<'a> Player<'a> {
                     continue;
                 }
             }
-            for Sent { place: of, asked, .. } in line.waiting.drain(..=at).collect::<Vec<_>>() {
-                let is = (asked.header.correlation_id == correlation_id).then_some(&is);
+            // Who is answered later than the one behind it is not answered.
+            for (number, Sent { place: of, asked, .. }) in line.waiting.drain(..=at).enumerate() {
+                let is = (number == at).then_some(&is);
                 let was = self.tape.exchanges()[of].answer.as_ref();
                 compare(&mut self.report, &mut self.drawn, of, &asked, was, is);
             }

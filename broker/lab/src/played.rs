@@ -37,7 +37,9 @@ pub struct Played {
 pub enum FromTape {
     /// Without its length, after so long.
     Answer(Bytes, Duration),
-    /// As then.
+    /// Nothing is sent, and what comes behind it is answered: a Produce without acknowledgements.
+    Silent,
+    /// It waits, as then.
     Never,
     Missed,
 }
@@ -88,7 +90,9 @@ impl Played {
             false => self.in_order += 1,
         }
         let exchange = &self.tape.exchanges()[place];
-        let Some(answer) = &exchange.answer else { return FromTape::Never };
+        let Some(answer) = &exchange.answer else {
+            return if asked.wants_no_answer() { FromTape::Silent } else { FromTape::Never };
+        };
         let wait = self.speed.map_or(0.0, |speed| exchange.took_us as f64 / 1e6 / speed);
         FromTape::Answer(self.here(asked, answer), Duration::from_secs_f64(wait))
     }

@@ -195,6 +195,15 @@ impl Asked {
         Some(frame.freeze())
     }
 
+    /// Produce with acks=0.
+    pub fn wants_no_answer(&self) -> bool {
+        let acks = shape::request(self.key).and_then(|message| message.root.place_of("Acks"));
+        match (acks, &self.body) {
+            (Some(place), Some(Value::Struct(values))) => values.get(place) == Some(&Value::Int(0)),
+            _other => false,
+        }
+    }
+
     /// That of its answer (KIP-511).
     fn answer_version(&self) -> i16 {
         match self.key == ApiKey::ApiVersions && !versions::is_decodable(self.key, self.version) {

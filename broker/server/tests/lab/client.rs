@@ -79,13 +79,8 @@ impl Client {
         self.ask_in(version, version, request)
     }
 
-    /// Where the answer is of another version than the request.
-    pub fn ask_in<R: Request>(
-        &mut self,
-        version: i16,
-        answer_version: i16,
-        request: &R,
-    ) -> Option<R::Response> {
+    /// A request that has no answer.
+    pub fn send<R: Request>(&mut self, version: i16, request: &R) {
         let header = RequestHeader {
             api_key: R::API_KEY.to_i16(),
             api_version: version,
@@ -97,6 +92,16 @@ impl Client {
         request.encode(&mut frame, version).expect("it can be written");
         let len = (frame.len() as i32).to_be_bytes();
         self.0.write_all(&len).and_then(|()| self.0.write_all(&frame)).expect("it is sent");
+    }
+
+    /// Where the answer is of another version than the request.
+    pub fn ask_in<R: Request>(
+        &mut self,
+        version: i16,
+        answer_version: i16,
+        request: &R,
+    ) -> Option<R::Response> {
+        self.send(version, request);
         let mut prefix = [0; 4];
         self.0.read_exact(&mut prefix).ok()?;
         let mut body = vec![0; i32::from_be_bytes(prefix) as usize];

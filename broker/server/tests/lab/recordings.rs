@@ -210,6 +210,28 @@ fn what_is_wrong_with_a_recording_or_a_replay_is_named() {
     });
 }
 
+#[test]
+fn what_is_produced_without_acknowledgements_holds_nobody_up() {
+    with_lab(|created| {
+        let at = created.bootstrap.as_str();
+        let one = ports::make(at, json!({ "topics": ["a"] }));
+        let id = http(&one, "POST", "/recordings", None).1["recording"].clone();
+        let say = |at: &str| {
+            let mut client = Client::at(at);
+            client.send(PRODUCE_VERSION, &produce(&["a"]).with_acks(0));
+            client.ask(12, &MetadataRequest::default()).map(|answer| answer.brokers.len())
+        };
+        assert_eq!((say(&one), count(&one, "a")), (Some(1), 1));
+        let two = ports::make(at, json!({ "topics": ["a"] }));
+        let (status, told) = http(&two, "POST", "/replays", Some(json!({ "recording": id })));
+        assert_eq!((status, &told["same"], &told["different"]), (200, &json!(1), &json!(0)), "{told}");
+        assert_eq!((&told["unanswered"], count(&two, "a")), (&json!(1), 1), "{told}");
+        let words = json!({ "recording": id, "as": "server" });
+        assert_eq!(http(&two, "POST", "/replays", Some(words)).0, 200);
+        assert_eq!(say(&two), Some(1));
+    });
+}
+
 fn record_nothing_but_versions(at: &str) -> Json {
     let open = http(at, "GET", "/recordings", None).1["recordings"][0]["recording"].clone();
     assert!(Client::at(at).ask(12, &MetadataRequest::default()).is_some());
