@@ -1,8 +1,6 @@
 //! HTTP for people and machines that watch the broker: metrics, health, one plain page.
 //! Shell. Knows no other room: what it shows is given to it as `AdminSources`.
 
-#[cfg(test)]
-mod dashboard_tests;
 mod metrics_text;
 mod pages;
 mod process_metrics;

@@ -1,4 +1,4 @@
-//! What the well-known boards ask for is there, with its labels, after a record went in and out (`known_boards.txt`).
+//! What well-known boards (`known_boards.txt`) and our own (`deploy/dashboards`) ask for is there, with its labels.
 //! Shell.
 
 use std::io::{Read, Write};
@@ -124,6 +124,107 @@ fn what_known_boards_ask_for_is_there() {
     let count = heads.len();
     heads.dedup();
     assert_eq!(heads.len(), count, "each metric has one head");
+}
+
+/// The boards under `deploy/`, by their files.
+fn own_boards() -> Vec<(String, serde_json::Value)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/dashboards");
+    let mut boards = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("an entry").path();
+        let board = serde_json::from_str(&std::fs::read_to_string(&path).expect("text")).expect("JSON");
+        boards.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), board));
+    }
+    boards
+}
+
+/// The word before each `{` of a query, and the labels named inside; `instance` is Prometheus' own.
+fn selectors(query: &str) -> Vec<(String, Vec<String>)> {
+    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let mut parts = query.split('{');
+    let mut before = parts.next().expect("a first part");
+    let mut found = Vec::new();
+    for part in parts {
+        let name = &before[before.rfind(|letter| !is_word(letter)).map_or(0, |at| at + 1)..];
+        let inside = &part[..part.find('}').expect("a closed selector")];
+        let labels = inside.split(',').map(|label| &label[..label.find(|it| !is_word(it)).expect("a match")]);
+        let labels = labels.filter(|label| *label != "instance").map(str::to_owned);
+        found.push((name.to_owned(), labels.collect()));
+        before = part;
+    }
+    found
+}
+
+#[test]
+fn every_query_of_our_boards_finds_a_sample() {
+    let mut asked = Vec::new();
+    for (file, board) in own_boards() {
+        for panel in board["panels"].as_array().expect("panels") {
+            for target in panel["targets"].as_array().into_iter().flatten() {
+                let query = target["expr"].as_str().expect("a query");
+                let selectors = selectors(query);
+                assert!(!selectors.is_empty(), "{file}: {query} asks for nothing");
+                asked.extend(selectors.into_iter().map(|one| (file.clone(), one)));
+            }
+        }
+        for variable in board["templating"]["list"].as_array().expect("variables") {
+            let values = variable["definition"].as_str().and_then(|text| text.strip_prefix("label_values("));
+            if let Some((name, label)) = values.and_then(|rest| rest.strip_suffix(')')?.split_once(", ")) {
+                let labels = if label == "instance" { Vec::new() } else { vec![label.to_owned()] };
+                asked.push((file.clone(), (name.to_owned(), labels)));
+            }
+        }
+    }
+    assert!(asked.len() > 60, "{}", asked.len());
+    let (_broker, bootstrap, http) = start("own", &["ottla.topics=t:2"]);
+    ottla(&["produce", "t", "-K", ":"], &bootstrap, "a:one\nb:two\n");
+    ottla(&["consume", "t", "-g", "readers", "-n", "2"], &bootstrap, "");
+    let mut reader = Command::new(env!("CARGO_BIN_EXE_ottla"))
+        .args(["consume", "t", "-g", "readers", "-b", &bootstrap])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let text = scrape(&http);
+        let has = |name: &str, labels: &[String]| {
+            let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+            // Without labels any series will do: a query adds them up.
+            let is_it = |line: &str| match labels.is_empty() {
+                true => line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])),
+                false => is_sample(line, name, &labels),
+            };
+            text.lines().any(is_it)
+        };
+        let missing: Vec<_> = asked.iter().filter(|(_, (name, labels))| !has(name, labels)).collect();
+        if missing.is_empty() {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{missing:#?}\n{text}");
+        std::thread::yield_now();
+    }
+    reader.kill().expect("it is stopped");
+    reader.wait().expect("it ended");
+}
+
+#[test]
+fn panels_have_ids_of_their_own_and_do_not_overlap() {
+    let mut uids = std::collections::BTreeSet::new();
+    for (file, board) in own_boards() {
+        assert!(uids.insert(board["uid"].as_str().expect("a uid").to_owned()), "{file} has another's uid");
+        let (mut ids, mut taken) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+        for panel in board["panels"].as_array().expect("panels") {
+            assert!(ids.insert(panel["id"].as_u64().expect("an id")), "{file}");
+            let side = |name: &str| panel["gridPos"][name].as_u64().expect("a place");
+            for x in side("x")..side("x") + side("w") {
+                for y in side("y")..side("y") + side("h") {
+                    let is_free = x < 24 && taken.insert((x, y));
+                    assert!(is_free, "{file}: {} lies on another panel", panel["title"]);
+                }
+            }
+        }
+    }
 }
 
 #[test]
